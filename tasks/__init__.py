@@ -1,0 +1,18 @@
+"""What Hallmark's flows do: typed functions and stages that know nothing of Prefect and can be called from a test.
+
+Read in this order:
+
+    errors.py    what can go wrong, and the exit code of each
+    files.py     digests, canonical JSON, outputs that appear whole or not at all
+    config.py    YAML into frozen objects, every mistake reported together with file and line
+    params.py    the one schema of params.yaml
+    layout.py    where everything of a run lies
+    record.py    one row of a dataset
+    facts.py     figures that stages state and gates judge
+    prompts.py   a record as the chat that a model sees
+    __main__.py  `python -m tasks STAGE`, what dvc.yaml calls
+
+Then the rooms: `data/` (ingest, clean, validate, split), `train/` (base_model, train), `evaluate/` (predict,
+evaluate), `govern/` (sources, policy, people, gates, decisions, ledger), `registry/` (package, promotion,
+admission) and `runs/` (a run as a git commit in a worktree of its own).
+"""

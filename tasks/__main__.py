@@ -1,0 +1,68 @@
+"""`python -m tasks STAGE`: one stage, in the current folder. dvc.yaml calls this; so can a developer."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks import params
+from tasks.errors import HallmarkError
+from tasks.files import write_bytes
+from tasks.layout import Layout
+from tasks.params import Params
+
+STAGES = {
+    "ingest": "tasks.data.ingest",
+    "clean": "tasks.data.clean",
+    "validate": "tasks.data.validate",
+    "split": "tasks.data.split",
+    "base_model": "tasks.train.base_model",
+    "train": "tasks.train.train",
+    "predict@base": "tasks.evaluate.predict",
+    "predict@champion": "tasks.evaluate.predict",
+    "predict@candidate": "tasks.evaluate.predict",
+    "evaluate": "tasks.evaluate.evaluate",
+    "package": "tasks.registry.package",
+}
+"""The module of each stage; its `run(params, layout)` is the stage, `run(params, layout, which)` for NAME@WHICH."""
+
+
+def run_stage(name: str, root: Path) -> None:
+    """Run a stage in the worktree at `root`. Raises HallmarkError for what a person can mend."""
+    _, _, which = name.partition("@")
+    stage: Callable[..., object] = importlib.import_module(STAGES[name]).run
+    checked: Params = params.load(root / "params.yaml")
+    stage(checked, Layout(root), *([which] if which else []))
+
+
+def error_file(root: Path, name: str) -> Path:
+    """Where a failed stage leaves its message for whoever started it."""
+    return root / "measured" / f"{name}.error"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
+    parser.add_argument("stage", choices=list(STAGES))
+    name = parser.parse_args().stage
+    root = Path(os.path.relpath(Path.cwd())).resolve()
+    error_file(root, name).unlink(missing_ok=True)
+    try:
+        run_stage(name, root)
+    except HallmarkError as error:
+        write_bytes(error_file(root, name), str(error).encode())
+        print(f"{name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        if error.errno != 28:  # ENOSPC: the disk is full
+            raise
+        message = f"{name}: no space left on the disk that holds {root}; free some and run again, nothing is lost"
+        write_bytes(error_file(root, name), message.encode())
+        print(message, file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""YAML into frozen objects: unknown keys refused, every mistake reported together with file and line.
+
+Hallmark's settings files (params.yaml and those in infra/governance/) are each one pydantic model; `load` is the
+only way in, so a mistake reads the same wherever it stands.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from tasks.errors import InputError
+
+
+class Frozen(BaseModel):
+    """Base of every settings object and result: immutable, strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(path: Path, model: type[Model]) -> Model:
+    """Read and validate `path`. Raises InputError with all problems, each with its line and what would be right."""
+    return validate(read_yaml(path), model, path)
+
+
+def read_yaml(path: Path) -> Any:
+    """The file as ruamel's round-trip mapping, which remembers lines and comments."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give the path of an existing YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    try:
+        document = YAML().load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+    except YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(document, Mapping):
+        raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")
+    return document
+
+
+def validate(document: Any, model: type[Model], path: Path) -> Model:
+    """Validate a document read from `path`; the path only serves the messages."""
+    try:
+        return model.model_validate(plain(document))
+    except ValidationError as error:
+        problems = [_problem(item, document, path) for item in error.errors()]
+        raise InputError("\n".join(dict.fromkeys(problems))) from None
+
+
+def plain(value: Any) -> Any:
+    """ruamel's containers and scalars as plain dicts, lists and values."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _problem(item: Any, document: Any, path: Path) -> str:
+    where = [part for part in item["loc"]]
+    name = ".".join(str(part) for part in where) or "file"
+    message = {
+        "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params --schema` lists the keys)",
+        "missing": "missing; this key is required",
+    }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
+    if item["type"] == "value_error":
+        message = item["msg"].removeprefix("Value error, ")
+    return f"{path}:{line_of(document, where)}: {name}: {message}"
+
+
+def line_of(document: Any, where: Iterable[str | int]) -> int:
+    """The line, from 1, of the deepest part of `where` that stands in the document."""
+    line = getattr(getattr(document, "lc", None), "line", 0)
+    for part in where:
+        marks = getattr(document, "lc", None)
+        try:
+            line = (marks.key(part) if isinstance(document, Mapping) else marks.item(part))[0]
+            document = document[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            continue
+    return int(line) + 1

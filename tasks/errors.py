@@ -1,0 +1,30 @@
+"""What can go wrong, and what the process says to its caller.
+
+    HallmarkError
+    ├── InputError    2  what was given is wrong: says what was expected, what came, what to do
+    ├── Refused       1  the answer is no: a gate failed, a verification failed
+    └── Unavailable   3  something needed is away: a server, a disk, a remote
+
+Commands print the message without a traceback and exit with the code. Any other exception is a defect of
+Hallmark's and keeps its traceback.
+"""
+
+from typing import ClassVar
+
+
+class HallmarkError(Exception):
+    """Base of every error that a person can act on; `str(error)` is the whole message."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(HallmarkError):
+    exit_code = 2
+
+
+class Refused(HallmarkError):
+    exit_code = 1
+
+
+class Unavailable(HallmarkError):
+    exit_code = 3

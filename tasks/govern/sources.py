@@ -1,0 +1,177 @@
+"""The inventory of sources: sources.yaml, and the Great Expectations suites beside it."""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks import config
+from tasks.config import Frozen
+from tasks.errors import InputError
+from tasks.params import Name, Sha256, Text
+
+
+class Mapping(Frozen):
+    """Which columns of a source become which part of a record. Either `messages`, or `prompt` and `response`."""
+
+    prompt: str | None = None
+    """Column with the user's text."""
+    response: str | dict[str, str] | None = None
+    """Column with the target text; or a mapping of JSON field to column, whose values make one JSON object."""
+    messages: str | None = None
+    """Column with a list of {role, content} turns; the last one is the target."""
+    kind: str | None = None
+    language: str | None = None
+    department: str | None = None
+    geography: str | None = None
+    policy_tags: str | None = None
+    """Column with a list, or text separated by `;`."""
+    effective_from: str | None = None
+    """Column with an ISO 8601 date."""
+    retired_at: str | None = None
+    labelled_by: str | None = None
+    split: str | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        pair = self.prompt is not None and self.response is not None
+        either = self.prompt is not None or self.response is not None
+        if pair == (self.messages is not None) or (either and not pair):
+            raise ValueError("map either `messages`, or both `prompt` and `response`")
+        return self
+
+    def columns(self) -> set[str]:
+        """Every column that the source must have."""
+        named = [value for name, value in self if name != "response" and value is not None]
+        response = self.response or []
+        return set(named) | set([response] if isinstance(response, str) else response.values() if response else [])
+
+
+class Constants(Frozen):
+    """Values that every record of the source has."""
+
+    task: Name
+    kind: Literal["answer", "refuse", "escalate", "clarify"] | None = None
+    language: str | None = None
+    department: str | None = None
+    geography: str | None = None
+    policy_tags: list[str] = []
+    origin: Literal["source", "expert", "synthetic"] = "source"
+    labelled_by: str | None = None
+    split: Literal["train", "test"] | None = None
+    """Fixes which side of the split the source stands on."""
+
+
+class Source(Frozen):
+    id: Name
+    kind: Literal["csv", "jsonl", "parquet"]
+    location: Text
+    """A path (relative ones start at the repository), or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
+    taken from the environment when the file is opened, so that no machine's paths are committed."""
+    encoding: str = "utf-8"
+    """Of csv and jsonl: a Python codec name."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Of csv."""
+    owner: Name
+    """Person in people.yaml who answers for the data."""
+    licence: Text
+    """SPDX expression, or words where there is none."""
+    description: str = ""
+    suite: str | None = None
+    """File with the source's Great Expectations suite, relative to sources.yaml."""
+    mapping: Mapping
+    constants: Constants
+
+    @model_validator(mode="after")
+    def _kind_known(self) -> Self:
+        for name in ("kind", "language", "department", "split"):
+            if getattr(self.mapping, name) is not None and getattr(self.constants, name) is not None:
+                raise ValueError(f"source {self.id}: `{name}` is both mapped and constant; keep one")
+        return self
+
+
+class Sources(Frozen):
+    """sources.yaml."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    dataset_suite: str | None = None
+    """File with the suite for the dataset as a whole, relative to sources.yaml."""
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        ids = [source.id for source in self.sources]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"source ids must be unique; twice: {', '.join(twice)}")
+        return self
+
+
+class Expectation(Frozen):
+    """One Great Expectations expectation, with the reason that its owner gives for it."""
+
+    type: Text
+    """GE's snake_case name, e.g. expect_column_values_to_be_in_set."""
+    kwargs: dict[str, Any] = {}
+    why: Text
+    """In the owner's words; shown beside the result."""
+
+
+class Suite(Frozen):
+    """A file in infra/governance/expectations/. Columns are those of `tasks.record.SCHEMA`, plus `prompt` (all turns
+    before the target), `target`, `prompt_chars`, `target_chars` and, for JSON targets, `target.FIELD`."""
+
+    name: Name
+    expectations: Annotated[list[Expectation], Field(min_length=1)]
+
+
+class ResolvedSource(Frozen):
+    """A source whose content is pinned."""
+
+    source: Source
+    sha256: Sha256
+    bytes: int
+
+
+class ResolvedSources(Frozen):
+    """inputs/sources.json."""
+
+    sources: list[ResolvedSource]
+    cutoff: date | None = None
+    """Retention: records retired before this day stay out. Fixed when the run is resolved; stages read no clock."""
+
+
+class Suites(Frozen):
+    """inputs/suites.json: by source id, and the dataset's."""
+
+    by_source: dict[str, Suite]
+    dataset: Suite | None
+
+
+def load(governance: Path) -> Sources:
+    """Read sources.yaml of a governance folder."""
+    return config.load(governance / "sources.yaml", Sources)
+
+
+def load_suites(governance: Path, sources: Sources) -> Suites:
+    """Read every suite that sources.yaml names."""
+    by_source = {s.id: config.load(governance / s.suite, Suite) for s in sources.sources if s.suite}
+    dataset = config.load(governance / sources.dataset_suite, Suite) if sources.dataset_suite else None
+    return Suites(by_source=by_source, dataset=dataset)
+
+
+def expand(location: str) -> str:
+    """Fill `${NAME}` and `${NAME:-default}` from the environment. Raises InputError for a variable that is not set."""
+    out, rest = "", location
+    while "${" in rest:
+        before, _, tail = rest.partition("${")
+        inner, closed, rest = tail.partition("}")
+        if not closed:
+            raise InputError(f"location {location!r}: `${{` without `}}`")
+        name, has_default, default = inner.partition(":-")
+        value = os.environ.get(name) or (default if has_default else None)
+        if value is None:
+            raise InputError(f"location {location!r}: environment variable {name} is not set; export it and try again")
+        out += before + value
+    return out + rest
