@@ -1,1 +1,10 @@
-"""flows"""
+"""The DAGs, one file a flow, read top-down.
+
+    retrain.py   data to release: stages, gates, promotion
+    stages.py    a DVC stage as a Prefect task
+    gates.py     a gate as a suspended flow run
+    watch.py     what keeps parked and orphaned runs going
+
+A flow decides when, where and how often something is tried, shows it, and lets it wait. What is done stands in
+`tasks/`, which knows nothing of Prefect.
+"""

@@ -1,1 +1,1 @@
-"""infra"""
+"""Whatever a person starts or that keeps running, and where: the command line, Prefect, governance files."""

@@ -71,7 +71,7 @@ def plain(value: Any) -> Any:
 
 
 def _problem(item: Any, document: Any, path: Path) -> str:
-    where = [part for part in item["loc"]]
+    where = list(item["loc"])
     name = ".".join(str(part) for part in where) or "file"
     message = {
         "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params --schema` lists the keys)",

@@ -1,10 +1,10 @@
 """Where everything of a run lies, below the root of its worktree.
 
-    inputs/     resolved before the first stage, committed; stages look nothing up elsewhere
-    artefacts/  one folder a stage, digested, kept by DVC; `result.json` is written last
-    measured/   timings and tracking ids, one folder a stage; evidence may cite them, no stage depends on them
-    gates/      signed statements of passed gates, dependencies of the stages behind them
-    evidence/   what each gate looked at, committed on the run's ref
+inputs/     resolved before the first stage, committed; stages look nothing up elsewhere
+artefacts/  one folder a stage, digested, kept by DVC; `result.json` is written last
+measured/   timings and tracking ids, one folder a stage; evidence may cite them, no stage depends on them
+gates/      signed statements of passed gates, dependencies of the stages behind them
+evidence/   what each gate looked at, committed on the run's ref
 """
 
 from dataclasses import dataclass
@@ -57,6 +57,11 @@ class Layout:
 
     def evidence(self, name: str) -> Path:
         return self.root / "evidence" / f"{name}.json"
+
+    def locate(self, path: str) -> Path:
+        """A file that settings name: relative to the worktree, or, where it is not committed, to the checkout."""
+        inside = self.root / path
+        return inside if inside.exists() else self.state.parent / path
 
     @property
     def state(self) -> Path:

@@ -96,7 +96,9 @@ class Data(Frozen):
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.min_prompt_chars > self.max_prompt_chars:
-            raise ValueError(f"min_prompt_chars {self.min_prompt_chars} is above max_prompt_chars {self.max_prompt_chars}")
+            raise ValueError(
+                f"min_prompt_chars {self.min_prompt_chars} exceeds max_prompt_chars {self.max_prompt_chars}"
+            )
         return self
 
 
@@ -192,7 +194,9 @@ class Evaluation(Frozen):
     @model_validator(mode="after")
     def _field(self) -> Self:
         if (self.target == "json") != bool(self.label_field):
-            raise ValueError("label_field names a field of a JSON answer: set it with target json, leave it out with label")
+            raise ValueError(
+                "label_field names a field of a JSON answer: set it with target json, only with target json"
+            )
         return self
 
 

@@ -1,1 +1,8 @@
-"""infra/prefect"""
+"""Prefect on this machine: the server and the runner that the embedded default starts.
+
+    server.py   start, find and stop both
+    runner.py   the process that executes flow runs and keeps parked ones going
+    client.py   start a run and ask how it stands
+
+With PREFECT_API_URL set, that server is used and none is started.
+"""

@@ -1,0 +1,37 @@
+# One vocabulary for people and CI. Every target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.ready
+
+.PHONY: run test lint bench clean
+
+run: $(SETUP)  ## the sample use case, from sources to a release, demo identities deciding
+	@$(BIN)/hallmark init
+	@$(BIN)/hallmark run --as ml-engineer --demo-approvals
+
+test: lint  ## every test
+	@$(BIN)/pytest
+
+lint: $(SETUP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(SETUP)  ## speed and memory claims; results in benchmarks/results
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit; done
+
+clean:  ## everything a run made here, and the environment; releases and ledger too
+	@-[ -x $(BIN)/hallmark ] && $(BIN)/hallmark down
+	rm -rf $(VENV) .hallmark artefacts measured inputs gates evidence dvc.lock build *.egg-info
+
+# The constraints file pins everything but torch: plain pip then takes the CPU build where one is at hand and the
+# usual CUDA build elsewhere.
+$(SETUP): pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (some minutes where package files must be downloaded)"
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"Hallmark needs Python 3.11 or 3.12, this is {v[0]}.{v[1]}: say make PYTHON=python3.11")'
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,37 @@
+"""The registry as a flow sees it: is this candidate new, and let it in."""
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.registry import champion, promotion
+from tasks.registry.identity import candidate_inputs
+from tasks.runs.run import Run
+
+
+@task(name="unchanged")
+def unchanged(run: Run) -> str | None:
+    """The champion's name where everything that decides this candidate equals what decided the champion.
+
+    A champion that demo identities let through does not stop a governed run.
+    """
+    governed = run.governance()
+    reigning = champion.current(run.ledger(), governed, run.params.use_case.name)
+    if reigning is None or reigning.candidate_inputs != candidate_inputs(run.layout):
+        return None
+    if reigning.demo and not run.request.demo_approvals:
+        return None
+    return reigning.label
+
+
+@task(name="promote")
+def promote(run: Run) -> str | None:
+    """Verify everything again and make the candidate the champion; None where the risk tier never promotes."""
+    if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
+        return None
+    commit = run.commit("Gates passed; ready for promotion")
+    release = promotion.promote(run.layout, run.id, commit, run.governance(), run.ledger())
+    create_markdown_artifact(
+        f"**{release.label}** is champion.\n\nBundle: `{release.bundle}`\n\nDigest: `{release.sha256}`",
+        description="the release that this run made",
+    )
+    return release.label

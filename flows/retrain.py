@@ -1,0 +1,36 @@
+"""Retraining: from sources to a release in production, or to the reason why not."""
+
+from prefect import flow
+
+from flows.chronicle import chronicle, end, resolve
+from flows.gates import gate
+from flows.promotion import promote, unchanged
+from flows.stages import stages
+from tasks.runs.request import RunRequest
+
+
+@flow(name="retrain", flow_run_name="{request.run_id}")
+def retrain(request: RunRequest) -> str:
+    """One governed run. Returns how it ended: promoted, unchanged or experiment.
+
+    At a gate that people have not decided the flow run is suspended and its process ends. When it is resumed it
+    starts here again: finished stages are remembered, gates are judged anew from the ledger.
+    """
+    with chronicle(request):
+        run = resolve(request)
+
+        stages(run, "ingest", "clean", "validate", "split")
+        gate(run, "data")
+
+        stages(run, "base_model", "train")
+        if release := unchanged(run):
+            return end(run, "unchanged", release)
+
+        stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
+        gate(run, "evaluation")
+
+        stages(run, "package")
+        gate(run, "release")
+
+        release = promote(run)
+        return end(run, "promoted" if release else "experiment", release)

@@ -1,0 +1,85 @@
+"""A DVC stage as a Prefect task."""
+
+import time
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
+
+from flows.chronicle import note
+from tasks.errors import HallmarkError
+from tasks.runs import journal
+from tasks.runs.dvc import PROGRESS, StageOutcome, repro
+from tasks.runs.journal import StageLine
+from tasks.runs.run import Run
+
+
+def stages(run: Run, *names: str) -> None:
+    """Bring stages up to date, one after the other."""
+    for name in names:
+        stage(run, name)
+
+
+def _once_a_flow_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """A flow run that was suspended starts from its top; what it finished before it need not be asked again.
+
+    Nothing rests on this: a gate digests what lies in the worktree, whoever put it there.
+    """
+    return f"{context.task_run.flow_run_id}/{parameters['name']}"
+
+
+@task(task_run_name="{name}", cache_policy=CacheKeyFnPolicy(cache_key_fn=_once_a_flow_run), persist_result=True)
+def stage(run: Run, name: str) -> StageOutcome:
+    """Run `dvc repro --single-item NAME` in the run's worktree; its log and progress show in Prefect.
+
+    DVC decides whether anything has to be computed, so a rerun or a resume skips what is unchanged.
+    """
+    listener = _Listener(run, name)
+    _line(run, name, StageLine(state="running"))
+    try:
+        outcome = repro(run.layout, name, listener.hear)
+    except HallmarkError:
+        _line(run, name, StageLine(state="failed"))
+        raise
+    _line(run, name, StageLine(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2)))
+    listener.finish()
+    return outcome
+
+
+def _line(run: Run, name: str, line: StageLine) -> None:
+    known = journal.read(run.layout.state, run.id)
+    assert known is not None
+    note(known, stages=known.stages | {name: line})
+
+
+class _Listener:
+    """Passes a stage's output on: progress to the journal and a progress artefact, everything else to the log."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run, self.name = run, name
+        self.log = get_run_logger()
+        self.artifact: Any = None
+        self.started = time.monotonic()
+
+    def hear(self, line: str) -> None:
+        if not (match := PROGRESS.match(line)):
+            self.log.info(line)
+            return
+        _line(self.run, self.name, StageLine(
+            state="running", seconds=round(time.monotonic() - self.started, 1),
+            progress=f"{match['done']}/{match['total']} {match['rest']}",
+        ))  # fmt: skip
+        self._show(100 * int(match["done"]) / max(1, int(match["total"])))
+
+    def _show(self, percent: float) -> None:
+        if self.artifact is None:
+            self.artifact = create_progress_artifact(percent, description=f"{self.name} in run {self.run.id}")
+        else:
+            update_progress_artifact(self.artifact, percent)
+
+    def finish(self) -> None:
+        if self.artifact is not None:
+            self._show(100.0)

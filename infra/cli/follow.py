@@ -1,0 +1,119 @@
+"""Show a run as it goes: a line when a stage or a gate changes, and a moving line in a terminal."""
+
+import time
+from pathlib import Path
+
+from rich.status import Status
+from rich.table import Table
+
+from infra.cli.shared import console
+from infra.prefect import client
+from infra.prefect.server import Up
+from tasks.runs import journal
+from tasks.runs.journal import Journal
+from tasks.runs.summary import Summary
+
+POLL_SECONDS = 0.5
+PREFECT_SECONDS = 5.0
+"""How often Prefect is asked whether the flow run crashed; everything else is read from the journal."""
+QUIET_SECONDS = 30.0
+"""Without a terminal, a stage at work says so this often."""
+
+
+def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) -> None:
+    """Return when the run is finished, waits at a gate, or its process is gone."""
+    shown = _Shown(quiet)
+    asked = time.monotonic()
+    with shown:
+        while True:
+            known = journal.read(root / ".hallmark", run_id)
+            if known and known.flow_run == flow_run:
+                shown.update(known)
+                if known.finished or known.status == "waiting":
+                    return
+            if time.monotonic() - asked > PREFECT_SECONDS:
+                asked = time.monotonic()
+                state, message = client.state_of(root, up, flow_run)
+                if state in client.CRASHED or (state == "FAILED" and not known):
+                    console.print(f"the flow run ended as {state}: {message}")
+                    return
+            time.sleep(POLL_SECONDS)
+
+
+class _Shown:
+    """What has been printed, so that only what changed is."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.lines: dict[str, str] = {}
+        self.spoke = time.monotonic()
+        self.moving: Status | None = None
+
+    def __enter__(self) -> None:
+        if not self.quiet and console.is_terminal:
+            self.moving = console.status("starting")
+            self.moving.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.moving:
+            self.moving.stop()
+
+    def update(self, known: Journal) -> None:
+        for name, line in known.stages.items():
+            if line.state == "running":
+                self._working(f"{name} {line.progress}".strip())
+            else:
+                self._once(name, f"  {name:<18} {line.state:<7} {line.seconds:7.1f} s")
+        for gate, told in known.gates.items():
+            by = f" by {', '.join(told.decided_by)}" if told.decided_by else ""
+            self._once(f"gate {gate}", f"  {gate + ' gate':<18} {told.state}{by}")
+
+    def _once(self, name: str, text: str) -> None:
+        if self.lines.get(name) != text and not self.quiet:
+            self.lines[name] = text
+            console.print(text)
+
+    def _working(self, text: str) -> None:
+        if self.moving:
+            self.moving.update(text)
+        elif not self.quiet and time.monotonic() - self.spoke > QUIET_SECONDS:
+            self.spoke = time.monotonic()
+            console.print(f"  … {text}")
+
+
+def print_summary(summary: Summary) -> None:
+    """The end of a run for a person: how it ended, the figures, what to do next."""
+    console.print()
+    if summary.metrics:
+        console.print(metrics_table(summary))
+    for gate, line in summary.gates.items():
+        if line.state == "waiting":
+            console.print(f"waits at the {gate} gate for {'; '.join(line.waiting_for)}")
+            console.print(f"  look:   hallmark gates show {summary.run} {gate}")
+            console.print(f"  decide: hallmark gates approve {summary.run} {gate} --as ID --reason TEXT")
+            console.print("the run is parked: no process waits, and it goes on by itself once decided")
+    ending = {
+        "promoted": f"promoted: {summary.release} is champion",
+        "unchanged": f"unchanged: every input equals that of champion {summary.release}",
+        "experiment": "done: risk tier experiment, never promoted",
+        "failed": f"stopped: {summary.error}",
+    }
+    if summary.status in ending:
+        console.print(ending[summary.status])
+    if summary.demo:
+        console.print("demo approvals: demo identities decided; this release says so and counts in environment local")
+    for label, value in (("report", summary.report), ("data docs", summary.data_docs)):
+        if value:
+            console.print(f"{label}: {value}")
+    if summary.commit:
+        console.print(f"commit: {summary.commit[:12]} on refs/hallmark/runs/{summary.run}")
+    if summary.status == "promoted":
+        console.print("look further: hallmark status · hallmark releases list · hallmark gates list --all")
+
+
+def metrics_table(summary: Summary) -> Table:
+    table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
+    for name, fact in summary.metrics.items():
+        interval = f"[{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
+        table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), interval.replace("[", r"\["), fact.note)
+    return table

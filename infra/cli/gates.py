@@ -1,0 +1,185 @@
+"""`hallmark gates`: what waits for people, the evidence, and their decisions."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from infra.prefect import client, server
+from tasks.errors import HallmarkError, InputError
+from tasks.facts import Fact
+from tasks.govern import decisions, gates
+from tasks.govern.evidence import Evidence
+from tasks.govern.gates import Standing
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.runs.run import open_run
+
+app = typer.Typer(
+    help="List the gates that wait, look at their evidence, approve, reject, waive or withdraw.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")]
+Gate = Annotated[str, typer.Argument(metavar="GATE", help="data, evaluation or release.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the ledger for good.")]
+Role = Annotated[str | None, typer.Option(metavar="ROLE", help="The role decided in, where you hold several.")]
+
+
+@app.command("list")
+def list_gates(
+    every: Annotated[bool, typer.Option("--all", help="Closed gates too.")] = False, as_json: shared.Json = False
+) -> None:
+    """The gates that wait for people.
+
+    Example: hallmark gates list
+    """
+    ledger = open_ledger(shared.root() / ".hallmark")
+    found = gates.asked(ledger) if every else gates.waiting(ledger)
+    rows = [(evidence, _standing(evidence, ledger)) for evidence in found]
+    if as_json:
+        shared.print_json([_row(evidence, standing) for evidence, standing in rows])
+        return
+    table = Table("run", "gate", "state", "asked by", "waits for", box=None, header_style="bold")
+    for evidence, standing in rows:
+        table.add_row(
+            evidence.run, evidence.gate, standing.state, evidence.requested_by, "; ".join(standing.waiting_for)
+        )
+    console.print(table if rows else "no gate waits")
+
+
+@app.command()
+def show(run: RunId, gate: Gate, as_json: shared.Json = False) -> None:
+    """The evidence of a gate, check by check, and who has decided what.
+
+    Example: hallmark gates show 20260303-120000-a1b2 data
+    """
+    evidence, _, ledger = _find(run, gate)
+    standing = _standing(evidence, ledger)
+    if as_json:
+        shared.print_json(_row(evidence, standing) | {"evidence": evidence.model_dump(mode="json")})
+    else:
+        _print(evidence, standing)
+
+
+@app.command()
+def approve(
+    run: RunId, gate: Gate, reason: Reason = "", who: shared.As = None, role: Role = None, as_json: shared.Json = False
+) -> None:
+    """Approve a gate with your key.
+
+    Example: hallmark gates approve 20260303-120000-a1b2 data --as data-owner --reason "suites clean"
+    """
+    _decide(run, gate, who, "approve", reason, as_json, role=role)
+
+
+@app.command()
+def reject(
+    run: RunId, gate: Gate, reason: Reason, who: shared.As = None, role: Role = None, as_json: shared.Json = False
+) -> None:
+    """Reject a gate with your key; the run stops.
+
+    Example: hallmark gates reject 20260303-120000-a1b2 data --as data-owner --reason "wrong extract"
+    """
+    _decide(run, gate, who, "reject", reason, as_json, role=role)
+
+
+@app.command()
+def waive(
+    run: RunId,
+    gate: Gate,
+    check: Annotated[list[str], typer.Option(help="Name of a failed check; may be repeated.")],
+    reason: Reason,
+    expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Waive failed checks, in the role that policy names for it, until a date.
+
+    Then go on with `hallmark run --resume RUN`.
+
+    Example: hallmark gates waive 20260303-120000-a1b2 data --check "few malformed rows" --reason "known export
+    defect" --expires 2026-04-01 --as risk-officer
+    """
+    until = expires.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    _decide(run, gate, who, "waive", reason, as_json, checks=tuple(check), expires=until)
+
+
+@app.command()
+def withdraw(run: RunId, gate: Gate, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+    """Withdraw your own decision while the gate is open.
+
+    Example: hallmark gates withdraw 20260303-120000-a1b2 data --as data-owner --reason "looked at the wrong run"
+    """
+    _decide(run, gate, who, "withdraw", reason, as_json)
+
+
+def _find(run: str, gate: str) -> tuple[Evidence, Governance, Ledger]:
+    """A gate's evidence as it was asked last, the governance it is judged by, and the ledger."""
+    where = shared.root()
+    ledger = open_ledger(where / ".hallmark")
+    asked = [evidence for evidence in gates.asked(ledger) if evidence.run == run and evidence.gate == gate]
+    if not asked:
+        raise InputError(f"run {run} has asked nothing at a gate {gate!r}; `hallmark gates list --all` shows what was")
+    return asked[-1], open_run(where, run).governance(), ledger
+
+
+def _standing(evidence: Evidence, ledger: Ledger) -> Standing:
+    governed = open_run(shared.root(), evidence.run).governance()
+    return gates.judge(evidence, governed, ledger, datetime.now(UTC))
+
+
+def _decide(run: str, gate: str, who: str | None, verb: Any, reason: str, as_json: bool, **more: Any) -> None:
+    evidence, governed, ledger = _find(run, gate)
+    person = shared.identity(who)
+    entry = decisions.decide(ledger, governed, evidence, person, verb, reason, **more)
+    standing = _standing(evidence, ledger)
+    if as_json:
+        shared.print_json(_row(evidence, standing) | {"ledger_entry": entry.seq})
+    else:
+        console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {gate} gate of run {run}")
+        console.print(f"the gate is {standing.state}" + "".join(f"; waits for {w}" for w in standing.waiting_for))
+    if standing.state != "waiting" and not _wake():
+        console.print("Prefect is not up here; the run goes on after `hallmark up`", style="dim")
+
+
+def _wake() -> bool:
+    """Resume decided runs now rather than at the runner's next look; False where Prefect is away."""
+    up = server.find(shared.root())
+    if up is None:
+        return False
+    try:
+        with client.connected(shared.root(), up):
+            from flows.watch import resume_decided
+
+            resume_decided(shared.root())
+    except HallmarkError:
+        return False
+    return True
+
+
+def _row(evidence: Evidence, standing: Standing) -> dict[str, Any]:
+    return {
+        "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,
+        **standing.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _print(evidence: Evidence, standing: Standing) -> None:
+    console.print(f"{evidence.gate} gate of run {evidence.run}, asked for by {evidence.requested_by}: {standing.state}")
+    console.print(f"subject: output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}")
+    checks = Table("check", "verdict", "figure", "value", "wanted", box=None, header_style="bold")
+    for check in standing.checks:
+        value = Fact(value=check.value, low=check.low, high=check.high) if check.value is not None else "absent"
+        wanted = f"≥ {check.at_least:g}" if check.at_least is not None else f"≤ {check.at_most:g}"
+        checks.add_row(check.name, check.verdict, check.fact, str(value).replace("[", r"\["), f"{check.bound} {wanted}")
+    console.print(checks)
+    for line in [*standing.decisions, *standing.reasons]:
+        console.print(f"  {line}")
+    for wanted in standing.waiting_for:
+        console.print(f"  waits for {wanted}")
+    console.print(f"files looked at: {len(evidence.artefacts)} (`--json` lists each with its SHA-256)")

@@ -1,0 +1,28 @@
+"""`hallmark params`"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.shared import console
+from tasks import params as schema
+from tasks.errors import InputError
+
+
+def params(
+    check: Annotated[Path | None, typer.Option(metavar="FILE", help="Check a params file.")] = None,
+    show_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of params.yaml.")] = False,
+) -> None:
+    """Check a params file, or print what one may hold.
+
+    Example: hallmark params --check params.yaml
+    """
+    if show_schema:
+        print(json.dumps(schema.Params.model_json_schema(), indent=2))
+    elif check is not None:
+        checked = schema.load(check)
+        console.print(f"{check}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
+    else:
+        raise InputError("say --check FILE or --schema")

@@ -1,0 +1,98 @@
+"""`hallmark releases`: what was promoted, by whose decisions, and back to an earlier one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.errors import InputError
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.registry import promotion
+from tasks.registry import releases as registry
+from tasks.runs.run import installed_governance
+
+app = typer.Typer(
+    help="List, show and verify releases; go back to an earlier one.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
+
+
+@app.command("list")
+def list_releases(as_json: shared.Json = False) -> None:
+    """Every release with its aliases, newest last.
+
+    Example: hallmark releases list
+    """
+    governed, ledger = _registry()
+    found = registry.list_releases(ledger, governed)
+    if as_json:
+        shared.print_json([release.model_dump(mode="json") for release in found])
+        return
+    table = Table("release", "aliases", "promoted", "run", "demo", "bundle", box=None, header_style="bold")
+    for r in found:
+        table.add_row(
+            r.label, ", ".join(r.aliases), f"{r.promoted_at:%Y-%m-%d %H:%M} UTC", r.run, "demo" * r.demo, r.bundle
+        )
+    console.print(table if found else "no release yet: hallmark run")
+
+
+@app.command()
+def show(release: Label, as_json: shared.Json = False) -> None:
+    """One release: digests, gates and who decided.
+
+    Example: hallmark releases show support-triage-1
+    """
+    governed, ledger = _registry()
+    found = next((r for r in registry.list_releases(ledger, governed) if r.label == release), None)
+    if found is None:
+        raise InputError(f"there is no release {release!r}; `hallmark releases list` shows what there is")
+    shared.print_json(found.model_dump(mode="json")) if as_json else console.print(found.describe())
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A release's bundle folder.")],
+    as_json: shared.Json = False,
+) -> None:
+    """Check a release's files, gates, decisions and promotion against this project's gate key and people.
+
+    Example: hallmark releases verify .hallmark/releases/support-triage-1
+    """
+    governed, _ = _registry()
+    verified = registry.verify(folder, governed)
+    if as_json:
+        shared.print_json(verified.model_dump(mode="json"))
+    else:
+        for line in verified.checks:
+            console.print(f"  {'ok ' if line.ok else 'NO '} {line.text}")
+        console.print("valid" if verified.ok else "NOT valid")
+    raise typer.Exit(0 if verified.ok else 1)
+
+
+@app.command()
+def rollback(
+    release: Label,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Make an earlier release champion again, by a new signed promotion statement.
+
+    Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
+    """
+    governed, ledger = _registry()
+    made = promotion.rollback(governed, ledger, release, shared.identity(who), reason)
+    shared.print_json(made.model_dump(mode="json")) if as_json else console.print(f"{made.label} is champion again")
+
+
+def _registry() -> tuple[Governance, Ledger]:
+    """The governance in force and the ledger, after finishing or undoing what a crash left of a promotion."""
+    where = shared.root()
+    governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
+    promotion.reconcile(governed, ledger)
+    return governed, ledger

@@ -1,0 +1,39 @@
+"""What several verbs need: where the checkout is, who asks, and how a document or a table is printed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tasks.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="ID", help="Person in people.yaml who acts. [env: HALLMARK_IDENTITY]")
+]
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def root() -> Path:
+    """The checkout: the nearest folder at or above the current one that holds dvc.yaml and params.yaml."""
+    here = Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
+            return folder
+    raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+
+
+def identity(given: str | None) -> str:
+    """Who acts: --as, else HALLMARK_IDENTITY. Raises InputError where neither says."""
+    who = given or os.environ.get("HALLMARK_IDENTITY")
+    if not who:
+        raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
+    return who
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,59 @@
+"""Start a run on the Prefect server and ask how it stands."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.prefect.server import Up, environment
+from tasks.errors import Unavailable
+from tasks.runs.request import RunRequest
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+DEPLOYMENT = "retrain/retrain"
+CRASHED = ("CRASHED", "CANCELLED", "CANCELLING")
+
+
+@contextmanager
+def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
+    """A client of the server that is up. Raises Unavailable where it does not answer."""
+    os.environ.update(environment(root, up.api) | {"PREFECT_LOGGING_LEVEL": "WARNING"})
+    import httpx  # Prefect reads its settings when it is imported, so not before they are set
+    from prefect.client.orchestration import get_client
+
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"the Prefect server at {up.api} does not answer ({error}); start it with `hallmark up`"
+        ) from error
+
+
+def trigger(root: Path, up: Up, request: RunRequest) -> str:
+    """Ask the deployment for a run; returns the flow run's id."""
+    import time
+
+    from prefect.exceptions import ObjectNotFound
+
+    with connected(root, up) as client:
+        for _ in range(300):  # a runner that has just been started registers the deployment in a few seconds
+            try:
+                deployment = client.read_deployment_by_name(DEPLOYMENT)
+                break
+            except ObjectNotFound:
+                time.sleep(0.2)
+        else:
+            raise Unavailable(f"no runner serves {DEPLOYMENT} at {up.api}; see .hallmark/prefect/runner.log")
+        parameters = {"request": request.model_dump(mode="json")}
+        return str(client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id)
+
+
+def state_of(root: Path, up: Up, flow_run: str) -> tuple[str, str]:
+    """Type and message of a flow run's state, e.g. ("PAUSED", "")."""
+    with connected(root, up) as client:
+        state = client.read_flow_run(flow_run).state  # type: ignore[arg-type]
+    return (state.type.value, state.message or "") if state else ("SCHEDULED", "")

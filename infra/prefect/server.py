@@ -1,0 +1,144 @@
+"""Start, find and stop the Prefect server and runner of a checkout. State lies in .hallmark/prefect/."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+from tasks import files
+from tasks.config import Frozen
+from tasks.errors import Unavailable
+
+PORT = 4200
+"""Prefect's usual port; where it is taken, a free one is used."""
+
+
+class Process(Frozen):
+    pid: int
+    started: float
+    """Creation time, so that a pid given to another process later is not mistaken for ours."""
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+class Up(Frozen):
+    """.hallmark/prefect/up.json"""
+
+    api: str
+    server: Process | None
+    """None where PREFECT_API_URL names a server that somebody else runs."""
+    runner: Process
+
+    @property
+    def ui(self) -> str:
+        return self.api.removesuffix("/api")
+
+
+def find(root: Path) -> Up | None:
+    """What is up for this checkout, or None."""
+    path = _folder(root) / "up.json"
+    if not path.exists():
+        return None
+    up = Up.model_validate_json(path.read_bytes())
+    wanted = [process for process in (up.server, up.runner) if process is not None]
+    return up if all(process.alive() for process in wanted) else None
+
+
+def start(root: Path, say: Callable[[str], None]) -> Up:
+    """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path."""
+    if up := find(root):
+        return up
+    stop(root)
+    _folder(root).mkdir(parents=True, exist_ok=True)
+    server, api = None, os.environ.get("PREFECT_API_URL")
+    if api is None:
+        port = _free_port(say)
+        api = f"http://127.0.0.1:{port}/api"
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        server = _spawn(root, "server", command, api)
+    _wait(api, server, _folder(root) / "server.log")
+    up = Up(api=api, server=server, runner=_spawn(root, "runner", ["-m", "infra.prefect.runner"], api))
+    files.write_json(_folder(root) / "up.json", up.model_dump(mode="json"))
+    return up
+
+
+def stop(root: Path) -> bool:
+    """Stop what `start` started, children included; True where something was up."""
+    path = _folder(root) / "up.json"
+    if not path.exists():
+        return False
+    up = Up.model_validate_json(path.read_bytes())
+    ended = [_end(process) for process in (up.runner, up.server) if process and process.alive()]
+    path.unlink()
+    return bool(ended)
+
+
+def environment(root: Path, api: str) -> Mapping[str, str]:
+    """What the server, the runner and a command need to meet each other."""
+    return os.environ | {
+        "PREFECT_HOME": str(_folder(root)),
+        "PREFECT_API_URL": api,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "INFO"),
+        "HALLMARK_ROOT": str(root),
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _folder(root: Path) -> Path:
+    return root / ".hallmark" / "prefect"
+
+
+def _free_port(say: Callable[[str], None]) -> int:
+    for port in (int(os.environ.get("HALLMARK_PREFECT_PORT", PORT)), 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                say(f"port {port} is in use; taking a free one")
+                continue
+            return int(probe.getsockname()[1])
+    raise Unavailable("no free port on 127.0.0.1")
+
+
+def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:
+    """A process of its own session that outlives this command, its output in a log."""
+    with (_folder(root) / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=root, env=dict(environment(root, api)), start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
+
+
+def _wait(api: str, server: Process | None, log: Path, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and (server is None or server.alive()):
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise Unavailable(f"the Prefect server at {api} does not answer; its log is {log}")
+
+
+def _end(process: Process) -> None:
+    """End a process and its children, gently first."""
+    family = psutil.Process(process.pid).children(recursive=True) + [psutil.Process(process.pid)]
+    os.kill(process.pid, signal.SIGTERM)
+    _, left = psutil.wait_procs(family, timeout=15)
+    for one in left:
+        one.kill()

@@ -1,0 +1,96 @@
+"""A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tasks.__main__ import error_file
+from tasks.config import Frozen
+from tasks.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.layout import Layout
+
+PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
+"""What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
+
+_ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
+
+
+class StageOutcome(Frozen):
+    stage: str
+    seconds: float
+    """Wall-clock seconds of the whole `dvc repro`."""
+    cached: bool
+    """True where nothing was computed: unchanged, or restored from the run cache."""
+
+
+def configure(layout: Layout) -> None:
+    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file."""
+    cache = layout.state / "cache"
+    text = f'[cache]\n    dir = {cache}\n    type = "hardlink,copy"\n'
+    (layout.root / ".dvc" / "config.local").write_text(text)
+
+
+def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcome:
+    """Run one stage and nothing before it. `say` gets every line of output as it comes.
+
+    Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
+    stage's whole process group before it is passed on.
+    """
+    started = time.monotonic()
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
+    process = subprocess.Popen(
+        command, cwd=layout.root, env=_environment(layout.root), text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+    )  # fmt: skip
+    lines: list[str] = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            say(lines[-1])
+        code = process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    if code:
+        raise _failure(layout.root, stage, code, lines)
+    ran = any(line.startswith("Running stage") for line in lines)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "GIT_"))}
+    return kept | {"PATH": path, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Ask the process group to stop, then make it."""
+    for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(timeout=patience)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkError:
+    """The stage's own error where it left one, else what DVC or the traceback said last."""
+    told = error_file(root, stage)
+    exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
+    if told.exists():
+        return _ERRORS.get(exited, Refused)(f"stage {stage}: {told.read_text()}")
+    missing = next((line for line in lines if "missing data 'source'" in line or "does not exist" in line), None)
+    if missing and "gates/" in missing:
+        return Refused(f"stage {stage} needs a gate that has not passed: {missing.removeprefix('ERROR: ')}")
+    tail = "\n".join(lines[-15:])
+    return Unavailable(f"stage {stage} ended with exit code {exited}; its last lines:\n{tail}")

@@ -1,0 +1,68 @@
+"""What happened so far in a run, for whoever watches: `hallmark run`, `hallmark status`, the run's last summary.
+
+One JSON file a run, replaced whole at every change by the one process that executes the run. It is a view: nothing
+is decided by it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from tasks import files
+from tasks.config import Frozen
+
+Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed"]
+FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
+
+
+class StageLine(Frozen):
+    state: Literal["running", "done", "cached", "failed"]
+    seconds: float = 0.0
+    """Wall-clock seconds, start of `dvc repro` to its end."""
+    progress: str = ""
+    """The stage's last progress line."""
+
+
+class GateLine(Frozen):
+    state: str
+    """passed, failed, rejected, expired, waiting, or skipped for tier experiment."""
+    waiting_for: list[str] = []
+    decided_by: list[str] = []
+
+
+class Journal(Frozen):
+    run: str
+    requested_by: str
+    use_case: str = ""
+    demo: bool = False
+    status: Status = "running"
+    flow_run: str | None = None
+    """Id in Prefect of the flow run that executes it."""
+    commit: str | None = None
+    """Last commit under refs/hallmark/runs/ID."""
+    stages: dict[str, StageLine] = {}
+    gates: dict[str, GateLine] = {}
+    release: str | None = None
+    """Name and version of the release it made, or that it equals."""
+    error: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+
+def path(state: Path, run_id: str) -> Path:
+    return state / "runs" / f"{run_id}.json"
+
+
+def read(state: Path, run_id: str) -> Journal | None:
+    file = path(state, run_id)
+    return Journal.model_validate_json(file.read_bytes()) if file.exists() else None
+
+
+def read_all(state: Path) -> list[Journal]:
+    """Every run of this checkout, oldest first."""
+    return [Journal.model_validate_json(file.read_bytes()) for file in sorted((state / "runs").glob("*.json"))]
+
+
+def write(state: Path, journal: Journal) -> None:
+    files.write_json(path(state, journal.run), journal.model_dump(mode="json"))

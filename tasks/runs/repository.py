@@ -1,0 +1,93 @@
+"""Git, as a run needs it: commits, worktrees and refs that leave the user's checkout and branch alone."""
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import InputError, Unavailable
+
+OWN = ("dvc.lock",)
+"""Files that work by hand leaves in a checkout and that do not make it dirty."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    root: Path
+    """Top folder of the checkout."""
+
+    @staticmethod
+    def open(root: Path) -> "Repository":
+        """Raises InputError where `root` is not the top of a git clone with at least one commit."""
+        repository = Repository(root.resolve())
+        try:
+            top = repository.git("rev-parse", "--show-toplevel")
+            repository.git("rev-parse", "--verify", "HEAD^{commit}")
+        except Unavailable:
+            raise InputError(
+                f"{root} is not a git clone with a commit; a run is made from committed code. Clone the project, or "
+                "here: git init && git add -A && git commit -m start"
+            ) from None
+        if Path(top).resolve() != repository.root:
+            raise InputError(f"{root} is inside the git clone at {top}; start Hallmark there")
+        return repository
+
+    def git(self, *args: str, cwd: Path | None = None, **env: str) -> str:
+        """Run git and return its output, stripped. Raises Unavailable with git's own message."""
+        command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", *args]
+        try:
+            done = subprocess.run(
+                command, cwd=cwd or self.root, env=_environment() | env, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError:
+            raise Unavailable("git is not installed; install it and try again") from None
+        if done.returncode:
+            raise Unavailable(f"git {args[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout.strip()
+
+    def commit_of(self, revision: str) -> str:
+        """The full commit id of a revision. Raises InputError for one that is not there."""
+        try:
+            return self.git("rev-parse", "--verify", f"{revision}^{{commit}}")
+        except Unavailable:
+            raise InputError(f"{revision!r} is not a commit of {self.root}") from None
+
+    def changes(self) -> list[str]:
+        """Paths that differ from HEAD or that git does not track, as `git status` shows them."""
+        lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
+        return [line for line in lines if line[2:].strip() not in OWN]
+
+    def snapshot(self) -> str:
+        """Commit the checkout as it stands, uncommitted changes included, without touching index, branch or files."""
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self.git("read-tree", "HEAD", **index)
+            self.git("add", "--all", "--", ".", *(f":!{name}" for name in OWN), **index)
+            tree = self.git("write-tree", **index)
+        return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
+
+    def add_worktree(self, path: Path, commit: str) -> None:
+        """A detached worktree at `path`; one left half-made by an interruption is made again."""
+        self.git("worktree", "prune")
+        self.git("worktree", "add", "--quiet", "--detach", "--force", str(path), commit)
+
+    def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
+        """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed."""
+        present = [path for path in paths if (worktree / path).exists()]
+        self.git("add", "--force", "--", *present, cwd=worktree)
+        if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):
+            identity = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": f"{author}@hallmark.invalid"}
+            self.git("commit", "--quiet", "-m", message, cwd=worktree, **identity)
+        return self.git("rev-parse", "HEAD", cwd=worktree)
+
+
+def _environment() -> dict[str, str]:
+    """The caller's environment without what would redirect git, with a committer for machines that have none."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | {
+        "GIT_COMMITTER_NAME": "Hallmark",
+        "GIT_COMMITTER_EMAIL": "hallmark@hallmark.invalid",
+        "GIT_AUTHOR_NAME": "Hallmark",
+        "GIT_AUTHOR_EMAIL": "hallmark@hallmark.invalid",
+    }

@@ -1,0 +1,75 @@
+"""Look up everything a stage will read that is not code or parameters, and write it to inputs/.
+
+Stages read the clock, the registry and the network never: what they may use is fixed here, committed with the run,
+and digested like any other input.
+"""
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tasks import config, files
+from tasks.data.pin import resolve_source
+from tasks.errors import InputError
+from tasks.govern import sources
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.statement import Authority
+from tasks.layout import Layout
+from tasks.params import Params
+from tasks.registry import champion
+
+
+def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
+    """The parameters of `path` with `changes` applied, checked, and their YAML text with its comments kept."""
+    document = config.read_yaml(path)
+    for key, value in changes.items():
+        _set(document, key, value)
+    checked = config.validate(document, Params, path)
+    text = StringIO()
+    YAML().dump(document, text)
+    return checked, text.getvalue()
+
+
+def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layout) -> None:
+    """Write inputs/*.json below `layout`. Raises InputError for a source that is not there or a tier unknown."""
+    policy = governance.policy
+    policy.tier(params.use_case.risk_tier)
+    _known_owners(params, governance)
+    named = sources.load(governance.folder)
+    resolved = sources.ResolvedSources(sources=[resolve_source(source, layout.root) for source in named.sources])
+    authority = Authority(
+        gate_public_key=governance.gate_public_key(),
+        policy_sha256=policy.digest(),
+        environment=policy.environment,
+        tier=params.use_case.risk_tier,
+    )
+    files.write_json(layout.sources, resolved.model_dump(mode="json"))
+    files.write_json(layout.suites, sources.load_suites(governance.folder, named).model_dump(mode="json"))
+    files.write_json(layout.authority, authority.model_dump(mode="json"))
+    champion.write(layout, champion.current(ledger, governance, params.use_case.name))
+
+
+def _known_owners(params: Params, governance: Governance) -> None:
+    named = params.use_case.owners.model_dump()
+    missing = [f"use_case.owners.{role}: {who}" for role, who in named.items() if governance.people.get(who) is None]
+    if missing:
+        raise InputError(f"not in people.yaml: {'; '.join(missing)}; add the person or name another")
+
+
+def _set(document: Any, key: str, value: str) -> None:
+    """Set a dotted key in place. Raises InputError for a key that params.yaml could not hold."""
+    *parents, last = key.split(".")
+    place = document
+    for part in parents:
+        place = place.get(part) if isinstance(place, Mapping) else None
+        if not isinstance(place, Mapping):
+            raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params --schema` lists the keys")
+    try:
+        place[last] = YAML().load(value)  # type: ignore[index]
+    except YAMLError:
+        raise InputError(f"--set {key}={value}: the value is not valid YAML; quote it as in a YAML file") from None

@@ -1,0 +1,127 @@
+"""Create, open and finish a run."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks import files
+from tasks.errors import InputError, Refused
+from tasks.govern import governance
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.layout import Layout
+from tasks.params import Params, load
+from tasks.runs import dvc
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+from tasks.runs.resolve import read_params, resolve
+
+COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
+"""What a run adds to its commit; everything else it makes is DVC's or measured."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that can be worked on. All paths of `layout` are in its own worktree."""
+
+    request: RunRequest
+    layout: Layout
+    params: Params
+    checkout: Repository
+
+    @property
+    def id(self) -> str:
+        return self.request.run_id
+
+    @property
+    def ref(self) -> str:
+        return f"refs/hallmark/runs/{self.id}"
+
+    def governance(self) -> Governance:
+        """The governance in force: the installed one, never what the run's own commit brings along."""
+        return installed_governance(self.checkout.root, self.request.governance)
+
+    def ledger(self) -> Ledger:
+        return open_ledger(self.layout.state)
+
+    def commit(self, message: str) -> str:
+        """Commit what the run has made so far on its ref, and return the commit."""
+        commit = self.checkout.commit_all(self.layout.root, COMMITTED, message, self.request.requested_by)
+        self.checkout.git("update-ref", self.ref, commit)
+        return commit
+
+
+def installed_governance(checkout: Path, proposed: str | None) -> Governance:
+    """The checkout's governance files; `proposed` other ones count in environment `local` only."""
+    state = checkout / ".hallmark"
+    ours = governance.load(checkout / "infra" / "governance", state)
+    if proposed is None:
+        return ours
+    theirs = governance.load(checkout / proposed, state)
+    if {ours.policy.environment, theirs.policy.environment} != {"local"}:
+        raise Refused(
+            f"--governance {proposed}: other governance files count in environment local only; here it is "
+            f"{ours.policy.environment}, there {theirs.policy.environment}. Have them signed off instead"
+        )
+    return theirs
+
+
+def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Governance]:
+    """Everything about a request that can be known before it starts. Raises InputError or Refused.
+
+    Called by whoever asks, so that a mistake shows at once, and again by the run itself.
+    """
+    params, _ = read_params(checkout.root / request.params, request.changes)
+    governed = installed_governance(checkout.root, request.governance)
+    person = governed.people.get(request.requested_by)
+    if person is None or not person.active:
+        known = ", ".join(p.id for p in governed.people.people if p.active)
+        raise InputError(f"{request.requested_by!r} is nobody in people.yaml who may ask for a run; it has {known}")
+    governed.policy.tier(params.use_case.risk_tier)
+    if request.demo_approvals and governed.policy.environment != "local":
+        raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
+    return params, governed
+
+
+def create(root: Path, request: RunRequest) -> Run:
+    """Make the run's worktree and its first commit, or open it where it is there already."""
+    checkout = Repository.open(root)
+    layout = Layout(root.resolve() / ".hallmark" / "runs" / request.run_id)
+    if (layout.root / "inputs" / "request.json").exists():
+        return open_run(root, request.run_id)
+    params, governed = check_request(checkout, request)
+    checkout.add_worktree(layout.root, checkout.commit_of(request.commit or "HEAD"))
+    source = layout.root if (layout.root / request.params).exists() else checkout.root
+    params, text = read_params(source / request.params, request.changes)
+    files.write_bytes(layout.params, text.encode())
+    dvc.configure(layout)
+    resolve(params, governed, open_ledger(layout.state), layout)
+    files.write_json(layout.inputs / "request.json", request.model_dump(mode="json"))
+    run = Run(request, layout, params, checkout)
+    run.commit(f"Resolve run {run.id}: {params.use_case.name}")
+    return run
+
+
+def open_run(root: Path, run_id: str) -> Run:
+    """A run that was created before. Raises InputError for an unknown id."""
+    layout = Layout(root.resolve() / ".hallmark" / "runs" / run_id)
+    request = layout.inputs / "request.json"
+    if not request.exists():
+        raise InputError(f"there is no run {run_id!r} here; `hallmark status` lists the runs")
+    parsed = RunRequest.model_validate_json(request.read_bytes())
+    return Run(parsed, layout, load(layout.params), Repository.open(root))
+
+
+@contextmanager
+def only_one(state: Path, run_id: str) -> Iterator[None]:
+    """Hold the run while it executes. Raises Refused where another process holds it; ends with the process."""
+    path = state / "runs" / f"{run_id}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"run {run_id} is being executed by another process; `hallmark status {run_id}`") from None
+        yield

@@ -1,0 +1,58 @@
+"""A run as one document: what `hallmark run --json` and `hallmark status --json` print."""
+
+from pathlib import Path
+
+from tasks import facts, files
+from tasks.config import Frozen
+from tasks.facts import Fact
+from tasks.layout import Layout
+from tasks.runs import journal
+from tasks.runs.journal import GateLine, Journal, StageLine
+
+MODELS = ("base", "champion", "candidate")
+
+
+class Summary(Frozen):
+    run: str
+    use_case: str
+    requested_by: str
+    demo: bool
+    status: str
+    error: str | None
+    commit: str | None
+    """Last commit under refs/hallmark/runs/RUN."""
+    release: str | None
+    stages: dict[str, StageLine]
+    gates: dict[str, GateLine]
+    metrics: dict[str, Fact]
+    """Every figure of `evaluate`, and `measured.predict.…` of the candidate."""
+    report: str | None
+    data_docs: str | None
+
+
+def summarise(state: Path, run_id: str) -> Summary | None:
+    """What is known of a run now; None where there is no such run."""
+    known = journal.read(state, run_id)
+    if known is None:
+        return None
+    layout = Layout(state / "runs" / run_id)
+    return Summary(
+        **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
+        metrics=_metrics(layout),
+        report=_existing(layout.root / "measured" / "report.html", layout.stage("evaluate") / "report.html"),
+        data_docs=_existing(*sorted((layout.stage("validate") / "docs").glob("**/index.html"))),
+    )
+
+
+def _metrics(layout: Layout) -> dict[str, Fact]:
+    found = _facts(layout.stage("evaluate") / "result.json")
+    measured = _facts(layout.measured("predict") / "candidate" / "facts.json")
+    return found | {f"measured.predict.{name}": fact for name, fact in measured.items()}
+
+
+def _facts(path: Path) -> facts.Facts:
+    return facts.parse(files.read_json(path)["facts"]) if path.exists() else {}
+
+
+def _existing(*paths: Path) -> str | None:
+    return next((str(path) for path in paths if path.exists()), None)
