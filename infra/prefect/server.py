@@ -1,5 +1,6 @@
 """Start, find and stop the Prefect server and runner of a checkout. State lies in .hallmark/prefect/."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -59,17 +60,26 @@ def find(root: Path) -> Up | None:
 
 def start(root: Path, say: Callable[[str], None]) -> Up:
     """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path."""
-    if up := find(root):
-        return up
-    stop(root)
     _folder(root).mkdir(parents=True, exist_ok=True)
+    with (_folder(root) / "up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one server
+        return find(root) or _start(root, say)
+
+
+def _start(root: Path, say: Callable[[str], None]) -> Up:
+    stop(root)
     server, api = None, os.environ.get("PREFECT_API_URL")
     if api is None:
         port = _free_port(say)
         api = f"http://127.0.0.1:{port}/api"
         command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         server = _spawn(root, "server", command, api)
-    _wait(api, server, _folder(root) / "server.log")
+    try:
+        _wait(api, server, _folder(root) / "server.log")
+    except BaseException:
+        if server is not None:
+            _end(server)
+        raise
     up = Up(api=api, server=server, runner=_spawn(root, "runner", ["-m", "infra.prefect.runner"], api))
     files.write_json(_folder(root) / "up.json", up.model_dump(mode="json"))
     return up
@@ -137,7 +147,7 @@ def _wait(api: str, server: Process | None, log: Path, seconds: float = 90) -> N
 
 def _end(process: Process) -> None:
     """End a process and its children, gently first."""
-    family = psutil.Process(process.pid).children(recursive=True) + [psutil.Process(process.pid)]
+    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
     os.kill(process.pid, signal.SIGTERM)
     _, left = psutil.wait_procs(family, timeout=15)
     for one in left:

@@ -1,0 +1,74 @@
+"""A run's git work leaves the user's checkout, index and branch as they were."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError
+from tasks.runs.repository import Repository
+from tests.tiny_project import commit, git
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    (folder / "file.txt").write_text("one\n")
+    commit(folder, "one")
+    return folder
+
+
+def test_a_folder_that_is_no_clone_is_told_how_to_become_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="git init"):
+        Repository.open(tmp_path)
+
+
+def test_a_clone_without_a_commit_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(InputError, match="not a git clone with a commit"):
+        Repository.open(tmp_path)
+
+
+def test_a_folder_inside_a_clone_is_sent_to_its_top(clone: Path) -> None:
+    (clone / "below").mkdir()
+    with pytest.raises(InputError, match="start Hallmark there"):
+        Repository.open(clone / "below")
+
+
+def test_a_snapshot_holds_every_change_and_touches_nothing(clone: Path) -> None:
+    (clone / "file.txt").write_text("two\n")
+    (clone / "new.txt").write_text("new\n")
+    git(clone, "add", "new.txt")
+    before = (git(clone, "status", "--porcelain"), git(clone, "rev-parse", "main"))
+    snapshot = Repository.open(clone).snapshot()
+    assert git(clone, "show", f"{snapshot}:file.txt") == "two"
+    assert git(clone, "show", f"{snapshot}:new.txt") == "new"
+    assert (git(clone, "status", "--porcelain"), git(clone, "rev-parse", "main")) == before
+
+
+def test_dvc_lock_of_work_by_hand_does_not_make_a_checkout_dirty(clone: Path) -> None:
+    (clone / "dvc.lock").write_text("x")
+    repository = Repository.open(clone)
+    assert repository.changes() == []
+    (clone / "other.txt").write_text("x")
+    assert [line.strip() for line in repository.changes()] == ["?? other.txt"]
+
+
+def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path, tmp_path: Path) -> None:
+    (clone / ".gitignore").write_text("/inputs/\n")
+    head = commit(clone, "ignore inputs")
+    repository = Repository.open(clone)
+    worktree = clone / ".hallmark" / "runs" / "r1"
+    repository.add_worktree(worktree, head)
+    (worktree / "inputs").mkdir()
+    (worktree / "inputs" / "a.json").write_text("{}")
+    made = repository.commit_all(worktree, ["inputs", "absent"], "resolve", "ml-engineer")
+    assert git(clone, "show", "--format=%an", "--name-only", made).split() == ["ml-engineer", "inputs/a.json"]
+    assert git(clone, "rev-parse", "main") == head
+    assert repository.commit_all(worktree, ["inputs"], "again", "ml-engineer") == made
+
+
+def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
+    with pytest.raises(InputError, match="not a commit"):
+        Repository.open(clone).commit_of("nonsense")

@@ -1,0 +1,77 @@
+"""A mistake in a settings file is reported with its line, and all of them at once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tasks import config, params
+from tasks.errors import InputError
+from tests.tiny_project import PARAMS
+
+GOOD = PARAMS.replace("DIGEST", "a" * 64)
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        params.load(path)
+    return str(caught.value).replace(str(path), "params.yaml").splitlines()
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD)
+    assert params.load(path).training.lora_rank == 4
+
+
+def test_every_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
+    text = GOOD.replace("seed: 1}\n", "seed: 1, sead: 2}\n", 1).replace("lora_rank: 4", "lora_rank: none")
+    text = text.replace("  name: tiny\n", "")
+    told = problems(tmp_path, text)
+    lines = text.splitlines()
+    assert len(told) == 3
+    for message, key in zip(
+        sorted(told, key=lambda t: int(t.split(":")[1])), ("use_case:", "sead", "lora_rank"), strict=True
+    ):
+        number = int(message.split(":")[1])
+        assert key in lines[number - 1], message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("precision: fp32", "precision: fp16", r"training\.precision: .*'fp32' or 'bf16'.*got 'fp16'"),
+        ("lora_rank: 4", "method: full, lora_rank: 4", "set lora_rank and lora_alpha to null"),
+        ("folder: MODEL", "folder: MODEL, hub: a/b", "exactly one of wheel, hub and folder"),
+        ("label_field: intent, ", "", "label_field names a field"),
+        ("at_least: -0.5", "bound: low", "exactly one of at_least and at_most"),
+        ("approach: lora", "approach: full_fine_tuning", "wants training.method full"),
+        ("a" * 64, "abc", "64 lower-case hex digits"),
+    ],
+)  # fmt: skip
+def test_impossible_values_say_what_would_be_right(tmp_path: Path, old: str, new: str, wanted: str) -> None:
+    told = problems(tmp_path, GOOD.replace(old, new))
+    assert any(re.search(wanted, line) for line in told), told
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: [1\n", r":\d+: not valid YAML"),
+        ("a: 1\na: 2\n", r":2: not valid YAML: .*duplicate"),
+        ("- 1\n", "expected a mapping"),
+        ("", "expected a mapping"),
+    ],
+)
+def test_what_is_no_mapping_is_told_with_its_line(tmp_path: Path, text: str, wanted: str) -> None:
+    assert re.search(wanted, "\n".join(problems(tmp_path, text)))
+
+
+def test_a_file_that_is_missing_or_binary_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        config.read_yaml(tmp_path / "none.yaml")
+    (tmp_path / "bin.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="UTF-8"):
+        config.read_yaml(tmp_path / "bin.yaml")

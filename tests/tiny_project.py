@@ -1,0 +1,164 @@
+"""A clone of this project with a use case that runs in seconds: 60 rows, a model of 330,000 parameters.
+
+The code is the project's own, as it stands in the working tree; only params.yaml and the governance files differ.
+"""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.tiny_model import make_tiny_model
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("flows", "tasks", "infra", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore", "constraints.txt")
+
+INTENTS = {"card_lost": "cards", "loan_question": "loans", "close_account": "accounts"}
+PHRASES = {
+    "card_lost": "I cannot find my card since {}",
+    "loan_question": "What would a loan of {} euro cost me",
+    "close_account": "Please close my account number {}",
+}
+
+PARAMS = """
+use_case:
+  name: tiny
+  problem: Does the pipeline hold together?
+  users: [tests]
+  risk_tier: limited
+  approach: lora
+  approach_reason: The smallest that trains.
+  approved_uses: [tests]
+  limitations: [knows nothing]
+  escalation_path: none
+  owners: {business: product-owner, technical: ml-engineer, data: data-owner}
+  success_metrics:
+    - {name: not worse than the base model, fact: evaluate.gain_over_base, at_least: -0.5}
+    - {name: fast enough, fact: measured.predict.latency_p95_ms, at_most: 60000}
+prompts:
+  triage: {system: "Triage."}
+data: {test_share: 0.2, seed: 1}
+base_model: {folder: MODEL, sha256: DIGEST, licence: Apache-2.0}
+training: {epochs: 1, batch_size: 8, learning_rate: 0.001, lora_rank: 4, lora_alpha: 8, precision: fp32, threads: 1,
+           checkpoint_steps: 2, seed: 1}
+evaluation: {target: json, label_field: intent, max_new_tokens: 4, batch_size: 16, bootstrap_samples: 100}
+"""
+
+POLICY = """
+environment: local
+tiers:
+  experiment: {gates: {}}
+  limited:
+    gates:
+      data:
+        checks:
+          - {name: every expectation holds, fact: validate.failed_expectations, at_most: 0}
+          - {name: no prompt on both sides, fact: split.groups_on_both_sides, at_most: 0}
+          - {name: enough rows, fact: split.train_rows, at_least: 10}
+        decisions: [{role: data_owner}]
+        waive: risk_officer
+      evaluation:
+        success_metrics: true
+        decisions: [{role: product_owner}]
+        waive: risk_officer
+      release:
+        decisions: [{role: risk_officer}]
+"""
+
+PEOPLE = """
+people:
+  - {id: ml-engineer, name: ML engineer, roles: [requester], demo: true}
+  - {id: data-owner, name: Data owner, roles: [data_owner], demo: true}
+  - {id: product-owner, name: Product owner, roles: [product_owner], demo: true}
+  - {id: risk-officer, name: Risk officer, roles: [risk_officer], demo: true}
+"""
+
+SOURCES = """
+sources:
+  - id: messages
+    kind: csv
+    location: examples/messages.csv
+    owner: data-owner
+    licence: CC0-1.0
+    suite: expectations/messages.yaml
+    mapping:
+      prompt: text
+      response: {intent: intent, queue: queue}
+      department: queue
+    constants: {task: triage, language: en, kind: answer, origin: synthetic}
+"""
+
+SUITE = """
+name: messages
+expectations:
+  - type: expect_column_values_to_not_be_null
+    kwargs: {column: prompt}
+    why: without a message there is nothing to sort
+  - type: expect_table_row_count_to_be_between
+    kwargs: {min_value: 10}
+    why: fewer would be an export that broke off
+"""
+
+
+def make_project(folder: Path, rows: int = 60) -> Path:
+    """Write the project to `folder` and commit it. Returns `folder`."""
+    for name in COPIED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    digest = make_tiny_model(folder / "examples" / "model")
+    governance = folder / "infra" / "governance"
+    shutil.rmtree(governance)
+    texts = {
+        folder / "params.yaml": PARAMS.replace("MODEL", "examples/model").replace("DIGEST", digest),
+        folder / "examples" / "messages.csv": messages(rows),
+        governance / "policy.yaml": POLICY,
+        governance / "people.yaml": PEOPLE,
+        governance / "sources.yaml": SOURCES,
+        governance / "expectations" / "messages.yaml": SUITE,
+    }
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip())
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    commit(folder, "A tiny use case")
+    return folder
+
+
+def messages(rows: int) -> str:
+    lines = ["text,intent,queue"]
+    for number in range(rows):
+        intent = list(INTENTS)[number % len(INTENTS)]
+        lines.append(f"{PHRASES[intent].format(number)},{intent},{INTENTS[intent]}")
+    return "\n".join(lines) + "\n"
+
+
+def git(folder: Path, *args: str) -> str:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
+    return subprocess.run(
+        ["git", *identity, *args], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+def hallmark(folder: Path, *args: str, code: int = 0) -> str:
+    """Run `hallmark ARGS` in the project; its output, both streams. Fails unless it exits with `code`."""
+    import sys
+
+    command = Path(sys.executable).with_name("hallmark")
+    done = subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=600)
+    told = done.stdout + done.stderr
+    assert done.returncode == code, f"hallmark {' '.join(args)} exited with {done.returncode}, not {code}:\n{told}"
+    return told
+
+
+def hallmark_json(folder: Path, *args: str, code: int = 0) -> dict | list:
+    return json.loads(hallmark(folder, *args, "--json", code=code))
