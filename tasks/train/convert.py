@@ -1,0 +1,47 @@
+"""GGUF weights as a Hugging Face folder: bf16 safetensors, tokenizer, chat template."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def from_gguf(gguf: Path, folder: Path) -> None:
+    """Convert `gguf` and write it to `folder`.
+
+    bf16, since the quantised values have four bits and training computes in bf16 anyway. The logits equal those of
+    the GGUF file loaded in bf16 exactly (tests/train/test_base_model.py).
+    """
+    from transformers import AutoTokenizer
+
+    with tempfile.TemporaryDirectory() as aside:
+        named = shutil.copy(gguf, Path(aside) / "model.gguf")  # transformers goes by the suffix
+        model = load_gguf(Path(named))
+        tokenizer = AutoTokenizer.from_pretrained(aside, gguf_file=Path(named).name)
+    plain = without_quantization(model)
+    plain.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def load_gguf(gguf: Path) -> Any:
+    """The dequantised model in bf16."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+
+
+def without_quantization(model: Any) -> Any:
+    """The same weights in a fresh model: transformers refuses to save one that it loaded from GGUF."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = model.config.__class__.from_dict(
+        {key: value for key, value in model.config.to_dict().items() if key != "quantization_config"}
+    )
+    with torch.device("meta"):
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    plain.load_state_dict(model.state_dict(), assign=True)
+    plain.tie_weights()
+    plain.generation_config = model.generation_config
+    return plain
