@@ -2,8 +2,28 @@
 
 Settings, each one schema and one file in infra/governance/:
 
-    sources.py    the inventory of sources and their Great Expectations suites
-    policy.py     gates by risk tier
-    people.py     identities, roles, public keys
+    sources.py          the inventory of sources and their Great Expectations suites
+    policy.py           gates by risk tier
+    people.py           identities, roles, public keys
+    governance.py       policy and people that fit each other, and their keys
 
+A gate, in the order in which it goes:
+
+    evidence.py         figures, checks and digests of what the stages left, as one file
+    docket.py           which gates were asked, are open, were closed
+    decisions.py        people approve, reject, waive, withdraw
+    signed_decision.py  what they sign, and how it is read back
+    weigh.py            which decisions count, and why the others don't
+    gates.py            where the gate stands: passed, failed, rejected, waiting, expired
+    statement.py        gates/NAME.json, without which the stages behind a gate refuse to run
+
+Underneath:
+
+    keys.py             OpenSSH ed25519 keys
+    dsse.py             signed in-toto statements with one spelling
+    ledger.py           the append-only table, in SQLite or Postgres
+    ledger_guards.py    its triggers
+
+Flow and command line call `governance.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
+`decisions.decide`, `gates.settle`, `statement.write_gate`; stages call `statement.require_gate`.
 """

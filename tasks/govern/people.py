@@ -3,18 +3,40 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks import config
 from tasks.config import Frozen
+from tasks.errors import InputError
+from tasks.govern import keys
 from tasks.params import Name, Text
+
+MACHINE = "gate"
+"""Id of the installation's own key, which signs gate statements."""
+
+
+def _key_line(value: str) -> str:
+    try:
+        keys.fingerprint(value)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _person_id(value: str) -> str:
+    if value == MACHINE:
+        raise ValueError(f"`{MACHINE}` is the name of the machine's key; give the person another id")
+    return value
+
+
+PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 
 class Person(Frozen):
-    id: Name
+    id: Annotated[Name, AfterValidator(_person_id)]
     name: Text
     roles: Annotated[list[Name], Field(min_length=1)]
-    public_key: str | None = None
+    public_key: PublicKey | None = None
     """An OpenSSH ed25519 public key line. Null only in environment `local`: then the key that `hallmark init` made
     under .hallmark/keys/ID counts."""
     demo: bool = False
@@ -34,6 +56,18 @@ class People(Frozen):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"each person stands here once; twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _own_keys(self) -> Self:
+        """Two ids with one key would let one human be two deciders."""
+        owners: dict[str, str] = {}
+        for person in self.people:
+            if person.public_key:
+                mark = keys.fingerprint(person.public_key)
+                if mark in owners:
+                    raise ValueError(f"{owners[mark]} and {person.id} have the same public key; each needs their own")
+                owners[mark] = person.id
         return self
 
     def get(self, person_id: str) -> Person | None:

@@ -21,6 +21,8 @@ LOOKS_AT: dict[GateName, tuple[str, ...]] = {
     "release": ("package",),
 }
 """The stages whose facts and artefacts a gate's evidence holds."""
+EXPERIMENT = "experiment"
+"""The risk tier that asks nobody, and whose models can never be promoted."""
 
 
 class Check(Frozen):
@@ -59,6 +61,14 @@ class Gate(Frozen):
     """Role that may waive a failed check, with reason and expiry; null: nobody may."""
     deadline_days: Annotated[float, Field(gt=0)] = 14
 
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        for what, names in (("check", [c.name for c in self.checks]), ("role", [r.role for r in self.decisions])):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"each {what} of a gate stands here once; twice: {', '.join(twice)}")
+        return self
+
 
 class Tier(Frozen):
     gates: dict[GateName, Gate]
@@ -78,10 +88,24 @@ class Policy(Frozen):
     """Where promotions count. `local` alone allows --demo-approvals, --governance and keys made by `hallmark init`."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _experiment_alone_is_free(self) -> Self:
+        for name, tier in self.tiers.items():
+            if (name == EXPERIMENT) == bool(tier.gates):
+                raise ValueError(f"tier {name}: `{EXPERIMENT}` has no gates, and every other tier has all of them")
+        return self
+
     def tier(self, name: str) -> Tier:
         if name not in self.tiers:
             raise InputError(f"risk tier {name!r} is not in policy.yaml; it has {', '.join(sorted(self.tiers))}")
         return self.tiers[name]
+
+    def gate(self, tier: str, gate: GateName) -> Gate:
+        """Raises InputError for a tier that is not in policy.yaml or asks nothing."""
+        gates = self.tier(tier).gates
+        if gate not in gates:
+            raise InputError(f"risk tier {tier} has no gates, so nothing can be asked or decided at gate {gate}")
+        return gates[gate]
 
     def digest(self) -> str:
         """SHA-256 of the policy's canonical form, which decisions and gate statements bind to."""

@@ -45,8 +45,8 @@ class Mapping(Frozen):
     def columns(self) -> set[str]:
         """Every column that the source must have."""
         named = [value for name, value in self if name != "response" and value is not None]
-        response = self.response or []
-        return set(named) | set([response] if isinstance(response, str) else response.values() if response else [])
+        response = {"": self.response} if isinstance(self.response, str) else self.response or {}
+        return set(named) | set(response.values())
 
 
 class Constants(Frozen):

@@ -1,0 +1,199 @@
+"""People decide: approve, reject, waive, withdraw. What they sign is in signed_decision.py, what counts in weigh.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tasks.errors import InputError, Refused
+from tasks.govern import docket, keys
+from tasks.govern.docket import Case
+from tasks.govern.evidence import Evidence
+from tasks.govern.gates import eligible, judge, needed
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.people import Person
+from tasks.govern.signed_decision import KIND, Decision, Signed, Verb, sign
+from tasks.govern.weigh import deadline, roles_for, weigh
+
+VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
+
+
+def decide(
+    ledger: Ledger,
+    governance: Governance,
+    evidence: Evidence,
+    person_id: str,
+    verb: Verb,
+    reason: str = "",
+    role: str | None = None,
+    checks: Sequence[str] = (),
+    expires: datetime | None = None,
+    key: Ed25519PrivateKey | None = None,
+) -> Entry:
+    """Sign a decision on `evidence` and record it. The same decision twice is one: the first entry comes back.
+
+    `role` may be left out where the person holds only one that the gate asks. `checks` and `expires` (with a time
+    zone) belong to waive. `key` is the person's private key; left out, the one that `hallmark init` made.
+    Raises Refused where the rules say no, InputError where something is missing or wrong.
+    """
+    person = _person(governance, evidence, person_id)
+    _form(verb, reason, checks, expires)
+    signer = _key(governance, person, key)
+    with ledger.transaction():
+        case = _open_case(ledger, governance, evidence)
+        now = ledger.now()
+        standing = [w.signed for w in weigh(case, governance, ledger, now) if w.signed and w.counts]
+        own = [signed for signed in standing if signed.person.id == person.id]
+        decision = Decision(
+            verb=verb,
+            person=person.id,
+            role="" if verb == "withdraw" else _role(governance, evidence, person, verb, role),
+            run=evidence.run,
+            gate=evidence.gate,
+            policy_sha256=evidence.policy_sha256,
+            demo=evidence.demo,
+            reason=reason.strip(),
+            checks=sorted(set(checks)),
+            expires=_expiry(expires, now),
+            withdraws=_withdrawn(own, role) if verb == "withdraw" else [],
+            time=now,
+        )
+        same = next((signed.entry for signed in own if _same(signed.decision, decision)), None)
+        if same is not None:
+            return same
+        _consistent(decision, case, own)
+        envelope = sign(decision, evidence.subject.stage, evidence.subject.sha256, case.sha256, signer)
+        return ledger.append(KIND, evidence.subject.sha256, {"envelope": envelope})
+
+
+def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
+    """Let demo people give every approval that the gate still waits for; a failed check stays failed.
+
+    Raises Refused outside environment local and on a run that is not a demo run.
+    """
+    if not governance.local:
+        raise Refused(f"demo approvals count in environment local alone, this is {governance.policy.environment}")
+    if not evidence.demo:
+        raise Refused(f"run {evidence.run} was not started with --demo-approvals; its people must decide")
+    entries = []
+    with ledger.transaction():
+        case = docket.current(ledger, evidence)
+        if judge(evidence, governance, ledger, ledger.now()).state != "waiting":
+            return []
+        weighed = weigh(case, governance, ledger, ledger.now())
+        for role, count, given in needed(governance.policy.gate(evidence.tier, evidence.gate), weighed):
+            demo = [person for person in eligible(evidence, governance, role, given) if person.demo]
+            for person in demo[: max(0, count - len(given))]:
+                entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
+    return entries
+
+
+def _person(governance: Governance, evidence: Evidence, person_id: str) -> Person:
+    person = governance.people.get(person_id)
+    if person is None:
+        known = ", ".join(p.id for p in governance.people.people)
+        raise InputError(f"{person_id} is not in people.yaml; it has {known}")
+    if not person.active:
+        raise Refused(f"{person.id} is not active in people.yaml and may no longer decide")
+    if person.id == evidence.requested_by:
+        raise Refused(f"{person.id} asked for run {evidence.run}; nobody decides on their own run")
+    if person.demo and not evidence.demo:
+        raise Refused(f"{person.id} is a demo identity and decides only on runs made with --demo-approvals")
+    return person
+
+
+def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
+    """What belongs to which verb."""
+    if verb not in VERBS:
+        raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
+    if verb in ("reject", "waive") and not reason.strip():
+        raise InputError(f"to {verb} give a reason, so that others can follow it later")
+    if verb == "waive" and (not checks or expires is None):
+        raise InputError("a waiver names the failed checks it is for and when it expires")
+    if verb != "waive" and (checks or expires is not None):
+        raise InputError(f"checks and expiry belong to waive, not to {verb}")
+
+
+def _key(governance: Governance, person: Person, key: Ed25519PrivateKey | None) -> Ed25519PrivateKey:
+    if key is None:
+        path = governance.state / "keys" / person.id
+        if not path.exists():
+            raise InputError(f"the private key of {person.id} is wanted; give its path (none is at {path})")
+        key = keys.load_private(path)
+    wanted = keys.fingerprint(governance.public_key(person))
+    given = keys.fingerprint(keys.public_line(key))
+    if given != wanted:
+        raise Refused(f"the key {given} is not that of {person.id}, who has {wanted} in people.yaml")
+    return key
+
+
+def _open_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Case:
+    """The recorded case, if it still takes decisions."""
+    case = docket.current(ledger, evidence)
+    rules = governance.policy.gate(evidence.tier, evidence.gate)
+    if evidence.policy_sha256 != governance.policy.digest():
+        raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
+    if evidence.demo and not governance.local:
+        raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
+    closed = docket.closing(ledger, case)
+    if closed is not None:
+        raise Refused(
+            f"gate {evidence.gate} of run {evidence.run} closed on {closed.time:%Y-%m-%d %H:%M} UTC "
+            f"({closed.body.get('state')}) and takes no more decisions"
+        )
+    if ledger.now() > deadline(case, rules):
+        raise Refused(f"the deadline of gate {evidence.gate} passed on {deadline(case, rules):%Y-%m-%d %H:%M} UTC")
+    return case
+
+
+def _role(governance: Governance, evidence: Evidence, person: Person, verb: Verb, role: str | None) -> str:
+    asked = roles_for(verb, governance.policy.gate(evidence.tier, evidence.gate))
+    if not asked:
+        raise Refused(f"policy asks nobody to {verb} at gate {evidence.gate} in risk tier {evidence.tier}")
+    if role is not None and role not in person.roles:
+        raise Refused(f"{person.id} does not hold role {role}; people.yaml gives {', '.join(person.roles)}")
+    if role is not None and role not in asked:
+        raise Refused(f"gate {evidence.gate} does not ask role {role} to {verb}; it asks {', '.join(asked)}")
+    held = [name for name in asked if name in person.roles and role in (None, name)]
+    if not held:
+        raise Refused(
+            f"to {verb} at gate {evidence.gate} takes role {' or '.join(asked)}; {person.id} holds "
+            f"{', '.join(person.roles)}"
+        )
+    if len(held) > 1:
+        raise InputError(f"{person.id} holds {' and '.join(held)}; say in which role they {verb}")
+    return held[0]
+
+
+def _expiry(expires: datetime | None, now: datetime) -> datetime | None:
+    if expires is None:
+        return None
+    if expires.tzinfo is None:
+        raise InputError(f"the expiry {expires} has no time zone; give one, for example 2026-12-31T00:00:00Z")
+    if expires <= now:
+        raise InputError(f"the expiry {expires.isoformat()} is not ahead of now, {now:%Y-%m-%dT%H:%M:%SZ}")
+    return expires
+
+
+def _withdrawn(own: list[Signed], role: str | None) -> list[str]:
+    return sorted(s.sha256 for s in own if s.decision.verb != "withdraw" and role in (None, s.decision.role))
+
+
+def _same(earlier: Decision, new: Decision) -> bool:
+    """Whether a standing decision already says it; withdrawing nothing repeats the last withdrawal."""
+    if new.verb == "withdraw" and not new.withdraws:
+        return earlier.verb == "withdraw" and earlier.run == new.run
+    return earlier.same_as(new)
+
+
+def _consistent(decision: Decision, case: Case, own: list[Signed]) -> None:
+    """What a decision may be about, given the checks and what the person has decided before."""
+    if decision.verb == "withdraw" and not decision.withdraws:
+        raise Refused(f"{decision.person} has no decision at gate {decision.gate} of run {decision.run} to withdraw")
+    if decision.verb == "approve" and any(s.decision.verb == "reject" for s in own):
+        raise Refused(f"{decision.person} has rejected at gate {decision.gate}; withdraw that before approving")
+    failed = {check.name for check in case.evidence.checks if check.verdict == "failed"}
+    for name in decision.checks:
+        if name not in failed:
+            raise Refused(f"check {name!r} did not fail; waivers are for {', '.join(sorted(failed)) or 'none'}")

@@ -1,0 +1,169 @@
+"""What a gate looks at: figures, the checks on them, and the digest of every artefact. Decisions bind to its digest."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from tasks import facts as facts_module
+from tasks.config import Frozen
+from tasks.errors import InputError
+from tasks.facts import Fact, Facts
+from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, GateName, Policy
+from tasks.layout import Layout
+from tasks.params import Params, Sha256, SuccessMetric
+
+PREDICTIONS = ("base", "champion", "candidate")
+
+
+class CheckResult(Frozen):
+    """A check and how it came out."""
+
+    name: str
+    fact: str
+    value: float | None
+    """None: the fact does not exist."""
+    low: float | None
+    high: float | None
+    bound: Literal["value", "low", "high"]
+    at_least: float | None
+    at_most: float | None
+    verdict: Literal["passed", "failed", "absent"]
+    """`absent`: an optional check whose fact does not exist; it holds nothing up."""
+
+
+class Subject(Frozen):
+    """The output that a gate lets pass."""
+
+    stage: str
+    sha256: Sha256
+    """`tasks.files.tree_digest` of the stage's folder."""
+
+
+class Evidence(Frozen):
+    """evidence/GATE.json, in canonical JSON."""
+
+    gate: GateName
+    run: str
+    requested_by: str
+    """Id of the person who asked for the run; they may not decide on it."""
+    demo: bool
+    """Made under --demo-approvals."""
+    tier: str
+    subject: Subject
+    policy_sha256: Sha256
+    checks: list[CheckResult]
+    facts: dict[str, Fact]
+    artefacts: dict[str, Sha256]
+    """Every file looked at, by path from the root of the run."""
+
+
+def collect(
+    gate: GateName, layout: Layout, params: Params, policy: Policy, run: str, requested_by: str, demo: bool
+) -> Evidence:
+    """Gather the evidence for a gate from what the stages before it left in `layout`.
+
+    Raises InputError where the gate's subject is not there yet, a stage's file cannot be read or the risk tier has
+    no gates. A figure that is missing raises nothing: its check fails.
+    """
+    rules = policy.gate(params.use_case.risk_tier, gate)
+    if not (layout.stage(SUBJECTS[gate]) / "result.json").exists():
+        raise InputError(f"gate {gate} needs {layout.stage(SUBJECTS[gate])}; run stage {SUBJECTS[gate]} first")
+    facts = _facts(layout, LOOKS_AT[gate])
+    metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
+    checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
+    return Evidence(
+        gate=gate,
+        run=run,
+        requested_by=requested_by,
+        demo=demo,
+        tier=params.use_case.risk_tier,
+        subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
+        policy_sha256=policy.digest(),
+        checks=[check_result(check, facts) for check in checks],
+        facts=facts,
+        artefacts=_artefacts(layout, LOOKS_AT[gate]),
+    )
+
+
+def check_result(check: Check, facts: Facts) -> CheckResult:
+    """Judge one figure. What is not there fails, unless the check is optional."""
+    fact = facts.get(check.fact)
+    judged = getattr(fact, check.bound) if fact else None
+    reached = judged is not None and (
+        judged >= check.at_least if check.at_least is not None else judged <= (check.at_most or 0.0)
+    )
+    return CheckResult(
+        name=check.name,
+        fact=check.fact,
+        value=fact.value if fact else None,
+        low=fact.low if fact else None,
+        high=fact.high if fact else None,
+        bound=check.bound,
+        at_least=check.at_least,
+        at_most=check.at_most,
+        verdict="absent" if fact is None and check.optional else "passed" if reached else "failed",
+    )
+
+
+def write(evidence: Evidence, layout: Layout) -> Path:
+    """Write evidence/GATE.json; the SHA-256 of the file is `digest(evidence)`."""
+    path = layout.evidence(evidence.gate)
+    write_bytes(path, _spell(evidence))
+    return path
+
+
+def digest(evidence: Evidence) -> str:
+    """SHA-256 of the evidence's canonical JSON."""
+    return sha256_bytes(_spell(evidence))
+
+
+def _spell(evidence: Evidence) -> bytes:
+    return canonical_json(evidence.model_dump(mode="json"))
+
+
+def _as_check(metric: SuccessMetric) -> Check:
+    return Check(**metric.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
+
+
+def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
+    found: Facts = {}
+    for stage in stages:
+        for folder, name in _folders(stage):
+            found |= _read(layout.stage(folder) / "result.json", name)
+            # The candidate's measured figures are the ones that policies are about, so theirs is the short name.
+            measured = stage if folder == "predict/candidate" else name
+            found |= _read(layout.measured(folder) / "facts.json", f"measured.{measured}")
+    return dict(sorted(found.items()))
+
+
+def _folders(stage: str) -> list[tuple[str, str]]:
+    """Each folder of a stage below artefacts/ and measured/, with the prefix of its facts."""
+    if stage == "predict":
+        return [(f"predict/{which}", f"predict.{which}") for which in PREDICTIONS]
+    return [(stage, stage)]
+
+
+def _read(path: Path, prefix: str) -> Facts:
+    try:
+        values = json.loads(path.read_bytes(), parse_constant=_no_number).get("facts", {})
+        return {f"{prefix}.{name}": fact for name, fact in facts_module.parse(values).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError, OSError) as error:
+        raise InputError(f"{path}: expected JSON with a `facts` mapping ({error}); run its stage again") from None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
+    digests: dict[str, str] = {}
+    for folder in [layout.inputs, *(layout.stage(stage) for stage in stages)]:
+        prefix = folder.relative_to(layout.root).as_posix()
+        digests |= {f"{prefix}/{path}": sha256 for path, sha256 in tree_manifest(folder).items()}
+    if layout.params.exists():
+        digests[layout.params.name] = sha256_file(layout.params)
+    return dict(sorted(digests.items()))

@@ -1,0 +1,119 @@
+"""The governance folder as a whole: policy and people that fit each other, and the keys that belong to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tasks import config
+from tasks.errors import InputError
+from tasks.govern import keys
+from tasks.govern import people as people_file
+from tasks.govern import policy as policy_file
+from tasks.govern.people import MACHINE, People, Person
+from tasks.govern.policy import Policy
+
+LOCAL = "local"
+"""The environment in which keys made by `hallmark init` and demo people count."""
+
+
+@dataclass(frozen=True)
+class Governance:
+    folder: Path
+    policy: Policy
+    people: People
+    state: Path
+    """`.hallmark/`, which holds `keys/`."""
+
+    @property
+    def local(self) -> bool:
+        return self.policy.environment == LOCAL
+
+    def public_key(self, person: Person) -> str:
+        """The person's public key line. Raises InputError where they have none."""
+        if person.public_key:
+            return person.public_key
+        if not self.local:
+            raise InputError(f"{person.id} has no public_key in people.yaml, needed outside environment {LOCAL}")
+        return _read_public(self.state / "keys" / f"{person.id}.pub")
+
+    def gate_public_key(self) -> str:
+        """Public key line of the machine's key. Raises InputError before `hallmark init`."""
+        return _read_public(self.state / "keys" / f"{MACHINE}.pub")
+
+    def gate_private_key(self) -> Ed25519PrivateKey:
+        return keys.load_private(self.state / "keys" / MACHINE)
+
+
+def load(folder: Path, state: Path) -> Governance:
+    """Read policy.yaml and people.yaml. Raises InputError with every problem of both and between them."""
+    problems, policy, people = [], None, None
+    try:
+        policy = policy_file.load(folder)
+    except InputError as error:
+        problems.append(str(error))
+    try:
+        people = people_file.load(folder)
+    except InputError as error:
+        problems.append(str(error))
+    if policy is not None and people is not None:
+        problems += _unsatisfiable(policy, people, folder / "policy.yaml")
+        problems += _keyless(policy, people, folder / "people.yaml")
+        if not problems:
+            return Governance(folder, policy, people, state)
+    raise InputError("\n".join(problems))
+
+
+def initialise(state: Path, people: People) -> None:
+    """Make the machine's key, and one for each person without a public key, in `state/keys/`. Existing ones stay."""
+    for name in [MACHINE, *(person.id for person in people.people if person.public_key is None)]:
+        keys.create(state / "keys", name)
+
+
+def _unsatisfiable(policy: Policy, people: People, path: Path) -> list[str]:
+    """Roles that too few active people hold; demo people count in environment local only."""
+    document = config.read_yaml(path)
+    local = policy.environment == LOCAL
+    problems = []
+    for where, role, count in _wanted(policy):
+        holders = [person for person in people.with_role(role) if local or not person.demo]
+        if len(holders) < count:
+            line = config.line_of(document, where)
+            problems.append(
+                f"{path}:{line}: {'.'.join(map(str, where))}: policy that nobody can satisfy: it wants {count} active "
+                f"with role {role}, people.yaml has {len(holders)}; give somebody the role or change the policy"
+            )
+    return problems
+
+
+def _wanted(policy: Policy) -> list[tuple[list[str | int], str, int]]:
+    """Place in policy.yaml, role, and how many people must hold it."""
+    wanted: list[tuple[list[str | int], str, int]] = []
+    for tier_name, tier in policy.tiers.items():
+        for gate_name, gate in tier.gates.items():
+            where: list[str | int] = ["tiers", tier_name, "gates", gate_name]
+            wanted += [([*where, "decisions", i], role.role, role.count) for i, role in enumerate(gate.decisions)]
+            wanted += [([*where, "waive"], gate.waive, 1)] if gate.waive else []
+    return wanted
+
+
+def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
+    if policy.environment == LOCAL:
+        return []
+    document: Any = config.read_yaml(path)
+    return [
+        f"{path}:{config.line_of(document, ['people', i])}: people.{i}.public_key: {person.id} needs a public key in "
+        f"environment {policy.environment}; only environment {LOCAL} takes keys made by `hallmark init`"
+        for i, person in enumerate(people.people)
+        if person.public_key is None
+    ]
+
+
+def _read_public(path: Path) -> str:
+    try:
+        line = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path}: no public key here; run `hallmark init` to make it") from None
+    keys.load_public(line)
+    return line

@@ -1,0 +1,104 @@
+"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`."""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from tasks.errors import InputError
+from tasks.files import write_bytes
+
+
+def create(folder: Path, name: str) -> str:
+    """Make the private key `folder/name` (mode 0600) and `name.pub`. An existing key is kept.
+
+    Returns the public line.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / name
+    if not path.exists():
+        _write_new(path, Ed25519PrivateKey.generate())
+    line = public_line(load_private(path), name)
+    public = path.with_name(f"{name}.pub")
+    if not public.exists() or public.read_text() != line + "\n":
+        write_bytes(public, f"{line}\n".encode())
+    return line
+
+
+def _write_new(path: Path, key: Ed25519PrivateKey) -> None:
+    """Write aside and link: of two processes that make the same key one wins, and nobody sees half a file."""
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(
+                key.private_bytes(
+                    serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+                )
+            )
+            os.fsync(file.fileno())
+        path.hardlink_to(aside)
+    except FileExistsError:
+        pass
+    finally:
+        Path(aside).unlink()
+
+
+def load_private(path: Path) -> Ed25519PrivateKey:
+    """Read an OpenSSH private key.
+
+    Raises InputError where there is no file, others may read it, it wants a passphrase or it is not ed25519.
+    """
+    try:
+        mode = path.stat().st_mode
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: no private key can be read here ({error.strerror}); give the path of one") from None
+    if mode & 0o077:
+        raise InputError(f"{path}: others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
+    try:
+        key = serialization.load_ssh_private_key(data, password=None)
+    except TypeError:
+        raise InputError(
+            f"{path}: this key wants a passphrase, which is not supported; give a key without one, "
+            f"for example a copy made with `ssh-keygen -p -N ''`"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"{path}: expected an OpenSSH private key, got something else ({error})") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InputError(f"{path}: expected an ed25519 key, got another kind; make one with `ssh-keygen -t ed25519`")
+    return key
+
+
+def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
+    """The OpenSSH public key line that belongs to a private key."""
+    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    return f"{line} {comment}".rstrip()
+
+
+def load_public(line: str) -> Ed25519PublicKey:
+    """Read a public key line. Raises InputError where it is not one line with an ed25519 key."""
+    key = None
+    if "\n" not in line.strip():
+        with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+            key = serialization.load_ssh_public_key(line.strip().encode())
+    if not isinstance(key, Ed25519PublicKey):
+        shown = line if len(line) <= 60 else f"{line[:57]}…"
+        raise InputError(f"expected one OpenSSH public key line `ssh-ed25519 AAAA… comment`, got {shown!r}")
+    return key
+
+
+def fingerprint(public_line: str) -> str:
+    """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no ed25519 public key."""
+    load_public(public_line)
+    try:
+        blob = base64.b64decode(public_line.split()[1], validate=True)
+    except binascii.Error:
+        raise InputError(f"expected base64 in the public key line, got {public_line!r}") from None
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")

@@ -1,0 +1,213 @@
+"""The ledger: one append-only table in SQLite (`.hallmark/ledger.db`) or Postgres (HALLMARK_LEDGER_URL).
+
+Writers take turns: a transaction holds SQLite's write lock or a Postgres advisory lock from its first statement, so
+`seq` has no gaps, and what was read inside it still holds when it appends. Triggers block UPDATE and DELETE;
+whoever owns the database can drop them, so what must not be forged (decisions) is signed besides.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from tasks.config import Frozen
+from tasks.errors import InputError, Unavailable
+from tasks.files import canonical_json
+from tasks.govern.ledger_guards import guards
+
+WAIT_SECONDS = 30
+"""How long a writer waits for its turn."""
+ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
+
+METADATA = MetaData()
+ENTRIES = Table(
+    "hallmark_ledger",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 … without gaps
+    Column("time", Text, nullable=False),  # UTC, ISO 8601 with microseconds and Z
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),  # canonical JSON, kept as text: its bytes are what gets hashed
+    Index("hallmark_ledger_by_subject", "subject", "kind"),
+    Index("hallmark_ledger_by_kind", "kind"),
+)
+
+
+class Entry(Frozen):
+    """One row."""
+
+    seq: int
+    time: datetime
+    kind: str
+    """What happened, `NOUN.VERB`, e.g. gate.asked."""
+    subject: str
+    """What it is about: usually a SHA-256."""
+    body: dict[str, Any]
+
+
+class Ledger:
+    """Every method raises Unavailable where the database is away, and then nothing has happened."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._open = threading.local()
+
+    @property
+    def where(self) -> str:
+        """The database's URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    def prepare(self) -> None:
+        """Make the table and its triggers where there is no table yet."""
+        with self.transaction(), self._reading() as connection:
+            if not inspect(connection).has_table(ENTRIES.name):
+                METADATA.create_all(connection)
+                for statement in guards(self._engine.dialect.name, ENTRIES.name):
+                    connection.execute(text(statement))
+
+    @contextmanager
+    def transaction(self) -> Iterator["Ledger"]:
+        """Everything in the block sees one state and lands together or not at all; other writers wait.
+
+        Inside, the ledger's own methods join the transaction; a nested `transaction()` does too.
+        """
+        if getattr(self._open, "connection", None) is not None:
+            yield self
+            return
+        with self._reach(), self._engine.begin() as connection:
+            self._open.connection = connection
+            try:
+                yield self
+            finally:
+                self._open.connection = None
+
+    def append(self, kind: str, subject: str, body: dict[str, Any]) -> Entry:
+        """Record `body` (JSON-ready) as the next entry. It is durable when the outermost transaction ends."""
+        spelled = canonical_json(body).decode()
+        with self.transaction(), self._reading() as connection:
+            last = connection.scalar(select(func.coalesce(func.max(ENTRIES.c.seq), 0)))
+            row = {"seq": int(last or 0) + 1, "time": _spell(self.now()), "kind": kind, "subject": subject}
+            connection.execute(ENTRIES.insert().values(**row, body=spelled))
+        return _entry((*row.values(), spelled))
+
+    def entries(self, kind: str | None = None, subject: str | None = None, after: int = 0) -> list[Entry]:
+        """Entries with seq above `after`, oldest first, of one kind and subject where these are given."""
+        query = select(ENTRIES).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq)
+        if kind is not None:
+            query = query.where(ENTRIES.c.kind == kind)
+        if subject is not None:
+            query = query.where(ENTRIES.c.subject == subject)
+        with self._reading() as connection:
+            return [_entry(tuple(row)) for row in connection.execute(query)]
+
+    def now(self) -> datetime:
+        """The one clock, in UTC: the database server's, or this machine's for SQLite."""
+        if self._engine.dialect.name == "sqlite":
+            return datetime.now(UTC)
+        with self._reading() as connection:
+            return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """The open transaction's connection, else one that waits for no writer."""
+        if getattr(self._open, "connection", None) is not None:
+            yield self._open.connection
+            return
+        with self._reach(), self._engine.connect().execution_options(takes_turn=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _reach(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise Unavailable(
+                f"the ledger at {self.where} cannot be used ({error.orig}); nothing was recorded. "
+                f"Check that the database is up, writable and not full, then try again"
+            ) from error
+
+
+def open_ledger(state: Path) -> Ledger:
+    """The ledger of HALLMARK_LEDGER_URL, else `state/ledger.db`, made if absent.
+
+    Raises Unavailable, saying what to do, where it cannot be opened and written; InputError for a wrong URL.
+    """
+    configured = os.environ.get("HALLMARK_LEDGER_URL")
+    ledger = Ledger(_postgres(configured) if configured else _sqlite(state))
+    ledger.prepare()
+    return ledger
+
+
+def _sqlite(state: Path) -> Engine:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{state}: the ledger's folder cannot be made ({error.strerror}); make it writable") from None
+    url = URL.create("sqlite", database=str(state / "ledger.db"))
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a decision that was confirmed survives a power cut
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        takes_turn = connection.get_execution_options().get("takes_turn", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_turn else "BEGIN")
+
+    return engine
+
+
+def _postgres(configured: str) -> Engine:
+    try:
+        url = make_url(configured)
+        if url.get_backend_name() != "postgresql":
+            raise InputError(f"HALLMARK_LEDGER_URL: expected postgresql://…, got {url.drivername}://…")
+        # pg8000: psycopg is under the LGPL.
+        engine = create_engine(url.set(drivername="postgresql+pg8000"), poolclass=NullPool)
+    except (ArgumentError, NoSuchModuleError):
+        raise InputError("HALLMARK_LEDGER_URL: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+    except ModuleNotFoundError:
+        raise Unavailable("a ledger in Postgres needs a driver; run `pip install 'hallmark[postgres]'`") from None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("takes_turn", True):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+
+    return engine
+
+
+def _spell(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    seq, time, kind, subject, body = row
+    return Entry(seq=seq, time=datetime.fromisoformat(time), kind=kind, subject=subject, body=json.loads(body))
