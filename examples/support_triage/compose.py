@@ -1,0 +1,75 @@
+"""A case as a ticket, a chat or an e-mail: what its writer says, in which order, and with how much care."""
+
+from random import Random
+
+from examples.support_triage import mess
+from examples.support_triage.cases import Case
+from examples.support_triage.grammar import Grammar
+
+Turn = dict[str, str]
+
+
+class Composer:
+    """Writes messages of one language."""
+
+    def __init__(self, grammar: Grammar, language: str) -> None:
+        self.grammar = grammar
+        self.language = language
+
+    def ticket(self, rng: Random, case: Case) -> str:
+        """One field of a web form: mostly no greeting, sometimes HTML entities."""
+        text = self._body(rng, case)
+        text = self._maybe(rng, 0.35, "hello", after=" ") + text + self._maybe(rng, 0.3, "bye", before=" ")
+        return mess.entities(rng, self._scribble(rng, text))
+
+    def email(self, rng: Random, case: Case) -> str:
+        """Lines with a greeting, a signature and at times the marks of a reply; that mail system loses emoji."""
+        greeting = self._maybe(rng, 0.85, "hello", after="\n")
+        sign = self._maybe(rng, 0.8, "sign", before="\n") + self._maybe(rng, 0.7, "name", before="\n")
+        text = greeting + self._scribble(rng, self._body(rng, case)) + sign
+        return mess.without_emoji(mess.quoted(rng, text))
+
+    def chat(self, rng: Random, case: Case) -> list[Turn]:
+        """One to three turns; what decides may stand in the first or the last of the customer's."""
+        lines = [self._scribble(rng, line) if i % 2 == 0 else line for i, line in enumerate(self._dialogue(rng, case))]
+        return [{"role": ("user", "assistant")[i % 2], "content": line} for i, line in enumerate(lines)]
+
+    def _dialogue(self, rng: Random, case: Case) -> list[str]:
+        """The customer's and the agent's lines by turns, the customer's first and last."""
+        phrases, chance, say = self.grammar.intents[case.triage.intent], rng.random(), self.grammar.rule
+        if case.twist in phrases:
+            if case.twist == "clear" and "vague" in phrases and chance < 0.3:
+                return [self._core(rng, case, "vague"), say(rng, "agent_ask"), self._core(rng, case, "clear")]
+            if chance < 0.6:
+                return [say(rng, "short"), say(rng, "agent_hello"), self._core(rng, case, case.twist)]
+        elif chance < 0.6:
+            return [self._core(rng, case, "clear"), say(rng, "agent_else"), self._turn(rng, case)]
+        return [self._body(rng, case)]
+
+    def _body(self, rng: Random, case: Case) -> str:
+        """The matter, among remarks that change nothing."""
+        own = case.twist in self.grammar.intents[case.triage.intent]
+        matter = [self._core(rng, case, case.twist)] if own else [self._core(rng, case, "clear"), self._turn(rng, case)]
+        if not own and rng.random() < 0.25:
+            matter.reverse()
+        before, after = self._maybe(rng, 0.1, "aside"), self._maybe(rng, 0.18, "aside")
+        other = self._maybe(rng, 0.1, "aside_other")
+        return " ".join(part for part in (before, *matter, after if after != before else "", other) if part)
+
+    def _core(self, rng: Random, case: Case, twist: str) -> str:
+        text = self.grammar.say(rng, rng.choice(self.grammar.intents[case.triage.intent][twist]))
+        return _sentence(text)
+
+    def _turn(self, rng: Random, case: Case) -> str:
+        return _sentence(self.grammar.say(rng, rng.choice(self.grammar.twists[case.twist])))
+
+    def _maybe(self, rng: Random, chance: float, rule: str, before: str = "", after: str = "") -> str:
+        return before + self.grammar.rule(rng, rule) + after if rng.random() < chance else ""
+
+    def _scribble(self, rng: Random, text: str) -> str:
+        return mess.scribble(rng, text, self.language)
+
+
+def _sentence(text: str) -> str:
+    """With a capital and an end."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")

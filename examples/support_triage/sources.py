@@ -1,0 +1,118 @@
+"""The three files and their formats, each as the system exports it that people are said to have written into."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date, timedelta
+from random import Random
+
+from examples.support_triage.cases import Case, Triage
+from examples.support_triage.compose import Composer, Turn
+
+FIRST_DAY, DAYS = date(2025, 1, 6), 180
+
+
+@dataclass(frozen=True)
+class Row:
+    """A message with its triage, before it takes a source's form."""
+
+    number: int
+    day: date
+    case: Case
+    turns: tuple[Turn, ...]
+    """What the customer wrote, and in chats what the agent asked; without the triage."""
+    desk: str
+    """Who did the triage."""
+
+    @property
+    def text(self) -> str:
+        return self.turns[-1]["content"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a source writes its rows."""
+
+    id: str
+    file: str
+    encoding: str
+    share: float
+    """Of all rows."""
+    header: str
+    """First line, or empty."""
+    line: Callable[[Row], str]
+    compose: Callable[[Composer, Random, Case], Sequence[Turn]]
+
+
+def row(number: int, rng: Random, case: Case, turns: Sequence[Turn]) -> Row:
+    """A row with a day and a desk."""
+    day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
+    return Row(number, day, case, tuple(turns), f"triage-desk-{rng.randint(1, 4)}")
+
+
+def answer(triage: Triage) -> str:
+    """The target as the model shall write it."""
+    return json.dumps({"intent": triage.intent, "queue": triage.queue, "action": triage.action})
+
+
+def _csv_line(values: Sequence[object], delimiter: str = ",", end: str = "\n") -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerow(values)
+    return buffer.getvalue()
+
+
+def _ticket(row: Row) -> str:
+    case = row.case
+    name = f"T-{row.number:05}"
+    return _csv_line([name, row.day, case.department, case.language, row.text, *astuple(case.triage), row.desk])
+
+
+def _chat(row: Row) -> str:
+    case = row.case
+    turns = [*row.turns, {"role": "assistant", "content": answer(case.triage)}]
+    document = {"chat_id": f"C-{row.number:05}", "started": row.day.isoformat(), "lang": case.language}
+    document |= {"team": case.department, "turns": turns, "outcome": case.triage.action, "labelled_by": row.desk}
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def _email(row: Row) -> str:
+    case = row.case
+    values = [row.day, case.department, case.language, row.text, *astuple(case.triage), row.desk]
+    return _csv_line(values, delimiter=";", end="\r\n")
+
+
+def _one(text: str) -> list[Turn]:
+    return [{"role": "user", "content": text}]
+
+
+SOURCES = (
+    Source(
+        id="tickets",
+        file="tickets.csv",
+        encoding="utf-8",
+        share=0.45,
+        header="ticket_id,opened,department,language,message,intent,queue,action,labelled_by\n",
+        line=_ticket,
+        compose=lambda composer, rng, case: _one(composer.ticket(rng, case)),
+    ),
+    Source(
+        id="chats",
+        file="chats.jsonl",
+        encoding="utf-8",
+        share=0.28,
+        header="",
+        line=_chat,
+        compose=lambda composer, rng, case: composer.chat(rng, case),
+    ),
+    Source(
+        id="emails",
+        file="emails.csv",
+        encoding="windows-1252",
+        share=0.27,
+        header="eingang;abteilung;sprache;nachricht;anliegen;warteschlange;aktion;bearbeitet_von\r\n",
+        line=_email,
+        compose=lambda composer, rng, case: _one(composer.email(rng, case)),
+    ),
+)
