@@ -1,0 +1,101 @@
+"""Stage `clean`: take out what no model should learn from, each removal with its rule and reason.
+
+empty_prompt, prompt_too_short, prompt_too_long, target_too_long   by the bounds of params.yaml: data
+exact_duplicate                                                    cites the record kept instead
+
+artefacts/clean/records.parquet, quarantine.parquet, result.json (`Cleaned`)
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from tasks import facts
+from tasks.config import Frozen
+from tasks.data.duplicates import winners
+from tasks.data.quarantine import Counts, count, entry, to_table
+from tasks.errors import InputError
+from tasks.facts import Fact
+from tasks.files import whole_folder, write_json
+from tasks.layout import Layout
+from tasks.params import Data, Params
+from tasks.record import read_table, write_table
+
+
+class Cleaned(Frozen):
+    counts: Counts
+    by_source: dict[str, Counts]
+
+
+def run(params: Params, layout: Layout) -> Cleaned:
+    """Clean the records of `ingest`. Raises InputError where nothing is left."""
+    table = read_table(layout.stage("ingest") / "records.parquet")
+    records = table.select(["record_id", "source_id", "task", "messages", "split"]).to_pylist()
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    row_of = dict(zip(rows["record_id"].to_pylist(), rows["row"].to_pylist(), strict=True))
+    removed = list(_removals(records, row_of, params.data))
+    kept = _without(table, {item["record_id"] for item in removed})
+    if not kept.num_rows:
+        raise InputError(
+            f"clean: none of {table.num_rows:,} records is left; look into artefacts/ingest and the bounds in "
+            "params.yaml: data"
+        )
+    result = Cleaned(
+        counts=count("clean", table.num_rows, kept.num_rows, (item["rule"] for item in removed)),
+        by_source={
+            name: _counts_of(name, table, kept, removed) for name in sorted(set(table["source_id"].to_pylist()))
+        },
+    )
+    with whole_folder(layout.stage("clean")) as folder:
+        write_table(kept, folder / "records.parquet")
+        write_table(to_table(removed), folder / "quarantine.parquet")
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def _removals(records: list[dict[str, Any]], row_of: dict[str, int], data: Data) -> Iterator[dict[str, Any]]:
+    """Rows of quarantine, in the order of the records."""
+    fitting = [record for record in records if _misfit(record, data) is None]
+    kept_instead = winners(fitting)
+    for record in records:
+        verdict, winner = _misfit(record, data), kept_instead.get(record["record_id"])
+        if winner is not None:
+            verdict = ("exact_duplicate", "the same conversation and target as the record kept instead")
+        if verdict is not None:
+            rule, reason = verdict
+            row = row_of[record["record_id"]]
+            yield entry(record["source_id"], row, rule, reason, record["record_id"], winner)
+
+
+def _misfit(record: dict[str, Any], data: Data) -> tuple[str, str] | None:
+    """Rule and reason where a text is empty, too short or too long. Lengths are in characters."""
+    prompt = sum(len(turn["content"]) for turn in record["messages"][:-1])
+    target = len(record["messages"][-1]["content"])
+    if prompt == 0:
+        return "empty_prompt", "there is no text before the target"
+    if prompt < data.min_prompt_chars:
+        return "prompt_too_short", f"{prompt} characters; data.min_prompt_chars is {data.min_prompt_chars}"
+    if prompt > data.max_prompt_chars:
+        return "prompt_too_long", f"{prompt} characters; data.max_prompt_chars is {data.max_prompt_chars}"
+    if target > data.max_target_chars:
+        return "target_too_long", f"{target} characters; data.max_target_chars is {data.max_target_chars}"
+    return None
+
+
+def _without(table: pa.Table, ids: set[str]) -> pa.Table:
+    return table.filter(pa.array([record_id not in ids for record_id in table["record_id"].to_pylist()], pa.bool_()))
+
+
+def _counts_of(source: str, table: pa.Table, kept: pa.Table, removed: list[dict[str, Any]]) -> Counts:
+    before, after = (part["source_id"].to_pylist().count(source) for part in (table, kept))
+    return count("clean", before, after, (item["rule"] for item in removed if item["source_id"] == source))
+
+
+def _facts(result: Cleaned) -> facts.Facts:
+    duplicates = result.counts.quarantined.get("exact_duplicate", 0)
+    return {
+        "records": Fact(value=result.counts.records, unit="rows"),
+        "exact_duplicates": Fact(value=duplicates, unit="rows"),
+        "quarantined_share": Fact(value=result.counts.share, note="of the records that ingest made"),
+    }

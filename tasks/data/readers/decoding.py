@@ -1,0 +1,142 @@
+"""Bytes that claim to be text, as text; or a clear account of what they are instead."""
+
+import codecs
+import gzip
+import io
+import zlib
+from typing import TextIO
+
+from tasks.errors import InputError
+from tasks.govern.sources import Source
+
+BLOCK = 1 << 20
+LIKELY = ("utf-8", "cp1252", "utf-16")
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks, longer ones before those that they begin with."""
+SIGNATURES = {
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a ZIP archive (an Excel workbook is one)",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"BZh": "bzip2-compressed",
+    b"\x28\xb5\x2f\xfd": "zstd-compressed",
+}
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
+
+
+def text(data: bytes, source: Source) -> TextIO:
+    """The content decoded as declared, line ends kept as they are; gzip is unpacked first.
+
+    Bytes that do not decode come as lone surrogates (PEP 383), for the mapping to reject their rows, where the rest of
+    the content shows that the declared encoding is right. Raises InputError for empty, binary, truncated or wrongly
+    declared content.
+    """
+    data = _unpacked(data, source)
+    if not data.strip():
+        raise InputError(f"source {source.id}: {source.location} is empty; expected at least one row")
+    encoding = _encoding(data, source)
+    _refuse_binary(data, encoding, source)
+    _refuse_wrong_encoding(data, encoding, source)
+    return io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="surrogateescape", newline="")
+
+
+def _unpacked(data: bytes, source: Source) -> bytes:
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except EOFError:
+        raise InputError(
+            f"source {source.id}: {source.location} is truncated: its gzip stream ends early, after {len(data):,} "
+            "bytes; fetch it again"
+        ) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"source {source.id}: {source.location} is damaged gzip ({error}); fetch it again") from None
+
+
+def _encoding(data: bytes, source: Source) -> str:
+    """The declared encoding, or the byte order mark's where that is the same one spelled out."""
+    try:
+        declared = codecs.lookup(source.encoding).name
+    except LookupError:
+        raise InputError(
+            f"source {source.id}: encoding {source.encoding!r} is not a Python codec; try one of {', '.join(LIKELY)}"
+        ) from None
+    mark = next((name for start, name in MARKS.items() if data.startswith(start)), None)
+    if mark == "utf-8-sig" and declared == "utf-8":
+        return mark
+    if mark in ("utf-16", "utf-32") and not declared.startswith(mark):
+        raise _wrong(source, 0, f"a {mark.upper()} byte order mark", mark)
+    return declared
+
+
+def _refuse_binary(data: bytes, encoding: str, source: Source) -> None:
+    for signature, what in SIGNATURES.items():
+        if data.startswith(signature):
+            raise InputError(
+                f"source {source.id}: {source.location} is {what}, expected {source.kind} text; correct `kind` or "
+                "`location`"
+            )
+    if "\n,a".encode(encoding, "replace") != b"\n,a":
+        return  # bytes below 32 are ordinary in UTF-16 and the like
+    sample = data[: BLOCK // 16]
+    controls = len(sample) - len(sample.translate(None, CONTROLS))
+    nulls = sample.count(0)
+    if nulls > len(sample) / 5:
+        side = "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"
+        if nulls < len(sample) * 0.6 and min(sample[::2].count(0), sample[1::2].count(0)) < nulls / 10:
+            raise _wrong(source, sample.index(0), "a zero byte in every other place", side)
+    if controls > len(sample) / 100:
+        raise InputError(
+            f"source {source.id}: {source.location} is binary: {controls:,} of its first {len(sample):,} bytes are "
+            f"control characters; expected {source.kind} text"
+        )
+
+
+def _refuse_wrong_encoding(data: bytes, encoding: str, source: Source) -> None:
+    """A declaration is wrong where nothing beyond ASCII decodes by it, or where everything decodes as UTF-8 too."""
+    if data.isascii():
+        return
+    offset = undecodable(data, encoding)
+    utf8 = encoding in ("utf-8", "utf-8-sig")
+    if offset is None and not utf8 and encoding != "ascii" and len("é".encode(encoding, "replace")) == 1:
+        if undecodable(data, "utf-8") is None:
+            first = next(i for i, byte in enumerate(data) if byte > 127)
+            raise _wrong(source, first, "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
+        return
+    if offset is None or (utf8 and _some_decode(data)):
+        return
+    likely = next((name for name in LIKELY if undecodable(data, name) is None), None)
+    raise _wrong(source, offset, f"byte 0x{data[offset]:02x}" if offset < len(data) else "the end", likely)
+
+
+def _some_decode(data: bytes) -> bool:
+    """Whether any text beyond ASCII is valid UTF-8, which does not happen by chance in another encoding's prose."""
+    return any(character > "\x7f" for character in set(data.decode("utf-8", "ignore")))
+
+
+def undecodable(data: bytes, encoding: str) -> int | None:
+    """Offset of the first byte that does not decode; null where all do."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for start in range(0, len(data), BLOCK):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(data[start : start + BLOCK], final=start + BLOCK >= len(data))
+        except UnicodeDecodeError as error:
+            return start - pending + error.start
+    return None
+
+
+def _wrong(source: Source, offset: int, found: str, likely: str | None) -> InputError:
+    advice = f"it is likely {likely}: set `encoding: {likely}`" if likely else "find out its encoding and declare it"
+    return InputError(
+        f"source {source.id}: {source.location} is declared {source.encoding}, but at byte {offset:,} stands {found}; "
+        f"{advice} in sources.yaml"
+    )

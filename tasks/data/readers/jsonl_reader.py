@@ -1,0 +1,61 @@
+"""JSON Lines: one JSON object a line."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.data.readers.columns import check_mapped
+from tasks.data.readers.decoding import text
+from tasks.data.readers.rows import Malformed, Row
+from tasks.errors import InputError
+from tasks.govern.sources import Source
+
+
+class _NotJson(ValueError):
+    """JSON that Python would take and RFC 8259 does not, or that says a thing twice."""
+
+
+def read(data: bytes, source: Source) -> Iterator[Row | Malformed]:
+    """Rows as JSON values by field; a field may be absent from a row, but not from all. Blank lines are skipped."""
+    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    fields: dict[str, None] = {}
+    number = 0
+    for index, line in enumerate(text(data, source), start=1):
+        if not line.strip():
+            continue
+        number += 1
+        row = _row(line, number, index, decoder, source)
+        if isinstance(row, Row):
+            fields.update(dict.fromkeys(row.values))
+        yield row
+    if fields:
+        check_mapped(fields, source)
+
+
+def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: Source) -> Row | Malformed:
+    try:
+        value = decoder.decode(line.replace("\0", ""))
+    except _NotJson as error:
+        return Malformed(number, "not_json", f"line {index}: {error}")
+    except (json.JSONDecodeError, RecursionError) as error:
+        if not line.endswith(("\n", "\r")):
+            raise InputError(
+                f"source {source.id}: {source.location} is truncated: its last line ({index}) ends within an object; "
+                "fetch it again"
+            ) from None
+        what = f"{error.msg} at character {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        return Malformed(number, "not_json", f"line {index}: {what}")
+    if not isinstance(value, dict):
+        return Malformed(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
+    return Row(number, value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _NotJson("a field stands twice in an object")
+    return fields
+
+
+def _refuse_constant(_: str) -> None:
+    raise _NotJson("NaN and Infinity are not JSON")

@@ -1,0 +1,133 @@
+"""Stage `split`: training and test records that share no prompt, however cased or spaced.
+
+    artefacts/split/train.parquet, test.parquet   tasks.record.SCHEMA, ordered by record_id
+    artefacts/split/quarantine.parquet            rules prompt_in_test, not_drawn
+    artefacts/split/manifest.json                 what the dataset is made of
+    artefacts/split/result.json                   `Split`
+
+Neither depends on the order of the records that come in.
+"""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from tasks import facts
+from tasks.config import Frozen
+from tasks.data.draw import draw
+from tasks.data.manifest import manifest
+from tasks.data.quarantine import Counts, count, entry, to_table
+from tasks.data.sides import TEST, TRAIN, assign
+from tasks.errors import InputError
+from tasks.facts import Fact
+from tasks.files import whole_folder, write_json
+from tasks.layout import Layout
+from tasks.params import Evaluation, Params
+from tasks.prompts import prompt_key
+from tasks.record import read_table, write_table
+
+
+class Split(Frozen):
+    counts: Counts
+    train_rows: int
+    test_rows: int
+    groups_on_both_sides: int
+    labels_only_in_test: list[str]
+    """Labels that no training record has, so no model can have learnt them here."""
+
+
+def run(params: Params, layout: Layout) -> Split:
+    """Divide the records of `clean`. Raises InputError where a side has none."""
+    table = read_table(layout.stage("clean") / "records.parquet").sort_by("record_id")
+    records = table.to_pylist()
+    sides, removed = divide(records, params)
+    train, test = (_pick(table, sides, side) for side in (TRAIN, TEST))
+    _refuse_one_sided(train, test)
+    result = _result(train.to_pylist(), test.to_pylist(), removed, len(records), params.evaluation)
+    with whole_folder(layout.stage("split")) as folder:
+        write_table(train, folder / "train.parquet")
+        write_table(test, folder / "test.parquet")
+        write_table(to_table(removed), folder / "quarantine.parquet")
+        write_json(folder / "manifest.json", manifest(layout, {"train": train, "test": test}, result.counts))
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def divide(records: list[dict[str, Any]], params: Params) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The side of every record that is kept, by record_id; and the rows of quarantine."""
+    data = params.data
+    sides = assign(records, data.test_share, data.seed)
+    removed = [
+        entry(
+            r["source_id"],
+            None,
+            "prompt_in_test",
+            "its prompt stands in the fixed test set",
+            r["record_id"],
+            sides.clashes[r["record_id"]],
+        )
+        for r in records
+        if r["record_id"] in sides.clashes
+    ]
+    kept = dict(sides.by_record)
+    for side, rows in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
+        there = [record for record in records if sides.by_record.get(record["record_id"]) == side]
+        drawn = draw(there, rows, data.seed)
+        for record in there:
+            if record["record_id"] not in drawn:
+                del kept[record["record_id"]]
+                reason = f"data.{side}_rows keeps {rows} of {len(there)} {side} records"
+                removed.append(entry(record["source_id"], None, "not_drawn", reason, record["record_id"]))
+    return kept, removed
+
+
+def _pick(table: pa.Table, sides: dict[str, str], side: str) -> pa.Table:
+    return table.filter(pa.array([sides.get(record_id) == side for record_id in table["record_id"].to_pylist()]))
+
+
+def _refuse_one_sided(train: pa.Table, test: pa.Table) -> None:
+    for side, table in ((TRAIN, train), (TEST, test)):
+        if not table.num_rows:
+            raise InputError(
+                f"split: no {side} record among {train.num_rows + test.num_rows:,}; change data.test_share or seed "
+                "in params.yaml, or give more records"
+            )
+
+
+def _result(
+    train: list[dict[str, Any]], test: list[dict[str, Any]], removed: list[dict[str, Any]], rows: int, how: Evaluation
+) -> Split:
+    labels = [{_label(record, how) for record in side} for side in (train, test)]
+    return Split(
+        counts=count("split", rows, len(train) + len(test), (item["rule"] for item in removed)),
+        train_rows=len(train),
+        test_rows=len(test),
+        groups_on_both_sides=len(set(map(prompt_key, train)) & set(map(prompt_key, test))),
+        labels_only_in_test=sorted(labels[1] - labels[0] - {""}),
+    )
+
+
+def _label(record: dict[str, Any], how: Evaluation) -> str:
+    """The class of a target; empty where its JSON has none, which an expectation can ask for."""
+    target: str = record["messages"][-1]["content"]
+    if how.target == "label":
+        return target
+    try:
+        value = json.loads(target)[how.label_field]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _facts(result: Split) -> facts.Facts:
+    return {
+        "train_rows": Fact(value=result.train_rows, unit="rows"),
+        "test_rows": Fact(value=result.test_rows, unit="rows"),
+        "groups_on_both_sides": Fact(
+            value=result.groups_on_both_sides, note="prompts, caseless and evenly spaced, in training and test"
+        ),
+        "labels_only_in_test": Fact(value=len(result.labels_only_in_test), note="labels that no training record has"),
+        "prompt_in_test": Fact(value=result.counts.quarantined.get("prompt_in_test", 0), unit="rows"),
+        "not_drawn": Fact(value=result.counts.quarantined.get("not_drawn", 0), unit="rows"),
+    }
