@@ -4,7 +4,6 @@ The flow writes the evidence, asks, and judges what the ledger holds. While peop
 suspended: no process waits. Prefect only wakes it up; whether the gate is open is read from the ledger every time.
 """
 
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from prefect import suspend_flow_run, task
@@ -30,10 +29,10 @@ def gate(run: Run, name: GateName) -> None:
     if name not in run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return skip(run, name)
     asked = ask(run, name)
-    standing = judge(run, asked)
-    while standing.state == "waiting":
+    standing = gates.settle(run.ledger(), run.governance(), asked)
+    while standing.state == "waiting" and not failing(standing):
         park(run, asked, standing)
-        standing = judge(run, asked)
+        standing = gates.settle(run.ledger(), run.governance(), asked)
     settle(run, asked, standing)
 
 
@@ -45,38 +44,51 @@ def skip(run: Run, name: GateName) -> None:
 
 @task(task_run_name="evidence for the {name} gate")
 def ask(run: Run, name: GateName) -> Evidence:
-    """Write the evidence, put the question on the ledger, and, on a demo run, let the demo identities answer."""
+    """Write the evidence, put the question on the ledger, and, on a demo run, let the demo identities answer.
+
+    Returns the evidence on record, which decisions bind to; after a resume that is the one asked about before.
+    """
     request, governed, ledger = run.request, run.governance(), run.ledger()
     found = evidence.collect(
         name, run.layout, run.params, governed.policy, run.id, request.requested_by, request.demo_approvals
     )
-    evidence.write(found, run.layout)
-    gates.ask(ledger, found)
+    asked = gates.ask(ledger, found)
+    evidence.write(asked, run.layout)
     if request.demo_approvals:
-        decisions.decide_demo(ledger, governed, found)
-    create_table_artifact(
-        [{"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value} for c in found.checks],
-        description=f"{name} gate of run {run.id}: its automatic checks",
-    )
-    return found
+        decisions.decide_demo(ledger, governed, asked)
+    show_checks(asked)
+    return asked
 
 
-def judge(run: Run, asked: Evidence) -> Standing:
-    return gates.judge(asked, run.governance(), run.ledger(), datetime.now(UTC))
+def show_checks(asked: Evidence) -> None:
+    """The automatic checks as a table in Prefect."""
+    rows = [
+        {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
+        for c in asked.checks
+    ]
+    create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
+
+
+def failing(standing: Standing) -> bool:
+    """Whether a check has failed that nobody has waived: the run stops then, rather than wait for a waiver."""
+    return not all(check.holds for check in standing.checks)
 
 
 def park(run: Run, asked: Evidence, standing: Standing) -> None:
     """Commit, say what is waited for, and suspend the flow run; its process ends inside this call."""
     context = FlowRunContext.get()
+    wanted = "; ".join(standing.waiting_for)
     if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
-        raise Unavailable(f"the {asked.gate} gate waits for {'; '.join(standing.waiting_for)}, and only a deployed "
-                          "flow run can wait: start the run with `hallmark run`")  # fmt: skip
-    run.commit(f"Ask at the {asked.gate} gate")
+        raise Unavailable(
+            f"the {asked.gate} gate waits for {wanted}, and only a deployed flow run can wait: use `hallmark run`"
+        )
+    commit = run.commit(f"Ask at the {asked.gate} gate")
     _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
-    note(run.id, status="waiting")
+    note(run.id, status="waiting", commit=commit)
     create_markdown_artifact(
-        f"Run `{run.id}` waits at its **{asked.gate} gate** for {'; '.join(standing.waiting_for)}.\n\n"
-        f"Look: `hallmark gates show {run.id} {asked.gate}`, then `hallmark gates approve {run.id} {asked.gate}`.",
+        f"Run `{run.id}` waits at its **{asked.gate} gate** for {wanted}.\n\n"
+        f"Look: `hallmark gates show {run.id} {asked.gate}`\n\n"
+        f"Decide: `hallmark gates approve {run.id} {asked.gate} --as ID`",
         description="what this run waits for",
     )
     # A fresh key: with a fixed one a second suspension returns at once.
@@ -86,21 +98,23 @@ def park(run: Run, asked: Evidence, standing: Standing) -> None:
 def settle(run: Run, asked: Evidence, standing: Standing) -> None:
     """Write the signed gate statement of a passed gate, or stop the run."""
     if standing.state != "passed":
-        _line(run, asked.gate, GateLine(state=standing.state))
-        raise Refused(account(run, asked, standing))
+        _line(run, asked.gate, GateLine(state="failed" if failing(standing) else standing.state))
+        raise Refused(account(asked, standing))
     statement.write_gate(run.layout, asked, standing, run.governance())
-    gates.close(run.ledger(), asked, standing)
-    run.commit(f"Pass the {asked.gate} gate")
-    _line(run, asked.gate, GateLine(state="passed", decided_by=standing.decided_by))
-    note(run.id, status="running")
+    commit = run.commit(f"Pass the {asked.gate} gate")
+    people = [d.person for d in standing.decisions if d.counted and d.verb in ("approve", "waive")]
+    _line(run, asked.gate, GateLine(state="passed", decided_by=list(dict.fromkeys(people))))
+    note(run.id, status="running", commit=commit)
 
 
-def account(run: Run, asked: Evidence, standing: Standing) -> str:
-    """Why a gate is not open, check by check."""
-    against = [f"  {c.explain()}" for c in standing.checks if c.verdict != "passed"]
-    against += [f"  {reason}" for reason in standing.reasons]
-    look = f"look: hallmark gates show {run.id} {asked.gate}"
-    return "\n".join([f"the {asked.gate} gate is not passed ({standing.state}):", *against, look])
+def account(asked: Evidence, standing: Standing) -> str:
+    """Why a gate did not pass, line by line, and where to look."""
+    against = [f"  {missing}" for missing in standing.waiting_for]
+    against += [f"  {d.person} rejected: {d.reason}" for d in standing.decisions if d.counted and d.verb == "reject"]
+    look = f"look: hallmark gates show {asked.run} {asked.gate}"
+    if standing.state == "waiting":
+        look += f"; after a waiver: hallmark run --resume {asked.run}"
+    return "\n".join([f"the {asked.gate} gate did not pass:", *against, look])
 
 
 def _line(run: Run, name: GateName, line: GateLine) -> None:

@@ -4,7 +4,6 @@ The runner calls both. A decision that lands just before its run parks would be 
 that was killed tells nobody.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -42,7 +41,7 @@ def decided(root: Path, run_id: str) -> bool:
     asked = [evidence for evidence in gates.waiting(ledger) if evidence.run == run_id]
     try:
         governed = open_run(root, run_id).governance()
-        return any(gates.judge(e, governed, ledger, datetime.now(UTC)).state != "waiting" for e in asked)
+        return any(gates.judge(e, governed, ledger, ledger.now()).state != "waiting" for e in asked)
     except HallmarkError:
         return False  # governance files are being edited, say: the run stays parked
 

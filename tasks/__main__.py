@@ -3,9 +3,14 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 from tasks import params
 from tasks.errors import HallmarkError
@@ -29,6 +34,10 @@ STAGES = {
 """The module of each stage; its `run(params, layout)` is the stage, `run(params, layout, which)` for NAME@WHICH."""
 
 
+STARTED_BY = "HALLMARK_STARTED_BY"
+"""Environment variable: pid of the process that wants the stage's result."""
+
+
 def run_stage(name: str, root: Path) -> None:
     """Run a stage in the worktree at `root`. Raises HallmarkError for what a person can mend."""
     _, _, which = name.partition("@")
@@ -42,11 +51,20 @@ def error_file(root: Path, name: str) -> Path:
     return root / "measured" / f"{name}.error"
 
 
+def end_with(pid: int) -> None:
+    """End this process when process `pid` is gone: nobody then waits for the stage, and a rerun would meet it."""
+    while psutil.pid_exists(pid):
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
     parser.add_argument("stage", choices=list(STAGES))
     name = parser.parse_args().stage
-    root = Path(os.path.relpath(Path.cwd())).resolve()
+    if starter := os.environ.get(STARTED_BY):
+        threading.Thread(target=end_with, args=(int(starter),), daemon=True).start()
+    root = Path.cwd().resolve()
     error_file(root, name).unlink(missing_ok=True)
     try:
         run_stage(name, root)

@@ -67,10 +67,13 @@ tiers:
 
 PEOPLE = """
 people:
-  - {id: ml-engineer, name: ML engineer, roles: [requester], demo: true}
-  - {id: data-owner, name: Data owner, roles: [data_owner], demo: true}
-  - {id: product-owner, name: Product owner, roles: [product_owner], demo: true}
-  - {id: risk-officer, name: Risk officer, roles: [risk_officer], demo: true}
+  - {id: ml-engineer, name: ML engineer, roles: [requester]}
+  - {id: data-owner, name: Data owner, roles: [data_owner]}
+  - {id: product-owner, name: Product owner, roles: [product_owner]}
+  - {id: risk-officer, name: Risk officer, roles: [risk_officer]}
+  - {id: demo-data-owner, name: Demo data owner, roles: [data_owner], demo: true}
+  - {id: demo-product-owner, name: Demo product owner, roles: [product_owner], demo: true}
+  - {id: demo-risk-officer, name: Demo risk officer, roles: [risk_officer], demo: true}
 """
 
 SOURCES = """

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from infra.cli import shared
@@ -11,9 +12,9 @@ from infra.cli.shared import console
 from infra.prefect import client, server
 from tasks.errors import HallmarkError, InputError
 from tasks.facts import Fact
-from tasks.govern import decisions, gates
+from tasks.govern import decisions, docket, gates
 from tasks.govern.evidence import Evidence
-from tasks.govern.gates import Standing
+from tasks.govern.gates import CheckStanding, Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.runs.run import open_run
@@ -39,7 +40,7 @@ def list_gates(
     Example: hallmark gates list
     """
     ledger = open_ledger(shared.root() / ".hallmark")
-    found = gates.asked(ledger) if every else gates.waiting(ledger)
+    found = [case.evidence for case in docket.cases(ledger)] if every else gates.waiting(ledger)
     rows = [(evidence, _standing(evidence, ledger)) for evidence in found]
     if as_json:
         shared.print_json([_row(evidence, standing) for evidence, standing in rows])
@@ -122,15 +123,15 @@ def _find(run: str, gate: str) -> tuple[Evidence, Governance, Ledger]:
     """A gate's evidence as it was asked last, the governance it is judged by, and the ledger."""
     where = shared.root()
     ledger = open_ledger(where / ".hallmark")
-    asked = [evidence for evidence in gates.asked(ledger) if evidence.run == run and evidence.gate == gate]
+    asked = [case for case in docket.cases(ledger, run) if case.evidence.gate == gate]
     if not asked:
         raise InputError(f"run {run} has asked nothing at a gate {gate!r}; `hallmark gates list --all` shows what was")
-    return asked[-1], open_run(where, run).governance(), ledger
+    return asked[-1].evidence, open_run(where, run).governance(), ledger
 
 
 def _standing(evidence: Evidence, ledger: Ledger) -> Standing:
     governed = open_run(shared.root(), evidence.run).governance()
-    return gates.judge(evidence, governed, ledger, datetime.now(UTC))
+    return gates.judge(evidence, governed, ledger, ledger.now())
 
 
 def _decide(run: str, gate: str, who: str | None, verb: Any, reason: str, as_json: bool, **more: Any) -> None:
@@ -174,12 +175,20 @@ def _print(evidence: Evidence, standing: Standing) -> None:
     console.print(f"subject: output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}")
     checks = Table("check", "verdict", "figure", "value", "wanted", box=None, header_style="bold")
     for check in standing.checks:
-        value = Fact(value=check.value, low=check.low, high=check.high) if check.value is not None else "absent"
-        wanted = f"≥ {check.at_least:g}" if check.at_least is not None else f"≤ {check.at_most:g}"
-        checks.add_row(check.name, check.verdict, check.fact, str(value).replace("[", r"\["), f"{check.bound} {wanted}")
+        checks.add_row(*_check_cells(check))
     console.print(checks)
-    for line in [*standing.decisions, *standing.reasons]:
-        console.print(f"  {line}")
+    for d in standing.decisions:
+        console.print(f"  {d.time:%Y-%m-%d %H:%M} UTC  {d.person} ({d.role}): {d.verb}  {d.reason}")
+        if not d.counted:
+            console.print(f"    does not count: {d.why_not}")
     for wanted in standing.waiting_for:
         console.print(f"  waits for {wanted}")
     console.print(f"files looked at: {len(evidence.artefacts)} (`--json` lists each with its SHA-256)")
+
+
+def _check_cells(check: CheckStanding) -> list[str]:
+    result = check.result
+    value = Fact(value=result.value, low=result.low, high=result.high) if result.value is not None else "absent"
+    wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
+    verdict = f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}" if check.waived_by else result.verdict
+    return [escape(text) for text in (result.name, verdict, result.fact, str(value), f"{result.bound} {wanted}")]

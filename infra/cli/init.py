@@ -2,6 +2,7 @@
 
 from infra.cli.shared import console, root
 from tasks.govern import governance
+from tasks.govern.ledger import open_ledger
 from tasks.runs.repository import Repository
 
 
@@ -12,8 +13,7 @@ def init() -> None:
     """
     where = root()
     Repository.open(where)
-    made = governance.initialise(where / "infra" / "governance", where / ".hallmark")
-    if made:
-        console.print(f"made keys for {', '.join(made)} in .hallmark/keys")
-    else:
-        console.print("all there: .hallmark")
+    governed = governance.load(where / "infra" / "governance", where / ".hallmark")
+    governance.initialise(governed.state, governed.people)
+    open_ledger(governed.state)
+    console.print(f"ready: keys, ledger and state in {governed.state}")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tasks.__main__ import error_file
+from tasks.__main__ import STARTED_BY, error_file
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.layout import Layout
@@ -43,20 +43,19 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
     """
     started = time.monotonic()
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
-    process = subprocess.Popen(
+    lines: list[str] = []
+    with subprocess.Popen(
         command, cwd=layout.root, env=_environment(layout.root), text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
-    )  # fmt: skip
-    lines: list[str] = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            say(lines[-1])
-        code = process.wait()
-    except BaseException:
-        _end(process)
-        raise
+    ) as process:  # fmt: skip
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                say(lines[-1])
+            code = process.wait()
+        except BaseException:
+            _end(process)
+            raise
     if code:
         raise _failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)
@@ -67,7 +66,7 @@ def _environment(root: Path) -> dict[str, str]:
     """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "GIT_"))}
-    return kept | {"PATH": path, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
+    return kept | {"PATH": path, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", STARTED_BY: str(os.getpid())}
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
@@ -89,8 +88,8 @@ def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkErr
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
     if told.exists():
         return _ERRORS.get(exited, Refused)(f"stage {stage}: {told.read_text()}")
-    missing = next((line for line in lines if "missing data 'source'" in line or "does not exist" in line), None)
-    if missing and "gates/" in missing:
-        return Refused(f"stage {stage} needs a gate that has not passed: {missing.removeprefix('ERROR: ')}")
+    missing = next((m[1] for line in lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
+    if missing and not any(line.startswith("Running stage") for line in lines):
+        return Refused(f"stage {stage} needs {missing}, and that gate has not passed")
     tail = "\n".join(lines[-15:])
     return Unavailable(f"stage {stage} ended with exit code {exited}; its last lines:\n{tail}")

@@ -1,0 +1,105 @@
+"""A stage through DVC: its own error comes through, its output is heard, interrupting it ends its processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.layout import Layout
+from tasks.runs import dvc
+from tests.tiny_project import commit, git
+
+STAGES = """
+stages:
+  good:
+    cmd: python -c "print('progress good 1/2 half'); open('out.txt','w').write('x')"
+    deps: [.dvcignore]
+    outs: [out.txt]
+  clean:
+    cmd: python -m tasks clean
+  gated:
+    cmd: python -c "open('gated.txt','w').write('x')"
+    deps: [gates/data.json]
+    outs: [gated.txt]
+  broken:
+    cmd: python -c "raise ValueError('a defect')"
+  slow:
+    cmd: python -c "import time; open('pid','w').write(str(__import__('os').getpid())); time.sleep(600)"
+"""
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    root = tmp_path / ".hallmark" / "runs" / "r1"
+    root.mkdir(parents=True)
+    (root / "dvc.yaml").write_text(STAGES)
+    git(root, "init", "--quiet")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
+    commit(root, "stages")
+    dvc.configure(Layout(root))
+    return Layout(root)
+
+
+def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
+    heard: list[str] = []
+    assert dvc.repro(layout, "good", heard.append).cached is False
+    assert "progress good 1/2 half" in heard
+    assert dvc.repro(layout, "good", heard.append).cached is True
+    (layout.root / "out.txt").unlink()
+    assert dvc.repro(layout, "good", heard.append).cached is True, "a lost output comes back from the cache"
+    assert (layout.root / "out.txt").read_text() == "x"
+    assert (layout.state / "cache").is_dir(), "worktrees share the checkout's cache"
+
+
+def test_a_users_mistake_comes_through_as_the_stage_said_it(layout: Layout) -> None:
+    with pytest.raises(InputError, match=r"stage clean: .*params\.yaml: no such file"):
+        dvc.repro(layout, "clean", print)
+
+
+def test_a_missing_gate_file_is_named(layout: Layout) -> None:
+    with pytest.raises(Refused, match="gated needs gates/data.json, and that gate has not passed"):
+        dvc.repro(layout, "gated", print)
+
+
+def test_a_defect_shows_its_last_lines(layout: Layout) -> None:
+    with pytest.raises(Unavailable, match="ValueError: a defect"):
+        dvc.repro(layout, "broken", print)
+
+
+def test_interrupting_ends_the_stages_own_process(layout: Layout, tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from tasks.layout import Layout
+        from tasks.runs import dvc
+        dvc.repro(Layout(Path(sys.argv[1])), "slow", print)
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", script, str(layout.root)], stderr=subprocess.DEVNULL)
+    pid_file = layout.root / "pid"
+    deadline = time.monotonic() + 30
+    while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    stage = int(pid_file.read_text())
+    os.kill(parent.pid, signal.SIGINT)
+    parent.wait(timeout=30)
+    time.sleep(0.5)
+    assert not psutil.pid_exists(stage) or psutil.Process(stage).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:
+    starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    script = "import threading, time; from tasks.__main__ import end_with; " + (
+        f"threading.Thread(target=end_with, args=({starter.pid},), daemon=True).start(); time.sleep(600)"
+    )
+    stage = subprocess.Popen([sys.executable, "-c", script])
+    time.sleep(1)
+    starter.kill()
+    starter.wait()
+    assert stage.wait(timeout=20) == -signal.SIGTERM
