@@ -1,1 +1,22 @@
-"""tasks/data"""
+"""From sources to a training and a test set: stages `ingest`, `clean`, `validate` and `split`, in this order.
+
+    pin.py           what a run will read, fixed before its first stage
+    readers/         a source's bytes, and its rows, one file a kind
+    text.py          one spelling for a text; broken formatting repaired
+    mapping.py       a row as a record, or why it cannot be one
+    ingest.py        stage: sources to records; the place where protection happens
+    clean.py         stage: texts too short or long, and exact duplicates (duplicates.py)
+    validate.py      stage: the data owners' suites
+        frame.py         records as the table that expectations are about
+        expectations.py  Great Expectations, and results without values of records
+        checked.py       what is said of a suite
+        docs/            Data Docs
+    split.py         stage: no prompt on both sides
+        sides.py         which side a record stands on
+        draw.py          some records of many, by source and kind
+        manifest.py      what the dataset is made of
+    turns.py         the two halves of a record
+    quarantine.py    what a stage took out, and counts that add up
+
+What is removed is never dropped: each stage writes quarantine.parquet with the rule and the reason.
+"""

@@ -15,6 +15,8 @@ from tasks import facts
 from tasks.config import Frozen
 from tasks.data.duplicates import winners
 from tasks.data.quarantine import Counts, count, entry, to_table
+from tasks.data.text import is_blank
+from tasks.data.turns import prompt_text, target_text
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
@@ -70,10 +72,9 @@ def _removals(records: list[dict[str, Any]], row_of: dict[str, int], data: Data)
 
 def _misfit(record: dict[str, Any], data: Data) -> tuple[str, str] | None:
     """Rule and reason where a text is empty, too short or too long. Lengths are in characters."""
-    prompt = sum(len(turn["content"]) for turn in record["messages"][:-1])
-    target = len(record["messages"][-1]["content"])
-    if prompt == 0:
+    if is_blank(prompt_text(record)):
         return "empty_prompt", "there is no text before the target"
+    prompt, target = len(prompt_text(record)), len(target_text(record))
     if prompt < data.min_prompt_chars:
         return "prompt_too_short", f"{prompt} characters; data.min_prompt_chars is {data.min_prompt_chars}"
     if prompt > data.max_prompt_chars:

@@ -21,7 +21,8 @@ from tasks import facts
 from tasks.config import Frozen
 from tasks.data.mapping import Reject, to_record
 from tasks.data.quarantine import Counts, count, entry, to_table
-from tasks.data.readers import READERS, content
+from tasks.data.readers import content
+from tasks.data.readers.kinds import READERS
 from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.facts import Fact

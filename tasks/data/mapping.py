@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
-from tasks.data.text import SURROGATES, normalise, repair
+from tasks.data.text import SURROGATES, is_blank, normalise, repair
 from tasks.govern.sources import Source
 from tasks.record import KINDS
 
@@ -74,7 +74,7 @@ def _text(value: Any, column: str, notes: Counter[str]) -> str:
 
 def _target(value: Any, column: str, notes: Counter[str]) -> str:
     target = _text(value if value is None or isinstance(value, str) else _dumps(value, column), column, notes)
-    if not target:
+    if is_blank(target):
         raise Reject("missing_target", f"column {column!r} is empty; a record needs a target")
     return target
 
@@ -85,7 +85,7 @@ def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str
     for field, column in fields.items():
         value = row.get(column)
         values[field] = _text(value, column, notes) if isinstance(value, str | None) else value
-        if values[field] == "":
+        if isinstance(value, str | None) and is_blank(values[field]):
             raise Reject("missing_target", f"column {column!r} is empty; the target needs its field {field!r}")
     return _text(_dumps(values, ", ".join(fields.values())), "", Counter())
 
@@ -102,7 +102,7 @@ def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
     turns = [_turn(turn, column, notes) for turn in _turns(value, column)]
     kept = [turn for turn in turns if turn["role"] != "system"]
     notes["dropped_system_turns"] += len(turns) - len(kept)
-    if not kept or kept[-1]["role"] != "assistant" or not kept[-1]["content"]:
+    if not kept or kept[-1]["role"] != "assistant" or is_blank(kept[-1]["content"]):
         raise Reject("missing_target", f"column {column!r}: the last turn is not an assistant's with text")
     if not any(turn["role"] == "user" for turn in kept):
         raise Reject("bad_messages", f"column {column!r}: there is no user turn", malformed=True)

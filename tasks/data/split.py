@@ -19,6 +19,7 @@ from tasks.data.draw import draw
 from tasks.data.manifest import manifest
 from tasks.data.quarantine import Counts, count, entry, to_table
 from tasks.data.sides import TEST, TRAIN, assign
+from tasks.data.turns import target_text
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
@@ -110,7 +111,7 @@ def _result(
 
 def _label(record: dict[str, Any], how: Evaluation) -> str:
     """The class of a target; empty where its JSON has none, which an expectation can ask for."""
-    target: str = record["messages"][-1]["content"]
+    target = target_text(record)
     if how.target == "label":
         return target
     try:

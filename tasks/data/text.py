@@ -12,8 +12,15 @@ CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff]")
 """What no reader sees: C0 and C1 controls but tab and line feed, and byte order marks."""
 UNUSUAL = re.compile("[^\n\t\x20-\x25\x27-\x7e]")
 """Anything that could need work: all but printable ASCII without `&`."""
+VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
+"""Anything but white space and format characters."""
 SURROGATES = re.compile("[\ud800-\udfff]")
 """Code points that are no characters: undecoded bytes, or half of a JSON escape."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a reader sees nothing."""
+    return not VISIBLE.search(text)
 
 
 def normalise(text: str) -> str:

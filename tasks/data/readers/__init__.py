@@ -1,21 +1,12 @@
 """Reading sources, whatever they are.
 
+    kinds.py      the reader of each kind
     rows.py       what a reader hands on: rows and malformed rows
     content.py    the bytes, from a local file or S3, checked against their pinned SHA-256
     decoding.py   bytes to text, or what they are instead
     columns.py    the columns that a mapping needs
     csv_reader.py, jsonl_reader.py, parquet_reader.py    one file a kind
 
-A new kind is one file with a `read` of type `rows.Reader`, a line in READERS, and its name in
+A new kind is one file with a `read` of type `rows.Reader`, a line in kinds.py, and its name in
 `tasks.govern.sources.Source.kind`.
 """
-
-from tasks.data.readers import csv_reader, jsonl_reader, parquet_reader
-from tasks.data.readers.rows import Reader
-
-READERS: dict[str, Reader] = {
-    "csv": csv_reader.read,
-    "jsonl": jsonl_reader.read,
-    "parquet": parquet_reader.read,
-}
-"""By `Source.kind`."""

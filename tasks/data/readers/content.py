@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from tasks.errors import InputError, Unavailable
 from tasks.govern.sources import ResolvedSource, Source, expand
+from tasks.layout import Layout
 
 BLOCK = 1 << 20
 
@@ -19,7 +20,7 @@ BLOCK = 1 << 20
 def read(resolved: ResolvedSource, root: Path) -> bytes:
     """The content that was pinned. Raises InputError where it has changed since, Unavailable where it is out of reach.
 
-    `root` is where relative locations start.
+    Relative locations start at `root`, or, for what is not committed, at the checkout (`Layout.locate`).
     """
     source = resolved.source
     with opened(source, root) as file:
@@ -34,16 +35,6 @@ def read(resolved: ResolvedSource, root: Path) -> bytes:
     return data
 
 
-def pin(source: Source, root: Path) -> ResolvedSource:
-    """The source with the SHA-256 and size of its content now, read in blocks."""
-    digest, size = hashlib.sha256(), 0
-    with opened(source, root) as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-            size += len(block)
-    return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
-
-
 @contextmanager
 def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
     """The source's content as a binary file. Raises InputError or Unavailable, naming source and location."""
@@ -53,7 +44,7 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
             with _s3().open(location, "rb", block_size=8 * BLOCK, cache_type="readahead") as file:
                 yield file
         else:
-            with (root / Path(location).expanduser()).open("rb") as file:
+            with Layout(root).locate(str(Path(location).expanduser())).open("rb") as file:
                 yield file
     except FileNotFoundError:
         raise InputError(f"source {source.id}: there is no {location}; correct its location in sources.yaml") from None

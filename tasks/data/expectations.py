@@ -1,0 +1,146 @@
+"""Great Expectations: suites run as checkpoints over pandas data, and results without anything of a record in them.
+
+GE keeps samples of unexpected values in its results, and observed values such as the largest text of a column. Only
+counts leave this module; `scrub` is the one way out.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import InputError
+from tasks.govern.sources import Expectation, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COUNTS = (
+    "element_count",
+    "unexpected_count",
+    "unexpected_percent",
+    "unexpected_percent_total",
+    "unexpected_percent_nonmissing",
+    "missing_count",
+    "missing_percent",
+)
+"""Parts of a result that say how many and nothing else."""
+MEASURES = ("prompt_chars", "target_chars")
+"""Columns that are made of numbers about a record, not of its content."""
+AGGREGATES = (
+    "expect_column_unique_value_count_to_be_between",
+    "expect_column_proportion_of_unique_values_to_be_between",
+)
+"""Expectations about a column whose observed value is a count or share whatever the column."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""GE wants a time for every run; results that are digested have none."""
+
+
+def check(suite: Suite, source: str | None, frame: "pd.DataFrame") -> Any:
+    """GE's ExpectationSuiteValidationResult of the suite over the frame, scrubbed, in the order of the suite.
+
+    A failed expectation is a result. Raises InputError for an expectation that cannot be asked of this data at all.
+    """
+    where = f"suite {suite.name} ({f'source {source}' if source else 'dataset'})"
+    result = _checkpoint(suite, where, frame).run(batch_parameters={"dataframe": frame}, run_id=_run_id())
+    validation = next(iter(result.run_results.values()))
+    validation.results.sort(key=lambda item: item.expectation_config.meta["position"])
+    for item, expectation in zip(validation.results, suite.expectations, strict=True):
+        _refuse_exception(item, expectation, where)
+        item.result = scrub(item.result, expectation)
+    return validation
+
+
+def scrub(result: dict[str, Any], expectation: Expectation) -> dict[str, Any]:
+    """The counts of one expectation's result; an observed value only where it is a number that no record holds."""
+    kept = {name: result[name] for name in COUNTS if name in result}
+    observed, column = result.get("observed_value"), expectation.kwargs.get("column")
+    harmless = column in MEASURES or expectation.type.startswith("expect_table_") or expectation.type in AGGREGATES
+    if harmless and isinstance(observed, int | float):
+        kept["observed_value"] = observed
+    return kept
+
+
+def _checkpoint(suite: Suite, where: str, frame: "pd.DataFrame") -> Any:
+    import great_expectations as gx
+
+    context = _context()
+    asset = context.data_sources.add_pandas("records").add_dataframe_asset(suite.name)
+    validation = gx.ValidationDefinition(
+        name=suite.name,
+        data=asset.add_batch_definition_whole_dataframe("all"),
+        suite=context.suites.add(_to_ge(suite, where, frame)),
+    )
+    context.validation_definitions.add(validation)
+    checkpoint = gx.Checkpoint(name=suite.name, validation_definitions=[validation], result_format="SUMMARY")
+    return context.checkpoints.add(checkpoint)
+
+
+def _context() -> Any:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def _run_id() -> Any:
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    return RunIdentifier(run_name="hallmark", run_time=EPOCH)
+
+
+def _to_ge(suite: Suite, where: str, frame: "pd.DataFrame") -> Any:
+    """The suite as GE's ExpectationSuite. Raises InputError for an unknown type, column or argument."""
+    import great_expectations as gx
+
+    made = gx.ExpectationSuite(name=suite.name)
+    for position, expectation in enumerate(suite.expectations):
+        made.add_expectation(_expectation(expectation, position, where, frame))
+    return made
+
+
+def _expectation(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame") -> Any:
+    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import (
+        get_expectation_impl,
+        list_registered_expectation_implementations,
+    )
+
+    try:
+        kind = get_expectation_impl(expectation.type)
+    except ExpectationNotFoundError:
+        known = ", ".join(sorted(list_registered_expectation_implementations()))
+        raise InputError(f"{where}: there is no expectation {expectation.type!r}; there are {known}") from None
+    missing = sorted(set(_columns(expectation)) - set(frame.columns))
+    if missing:
+        raise InputError(
+            f"{where}: {expectation.type} is about {', '.join(map(repr, missing))}, which the records do not have; "
+            f"they have {', '.join(frame.columns)}"
+        )
+    try:
+        return kind(**expectation.kwargs, meta={"position": position, "notes": expectation.why})
+    except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+        raise InputError(f"{where}: {expectation.type}: {' '.join(str(error).split())}") from None
+
+
+def _columns(expectation: Expectation) -> Iterator[str]:
+    """The columns that an expectation needs."""
+    for name in ("column", "column_A", "column_B"):
+        if name in expectation.kwargs:
+            yield str(expectation.kwargs[name])
+    if "table" not in expectation.type:
+        yield from map(str, expectation.kwargs.get("column_list", []))
+
+
+def _refuse_exception(item: Any, expectation: Expectation, where: str) -> None:
+    """An expectation that could not be computed. GE's message may quote values, so only its kind is passed on."""
+    info = item.exception_info or {}
+    raised = [part for part in (info, *info.values()) if isinstance(part, dict) and part.get("raised_exception")]
+    if raised:
+        lines = str(raised[0].get("exception_traceback") or "").strip().splitlines() or ["an exception"]
+        raise InputError(
+            f"{where}: {expectation.type} cannot be computed on {', '.join(_columns(expectation)) or 'the table'} "
+            f"({lines[-1].partition(':')[0]}); compare its arguments with the type of the column"
+        )
