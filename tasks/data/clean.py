@@ -14,7 +14,7 @@ import pyarrow as pa
 from tasks import facts
 from tasks.config import Frozen
 from tasks.data.duplicates import winners
-from tasks.data.quarantine import Counts, count, entry, to_table
+from tasks.data.quarantine import Counts, count, of_record, source_rows, to_table
 from tasks.data.text import is_blank
 from tasks.data.turns import prompt_text, target_text
 from tasks.errors import InputError
@@ -34,9 +34,7 @@ def run(params: Params, layout: Layout) -> Cleaned:
     """Clean the records of `ingest`. Raises InputError where nothing is left."""
     table = read_table(layout.stage("ingest") / "records.parquet")
     records = table.select(["record_id", "source_id", "task", "messages", "split"]).to_pylist()
-    rows = read_table(layout.stage("ingest") / "rows.parquet")
-    row_of = dict(zip(rows["record_id"].to_pylist(), rows["row"].to_pylist(), strict=True))
-    removed = list(_removals(records, row_of, params.data))
+    removed = list(_removals(records, source_rows(layout), params.data))
     kept = _without(table, {item["record_id"] for item in removed})
     if not kept.num_rows:
         raise InputError(
@@ -56,7 +54,7 @@ def run(params: Params, layout: Layout) -> Cleaned:
     return result
 
 
-def _removals(records: list[dict[str, Any]], row_of: dict[str, int], data: Data) -> Iterator[dict[str, Any]]:
+def _removals(records: list[dict[str, Any]], rows: dict[str, int], data: Data) -> Iterator[dict[str, Any]]:
     """Rows of quarantine, in the order of the records."""
     fitting = [record for record in records if _misfit(record, data) is None]
     kept_instead = winners(fitting)
@@ -65,9 +63,7 @@ def _removals(records: list[dict[str, Any]], row_of: dict[str, int], data: Data)
         if winner is not None:
             verdict = ("exact_duplicate", "the same conversation and target as the record kept instead")
         if verdict is not None:
-            rule, reason = verdict
-            row = row_of[record["record_id"]]
-            yield entry(record["source_id"], row, rule, reason, record["record_id"], winner)
+            yield of_record(record, rows, *verdict, winner)
 
 
 def _misfit(record: dict[str, Any], data: Data) -> tuple[str, str] | None:

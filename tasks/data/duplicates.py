@@ -9,8 +9,9 @@ Key = tuple[str, ...]
 def winners(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """For each record that is a duplicate, by record_id, the record_id of the one to keep.
 
-    The first in order is kept, of each side that a source has fixed: a record of a fixed test set and one of a fixed
-    training set do not remove each other (`split` sees to those), and a record without a side gives way to either.
+    The first in order is kept. A record without a side gives way to one that its source has fixed on a side. A fixed
+    test set stays whole, since figures on it compare with others' only so, and takes no fixed training record out
+    (`split` sees to those).
     """
     first: dict[Key, dict[str, str]] = {}
     keyed = [(record, _key(record)) for record in records]
@@ -19,9 +20,9 @@ def winners(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     lost = {}
     for record, key in keyed:
         sides = first[key]
-        order = [record["split"]] if record["split"] else ["test", "train", ""]
+        order = ["train"] if record["split"] == "train" else ["test", "train", ""]
         winner = next(sides[side] for side in order if side in sides)
-        if winner != record["record_id"]:
+        if winner != record["record_id"] and record["split"] != "test":
             lost[record["record_id"]] = winner
     return lost
 

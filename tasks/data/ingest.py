@@ -20,7 +20,7 @@ import pyarrow as pa
 from tasks import facts
 from tasks.config import Frozen
 from tasks.data.mapping import Reject, to_record
-from tasks.data.quarantine import Counts, count, entry, to_table
+from tasks.data.quarantine import Counts, count, of_row, to_table
 from tasks.data.readers import content
 from tasks.data.readers.kinds import READERS
 from tasks.data.readers.rows import Malformed, Row
@@ -114,7 +114,7 @@ def _take_in(resolved: ResolvedSource, params: Params, cutoff: date | None, layo
                 raise Reject(item.rule, item.reason, malformed=True)
             _take_row(item, resolved, cutoff, intake)
         except Reject as reject:
-            intake.quarantine.append(entry(source.id, item.number, reject.rule, reject.reason))
+            intake.quarantine.append(of_row(source.id, item.number, reject.rule, reject.reason))
             if reject.malformed:
                 intake.malformed.append((item.number, reject.rule))
     _refuse_unusable(resolved, intake, params.data.max_malformed_share)

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.config import Frozen
-from tasks.record import QUARANTINE
+from tasks.layout import Layout
+from tasks.record import QUARANTINE, read_table
 
 
 class Counts(Frozen):
@@ -27,18 +28,23 @@ class Counts(Frozen):
         return self.removed / self.rows if self.rows else 0.0
 
 
-def entry(
-    source_id: str, row: int | None, rule: str, reason: str, record_id: str | None = None, winner: str | None = None
+def of_row(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
+    """Quarantine of a row that never became a record. `reason` never holds a value of the row."""
+    return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
+
+
+def of_record(
+    record: Mapping[str, Any], rows: Mapping[str, int], rule: str, reason: str, winner: str | None = None
 ) -> dict[str, Any]:
-    """One row of quarantine. `reason` never holds a value of the row."""
-    return {
-        "source_id": source_id,
-        "row": row,
-        "record_id": record_id,
-        "rule": rule,
-        "reason": reason,
-        "winner": winner,
-    }
+    """Quarantine of a record. `rows` are those of `source_rows`, `winner` is the record_id that was kept instead."""
+    record_id = record["record_id"]
+    return of_row(record["source_id"], rows[record_id], rule, reason) | {"record_id": record_id, "winner": winner}
+
+
+def source_rows(layout: Layout) -> dict[str, int]:
+    """The row that each record was in its source, by record_id, as `ingest` wrote it."""
+    table = read_table(layout.stage("ingest") / "rows.parquet")
+    return dict(zip(table["record_id"].to_pylist(), table["row"].to_pylist(), strict=True))
 
 
 def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:

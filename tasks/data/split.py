@@ -9,6 +9,7 @@ Neither depends on the order of the records that come in.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -17,14 +18,14 @@ from tasks import facts
 from tasks.config import Frozen
 from tasks.data.draw import draw
 from tasks.data.manifest import manifest
-from tasks.data.quarantine import Counts, count, entry, to_table
+from tasks.data.quarantine import Counts, count, of_record, source_rows, to_table
 from tasks.data.sides import TEST, TRAIN, assign
 from tasks.data.turns import target_text
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
-from tasks.params import Evaluation, Params
+from tasks.params import Data, Evaluation, Params
 from tasks.prompts import prompt_key
 from tasks.record import read_table, write_table
 
@@ -42,44 +43,38 @@ def run(params: Params, layout: Layout) -> Split:
     """Divide the records of `clean`. Raises InputError where a side has none."""
     table = read_table(layout.stage("clean") / "records.parquet").sort_by("record_id")
     records = table.to_pylist()
-    sides, removed = divide(records, params)
-    train, test = (_pick(table, sides, side) for side in (TRAIN, TEST))
-    _refuse_one_sided(train, test)
-    result = _result(train.to_pylist(), test.to_pylist(), removed, len(records), params.evaluation)
+    sides, removed = divide(records, source_rows(layout), params.data)
+    tables = {side: _pick(table, sides, side) for side in (TRAIN, TEST)}
+    _refuse_one_sided(tables)
     with whole_folder(layout.stage("split")) as folder:
-        write_table(train, folder / "train.parquet")
-        write_table(test, folder / "test.parquet")
+        for side in tables:
+            write_table(tables[side], folder / f"{side}.parquet")
         write_table(to_table(removed), folder / "quarantine.parquet")
-        write_json(folder / "manifest.json", manifest(layout, {"train": train, "test": test}, result.counts))
+        # Read back, so that the figures are about what training will read.
+        train, test = (read_table(folder / f"{side}.parquet").to_pylist() for side in (TRAIN, TEST))
+        result = _result(train, test, removed, len(records), params.evaluation)
+        write_json(folder / "manifest.json", manifest(layout, tables, result.counts))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def divide(records: list[dict[str, Any]], params: Params) -> tuple[dict[str, str], list[dict[str, Any]]]:
+def divide(
+    records: list[dict[str, Any]], rows: Mapping[str, int], data: Data
+) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """The side of every record that is kept, by record_id; and the rows of quarantine."""
-    data = params.data
     sides = assign(records, data.test_share, data.seed)
-    removed = [
-        entry(
-            r["source_id"],
-            None,
-            "prompt_in_test",
-            "its prompt stands in the fixed test set",
-            r["record_id"],
-            sides.clashes[r["record_id"]],
-        )
-        for r in records
-        if r["record_id"] in sides.clashes
-    ]
-    kept = dict(sides.by_record)
-    for side, rows in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
+    kept, removed = dict(sides.by_record), []
+    for record in records:
+        if winner := sides.clashes.get(record["record_id"]):
+            removed.append(of_record(record, rows, "prompt_in_test", "its prompt is in the fixed test set", winner))
+    for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
         there = [record for record in records if sides.by_record.get(record["record_id"]) == side]
-        drawn = draw(there, rows, data.seed)
+        drawn = draw(there, most, data.seed)
         for record in there:
             if record["record_id"] not in drawn:
                 del kept[record["record_id"]]
-                reason = f"data.{side}_rows keeps {rows} of {len(there)} {side} records"
-                removed.append(entry(record["source_id"], None, "not_drawn", reason, record["record_id"]))
+                reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
+                removed.append(of_record(record, rows, "not_drawn", reason))
     return kept, removed
 
 
@@ -87,12 +82,13 @@ def _pick(table: pa.Table, sides: dict[str, str], side: str) -> pa.Table:
     return table.filter(pa.array([sides.get(record_id) == side for record_id in table["record_id"].to_pylist()]))
 
 
-def _refuse_one_sided(train: pa.Table, test: pa.Table) -> None:
-    for side, table in ((TRAIN, train), (TEST, test)):
+def _refuse_one_sided(tables: dict[str, pa.Table]) -> None:
+    rows = sum(table.num_rows for table in tables.values())
+    for side, table in tables.items():
         if not table.num_rows:
             raise InputError(
-                f"split: no {side} record among {train.num_rows + test.num_rows:,}; change data.test_share or seed "
-                "in params.yaml, or give more records"
+                f"split: none of {rows:,} records is on the {side} side; change data.test_share or data.seed in "
+                "params.yaml, or give more records"
             )
 
 
