@@ -33,14 +33,14 @@ def chronicle(request: RunRequest) -> Iterator[None]:
         before = journal.read(state(), request.run_id) or Journal(
             run=request.run_id, requested_by=request.requested_by, demo=request.demo_approvals
         )
-        note(before, status="running", flow_run=flow_run, error=None)
+        note(before, status="running", flow_run=flow_run, error=None, exit_code=0)
         try:
             yield
         except HallmarkError as error:
-            note(request.run_id, status="failed", error=str(error))
+            note(request.run_id, status="failed", error=str(error), exit_code=error.exit_code)
             raise
         except Exception as error:
-            note(request.run_id, status="failed", error=f"{type(error).__name__}: {error}")
+            note(request.run_id, status="failed", error=f"{type(error).__name__}: {error}", exit_code=1)
             raise
 
 

@@ -42,7 +42,7 @@ def stage(run: Run, name: str) -> StageOutcome:
     try:
         outcome = repro(run.layout, name, listener.hear)
     except HallmarkError:
-        _line(run, name, StageLine(state="failed"))
+        _line(run, name, StageLine(state="failed", seconds=listener.seconds()))
         raise
     _line(run, name, StageLine(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2)))
     listener.finish()
@@ -69,10 +69,13 @@ class _Listener:
             self.log.info(line)
             return
         _line(self.run, self.name, StageLine(
-            state="running", seconds=round(time.monotonic() - self.started, 1),
+            state="running", seconds=self.seconds(),
             progress=f"{match['done']}/{match['total']} {match['rest']}",
         ))  # fmt: skip
         self._show(100 * int(match["done"]) / max(1, int(match["total"])))
+
+    def seconds(self) -> float:
+        return round(time.monotonic() - self.started, 1)
 
     def _show(self, percent: float) -> None:
         if self.artifact is None:

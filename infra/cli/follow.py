@@ -115,5 +115,5 @@ def metrics_table(summary: Summary) -> Table:
     table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
     for name, fact in summary.metrics.items():
         interval = f"[{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
-        table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), interval.replace("[", r"\["), fact.note)
+        table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), interval, fact.note)
     return table

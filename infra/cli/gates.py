@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from infra.cli import shared
@@ -191,4 +190,4 @@ def _check_cells(check: CheckStanding) -> list[str]:
     value = Fact(value=result.value, low=result.low, high=result.high) if result.value is not None else "absent"
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
     verdict = f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}" if check.waived_by else result.verdict
-    return [escape(text) for text in (result.name, verdict, result.fact, str(value), f"{result.bound} {wanted}")]
+    return [result.name, verdict, result.fact, str(value), f"{result.bound} {wanted}"]

@@ -7,13 +7,11 @@ import typer
 from infra.cli import follow, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
-from tasks.errors import InputError
+from tasks.errors import InputError, Unavailable
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.run import check_request, open_run
 from tasks.runs.summary import summarise
-
-EXIT = {"promoted": 0, "unchanged": 0, "experiment": 0, "waiting": 0, "running": 0, "failed": 1}
 
 
 def run(
@@ -52,14 +50,16 @@ def run(
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
     flow_run = client.trigger(where, up, request)
     say(f"in Prefect: {up.ui}/runs/flow-run/{flow_run}")
-    if not detach:
-        follow.until_it_rests(where, up, request.run_id, flow_run, quiet=as_json)
+    if detach:
+        if as_json:
+            shared.print_json({"run": request.run_id, "status": "running", "flow_run": flow_run})
+        return
+    follow.until_it_rests(where, up, request.run_id, flow_run, quiet=as_json)
     summary = summarise(where / ".hallmark", request.run_id)
-    if as_json:
-        shared.print_json(summary.model_dump(mode="json") if summary else {"run": request.run_id, "status": "running"})
-    elif summary and not detach:
-        follow.print_summary(summary)
-    raise typer.Exit(EXIT[summary.status if summary else "running"] if not detach else 0)
+    if summary is None:
+        raise Unavailable(f"the flow run {flow_run} ended before run {request.run_id} began; see {up.ui}")
+    shared.print_json(summary.model_dump(mode="json")) if as_json else follow.print_summary(summary)
+    raise typer.Exit(summary.exit_code)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,10 @@ As = Annotated[
     str | None, typer.Option("--as", metavar="ID", help="Person in people.yaml who acts. [env: HALLMARK_IDENTITY]")
 ]
 
-console = Console(highlight=False, soft_wrap=True)
+# Names and figures of the user's own are printed as they are; a log or a pipe gets lines wide enough for a table.
+console = Console(
+    highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160
+)
 
 
 def root() -> Path:

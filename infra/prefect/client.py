@@ -45,6 +45,8 @@ def trigger(root: Path, up: Up, request: RunRequest) -> str:
                 deployment = client.read_deployment_by_name(DEPLOYMENT)
                 break
             except ObjectNotFound:
+                if not up.runner.alive():
+                    raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
                 time.sleep(0.2)
         else:
             raise Unavailable(f"no runner serves {DEPLOYMENT} at {up.api}; see .hallmark/prefect/runner.log")

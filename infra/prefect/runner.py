@@ -3,8 +3,8 @@
 import asyncio
 from datetime import timedelta
 
-from prefect import Runner
 from prefect.logging import get_logger
+from prefect.runner import Runner
 
 from flows.chronicle import root
 from flows.retrain import retrain

@@ -17,6 +17,9 @@ from tasks.layout import Layout
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
 
+ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
+"""What DVC tells a person after every stage, and a run does by itself."""
+
 _ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
 
 
@@ -49,9 +52,10 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
     ) as process:  # fmt: skip
         try:
-            for line in process.stdout or ():
-                lines.append(line.rstrip())
-                say(lines[-1])
+            for line in map(str.rstrip, process.stdout or ()):
+                lines.append(line)
+                if line and not line.lstrip().startswith(ADVICE):
+                    say(line)
             code = process.wait()
         except BaseException:
             _end(process)

@@ -44,6 +44,8 @@ class Journal(Frozen):
     release: str | None = None
     """Name and version of the release it made, or that it equals."""
     error: str | None = None
+    exit_code: int = 0
+    """Of a failed run: 1 a gate said no, 2 an input is wrong, 3 something needed is away (tasks/errors.py)."""
 
     @property
     def finished(self) -> bool:
@@ -65,4 +67,4 @@ def read_all(state: Path) -> list[Journal]:
 
 
 def write(state: Path, journal: Journal) -> None:
-    files.write_json(path(state, journal.run), journal.model_dump(mode="json"))
+    files.write_bytes(path(state, journal.run), journal.model_dump_json(indent=2).encode())

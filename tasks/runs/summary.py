@@ -19,6 +19,7 @@ class Summary(Frozen):
     demo: bool
     status: str
     error: str | None
+    exit_code: int
     commit: str | None
     """Last commit under refs/hallmark/runs/RUN."""
     release: str | None
