@@ -1,0 +1,142 @@
+"""A run's package, with everything that has to hold before it may be promoted, looked at again.
+
+The stages ran with the run's own code; here the installed Hallmark and the governance in force judge once more, from
+the ledger and the files that lie there now.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.errors import InputError, Refused
+from tasks.govern import docket, dsse, gates, statement
+from tasks.govern.docket import Case
+from tasks.govern.evidence import Evidence
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.people import Person
+from tasks.govern.policy import EXPERIMENT, GATES, GateName
+from tasks.govern.weigh import weigh
+from tasks.layout import Layout
+from tasks.registry import identity, manifest
+from tasks.registry.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class PassedGate:
+    """A gate that the ledger's decisions let pass, and the proof."""
+
+    evidence: Evidence
+    statement: dict[str, Any]
+    """Envelope of gates/NAME.json."""
+    decisions: tuple[dict[str, Any], ...]
+    """Envelopes of the decisions that count, oldest first."""
+    deciders: tuple[Person, ...]
+    """Who made them, each with the public key that counts."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What may be promoted."""
+
+    layout: Layout
+    run: str
+    requested_by: str
+    tier: str
+    demo: bool
+    manifest: Manifest
+    gates: Mapping[GateName, PassedGate]
+
+    @property
+    def deciders(self) -> list[Person]:
+        """Everybody who decided at any gate, by id."""
+        found = {person.id: person for passed in self.gates.values() for person in passed.deciders}
+        return [found[name] for name in sorted(found)]
+
+
+def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Candidate:
+    """Verify a run's package and all its gates. Raises Refused with the reason where it may not be promoted."""
+    passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
+    evidence = [gate.evidence for gate in passed.values()]
+    candidate = Candidate(
+        layout=layout,
+        run=run,
+        requested_by=_one({e.requested_by for e in evidence}, "requester"),
+        tier=_one({e.tier for e in evidence}, "risk tier"),
+        demo=any(e.demo for e in evidence),
+        manifest=manifest.read(layout.stage("package") / "payload"),
+        gates=passed,
+    )
+    _allowed(candidate, governance)
+    _made_of_what_passed(candidate)
+    return candidate
+
+
+def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
+    """The newest question that a run put to a gate. Raises Refused where it put none."""
+    asked = docket.cases(ledger, run=run, gate=gate)
+    if not asked:
+        raise Refused(f"run {run} has not asked gate {gate}, so nobody has let it pass")
+    return asked[-1]
+
+
+def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -> None:
+    """Raises Refused where a gate's evidence, judged now, does not pass."""
+    try:
+        standing = gates.judge(evidence, governance, ledger, ledger.now())
+    except InputError as error:  # its tier or gate is no longer in policy.yaml
+        raise Refused(f"gate {evidence.gate} of run {evidence.run} cannot be judged: {error}") from None
+    if standing.state != "passed":
+        missing = f": {'; '.join(standing.waiting_for)}" if standing.waiting_for else ""
+        raise Refused(f"gate {evidence.gate} of run {evidence.run} is {standing.state}{missing}")
+
+
+def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, ledger: Ledger) -> PassedGate:
+    claim = statement.verify_gate(layout, gate, governance.gate_public_key(), governance.policy.digest())
+    if claim.verdict != "passed":
+        raise Refused(f"gate {gate} of run {run} was opened for an experiment, and those are never promoted")
+    case = case_of(ledger, run, gate)
+    if (claim.subject, claim.demo) != (case.evidence.subject.sha256, case.evidence.demo):
+        raise Refused(f"the statement of gate {gate} and the evidence that run {run} put to it are about other things")
+    require_passed(case.evidence, governance, ledger)
+    counted = [w for w in weigh(case, governance, ledger, ledger.now()) if w.counts and w.signed]
+    deciders = {w.signed.person.id: w.signed.person for w in counted if w.signed}
+    return PassedGate(
+        evidence=case.evidence,
+        statement=dsse.read(layout.gate(gate)),
+        decisions=tuple(w.entry.body["envelope"] for w in counted),
+        deciders=tuple(_with_key(person, governance) for person in deciders.values()),
+    )
+
+
+def _with_key(person: Person, governance: Governance) -> Person:
+    return person.model_copy(update={"public_key": governance.public_key(person)})
+
+
+def _one(values: set[str], what: str) -> str:
+    if len(values) != 1:
+        raise Refused(f"the gates of one run have different {what}s: {', '.join(sorted(values))}")
+    return values.pop()
+
+
+def _allowed(candidate: Candidate, governance: Governance) -> None:
+    if candidate.tier == EXPERIMENT:
+        raise Refused("risk tier experiment asks nobody, and what it makes is never promoted")
+    if candidate.demo and not governance.local:
+        raise Refused(
+            f"run {candidate.run} was approved by demo identities, which count in environment local alone; this is "
+            f"{governance.policy.environment}"
+        )
+
+
+def _made_of_what_passed(candidate: Candidate) -> None:
+    """The package says what it was made from; that is what the gates before it let pass."""
+    told, passed = candidate.manifest, candidate.gates
+    subjects = {"split": passed["data"].evidence.subject.sha256, "evaluate": passed["evaluation"].evidence.subject.sha256}
+    for stage, sha256 in subjects.items():
+        if told.stages.get(stage) != sha256:
+            raise Refused(f"the package was not made from the output of {stage} that its gate let pass; run again")
+    if told.candidate_inputs != identity.candidate_inputs(candidate.layout):
+        raise Refused("parameters, inputs or code changed after the package was made; run again")
+    if (told.tier, told.demo) != (candidate.tier, candidate.demo):
+        raise Refused("the package states another risk tier or demo mark than its gates")

@@ -1,0 +1,86 @@
+"""payload/manifest.json: what a release was made from, by digest."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks import files
+from tasks.config import Frozen
+from tasks.errors import InputError, Refused
+from tasks.layout import Layout
+from tasks.params import Params, Sha256
+from tasks.registry import identity
+
+STAGES = (
+    "ingest",
+    "clean",
+    "validate",
+    "split",
+    "base_model",
+    "train",
+    "predict/base",
+    "predict/champion",
+    "predict/candidate",
+    "evaluate",
+)
+"""Every stage before `package`, by folder below artefacts/."""
+
+
+class Manifest(Frozen):
+    """Holds no time, host, person or run: the same inputs give the same bytes."""
+
+    name: str
+    """Of the registered model: `use_case.name`."""
+    tier: str
+    """Risk tier under which it was gated."""
+    demo: bool
+    """The evaluation gate was passed on a run under --demo-approvals."""
+    method: str
+    """`lora`: payload/model is an adapter for the base model; `full`: a whole model."""
+    candidate_inputs: Sha256
+    """`tasks.registry.identity.candidate_inputs`."""
+    code_sha256: Sha256
+    """Of `tasks/`, the code that made it."""
+    params_sha256: Sha256
+    constraints_sha256: Sha256
+    base_model_origin: str
+    base_model_licence: str
+    base_model_sha256: Sha256
+    """Of the base model's weights as fetched."""
+    inputs: dict[str, Sha256]
+    """Files of inputs/ that the stages read."""
+    stages: dict[str, Sha256]
+    """`tasks.files.tree_digest` of what each earlier stage left, by its folder in artefacts/."""
+
+
+def describe(params: Params, layout: Layout, tier: str, demo: bool) -> Manifest:
+    """The manifest of the candidate in `layout`. Raises InputError where a stage has not run."""
+    missing = [name for name in STAGES if not (layout.stage(name) / "result.json").is_file()]
+    if missing:
+        raise InputError(f"package needs the outputs of every earlier stage; {', '.join(missing)} left no result.json")
+    base = files.read_json(layout.stage("base_model") / "result.json")
+    read = [*identity.deciding_inputs(layout), layout.champion]
+    return Manifest(
+        name=params.use_case.name,
+        tier=tier,
+        demo=demo,
+        method=params.training.method,
+        candidate_inputs=identity.candidate_inputs(layout),
+        code_sha256=identity.code_digest(layout.root / "tasks"),
+        params_sha256=files.sha256_file(layout.params),
+        constraints_sha256=files.sha256_file(layout.root / "constraints.txt"),
+        base_model_origin=base["origin"],
+        base_model_licence=base["licence"],
+        base_model_sha256=base["sha256"],
+        inputs={path.name: files.sha256_file(path) for path in sorted(read)},
+        stages={name: files.tree_digest(layout.stage(name)) for name in STAGES},
+    )
+
+
+def read(payload: Path) -> Manifest:
+    """Read payload/manifest.json. Raises Refused where it is absent or says something else."""
+    path = payload / "manifest.json"
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Refused(f"{path}: no manifest of a release can be read here ({str(error).splitlines()[0]})") from None

@@ -1,0 +1,120 @@
+"""The model card, in Hugging Face form, filled from what the stages state and the use case says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks import facts, files
+from tasks.facts import Facts
+from tasks.govern.sources import ResolvedSources
+from tasks.layout import Layout
+from tasks.params import Params, SuccessMetric
+from tasks.registry.manifest import STAGES, Manifest
+
+TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
+HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
+"""Licence identifiers that the hub knows and that base models come under; others go in `license_name`."""
+SCORES = {"exact_match": "exact match", "macro_f1": "macro-F1", "format_adherence": "format adherence"}
+"""Figures of `evaluate` that the card's header lists for machines, with their names."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What card and ML-BOM are made from."""
+
+    params: Params
+    manifest: Manifest
+    facts: Facts
+    """Every figure that a stage states, as STAGE.NAME."""
+    sources: ResolvedSources
+    dataset: Mapping[str, Any]
+    """artefacts/split/manifest.json: digests, counts, rows by side and by segment."""
+
+    def segment(self, name: str) -> dict[str, dict[str, int]]:
+        """Rows by value and side of one segment, e.g. {"en": {"train": 700, "test": 100}}."""
+        sides: Mapping[str, Mapping[str, int]] = self.dataset["segments"][name]
+        values = sorted({value for counts in sides.values() for value in counts if value and value != "null"})
+        return {value: {side: counts.get(value, 0) for side, counts in sides.items()} for value in values}
+
+
+def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
+    """Read what the stages left in `layout`."""
+    return Parts(
+        params=params,
+        manifest=manifest,
+        facts=_stated(layout),
+        sources=ResolvedSources.model_validate_json(layout.sources.read_bytes()),
+        dataset=files.read_json(layout.stage("split") / "manifest.json"),
+    )
+
+
+def render(parts: Parts) -> str:
+    """The card: Markdown with a YAML header."""
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.from_template(
+        _header(parts),
+        template_path=str(TEMPLATE),
+        use_case=parts.params.use_case,
+        training=parts.params.training,
+        manifest=parts.manifest,
+        sources=parts.sources.sources,
+        rows=parts.dataset["rows"],
+        segments={name: parts.segment(name) for name in ("language", "department", "kind")},
+        figures={name: f for name, f in parts.facts.items() if name.startswith(("evaluate.", "split."))},
+        targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in parts.params.use_case.success_metrics],
+    )  # fmt: skip
+    return f"{str(card).rstrip()}\n"
+
+
+def _header(parts: Parts) -> Any:
+    from huggingface_hub import ModelCardData
+
+    licence = parts.manifest.base_model_licence
+    known = licence.lower() in HUB_LICENCES
+    return ModelCardData(
+        model_name=parts.manifest.name,
+        language=list(parts.segment("language")) or None,
+        license=licence.lower() if known else "other",
+        license_name=None if known else licence,
+        library_name="peft" if parts.manifest.method == "lora" else "transformers",
+        pipeline_tag="text-generation",
+        base_model=parts.params.base_model.hub,
+        tags=["hallmark", parts.params.use_case.approach],
+        eval_results=_results(parts) or None,
+    )
+
+
+def _results(parts: Parts) -> list[Any]:
+    from huggingface_hub import EvalResult
+
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=parts.manifest.name,
+            dataset_name=f"{parts.manifest.name}, held-out rows",
+            dataset_split="test",
+            dataset_revision=parts.manifest.stages["split"],
+            metric_type=name,
+            metric_name=title,
+            metric_value=parts.facts[f"evaluate.{name}"].value,
+        )
+        for name, title in SCORES.items()
+        if f"evaluate.{name}" in parts.facts
+    ]
+
+
+def _bound(metric: SuccessMetric) -> str:
+    """A success metric's threshold in words, e.g. `lower end at least 0.55`."""
+    end = {"value": "", "low": "lower end ", "high": "upper end "}[metric.bound]
+    wanted = f"at least {metric.at_least:g}" if metric.at_least is not None else f"at most {metric.at_most:g}"
+    return end + wanted
+
+
+def _stated(layout: Layout) -> Facts:
+    found: Facts = {}
+    for stage in STAGES:
+        stated = files.read_json(layout.stage(stage) / "result.json").get("facts", {})
+        found |= {f"{stage.replace('/', '.')}.{name}": fact for name, fact in facts.parse(stated).items()}
+    return found

@@ -1,0 +1,151 @@
+"""Which release is in production: the chain of signed promotion statements in the ledger.
+
+Each statement names its environment, the release by digest, a sequence number and the statement before it. The newest
+valid one counts, whatever MLflow's aliases say. Nothing unsigned in a ledger entry is believed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from tasks.config import Frozen
+from tasks.errors import Refused
+from tasks.govern import dsse
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Entry, Ledger
+from tasks.params import Sha256
+
+MADE = "promotion.made"
+"""Ledger entry: {"envelope": …}; its subject is the name of the model. The point of no return of a promotion."""
+PREDICATE_TYPE = "urn:hallmark:promotion:v1"
+
+
+class Promotion(Frozen):
+    """The predicate of a promotion statement; its subject is the release, by name and digest."""
+
+    action: Literal["promote", "rollback"]
+    environment: str
+    name: str
+    """Of the model."""
+    version: int
+    sequence: int
+    """1, 2, 3 … for each environment and model; the highest counts."""
+    previous: Sha256 | None
+    """`dsse.digest` of the statement before this one; None for the first."""
+    payload_sha256: Sha256
+    """`tasks.files.tree_digest` of the bundle's payload."""
+    files: dict[str, Sha256]
+    """Every file of the bundle but attestations/promotion.json, which holds the statement that first promoted it."""
+    candidate_inputs: Sha256
+    tier: str
+    demo: bool
+    run: str
+    commit: str
+    """Of the run that made it, when its gates had passed."""
+    requested_by: str
+    """Who asked for the run; of a rollback, who ordered it."""
+    reason: str
+    """Of a rollback, in words; else empty."""
+    order_sha256: Sha256 | None
+    """Of a rollback, `dsse.digest` of the order that its person signed."""
+    time: datetime
+    """The ledger's, when it was signed."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A promotion statement whose signature verified."""
+
+    promotion: Promotion
+    release_sha256: str
+    """Digest of the release: of the canonical JSON of `Promotion.files`."""
+    sha256: str
+    """`dsse.digest` of the envelope."""
+    envelope: dict[str, Any]
+    entry: Entry | None = None
+    """Where it stands in the ledger; None for one read from a bundle."""
+
+
+@dataclass(frozen=True)
+class Succession:
+    """Every valid statement of an environment and model, oldest first, and what was wrong with the others."""
+
+    valid: tuple[Signed, ...]
+    problems: tuple[str, ...]
+    """In words: forged, replayed or foreign entries, gaps in the sequence."""
+
+    @property
+    def newest(self) -> Signed | None:
+        return self.valid[-1] if self.valid else None
+
+    def previous(self) -> Signed | None:
+        """What was in production before the newest release first was: where a rollback leads."""
+        if self.newest is None:
+            return None
+        older = [s for s in self.valid if s.promotion.version < self.newest.promotion.version]
+        return older[-1] if older else None
+
+
+def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
+    """The statement's envelope, signed with this installation's key."""
+    statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.model_dump(mode="json"))
+    return dsse.sign(statement, governance.gate_private_key())
+
+
+def verify(envelope: Any, public_line: str) -> Signed:
+    """Read a statement that the key of `public_line` signed. Raises Refused with the reason where it is none."""
+    if not isinstance(envelope, dict):
+        raise Refused("there is no envelope")
+    statement = dsse.verify(envelope, public_line)
+    if statement["predicateType"] != PREDICATE_TYPE:
+        raise Refused(f"the statement is a {statement['predicateType']}, not a promotion")
+    try:
+        promotion = Promotion.model_validate(statement["predicate"])
+    except ValidationError as error:
+        raise Refused(f"the statement is no promotion ({error.errors()[0]['msg']})") from None
+    subjects = dsse.subjects(statement)
+    if list(subjects) != [promotion.label]:
+        raise Refused(f"the statement is about {', '.join(subjects)}, its predicate about {promotion.label}")
+    return Signed(promotion, subjects[promotion.label], dsse.digest(envelope), dict(envelope))
+
+
+def read(ledger: Ledger, governance: Governance, name: str) -> Succession:
+    """Every promotion of the model `name` in the environment that policy.yaml names."""
+    valid: list[Signed] = []
+    problems: list[str] = []
+    public_line = governance.gate_public_key()
+    for entry in ledger.entries(MADE, name):
+        try:
+            signed = verify(entry.body.get("envelope"), public_line)
+            _belongs(signed, name, governance.policy.environment, valid)
+        except Refused as error:
+            problems.append(f"ledger entry {entry.seq} is no promotion of {name}: {error}")
+            continue
+        if valid and signed.promotion.previous != valid[-1].sha256:
+            problems.append(f"ledger entry {entry.seq}: the statement before it is not in the ledger")
+        valid.append(Signed(signed.promotion, signed.release_sha256, signed.sha256, signed.envelope, entry))
+    return Succession(tuple(valid), tuple(problems))
+
+
+def names(ledger: Ledger) -> list[str]:
+    """Every model that the ledger has promotions of, sorted."""
+    return sorted({entry.subject for entry in ledger.entries(MADE)})
+
+
+def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) -> None:
+    promotion = signed.promotion
+    if promotion.name != name:
+        raise Refused(f"it promotes {promotion.name}")
+    if promotion.environment != environment:
+        raise Refused(f"it counts in environment {promotion.environment}, this is {environment}")
+    if before and promotion.sequence <= before[-1].promotion.sequence:
+        raise Refused(
+            f"sequence {promotion.sequence} does not follow {before[-1].promotion.sequence}; an older statement was "
+            "written again"
+        )
