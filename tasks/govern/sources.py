@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from tasks import config
 from tasks.config import Frozen
@@ -33,6 +33,16 @@ class Mapping(Frozen):
     retired_at: str | None = None
     labelled_by: str | None = None
     split: str | None = None
+
+    @field_validator("response", mode="before")
+    @classmethod
+    def _from_pairs(cls, value: Any) -> Any:
+        return dict(value) if isinstance(value, list) and all(isinstance(pair, list) for pair in value) else value
+
+    @field_serializer("response", when_used="json")
+    def _as_pairs(self, value: str | dict[str, str] | None) -> str | list[list[str]] | None:
+        # inputs/sources.json sorts its keys, and the order of the fields is what the model is taught to write.
+        return [list(pair) for pair in value.items()] if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks import params
-from tasks.data.readers import content
+from tasks.data.pin import resolve_source
 from tasks.govern import people, policy, sources
 from tasks.govern.policy import LOOKS_AT
 
@@ -65,14 +65,14 @@ def test_tier_exists_and_gates_judge_only_what_they_look_at(card: Path, governan
 
 def test_sources_of_the_sample_lie_in_the_repository() -> None:
     for source in sources.load(ROOT / "infra/governance").sources:
-        assert content.pin(source, ROOT).bytes > 10_000
+        assert resolve_source(source, ROOT).bytes > 10_000
 
 
 @pytest.mark.skipif(not (SHARED / "data/banking77").is_dir(), reason="HALLMARK_SHARED/data/banking77 is not there")
 def test_sources_of_banking77_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_SHARED", str(SHARED.resolve()))
     pinned = {
-        source.constants.split: content.pin(source, ROOT)
+        source.constants.split: resolve_source(source, ROOT)
         for source in sources.load(ROOT / "examples/banking77/governance").sources
     }
     assert set(pinned) == {"train", "test"}

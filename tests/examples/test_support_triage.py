@@ -1,0 +1,119 @@
+"""The generator of the sample use case: its bytes, its variety, and the truth that it tells about its defects."""
+
+import csv
+import io
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from examples.support_triage import cases, grammar
+from examples.support_triage.generate import PHRASES, generate, truth_table
+from tasks import params
+from tasks.data import clean, ingest
+from tasks.data.pin import resolve_source
+from tasks.files import write_json
+from tasks.govern import sources
+from tasks.govern.sources import ResolvedSources
+from tasks.layout import Layout
+from tasks.prompts import prompt_key
+from tasks.record import read_table
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "examples/support_triage/data"
+RULES = {
+    "cut_off": {"field_count", "not_json"},
+    "empty_prompt": {"empty_prompt"},
+    "no_target": {"missing_target"},
+    "duplicate": {"exact_duplicate"},
+}
+"""The rules of quarantine that each planted defect must meet."""
+
+
+def test_committed_files_are_what_the_command_writes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "examples.support_triage.generate", "--seed", "7", "--out", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    made, committed = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (tmp_path, DATA))
+    assert made == committed
+    assert sum(map(len, committed.values())) < 700_000
+
+
+def test_another_seed_gives_unseen_records() -> None:
+    words = [prompts(generate(seed).files["tickets.csv"]) for seed in (7, 8)]
+    assert len(words[0] & words[1]) < 0.02 * len(words[0])
+
+
+def prompts(tickets: bytes) -> set[str]:
+    return {" ".join(row["message"].split()) for row in csv.DictReader(io.StringIO(tickets.decode())) if row["message"]}
+
+
+@pytest.mark.parametrize("language", cases.LANGUAGES)
+def test_every_line_of_phrases_can_be_said(language: str) -> None:
+    spoken = grammar.load(PHRASES / f"{language}.yaml")
+    blocks = [spoken.rules, spoken.personal, spoken.twists, *spoken.intents.values()]
+    for line in (line for block in blocks for lines in block.values() for line in lines):
+        said = [spoken.say(Random(seed), line) for seed in range(5)]
+        assert not any(set("[]{}|") & set(text) for text in said), line
+
+
+@pytest.mark.parametrize("language", cases.LANGUAGES)
+def test_every_twist_of_every_intent_has_phrases(language: str) -> None:
+    spoken, catalogue = grammar.load(PHRASES / f"{language}.yaml"), cases.load(PHRASES / "catalogue.yaml")
+    assert set(spoken.intents) == {intent.name for intent in catalogue.intents}
+    for intent in catalogue.intents:
+        own = spoken.intents[intent.name]
+        assert "clear" in own
+        assert set(intent.twists) <= set(own) | set(spoken.twists), intent.name
+        assert set(own) <= set(intent.twists), f"{intent.name}: phrases that are never drawn"
+
+
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """The committed sources after the real stages `ingest` and `clean`."""
+    layout = Layout(tmp_path_factory.mktemp("run"))
+    inventory = sources.load(ROOT / "infra/governance").sources
+    (layout.root / "examples").symlink_to(ROOT / "examples")
+    resolved = ResolvedSources(sources=[resolve_source(source, layout.root) for source in inventory])
+    write_json(layout.sources, resolved.model_dump(mode="json"))
+    settings = params.load(ROOT / "params.yaml")
+    ingest.run(settings, layout)
+    clean.run(settings, layout)
+    return layout
+
+
+def test_stages_take_out_exactly_what_was_planted(cleaned: Layout) -> None:
+    place = {r["record_id"]: r["row"] for r in read_table(cleaned.stage("ingest") / "rows.parquet").to_pylist()}
+    removed = {
+        (entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
+        for stage in ("ingest", "clean")
+        for entry in read_table(cleaned.stage(stage) / "quarantine.parquet").to_pylist()
+    }
+    truth = list(csv.DictReader((DATA / "truth.csv").read_text(encoding="utf-8").splitlines()))
+    assert set(removed) == {(planted["source_id"], int(planted["row"])) for planted in truth}
+    for planted in truth:
+        rule, winner = removed[planted["source_id"], int(planted["row"])]
+        assert rule in RULES[planted["defect"]]
+        assert winner == (int(planted["original"]) if planted["original"] else None)
+    assert {planted["defect"] for planted in truth} == set(RULES)
+
+
+def test_what_remains_is_enough_and_varied(cleaned: Layout) -> None:
+    records = read_table(cleaned.stage("clean") / "records.parquet").to_pylist()
+    assert len(records) >= 1500
+    assert len(set(map(prompt_key, records))) == len(records)
+    assert {record["origin"] for record in records} == {"synthetic"}
+    for field, fewest in (("language", 500), ("kind", 120), ("department", 100), ("source_id", 400)):
+        counts = Counter(record[field] for record in records)
+        assert min(counts.values()) >= fewest, counts
+    assert {record["messages"][-1]["content"][:10] for record in records} == {'{"intent":'}
+    intents = Counter(record["messages"][-1]["content"].split('"')[3] for record in records)
+    assert 20 <= len(intents) <= 30
+    assert min(intents.values()) >= 50
+    assert max(len(record["messages"]) for record in records) == 4
+
+
+def test_truth_is_a_table_even_where_nothing_was_planted() -> None:
+    assert truth_table([]) == b"source_id,row,defect,original\n"
