@@ -26,16 +26,16 @@ def draw(records: Sequence[Mapping[str, Any]], rows: int | None, seed: int) -> s
 
 
 def allocate(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:
-    """Rows for each stratum, in proportion to its size by largest remainder, but one at least while rows suffice."""
-    order = sorted(sizes, key=lambda stratum: (-sizes[stratum], stratum))
-    if rows <= len(sizes):
-        return {stratum: int(rank < rows) for rank, stratum in enumerate(order)}
-    spare, rest = rows - len(sizes), sum(sizes.values()) - len(sizes)
-    exact = {stratum: (sizes[stratum] - 1) * spare / rest for stratum in order}
-    quotas = {stratum: 1 + int(exact[stratum]) for stratum in order}
-    left = rows - sum(quotas.values())
-    for stratum in sorted(order, key=lambda stratum: int(exact[stratum]) - exact[stratum])[:left]:
+    """`rows` over the strata in proportion to their sizes, by largest remainder; none left out while rows suffice."""
+    total = sum(sizes.values())
+    quotas = {stratum: rows * size // total for stratum, size in sizes.items()}
+    remainder = sorted(sizes, key=lambda stratum: (-(rows * sizes[stratum] % total), stratum))
+    for stratum in remainder[: rows - sum(quotas.values())]:
         quotas[stratum] += 1
+    for stratum in sorted(sizes):
+        if quotas[stratum] == 0 and rows >= len(sizes):
+            quotas[max(quotas, key=lambda other: (quotas[other], other))] -= 1
+            quotas[stratum] = 1
     return quotas
 
 

@@ -1,0 +1,131 @@
+"""Small sources, parameters and runs for the tests of the data stages."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.data import clean, ingest, split
+from tasks.data.pin import resolve_source
+from tasks.files import read_json, write_json
+from tasks.govern.sources import ResolvedSources, Source, Suites
+from tasks.layout import Layout
+from tasks.params import Params
+from tasks.record import SCHEMA, read_table, write_table
+
+CARD = {
+    "name": "tests",
+    "problem": "p",
+    "users": ["tests"],
+    "risk_tier": "limited",
+    "approach": "lora",
+    "approach_reason": "r",
+    "approved_uses": ["tests"],
+    "limitations": ["none"],
+    "escalation_path": "e",
+    "owners": {"business": "b", "technical": "t", "data": "d"},
+    "success_metrics": [{"name": "m", "fact": "evaluate.exact_match", "at_least": 0}],
+}
+
+
+def params(evaluation: dict[str, Any] | None = None, **data: Any) -> Params:
+    """Valid parameters; `data` are fields of params.yaml: data."""
+    return Params.model_validate(
+        {
+            "use_case": CARD,
+            "prompts": {"triage": {}},
+            "data": data,
+            "base_model": {"folder": "m", "sha256": "0" * 64, "licence": "Apache-2.0"},
+            "training": {},
+            "evaluation": evaluation or {"target": "label"},
+        }
+    )
+
+
+def source(location: Path | str, kind: str = "csv", **fields: Any) -> Source:
+    """A source with columns `text` and `label`; other fields of Source as given."""
+    plain = {"mapping": {"prompt": "text", "response": "label"}, "constants": {"task": "triage", "language": "en"}}
+    named = {"id": "src", "kind": kind, "location": str(location), "owner": "data-owner", "licence": "CC0-1.0"}
+    return Source.model_validate(named | plain | fields)
+
+
+def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> bytes:
+    """Rows as the bytes of a CSV file in UTF-8."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns or ["text", "label"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def messages(rows: int) -> list[dict[str, str]]:
+    """`rows` different prompts of three labels."""
+    return [{"text": f"message number {number}", "label": f"label{number % 3}"} for number in range(rows)]
+
+
+def record(text: str, label: str = "yes", number: int = 0, **fields: Any) -> dict[str, Any]:
+    """A record as `ingest` writes it; its record_id is made of `number`."""
+    turns = [{"role": "user", "content": text}, {"role": "assistant", "content": label}]
+    plain = dict.fromkeys(SCHEMA.names, "") | {"policy_tags": [], "subjects": []}
+    dates = {"effective_from": None, "retired_at": None}
+    named = {"record_id": f"{number:032x}", "source_id": "src", "task": "triage", "messages": turns, "kind": "answer"}
+    return plain | dates | named | {"language": "en", "origin": "source"} | fields
+
+
+@dataclass
+class Run:
+    """The worktree of a run in which data stages are called one by one."""
+
+    root: Path
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.root)
+
+    def resolve(self, *sources: Source, **fields: Any) -> None:
+        """Pin sources into inputs/sources.json."""
+        pinned = [resolve_source(item, self.root) for item in sources]
+        write_json(self.layout.sources, ResolvedSources(sources=pinned, **fields).model_dump(mode="json"))
+
+    def ingest(self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any) -> ingest.Ingested:
+        """Write `data` to a file, pin it as a source, and ingest it."""
+        (self.root / name).write_bytes(data)
+        self.resolve(source(name, **fields))
+        return ingest.run(how or params(), self.layout)
+
+    def records_of(self, stage: str, name: str = "records") -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = read_table(self.layout.stage(stage) / f"{name}.parquet").to_pylist()
+        return rows
+
+    def rules_of(self, stage: str) -> dict[int, str]:
+        """The rule of every quarantined row, by its number in the source."""
+        return {item["row"]: item["rule"] for item in self.records_of(stage, "quarantine")}
+
+    def put(self, stage: str, records: list[dict[str, Any]]) -> None:
+        """Records as if `stage` (ingest or clean) had written them, with what `ingest` writes beside."""
+        folder = self.layout.stage("ingest")
+        rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
+        write_table(pa.Table.from_pylist(rows, schema=ingest.ROWS), folder / "rows.parquet")
+        for name in ("ingest", "clean"):
+            write_json(self.layout.stage(name) / "result.json", {"counts": {}, "sources": []})
+        write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")
+
+    def clean(self, records: list[dict[str, Any]], **data: Any) -> clean.Cleaned:
+        self.put("ingest", records)
+        return clean.run(params(**data), self.layout)
+
+    def split(
+        self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
+    ) -> split.Split:
+        self.put("clean", records)
+        return split.run(params(evaluation, **data), self.layout)
+
+    def put_suites(self, suites: Suites) -> None:
+        write_json(self.layout.suites, suites.model_dump(mode="json"))
+
+    def result(self, stage: str) -> dict[str, Any]:
+        document: dict[str, Any] = read_json(self.layout.stage(stage) / "result.json")
+        return document

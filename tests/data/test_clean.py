@@ -1,0 +1,95 @@
+"""What cleaning takes out, and what it leaves."""
+
+import pytest
+
+from tasks.errors import InputError
+from tasks.files import tree_manifest
+from tests.data.build import Run, record
+
+BOUNDS = {"min_prompt_chars": 3, "max_prompt_chars": 20, "max_target_chars": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "rule"),
+    [
+        ("", "yes", "empty_prompt"),
+        (" \u200b", "yes", "empty_prompt"),
+        ("ab", "yes", "prompt_too_short"),
+        ("a" * 21, "yes", "prompt_too_long"),
+        ("abc", "y" * 6, "target_too_long"),
+        ("abc", "y" * 5, None),
+        ("a" * 20, "y", None),
+    ],
+)
+def test_texts_within_bounds_stay(run: Run, text: str, label: str, rule: str | None) -> None:
+    result = run.clean([record("something", number=1), record(text, label, number=2)], **BOUNDS)
+    assert run.rules_of("clean") == ({2: rule} if rule else {})
+    assert result.counts.records == (1 if rule else 2)
+
+
+def test_all_turns_before_the_target_count(run: Run) -> None:
+    turns = [{"role": role, "content": "x" * 8} for role in ("user", "assistant", "user", "assistant")]
+    run.clean(
+        [record("something", number=1), record("", number=2, messages=turns)],
+        **BOUNDS,
+    )
+    assert run.rules_of("clean") == {2: "prompt_too_long"}
+
+
+def test_the_first_of_exact_duplicates_is_kept_and_cited(run: Run) -> None:
+    same = [
+        record("Where is  my card?", number=9),
+        record("Where is\nmy card? ", number=1, department="other"),
+        record("where is my card?", number=2),
+        record("Where is my card?", "no", number=3),
+        record("Where is my card?", number=4, task="other"),
+    ]
+    run.clean(same)
+    (entry,) = run.records_of("clean", "quarantine")
+    assert (entry["row"], entry["rule"], entry["winner"]) == (2, "exact_duplicate", same[0]["record_id"])
+    assert run.records_of("clean") == [same[0], *same[2:]]
+
+
+def test_a_record_that_is_unfit_is_no_winner(run: Run) -> None:
+    run.clean(
+        [record("a" * 30, "no", number=1), record("a" * 30, "no", number=2), record("b", number=3)], max_prompt_chars=9
+    )
+    assert {entry["winner"] for entry in run.records_of("clean", "quarantine")} == {None}
+
+
+@pytest.mark.parametrize(
+    ("sides", "removed"),
+    [
+        (["train", "train"], {2}),
+        (["test", "test"], set()),
+        (["train", "test"], set()),
+        (["", "test"], {1}),
+        (["", "train"], {1}),
+        (["test", "", "train", ""], {2, 4}),
+    ],
+)
+def test_duplicates_give_way_to_fixed_sides_and_a_fixed_test_set_stays_whole(
+    run: Run, sides: list[str], removed: set[int]
+) -> None:
+    run.clean([record("same", number=number, split=side) for number, side in enumerate(sides)])
+    assert set(run.rules_of("clean")) == removed
+
+
+def test_counts_add_up_by_source(run: Run) -> None:
+    result = run.clean([record("a", number=1), record("a", number=2), record("b", number=3, source_id="two")])
+    assert (result.counts.rows, result.counts.records, result.counts.removed) == (3, 2, 1)
+    assert {name: (c.rows, c.records) for name, c in result.by_source.items()} == {"src": (2, 1), "two": (1, 1)}
+    assert run.result("clean")["facts"]["quarantined_share"]["value"] == pytest.approx(1 / 3)
+
+
+def test_nothing_left_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match="none of 1 records is left"):
+        run.clean([record("", number=1)])
+
+
+def test_the_same_records_give_the_same_bytes(run: Run) -> None:
+    records = [record(f"text {number % 7}", number=number) for number in range(50)]
+    run.clean(records)
+    first = tree_manifest(run.layout.stage("clean"))
+    run.clean(records)
+    assert tree_manifest(run.layout.stage("clean")) == first

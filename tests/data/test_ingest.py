@@ -1,0 +1,219 @@
+"""Rows as records: the mapping, what is rejected and why, and counts that add up."""
+
+import json
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from tasks.data import ingest
+from tasks.data.mapping import Reject, to_record
+from tasks.errors import InputError
+from tasks.files import tree_manifest
+from tasks.record import SCHEMA
+from tests.data.build import Run, messages, params, source, table
+from tests.data.test_readers import jsonl, parquet
+
+FULL = {
+    "text": "Hello",
+    "label": "yes",
+    "kind": "Refuse",
+    "lang": "de",
+    "team": "cards",
+    "place": "eu",
+    "tags": "pii; legal;;pii",
+    "from": "2024-03-31",
+    "until": "2025-01-01T10:00:00",
+    "by": "team 7",
+    "side": "TEST",
+}
+EVERY_COLUMN = {
+    "mapping": {
+        "prompt": "text",
+        "response": "label",
+        "kind": "kind",
+        "language": "lang",
+        "department": "team",
+        "geography": "place",
+        "policy_tags": "tags",
+        "effective_from": "from",
+        "retired_at": "until",
+        "labelled_by": "by",
+        "split": "side",
+    },
+    "constants": {"task": "triage", "policy_tags": ["bank"]},
+}
+
+
+def full(run: Run, **changes: str) -> dict[str, Any]:
+    """The record of one row with every column mapped."""
+    run.ingest(table([FULL | changes], list(FULL)), **EVERY_COLUMN)
+    return run.records_of("ingest")[0]
+
+
+def test_every_column_finds_its_place(run: Run) -> None:
+    record = full(run)
+    record_id = record.pop("record_id")
+    assert len(record_id) == 32 and int(record_id, 16) >= 0
+    assert record == {
+        "source_id": "src",
+        "task": "triage",
+        "messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "yes"}],
+        "kind": "refuse",
+        "language": "de",
+        "department": "cards",
+        "geography": "eu",
+        "policy_tags": ["bank", "legal", "pii"],
+        "effective_from": date(2024, 3, 31),
+        "retired_at": date(2025, 1, 1),
+        "subjects": [],
+        "origin": "source",
+        "labelled_by": "team 7",
+        "split": "test",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"kind": "shrug"}, "unknown_kind"),
+        ({"side": "validation"}, "unknown_split"),
+        ({"from": "31.03.2024"}, "bad_effective_from"),
+        ({"until": "soon"}, "bad_retired_at"),
+        ({"label": " \u200b "}, "missing_target"),
+    ],
+)
+def test_a_value_outside_the_allowed_is_quarantined_without_being_quoted(
+    run: Run, changes: dict[str, str], rule: str
+) -> None:
+    run.ingest(table([FULL, FULL | changes], list(FULL)), **EVERY_COLUMN)
+    (entry,) = run.records_of("ingest", "quarantine")
+    assert (entry["row"], entry["rule"]) == (2, rule)
+    assert not any(value.strip("\u200b ") in entry["reason"].split() for value in changes.values())
+    assert run.result("ingest")["facts"]["malformed_share"]["value"] == 0
+
+
+def test_a_blank_kind_date_or_side_is_none_at_all(run: Run) -> None:
+    record = full(run, kind="", side="", **{"from": "", "until": ""})
+    assert (record["kind"], record["split"], record["effective_from"], record["retired_at"]) == (
+        "answer",
+        "",
+        None,
+        None,
+    )
+
+
+def test_a_source_without_any_target_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match=r"none of its 3 rows can be used: \{'missing_target': 3\}"):
+        run.ingest(table([{"text": f"a{n}", "label": ""} for n in range(3)]))
+
+
+def test_a_json_target_has_the_fields_in_the_order_of_the_mapping(run: Run) -> None:
+    mapping = {"prompt": "text", "response": {"queue": "q", "intent": "i", "score": "s"}}
+    rows = [{"text": "a", "i": "Gebühr &amp; Co", "q": "x", "s": 3}, {"text": "b", "i": "c", "q": None, "s": 1}]
+    run.ingest(jsonl(rows), kind="jsonl", mapping=mapping)
+    assert (
+        run.records_of("ingest")[0]["messages"][-1]["content"] == '{"queue": "x", "intent": "Gebühr & Co", "score": 3}'
+    )
+    assert run.rules_of("ingest") == {2: "missing_target"}
+
+
+TURNS = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello"},
+    {"role": "user", "content": "Bye"},
+    {"role": "assistant", "content": "So long"},
+]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_chats_in_every_kind(run: Run, kind: str) -> None:
+    rows = [{"chat": json.dumps(TURNS) if kind == "csv" else TURNS}]
+    data = {"csv": lambda: table(rows, ["chat"]), "jsonl": lambda: jsonl(rows), "parquet": lambda: parquet(rows)}[
+        kind
+    ]()
+    result = run.ingest(data, kind=kind, mapping={"messages": "chat"})
+    assert run.records_of("ingest")[0]["messages"] == TURNS[1:]
+    assert result.sources[0].dropped_system_turns == 1
+
+
+@pytest.mark.parametrize(
+    ("turns", "rule"),
+    [
+        (TURNS[:2], "missing_target"),
+        (None, "missing_target"),
+        ([], "missing_target"),
+        ([*TURNS[:-1], {"role": "assistant", "content": ""}], "missing_target"),
+        (TURNS[2:3], "bad_messages"),
+        ([{"role": "bot", "content": "x"}], "bad_messages"),
+        (["Hi", "Hello"], "bad_messages"),
+        ("Hi", "bad_messages"),
+        ([{"role": "user", "content": 5}, TURNS[-1]], "not_text"),
+    ],
+)
+def test_what_is_not_a_chat(run: Run, turns: Any, rule: str) -> None:
+    rows = [{"chat": TURNS}] * 30 + [{"chat": turns}]
+    run.ingest(jsonl(rows), kind="jsonl", mapping={"messages": "chat"})
+    assert run.rules_of("ingest") == {31: rule}
+
+
+def test_records_retired_before_the_cut_off_stay_out(run: Run) -> None:
+    rows = [{"text": f"t{day}", "label": "x", "until": f"2024-01-0{day}"} for day in (1, 2, 3)]
+    (run.root / "a.csv").write_bytes(table(rows, ["text", "label", "until"]))
+    mapping = {"prompt": "text", "response": "label", "retired_at": "until"}
+    run.resolve(source("a.csv", mapping=mapping), cutoff=date(2024, 1, 2))
+    ingest.run(params(), run.layout)
+    assert run.rules_of("ingest") == {1: "retired"}
+
+
+def test_a_task_without_a_prompt_template_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match=r"its task 'other' is not in params.yaml: prompts, which has triage"):
+        run.ingest(table(messages(3)), constants={"task": "other"})
+
+
+def test_ids_depend_on_source_row_and_content(run: Run) -> None:
+    run.ingest(table([*messages(2), *messages(2)]))
+    ids = [record["record_id"] for record in run.records_of("ingest")]
+    assert len(set(ids)) == 4
+    run.ingest(table([*messages(2), *messages(2), *messages(1)]))
+    assert not set(ids) & {record["record_id"] for record in run.records_of("ingest")}, "the key is the source's digest"
+
+
+def test_the_same_source_gives_the_same_bytes(run: Run) -> None:
+    data = table(messages(500)) + b"one\n"
+    run.ingest(data)
+    first = tree_manifest(run.layout.stage("ingest"))
+    run.ingest(data)
+    assert tree_manifest(run.layout.stage("ingest")) == first
+
+
+def test_every_record_passes_protection_before_anything_is_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hide(record: dict[str, Any]) -> dict[str, Any]:
+        return record | {"messages": [turn | {"content": "[hidden]"} for turn in record["messages"]]}
+
+    monkeypatch.setattr(ingest, "protect", hide)
+    run.ingest(table([{"text": "SECRET", "label": "SECRET"}]))
+    assert all(b"SECRET" not in path.read_bytes() for path in run.root.glob("artefacts/**/*") if path.is_file())
+    assert run.records_of("ingest")[0]["messages"][0]["content"] == "[hidden]"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(FULL)), JSON, min_size=1, max_size=2))
+def test_any_row_is_a_record_or_rejected(changes: dict[str, Any]) -> None:
+    try:
+        record = to_record(FULL | changes, source("x.csv", **EVERY_COLUMN), notes=Counter())
+    except Reject as reject:
+        event(reject.rule)
+        assert reject.rule and reject.reason
+    else:
+        event("record")
+        pa.Table.from_pylist([record], schema=SCHEMA).validate(full=True)

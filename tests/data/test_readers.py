@@ -1,0 +1,218 @@
+"""Sources that are right, wrong and neither: what each reader makes of them."""
+
+import gzip
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.data import ingest
+from tasks.data.pin import resolve_source
+from tasks.data.readers.kinds import READERS
+from tasks.errors import InputError
+from tasks.govern.sources import Source
+from tests.data.build import Run, messages, params, source, table
+
+CSV = table(messages(40))
+
+
+def jsonl(rows: list[Any]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def parquet(rows: list[dict[str, Any]] | pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+def refused(run: Run, data: bytes, **fields: Any) -> str:
+    """The message with which `ingest` refuses the data; nothing may have been written."""
+    with pytest.raises(InputError) as caught:
+        run.ingest(data, **fields)
+    assert not list(run.root.glob("artefacts/*")), "a refused source left something behind"
+    return str(caught.value)
+
+
+def test_every_kind_has_a_reader() -> None:
+    assert set(READERS) == set(get_args(Source.model_fields["kind"].annotation))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("csv", CSV), ("jsonl", jsonl(messages(40))), ("parquet", parquet(messages(40)))]
+)
+def test_the_same_rows_give_the_same_records_in_every_kind(run: Run, kind: str, data: bytes) -> None:
+    result = run.ingest(data, kind=kind)
+    assert (result.counts.rows, result.counts.records) == (40, 40)
+    texts = [[turn["content"] for turn in record["messages"]] for record in run.records_of("ingest")]
+    assert texts == [[row["text"], row["label"]] for row in messages(40)]
+
+
+@pytest.mark.parametrize("kind", list(READERS))
+@pytest.mark.parametrize("data", [b"", b"\n \n"])
+def test_an_empty_source_is_refused(run: Run, kind: str, data: bytes) -> None:
+    assert "src" in (message := refused(run, data, kind=kind))
+    assert "is empty" in message or "not a Parquet file" in message
+
+
+@pytest.mark.parametrize("data", [b"text,label\n", parquet(pa.table({"text": pa.array([], pa.string()), "label": []}))])
+def test_a_source_without_rows_is_refused(run: Run, data: bytes) -> None:
+    kind = "parquet" if data.startswith(b"PAR1") else "csv"
+    assert "is empty; expected at least one row" in refused(run, data, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("csv", table([{"message": "a", "label": "b"}], ["message", "label"])),
+        ("jsonl", jsonl([{"message": "a", "label": "b"}])),
+        ("parquet", parquet([{"message": "a", "label": "b"}])),
+    ],
+)
+def test_a_missing_column_is_named_with_those_that_are_there(run: Run, kind: str, data: bytes) -> None:
+    assert "has no column 'text', which its mapping names; it has 'label', 'message'" in refused(run, data, kind=kind)
+
+
+def test_a_column_that_stands_twice_is_refused(run: Run) -> None:
+    assert "more than one column 'text'" in refused(run, b"text,label,text\na,b,c\n")
+    twice = pa.table([pa.array(["a"])] * 3, names=["text", "label", "text"])
+    assert "more than one column 'text'" in refused(run, parquet(twice), kind="parquet")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (random.Random(0).randbytes(20_000), "is binary"),
+        (parquet(messages(3)), "a Parquet file"),
+        (b"PK\x03\x04" + bytes(500), "a ZIP archive"),
+    ],
+    ids=["noise", "parquet", "zip"],
+)
+def test_a_binary_source_is_refused(run: Run, kind: str, data: bytes, what: str) -> None:
+    assert what in refused(run, data, kind=kind)
+
+
+def test_a_csv_that_claims_to_be_parquet_is_refused(run: Run) -> None:
+    assert "not a Parquet file" in refused(run, CSV, kind="parquet")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "where"),
+    [
+        ("csv", CSV + b'"an open quote,yes\nand more', "within the quoted field of row 41, which begins on line 42"),
+        ("csv", CSV + b"cut before its label", "after 1 of 2 fields of row 41"),
+        ("jsonl", jsonl(messages(40)) + b'{"text": "cut o', "its last line (41) ends within an object"),
+        ("parquet", parquet(messages(40))[:-20], "does not end with Parquet's footer"),
+        ("csv", gzip.compress(CSV * 20)[:-30], "gzip stream ends early"),
+    ],
+    ids=["quote", "field", "json", "footer", "gzip"],
+)
+def test_a_truncated_source_is_refused(run: Run, kind: str, data: bytes, where: str) -> None:
+    message = refused(run, data, kind=kind)
+    assert "truncated" in message and where in message
+
+
+def test_a_parquet_file_with_damaged_pages_is_refused(run: Run) -> None:
+    data = bytearray(parquet(messages(4000)))
+    data[100:400] = bytes(300)
+    assert "is damaged" in refused(run, bytes(data), kind="parquet")
+
+
+def test_gzip_is_unpacked(run: Run) -> None:
+    assert run.ingest(gzip.compress(CSV), name="data.csv.gz").counts.records == 40
+
+
+GERMAN = [{"text": f"Ich möchte über Gebühren sprechen {number}", "label": "gebühr"} for number in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("written", "declared", "advice"),
+    [
+        ("cp1252", "utf-8", "at byte 16 stands byte 0xf6; it is likely cp1252: set `encoding: cp1252`"),
+        ("utf-8", "cp1252", "at byte 16 stands a UTF-8 sequence, as is every other beyond ASCII; it is likely utf-8"),
+        ("utf-16", "utf-8", "a UTF-16 byte order mark; it is likely utf-16"),
+        ("utf-16-le", "utf-8", "a zero byte in every other place; it is likely utf-16-le"),
+        ("utf-16-be", "latin-1", "a zero byte in every other place; it is likely utf-16-be"),
+        ("utf-8", "ascii", "at byte 16 stands byte 0xc3; it is likely utf-8"),
+        ("utf-8", "utf-17", "is not a Python codec"),
+    ],
+)
+def test_another_encoding_than_declared_is_refused(run: Run, written: str, declared: str, advice: str) -> None:
+    assert advice in refused(run, table(GERMAN).decode().encode(written), encoding=declared)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig", "utf-8", "iso8859-15"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_declared_encodings_are_read(run: Run, encoding: str, kind: str) -> None:
+    data = (table(GERMAN) if kind == "csv" else jsonl(GERMAN)).decode().encode(encoding)
+    declared = "utf-8" if encoding == "utf-8-sig" else encoding  # a byte order mark needs no declaration
+    run.ingest(data, kind=kind, encoding=declared)
+    assert run.records_of("ingest")[0]["messages"][0]["content"] == GERMAN[0]["text"]
+
+
+def test_a_few_rows_of_another_encoding_are_quarantined(run: Run) -> None:
+    data = table(GERMAN) + "größer,ja\n".encode("cp1252")
+    run.ingest(data)
+    assert run.rules_of("ingest") == {31: "undecodable"}
+
+
+def test_malformed_rows_up_to_the_share_are_quarantined_with_their_line(run: Run) -> None:
+    result = run.ingest(CSV + b'one\nx,y,z\n"a"b,c\n', how=params(max_malformed_share=0.1))
+    assert run.rules_of("ingest") == {41: "field_count", 42: "field_count", 43: "stray_quote"}
+    assert "line 42: 1 fields, the header has 2" in run.records_of("ingest", "quarantine")[0]["reason"]
+    assert result.sources[0].malformed == 3
+    assert run.result("ingest")["facts"]["malformed_share"]["value"] == pytest.approx(3 / 43)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_tenth_of_malformed_rows_is_refused_without_quoting_them(run: Run, kind: str) -> None:
+    data = (table if kind == "csv" else jsonl)(messages(45)) + b"SECRET\n" * 5
+    message = refused(run, data, kind=kind)
+    assert "5 of 50 rows (10.0%) are malformed, more than data.max_malformed_share 0.05 allows: row 46" in message
+    assert "SECRET" not in message
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("[1, 2]", "not_object"),
+        ('{"text": "a", "text": "b", "label": "c"}', "not_json"),
+        ('{"text": NaN, "label": "c"}', "not_json"),
+        ("[" * 100_000, "not_json"),
+        ('{"text": 5, "label": "c"}', "not_text"),
+        ('{"text": "\\ud83d", "label": "c"}', "undecodable"),
+    ],
+    ids=["list", "twice", "nan", "deep", "number", "surrogate"],
+)
+def test_what_json_lines_may_not_hold(run: Run, line: str, rule: str) -> None:
+    run.ingest(jsonl(messages(40)) + line.encode() + b"\n", kind="jsonl")
+    assert run.rules_of("ingest") == {41: rule}
+
+
+def test_a_field_longer_than_the_csv_module_likes(run: Run) -> None:
+    assert run.ingest(table([{"text": "x" * 200_000, "label": "long"}])).counts.records == 1
+
+
+def test_a_source_that_changed_since_it_was_pinned_is_refused(run: Run) -> None:
+    file = run.root / "data.csv"
+    file.write_bytes(CSV)
+    run.resolve(source(file.name))
+    file.write_bytes(CSV + b"one more,yes\n")
+    with pytest.raises(InputError, match="has changed since the run was resolved"):
+        ingest.run(params(), run.layout)
+
+
+def test_pinning_says_what_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"source src: there is no .*nothing\.csv"):
+        resolve_source(source("nothing.csv"), tmp_path)
+    with pytest.raises(InputError, match="is a folder"):
+        resolve_source(source("."), tmp_path)
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(InputError, match="NOWHERE is not set"):
+        resolve_source(source("${NOWHERE}/a.csv"), tmp_path)

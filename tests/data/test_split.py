@@ -1,0 +1,187 @@
+"""No prompt on both sides, whatever comes in; fixed sides honoured; counts that add up."""
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.data.draw import allocate, draw
+from tasks.data.sides import TEST, TRAIN, assign
+from tasks.data.split import divide
+from tasks.errors import InputError
+from tasks.files import read_json, tree_manifest
+from tasks.params import Data
+from tasks.prompts import prompt_key
+from tests.data.build import Run, record
+
+TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a", "b", "c", "d", "e"])
+
+
+@st.composite
+def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
+    """Records whose prompts often collide, from two sources, some with a fixed side."""
+    rows = draw_from(
+        st.lists(
+            st.tuples(
+                TEXTS, st.sampled_from(["", "", TRAIN, TEST]), st.sampled_from(["src", "two"]), st.sampled_from("ar")
+            ),
+            max_size=40,
+        )
+    )
+    kinds = {"a": "answer", "r": "refuse"}
+    return [
+        record(text, number=number, split=side, source_id=origin, kind=kinds[kind])
+        for number, (text, side, origin, kind) in enumerate(rows)
+    ]
+
+
+DATA = st.builds(
+    Data,
+    test_share=st.floats(0.05, 0.95),
+    train_rows=st.none() | st.integers(1, 30),
+    test_rows=st.none() | st.integers(1, 30),
+    seed=st.integers(0, 5),
+)
+
+
+class Rows(dict[str, int]):
+    def __missing__(self, record_id: str) -> int:
+        return int(record_id, 16)
+
+
+@given(records(), DATA)
+def test_no_prompt_stands_on_both_sides(given_records: list[dict[str, Any]], data: Data) -> None:
+    sides, _ = divide(given_records, Rows(), data)
+    keys: dict[str, set[str]] = {TRAIN: set(), TEST: set()}
+    for item in given_records:
+        if item["record_id"] in sides:
+            keys[sides[item["record_id"]]].add(prompt_key(item))
+    assert not keys[TRAIN] & keys[TEST]
+
+
+@given(records(), DATA)
+def test_every_record_is_kept_or_quarantined_once(given_records: list[dict[str, Any]], data: Data) -> None:
+    sides, removed = divide(given_records, Rows(), data)
+    out = [*sides, *(item["record_id"] for item in removed)]
+    assert sorted(out) == sorted(item["record_id"] for item in given_records)
+    assert {item["rule"] for item in removed} <= {"prompt_in_test", "not_drawn"}
+
+
+@given(records(), DATA, st.randoms(use_true_random=False))
+def test_the_order_of_the_records_decides_nothing(
+    given_records: list[dict[str, Any]], data: Data, dice: random.Random
+) -> None:
+    shuffled = dice.sample(given_records, len(given_records))
+    assert divide(given_records, Rows(), data)[0] == divide(shuffled, Rows(), data)[0]
+
+
+@given(records(), DATA)
+def test_fixed_sides_are_honoured(given_records: list[dict[str, Any]], data: Data) -> None:
+    sides = assign(given_records, data.test_share, data.seed)
+    for item in given_records:
+        record_id = item["record_id"]
+        if item["split"] == TEST:
+            assert sides.by_record[record_id] == TEST
+        elif item["split"] == TRAIN:
+            assert (sides.by_record.get(record_id) == TRAIN) != (record_id in sides.clashes)
+
+
+@given(st.dictionaries(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xy")), st.integers(1, 500)), st.data())
+def test_an_allocation_fits_is_complete_and_in_proportion(
+    sizes: dict[tuple[str, str], int], data: st.DataObject
+) -> None:
+    total = sum(sizes.values())
+    rows = data.draw(st.integers(0, max(total - 1, 0)))
+    quotas = allocate(sizes, rows)
+    assert sum(quotas.values()) == min(rows, total)
+    assert all(0 <= quotas[stratum] <= sizes[stratum] for stratum in sizes)
+    if rows >= len(sizes):
+        assert all(quotas[stratum] >= 1 for stratum in sizes)
+        assert all(abs(quotas[s] - rows * sizes[s] / total) <= len(sizes) for s in sizes)
+
+
+def test_a_draw_keeps_the_shares_of_sources_and_kinds() -> None:
+    many = [
+        record("t", number=n, source_id="src" if n % 4 else "two", kind="answer" if n % 10 else "refuse")
+        for n in range(1000)
+    ]
+    drawn = draw(many, 100, seed=3)
+    shares = Counter((r["source_id"], r["kind"]) for r in many if r["record_id"] in drawn)
+    assert shares == {("src", "answer"): 70, ("two", "answer"): 20, ("src", "refuse"): 5, ("two", "refuse"): 5}
+    assert drawn != draw(many, 100, seed=4)
+
+
+def test_about_the_share_of_free_prompts_is_held_out_and_prompts_keep_their_side() -> None:
+    many = [record(f"prompt {number}", number=number) for number in range(4000)]
+    sides = assign(many, 0.1, seed=1).by_record
+    assert Counter(sides.values())[TEST] == pytest.approx(400, abs=80)
+    fewer = assign(many[::3], 0.1, seed=1).by_record
+    assert fewer == {record_id: sides[record_id] for record_id in fewer}
+    assert assign(many, 0.1, seed=2).by_record != sides
+
+
+def fifty(**fields: Any) -> list[dict[str, Any]]:
+    return [record(f"prompt {number}", f"label{number % 5}", number=number, **fields) for number in range(50)]
+
+
+def test_what_split_writes(run: Run) -> None:
+    result = run.split(fifty(), train_rows=30, test_rows=5, test_share=0.3)
+    train, test = run.records_of("split", "train"), run.records_of("split", "test")
+    assert (len(train), len(test)) == (result.train_rows, result.test_rows) == (30, 5)
+    assert result.counts.quarantined == {"not_drawn": 15}
+    facts = run.result("split")["facts"]
+    assert (facts["train_rows"]["value"], facts["groups_on_both_sides"]["value"]) == (30, 0)
+    manifest = read_json(run.layout.stage("split") / "manifest.json")
+    assert manifest["rows"] == {"train": 30, "test": 5}
+    assert manifest["segments"]["kind"] == {"train": {"answer": 30}, "test": {"answer": 5}}
+    assert manifest["counts"]["split"] == {"rows": 50, "records": 35, "quarantined": {"not_drawn": 15}}
+
+
+def test_a_training_record_whose_prompt_is_in_the_fixed_test_set_is_quarantined(run: Run) -> None:
+    fixed = [record("Where is  MY card?", number=100, split=TEST), record("where is my card?", number=101, split=TRAIN)]
+    run.split(fifty(split=TRAIN) + fixed)
+    (entry,) = run.records_of("split", "quarantine")
+    assert (entry["row"], entry["rule"], entry["winner"]) == (52, "prompt_in_test", fixed[0]["record_id"])
+    assert [item["record_id"] for item in run.records_of("split", "test")] == [fixed[0]["record_id"]]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "label", "listed"),
+    [
+        ({"target": "label"}, "rare", ["rare"]),
+        ({"target": "json", "label_field": "intent"}, '{"intent": "rare"}', ["rare"]),
+        ({"target": "json", "label_field": "intent"}, '{"queue": "rare"}', []),
+        ({"target": "json", "label_field": "intent"}, "no JSON", []),
+    ],
+)
+def test_a_label_only_in_the_test_set_is_a_fact(
+    run: Run, evaluation: dict[str, Any], label: str, listed: list[str]
+) -> None:
+    common = "label1" if evaluation["target"] == "label" else '{"intent": "label1"}'
+    train = [record(f"prompt {number}", common, number=number, split=TRAIN) for number in range(5)]
+    test = [record("other", common, number=50, split=TEST), record("new", label, number=51, split=TEST)]
+    result = run.split(train + test, evaluation)
+    assert result.labels_only_in_test == listed
+    assert run.result("split")["facts"]["labels_only_in_test"]["value"] == len(listed)
+
+
+@pytest.mark.parametrize("side", [TRAIN, TEST])
+def test_a_side_without_records_is_refused(run: Run, side: str) -> None:
+    with pytest.raises(InputError, match=r"none of 50 records is on the .* side"):
+        run.split(fifty(split=side))
+
+
+def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
+    digests = []
+    for seed in range(3):
+        run = Run(tmp_path / str(seed))
+        run.split(random.Random(seed).sample(fifty(), 50), train_rows=20)
+        digests.append(tree_manifest(run.layout.stage("split")))
+    assert {d["train.parquet"] for d in digests} == {digests[0]["train.parquet"]}
+    assert {d["test.parquet"] for d in digests} == {digests[0]["test.parquet"]}
+    run.split(random.Random(2).sample(fifty(), 50), train_rows=20)
+    assert tree_manifest(run.layout.stage("split")) == digests[2]
