@@ -14,6 +14,7 @@ A gate, in the order in which it goes:
     decisions.py        people approve, reject, waive, withdraw
     signed_decision.py  what they sign, and how it is read back
     weigh.py            which decisions count, and why the others don't
+    missing.py          what a gate still wants, in words
     gates.py            where the gate stands: passed, failed, rejected, waiting, expired
     statement.py        gates/NAME.json, without which the stages behind a gate refuse to run
 

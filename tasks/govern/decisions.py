@@ -9,9 +9,10 @@ from tasks.errors import InputError, Refused
 from tasks.govern import docket, keys
 from tasks.govern.docket import Case
 from tasks.govern.evidence import Evidence
-from tasks.govern.gates import eligible, judge, needed
+from tasks.govern.gates import judge
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.missing import eligible, needed
 from tasks.govern.people import Person
 from tasks.govern.signed_decision import KIND, Decision, Signed, Verb, sign
 from tasks.govern.weigh import deadline, roles_for, weigh
@@ -43,8 +44,8 @@ def decide(
     with ledger.transaction():
         case = _open_case(ledger, governance, evidence)
         now = ledger.now()
-        standing = [w.signed for w in weigh(case, governance, ledger, now) if w.signed and w.counts]
-        own = [signed for signed in standing if signed.person.id == person.id]
+        weighed = weigh(case, governance, ledger, now)
+        own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == person.id]
         decision = Decision(
             verb=verb,
             person=person.id,
@@ -83,7 +84,7 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
             return []
         weighed = weigh(case, governance, ledger, ledger.now())
         for role, count, given in needed(governance.policy.gate(evidence.tier, evidence.gate), weighed):
-            demo = [person for person in eligible(evidence, governance, role, given) if person.demo]
+            demo = [person for person in eligible(evidence, governance, role, weighed) if person.demo]
             for person in demo[: max(0, count - len(given))]:
                 entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
     return entries
@@ -136,11 +137,10 @@ def _open_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Ca
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
-    closed = docket.closing(ledger, case)
-    if closed is not None:
+    if case.closed is not None:
         raise Refused(
-            f"gate {evidence.gate} of run {evidence.run} closed on {closed.time:%Y-%m-%d %H:%M} UTC "
-            f"({closed.body.get('state')}) and takes no more decisions"
+            f"gate {evidence.gate} of run {evidence.run} closed on {case.closed.time:%Y-%m-%d %H:%M} UTC "
+            f"({case.closed.body.get('state')}) and takes no more decisions"
         )
     if ledger.now() > deadline(case, rules):
         raise Refused(f"the deadline of gate {evidence.gate} passed on {deadline(case, rules):%Y-%m-%d %H:%M} UTC")

@@ -1,7 +1,6 @@
 """The gates that were asked, are open, and were closed, as the ledger has them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,12 +15,14 @@ CLOSED = "gate.closed"
 
 @dataclass(frozen=True)
 class Case:
-    """A gate that was asked."""
+    """A gate that was asked. Its entries' subject is the run."""
 
     entry: Entry
     evidence: Evidence
     sha256: str
     """`evidence.digest` of what was asked."""
+    closed: Entry | None
+    """From this entry on no decision counts."""
 
 
 def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
@@ -33,17 +34,19 @@ def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
         for case in cases(ledger, evidence.run, evidence.gate)[-1:]:
             if (case.evidence.subject, case.evidence.policy_sha256) == (evidence.subject, evidence.policy_sha256):
                 return case.evidence
-        body = {"evidence": evidence.model_dump(mode="json"), "sha256": digest(evidence)}
-        ledger.append(ASKED, evidence.subject.sha256, body)
+        body = {"gate": evidence.gate, "sha256": digest(evidence), "evidence": evidence.model_dump(mode="json")}
+        ledger.append(ASKED, evidence.run, body)
     return evidence
 
 
-def cases(
-    ledger: Ledger, run: str | None = None, gate: GateName | None = None, subject_sha256: str | None = None
-) -> list[Case]:
-    """Every gate asked, oldest first; of one run, gate and subject where these are given."""
-    found = [_case(entry) for entry in ledger.entries(ASKED, subject_sha256)]
-    return [c for c in found if run in (None, c.evidence.run) and gate in (None, c.evidence.gate)]
+def cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[Case]:
+    """Every gate asked, oldest first; of one run and gate where these are given.
+
+    Raises Refused where an entry is not what was written.
+    """
+    asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
+    closed = {entry.body.get("sha256"): entry for entry in ledger.entries(CLOSED, run)}
+    return [_case(entry, closed.get(entry.body.get("sha256"))) for entry in asked]
 
 
 def current(ledger: Ledger, evidence: Evidence) -> Case:
@@ -59,31 +62,24 @@ def current(ledger: Ledger, evidence: Evidence) -> Case:
     return asked[-1]
 
 
-def closing(ledger: Ledger, case: Case) -> Entry | None:
-    """The entry that closed a case, if it is closed."""
-    closed = ledger.entries(CLOSED, case.evidence.subject.sha256, after=case.entry.seq)
-    return next((entry for entry in closed if entry.body.get("evidence_sha256") == case.sha256), None)
-
-
-def record_closing(ledger: Ledger, case: Case, body: dict[str, Any]) -> None:
-    """Close a case, once."""
-    with ledger.transaction():
-        if closing(ledger, case) is None:
-            ledger.append(CLOSED, case.evidence.subject.sha256, {"evidence_sha256": case.sha256, **body})
+def record_closing(ledger: Ledger, case: Case, state: str) -> None:
+    ledger.append(CLOSED, case.evidence.run, {"gate": case.evidence.gate, "sha256": case.sha256, "state": state})
 
 
 def waiting(ledger: Ledger) -> list[Evidence]:
     """Gates asked and not closed, oldest first; of a run and gate asked twice only the newer."""
     latest = {(case.evidence.run, case.evidence.gate): case for case in cases(ledger)}
-    closed = {entry.body.get("evidence_sha256"): entry.seq for entry in ledger.entries(CLOSED)}
-    return [case.evidence for case in latest.values() if closed.get(case.sha256, 0) < case.entry.seq]
+    return [case.evidence for case in latest.values() if case.closed is None]
 
 
-def _case(entry: Entry) -> Case:
+def _case(entry: Entry, closed: Entry | None) -> Case:
     try:
         evidence = Evidence.model_validate(entry.body["evidence"])
     except (KeyError, ValidationError):
         raise Refused(f"entry {entry.seq} of the ledger was changed: it holds no evidence") from None
-    if entry.body.get("sha256") != digest(evidence) or entry.subject != evidence.subject.sha256:
+    sha256 = digest(evidence)
+    if entry.body != {"gate": evidence.gate, "sha256": sha256, "evidence": entry.body["evidence"]}:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match its digest")
-    return Case(entry, evidence, digest(evidence))
+    if entry.subject != evidence.run:
+        raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence is of another run")
+    return Case(entry, evidence, sha256, closed if closed is not None and closed.seq > entry.seq else None)

@@ -1,6 +1,7 @@
 """What a gate looks at: figures, the checks on them, and the digest of every artefact. Decisions bind to its digest."""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -71,6 +72,7 @@ def collect(
     if not (layout.stage(SUBJECTS[gate]) / "result.json").exists():
         raise InputError(f"gate {gate} needs {layout.stage(SUBJECTS[gate])}; run stage {SUBJECTS[gate]} first")
     facts = _facts(layout, LOOKS_AT[gate])
+    artefacts = _artefacts(layout, LOOKS_AT[gate])
     metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
     checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
     return Evidence(
@@ -83,7 +85,7 @@ def collect(
         policy_sha256=policy.digest(),
         checks=[check_result(check, facts) for check in checks],
         facts=facts,
-        artefacts=_artefacts(layout, LOOKS_AT[gate]),
+        artefacts=artefacts,
     )
 
 
@@ -147,23 +149,25 @@ def _folders(stage: str) -> list[tuple[str, str]]:
 
 def _read(path: Path, prefix: str) -> Facts:
     try:
-        values = json.loads(path.read_bytes(), parse_constant=_no_number).get("facts", {})
-        return {f"{prefix}.{name}": fact for name, fact in facts_module.parse(values).items()}
+        found = facts_module.parse(json.loads(path.read_bytes()).get("facts", {}))
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, OSError) as error:
         raise InputError(f"{path}: expected JSON with a `facts` mapping ({error}); run its stage again") from None
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
+    for name, fact in found.items():
+        if not all(math.isfinite(number) for number in (fact.value, fact.low, fact.high) if number is not None):
+            raise InputError(f"{path}: fact {name} is {fact}, expected finite numbers; run its stage again")
+    return {f"{prefix}.{name}": fact for name, fact in found.items()}
 
 
 def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
     digests: dict[str, str] = {}
     for folder in [layout.inputs, *(layout.stage(stage) for stage in stages)]:
         prefix = folder.relative_to(layout.root).as_posix()
-        digests |= {f"{prefix}/{path}": sha256 for path, sha256 in tree_manifest(folder).items()}
+        try:
+            digests |= {f"{prefix}/{path}": sha256 for path, sha256 in tree_manifest(folder).items()}
+        except ValueError as error:  # a symbolic link
+            raise InputError(str(error)) from None
     if layout.params.exists():
         digests[layout.params.name] = sha256_file(layout.params)
     return dict(sorted(digests.items()))

@@ -14,7 +14,7 @@ from tasks.govern.docket import Case, ask, waiting
 from tasks.govern.evidence import CheckResult, Evidence, check_result
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
-from tasks.govern.people import Person
+from tasks.govern.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.govern.policy import Check, Gate, GateName
 from tasks.govern.signed_decision import KIND, claimed
 from tasks.govern.weigh import Weighed, deadline, weigh
@@ -61,7 +61,8 @@ class Standing(Frozen):
     checks: list[CheckStanding]
     decisions: list[DecisionStanding]
     waiting_for: list[str]
-    """In words, one for each thing that is missing; also what was missing where it expired or failed."""
+    """In words, one for each thing that is missing; also what was missing where it expired or failed. A failed check
+    that may be waived leaves the gate waiting: who does not want to wait for that looks at `checks`."""
     deadline: datetime
     as_of: int
     """seq of the newest decision that was looked at."""
@@ -76,12 +77,14 @@ def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datet
     rules = _rules(evidence, governance)
     weighed = weigh(case, governance, ledger, now)
     checks = [_check_standing(result, weighed) for result in evidence.checks]
-    missing = _missing_checks(checks, rules) + _missing_roles(evidence, governance, rules, weighed)
+    failed = [check.result for check in checks if not check.holds]
+    missing = missing_waivers(failed, rules) + missing_withdrawals(weighed)
+    missing += missing_approvals(evidence, governance, rules, weighed)
     return Standing(
         gate=evidence.gate,
         run=evidence.run,
         evidence_sha256=case.sha256,
-        state=_state(case, rules, ledger, now, weighed, checks, bool(missing)),
+        state=_state(case, rules, now, weighed, bool(failed), bool(missing)),
         checks=checks,
         decisions=[_decision_standing(w) for w in weighed],
         waiting_for=missing,
@@ -107,9 +110,11 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
         case = docket.current(ledger, evidence)
         if standing.evidence_sha256 != case.sha256:
             raise Refused(f"the standing is that of other evidence than gate {evidence.gate} of run {evidence.run}")
-        if docket.closing(ledger, case) is None and ledger.entries(KIND, evidence.subject.sha256, standing.as_of):
+        if case.closed is not None:
+            return
+        if ledger.entries(KIND, evidence.subject.sha256, after=standing.as_of):
             raise Refused("a decision came in after the gate was judged; judge it again")
-        docket.record_closing(ledger, case, {"gate": evidence.gate, "run": evidence.run, "state": standing.state})
+        docket.record_closing(ledger, case, standing.state)
 
 
 def _rules(evidence: Evidence, governance: Governance) -> Gate:
@@ -119,6 +124,8 @@ def _rules(evidence: Evidence, governance: Governance) -> Gate:
             f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "
             f"({evidence.policy_sha256[:12]}, now {governance.policy.digest()[:12]}); gather it again"
         )
+    if evidence.demo and not governance.local:
+        raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     rules = governance.policy.gate(evidence.tier, evidence.gate)
     own = [check_result(check, evidence.facts) for check in rules.checks]
     others = evidence.checks[len(own) :]
@@ -134,78 +141,23 @@ def _as_check(result: CheckResult) -> Check:
 
 
 def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStanding:
-    if result.verdict == "failed":
-        for w in weighed:
-            decision = w.signed.decision if w.signed and w.counts else None
-            if decision and decision.verb == "waive" and result.name in decision.checks:
-                return CheckStanding(result=result, waived_by=decision.person, waived_until=decision.expires)
-    return CheckStanding(result=result)
+    said = [w.decision for w in weighed if w.decision and w.decision.expires and result.name in w.decision.checks]
+    if result.verdict != "failed" or not said:
+        return CheckStanding(result=result)
+    longest = max(said, key=lambda waiver: str(waiver.expires))
+    return CheckStanding(result=result, waived_by=longest.person, waived_until=longest.expires)
 
 
-def _missing_checks(checks: list[CheckStanding], rules: Gate) -> list[str]:
-    way = f"a waiver by role {rules.waive}" if rules.waive else "other outputs: policy lets nobody waive it"
-    return [
-        f"check {check.result.name!r} failed ({_shown(check.result)}); it needs {way}"
-        for check in checks
-        if not check.holds
-    ]
-
-
-def _shown(result: CheckResult) -> str:
-    wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
-    figure = {"value": result.value, "low": result.low, "high": result.high}[result.bound]
-    bound = "" if result.bound == "value" else f" {result.bound} end"
-    return f"{result.fact}{bound} {'does not exist' if figure is None else f'is {figure:g}'}, wanted {wanted}"
-
-
-def _missing_roles(evidence: Evidence, governance: Governance, rules: Gate, weighed: list[Weighed]) -> list[str]:
-    missing = []
-    for role, count, given in needed(rules, weighed):
-        left = count - len(given)
-        if left > 0:
-            able = ", ".join(person.id for person in eligible(evidence, governance, role, given))
-            people = f"of {able}" if able else "and nobody in people.yaml may give it on this run"
-            missing.append(f"{left} approval{'s' if left > 1 else ''} in role {role}, {people}")
-    return missing
-
-
-def needed(rules: Gate, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
-    """Each role that must approve, how many of it, and who has."""
-    given: dict[str, set[str]] = {}
-    for w in weighed:
-        if w.signed and w.counts and w.signed.decision.verb == "approve":
-            given.setdefault(w.signed.decision.role, set()).add(w.signed.decision.person)
-    return [(role.role, role.count, given.get(role.role, set())) for role in rules.decisions]
-
-
-def eligible(evidence: Evidence, governance: Governance, role: str, given: set[str]) -> list[Person]:
-    """Who may still approve in a role."""
-    return [
-        person
-        for person in governance.people.with_role(role)
-        if person.id != evidence.requested_by and person.id not in given and (evidence.demo or not person.demo)
-    ]
-
-
-def _state(
-    case: Case,
-    rules: Gate,
-    ledger: Ledger,
-    now: datetime,
-    weighed: list[Weighed],
-    checks: list[CheckStanding],
-    missing: bool,
-) -> State:
-    if any(w.signed and w.counts and w.signed.decision.verb == "reject" for w in weighed):
+def _state(case: Case, rules: Gate, now: datetime, weighed: list[Weighed], failing: bool, missing: bool) -> State:
+    if any(w.decision and w.decision.verb == "reject" and not w.carried for w in weighed):
         return "rejected"
     if not missing:
         return "passed"
-    failing = not all(check.holds for check in checks)
     if failing and not rules.waive:
         return "failed"
-    if now > deadline(case, rules):
+    if (case.closed.time if case.closed else now) > deadline(case, rules):
         return "expired"
-    return "failed" if docket.closing(ledger, case) else "waiting"
+    return "failed" if case.closed else "waiting"
 
 
 def _decision_standing(w: Weighed) -> DecisionStanding:
@@ -218,6 +170,6 @@ def _decision_standing(w: Weighed) -> DecisionStanding:
         verb=verb,
         role=decision.role if decision else "",
         reason=decision.reason if decision else "",
-        counted=w.counts,
+        counted=w.decision is not None,
         why_not=w.why_not,
     )

@@ -13,6 +13,7 @@ from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.people import MACHINE, People, Person
 from tasks.govern.policy import Policy
+from tasks.govern.sources import Sources
 
 LOCAL = "local"
 """The environment in which keys made by `hallmark init` and demo people count."""
@@ -47,7 +48,7 @@ class Governance:
 
 
 def load(folder: Path, state: Path) -> Governance:
-    """Read policy.yaml and people.yaml. Raises InputError with every problem of both and between them."""
+    """Read policy.yaml and people.yaml. Raises InputError with every problem of both and between the three files."""
     problems, policy, people = [], None, None
     try:
         policy = policy_file.load(folder)
@@ -60,6 +61,7 @@ def load(folder: Path, state: Path) -> Governance:
     if policy is not None and people is not None:
         problems += _unsatisfiable(policy, people, folder / "policy.yaml")
         problems += _keyless(policy, people, folder / "people.yaml")
+        problems += _ownerless(people, folder / "sources.yaml")
         if not problems:
             return Governance(folder, policy, people, state)
     raise InputError("\n".join(problems))
@@ -107,6 +109,23 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
         f"environment {policy.environment}; only environment {LOCAL} takes keys made by `hallmark init`"
         for i, person in enumerate(people.people)
         if person.public_key is None
+    ]
+
+
+def _ownerless(people: People, path: Path) -> list[str]:
+    """Sources whose owner is nobody; a folder without sources.yaml (to verify a release, say) is fine."""
+    if not path.exists():
+        return []
+    document = config.read_yaml(path)
+    try:
+        inventory = config.validate(document, Sources, path)
+    except InputError as error:
+        return [str(error)]
+    return [
+        f"{path}:{config.line_of(document, ['sources', i, 'owner'])}: sources.{i}.owner: {source.owner} is not in "
+        f"people.yaml; add the person or name another"
+        for i, source in enumerate(inventory.sources)
+        if people.get(source.owner) is None
     ]
 
 

@@ -189,7 +189,8 @@ def _postgres(configured: str) -> Engine:
         if url.get_backend_name() != "postgresql":
             raise InputError(f"HALLMARK_LEDGER_URL: expected postgresql://…, got {url.drivername}://…")
         # pg8000: psycopg is under the LGPL.
-        engine = create_engine(url.set(drivername="postgresql+pg8000"), poolclass=NullPool)
+        url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
+        engine = create_engine(url, poolclass=NullPool)
     except (ArgumentError, NoSuchModuleError):
         raise InputError("HALLMARK_LEDGER_URL: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     except ModuleNotFoundError:

@@ -103,7 +103,7 @@ def verify_gate(layout: Layout, gate: GateName, public_line: str, policy_sha256:
         raise Refused(f"{path} contradicts itself; {_what_to_do(gate)}")
     if claim.policy_sha256 != policy_sha256:
         raise Refused(f"{path} was given under another policy; {_what_to_do(gate)}")
-    if claim.verdict == "passed" and claim.subject != tree_digest(layout.stage(stage)):
+    if claim.verdict == "passed" and claim.subject != _present(layout.stage(stage)):
         raise Refused(f"{layout.stage(stage)} is not the output that gate {gate} let pass; {_what_to_do(gate)}")
     return claim
 
@@ -120,6 +120,13 @@ def _write(layout: Layout, claim: GateStatement, subject: dict[str, str], govern
     statement = dsse.statement(PREDICATE_TYPE, subject, claim.model_dump(mode="json"))
     dsse.write(layout.gate(claim.gate), dsse.sign(statement, governance.gate_private_key()))
     return layout.gate(claim.gate)
+
+
+def _present(folder: Path) -> str:
+    try:
+        return tree_digest(folder)
+    except ValueError as error:  # a symbolic link, which could lead anywhere later
+        raise Refused(str(error)) from None
 
 
 def _what_to_do(gate: str) -> str:

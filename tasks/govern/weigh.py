@@ -3,7 +3,6 @@
 The rules, in the order in which they are tried, are the functions at the end of this file.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,7 +12,7 @@ from tasks.govern.docket import Case
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.policy import Gate
-from tasks.govern.signed_decision import KIND, Signed, read
+from tasks.govern.signed_decision import KIND, Decision, Signed, read
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,15 @@ class Weighed:
     entry: Entry
     signed: Signed | None
     """None: the envelope does not verify."""
+    carried: bool
+    """Made at an earlier run's gate on the same output."""
     why_not: str
     """Why it does not count; empty where it does."""
 
     @property
-    def counts(self) -> bool:
-        return not self.why_not
+    def decision(self) -> Decision | None:
+        """What it says, if it counts."""
+        return self.signed.decision if self.signed and not self.why_not else None
 
 
 @dataclass(frozen=True)
@@ -36,67 +38,63 @@ class _Bench:
     """What decisions are held against."""
 
     case: Case
-    cases: Sequence[Case]
-    """Every case with the same subject."""
     rules: Gate
     governance: Governance
-    ledger: Ledger
     now: datetime
-
-    def own_case(self, signed: Signed) -> Case | None:
-        """The case that a decision was made in."""
-        made_in = [c for c in self.cases if c.sha256 == signed.evidence_sha256]
-        return self.case if self.case in made_in else next(iter(made_in[::-1]), None)
 
 
 def weigh(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> list[Weighed]:
     """Every decision about the case's subject, oldest first."""
-    evidence = case.evidence
-    bench = _Bench(
-        case,
-        docket.cases(ledger, gate=evidence.gate, subject_sha256=evidence.subject.sha256),
-        governance.policy.gate(evidence.tier, evidence.gate),
-        governance,
-        ledger,
-        now,
-    )
-    weighed = [_weigh_one(entry, bench) for entry in ledger.entries(KIND, evidence.subject.sha256)]
+    rules = governance.policy.gate(case.evidence.tier, case.evidence.gate)
+    bench = _Bench(case, rules, governance, now)
+    weighed = [_weigh_one(entry, bench, ledger) for entry in ledger.entries(KIND, case.evidence.subject.sha256)]
     return _without_repeats(_without_withdrawn(weighed))
 
 
-def _weigh_one(entry: Entry, bench: _Bench) -> Weighed:
+def _weigh_one(entry: Entry, bench: _Bench, ledger: Ledger) -> Weighed:
     try:
         signed = read(entry, bench.governance)
+        own = _own_case(signed, bench.case, ledger)
     except HallmarkError as error:
-        return Weighed(entry, None, str(error))
+        return Weighed(entry, None, False, str(error))
+    if own is None:
+        return Weighed(entry, signed, False, "it is about evidence that no gate has asked about")
     tests = (_scope, _closing, _person, _demo, _role, _waiver)
-    return Weighed(entry, signed, next(filter(None, (test(signed, bench) for test in tests)), ""))
+    why_not = next(filter(None, (test(signed, own, bench) for test in tests)), "")
+    return Weighed(entry, signed, own is not bench.case, why_not)
+
+
+def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:
+    """The case that a decision was made in: the one being judged, or an earlier run's."""
+    if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
+        return case
+    earlier = docket.cases(ledger, signed.decision.run, signed.decision.gate)
+    return next((found for found in reversed(earlier) if found.sha256 == signed.evidence_sha256), None)
 
 
 def _without_withdrawn(weighed: list[Weighed]) -> list[Weighed]:
     """A withdrawal reaches every copy of the envelopes it names, wherever it stands in the ledger."""
     withdrawn = {
-        (w.signed.decision.person, sha256): w.entry.seq
+        (w.decision.person, sha256): w.entry.seq
         for w in weighed
-        if w.signed and w.counts and w.signed.decision.verb == "withdraw"
-        for sha256 in w.signed.decision.withdraws
+        if w.decision and w.decision.verb == "withdraw"
+        for sha256 in w.decision.withdraws
     }
-    return [
-        replace(w, why_not=f"withdrawn by entry {withdrawn[w.signed.decision.person, w.signed.sha256]}")
-        if w.signed and w.counts and (w.signed.decision.person, w.signed.sha256) in withdrawn
-        else w
-        for w in weighed
-    ]
+    result = []
+    for w in weighed:
+        by = withdrawn.get((w.decision.person, w.signed.sha256)) if w.decision and w.signed else None
+        result.append(replace(w, why_not=f"withdrawn by entry {by}") if by else w)
+    return result
 
 
 def _without_repeats(weighed: list[Weighed]) -> list[Weighed]:
     seen: dict[tuple[object, ...], int] = {}
     result = []
     for w in weighed:
-        if w.signed and w.counts:
-            decision = w.signed.decision
-            key = (decision.person, decision.verb, decision.role, *decision.checks, decision.expires)
-            if decision.verb != "withdraw" and key in seen:
+        if w.decision and w.decision.verb != "withdraw":
+            said = w.decision
+            key = (said.person, said.verb, said.role, *said.checks, said.expires)
+            if key in seen:
                 w = replace(w, why_not=f"says the same as entry {seen[key]}")
             seen.setdefault(key, w.entry.seq)
         result.append(w)
@@ -107,36 +105,32 @@ def deadline(case: Case, rules: Gate) -> datetime:
     return case.entry.time + timedelta(days=rules.deadline_days)
 
 
-def _scope(signed: Signed, bench: _Bench) -> str:
+def _scope(signed: Signed, own: Case, bench: _Bench) -> str:
     """About this output, under this policy, on this evidence; at the data gate also on an earlier run's."""
     evidence, decision = bench.case.evidence, signed.decision
+    if (own.evidence.subject.sha256, own.evidence.policy_sha256) != (signed.subject_sha256, decision.policy_sha256):
+        return "its evidence is about another output or policy than it says"
     if (signed.stage, signed.subject_sha256) != (evidence.subject.stage, evidence.subject.sha256):
         return "it is about another output"
     if decision.gate != evidence.gate:
         return f"it is about gate {decision.gate}"
     if decision.policy_sha256 != evidence.policy_sha256:
         return "it was made under another policy"
-    if signed.evidence_sha256 != bench.case.sha256 and evidence.gate != "data":
+    if own is not bench.case and evidence.gate != "data":
         return "it is about the evidence of another run, and only data decisions carry over"
-    own = bench.own_case(signed)
-    if own is None or decision.run != own.evidence.run:
-        return "it is about evidence that no gate has asked about"
     return ""
 
 
-def _closing(signed: Signed, bench: _Bench) -> str:
-    own = bench.own_case(signed) or bench.case
+def _closing(signed: Signed, own: Case, bench: _Bench) -> str:
     for case in (own, bench.case):
-        closed = docket.closing(bench.ledger, case)
-        if closed is not None and closed.seq < signed.entry.seq:
-            return f"it came after the gate had closed (entry {closed.seq})"
+        if case.closed is not None and case.closed.seq < signed.entry.seq:
+            return f"it came after the gate had closed (entry {case.closed.seq})"
     if signed.time > deadline(own, bench.rules):
         return f"it came after the deadline of {deadline(own, bench.rules):%Y-%m-%d %H:%M} UTC"
     return ""
 
 
-def _person(signed: Signed, bench: _Bench) -> str:
-    own = bench.own_case(signed) or bench.case
+def _person(signed: Signed, own: Case, bench: _Bench) -> str:
     if not signed.person.active:
         return f"{signed.person.id} is not active in people.yaml"
     if signed.person.id in (bench.case.evidence.requested_by, own.evidence.requested_by):
@@ -144,10 +138,7 @@ def _person(signed: Signed, bench: _Bench) -> str:
     return ""
 
 
-def _demo(signed: Signed, bench: _Bench) -> str:
-    own = bench.own_case(signed) or bench.case
-    if (bench.case.evidence.demo or own.evidence.demo) and not bench.governance.local:
-        return f"demo runs count in environment local alone, this is {bench.governance.policy.environment}"
+def _demo(signed: Signed, own: Case, bench: _Bench) -> str:
     if (own.evidence.demo or signed.decision.demo) and not bench.case.evidence.demo:
         return "it was made on a demo run"
     if signed.person.demo and not bench.case.evidence.demo:
@@ -155,7 +146,7 @@ def _demo(signed: Signed, bench: _Bench) -> str:
     return ""
 
 
-def _role(signed: Signed, bench: _Bench) -> str:
+def _role(signed: Signed, own: Case, bench: _Bench) -> str:
     decision = signed.decision
     if decision.verb == "withdraw":
         return ""
@@ -173,7 +164,7 @@ def roles_for(verb: str, rules: Gate) -> list[str]:
     return {"approve": asked, "waive": waiving}.get(verb, list(dict.fromkeys(asked + waiving)))
 
 
-def _waiver(signed: Signed, bench: _Bench) -> str:
+def _waiver(signed: Signed, own: Case, bench: _Bench) -> str:
     """With an expiry ahead, and for a figure that is the very one that was waived."""
     decision = signed.decision
     if decision.verb != "waive":
@@ -182,7 +173,6 @@ def _waiver(signed: Signed, bench: _Bench) -> str:
         return "a waiver needs a reason, the checks it is for and an expiry"
     if decision.expires <= bench.now:
         return f"the waiver expired on {decision.expires:%Y-%m-%d %H:%M} UTC"
-    own = bench.own_case(signed) or bench.case
     for name in decision.checks:
         then, here = ([c for c in e.checks if c.name == name] for e in (own.evidence, bench.case.evidence))
         if then != here:
