@@ -1,1 +1,21 @@
-"""tasks/registry"""
+"""From a run's package to a release that anybody can check. Read in this order:
+
+package.py       stage: what a release consists of, fixed so that people can decide on exactly that
+manifest.py      its digests of inputs, code and every earlier stage
+identity.py      what makes two candidates the same
+model_card.py    the card, in Hugging Face form
+ml_bom.py        the bill of materials, as a CycloneDX ML-BOM
+
+candidate.py     a run's package with all its gates, looked at again before promotion
+promotion.py     promote, roll back, and finish or undo what a crash left
+intents.py       what a promotion writes down before it starts
+bundle.py        a release as a folder: payload and attestations
+orders.py        who may order a rollback, and what they sign
+succession.py    the chain of signed promotion statements: which release is in production
+mirror.py        MLflow's registry, which shows it to people and tools
+
+champion.py      the release in production, as runs compare with it
+releases.py      every release, for people
+verification.py  check a release from its folder and one public key
+admission.py     the only way to a model for serving
+"""

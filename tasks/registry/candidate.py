@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, gates, statement
+from tasks.govern import docket, dsse, gates, signed_decision, statement
 from tasks.govern.docket import Case
 from tasks.govern.evidence import Evidence
+from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName
-from tasks.govern.weigh import weigh
 from tasks.layout import Layout
 from tasks.registry import identity, manifest
 from tasks.registry.manifest import Manifest
@@ -80,8 +80,8 @@ def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
     return asked[-1]
 
 
-def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -> None:
-    """Raises Refused where a gate's evidence, judged now, does not pass."""
+def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -> Standing:
+    """How a gate's evidence stands, judged now. Raises Refused where it does not pass."""
     try:
         standing = gates.judge(evidence, governance, ledger, ledger.now())
     except InputError as error:  # its tier or gate is no longer in policy.yaml
@@ -89,6 +89,7 @@ def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -
     if standing.state != "passed":
         missing = f": {'; '.join(standing.waiting_for)}" if standing.waiting_for else ""
         raise Refused(f"gate {evidence.gate} of run {evidence.run} is {standing.state}{missing}")
+    return standing
 
 
 def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, ledger: Ledger) -> PassedGate:
@@ -98,18 +99,19 @@ def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, le
     case = case_of(ledger, run, gate)
     if (claim.subject, claim.demo) != (case.evidence.subject.sha256, case.evidence.demo):
         raise Refused(f"the statement of gate {gate} and the evidence that run {run} put to it are about other things")
-    require_passed(case.evidence, governance, ledger)
-    counted = [w for w in weigh(case, governance, ledger, ledger.now()) if w.counts and w.signed]
-    deciders = {w.signed.person.id: w.signed.person for w in counted if w.signed}
+    counted = [d for d in require_passed(case.evidence, governance, ledger).decisions if d.counted]
+    entries = {entry.seq: entry for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256)}
     return PassedGate(
         evidence=case.evidence,
         statement=dsse.read(layout.gate(gate)),
-        decisions=tuple(w.entry.body["envelope"] for w in counted),
-        deciders=tuple(_with_key(person, governance) for person in deciders.values()),
+        decisions=tuple(entries[decision.seq].body["envelope"] for decision in counted),
+        deciders=tuple(_with_key(name, governance) for name in sorted({decision.person for decision in counted})),
     )
 
 
-def _with_key(person: Person, governance: Governance) -> Person:
+def _with_key(name: str, governance: Governance) -> Person:
+    person = governance.people.get(name)
+    assert person is not None, "a decision counts only by somebody in people.yaml"
     return person.model_copy(update={"public_key": governance.public_key(person)})
 
 
@@ -132,7 +134,10 @@ def _allowed(candidate: Candidate, governance: Governance) -> None:
 def _made_of_what_passed(candidate: Candidate) -> None:
     """The package says what it was made from; that is what the gates before it let pass."""
     told, passed = candidate.manifest, candidate.gates
-    subjects = {"split": passed["data"].evidence.subject.sha256, "evaluate": passed["evaluation"].evidence.subject.sha256}
+    subjects = {
+        "split": passed["data"].evidence.subject.sha256,
+        "evaluate": passed["evaluation"].evidence.subject.sha256,
+    }
     for stage, sha256 in subjects.items():
         if told.stages.get(stage) != sha256:
             raise Refused(f"the package was not made from the output of {stage} that its gate let pass; run again")

@@ -1,0 +1,99 @@
+"""What a promotion writes down before it starts, so that whatever a crash leaves can be finished or undone."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from tasks.config import Frozen
+from tasks.govern.ledger import Ledger
+from tasks.params import Name, Sha256
+from tasks.registry import succession
+
+INTENDED = "promotion.intended"
+UNDONE = "promotion.undone"
+LOCK = "promotion.lock"
+
+
+class Intent(Frozen):
+    """The body of a `promotion.intended` entry; its subject is the name of the model."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    environment: Name
+    sequence: int
+    previous: Sha256 | None
+    """`dsse.digest` of the statement in force when it started."""
+    run: str
+    commit: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+@contextmanager
+def turn(state: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold this machine's right to promote; yields False where another process has it and `wait` is false.
+
+    The lock ends with its process, so an intent that is pending while one holds it was left by a crash. Between
+    machines the ledger decides: see `tasks.registry.promotion`.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def intend(
+    ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: succession.Signed | None
+) -> int:
+    """Record an intent with the next version and sequence number. Returns its `seq` in the ledger."""
+    with ledger.transaction():
+        intent = Intent(
+            name=name,
+            version=_next_version(ledger, name),
+            environment=environment,
+            sequence=previous.promotion.sequence + 1 if previous else 1,
+            previous=previous.sha256 if previous else None,
+            run=run,
+            commit=commit,
+        )
+        return ledger.append(INTENDED, name, intent.model_dump(mode="json")).seq
+
+
+def read(ledger: Ledger, seq: int) -> Intent:
+    """The intent at `seq`."""
+    return next(intent for number, intent in _every(ledger) if number == seq)
+
+
+def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
+    """Intents that were neither carried out nor undone, oldest first, with their `seq`."""
+    closed = {entry.body.get("intent") for kind in (succession.MADE, UNDONE) for entry in ledger.entries(kind)}
+    return [(seq, intent) for seq, intent in _every(ledger) if seq not in closed]
+
+
+def undone(ledger: Ledger, seq: int, name: str, reason: str, registered: bool) -> None:
+    """Record that an intent came to nothing. `registered`: MLflow had given it a number, which stays used."""
+    ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "registered": registered})
+
+
+def _every(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Intent]]:
+    for entry in ledger.entries(INTENDED, name):
+        try:
+            yield entry.seq, Intent.model_validate(entry.body)
+        except ValidationError:
+            continue  # not written by Hallmark; it names nothing that could be touched
+
+
+def _next_version(ledger: Ledger, name: str) -> int:
+    """Numbers of promotions that came to nothing are given again, unless MLflow has used them up."""
+    free = {entry.body["intent"] for entry in ledger.entries(UNDONE, name) if not entry.body.get("registered")}
+    return 1 + max((intent.version for seq, intent in _every(ledger, name) if seq not in free), default=0)

@@ -1,0 +1,71 @@
+"""Who may order that an earlier release be champion again, and the order that they sign.
+
+The order is one signature, the promotion statement that carries it out (`tasks.registry.promotion.rollback`) another.
+"""
+
+from typing import Any
+
+from tasks.errors import InputError, Refused
+from tasks.govern import dsse, keys
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.people import Person
+from tasks.registry import bundle, verification
+from tasks.registry.succession import Signed, Succession
+
+ORDER_TYPE = "urn:hallmark:rollback:v1"
+
+
+def may_order(governance: Governance, person_id: str, target: Signed) -> Person:
+    """The person, if they may order it: active, and in a role that decides at the release gate of its risk tier.
+
+    Raises InputError for somebody unknown, Refused for somebody who may not.
+    """
+    person = governance.people.get(person_id)
+    if person is None:
+        known = ", ".join(p.id for p in governance.people.people)
+        raise InputError(f"{person_id} is not in people.yaml; it has {known}")
+    roles = [role.role for role in governance.policy.gate(target.promotion.tier, "release").decisions]
+    if not person.active or not set(roles) & set(person.roles):
+        raise Refused(
+            f"{person.id} may not order a rollback: it takes an active person in role {' or '.join(roles) or '(none)'}, "
+            "which decides at the release gate"
+        )
+    if person.demo and not governance.local:
+        raise Refused(f"{person.id} is a demo identity, which counts in environment local alone")
+    return person
+
+
+def target(governance: Governance, line: Succession, label: str) -> Signed:
+    """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
+    found = next((signed for signed in reversed(line.valid) if back_to.promotion.label == label), None)
+    if found is None or line.newest is None:
+        known = ", ".join(dict.fromkeys(back_to.promotion.label for signed in line.valid)) or "none"
+        raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
+    if line.newest.promotion.label == label:
+        raise Refused(f"{label} is the champion already")
+    if found.promotion.demo and not governance.local:
+        raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
+    verified = verification.require(bundle.folder(governance.state, label), governance)
+    if verified.release_sha256 != found.release_sha256:
+        raise Refused(f"the bundle of {label} is not the release that was promoted under that name")
+    return found
+
+
+def sign(governance: Governance, ledger: Ledger, back_to: Signed, person: Person, reason: str) -> dict[str, Any]:
+    """The envelope in which a person orders that `back_to` be champion again."""
+    path = governance.state / "keys" / person.id
+    if not path.exists():
+        raise InputError(f"the private key of {person.id} is wanted to sign the rollback; none is at {path}")
+    key = keys.load_private(path)
+    wanted, given = governance.public_key(person), keys.public_line(key)
+    if keys.fingerprint(wanted) != keys.fingerprint(given):
+        raise Refused(f"the key at {path} is not that of {person.id} in people.yaml")
+    predicate = {
+        "person": person.id,
+        "release": back_to.promotion.label,
+        "environment": governance.policy.environment,
+        "reason": reason,
+        "time": ledger.now().isoformat(),
+    }
+    return dsse.sign(dsse.statement(ORDER_TYPE, {back_to.promotion.label: back_to.release_sha256}, predicate), key)
