@@ -184,6 +184,12 @@ class Evaluation(Frozen):
     """The field of a JSON answer that macro-F1 and confusions are about, e.g. intent."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
     batch_size: Annotated[int, Field(ge=1)] = 32
+    """Rows answered together."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Of the weights that answer; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    threads: Annotated[int, Field(ge=1)] = 2
+    """CPU threads; the same number gives the same answers."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of every interval."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000

@@ -1,1 +1,17 @@
-"""tasks/evaluate"""
+"""Is the candidate better than the base model and the champion, and by how much? Read in this order:
+
+predict.py     stage: one model's answers to the held-out rows
+models.py      which model that is; a champion's bytes are checked before anything is loaded
+decode.py      greedy decoding in batches
+speed.py       latency, throughput and cost of predicting; measured, not digested
+
+evaluate.py    stage: the answers of all models, judged, compared and written up
+answers.py     what is a right answer, and what a well-formed one
+intervals.py   every figure with its interval, every comparison with its test
+metrics.py     the figures, whole and by slice: the schema of metrics.json
+examples.py    each row with every model's answer: what metrics are computed from and reports quote
+
+report.py      the page for a product owner and an auditor, from templates/
+charts.py      its pictures, as SVG
+account.py     what the other stages say of themselves: rows in and out, suites, training
+"""

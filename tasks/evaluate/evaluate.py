@@ -1,0 +1,50 @@
+"""Stage `evaluate`: the answers of all models judged, compared and written up.
+
+Writes artefacts/evaluate/: metrics.json (`tasks.evaluate.metrics.Metrics`), examples.parquet
+(`tasks.evaluate.examples.table`), report.html, and result.json with the facts that gates judge.
+"""
+
+from tasks import facts, record
+from tasks.evaluate import examples, metrics, report
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.metrics import Metrics
+from tasks.facts import Fact, Facts
+from tasks.files import whole_folder, write_bytes, write_json
+from tasks.layout import Layout
+from tasks.params import Params
+
+
+def run(params: Params, layout: Layout) -> Metrics:
+    """Judge artefacts/predict/*/ against artefacts/split/test.parquet. Raises InputError where they don't fit."""
+    rows = examples.collect(layout, params.evaluation)
+    figures = metrics.compute(rows, params.evaluation)
+    with whole_folder(layout.stage("evaluate")) as folder:
+        write_json(folder / "metrics.json", figures.model_dump(mode="json"))
+        record.write_table(examples.table(rows), folder / "examples.parquet")
+        write_bytes(folder / "report.html", report.render(params, figures, rows).encode())
+        write_json(folder / "result.json", {"facts": facts.dump(facts_of(figures))})
+    return figures
+
+
+def facts_of(figures: Metrics) -> Facts:
+    """What gates judge: the candidate's figures, and its gain over the base model and the champion."""
+    overall = figures.overall
+    score = overall.scores["candidate"]
+    found = {
+        "test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows, the same for every model"),
+        "exact_match": _fact(score.exact_match, "share of right answers; Wilson interval"),
+        "format_adherence": _fact(score.format_adherence, "share of well-formed answers; Wilson interval"),
+        "macro_f1": _fact(score.macro_f1, "mean F1 over expected labels; bootstrap interval"),
+    }
+    for other, compared in overall.comparisons.items():
+        found[f"gain_over_{other}"] = _fact(
+            compared.gain, f"exact match minus that of the {other}; Newcombe's paired interval"
+        )
+        found[f"mcnemar_p_{other}"] = Fact(
+            value=compared.p, note=f"exact McNemar test: {compared.gained} rows gained, {compared.lost} lost"
+        )
+    return found
+
+
+def _fact(figure: Interval, note: str) -> Fact:
+    return Fact(value=figure.value, low=figure.low, high=figure.high, note=note)
