@@ -115,6 +115,7 @@ def _folder(root: Path) -> Path:
 def _free_port(say: Callable[[str], None]) -> int:
     for port in (int(os.environ.get("HALLMARK_PREFECT_PORT", PORT)), 0):
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given up is free
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
