@@ -34,7 +34,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from tasks.config import Frozen
-from tasks.errors import InputError, Unavailable
+from tasks.errors import InputError, Refused, Unavailable
 from tasks.files import canonical_json
 from tasks.govern.ledger_guards import guards
 
@@ -69,7 +69,10 @@ class Entry(Frozen):
 
 
 class Ledger:
-    """Every method raises Unavailable where the database is away, and then nothing has happened."""
+    """Every method raises Unavailable where the database is away, and then nothing has happened.
+
+    Reading raises Refused at an entry that Hallmark cannot have written.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -211,4 +214,10 @@ def _spell(moment: datetime) -> str:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     seq, time, kind, subject, body = row
-    return Entry(seq=seq, time=datetime.fromisoformat(time), kind=kind, subject=subject, body=json.loads(body))
+    try:
+        moment = datetime.fromisoformat(time)
+        if _spell(moment.astimezone(UTC)) != time:
+            raise ValueError(f"time {time!r} is not UTC with microseconds")
+        return Entry(seq=seq, time=moment, kind=kind, subject=subject, body=json.loads(body))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"entry {seq} of the ledger was changed: it cannot be read ({error})") from None

@@ -130,7 +130,8 @@ class Expectation(Frozen):
 
 class Suite(Frozen):
     """A file in infra/governance/expectations/. Columns are those of `tasks.record.SCHEMA`, plus `prompt` (all turns
-    before the target), `target`, `prompt_chars`, `target_chars` and, for JSON targets, `target.FIELD`."""
+    before the target), `target`, `prompt_chars`, `target_chars` and, for JSON targets, `target.FIELD`. Lists are text
+    joined by `;`, `messages` is JSON text, dates are compared with dates such as 2024-03-31."""
 
     name: Name
     expectations: Annotated[list[Expectation], Field(min_length=1)]

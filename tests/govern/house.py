@@ -1,0 +1,144 @@
+"""A small governance folder, a run's outputs, and the steps of a gate."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tasks.files import write_json
+from tasks.govern import evidence as evidence_module
+from tasks.govern import gates, governance, keys
+from tasks.govern.decisions import decide
+from tasks.govern.evidence import Evidence
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.statement import Authority
+from tasks.layout import Layout
+from tasks.params import Params
+
+POLICY = """\
+environment: local
+tiers:
+  experiment: {gates: {}}
+  low:
+    gates:
+      data:
+        checks:
+          - {name: enough rows, fact: split.train_rows, at_least: 100}
+          - {name: new fact, fact: split.not_there, at_least: 1, optional: true}
+        decisions: [{role: data-owner}]
+        waive: risk
+      evaluation:
+        checks:
+          - {name: good enough, fact: evaluate.exact_match, bound: low, at_least: 0.7}
+        success_metrics: true
+        decisions: [{role: ml-lead}, {role: risk, count: 2}]
+      release:
+        decisions: [{role: release-manager}]
+"""
+PEOPLE = """\
+people:
+  - {id: asker, name: Asker, roles: [engineer, data-owner]}
+  - {id: owner, name: Data owner, roles: [data-owner]}
+  - {id: both, name: Two hats, roles: [data-owner, risk]}
+  - {id: lead, name: Lead, roles: [ml-lead]}
+  - {id: risk-one, name: Risk one, roles: [risk]}
+  - {id: releaser, name: Releaser, roles: [release-manager]}
+  - {id: gone, name: Gone, roles: [data-owner], active: false}
+  - {id: demo-owner, name: Demo owner, roles: [data-owner], demo: true}
+  - {id: demo-risk, name: Demo risk, roles: [risk], demo: true}
+"""
+PARAMS = {
+    "use_case": {
+        "name": "triage",
+        "problem": "p",
+        "users": ["u"],
+        "risk_tier": "low",
+        "approach": "lora",
+        "approach_reason": "r",
+        "approved_uses": ["a"],
+        "limitations": ["l"],
+        "escalation_path": "e",
+        "owners": {"business": "owner", "technical": "lead", "data": "owner"},
+        "success_metrics": [
+            {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900},
+            {"name": "adopted", "fact": "adoption", "judged": "production", "at_least": 0.5},
+        ],
+    },
+    "prompts": {"triage": {}},
+    "data": {},
+    "base_model": {"folder": "base", "sha256": "0" * 64, "licence": "Apache-2.0"},
+    "training": {},
+    "evaluation": {"label_field": "intent"},
+}
+
+
+@dataclass
+class House:
+    """What a test needs to walk a gate."""
+
+    layout: Layout
+    params: Params
+    governance: Governance
+    ledger: Ledger
+    state: Path
+
+    def collect(self, gate: str = "data", run: str = "run-1", by: str = "asker", demo: bool = False) -> Evidence:
+        return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, run, by, demo)
+
+    def ask(self, gate: str = "data", **kwargs) -> Evidence:
+        return gates.ask(self.ledger, self.collect(gate, **kwargs))
+
+    def judge(self, evidence: Evidence, now=None) -> gates.Standing:
+        return gates.judge(evidence, self.governance, self.ledger, now or self.ledger.now())
+
+    def decide(self, evidence: Evidence, person: str, verb: str = "approve", reason: str = "seen", **more) -> Entry:
+        return decide(self.ledger, self.governance, evidence, person, verb, reason, **more)
+
+    def settle(self, evidence: Evidence) -> gates.Standing:
+        return gates.settle(self.ledger, self.governance, evidence)
+
+    def key(self, person: str) -> Ed25519PrivateKey:
+        return keys.load_private(self.state / "keys" / person)
+
+    def why_not(self, evidence: Evidence) -> str:
+        """Why the newest decision does not count."""
+        newest = self.judge(evidence).decisions[-1]
+        assert not newest.counted
+        return newest.why_not
+
+
+def put_result(folder: Path, **facts: float | dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    dumped = {name: fact if isinstance(fact, dict) else {"value": fact} for name, fact in facts.items()}
+    (folder / ("facts.json" if "measured" in folder.parts else "result.json")).write_text(json.dumps({"facts": dumped}))
+
+
+def raw(house: House, *statements: str) -> None:
+    """What somebody does who has the database file and no scruples: the triggers are dropped first."""
+    with sqlite3.connect(house.state / "ledger.db") as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for statement in [*(f"DROP TRIGGER {name}" for name in names), *statements]:
+            connection.execute(statement)
+    connection.close()
+
+
+def authority(house: House, tier: str = "low") -> None:
+    """Write inputs/authority.json as `resolve` does."""
+    value = Authority(
+        gate_public_key=house.governance.gate_public_key(),
+        policy_sha256=house.governance.policy.digest(),
+        environment=house.governance.policy.environment,
+        tier=tier,
+    )
+    write_json(house.layout.authority, value.model_dump())
+
+
+def reload(house: House, policy: str = POLICY, people: str = PEOPLE) -> None:
+    """Change the governance files and read them again."""
+    house.governance.folder.mkdir(exist_ok=True)
+    (house.governance.folder / "policy.yaml").write_text(policy)
+    (house.governance.folder / "people.yaml").write_text(people)
+    house.governance = governance.load(house.governance.folder, house.state)

@@ -1,0 +1,256 @@
+"""The ledger on SQLite: order, durability, what triggers stop, and what is said where it is away."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern.ledger import Ledger, open_ledger
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    return open_ledger(tmp_path)
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    return sqlite3.connect(folder / "ledger.db", isolation_level=None)
+
+
+def test_entries_come_back_as_appended_with_the_time_in_utc(ledger: Ledger, tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    first = ledger.append("gate.asked", "run-1", {"b": [1, 2.5, None], "a": "ä"})
+    second = ledger.append("gate.closed", "run-1", {})
+    third = ledger.append("gate.asked", "run-2", {})
+    assert [first.seq, second.seq, third.seq] == [1, 2, 3]
+    assert before <= first.time <= second.time <= datetime.now(UTC)
+    assert first.time.utcoffset() == timedelta(0)
+    assert ledger.entries() == open_ledger(tmp_path).entries() == [first, second, third]
+    assert ledger.entries("gate.asked") == [first, third]
+    assert ledger.entries(subject="run-1", after=1) == [second]
+    assert ledger.entries("gate.asked", "run-2") == [third]
+
+
+def test_a_transaction_lands_whole_or_not_at_all(ledger: Ledger) -> None:
+    with pytest.raises(Refused), ledger.transaction():
+        ledger.append("a", "x", {})
+        with ledger.transaction():
+            ledger.append("b", "x", {})
+        raise Refused("no")
+    assert ledger.entries() == []
+    with ledger.transaction() as inside:
+        assert inside.append("a", "x", {}).seq == 1
+        assert [entry.kind for entry in ledger.entries()] == ["a"]
+    assert len(ledger.entries()) == 1
+
+
+def test_what_json_cannot_say_is_not_recorded(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        ledger.append("a", "x", {"n": float("nan")})
+    assert ledger.entries() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 1",
+        "UPDATE hallmark_ledger SET seq = 7 WHERE seq = 1",
+        "UPDATE OR REPLACE hallmark_ledger SET seq = 2 WHERE seq = 1",
+        "DELETE FROM hallmark_ledger",
+        "INSERT OR REPLACE INTO hallmark_ledger VALUES (1, 't', 'k', 's', '{}')",
+        "INSERT INTO hallmark_ledger VALUES (2, 't', 'k', 's', '{}') ON CONFLICT (seq) DO UPDATE SET body = '{}'",
+        "INSERT INTO hallmark_ledger VALUES (9, 't', 'k', 's', '{}')",
+        "INSERT INTO hallmark_ledger VALUES (-1, 't', 'k', 's', '{}')",
+        "INSERT INTO hallmark_ledger (time, kind, subject, body) SELECT time, kind, subject, body FROM hallmark_ledger",
+    ],
+)
+def test_triggers_stop_every_way_to_change_it(ledger: Ledger, tmp_path: Path, change: str) -> None:
+    ledger.append("a", "x", {"n": 1})
+    ledger.append("b", "x", {"n": 2})
+    before = ledger.entries()
+    connection = connect(tmp_path)
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(change)
+    connection.close()
+    assert ledger.entries() == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("body", "no json"),
+        ("body", "[]"),
+        ("body", "[" * 100_000),
+        ("time", "yesterday"),
+        ("time", "2026-01-01T00:00:00"),
+    ],
+)
+def test_a_row_that_hallmark_cannot_have_written_is_pointed_at(
+    ledger: Ledger, tmp_path: Path, column: str, value: str
+) -> None:
+    ledger.append("a", "x", {})
+    connection = connect(tmp_path)
+    connection.execute("DROP TRIGGER hallmark_ledger_no_update")
+    connection.execute(f"UPDATE hallmark_ledger SET {column} = ?", (value,))
+    connection.close()
+    with pytest.raises(Refused, match="entry 1 of the ledger was changed"):
+        ledger.entries()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tasks.govern.ledger import open_ledger
+ledger = open_ledger(Path(sys.argv[1]))
+for number in range(int(sys.argv[2])):
+    with ledger.transaction():
+        seen = len(ledger.entries())
+        assert ledger.append("count", sys.argv[3], {"seen": seen}).seq == seen + 1
+        print(seen + 1, flush=True)
+"""
+
+
+def writer(folder: Path, count: int, name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), str(count), name], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_take_turns_so_what_was_read_still_holds_at_the_append(ledger: Ledger, tmp_path: Path) -> None:
+    """Also opening a new ledger at once by all is safe."""
+    fresh = tmp_path / "fresh"
+    running = [writer(fresh, 40, name) for name in "abc"]
+    assert [process.communicate()[0].count("\n") for process in running] == [40, 40, 40]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    entries = open_ledger(fresh).entries()
+    assert [entry.seq for entry in entries] == list(range(1, 121))
+    assert all(entry.body["seen"] == entry.seq - 1 for entry in entries)
+
+
+def test_threads_take_turns(ledger: Ledger) -> None:
+    def count() -> None:
+        for _ in range(20):
+            with ledger.transaction():
+                ledger.append("count", "x", {"seen": len(ledger.entries())})
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [entry.body["seen"] for entry in ledger.entries()] == list(range(80))
+
+
+def test_reading_waits_for_no_writer(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append("a", "x", {})
+    holder = connect(tmp_path)
+    holder.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    assert len(ledger.entries()) == 1
+    assert time.monotonic() - started < 5
+    holder.close()
+
+
+def test_a_killed_writer_leaves_whole_entries_and_no_lock(ledger: Ledger, tmp_path: Path) -> None:
+    confirmed = 0
+    for round_ in range(5):
+        process = writer(tmp_path, 100_000, f"round {round_}")
+        for _ in range(3 + 2 * round_):
+            assert process.stdout is not None
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        lines = process.communicate()[0].splitlines()
+        confirmed = int(lines[-1]) if lines else confirmed
+        entries = ledger.entries()
+        assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+        assert len(entries) >= confirmed - 1  # the last line is printed before its commit
+        ledger.append("after", "x", {})
+
+
+def test_a_busy_ledger_is_unavailable_and_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    monkeypatch.setattr("tasks.govern.ledger.WAIT_SECONDS", 0.2)
+    ledger = open_ledger(tmp_path)
+    holder = connect(tmp_path)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="database is locked"):
+        ledger.append("a", "x", {})
+    holder.close()
+    assert ledger.entries() == []
+
+
+def test_a_ledger_that_cannot_be_opened_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    (tmp_path / "a-file").write_text("")
+    with pytest.raises(Unavailable, match="make it writable"):
+        open_ledger(tmp_path / "a-file" / "state")
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(Unavailable, match="unable to open database file"):
+        open_ledger(tmp_path)
+    (tmp_path / "ledger.db").rmdir()
+    (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(Unavailable, match="file is not a database"):
+        open_ledger(tmp_path)
+
+
+def test_a_ledger_without_write_permission_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as later:
+        folder = Path(name)
+        open_ledger(folder).append("a", "x", {})
+        for path in folder.iterdir():
+            path.chmod(0o444)
+        folder.chmod(0o555)
+        if os.geteuid() == 0:  # root may write everywhere; be nobody for a moment
+            os.seteuid(65534)
+            later.callback(os.seteuid, 0)
+        with pytest.raises(Unavailable, match="cannot be used"):
+            open_ledger(folder)
+
+
+def test_a_full_disk_is_unavailable_and_loses_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    """A limit on file size stands in for the disk: SQLite's writes fail in the same place."""
+    ledger.append("a", "x", {"n": 1})
+    script = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from tasks.govern.ledger import open_ledger\n"
+        "ledger = open_ledger(Path(sys.argv[1]))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "ledger.append('b', 'x', {'blob': 'x' * 100_000})\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert "Unavailable" in result.stderr
+    assert "nothing was recorded" in result.stderr
+    assert [entry.kind for entry in ledger.entries()] == ["a"]
+    ledger.append("c", "x", {})
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "sqlite:///other.db"])
+def test_a_wrong_url_is_a_mistake_of_whoever_set_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
+    with pytest.raises(InputError, match="HALLMARK_LEDGER_URL: expected postgresql://"):
+        open_ledger(tmp_path)
+
+
+def test_a_postgres_that_is_away_is_unavailable_and_its_password_stays_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", "postgresql://anna:s3cret@127.0.0.1:9/ledger")
+    with pytest.raises(Unavailable, match="Check that the database is up") as caught:
+        open_ledger(tmp_path)
+    assert "s3cret" not in str(caught.value)
+    assert not (tmp_path / "ledger.db").exists()
