@@ -13,21 +13,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LISTS = ("policy_tags", "subjects")
-DATES = ("effective_from", "retired_at")
 
 
 def to_frame(table: pa.Table, json_target: bool) -> "pd.DataFrame":
     """One row a record, with the columns that `tasks.govern.sources.Suite` promises.
 
-    Lists are text joined by `;`, `messages` is JSON text, dates are timestamps. With `json_target` each field that any
-    target has is a column `target.FIELD`, null where a target lacks it or is not a JSON object.
+    Lists are text joined by `;`, `messages` is JSON text, dates are `datetime.date`, which GE makes of a date in an
+    expectation too. With `json_target` each field that any target has is a column `target.FIELD`, null where a target
+    lacks it or is not a JSON object.
     """
     import pandas as pd
 
     records = table.to_pylist()
     columns: dict[str, Any] = {name: [record[name] for record in records] for name in SCHEMA.names}
     columns |= {name: [";".join(value or []) for value in columns[name]] for name in LISTS}
-    columns |= {name: pd.to_datetime(pd.Series(columns[name], dtype="object")) for name in DATES}
     columns["messages"] = [json.dumps(turns, ensure_ascii=False) for turns in columns["messages"]]
     prompts, targets = [prompt_text(record) for record in records], [target_text(record) for record in records]
     columns |= {"prompt": prompts, "target": targets}
