@@ -46,9 +46,9 @@ class Grammar:
         if match["low"]:
             return str(rng.randint(int(match["low"]), int(match["high"])))
         if match["rule"]:
-            name = match["rule"]
+            name = str(match["rule"])
             return rng.choice(self.personal[name] if name in self.personal else self.rules[name])
-        return rng.choice(match["choices"].split("|"))
+        return rng.choice(str(match["choices"]).split("|"))
 
 
 def load(path: Path) -> Grammar:

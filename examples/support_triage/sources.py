@@ -72,8 +72,15 @@ def _ticket(row: Row) -> str:
 def _chat(row: Row) -> str:
     case = row.case
     turns = [*row.turns, {"role": "assistant", "content": answer(case.triage)}]
-    document = {"chat_id": f"C-{row.number:05}", "started": row.day.isoformat(), "lang": case.language}
-    document |= {"team": case.department, "turns": turns, "outcome": case.triage.action, "labelled_by": row.desk}
+    document = {
+        "chat_id": f"C-{row.number:05}",
+        "started": row.day.isoformat(),
+        "lang": case.language,
+        "team": case.department,
+        "turns": turns,
+        "outcome": case.triage.action,
+        "labelled_by": row.desk,
+    }
     return json.dumps(document, ensure_ascii=False) + "\n"
 
 
