@@ -12,10 +12,12 @@ intents.py       what a promotion writes down before it starts
 bundle.py        a release as a folder: payload and attestations
 orders.py        who may order a rollback, and what they sign
 succession.py    the chain of signed promotion statements: which release is in production
+recovery.py     what a crash left of a promotion, finished or undone
 mirror.py        MLflow's registry, which shows it to people and tools
 
 champion.py      the release in production, as runs compare with it
 releases.py      every release, for people
 verification.py  check a release from its folder and one public key
+attested.py      gates, evidence, decisions and provenance in a release, held against each other
 admission.py     the only way to a model for serving
 """

@@ -133,7 +133,7 @@ def _provenance(candidate: Candidate, commit: str, governance: Governance, targe
         "run": candidate.run,
         "commit": commit,
         "requested_by": candidate.requested_by,
-        "candidate_inputs": candidate.manifest.candidate_inputs,
+        "candidate_inputs": candidate.candidate_inputs,
         "policy_sha256": governance.policy.digest(),
     }
     statement = dsse.statement(PROVENANCE_TYPE, {PAYLOAD: files.tree_digest(target / PAYLOAD)}, predicate)

@@ -18,6 +18,7 @@ from tasks.govern.ledger import Ledger
 from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName
 from tasks.layout import Layout
+from tasks.params import Sha256
 from tasks.registry import identity, manifest
 from tasks.registry.manifest import Manifest
 
@@ -45,6 +46,8 @@ class Candidate:
     tier: str
     demo: bool
     manifest: Manifest
+    candidate_inputs: Sha256
+    """What decided it, see `tasks.registry.identity`. Not in the payload: DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
 
     @property
@@ -65,6 +68,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
         tier=_one({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
         manifest=manifest.read(layout.stage("package") / "payload"),
+        candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
     )
     _allowed(candidate, governance)
@@ -93,7 +97,10 @@ def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -
 
 
 def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, ledger: Ledger) -> PassedGate:
-    claim = statement.verify_gate(layout, gate, governance.gate_public_key(), governance.policy.digest())
+    try:
+        claim = statement.verify_gate(layout, gate, governance.gate_public_key(), governance.policy.digest())
+    except ValueError as error:  # a link where a plain file should be
+        raise Refused(f"gate {gate} cannot be checked: {error}") from None
     if claim.verdict != "passed":
         raise Refused(f"gate {gate} of run {run} was opened for an experiment, and those are never promoted")
     case = case_of(ledger, run, gate)
@@ -134,14 +141,12 @@ def _allowed(candidate: Candidate, governance: Governance) -> None:
 def _made_of_what_passed(candidate: Candidate) -> None:
     """The package says what it was made from; that is what the gates before it let pass."""
     told, passed = candidate.manifest, candidate.gates
-    subjects = {
-        "split": passed["data"].evidence.subject.sha256,
-        "evaluate": passed["evaluation"].evidence.subject.sha256,
-    }
-    for stage, sha256 in subjects.items():
-        if told.stages.get(stage) != sha256:
-            raise Refused(f"the package was not made from the output of {stage} that its gate let pass; run again")
-    if told.candidate_inputs != identity.candidate_inputs(candidate.layout):
+    what_was_read = manifest.read_by_stages(candidate.layout)
+    for gate in ("data", "evaluation"):
+        subject = passed[gate].evidence.subject
+        if told.stages.get(subject.stage) != subject.sha256:
+            raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
+    if told.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
     if (told.tier, told.demo) != (candidate.tier, candidate.demo):
         raise Refused("the package states another risk tier or demo mark than its gates")

@@ -54,8 +54,8 @@ def turn(state: Path, wait: bool = True) -> Iterator[bool]:
 
 def intend(
     ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: succession.Signed | None
-) -> int:
-    """Record an intent with the next version and sequence number. Returns its `seq` in the ledger."""
+) -> tuple[int, Intent]:
+    """Record an intent with the next version and sequence number, and return it with its `seq` in the ledger."""
     with ledger.transaction():
         intent = Intent(
             name=name,
@@ -66,12 +66,7 @@ def intend(
             run=run,
             commit=commit,
         )
-        return ledger.append(INTENDED, name, intent.model_dump(mode="json")).seq
-
-
-def read(ledger: Ledger, seq: int) -> Intent:
-    """The intent at `seq`."""
-    return next(intent for number, intent in _every(ledger) if number == seq)
+        return ledger.append(INTENDED, name, intent.model_dump(mode="json")).seq, intent
 
 
 def pending(ledger: Ledger) -> list[tuple[int, Intent]]:

@@ -1,6 +1,7 @@
 """payload/manifest.json: what a release was made from, by digest."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -37,8 +38,6 @@ class Manifest(Frozen):
     """The evaluation gate was passed on a run under --demo-approvals."""
     method: str
     """`lora`: payload/model is an adapter for the base model; `full`: a whole model."""
-    candidate_inputs: Sha256
-    """`tasks.registry.identity.candidate_inputs`."""
     code_sha256: Sha256
     """Of `tasks/`, the code that made it."""
     params_sha256: Sha256
@@ -59,22 +58,28 @@ def describe(params: Params, layout: Layout, tier: str, demo: bool) -> Manifest:
     if missing:
         raise InputError(f"package needs the outputs of every earlier stage; {', '.join(missing)} left no result.json")
     base = files.read_json(layout.stage("base_model") / "result.json")
-    read = [*identity.deciding_inputs(layout), layout.champion]
     return Manifest(
         name=params.use_case.name,
         tier=tier,
         demo=demo,
         method=params.training.method,
-        candidate_inputs=identity.candidate_inputs(layout),
-        code_sha256=identity.code_digest(layout.root / "tasks"),
-        params_sha256=files.sha256_file(layout.params),
-        constraints_sha256=files.sha256_file(layout.root / "constraints.txt"),
         base_model_origin=base["origin"],
         base_model_licence=base["licence"],
         base_model_sha256=base["sha256"],
-        inputs={path.name: files.sha256_file(path) for path in sorted(read)},
         stages={name: files.tree_digest(layout.stage(name)) for name in STAGES},
+        **read_by_stages(layout),
     )
+
+
+def read_by_stages(layout: Layout) -> dict[str, Any]:
+    """The fields of a manifest that say what stages read beside each other's output, as it lies in `layout` now."""
+    read = [*identity.deciding_inputs(layout), layout.champion]
+    return {
+        "code_sha256": identity.code_digest(layout.root / "tasks"),
+        "params_sha256": files.sha256_file(layout.params),
+        "constraints_sha256": files.sha256_file(layout.root / "constraints.txt"),
+        "inputs": {path.name: files.sha256_file(path) for path in sorted(read)},
+    }
 
 
 def read(payload: Path) -> Manifest:

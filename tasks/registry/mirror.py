@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tasks.config import Frozen
 from tasks.errors import Unavailable
 from tasks.govern.governance import Governance
@@ -42,13 +44,13 @@ def uri(state: Path) -> str:
 
 def register(governance: Governance, signed: Signed) -> int:
     """Make the MLflow version of a release, once. Returns MLflow's number. Raises Unavailable where MLflow is away."""
-    with _Registry(governance.state) as client:
+    with Registry(governance.state) as client:
         return _ensure_version(client, governance, signed)
 
 
 def unregister(governance: Governance, name: str, label: str) -> bool:
     """Delete the MLflow version of a release that was never promoted. True where there was one."""
-    with _Registry(governance.state) as client:
+    with Registry(governance.state) as client:
         known = _version(client, name, label)
         if known is not None:
             client.delete_model_version(name, str(known))
@@ -58,12 +60,12 @@ def unregister(governance: Governance, name: str, label: str) -> bool:
 def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:
     """Set MLflow's aliases to what the newest statement says, and report what had been moved by hand.
 
-    Does nothing for a model without a promotion. Raises Unavailable where MLflow is away; promotions stand all the same.
+    Does nothing for a model without a promotion. Raises Unavailable where MLflow is away; the promotion stands.
     """
     line = succession.read(ledger, governance, name)
     if line.newest is None:
         return Mirrored(aliases={}, moved_by_hand=[])
-    with _Registry(governance.state) as client:
+    with Registry(governance.state) as client:
         wanted = _wanted(client, governance, line)
         found = _aliases(client, name)
         moved = _moved(ledger, line.newest, found, wanted)
@@ -171,8 +173,8 @@ def _label(client: Any, name: str, version: int | None) -> str | None:
     return None if version is None else client.get_model_version(name, str(version)).tags.get(TAG)
 
 
-class _Registry:
-    """`with _Registry(state) as client:` MLflow's public client; its errors come out as Unavailable."""
+class Registry:
+    """`with Registry(state) as client:` MLflow's public client; its errors come out as Unavailable."""
 
     def __init__(self, state: Path) -> None:
         self.uri = uri(state)
@@ -182,19 +184,20 @@ class _Registry:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         self.local.mkdir(parents=True, exist_ok=True)
         from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
 
         # Making the tables of a new database is logged as if it were news.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         try:
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-        except Exception as error:
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             raise self._away(error) from error
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from mlflow.exceptions import MlflowException
 
-        if isinstance(error, MlflowException):
+        if isinstance(error, (MlflowException, SQLAlchemyError)):
             raise self._away(error) from error
 
     def _away(self, error: Exception) -> Unavailable:

@@ -55,7 +55,6 @@ def _model(parts: Parts, model_files: Mapping[str, str]) -> Any:
         description=parts.params.use_case.problem,
         hashes=[_sha256(files.sha256_bytes(files.canonical_json(dict(model_files))))],
         properties=[
-            Property(name="hallmark:candidate_inputs", value=manifest.candidate_inputs),
             Property(name="hallmark:code_sha256", value=manifest.code_sha256),
             Property(name="hallmark:method", value=manifest.method),
             Property(name="hallmark:params_sha256", value=manifest.params_sha256),

@@ -53,18 +53,19 @@ def render(parts: Parts) -> str:
     """The card: Markdown with a YAML header."""
     from huggingface_hub import ModelCard
 
+    use_case = parts.params.use_case
     card = ModelCard.from_template(
         _header(parts),
         template_path=str(TEMPLATE),
-        use_case=parts.params.use_case,
+        use_case=use_case,
         training=parts.params.training,
         manifest=parts.manifest,
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
         segments={name: parts.segment(name) for name in ("language", "department", "kind")},
         figures={name: f for name, f in parts.facts.items() if name.startswith(("evaluate.", "split."))},
-        targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in parts.params.use_case.success_metrics],
-    )  # fmt: skip
+        targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
+    )
     return f"{str(card).rstrip()}\n"
 
 

@@ -28,8 +28,8 @@ def may_order(governance: Governance, person_id: str, target: Signed) -> Person:
     roles = [role.role for role in governance.policy.gate(target.promotion.tier, "release").decisions]
     if not person.active or not set(roles) & set(person.roles):
         raise Refused(
-            f"{person.id} may not order a rollback: it takes an active person in role {' or '.join(roles) or '(none)'}, "
-            "which decides at the release gate"
+            f"{person.id} may not order a rollback: it takes an active person in a role that decides at the release "
+            f"gate ({', '.join(roles) or 'policy names none'})"
         )
     if person.demo and not governance.local:
         raise Refused(f"{person.id} is a demo identity, which counts in environment local alone")
@@ -38,9 +38,9 @@ def may_order(governance: Governance, person_id: str, target: Signed) -> Person:
 
 def target(governance: Governance, line: Succession, label: str) -> Signed:
     """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
-    found = next((signed for signed in reversed(line.valid) if back_to.promotion.label == label), None)
+    found = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
     if found is None or line.newest is None:
-        known = ", ".join(dict.fromkeys(back_to.promotion.label for signed in line.valid)) or "none"
+        known = ", ".join(dict.fromkeys(signed.promotion.label for signed in line.valid)) or "none"
         raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
     if line.newest.promotion.label == label:
         raise Refused(f"{label} is the champion already")

@@ -32,7 +32,7 @@ TRAINING_README = "README.md"
 
 
 def run(params: Params, layout: Layout) -> Manifest:
-    """Build the payload. Raises Refused where the evaluation gate has not passed, InputError where a part is missing."""
+    """Build the payload. Raises Refused before the evaluation gate has passed, InputError where a part is missing."""
     statement.require_gate(layout, "evaluation")
     authority = statement.read_authority(layout)
     gate = statement.verify_gate(layout, "evaluation", authority.gate_public_key, authority.policy_sha256)

@@ -1,0 +1,93 @@
+"""What a crash left of a promotion, finished or undone; and the step after which a promotion counts.
+
+Every step can be repeated: an interruption while recovering is recovered from in the same way.
+"""
+
+import shutil
+
+from tasks import files
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern.evidence import Evidence
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.policy import GATES
+from tasks.registry import bundle, candidate, intents, mirror, succession, verification
+from tasks.registry.intents import Intent
+from tasks.registry.succession import Signed
+
+
+def make(signed: Signed, seq: int, governance: Governance, ledger: Ledger) -> None:
+    """The point of no return. Raises Refused where another promotion was made since this one started."""
+    with ledger.transaction():
+        follows(signed, succession.read(ledger, governance, signed.promotion.name).newest)
+        ledger.append(succession.MADE, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
+
+
+def follows(signed: Signed, newest: Signed | None) -> None:
+    if signed.promotion.previous == (newest.sha256 if newest else None):
+        return
+    taken = f"{newest.promotion.label} (statement {newest.promotion.sequence})" if newest else "no release"
+    raise Refused(
+        f"{signed.promotion.label} was to follow another release than {taken}, which was promoted in the meantime; "
+        "run again to be compared with it"
+    )
+
+
+def settle(governance: Governance, ledger: Ledger) -> list[str]:
+    """Finish or undo every pending intent of this environment. Only called while holding the turn."""
+    told = []
+    for seq, intent in intents.pending(ledger):
+        if intent.environment != governance.policy.environment:
+            continue
+        try:
+            _finish(seq, intent, governance, ledger)
+            told.append(f"{intent.label}: the promotion that was interrupted is complete")
+        except (Refused, InputError) as error:
+            undo(seq, intent, governance, ledger, str(error))
+            told.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
+    return told
+
+
+def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) -> None:
+    """Carry out an intent whose bundle is whole, if it would still be promoted today. Raises Refused otherwise."""
+    folder = bundle.folder(governance.state, intent.label)
+    if not folder.is_dir():
+        raise Refused("it had not come to a bundle")
+    signed = verification.require(folder, governance)
+    told = signed.promotion
+    if (told.label, told.run, told.sequence, told.environment) != (
+        intent.label, intent.run, intent.sequence, intent.environment
+    ):  # fmt: skip
+        raise Refused("its bundle is that of another promotion")
+    for gate in GATES:
+        evidence = Evidence.model_validate(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
+        candidate.require_passed(evidence, governance, ledger)
+    mirror.register(governance, signed)
+    make(signed, seq, governance, ledger)
+
+
+def undo(seq: int, intent: Intent, governance: Governance, ledger: Ledger, reason: str) -> None:
+    """Remove what an intent left. A release that was ever promoted is never touched."""
+    made = succession.read(ledger, governance, intent.name).valid
+    registered = False
+    if all(signed.promotion.label != intent.label for signed in made):
+        folder = bundle.folder(governance.state, intent.label)
+        if folder.exists():  # it is registered only after it has its name
+            registered = mirror.unregister(governance, intent.name, intent.label)
+            shutil.rmtree(folder)
+        shutil.rmtree(bundle.aside(governance.state, intent.label), ignore_errors=True)
+    intents.undone(ledger, seq, intent.name, reason, registered)
+
+
+def mirror_late(governance: Governance, ledger: Ledger) -> list[str]:
+    """Set aliases that a crash, or MLflow being away, left behind the newest statement."""
+    told = []
+    for name in succession.names(ledger):
+        newest = succession.read(ledger, governance, name).newest
+        if newest is not None and not mirror.is_mirrored(ledger, newest):
+            try:
+                mirror.mirror(governance, ledger, name)
+                told.append(f"{newest.promotion.label}: MLflow's aliases are set")
+            except Unavailable as error:
+                told.append(str(error))
+    return told

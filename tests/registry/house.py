@@ -1,0 +1,239 @@
+"""A run with tiny artefacts in a worktree of its own, and everything needed to walk it through its gates."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tasks import params
+from tasks.files import sha256_bytes, write_json
+from tasks.govern import decisions, evidence, gates, governance, statement
+from tasks.govern.evidence import Evidence
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.policy import GATES, GateName
+from tasks.govern.statement import Authority
+from tasks.layout import Layout
+from tasks.registry import champion, package, promotion
+from tasks.registry.releases import Release
+
+NAME = "triage"
+COMMIT = "c0ffee" * 6 + "c0ff"
+POLICY = """\
+environment: ENVIRONMENT
+tiers:
+  experiment: {gates: {}}
+  low:
+    gates:
+      data:
+        checks: [{name: enough rows, fact: split.train_rows, at_least: 2}]
+        decisions: [{role: data-owner}]
+      evaluation:
+        checks: [{name: good enough, fact: evaluate.exact_match, bound: low, at_least: 0.7}]
+        success_metrics: true
+        decisions: [{role: product-owner}]
+        waive: risk
+      release:
+        decisions: [{role: risk}]
+"""
+PEOPLE = """\
+people:
+  - {id: engineer, name: Engineer, roles: [requester]}
+  - {id: owner, name: Data owner, roles: [data-owner]}
+  - {id: product, name: Product owner, roles: [product-owner]}
+  - {id: risk-officer, name: Risk officer, roles: [risk]}
+  - {id: demo-owner, name: Demo owner, roles: [data-owner], demo: true}
+  - {id: demo-product, name: Demo product owner, roles: [product-owner], demo: true}
+  - {id: demo-risk, name: Demo risk officer, roles: [risk], demo: true}
+"""
+DECIDERS: dict[GateName, str] = {"data": "owner", "evaluation": "product", "release": "risk-officer"}
+PARAMS = {
+    "use_case": {
+        "name": NAME,
+        "problem": "Messages land in the wrong queue: “slow”.",
+        "users": ["agents"],
+        "risk_tier": "low",
+        "approach": "lora",
+        "approach_reason": "Small and enough.",
+        "approved_uses": ["suggest a queue"],
+        "limitations": ["synthetic data only"],
+        "escalation_path": "to the risk officer",
+        "owners": {"business": "product", "technical": "engineer", "data": "owner"},
+        "success_metrics": [
+            {"name": "right answers", "fact": "evaluate.exact_match", "bound": "low", "at_least": 0.7},
+            {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900},
+            {"name": "adopted", "fact": "adoption", "judged": "production", "at_least": 0.5},
+        ],
+    },
+    "prompts": {"triage": {"system": "Triage."}},
+    "data": {},
+    "base_model": {"folder": "base", "sha256": "0" * 64, "licence": "Apache-2.0"},
+    "training": {},
+    "evaluation": {"label_field": "intent"},
+}
+SOURCE = {
+    "source": {
+        "id": "tickets",
+        "kind": "csv",
+        "location": "tickets.csv",
+        "owner": "owner",
+        "licence": "LicenseRef-internal",
+        "description": "Tickets of last year",
+        "mapping": {"prompt": "text", "response": "queue"},
+        "constants": {"task": "triage"},
+    },
+    "sha256": "1" * 64,
+    "bytes": 10,
+}
+DATASET = {
+    "inputs": {"sources": {"tickets": "1" * 64}, "records": "2" * 64},
+    "counts": {},
+    "rows": {"train": 8, "test": 4},
+    "segments": {
+        "source_id": {"train": {"tickets": 8}, "test": {"tickets": 4}},
+        "department": {"train": {"null": 8}, "test": {"null": 4}},
+        "language": {"train": {"en": 6, "de": 2}, "test": {"en": 4}},
+        "kind": {"train": {"answer": 8}, "test": {"answer": 4}},
+    },
+}
+FACTS = {
+    "ingest": {"rows": {"value": 12}},
+    "clean": {"rows": {"value": 12}},
+    "validate": {"failed_expectations": {"value": 0}},
+    "split": {"train_rows": {"value": 8, "unit": "rows"}, "test_rows": {"value": 4, "unit": "rows"}},
+    "base_model": {"parameters": {"value": 3}},
+    "train": {"loss": {"value": 0.5}},
+    "predict/base": {},
+    "predict/champion": {},
+    "predict/candidate": {"rows": {"value": 4}},
+    "evaluate": {
+        "exact_match": {"value": 0.8, "low": 0.75, "high": 0.85, "note": "share of right answers"},
+        "macro_f1": {"value": 0.7, "low": 0.6, "high": 0.8},
+        "test_rows": {"value": 4, "unit": "rows"},
+    },
+}
+
+
+@dataclass
+class House:
+    """A checkout's `.hallmark/` with governance and ledger."""
+
+    root: Path
+    governance: Governance
+    ledger: Ledger
+
+    @property
+    def state(self) -> Path:
+        return self.governance.state
+
+    def begin(self, run: str, weights: bytes = b"adapter", facts: dict[str, object] | None = None) -> Layout:
+        """A run as it stands after `evaluate`. Other `weights` make another candidate."""
+        layout = Layout(self.state / "runs" / run)
+        layout.inputs.mkdir(parents=True)
+        (layout.root / "tasks" / "train").mkdir(parents=True)
+        (layout.root / "tasks" / "train" / "train.py").write_text("LAYERS = 3\n")
+        (layout.root / "dvc.yaml").write_text("stages: {}\n")
+        (layout.root / "constraints.txt").write_text("torch==2.9\n")
+        with layout.params.open("w") as file:
+            YAML().dump(PARAMS | {"training": {"seed": int(sha256_bytes(weights)[:6], 16)}}, file)
+        write_json(layout.sources, {"sources": [SOURCE], "cutoff": None})
+        write_json(layout.suites, {"by_source": {}, "dataset": None})
+        write_json(layout.inputs / "request.json", {"run_id": run})
+        write_json(layout.authority, self.authority().model_dump(mode="json"))
+        champion.write(layout, champion.current(self.ledger, self.governance, NAME))
+        self._artefacts(layout, weights, FACTS | (facts or {}))
+        return layout
+
+    def authority(self, tier: str = "low") -> Authority:
+        return Authority(
+            gate_public_key=self.governance.gate_public_key(),
+            policy_sha256=self.governance.policy.digest(),
+            environment=self.governance.policy.environment,
+            tier=tier,
+        )
+
+    def _artefacts(self, layout: Layout, weights: bytes, facts: dict[str, object]) -> None:
+        for stage, stated in facts.items():
+            extra = {"origin": "folder base", "licence": "Apache-2.0", "sha256": "0" * 64} if "base" in stage else {}
+            write_json(layout.stage(stage) / "result.json", {"facts": stated, **extra})
+        write_json(layout.measured("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
+        write_json(layout.stage("split") / "manifest.json", DATASET)
+        write_json(layout.stage("evaluate") / "metrics.json", {"exact_match": 0.8})
+        (layout.stage("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
+        adapter = layout.stage("train") / "adapter"
+        adapter.mkdir()
+        (adapter / "adapter_model.safetensors").write_bytes(weights)
+        (adapter / "README.md").write_text("# PEFT's template")
+        write_json(adapter / "adapter_config.json", {"r": 4})
+        write_json(adapter / "tokenizer.json", {"model": {}})
+        (adapter / "chat_template.jinja").write_text("{{ messages }}")
+
+    def ask(self, layout: Layout, gate: GateName, demo: bool = False) -> Evidence:
+        checked = params.load(layout.params)
+        run, policy = layout.root.name, self.governance.policy
+        found = evidence.collect(gate, layout, checked, policy, run, "engineer", demo)
+        evidence.write(found, layout)
+        return gates.ask(self.ledger, found)
+
+    def open(self, layout: Layout, gate: GateName, demo: bool = False) -> None:
+        """Ask, let the gate's people approve, and write its statement."""
+        asked = self.ask(layout, gate, demo)
+        if demo:
+            decisions.decide_demo(self.ledger, self.governance, asked)
+        else:
+            decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve")
+        standing = gates.settle(self.ledger, self.governance, asked)
+        statement.write_gate(layout, asked, standing, self.governance)
+
+    def ready(
+        self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = ()
+    ) -> Layout:
+        """A run with a package, behind all its gates but those to `skip`."""
+        layout = self.begin(run, weights)
+        for gate in GATES:
+            if gate == "release":
+                package.run(params.load(layout.params), layout)
+            if gate not in skip:
+                self.open(layout, gate, demo)
+        return layout
+
+    def promote(self, layout: Layout) -> Release:
+        return promotion.promote(layout, layout.root.name, COMMIT, self.governance, self.ledger)
+
+    def released(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
+        return self.promote(self.ready(run, weights, demo))
+
+    def in_environment(self, name: str) -> Governance:
+        """The same people and policy, signed off for another environment; every person brings a key of their own."""
+        folder = self.root / f"governance-{name}"
+        write_governance(folder, name)
+        people = YAML().load((folder / "people.yaml").read_text())
+        for person in people["people"]:
+            person["public_key"] = (self.state / "keys" / f"{person['id']}.pub").read_text().strip()
+        with (folder / "people.yaml").open("w") as file:
+            YAML().dump(people, file)
+        return governance.load(folder, self.state)
+
+
+def write_governance(folder: Path, environment: str = "local") -> None:
+    folder.mkdir(parents=True)
+    (folder / "policy.yaml").write_text(POLICY.replace("ENVIRONMENT", environment))
+    (folder / "people.yaml").write_text(PEOPLE)
+
+
+def writable(folder: Path) -> Path:
+    """Let an attacker who owns the disk write to a bundle, whose files are read-only."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def copy(bundle: str, target: Path) -> Path:
+    return writable(Path(shutil.copytree(bundle, target)))
+
+
+def entry_bodies(ledger: Ledger, kind: str) -> list[dict[str, object]]:
+    return [json.loads(json.dumps(entry.body)) for entry in ledger.entries(kind)]
