@@ -3,6 +3,9 @@
     retrain.py   data to release: stages, gates, promotion
     stages.py    a DVC stage as a Prefect task
     gates.py     a gate as a suspended flow run
+    promotion.py is this candidate new; let it in
+    chronicle.py a run's beginning, journal and end
+    exhibits.py  what a run shows in Prefect's UI
     watch.py     what keeps parked and orphaned runs going
 
 A flow decides when, where and how often something is tried, shows it, and lets it wait. What is done stands in

@@ -7,9 +7,9 @@ suspended: no process waits. Prefect only wakes it up; whether the gate is open 
 from uuid import uuid4
 
 from prefect import suspend_flow_run, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.context import FlowRunContext
 
+from flows import exhibits
 from flows.chronicle import note
 from tasks.errors import Refused, Unavailable
 from tasks.govern import decisions, evidence, gates, statement
@@ -56,17 +56,8 @@ def ask(run: Run, name: GateName) -> Evidence:
     evidence.write(asked, run.layout)
     if request.demo_approvals:
         decisions.decide_demo(ledger, governed, asked)
-    show_checks(asked)
+    exhibits.checks(asked)
     return asked
-
-
-def show_checks(asked: Evidence) -> None:
-    """The automatic checks as a table in Prefect."""
-    rows = [
-        {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
-        for c in asked.checks
-    ]
-    create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
 
 
 def failing(standing: Standing) -> bool:
@@ -85,12 +76,7 @@ def park(run: Run, asked: Evidence, standing: Standing) -> None:
     commit = run.commit(f"Ask at the {asked.gate} gate")
     _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
     note(run.id, status="waiting", commit=commit)
-    create_markdown_artifact(
-        f"Run `{run.id}` waits at its **{asked.gate} gate** for {wanted}.\n\n"
-        f"Look: `hallmark gates show {run.id} {asked.gate}`\n\n"
-        f"Decide: `hallmark gates approve {run.id} {asked.gate} --as ID`",
-        description="what this run waits for",
-    )
+    exhibits.waits(run, asked, wanted)
     # A fresh key: with a fixed one a second suspension returns at once.
     suspend_flow_run(timeout=FOR_DAYS, key=str(uuid4()))
 

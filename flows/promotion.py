@@ -1,8 +1,8 @@
 """The registry as a flow sees it: is this candidate new, and let it in."""
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 
+from flows import exhibits
 from tasks.registry import champion, promotion
 from tasks.registry.identity import candidate_inputs
 from tasks.runs.run import Run
@@ -30,8 +30,5 @@ def promote(run: Run) -> str | None:
         return None
     commit = run.commit("Gates passed; ready for promotion")
     release = promotion.promote(run.layout, run.id, commit, run.governance(), run.ledger())
-    create_markdown_artifact(
-        f"**{release.label}** is champion.\n\nBundle: `{release.bundle}`\n\nDigest: `{release.sha256}`",
-        description="the release that this run made",
-    )
+    exhibits.promoted(release)
     return release.label

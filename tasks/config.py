@@ -86,7 +86,7 @@ def line_of(document: Any, where: Iterable[str | int]) -> int:
     """The line, from 1, of the deepest part of `where` that stands in the document."""
     line = getattr(getattr(document, "lc", None), "line", 0)
     for part in where:
-        marks = getattr(document, "lc", None)
+        marks: Any = getattr(document, "lc", None)
         try:
             line = (marks.key(part) if isinstance(document, Mapping) else marks.item(part))[0]
             document = document[part]

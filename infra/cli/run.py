@@ -45,7 +45,11 @@ def run(
             commit=_commit(checkout, demo_approvals),
         )  # fmt: skip
         check_request(checkout, request)
-    say = (lambda text: None) if as_json else console.print
+
+    def say(text: str) -> None:
+        if not as_json:
+            console.print(text)
+
     up = server.start(where, say)
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
     flow_run = client.trigger(where, up, request)

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -91,14 +91,16 @@ def stop(root: Path) -> bool:
     if not path.exists():
         return False
     up = Up.model_validate_json(path.read_bytes())
-    ended = [_end(process) for process in (up.runner, up.server) if process and process.alive()]
+    alive = [process for process in (up.runner, up.server) if process and process.alive()]
+    for process in alive:
+        _end(process)
     path.unlink()
-    return bool(ended)
+    return bool(alive)
 
 
-def environment(root: Path, api: str) -> Mapping[str, str]:
+def environment(root: Path, api: str) -> dict[str, str]:
     """What the server, the runner and a command need to meet each other."""
-    return os.environ | {
+    return dict(os.environ) | {
         "PREFECT_HOME": str(_folder(root)),
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -129,7 +131,7 @@ def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:
     """A process of its own session that outlives this command, its output in a log."""
     with (_folder(root) / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=root, env=dict(environment(root, api)), start_new_session=True,
+            [sys.executable, *command], cwd=root, env=environment(root, api), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +34,17 @@ class Repository:
             raise InputError(f"{root} is inside the git clone at {top}; start Hallmark there")
         return repository
 
-    def git(self, *args: str, cwd: Path | None = None, **env: str) -> str:
+    def git(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
         """Run git and return its output, stripped. Raises Unavailable with git's own message."""
         command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", *args]
         try:
             done = subprocess.run(
-                command, cwd=cwd or self.root, env=_environment() | env, capture_output=True, text=True, check=False
+                command,
+                cwd=cwd or self.root,
+                env=_environment() | dict(env or {}),
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
@@ -62,9 +68,9 @@ class Repository:
         """Commit the checkout as it stands, uncommitted changes included, without touching index, branch or files."""
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.git("read-tree", "HEAD", **index)
-            self.git("add", "--all", "--", ".", *(f":!{name}" for name in OWN), **index)
-            tree = self.git("write-tree", **index)
+            self.git("read-tree", "HEAD", env=index)
+            self.git("add", "--all", "--", ".", *(f":!{name}" for name in OWN), env=index)
+            tree = self.git("write-tree", env=index)
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
     def add_worktree(self, path: Path, commit: str) -> None:
@@ -78,7 +84,7 @@ class Repository:
         self.git("add", "--force", "--", *present, cwd=worktree)
         if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):
             identity = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": f"{author}@hallmark.invalid"}
-            self.git("commit", "--quiet", "-m", message, cwd=worktree, **identity)
+            self.git("commit", "--quiet", "-m", message, cwd=worktree, env=identity)
         return self.git("rev-parse", "HEAD", cwd=worktree)
 
 

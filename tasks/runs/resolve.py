@@ -70,6 +70,6 @@ def _set(document: Any, key: str, value: str) -> None:
         if not isinstance(place, Mapping):
             raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params --schema` lists the keys")
     try:
-        place[last] = YAML().load(value)  # type: ignore[index]
+        place[last] = YAML().load(value)
     except YAMLError:
         raise InputError(f"--set {key}={value}: the value is not valid YAML; quote it as in a YAML file") from None

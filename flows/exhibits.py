@@ -1,0 +1,48 @@
+"""What a run shows in Prefect's own UI: tables of checks and figures, where it waits, what it made."""
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from tasks.govern.evidence import Evidence
+from tasks.registry.releases import Release
+from tasks.runs.run import Run
+from tasks.runs.summary import summarise
+
+
+def checks(asked: Evidence) -> None:
+    """The automatic checks of a gate."""
+    rows = [
+        {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
+        for c in asked.checks
+    ]
+    create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
+
+
+def figures(run: Run) -> None:
+    """The candidate's figures, and where report and Data Docs lie."""
+    found = summarise(run.layout.state, run.id)
+    if found is None:
+        return
+    rows = [{"figure": name, **fact.model_dump()} for name, fact in found.metrics.items()]
+    create_table_artifact(rows, description=f"run {run.id}: figures of the candidate")
+    create_markdown_artifact(
+        f"Report: [{found.report}](file://{found.report})\n\nData Docs: [{found.data_docs}](file://{found.data_docs})",
+        description="open these on the machine of the run",
+    )
+
+
+def waits(run: Run, asked: Evidence, wanted: str) -> None:
+    """What a parked run waits for, and how to decide."""
+    create_markdown_artifact(
+        f"Run `{run.id}` waits at its **{asked.gate} gate** for {wanted}.\n\n"
+        f"Look: `hallmark gates show {run.id} {asked.gate}`\n\n"
+        f"Decide: `hallmark gates approve {run.id} {asked.gate} --as ID`",
+        description="what this run waits for",
+    )
+
+
+def promoted(release: Release) -> None:
+    """The release that a run made."""
+    create_markdown_artifact(
+        f"**{release.label}** is champion.\n\nBundle: `{release.bundle}`\n\nDigest: `{release.sha256}`",
+        description="the release that this run made",
+    )
