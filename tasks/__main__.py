@@ -1,6 +1,7 @@
 """`python -m tasks STAGE`: one stage, in the current folder. dvc.yaml calls this; so can a developer."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
@@ -76,7 +77,8 @@ def main() -> int:
         if error.errno != 28:  # ENOSPC: the disk is full
             raise
         message = f"{name}: no space left on the disk that holds {root}; free some and run again, nothing is lost"
-        write_bytes(error_file(root, name), message.encode())
+        with contextlib.suppress(OSError):  # it is likely the same disk
+            write_bytes(error_file(root, name), message.encode())
         print(message, file=sys.stderr)
         return 3
     return 0

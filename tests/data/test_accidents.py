@@ -1,0 +1,122 @@
+"""A full disk and a killed process, in each data stage: what is written is whole or not there."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.data import clean, ingest, split, validate
+from tasks.files import tree_manifest
+from tasks.govern.sources import Suite, Suites
+from tests.data.build import Run, messages, params, source, table
+
+STAGES = {"ingest": ingest, "clean": clean, "validate": validate, "split": split}
+ROWS = 20_000
+SUITE = Suite.model_validate(
+    {
+        "name": "many",
+        "expectations": [
+            {
+                "type": "expect_column_values_to_be_between",
+                "kwargs": {"column": "prompt_chars", "min_value": n},
+                "why": "w",
+            }
+            for n in range(1, 20)
+        ],
+    }
+)
+
+
+def prepare(run: Run, stage: str, rows: int = ROWS) -> None:
+    """Everything in place for `stage` to run: params.yaml, inputs, and the stages before it."""
+    (run.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))  # JSON is YAML
+    (run.root / "data.csv").write_bytes(table(messages(rows)))
+    run.resolve(source("data.csv"))
+    run.put_suites(Suites(by_source={}, dataset=SUITE))
+    for name, module in STAGES.items():
+        if name == stage:
+            return
+        if name != "validate":  # nothing after it reads what it writes
+            module.run(params(), run.layout)
+
+
+def start(run: Run, stage: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tasks", stage]
+    return subprocess.Popen(command, cwd=run.root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def asides(run: Run, stage: str) -> list[Path]:
+    return list((run.root / "artefacts").glob(f".{stage}.*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Run]:
+    """A run whose artefacts/ is a disk of 16 MiB of its own."""
+    folder = tmp_path / "artefacts"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small disk")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
+    yield Run(tmp_path)
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_is_said_and_leaves_nothing_behind(small_disk: Run, stage: str) -> None:
+    prepare(small_disk, stage)
+    filler = small_disk.root / "artefacts" / "filler"
+    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    process = start(small_disk, stage)
+    said = process.communicate(timeout=120)[1]
+    assert (process.returncode, said.splitlines()[-1]) == (
+        3,
+        f"{stage}: no space left on the disk that holds {small_disk.root}; free some and run again, nothing is lost",
+    )
+    assert not small_disk.layout.stage(stage).exists() and not asides(small_disk, stage)
+    filler.unlink()
+    STAGES[stage].run(params(), small_disk.layout)
+    assert small_disk.result(stage)["facts"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_killed_while_it_writes_leaves_nothing_half_written(run: Run, stage: str) -> None:
+    prepare(run, stage)
+    process = start(run, stage)
+    while process.poll() is None and not asides(run, stage):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, "the stage ended before it could be killed"
+    target = run.layout.stage(stage)
+    found = tree_manifest(target) if target.exists() else None
+    STAGES[stage].run(params(), run.layout)
+    assert found in (None, tree_manifest(target))
+
+
+@pytest.mark.parametrize("stage", ["ingest", "clean", "split"])
+def test_a_failing_stage_keeps_what_was_there(run: Run, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(run, stage, rows=50)
+    STAGES[stage].run(params(), run.layout)
+    before = tree_manifest(run.layout.stage(stage))
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(STAGES[stage], "write_json", fail)
+    with pytest.raises(OSError, match="No space left"):
+        STAGES[stage].run(params(), run.layout)
+    assert tree_manifest(run.layout.stage(stage)) == before and not asides(run, stage)

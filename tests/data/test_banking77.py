@@ -1,0 +1,44 @@
+"""Real data that nobody on this project wrote, by the use case kept in examples/banking77."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.data import clean, ingest, split
+from tasks.data.pin import resolve_source
+from tasks.files import write_json
+from tasks.govern import sources
+from tasks.govern.sources import ResolvedSources
+from tasks.params import load
+from tests.data.build import Run
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "banking77"
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = Path(os.environ.get("HALLMARK_SHARED", ROOT.parent / "shared")).resolve()
+    if not (folder / "data" / "banking77").is_dir():
+        pytest.skip(f"BANKING77 is not in {folder}; set HALLMARK_SHARED to the folder that holds data/banking77")
+    monkeypatch.setenv("HALLMARK_SHARED", str(folder))
+    return folder
+
+
+def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -> None:
+    named = sources.load(EXAMPLE / "governance").sources
+    pinned = ResolvedSources(sources=[resolve_source(source, run.root) for source in named])
+    write_json(run.layout.sources, pinned.model_dump(mode="json"))
+    params = load(EXAMPLE / "params.yaml")
+    ingested = ingest.run(params, run.layout)
+    assert {source.id: source.counts.records for source in ingested.sources} == {
+        "banking77-train": 10_003,
+        "banking77-test": 3_080,
+    }
+    assert ingested.counts.removed == 0
+    assert clean.run(params, run.layout).counts.quarantined == {"exact_duplicate": 4}
+    result = split.run(params, run.layout)
+    assert result.counts.quarantined == {"prompt_in_test": 7}
+    assert (result.train_rows, result.test_rows) == (10_003 - 4 - 7, 3_080)
+    assert (result.groups_on_both_sides, result.labels_only_in_test) == (0, [])

@@ -1,0 +1,120 @@
+"""Sources in a real S3-compatible store, reached by AWS_* settings alone."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import s3fs
+
+from tasks.data import ingest
+from tasks.data.pin import resolve_source
+from tasks.errors import InputError, Unavailable
+from tasks.files import sha256_bytes
+from tests.data.build import Run, messages, params, source, table
+
+pytestmark = [pytest.mark.s3, pytest.mark.slow]
+SERVE = Path(os.environ.get("HALLMARK_SHARED", Path(__file__).parents[3] / "shared")) / "s3" / "serve"
+PORTS = 5
+"""The store listens on a port and the four after it."""
+
+
+def free_ports() -> int:
+    """The first port of a free block."""
+    for first in range(18_085, 28_000, PORTS):
+        try:
+            for port in range(first, first + PORTS):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no free block of ports")
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not SERVE.exists():
+        pytest.skip(f"no object store to start: there is no {SERVE}; set HALLMARK_SHARED")
+    if shutil.which("swift-proxy-server") is None and os.geteuid() != 0:
+        pytest.skip("the object store is not installed, and installing it needs root")
+    folder, port = tmp_path_factory.mktemp("s3"), free_ports()
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([SERVE, folder / "store", str(port)], stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 500  # the first start may install packages
+        while "S3 ready" not in (said := (folder / "log").read_text()):
+            assert server.poll() is None and time.monotonic() < deadline, said
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+@pytest.fixture
+def store(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> s3fs.S3FileSystem:
+    settings = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test:tester",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    if not files.exists("sources"):
+        files.mkdir("sources")
+    return files
+
+
+def test_a_source_in_s3_is_pinned_and_read(run: Run, store: s3fs.S3FileSystem) -> None:
+    data = table(messages(100))
+    store.pipe("sources/data.csv", data)
+    pinned = resolve_source(source("s3://sources/data.csv"), run.root)
+    assert (pinned.sha256, pinned.bytes) == (sha256_bytes(data), len(data))
+    run.resolve(pinned.source)
+    assert ingest.run(params(), run.layout).counts.records == 100
+
+
+def test_an_object_of_many_blocks_is_pinned(run: Run, store: s3fs.S3FileSystem) -> None:
+    data = random.Random(0).randbytes(20_000_003)
+    store.pipe("sources/large.parquet", data)
+    pinned = resolve_source(source("s3://sources/large.parquet", kind="parquet"), run.root)
+    assert (pinned.sha256, pinned.bytes) == (sha256_bytes(data), len(data))
+
+
+def test_an_object_that_changed_since_is_refused(run: Run, store: s3fs.S3FileSystem) -> None:
+    store.pipe("sources/changing.csv", table(messages(10)))
+    run.resolve(source("s3://sources/changing.csv"))
+    store.pipe("sources/changing.csv", table(messages(11)))
+    with pytest.raises(InputError, match="has changed since the run was resolved"):
+        ingest.run(params(), run.layout)
+
+
+@pytest.mark.parametrize("place", ["sources/nothing.csv", "no-such-bucket/data.csv"])
+def test_an_object_that_is_not_there_is_an_input_error(run: Run, store: s3fs.S3FileSystem, place: str) -> None:
+    with pytest.raises(InputError, match=f"source src: there is no s3://{place}"):
+        resolve_source(source(f"s3://{place}"), run.root)
+
+
+def test_a_wrong_key_is_said(run: Run, store: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.pipe("sources/data.csv", table(messages(10)))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(InputError, match=r"no permission to read s3://sources/data.csv"):
+        resolve_source(source("s3://sources/data.csv"), run.root)
+
+
+def test_a_store_that_is_away_is_unavailable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test:tester")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(Unavailable, match=r"source src: s3://sources/data.csv cannot be reached"):
+        resolve_source(source("s3://sources/data.csv"), run.root)
