@@ -1,0 +1,158 @@
+"""People and policy files: everything wrong with them is said at once, with file and line."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError
+from tasks.govern import governance, keys
+from tests.govern.house import PEOPLE, POLICY
+
+
+def problems(folder: Path, policy: str = POLICY, people: str = PEOPLE) -> list[str]:
+    """The lines of the message, without the folder's own path."""
+    (folder / "policy.yaml").write_text(policy)
+    (folder / "people.yaml").write_text(people)
+    with pytest.raises(InputError) as caught:
+        governance.load(folder, folder / "state")
+    return str(caught.value).replace(f"{folder}/", "").splitlines()
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+def test_mistakes_of_both_files_are_reported_together(folder: Path) -> None:
+    policy = replaced(replaced(POLICY, "at_least: 100", "at_lest: 100"), "count: 2", "count: 0")
+    people = replaced(replaced(PEOPLE, "roles: [risk]}", "rolls: [risk]}"), "id: gone", "id: G one")
+    found = problems(folder, policy, people)
+    assert [line.split(": ")[:2] for line in found] == [
+        ["policy.yaml:8", "tiers.low.gates.data.checks.0.at_lest"],
+        ["policy.yaml:16", "tiers.low.gates.evaluation.decisions.1.count"],
+        ["people.yaml:6", "people.4.roles"],
+        ["people.yaml:6", "people.4.rolls"],
+        ["people.yaml:8", "people.6.id"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("at_least: 100}", "at_least: 100, at_most: 3}", r"policy.yaml:8: .*give exactly one of at_least and at_most"),
+        ("at_least: 100}", "bound: mean, at_least: 100}", r"policy.yaml:8: .*bound: .*'value', 'low' or 'high'"),
+        (
+            "name: new fact",
+            "name: enough rows",
+            r"policy.yaml:6: .*check of a gate stands here once; twice: enough rows",
+        ),
+        ("role: ml-lead", "role: risk", r"policy.yaml:12: .*role of a gate stands here once; twice: risk"),
+        ("      release:\n        decisions: [{role: release-manager}]\n", "", r"policy.yaml:4: .*all of data, eval"),
+        ("experiment: {gates: {}}", "other: {gates: {}}", r"tier other: `experiment` has no gates, and every other"),
+        ("environment: local\n", "", r"policy.yaml:1: environment: missing"),
+        ("        waive: risk", "        waive: risk\n        deadline_days: 0", r"deadline_days: .*greater than 0"),
+    ],
+)
+def test_a_policy_that_means_nothing(folder: Path, old: str, new: str, expected: str) -> None:
+    found = "\n".join(problems(folder, policy=replaced(POLICY, old, new)))
+    assert re.search(expected, found), found
+
+
+def test_a_policy_that_nobody_can_satisfy(folder: Path) -> None:
+    policy = replaced(POLICY, "{role: risk, count: 2}", "{role: risk, count: 4}")
+    people = replaced(PEOPLE, "roles: [ml-lead]", "roles: [cook]")
+    found = problems(folder, policy, people)
+    assert len(found) == 2
+    assert found[0].startswith("policy.yaml:16: tiers.low.gates.evaluation.decisions.0: policy that nobody can satisfy")
+    assert "wants 1 active with role ml-lead, people.yaml has 0" in found[0]
+    assert found[1].startswith("policy.yaml:16: tiers.low.gates.evaluation.decisions.1: policy that nobody can satisfy")
+    assert "wants 4 active with role risk, people.yaml has 3" in found[1]
+
+
+def test_a_role_held_only_by_somebody_inactive_is_held_by_nobody(folder: Path) -> None:
+    people = replaced(PEOPLE, "roles: [release-manager]", "roles: [release-manager], active: false")
+    assert "decisions.0: policy that nobody can satisfy" in problems(folder, people=people)[0]
+
+
+def test_outside_local_demo_people_hold_nothing_and_everybody_needs_a_key(folder: Path) -> None:
+    found = problems(folder, policy=replaced(POLICY, "environment: local", "environment: production"))
+    lacking = [line for line in found if "needs a public key in environment production" in line]
+    assert [line.split(":")[1] for line in lacking] == [str(line) for line in range(2, 11)]
+    few = replaced(POLICY, "environment: local", "environment: production").replace("count: 2", "count: 3")
+    assert any("wants 3 active with role risk, people.yaml has 2" in line for line in problems(folder, policy=few))
+
+
+def test_a_public_key_is_checked_where_it_stands(folder: Path, tmp_path: Path) -> None:
+    line = keys.create(tmp_path / "k", "owner")
+    bad = replaced(PEOPLE, "name: Lead,", "name: Lead, public_key: ssh-ed25519 AAAA,")
+    assert problems(folder, people=bad)[0].startswith("people.yaml:5: people.3.public_key: expected one OpenSSH public")
+    twice = PEOPLE
+    for name in ("Lead", "Risk one"):
+        twice = replaced(twice, f"name: {name},", f"name: {name}, public_key: {line},")
+    assert "lead and risk-one have the same public key; each needs their own" in problems(folder, people=twice)[0]
+
+
+@pytest.mark.parametrize(
+    ("people", "expected"),
+    [
+        (PEOPLE + "  - {id: owner, name: Again, roles: [risk]}\n", "each person stands here once; twice: owner"),
+        (PEOPLE + "  - {id: gate, name: Gate, roles: [risk]}\n", "people.yaml:11: people.9.id: `gate` is the name of"),
+        ("people: []\n", "people.yaml:1: people: List should have at least 1 item"),
+        ("people:\n  - {id: a, name: A, roles: []}\n", "people.yaml:2: people.0.roles: List should have at least 1"),
+        ("people:\n  - id: [\n", "people.yaml:3: not valid YAML"),
+        ("- a\n", "expected a mapping of keys to values"),
+    ],
+)
+def test_a_people_file_that_cannot_be(folder: Path, people: str, expected: str) -> None:
+    assert expected in "\n".join(problems(folder, people=people))
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        governance.load(tmp_path, tmp_path)
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "no such file; give the path of an existing YAML file"
+    ] * 2
+
+
+def test_a_source_whose_owner_is_nobody(folder: Path) -> None:
+    (folder / "sources.yaml").write_text(
+        "sources:\n"
+        "  - id: tickets\n    kind: csv\n    location: a.csv\n    licence: CC0-1.0\n"
+        "    owner: stranger\n"
+        "    mapping: {prompt: a, response: b}\n    constants: {task: triage}\n"
+    )
+    assert problems(folder) == [
+        "sources.yaml:6: sources.0.owner: stranger is not in people.yaml; add the person or name another"
+    ]
+
+
+def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path) -> None:
+    line = keys.create(tmp_path / "brought", "lead")
+    (folder / "people.yaml").write_text(replaced(PEOPLE, "name: Lead,", f"name: Lead, public_key: {line},"))
+    loaded = governance.load(folder, tmp_path / "state")
+    owner, lead = (loaded.people.get(name) for name in ("owner", "lead"))
+    assert owner is not None
+    assert lead is not None
+    for ask in (lambda: loaded.public_key(owner), loaded.gate_public_key, loaded.gate_private_key):
+        with pytest.raises(InputError):
+            ask()
+    governance.initialise(loaded.state, loaded.people)
+    made = {path.name for path in (tmp_path / "state" / "keys").iterdir()}
+    assert {"gate", "gate.pub", "owner", "owner.pub"} <= made
+    assert not {"lead", "lead.pub"} & made
+    assert loaded.public_key(lead) == line
+    assert loaded.public_key(owner) == (tmp_path / "state" / "keys" / "owner.pub").read_text().strip()
+    assert keys.public_line(loaded.gate_private_key(), "gate") == loaded.gate_public_key()
+    before = {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
+    governance.initialise(loaded.state, loaded.people)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
+
+
+def test_the_policy_digest_is_of_its_meaning_not_its_spelling(folder: Path) -> None:
+    digest = governance.load(folder, folder).policy.digest()
+    (folder / "policy.yaml").write_text("# comment\n" + replaced(POLICY, "count: 2", "count:   2"))
+    assert governance.load(folder, folder).policy.digest() == digest
+    (folder / "policy.yaml").write_text(replaced(POLICY, "count: 2", "count: 1"))
+    assert governance.load(folder, folder).policy.digest() != digest
