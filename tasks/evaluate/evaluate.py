@@ -5,9 +5,10 @@ Writes artefacts/evaluate/: metrics.json (`tasks.evaluate.metrics.Metrics`), exa
 """
 
 from tasks import facts, record
-from tasks.evaluate import examples, metrics, report
+from tasks.evaluate import account, examples, metrics, report
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.metrics import Metrics
+from tasks.evaluate.page import Contents
 from tasks.facts import Fact, Facts
 from tasks.files import whole_folder, write_bytes, write_json
 from tasks.layout import Layout
@@ -18,11 +19,13 @@ def run(params: Params, layout: Layout) -> Metrics:
     """Judge artefacts/predict/*/ against artefacts/split/test.parquet. Raises InputError where they don't fit."""
     rows = examples.collect(layout, params.evaluation)
     figures = metrics.compute(rows, params.evaluation)
+    stated = facts_of(figures)
+    contents = Contents(params, figures, stated, rows, account.read(layout), measured=None)
     with whole_folder(layout.stage("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))
         record.write_table(examples.table(rows), folder / "examples.parquet")
-        write_bytes(folder / "report.html", report.render(params, figures, rows).encode())
-        write_json(folder / "result.json", {"facts": facts.dump(facts_of(figures))})
+        write_bytes(folder / "report.html", report.render(contents).encode())
+        write_json(folder / "result.json", {"facts": facts.dump(stated)})
     return figures
 
 

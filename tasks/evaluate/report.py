@@ -1,19 +1,107 @@
-"""The page for a product owner and an auditor: one self-contained file, the same bytes for the same figures."""
+"""The report for a product owner and an auditor: one self-contained file, the same bytes for the same figures.
 
-from collections.abc import Sequence
+It loads nothing, runs no script, and says so to the browser: what a customer or a model wrote is escaped, and would do
+nothing if it were not.
+"""
+
 from pathlib import Path
 
 import jinja2
 
-from tasks.evaluate.examples import Example
+from tasks import facts
+from tasks.evaluate import account, charts, examples, page
 from tasks.evaluate.metrics import Metrics
+from tasks.evaluate.models import MODELS, Which
+from tasks.evaluate.page import Contents
+from tasks.facts import Fact, Facts
+from tasks.files import read_json, write_bytes
+from tasks.layout import Layout
 from tasks.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
+PROMPT_CHARS, ANSWER_CHARS = 320, 200
+"""Longer texts are shortened."""
 
 
-def render(params: Params, figures: Metrics, examples: Sequence[Example]) -> str:
-    """The page as HTML. Everything is escaped but what templates mark as safe."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    pages = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return pages.get_template("report.html").render(card=params.use_case, metrics=figures, examples=examples)
+def render(contents: Contents) -> str:
+    """The page as HTML."""
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            contents=contents,
+            card=contents.params.use_case,
+            metrics=contents.metrics,
+            account=contents.account,
+            titles=page.TITLES,
+            success=page.success(contents),
+            headline=page.headline(contents.metrics),
+            verdicts={
+                other: page.verdict(other, compared, contents.metrics)
+                for other, compared in contents.metrics.overall.comparisons.items()
+            },
+            dimensions=page.dimensions(contents.metrics),
+            quotes=page.quotes(contents),
+            curve=charts.loss_curve(contents.account.curve),
+            map=charts.heat_map(contents.examples),
+        )
+    )
+
+
+def write_report(layout: Layout, params: Params) -> Path:
+    """Write measured/report.html: the page of stage `evaluate` with latency and cost as measured on this machine."""
+    stage = layout.stage("evaluate")
+    contents = Contents(
+        params=params,
+        metrics=Metrics.model_validate(read_json(stage / "metrics.json")),
+        facts=facts.parse(read_json(stage / "result.json")["facts"]),
+        examples=examples.collect(layout, params.evaluation),
+        account=account.read(layout),
+        measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
+    )
+    path = layout.root / "measured" / "report.html"
+    write_bytes(path, render(contents).encode())
+    return path
+
+
+def _measured(layout: Layout, which: Which) -> Facts:
+    path = layout.measured(f"predict/{which}") / "facts.json"
+    return facts.parse(read_json(path)["facts"]) if path.is_file() else {}
+
+
+def _templates() -> jinja2.Environment:
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"percent": percent, "points": page.points, "p": p_value, "fact": figure, "short": shorten}
+    return pages
+
+
+def percent(share: float) -> str:
+    """A share with one decimal, e.g. 84.2."""
+    return f"{share * 100:.1f}"
+
+
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
+def figure(fact: Fact) -> str:
+    """A fact as the page prints it."""
+    interval = f" [{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
+    number = (
+        f"{fact.value:,.0f}" if abs(fact.value) >= 1000 else f"{fact.value:.3g}" if fact.unit else f"{fact.value:.3f}"
+    )
+    return f"{number}{f' {fact.unit}' if fact.unit else ''}{interval}".replace("-", "−")
+
+
+def shorten(text: str, length: int = PROMPT_CHARS) -> str:
+    """The beginning of a text, cut between words where it can be."""
+    if len(text) <= length:
+        return text
+    kept = text[:length]
+    return (kept.rsplit(maxsplit=1)[0] if " " in kept[length // 2 :] else kept) + " …"

@@ -1,0 +1,115 @@
+"""What the other stages say of themselves, for the report: rows in and out, suites, training.
+
+Read from their result.json, so that this room imports none of theirs. A stage that left nothing is left out.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.files import read_json
+from tasks.layout import Layout
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Rows through a stage: rows = records + everything quarantined."""
+
+    stage: str
+    source: str
+    """Empty for all sources together."""
+    rows: int
+    records: int
+    quarantined: tuple[tuple[str, int], ...]
+    """Rule and rows, most rows first."""
+
+    @property
+    def removed(self) -> int:
+        return sum(rows for _, rows in self.quarantined)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One expectation of a suite, with its owner's reason and its outcome."""
+
+    about: str
+    why: str
+    success: bool
+    breaking: int | None
+    """Rows that break it; None where it is about an aggregate."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    source: str
+    """Empty for the dataset as a whole."""
+    rows: int
+    success: bool
+    expectations: tuple[Expectation, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One optimizer step of the training: mean loss per target token, learning rate, tokens so far."""
+
+    step: int
+    loss: float
+    lr: float
+
+
+@dataclass(frozen=True)
+class Account:
+    flows: tuple[Flow, ...] = ()
+    sides: tuple[tuple[str, int], ...] = ()
+    """Rows that train and test hold."""
+    suites: tuple[Suite, ...] = ()
+    curve: tuple[Point, ...] = ()
+
+
+def read(layout: Layout) -> Account:
+    """Everything that is there."""
+    split = _result(layout, "split")
+    curve = layout.stage("train") / "curve.json"
+    return Account(
+        flows=tuple(_flows(layout)),
+        sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
+        suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
+        curve=tuple(
+            Point(point["step"], point["loss"], point["lr"]) for point in (read_json(curve) if curve.is_file() else [])
+        ),
+    )
+
+
+def _result(layout: Layout, stage: str) -> dict[str, Any]:
+    path = layout.stage(stage) / "result.json"
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _flows(layout: Layout) -> list[Flow]:
+    ingest, clean, split = (_result(layout, stage) for stage in ("ingest", "clean", "split"))
+    flows = [_flow("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
+    flows += [_flow("clean", source, counts) for source, counts in sorted(clean.get("by_source", {}).items())]
+    return flows + ([_flow("split", "", split["counts"])] if "counts" in split else [])
+
+
+def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
+    rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
+    return Flow(stage, source, counts["rows"], counts["records"], tuple(rules))
+
+
+def _suite(suite: dict[str, Any]) -> Suite:
+    return Suite(
+        name=suite["suite"],
+        source=suite["source"] or "",
+        rows=suite["rows"],
+        success=suite["success"],
+        expectations=tuple(
+            Expectation(
+                about=" ".join(filter(None, (item["column"], item["type"].removeprefix("expect_").replace("_", " ")))),
+                why=item["why"],
+                success=item["success"],
+                breaking=item["unexpected_count"],
+            )
+            for item in suite["expectations"]
+        ),
+    )

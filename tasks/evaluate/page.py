@@ -1,0 +1,133 @@
+"""What the report says, worked out before any template: verdicts in words, success metrics judged, rows to show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.evaluate.account import Account
+from tasks.evaluate.examples import SLICES, Example
+from tasks.evaluate.metrics import Comparison, Group, Metrics
+from tasks.evaluate.models import MODELS, Which
+from tasks.facts import Fact, Facts
+from tasks.params import Params, SuccessMetric
+
+SHOWN = 6
+"""Rows of each kind that the report quotes."""
+TITLES: dict[Which, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
+"""In the order in which models are shown."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that a report is made from."""
+
+    params: Params
+    metrics: Metrics
+    facts: Facts
+    """Those of `evaluate`."""
+    examples: Sequence[Example]
+    account: Account
+    measured: Mapping[Which, Facts] | None
+    """Latency and cost by model; None leaves them out, so that the page is the same on every machine."""
+
+    @property
+    def models(self) -> list[Which]:
+        return [which for which in TITLES if which in self.metrics.overall.scores]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A success metric and how the candidate stands to it."""
+
+    metric: SuccessMetric
+    wanted: str
+    found: Fact | None
+    state: Literal["met", "missed", "elsewhere", "production"]
+    """`elsewhere`: the figure is not on this page, the evaluation gate looks it up."""
+
+
+def success(contents: Contents) -> list[Judged]:
+    """The use case's success metrics against the figures at hand."""
+    known = {f"evaluate.{name}": fact for name, fact in contents.facts.items()}
+    if contents.measured is not None:
+        stated = contents.measured.get("candidate", {})
+        known |= {f"measured.predict.{name}": fact for name, fact in stated.items()}
+    return [_judge(metric, known) for metric in contents.params.use_case.success_metrics]
+
+
+def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> Judged:
+    sign, limit = ("≥", metric.at_least) if metric.at_least is not None else ("≤", metric.at_most)
+    wanted = f"{'' if metric.bound == 'value' else f'{metric.bound} end '}{sign} {limit:g}"
+    if metric.judged == "production":
+        return Judged(metric, wanted, None, "production")
+    fact = known.get(metric.fact)
+    value = getattr(fact, metric.bound) if fact else None
+    if fact is None or value is None or limit is None:
+        return Judged(metric, wanted, fact, "elsewhere")
+    met = value >= limit if metric.at_least is not None else value <= limit
+    return Judged(metric, wanted, fact, "met" if met else "missed")
+
+
+def verdict(other: Which, compared: Comparison, metrics: Metrics) -> str:
+    """The comparison in a sentence or two."""
+    than, gain = TITLES[other].lower(), compared.gain
+    interval = f"{metrics.confidence:.0%} interval {points(gain.low)} to {points(gain.high)}"
+    if compared.verdict != "undecided":
+        amount = f"{abs(gain.value) * 100:.1f}"
+        return f"{compared.verdict.capitalize()} than the {than} by {amount} points ({interval})."
+    return (
+        f"No difference from the {than} is shown: {points(gain.value)} points ({interval}). With "
+        f"{metrics.overall.rows:,} rows the comparison is underpowered for true differences below "
+        f"{compared.smallest_detectable * 100:.1f} points."
+    )
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points, with a true minus sign."""
+    return f"{share * 100:+.1f}".replace("-", "−")
+
+
+def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
+    """Against the champion where there is one, else against the base model."""
+    compared = metrics.overall.comparisons
+    return compared["champion" if "champion" in compared else "base"].verdict
+
+
+@dataclass(frozen=True)
+class Dimension:
+    by: str
+    groups: list[Group]
+
+
+def dimensions(metrics: Metrics) -> list[Dimension]:
+    """The slices by what they are slices of, those with one value left out."""
+    found = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICES]
+    return [dimension for dimension in found if len(dimension.groups) > 1]
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Rows of one kind: how many there are, and the first few."""
+
+    title: str
+    why: str
+    rows: int
+    shown: list[Example]
+
+
+def quotes(contents: Contents) -> list[Quoted]:
+    """Rows gained and lost against each other model, and those that are still wrong."""
+    found = []
+    for other in MODELS:
+        if other in contents.metrics.overall.comparisons:
+            name = TITLES[other].lower()
+            gained = [e for e in contents.examples if e.said["candidate"].right and not e.said[other].right]
+            lost = [e for e in contents.examples if e.said[other].right and not e.said["candidate"].right]
+            found.append(_quote(f"Gained over the {name}", "only the candidate is right", gained))
+            found.append(_quote(f"Lost against the {name}", f"only the {name} is right", lost))
+    wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]
+    return [*found, _quote("Still wrong", "no model is right", wrong)]
+
+
+def _quote(title: str, why: str, rows: Sequence[Example]) -> Quoted:
+    return Quoted(title, why, len(rows), sorted(rows, key=lambda row: row.record_id)[:SHOWN])
