@@ -66,9 +66,16 @@ def describe(params: Params, layout: Layout, tier: str, demo: bool) -> Manifest:
         base_model_origin=base["origin"],
         base_model_licence=base["licence"],
         base_model_sha256=base["sha256"],
-        stages={name: files.tree_digest(layout.stage(name)) for name in STAGES},
+        stages={name: _digest(layout, name) for name in STAGES},
         **read_by_stages(layout),
     )
+
+
+def _digest(layout: Layout, stage: str) -> str:
+    try:
+        return files.tree_digest(layout.stage(stage))
+    except ValueError as error:
+        raise InputError(f"package: {error}; remove it and run the stage {stage} again") from None
 
 
 def read_by_stages(layout: Layout) -> dict[str, Any]:

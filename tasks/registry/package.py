@@ -74,10 +74,7 @@ def trained(layout: Layout) -> Path:
 
 def _copy_model(source: Path, target: Path) -> None:
     """Copy what may be in a release. Raises InputError for anything that a library would run or unpickle."""
-    try:
-        names = [name for name in files.tree_manifest(source) if name != TRAINING_README]
-    except ValueError as error:
-        raise InputError(f"package: {error}") from None
+    names = [name for name in files.tree_manifest(source) if name != TRAINING_README]
     unsafe = [name for name in names if Path(name).suffix not in SAFE]
     if unsafe or not any(name.endswith(".safetensors") for name in names):
         raise InputError(

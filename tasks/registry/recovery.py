@@ -4,6 +4,7 @@ Every step can be repeated: an interruption while recovering is recovered from i
 """
 
 import shutil
+from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
@@ -54,10 +55,7 @@ def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) ->
     if not folder.is_dir():
         raise Refused("it had not come to a bundle")
     signed = verification.require(folder, governance)
-    told = signed.promotion
-    if (told.label, told.run, told.sequence, told.environment) != (
-        intent.label, intent.run, intent.sequence, intent.environment
-    ):  # fmt: skip
+    if not _is_of(folder, intent, governance):
         raise Refused("its bundle is that of another promotion")
     for gate in GATES:
         evidence = Evidence.model_validate(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
@@ -68,15 +66,26 @@ def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) ->
 
 def undo(seq: int, intent: Intent, governance: Governance, ledger: Ledger, reason: str) -> None:
     """Remove what an intent left. A release that was ever promoted is never touched."""
-    made = succession.read(ledger, governance, intent.name).valid
-    registered = False
-    if all(signed.promotion.label != intent.label for signed in made):
-        folder = bundle.folder(governance.state, intent.label)
-        if folder.exists():  # it is registered only after it has its name
-            registered = mirror.unregister(governance, intent.name, intent.label)
-            shutil.rmtree(folder)
-        shutil.rmtree(bundle.aside(governance.state, intent.label), ignore_errors=True)
+    folder, registered = bundle.folder(governance.state, intent.label), False
+    if _is_of(folder, intent, governance) and not _ever_promoted(intent, governance, ledger):
+        registered = mirror.unregister(governance, intent.name, intent.label)
+        shutil.rmtree(folder)
+    shutil.rmtree(bundle.aside(governance.state, intent.label), ignore_errors=True)
     intents.undone(ledger, seq, intent.name, reason, registered)
+
+
+def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
+    """Whether the bundle is the one that this intent made, so that MLflow may know it too."""
+    try:
+        told = verification.statement(folder, governance.gate_public_key()).promotion
+    except Refused:
+        return False
+    return (told.label, told.run, told.sequence) == (intent.label, intent.run, intent.sequence)
+
+
+def _ever_promoted(intent: Intent, governance: Governance, ledger: Ledger) -> bool:
+    valid = succession.read(ledger, governance, intent.name).valid
+    return any(signed.promotion.label == intent.label for signed in valid)
 
 
 def mirror_late(governance: Governance, ledger: Ledger) -> list[str]:

@@ -51,7 +51,7 @@ def verify(folder: Path, gate_public_line: str) -> Verification:
     checks: list[Check] = []
     signed: Signed | None = None
     try:
-        signed = _statement(folder, gate_public_line)
+        signed = statement(folder, gate_public_line)
         checks.append(Check(ok=True, text=f"the promotion statement of {signed.promotion.label} is signed by the key"))
         for text in _steps(folder, signed, gate_public_line):
             checks.append(Check(ok=True, text=text))
@@ -66,7 +66,7 @@ def require(folder: Path, governance: Governance) -> Signed:
     checked = verify(folder, governance.gate_public_key())
     if not checked.ok:
         raise Refused(f"the release in {folder} does not verify: {checked.against}")
-    signed = _statement(folder, governance.gate_public_key())
+    signed = statement(folder, governance.gate_public_key())
     if signed.release_sha256 != checked.sha256:
         raise Refused(f"the release in {folder} changed while it was verified")
     return signed
@@ -78,7 +78,8 @@ def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _statement(folder: Path, public_line: str) -> Signed:
+def statement(folder: Path, public_line: str) -> Signed:
+    """The promotion statement in a release's folder. Raises Refused where there is none that the key signed."""
     path = folder / bundle.PROMOTION
     if path.is_symlink() or not path.is_file():
         raise Refused(f"{bundle.PROMOTION} is missing; this is no release, or was never promoted")

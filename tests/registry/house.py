@@ -188,9 +188,7 @@ class House:
         standing = gates.settle(self.ledger, self.governance, asked)
         statement.write_gate(layout, asked, standing, self.governance)
 
-    def ready(
-        self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = ()
-    ) -> Layout:
+    def ready(self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = ()) -> Layout:
         """A run with a package, behind all its gates but those to `skip`."""
         layout = self.begin(run, weights)
         for gate in GATES:

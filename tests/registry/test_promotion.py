@@ -1,10 +1,37 @@
 """A run becomes a release; a release goes back to an earlier one."""
 
+import threading
+from datetime import timedelta
 from pathlib import Path
 
-from tasks.files import tree_digest
-from tasks.registry import admission, champion, releases
+import pytest
+
+from tasks import params
+from tasks.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.files import sha256_file, tree_digest, write_json
+from tasks.govern import decisions, dsse, gates, statement
+from tasks.layout import Layout
+from tasks.registry import admission, champion, mirror, package, promotion, releases, succession
+from tasks.registry.releases import Release
 from tests.registry.house import COMMIT, NAME, House
+
+
+def aliases(house: House) -> dict[str, list[str]]:
+    return {str(release.label): release.aliases for release in releases.list_releases(house.ledger, house.governance)}
+
+
+def mlflow_aliases(house: House) -> dict[str, str]:
+    """Release by alias, as MLflow's own client tells."""
+    with mirror.Registry(house.state) as client:
+        found = client.get_registered_model(NAME).aliases
+        return {
+            alias: client.get_model_version(NAME, version).tags["hallmark.release"] for alias, version in found.items()
+        }
+
+
+def served(house: House) -> bytes:
+    model = admission.admit(house.ledger, house.governance, NAME)
+    return (model / "adapter_model.safetensors").read_bytes()
 
 
 def test_a_run_behind_its_gates_becomes_the_champion(house: House) -> None:
@@ -17,9 +44,267 @@ def test_a_run_behind_its_gates_becomes_the_champion(house: House) -> None:
     assert reigning is not None
     assert tree_digest(house.state / reigning.payload) == reigning.sha256 == release.payload_sha256
     assert tree_digest(house.state / reigning.payload) == tree_digest(layout.stage("package") / "payload")
-    model = admission.admit(house.ledger, house.governance, NAME)
-    assert (model / "adapter_model.safetensors").read_bytes() == b"adapter"
-    assert not (model / "README.md").exists()
+    assert served(house) == b"adapter"
     checked = releases.verify(Path(release.bundle), house.governance)
     assert checked.ok, checked.against
-    assert checked.sha256 == release.sha256
+    assert (checked.release, checked.sha256) == ("triage-1", release.sha256)
+    assert releases.problems(house.ledger, house.governance) == []
+
+
+def test_the_next_run_is_compared_with_it_and_takes_its_place(house: House) -> None:
+    first = house.released("run-1")
+    layout = house.begin("run-2", b"better")
+    assert champion.compared_with(layout) == first.payload_sha256
+    second = house.released("run-3", b"better")
+    assert aliases(house) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
+    assert (first.sequence, second.sequence) == (1, 2)
+    line = succession.read(house.ledger, house.governance, NAME)
+    assert [signed.promotion.previous for signed in line.valid] == [None, line.valid[0].sha256]
+    assert served(house) == b"better"
+
+
+def test_mlflow_mirrors_it_with_tags_that_lead_back(house: House) -> None:
+    house.released("run-1")
+    layout = house.ready("run-2", b"better")
+    release = house.promote(layout)
+    assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
+    with mirror.Registry(house.state) as client:
+        tags = client.get_model_version_by_alias(NAME, "champion").tags
+    assert tags["hallmark.sha256"] == release.sha256
+    assert tags["hallmark.commit"] == COMMIT
+    assert tags["hallmark.run"] == "run-2"
+    assert tags["hallmark.dataset_sha256"] == tree_digest(layout.stage("split"))
+    assert tags["hallmark.gate.data"] == sha256_file(Path(release.bundle) / "attestations" / "evidence" / "data.json")
+    assert set(tags) >= {"hallmark.params_sha256", "hallmark.gate.evaluation", "hallmark.gate.release"}
+
+
+def test_asked_twice_a_run_makes_one_release(house: House) -> None:
+    layout = house.ready("run-1")
+    first = house.promote(layout)
+    assert house.promote(layout) == first
+    assert len(house.ledger.entries(succession.MADE)) == 1
+
+
+def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(house: House) -> None:
+    house.released("run-1")
+    late = house.ready("run-2", b"late")
+    house.released("run-3", b"faster")
+    with pytest.raises(
+        Refused, match="run run-2 was compared with the champion, triage-2 took its place .* of run run-3"
+    ):
+        house.promote(late)
+    assert served(house) == b"faster"
+    assert aliases(house) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
+
+
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(house: House) -> None:
+    runs = {run: house.ready(run, run.encode()) for run in ("run-1", "run-2")}
+    ended: dict[str, object] = {}
+
+    def promote(run: str, layout: Layout) -> None:
+        try:
+            ended[run] = house.promote(layout)
+        except HallmarkError as error:
+            ended[run] = error
+
+    threads = [threading.Thread(target=promote, args=item) for item in runs.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (won,) = [run for run, end in ended.items() if isinstance(end, Release)]
+    (lost,) = [end for end in ended.values() if not isinstance(end, Release)]
+    assert isinstance(lost, Refused) and "triage-1 took its place" in str(lost)
+    assert served(house) == won.encode()
+    assert aliases(house) == {"triage-1": ["champion"]}
+
+
+def test_between_machines_the_ledger_lets_one_win(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine promotes after this one has looked: its lock is not ours."""
+    ours, theirs = house.ready("run-1", b"ours"), house.ready("run-2", b"theirs")
+    register = mirror.register
+
+    def meanwhile(*args: object) -> int:
+        number = register(*args)  # type: ignore[arg-type]
+        monkeypatch.setattr(mirror, "register", register)
+        monkeypatch.setattr(promotion.intents, "LOCK", "lock-of-another-machine")
+        monkeypatch.setattr(promotion.recovery, "settle", lambda *_: [])
+        house.promote(theirs)
+        return number
+
+    monkeypatch.setattr(mirror, "register", meanwhile)
+    with pytest.raises(Refused, match="promoted in the meantime"):
+        house.promote(ours)
+    assert served(house) == b"theirs"
+    assert mlflow_aliases(house) == {"champion": "triage-2"}
+    assert not (house.state / "releases" / "triage-1").exists()
+
+
+@pytest.mark.parametrize("gate", ["data", "evaluation", "release"])
+def test_without_one_of_its_gates_nothing_is_promoted(house: House, gate: str) -> None:
+    layout = house.ready("run-1")
+    layout.gate(gate).unlink()
+    with pytest.raises(Refused, match=f"gate {gate} is not passed"):
+        house.promote(layout)
+    assert champion.current(house.ledger, house.governance, NAME) is None
+
+
+def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: House) -> None:
+    """Somebody with the run's worktree and another run's gate file, or the gate key itself, still lacks the people."""
+    layout = house.ready("run-1", skip=["release"])
+    asked = house.ask(layout, "release")
+    passed = gates.judge(asked, house.governance, house.ledger, house.ledger.now()).model_copy(
+        update={"state": "passed"}
+    )
+    statement.write_gate(layout, asked, passed, house.governance)
+    with pytest.raises(Refused, match="gate release of run run-1 is waiting: 1 approval in role risk"):
+        house.promote(layout)
+
+
+def test_a_gate_that_was_never_asked_counts_nothing(house: House) -> None:
+    layout = house.ready("run-1")
+    with pytest.raises(Refused, match="run run-2 has not asked gate data"):
+        promotion.promote(layout, "run-2", COMMIT, house.governance, house.ledger)
+
+
+def test_an_expired_waiver_blocks_promotion(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
+    house.open(layout, "data")
+    asked = house.ask(layout, "evaluation")
+    until = house.ledger.now() + timedelta(days=1)
+    failed = [check.name for check in asked.checks if check.verdict == "failed"]
+    decisions.decide(
+        house.ledger, house.governance, asked, "risk-officer", "waive", "known", checks=failed, expires=until
+    )
+    house.open(layout, "evaluation")
+    package.run(params.load(layout.params), layout)
+    house.open(layout, "release")
+    monkeypatch.setattr(type(house.ledger), "now", lambda _: until + timedelta(seconds=1))
+    with pytest.raises(Refused, match="gate evaluation of run run-1 is failed"):
+        house.promote(layout)
+    monkeypatch.undo()
+    release = house.promote(layout)
+    assert releases.verify(Path(release.bundle), house.governance).ok
+
+
+def test_an_experiment_is_never_promoted(house: House) -> None:
+    layout = house.ready("run-1")
+    statement.write_experiment_gate(layout, "data", house.governance)
+    with pytest.raises(Refused, match="opened for an experiment"):
+        house.promote(layout)
+
+
+def test_parameters_changed_after_the_package_stop_promotion(house: House) -> None:
+    layout = house.ready("run-1")
+    layout.params.write_text(layout.params.read_text().replace("agents", "everybody"))
+    with pytest.raises(Refused, match="changed after the package was made"):
+        house.promote(layout)
+
+
+def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House) -> None:
+    layout = house.ready("run-1")
+    write_json(layout.champion, {"release": "weak-1", "version": 1, "sha256": "0" * 64, "payload": "x"})
+    with pytest.raises(Refused, match="changed after"):
+        house.promote(layout)
+
+
+def test_with_mlflow_away_the_old_champion_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.released("run-1")
+    layout = house.ready("run-2", b"new")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{house.root}")  # a folder is no database
+    with pytest.raises(Unavailable, match="MLflow"):
+        house.promote(layout)
+    assert served(house) == b"adapter"
+    monkeypatch.undo()
+    assert house.promote(layout).label == "triage-2"
+    assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
+
+
+def test_a_full_disk_leaves_the_old_champion(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.released("run-1")
+    layout = house.ready("run-2", b"new")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(promotion.bundle.shutil, "copyfile", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        house.promote(layout)
+    monkeypatch.undo()
+    assert served(house) == b"adapter"
+    assert sorted(path.name for path in (house.state / "releases").iterdir()) == ["triage-1"]
+    assert house.promote(layout).label == "triage-2", "a number that came to nothing is given again"
+
+
+def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(house: House) -> None:
+    stray = house.state / "releases" / "triage-1"
+    stray.mkdir(parents=True)
+    (stray / "kept.txt").write_text("from a ledger that was lost")
+    with pytest.raises(Refused, match="move it away"):
+        house.promote(house.ready("run-1"))
+    assert (stray / "kept.txt").exists()
+
+
+def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) -> None:
+    house.released("run-1")
+    house.released("run-2", b"worse")
+    release = promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", " wrong queue ")
+    assert (release.label, release.sequence, release.reason, release.requested_by) == (
+        "triage-1", 3, "wrong queue", "engineer"
+    )  # fmt: skip
+    assert served(house) == b"adapter"
+    assert aliases(house) == {"triage-1": ["champion"], "triage-2": []}
+    assert mlflow_aliases(house) == {"champion": "triage-1"}
+    newest = succession.read(house.ledger, house.governance, NAME).newest
+    assert newest is not None and newest.entry is not None
+    promoted = newest.promotion
+    assert (promoted.action, promoted.requested_by) == ("rollback", "risk-officer")
+    order = newest.entry.body["order"]
+    risk_officer = house.governance.people.get("risk-officer")
+    assert risk_officer is not None
+    assert dsse.verify(order, house.governance.public_key(risk_officer))["predicate"]["reason"] == "wrong queue"
+    assert dsse.digest(order) == promoted.order_sha256
+
+    assert house.released("run-3", b"mended").sequence == 4
+    assert aliases(house) == {"triage-1": ["rollback"], "triage-2": [], "triage-3": ["champion"]}
+
+
+@pytest.mark.parametrize(
+    ("label", "person", "reason", "error", "match"),
+    [
+        ("triage-9", "risk-officer", "r", InputError, "there is no release"),
+        ("triage-2", "risk-officer", "r", Refused, "champion already"),
+        ("triage-1", "owner", "r", Refused, "may not order a rollback"),
+        ("triage-1", "nobody", "r", InputError, "not in people.yaml"),
+        ("triage-1", "risk-officer", "  ", InputError, "needs a reason"),
+    ],
+)
+def test_a_rollback_is_refused(
+    house: House, label: str, person: str, reason: str, error: type[Exception], match: str
+) -> None:
+    house.released("run-1")
+    house.released("run-2", b"better")
+    with pytest.raises(error, match=match):
+        promotion.rollback(house.governance, house.ledger, label, person, reason)
+    assert served(house) == b"better"
+    assert len(house.ledger.entries(succession.MADE)) == 2
+
+
+def test_a_rollback_with_another_key_is_refused(house: House) -> None:
+    house.released("run-1")
+    house.released("run-2", b"better")
+    keys = house.state / "keys"
+    (keys / "risk-officer").write_bytes((keys / "owner").read_bytes())
+    with pytest.raises(Refused, match="not that of risk-officer"):
+        promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", "r")
+
+
+def test_the_list_is_what_the_command_line_prints(house: House) -> None:
+    release = house.released("run-1")
+    told = release.model_dump(mode="json")
+    assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
+    assert Path(told["bundle"]).is_dir()
+    assert releases.get(house.ledger, house.governance, "triage-1") == release
+    assert "triage-1" in release.describe() and release.sha256 in release.describe()
+    with pytest.raises(InputError, match="known: triage-1"):
+        releases.get(house.ledger, house.governance, "triage-2")

@@ -1,0 +1,197 @@
+"""The stage `package`: what a release consists of, the same bytes for the same inputs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from huggingface_hub import ModelCard
+
+from tasks import params
+from tasks.errors import InputError, Refused
+from tasks.files import read_json, tree_digest, tree_manifest, write_json
+from tasks.govern import statement
+from tasks.layout import Layout
+from tasks.registry import manifest, package
+from tests.registry.house import House
+
+
+def make(layout: Layout) -> Path:
+    package.run(params.load(layout.params), layout)
+    return layout.stage("package") / "payload"
+
+
+@pytest.fixture
+def gated(house: House) -> Layout:
+    layout = house.begin("run-1")
+    house.open(layout, "data")
+    house.open(layout, "evaluation")
+    return layout
+
+
+def test_the_payload_has_all_its_parts(gated: Layout) -> None:
+    payload = make(gated)
+    assert list(tree_manifest(payload)) == [
+        "README.md",
+        "dataset/manifest.json",
+        "evaluation/metrics.json",
+        "evaluation/report.html",
+        "manifest.json",
+        "ml-bom.cdx.json",
+        "model/adapter_config.json",
+        "model/adapter_model.safetensors",
+        "model/chat_template.jinja",
+        "model/tokenizer.json",
+        "params.yaml",
+    ]
+    facts = read_json(gated.stage("package") / "result.json")["facts"]
+    assert facts["files"]["value"] == 11
+    assert facts["bytes"]["value"] == sum(path.stat().st_size for path in payload.rglob("*") if path.is_file())
+
+
+def test_the_manifest_leads_back_to_every_stage(gated: Layout) -> None:
+    made = manifest.read(make(gated))
+    assert made.stages["train"] == tree_digest(gated.stage("train"))
+    assert made.stages["predict/candidate"] == tree_digest(gated.stage("predict/candidate"))
+    assert set(made.inputs) == {"sources.json", "suites.json", "champion.json"}
+    assert (made.name, made.tier, made.demo, made.method) == ("triage", "low", False, "lora")
+
+
+def test_the_same_inputs_give_the_same_bytes_anywhere(house: House, gated: Layout, tmp_path: Path) -> None:
+    make(gated)
+    first = tree_digest(gated.stage("package"))
+    elsewhere = Layout(tmp_path / "another" / "worktree")
+    shutil.copytree(gated.root, elsewhere.root)
+    shutil.rmtree(elsewhere.stage("package"))
+    write_json(elsewhere.inputs / "request.json", {"run_id": "another run by somebody else"})
+    make(elsewhere)
+    assert tree_digest(elsewhere.stage("package")) == first
+
+
+def test_the_card_is_in_the_form_of_the_hub_and_says_what_the_facts_say(gated: Layout) -> None:
+    card = ModelCard.load(make(gated) / "README.md")
+    assert card.data.license == "apache-2.0"
+    assert card.data.language == ["de", "en"]
+    assert card.data.library_name == "peft"
+    metrics = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    assert metrics == {"exact_match": 0.8, "macro_f1": 0.7}
+    for expected in (
+        "Messages land in the wrong queue: “slow”.",
+        "8 rows to train, 4 rows held out",
+        "| tickets: Tickets of last year | owner | LicenseRef-internal |",
+        "| evaluate.exact_match | 0.800 [0.750, 0.850] | share of right answers |",
+        "| right answers (`evaluate.exact_match`) | lower end at least 0.7 | 0.800 [0.750, 0.850] |",
+        "| adopted (`adoption`) | at least 0.5 | measured in production |",
+        "| de | 2 | 0 |",
+        "synthetic data only",
+        "product (business), engineer (technical), owner (data)",
+    ):
+        assert expected in card.text, expected
+    assert "Demonstration only" not in card.text
+    assert "None" not in card.text and "{{" not in card.text
+
+
+def test_an_unknown_licence_is_named_in_the_form_of_the_hub(gated: Layout) -> None:
+    result = gated.stage("base_model") / "result.json"
+    write_json(result, read_json(result) | {"licence": "LicenseRef-Acme"})
+    card = ModelCard.load(make(gated) / "README.md")
+    assert (card.data.license, card.data.license_name) == ("other", "LicenseRef-Acme")
+
+
+def test_a_demo_run_says_so_on_what_it_makes(house: House) -> None:
+    layout = house.ready("demo", demo=True)
+    payload = layout.stage("package") / "payload"
+    assert "Demonstration only" in (payload / "README.md").read_text()
+    assert manifest.read(payload).demo
+
+
+def test_the_bill_of_materials_is_valid_and_complete(gated: Layout) -> None:
+    payload = make(gated)
+    text = (payload / "ml-bom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    assert "timestamp" not in bom["metadata"]
+    model = bom["metadata"]["component"]
+    assert model["type"] == "machine-learning-model"
+    weights = tree_manifest(payload / "model")["adapter_model.safetensors"]
+    assert {"name": "hallmark:file:adapter_model.safetensors", "value": weights} in model["properties"]
+    assert model["modelCard"]["considerations"]["useCases"] == ["suggest a queue"]
+    components = {component["bom-ref"]: component for component in bom["components"]}
+    assert components["base-model"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
+    assert components["source:tickets"]["hashes"] == [{"alg": "SHA-256", "content": "1" * 64}]
+    depends = {item["ref"]: item.get("dependsOn") for item in bom["dependencies"]}
+    assert depends["model"] == ["base-model", "dataset"]
+
+
+def test_other_weights_give_the_bill_another_serial_number(house: House, gated: Layout) -> None:
+    serial = json.loads((make(gated) / "ml-bom.cdx.json").read_text())["serialNumber"]
+    (gated.stage("train") / "adapter" / "adapter_model.safetensors").write_bytes(b"other")
+    assert json.loads((make(gated) / "ml-bom.cdx.json").read_text())["serialNumber"] != serial
+
+
+def test_a_whole_model_is_packaged_too(gated: Layout) -> None:
+    adapter = gated.stage("train") / "adapter"
+    (adapter / "adapter_model.safetensors").rename(adapter / "model.safetensors")
+    adapter.rename(gated.stage("train") / "model")
+    assert (make(gated) / "model" / "model.safetensors").exists()
+
+
+def test_nothing_is_packaged_before_the_evaluation_gate(house: House) -> None:
+    layout = house.begin("run-1")
+    house.open(layout, "data")
+    with pytest.raises(Refused, match="evaluation is not passed"):
+        make(layout)
+    assert not layout.stage("package").exists()
+
+
+def test_nothing_is_packaged_that_was_changed_after_the_gate(gated: Layout) -> None:
+    (gated.stage("evaluate") / "metrics.json").write_text('{"exact_match": 0.99}')
+    with pytest.raises(Refused, match="not the output that gate evaluation let pass"):
+        make(gated)
+
+
+def test_an_experiment_is_packaged_and_marked(house: House) -> None:
+    layout = house.begin("run-1")
+    write_json(layout.authority, house.authority("experiment").model_dump(mode="json"))
+    statement.write_experiment_gate(layout, "evaluation", house.governance)
+    assert manifest.read(make(layout)).tier == "experiment"
+
+
+@pytest.mark.parametrize("name", ["adapter_model.bin", "modeling.py", "state.pkl", "checkpoint.pt"])
+def test_what_could_run_code_is_refused(gated: Layout, name: str) -> None:
+    (gated.stage("train") / "adapter" / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=name):
+        make(gated)
+    assert not gated.stage("package").exists()
+
+
+def test_a_link_in_the_model_is_refused(gated: Layout) -> None:
+    (gated.stage("train") / "adapter" / "extra.json").symlink_to("/etc/hostname")
+    with pytest.raises(InputError, match="symbolic link"):
+        make(gated)
+
+
+def test_two_models_or_none_are_refused(gated: Layout) -> None:
+    (gated.stage("train") / "model").mkdir()
+    with pytest.raises(InputError, match="found 2"):
+        make(gated)
+    shutil.rmtree(gated.stage("train") / "model")
+    shutil.rmtree(gated.stage("train") / "adapter")
+    with pytest.raises(InputError, match="found 0"):
+        make(gated)
+
+
+def test_a_missing_part_names_its_stage(gated: Layout) -> None:
+    shutil.rmtree(gated.stage("clean"))
+    with pytest.raises(InputError, match="clean left no result"):
+        make(gated)
+
+
+def test_a_missing_report_is_named(house: House) -> None:
+    layout = house.begin("run-2")
+    (layout.stage("evaluate") / "report.html").unlink()
+    house.open(layout, "evaluation")
+    with pytest.raises(InputError, match=r"artefacts/evaluate/report\.html"):
+        make(layout)
