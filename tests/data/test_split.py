@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ def test_the_order_of_the_records_decides_nothing(
     given_records: list[dict[str, Any]], data: Data, dice: random.Random
 ) -> None:
     shuffled = dice.sample(given_records, len(given_records))
-    assert divide(given_records, Rows(), data)[0] == divide(shuffled, Rows(), data)[0]
+    (sides, removed), (other_sides, other_removed) = (divide(r, Rows(), data) for r in (given_records, shuffled))
+    assert sides == other_sides
+    assert sorted(removed, key=itemgetter("record_id")) == sorted(other_removed, key=itemgetter("record_id"))
 
 
 @given(records(), DATA)
@@ -142,11 +145,11 @@ def test_what_split_writes(run: Run) -> None:
 
 
 def test_a_training_record_whose_prompt_is_in_the_fixed_test_set_is_quarantined(run: Run) -> None:
-    fixed = [record("Where is  MY card?", number=100, split=TEST), record("where is my card?", number=101, split=TRAIN)]
-    run.split(fifty(split=TRAIN) + fixed)
+    later, first = (record("Where is  MY card?", number=number, split=TEST) for number in (102, 100))
+    run.split([*fifty(split=TRAIN), later, first, record("where is my card?", number=101, split=TRAIN)])
     (entry,) = run.records_of("split", "quarantine")
-    assert (entry["row"], entry["rule"], entry["winner"]) == (52, "prompt_in_test", fixed[0]["record_id"])
-    assert [item["record_id"] for item in run.records_of("split", "test")] == [fixed[0]["record_id"]]
+    assert (entry["row"], entry["rule"], entry["winner"]) == (53, "prompt_in_test", first["record_id"])
+    assert run.records_of("split", "test") == [first, later]
 
 
 @pytest.mark.parametrize(

@@ -45,20 +45,22 @@ UNIQUE = "expect_column_values_to_be_unique"
 PAIR = "expect_column_pair_values_to_be_equal"
 MEAN = "expect_column_mean_to_be_between"
 IN_SET = ("expect_column_values_to_be_in_set", {"column": "language", "value_set": ["en", "de"]})
+LANGUAGES = ("expect_column_unique_value_count_to_be_between", {"column": "language", "max_value": 2})
 ROWS = ("expect_table_row_count_to_be_between", {"min_value": 5})
 
 
 def test_expectations_are_counted_and_kept_in_the_order_of_the_suite(run: Run) -> None:
-    result = check(run, dataset=suite(IN_SET, ROWS), src=suite(ROWS, IN_SET, name="source-checks"))
+    result = check(run, dataset=suite(IN_SET, ROWS, LANGUAGES), src=suite(ROWS, IN_SET, name="source-checks"))
     by_source, dataset = result.suites
     assert (by_source.suite, by_source.source, by_source.rows, by_source.success) == ("source-checks", "src", 10, True)
     assert (dataset.suite, dataset.source, dataset.rows, dataset.success) == ("checks", None, 11, False)
-    broken, rows = dataset.expectations
+    broken, rows, languages = dataset.expectations
     assert (broken.type, broken.column, broken.why, broken.success) == (IN_SET[0], "language", "because 0", False)
     assert (broken.unexpected_count, broken.unexpected_percent) == (1, pytest.approx(100 / 11))
     assert (rows.success, rows.observed, rows.column) == (True, 11, None)
+    assert (languages.success, languages.observed, languages.why) == (True, 2, "because 2")
     facts = {name: fact["value"] for name, fact in run.result("validate")["facts"].items()}
-    assert facts == {"evaluated_expectations": 4, "failed_expectations": 1, "failed_suites": 1}
+    assert facts == {"evaluated_expectations": 5, "failed_expectations": 1, "failed_suites": 1}
 
 
 EVERY_COLUMN = suite(
