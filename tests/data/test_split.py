@@ -19,7 +19,7 @@ from tasks.params import Data
 from tasks.prompts import prompt_key
 from tests.data.build import Run, record
 
-TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a", "b", "c", "d", "e"])
+TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a"])
 
 
 @st.composite
@@ -30,6 +30,7 @@ def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
             st.tuples(
                 TEXTS, st.sampled_from(["", "", TRAIN, TEST]), st.sampled_from(["src", "two"]), st.sampled_from("ar")
             ),
+            min_size=5,
             max_size=40,
         )
     )
