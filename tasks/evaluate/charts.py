@@ -85,8 +85,8 @@ class Cell:
     x: int
     y: int
     right: bool
-    share: float
-    """Of the rows with this expected label."""
+    strength: float
+    """Opacity: the share of the rows with this expected label, lifted so that a single row still shows."""
     title: str
 
 
@@ -121,7 +121,7 @@ def heat_map(examples: Sequence[Example]) -> HeatMap:
         (example.label, label if (label := example.said["candidate"].label) in column else OTHER)
         for example in examples
     )
-    side = 28 if len(names) <= 16 else 20 if len(names) <= 40 else 15
+    side = max(10, min(28, 780 // (len(names) + 1)))
     return HeatMap(
         side=side,
         margin=14 + 7 * min(32, max(len(name) for name in names) + 4),
@@ -131,7 +131,7 @@ def heat_map(examples: Sequence[Example]) -> HeatMap:
                 x=column.get(answered, len(names)) * side,
                 y=column[expected] * side,
                 right=expected == answered,
-                share=round(rows / support[expected], 3),
+                strength=round(0.3 + 0.7 * rows / support[expected], 3),
                 title=f"expected {expected}, answered {answered}: {rows} of {support[expected]}",
             )
             for (expected, answered), rows in sorted(said.items())

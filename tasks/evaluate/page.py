@@ -7,7 +7,7 @@ from typing import Literal
 from tasks.evaluate.account import Account
 from tasks.evaluate.examples import SLICES, Example
 from tasks.evaluate.metrics import Comparison, Group, Metrics
-from tasks.evaluate.models import MODELS, Which
+from tasks.evaluate.models import Which
 from tasks.facts import Fact, Facts
 from tasks.params import Params, SuccessMetric
 
@@ -111,6 +111,8 @@ class Quoted:
 
     title: str
     why: str
+    open: bool
+    """Shown without a click."""
     rows: int
     shown: list[Example]
 
@@ -118,16 +120,16 @@ class Quoted:
 def quotes(contents: Contents) -> list[Quoted]:
     """Rows gained and lost against each other model, and those that are still wrong."""
     found = []
-    for other in MODELS:
+    for other in TITLES:
         if other in contents.metrics.overall.comparisons:
             name = TITLES[other].lower()
             gained = [e for e in contents.examples if e.said["candidate"].right and not e.said[other].right]
             lost = [e for e in contents.examples if e.said[other].right and not e.said["candidate"].right]
-            found.append(_quote(f"Gained over the {name}", "only the candidate is right", gained))
-            found.append(_quote(f"Lost against the {name}", f"only the {name} is right", lost))
+            found.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
+            found.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
     wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]
-    return [*found, _quote("Still wrong", "no model is right", wrong)]
+    return [*found, _quote("Still wrong", "no model is right", False, wrong)]
 
 
-def _quote(title: str, why: str, rows: Sequence[Example]) -> Quoted:
-    return Quoted(title, why, len(rows), sorted(rows, key=lambda row: row.record_id)[:SHOWN])
+def _quote(title: str, why: str, shown: bool, rows: Sequence[Example]) -> Quoted:
+    return Quoted(title, why, shown, len(rows), sorted(rows, key=lambda row: row.record_id)[:SHOWN])

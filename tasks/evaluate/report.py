@@ -7,6 +7,7 @@ nothing if it were not.
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from tasks import facts
 from tasks.evaluate import account, charts, examples, page
@@ -19,8 +20,8 @@ from tasks.layout import Layout
 from tasks.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
-PROMPT_CHARS, ANSWER_CHARS = 320, 200
-"""Longer texts are shortened."""
+PROMPT_CHARS = 320
+"""Longer prompts are shortened."""
 
 
 def render(contents: Contents) -> str:
@@ -77,7 +78,14 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"percent": percent, "points": page.points, "p": p_value, "fact": figure, "short": shorten}
+    pages.filters |= {
+        "percent": percent,
+        "points": page.points,
+        "p": p_value,
+        "fact": figure,
+        "short": shorten,
+        "breakable": breakable,
+    }
     return pages
 
 
@@ -97,6 +105,11 @@ def figure(fact: Fact) -> str:
         f"{fact.value:,.0f}" if abs(fact.value) >= 1000 else f"{fact.value:.3g}" if fact.unit else f"{fact.value:.3f}"
     )
     return f"{number}{f' {fact.unit}' if fact.unit else ''}{interval}".replace("-", "−")
+
+
+def breakable(text: str) -> Markup:
+    """A text that may break after an underscore, escaped."""
+    return Markup("_<wbr>").join(text.split("_"))
 
 
 def shorten(text: str, length: int = PROMPT_CHARS) -> str:
