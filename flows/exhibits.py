@@ -1,7 +1,9 @@
 """What a run shows in Prefect's own UI: tables of checks and figures, where it waits, what it made."""
 
+from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from tasks.evaluate.report import write_report
 from tasks.govern.evidence import Evidence
 from tasks.registry.releases import Release
 from tasks.runs.run import Run
@@ -17,8 +19,10 @@ def checks(asked: Evidence) -> None:
     create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
 
 
-def figures(run: Run) -> None:
-    """The candidate's figures, and where report and Data Docs lie."""
+@task(name="report")
+def report(run: Run) -> None:
+    """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
+    write_report(run.layout, run.params)
     found = summarise(run.layout.state, run.id)
     if found is None:
         return

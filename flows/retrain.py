@@ -3,6 +3,7 @@
 from prefect import flow
 
 from flows.chronicle import chronicle, end, resolve
+from flows.exhibits import report
 from flows.gates import gate
 from flows.promotion import promote, unchanged
 from flows.stages import stages
@@ -27,6 +28,7 @@ def retrain(request: RunRequest) -> str:
             return end(run, "unchanged", release)
 
         stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
+        report(run)
         gate(run, "evaluation")
 
         stages(run, "package")
