@@ -1,5 +1,6 @@
 """Sources that are right, wrong and neither: what each reader makes of them."""
 
+import codecs
 import gzip
 import io
 import json
@@ -137,10 +138,12 @@ GERMAN = [{"text": f"Ich möchte über Gebühren sprechen {number}", "label": "g
         ("cp1252", "utf-8", "at byte 16 stands byte 0xf6; it is likely cp1252: set `encoding: cp1252`"),
         ("utf-8", "cp1252", "at byte 16 stands a UTF-8 sequence, as is every other beyond ASCII; it is likely utf-8"),
         ("utf-16", "utf-8", "a UTF-16 byte order mark; it is likely utf-16"),
-        ("utf-16-le", "utf-8", "a zero byte in every other place; it is likely utf-16-le"),
-        ("utf-16-be", "latin-1", "a zero byte in every other place; it is likely utf-16-be"),
+        ("utf-16-le", "utf-8", "a zero byte, as in every other place; it is likely utf-16-le"),
+        ("utf-16-be", "latin-1", "a zero byte, as in every other place; it is likely utf-16-be"),
         ("utf-8", "ascii", "at byte 16 stands byte 0xc3; it is likely utf-8"),
-        ("utf-8", "utf-17", "is not a Python codec"),
+        ("utf-8", "utf-16", "it is likely utf-8"),
+        ("utf-8", "utf-17", "'utf-17' is not a Python text codec"),
+        ("utf-8", "base64", "'base64' is not a Python text codec"),
     ],
 )
 def test_another_encoding_than_declared_is_refused(run: Run, written: str, declared: str, advice: str) -> None:
@@ -154,6 +157,15 @@ def test_declared_encodings_are_read(run: Run, encoding: str, kind: str) -> None
     declared = "utf-8" if encoding == "utf-8-sig" else encoding  # a byte order mark needs no declaration
     run.ingest(data, kind=kind, encoding=declared)
     assert run.records_of("ingest")[0]["messages"][0]["content"] == GERMAN[0]["text"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(run: Run) -> None:
+    data = codecs.BOM_UTF16_LE + table(GERMAN).decode().encode("utf-16-le")
+    assert run.ingest(data, encoding="utf-16-le").counts.records == len(GERMAN)
+
+
+def test_columns_without_a_name_are_ignored(run: Run) -> None:
+    assert run.ingest(b"text,label,,\na,b,,\n").counts.records == 1
 
 
 def test_a_few_rows_of_another_encoding_are_quarantined(run: Run) -> None:

@@ -8,7 +8,7 @@ from tasks.govern.sources import Source
 
 def check_columns(names: Sequence[str], source: Source) -> None:
     """Raises InputError for a column that stands twice, or that the mapping names and the source lacks."""
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+    twice = sorted({name for name in names if name and list(names).count(name) > 1})
     if twice:
         raise InputError(
             f"source {source.id}: {source.location} has more than one column {', '.join(map(repr, twice))}; "

@@ -64,16 +64,20 @@ def _unpacked(data: bytes, source: Source) -> bytes:
 def _encoding(data: bytes, source: Source) -> str:
     """The declared encoding, or the byte order mark's where that is the same one spelled out."""
     try:
+        "".encode(source.encoding)  # finds codecs that are not about text too, as `lookup` does not
         declared = codecs.lookup(source.encoding).name
     except LookupError:
         raise InputError(
-            f"source {source.id}: encoding {source.encoding!r} is not a Python codec; try one of {', '.join(LIKELY)}"
+            f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
+            f"{', '.join(LIKELY)}"
         ) from None
     mark = next((name for start, name in MARKS.items() if data.startswith(start)), None)
     if mark == "utf-8-sig" and declared == "utf-8":
         return mark
-    if mark in ("utf-16", "utf-32") and not declared.startswith(mark):
-        raise _wrong(source, 0, f"a {mark.upper()} byte order mark", mark)
+    if mark in ("utf-16", "utf-32"):
+        if not declared.startswith(mark):
+            raise _wrong(source, 0, f"a {mark.upper()} byte order mark", mark)
+        return mark  # unlike utf-16-le and the like, it takes the mark off
     return declared
 
 
@@ -84,15 +88,14 @@ def _refuse_binary(data: bytes, encoding: str, source: Source) -> None:
                 f"source {source.id}: {source.location} is {what}, expected {source.kind} text; correct `kind` or "
                 "`location`"
             )
-    if "\n,a".encode(encoding, "replace") != b"\n,a":
+    if not _extends_ascii(encoding):
         return  # bytes below 32 are ordinary in UTF-16 and the like
     sample = data[: BLOCK // 16]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) > len(sample) / 8 and min(even, odd) < max(even, odd) / 10:
+        likely = "utf-16-be" if even > odd else "utf-16-le"
+        raise _wrong(source, sample.index(0), "a zero byte, as in every other place", likely)
     controls = len(sample) - len(sample.translate(None, CONTROLS))
-    nulls = sample.count(0)
-    if nulls > len(sample) / 5:
-        side = "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"
-        if nulls < len(sample) * 0.6 and min(sample[::2].count(0), sample[1::2].count(0)) < nulls / 10:
-            raise _wrong(source, sample.index(0), "a zero byte in every other place", side)
     if controls > len(sample) / 100:
         raise InputError(
             f"source {source.id}: {source.location} is binary: {controls:,} of its first {len(sample):,} bytes are "
@@ -101,20 +104,23 @@ def _refuse_binary(data: bytes, encoding: str, source: Source) -> None:
 
 
 def _refuse_wrong_encoding(data: bytes, encoding: str, source: Source) -> None:
-    """A declaration is wrong where nothing beyond ASCII decodes by it, or where everything decodes as UTF-8 too."""
-    if data.isascii():
+    """A declaration is wrong where nothing beyond ASCII decodes by it, or where everything decodes as UTF-8 instead."""
+    if data.isascii() and _extends_ascii(encoding):
         return
-    offset = undecodable(data, encoding)
     utf8 = encoding in ("utf-8", "utf-8-sig")
-    if offset is None and not utf8 and encoding != "ascii" and len("é".encode(encoding, "replace")) == 1:
-        if undecodable(data, "utf-8") is None:
-            first = next(i for i, byte in enumerate(data) if byte > 127)
+    offset = undecodable(data, encoding)
+    if offset is None:
+        one_byte = len("é".encode(encoding, "ignore")) == 1
+        if one_byte and not utf8 and undecodable(data, "utf-8") is None:
+            first = next(position for position, byte in enumerate(data) if byte > 127)
             raise _wrong(source, first, "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
-        return
-    if offset is None or (utf8 and _some_decode(data)):
-        return
-    likely = next((name for name in LIKELY if undecodable(data, name) is None), None)
-    raise _wrong(source, offset, f"byte 0x{data[offset]:02x}" if offset < len(data) else "the end", likely)
+    elif not (utf8 and _some_decode(data)):
+        likely = next((name for name in LIKELY if undecodable(data, name) is None), None)
+        raise _wrong(source, offset, f"byte 0x{data[offset]:02x}", likely)
+
+
+def _extends_ascii(encoding: str) -> bool:
+    return "\n,a".encode(encoding, "ignore") == b"\n,a"
 
 
 def _some_decode(data: bytes) -> bool:
