@@ -1,6 +1,7 @@
 """Start a run on the Prefect server and ask how it stands."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +21,9 @@ CRASHED = ("CRASHED", "CANCELLED", "CANCELLING")
 @contextmanager
 def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
     """A client of the server that is up. Raises Unavailable where it does not answer."""
+    # Prefect reads its settings when it is first imported; without them its client would start a server of its own.
     os.environ.update(environment(root, up.api) | {"PREFECT_LOGGING_LEVEL": "WARNING"})
-    import httpx  # Prefect reads its settings when it is imported, so not before they are set
+    import httpx
     from prefect.client.orchestration import get_client
 
     try:
@@ -35,11 +37,9 @@ def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
 
 def trigger(root: Path, up: Up, request: RunRequest) -> str:
     """Ask the deployment for a run; returns the flow run's id."""
-    import time
-
-    from prefect.exceptions import ObjectNotFound
-
     with connected(root, up) as client:
+        from prefect.exceptions import ObjectNotFound
+
         for _ in range(300):  # a runner that has just been started registers the deployment in a few seconds
             try:
                 deployment = client.read_deployment_by_name(DEPLOYMENT)

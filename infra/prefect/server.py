@@ -1,8 +1,8 @@
 """Start, find and stop the Prefect server and runner of a checkout. State lies in .hallmark/prefect/."""
 
+import contextlib
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -91,11 +91,13 @@ def stop(root: Path) -> bool:
     if not path.exists():
         return False
     up = Up.model_validate_json(path.read_bytes())
-    alive = [process for process in (up.runner, up.server) if process and process.alive()]
-    for process in alive:
-        _end(process)
+    running, serving = up.runner.alive(), up.server is not None and up.server.alive()
+    if running:
+        _end_runner(up.runner)
+    if up.server is not None and serving:
+        _end(up.server)
     path.unlink()
-    return bool(alive)
+    return running or serving
 
 
 def environment(root: Path, api: str) -> dict[str, str]:
@@ -104,6 +106,7 @@ def environment(root: Path, api: str) -> dict[str, str]:
         "PREFECT_HOME": str(_folder(root)),
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "INFO"),
         "HALLMARK_ROOT": str(root),
         "DO_NOT_TRACK": "1",
@@ -148,10 +151,31 @@ def _wait(api: str, server: Process | None, log: Path, seconds: float = 90) -> N
     raise Unavailable(f"the Prefect server at {api} does not answer; its log is {log}")
 
 
+def _end_runner(process: Process) -> None:
+    """End the runner and its flow runs at once, and their stages gently.
+
+    Told gently, runner and flow runs would report the runs as cancelled or crashed, and those would not go on; killed,
+    they leave orphans, which the next runner takes up.
+    """
+    runner = psutil.Process(process.pid)
+    flow_runs = runner.children()
+    stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
+    for one in (runner, *flow_runs):
+        one.kill()
+    _end_all(stages)
+
+
 def _end(process: Process) -> None:
     """End a process and its children, gently first."""
-    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    os.kill(process.pid, signal.SIGTERM)
-    _, left = psutil.wait_procs(family, timeout=15)
+    one = psutil.Process(process.pid)
+    _end_all([one, *one.children(recursive=True)])
+
+
+def _end_all(processes: list[psutil.Process]) -> None:
+    for one in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.terminate()
+    _, left = psutil.wait_procs(processes, timeout=15)
     for one in left:
-        one.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()

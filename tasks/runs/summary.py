@@ -20,6 +20,8 @@ class Summary(Frozen):
     status: str
     error: str | None
     exit_code: int
+    flow_run: str | None
+    """Id in Prefect of the flow run that executes it."""
     commit: str | None
     """Last commit under refs/hallmark/runs/RUN."""
     release: str | None
