@@ -106,7 +106,7 @@ def environment(root: Path, api: str) -> dict[str, str]:
         "PREFECT_HOME": str(_folder(root)),
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "INFO"),
         "HALLMARK_ROOT": str(root),
         "DO_NOT_TRACK": "1",
