@@ -6,11 +6,14 @@ after a crash its number can run ahead of the release's.
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from tasks.config import Frozen
 from tasks.errors import Unavailable
@@ -20,6 +23,7 @@ from tasks.govern.policy import GATES
 from tasks.registry import bundle, manifest, releases, succession
 from tasks.registry.succession import Signed, Succession
 
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 TAG = "hallmark.release"
 MIRRORED = "promotion.mirrored"
 """Ledger entry: MLflow's aliases say what the statement of that sequence says."""
@@ -173,6 +177,12 @@ def _label(client: Any, name: str, version: int | None) -> str | None:
     return None if version is None else client.get_model_version(name, str(version)).tags.get(TAG)
 
 
+def _reach(uri: str) -> None:
+    """Ask a database once. MLflow itself tries ten times, which takes 100 seconds to say that it isn't there."""
+    if uri.partition(":")[0].partition("+")[0] in DATABASES:
+        create_engine(uri, poolclass=NullPool).connect().close()
+
+
 class Registry:
     """`with Registry(state) as client:` MLflow's public client; its errors come out as Unavailable."""
 
@@ -182,6 +192,7 @@ class Registry:
 
     def __enter__(self) -> Any:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its 7 take four minutes to say no
         self.local.mkdir(parents=True, exist_ok=True)
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -190,6 +201,7 @@ class Registry:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         try:
+            _reach(self.uri)
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise self._away(error) from error
@@ -201,4 +213,5 @@ class Registry:
             raise self._away(error) from error
 
     def _away(self, error: Exception) -> Unavailable:
-        return Unavailable(f"MLflow's registry at {self.uri} cannot be used ({str(error).splitlines()[0]}); try again")
+        where = re.sub(r"//([^:@/]*):[^@]*@", r"//\1:***@", self.uri)  # no password in a message
+        return Unavailable(f"MLflow's registry at {where} cannot be used ({str(error).splitlines()[0]}); try again")

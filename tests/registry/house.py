@@ -1,6 +1,6 @@
 """A run with tiny artefacts in a worktree of its own, and everything needed to walk it through its gates."""
 
-import json
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -181,9 +181,9 @@ class House:
     def open(self, layout: Layout, gate: GateName, demo: bool = False) -> None:
         """Ask, let the gate's people approve, and write its statement."""
         asked = self.ask(layout, gate, demo)
-        if demo:
+        if demo and self.governance.local:
             decisions.decide_demo(self.ledger, self.governance, asked)
-        else:
+        elif not demo:
             decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve")
         standing = gates.settle(self.ledger, self.governance, asked)
         statement.write_gate(layout, asked, standing, self.governance)
@@ -204,10 +204,13 @@ class House:
     def released(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
         return self.promote(self.ready(run, weights, demo))
 
-    def in_environment(self, name: str) -> Governance:
+    def in_environment(self, name: str, ask_people: bool = True) -> Governance:
         """The same people and policy, signed off for another environment; every person brings a key of their own."""
         folder = self.root / f"governance-{name}"
         write_governance(folder, name)
+        if not ask_people:
+            policy = folder / "policy.yaml"
+            policy.write_text(re.sub(r"decisions: .*", "decisions: []", policy.read_text()))
         people = YAML().load((folder / "people.yaml").read_text())
         for person in people["people"]:
             person["public_key"] = (self.state / "keys" / f"{person['id']}.pub").read_text().strip()
@@ -231,7 +234,3 @@ def writable(folder: Path) -> Path:
 
 def copy(bundle: str, target: Path) -> Path:
     return writable(Path(shutil.copytree(bundle, target)))
-
-
-def entry_bodies(ledger: Ledger, kind: str) -> list[dict[str, object]]:
-    return [json.loads(json.dumps(entry.body)) for entry in ledger.entries(kind)]

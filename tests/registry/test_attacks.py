@@ -1,0 +1,411 @@
+"""What an attacker tries with the rights of the disk's, the registry's or the database's owner, or of a worker.
+
+Nothing but what the gates let pass may be promoted, verified or admitted.
+"""
+
+import json
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tasks import params
+from tasks.errors import Refused
+from tasks.files import canonical_json, read_json, write_json
+from tasks.govern import dsse, governance, keys
+from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
+from tests.registry.house import NAME, House, copy, writable
+
+Attack = Callable[[Path], object]
+
+
+def admit(house: House) -> bytes:
+    model = admission.admit(house.ledger, house.governance, NAME)
+    return (model / "adapter_model.safetensors").read_bytes()
+
+
+def rewrite(path: Path, change: Callable[[dict], object]) -> None:
+    value = json.loads(path.read_bytes())
+    change(value)
+    path.write_bytes(canonical_json(value))
+
+
+def relist(folder: Path) -> None:
+    """Make the statement's list fit the files again, as somebody without the key can."""
+    listing = bundle.listing(folder)
+
+    def change(envelope: dict) -> None:
+        statement = dsse.peek(envelope)
+        statement["predicate"]["files"] = listing
+        statement["subject"][0]["digest"]["sha256"] = bundle.release_digest(listing)
+        envelope["payload"] = dsse.sign(statement, Ed25519PrivateKey.generate())["payload"]
+
+    rewrite(folder / bundle.PROMOTION, change)
+
+
+class Bomb:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("exit 1",)
+
+
+def swap(folder: Path) -> None:
+    (folder / "payload/model/adapter_model.safetensors").write_bytes(b"evil")
+
+
+DISK: dict[str, tuple[Attack, str]] = {
+    "a swapped adapter": (swap, "changed: payload/model/adapter_model.safetensors"),
+    "a swapped adapter, and the list made to fit": (lambda f: (swap(f), relist(f)), "signature does not match"),
+    "another chat template": (lambda f: (f / "payload/model/chat_template.jinja").write_text("{{ x }}"), "changed"),
+    "a pickle beside the weights": (
+        lambda f: (f / "payload/model/adapter_model.bin").write_bytes(pickle.dumps(Bomb())),
+        "not listed .*adapter_model.bin",
+    ),
+    "an extra file in the payload": (lambda f: (f / "payload/notes.txt").write_text("x"), "not listed .*notes.txt"),
+    "an extra attestation": (
+        lambda f: (f / "attestations/decisions/release/02.json").write_bytes(
+            (f / "attestations/decisions/release/01.json").read_bytes()
+        ),
+        "not listed .*02.json",
+    ),
+    "an extra file at the top": (lambda f: (f / ".hidden").write_text("x"), "not listed .*hidden"),
+    "an empty folder": (lambda f: (f / "payload/model/__pycache__").mkdir(), "empty folder"),
+    "a missing gate": (lambda f: (f / "attestations/gates/release.json").unlink(), "missing: .*gates/release.json"),
+    "missing decisions": (lambda f: shutil.rmtree(f / "attestations/decisions/data"), "missing: .*decisions/data"),
+    "no promotion statement": (lambda f: (f / bundle.PROMOTION).unlink(), "promotion.json is missing"),
+    "a link for a file": (
+        lambda f: link(f / "payload/model/tokenizer.json"),
+        "tokenizer.json is not a plain file",
+    ),
+    "a link for a folder": (lambda f: link(f / "payload/model"), "payload/model is not a plain file"),
+    "a link for the statement": (lambda f: link(f / bundle.PROMOTION), "promotion.json is missing"),
+    "a pipe": (lambda f: os.mkfifo(f / "payload/pipe"), "payload/pipe is not a plain file"),
+    "edited evidence": (
+        lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
+        "changed: attestations/evidence/evaluation.json",
+    ),
+    "an edited manifest": (lambda f: rewrite(f / "payload/manifest.json", lambda m: m.update(tier="low ")), "changed"),
+    "people with another role": (
+        lambda f: rewrite(f / "attestations/people.json", lambda p: p[0].update(roles=["risk"])),
+        "changed: attestations/people.json",
+    ),
+    "another spelling of the statement": (
+        lambda f: (f / bundle.PROMOTION).write_text(json.dumps(read_json(f / bundle.PROMOTION), indent=1)),
+        "not in canonical form",
+    ),
+    "a second signature": (
+        lambda f: rewrite(f / bundle.PROMOTION, lambda e: e["signatures"].append(dict(e["signatures"][0], keyid="x"))),
+        "expected SHA256:.* alone|canonical",
+    ),
+    "a statement of gigabytes": (
+        lambda f: os.truncate(f / bundle.PROMOTION, 3 * 2**30),
+        "3,221,225,472 bytes",
+    ),
+    "a statement nested deep": (lambda f: (f / bundle.PROMOTION).write_bytes(b"[" * 100_000), "recursion|JSON|read"),
+    "a file name that is no text": (
+        lambda f: Path(os.fsdecode(os.fsencode(f) + b"/payload/\xff")).write_text("x"),
+        "not listed|surrogates",
+    ),
+}
+
+
+def link(path: Path) -> None:
+    moved = path.parent / f"moved-{path.name}"
+    path.rename(moved)
+    path.symlink_to(moved)
+
+
+@pytest.mark.parametrize(("attack", "reason"), DISK.values(), ids=DISK.keys())
+def test_a_release_that_was_touched_is_neither_valid_nor_admitted(house: House, attack: Attack, reason: str) -> None:
+    release = house.released("run-1")
+    attack(writable(Path(release.bundle)))
+    checked = releases.verify(Path(release.bundle), house.governance)
+    assert not checked.ok
+    with pytest.raises(Refused, match=reason):
+        admit(house)
+    assert checked.against
+
+
+def test_a_whole_release_in_the_place_of_another_is_not_admitted(house: House) -> None:
+    """The older one is valid by itself, and not what the newest statement names."""
+    old, new = house.released("run-1"), house.released("run-2", b"better")
+    shutil.rmtree(writable(Path(new.bundle)))
+    shutil.copytree(old.bundle, new.bundle)
+    assert releases.verify(Path(new.bundle), house.governance).ok
+    with pytest.raises(Refused, match="holds another release than the one that was promoted as triage-2"):
+        admit(house)
+
+
+def test_no_older_release_takes_the_place_of_a_broken_one(house: House) -> None:
+    house.released("run-1")
+    swap(writable(Path(house.released("run-2", b"better").bundle)))
+    with pytest.raises(Refused, match="triage-2 does not verify"):
+        admit(house)
+
+
+def test_an_alias_moved_by_hand_changes_nothing_that_is_served(house: House) -> None:
+    house.released("run-1")
+    house.released("run-2", b"better")
+    with mirror.Registry(house.state) as client:
+        client.set_registered_model_alias(NAME, "champion", "1")
+        client.delete_registered_model_alias(NAME, "rollback")
+    assert admit(house) == b"better"
+    found = mirror.mirror(house.governance, house.ledger, NAME)
+    assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
+    assert (
+        len(found.moved_by_hand) == 2 and "alias champion of triage was at MLflow version 1" in found.moved_by_hand[0]
+    )
+    assert len(house.ledger.entries(mirror.MOVED, NAME)) == 2
+    assert mirror.mirror(house.governance, house.ledger, NAME).moved_by_hand == []
+
+
+def test_a_registry_that_was_emptied_is_filled_again(house: House) -> None:
+    house.released("run-1")
+    with mirror.Registry(house.state) as client:
+        client.delete_registered_model(NAME)
+    assert admit(house) == b"adapter"
+    assert mirror.mirror(house.governance, house.ledger, NAME).aliases["champion"] == "triage-1"
+
+
+def test_a_replayed_older_statement_brings_nothing_back(house: House) -> None:
+    house.released("run-1")
+    house.released("run-2", b"better")
+    first = house.ledger.entries(succession.MADE, NAME)[0]
+    house.ledger.append(succession.MADE, NAME, first.body)
+    assert admit(house) == b"better"
+    assert releases.list_releases(house.ledger, house.governance)[-1].aliases == ["champion"]
+    (problem,) = releases.problems(house.ledger, house.governance)
+    assert "sequence 1 does not follow 2; an older statement was written again" in problem
+
+
+def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object) -> dict[str, object]:
+    """The newest statement with `changes` and the next sequence number, signed by a key that is not the gate's."""
+    newest = succession.read(house.ledger, house.governance, NAME).valid[-1]
+    claimed = newest.promotion.model_copy(
+        update={"sequence": newest.promotion.sequence + 1, "previous": newest.sha256} | changes
+    )
+    statement = dsse.statement(
+        succession.PREDICATE_TYPE, {claimed.label: newest.release_sha256}, claimed.model_dump(mode="json")
+    )
+    return {"envelope": dsse.sign(statement, key or Ed25519PrivateKey.generate())}
+
+
+def test_a_forged_statement_promotes_nothing(house: House) -> None:
+    house.released("run-1")
+    house.released("run-2", b"better")
+    house.ledger.append(succession.MADE, NAME, forged(house, version=1))
+    house.ledger.append(succession.MADE, NAME, forged(house, keys.load_private(house.state / "keys" / "risk-officer")))
+    house.ledger.append(succession.MADE, NAME, {"envelope": "nonsense"})
+    house.ledger.append(succession.MADE, NAME, {})
+    assert admit(house) == b"better"
+    assert len(releases.problems(house.ledger, house.governance)) == 4
+
+
+def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(house: House) -> None:
+    house.released("run-1")
+    body = forged(house)
+    body["envelope"]["signatures"][0]["keyid"] = keys.fingerprint(house.governance.gate_public_key())  # type: ignore
+    house.ledger.append(succession.MADE, NAME, body)
+    (problem,) = releases.problems(house.ledger, house.governance)
+    assert "signature does not match" in problem
+
+
+def test_a_gate_statement_is_no_promotion_statement(house: House) -> None:
+    """Both are signed by the same key: what they say they are is part of what is signed."""
+    release = house.released("run-1")
+    gate = read_json(Path(release.bundle) / "attestations" / "gates" / "release.json")
+    house.ledger.append(succession.MADE, NAME, {"envelope": gate})
+    (problem,) = releases.problems(house.ledger, house.governance)
+    assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
+
+
+def test_a_promotion_of_one_model_counts_for_no_other(house: House) -> None:
+    house.released("run-1")
+    entry = house.ledger.entries(succession.MADE, NAME)[0]
+    house.ledger.append(succession.MADE, "fraud-detection", entry.body)
+    with pytest.raises(Refused, match="no release of 'fraud-detection'"):
+        admission.admit(house.ledger, house.governance, "fraud-detection")
+
+
+def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
+    release = house.released("run-1", demo=True)
+    assert release.demo and admit(house) == b"adapter"
+    production = house.in_environment("production")
+    assert champion.current(house.ledger, production, NAME) is None
+    with pytest.raises(Refused, match="no release of 'triage' is promoted in environment production"):
+        admission.admit(house.ledger, production, NAME)
+
+
+def test_a_demo_run_is_promoted_nowhere_but_locally(house: House) -> None:
+    """Even under a policy that asks nobody, so that no demo decision needs to count."""
+    house.governance = house.in_environment("production", ask_people=False)
+    layout = house.ready("run-1", demo=True)
+    with pytest.raises(Refused, match="demo identities, which count in environment local alone"):
+        house.promote(layout)
+    assert champion.current(house.ledger, house.governance, NAME) is None
+
+
+def test_demo_people_in_a_bundle_of_another_environment_do_not_verify(house: House) -> None:
+    """Even signed by the gate's own key, say by an installation that was patched."""
+    release = house.released("run-1", demo=True)
+    folder = copy(release.bundle, house.root / "copied")
+    rewrite(folder / "attestations/policy.json", lambda policy: policy.update(environment="production"))
+    resign(house, folder, environment="production")
+    assert "demo identities" in releases.verify(folder, house.governance).against
+
+
+def resign(house: House, folder: Path, **changes: object) -> None:
+    """Sign the bundle anew with the gate's key, as an installation that was taken over could."""
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance.gate_public_key())
+    listing = bundle.listing(folder)
+    update = {"files": listing, "payload_sha256": bundle.part_digest(listing, bundle.PAYLOAD)} | changes
+    statement = known.promotion.model_copy(update=update)
+    dsse.write(folder / bundle.PROMOTION, succession.sign(statement, bundle.release_digest(listing), house.governance))
+
+
+GATE_KEY: dict[str, tuple[Attack, str]] = {
+    "another adapter": (swap, "gate release let something else pass"),
+    "an adapter that is a pickle": (
+        lambda f: (f / "payload/model/adapter_model.bin").write_bytes(pickle.dumps(Bomb())),
+        "more than safetensors",
+    ),
+    "no approval of the release": (
+        lambda f: shutil.rmtree(f / "attestations/decisions/release"),
+        "gate release lacks an approval in role risk",
+    ),
+    "an approval twice for two roles": (
+        lambda f: shutil.copyfile(
+            f / "attestations/decisions/release/01.json", f / "attestations/decisions/evaluation/01.json"
+        ),
+        "about another gate",
+    ),
+    "evidence with better figures": (
+        lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
+        "about other evidence",
+    ),
+    "evidence without the requester": (
+        lambda f: rewrite(f / "attestations/evidence/release.json", lambda e: e.update(requested_by="risk-officer")),
+        "about other evidence|asked for the run",
+    ),
+    "a policy that asks nobody": (
+        lambda f: rewrite(
+            f / "attestations/policy.json", lambda p: p["tiers"]["low"]["gates"]["release"].update(decisions=[])
+        ),
+        "under another policy",
+    ),
+    "another person's key": (
+        lambda f: rewrite(
+            f / "attestations/people.json",
+            lambda p: [person.update(public_key=keys.public_line(Ed25519PrivateKey.generate())) for person in p],
+        ),
+        "signed by SHA256:",
+    ),
+    "another run's provenance": (
+        lambda f: rewrite(f / "attestations/provenance.json", lambda e: e.update(payload=e["payload"][:-8])),
+        "payload is not JSON|signature does not match",
+    ),
+}
+
+
+@pytest.mark.parametrize(("attack", "reason"), GATE_KEY.values(), ids=GATE_KEY.keys())
+def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
+    house: House, attack: Attack, reason: str
+) -> None:
+    release = house.released("run-1")
+    folder = copy(release.bundle, house.root / "copied")
+    attack(folder)
+    resign(house, folder)
+    checked = releases.verify(folder, house.governance)
+    assert not checked.ok
+    assert re.search(reason, checked.against), checked.against
+
+
+def test_somebody_elses_installation_is_not_believed(house: House) -> None:
+    release = house.released("run-1")
+    keys.create(house.root, "stranger")
+    stranger = (house.root / "stranger.pub").read_text().strip()
+    assert verification.verify(Path(release.bundle), stranger).against.startswith("the envelope is signed by")
+
+
+PACKAGE: dict[str, Attack] = {
+    "a swapped adapter": lambda f: (f / "payload/model/adapter_model.safetensors").write_bytes(b"evil"),
+    "an extra file": lambda f: (f / "payload/model/extra.json").write_text("{}"),
+    "a link": lambda f: (f / "payload/model/extra.json").symlink_to("/etc/hostname"),
+    "a link for a file": lambda f: link(f / "payload/model/tokenizer.json"),
+    "an edited card": lambda f: (f / "payload/README.md").write_text("harmless"),
+    "a manifest of another risk tier": lambda f: rewrite(f / "payload/manifest.json", lambda m: m.update(tier="x")),
+    "no manifest": lambda f: (f / "payload/manifest.json").unlink(),
+}
+
+
+@pytest.mark.parametrize("attack", PACKAGE.values(), ids=PACKAGE.keys())
+def test_a_package_touched_after_its_release_gate_is_not_promoted(house: House, attack: Attack) -> None:
+    layout = house.ready("run-1")
+    attack(layout.stage("package"))
+    with pytest.raises(Refused):
+        house.promote(layout)
+    assert champion.current(house.ledger, house.governance, NAME) is None
+    assert not (house.state / "releases").exists() or not list((house.state / "releases").iterdir())
+
+
+def test_the_gate_files_of_another_run_open_nothing(house: House) -> None:
+    honest, worker = house.ready("run-1"), house.ready("run-2", b"evil", skip=["release"])
+    shutil.copyfile(honest.gate("release"), worker.gate("release"))
+    with pytest.raises(Refused, match="not the output that gate release let pass"):
+        house.promote(worker)
+
+
+def test_a_run_with_another_policy_of_its_own_is_not_promoted(house: House) -> None:
+    """Gates are judged with the installed policy: a statement under one that the run brought is none."""
+    layout = house.ready("run-1")
+    policy = house.governance.folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("at_least: 2", "at_least: 3"))
+    house.governance = governance.load(house.governance.folder, house.state)
+    with pytest.raises(Refused, match="another policy"):
+        house.promote(layout)
+
+
+def test_intents_of_others_lead_to_no_deletion(house: House) -> None:
+    """Somebody who may append to the ledger claims unfinished promotions, to have the reconciler tidy up for them."""
+    release = house.released("run-1")
+    precious = house.root / "precious"
+    precious.mkdir()
+    known = house.ledger.entries("promotion.intended")[0].body
+    house.ledger.append("promotion.intended", NAME, known)
+    house.ledger.append("promotion.intended", NAME, known | {"name": "../../precious", "version": 1})
+    house.ledger.append("promotion.intended", NAME, {"nonsense": True})
+    promotion.reconcile(house.governance, house.ledger)
+    assert precious.exists()
+    assert releases.verify(Path(release.bundle), house.governance).ok
+    assert admit(house) == b"adapter"
+    with mirror.Registry(house.state) as client:
+        assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"
+
+
+def test_an_order_of_rollback_is_bound_to_one_release(house: House) -> None:
+    """The ledger's owner writes another release into an old rollback: nobody signed that."""
+    house.released("run-1")
+    house.released("run-2", b"better")
+    promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", "r")
+    house.released("run-3", b"best")
+    body = house.ledger.entries(succession.MADE, NAME)[2].body
+    house.ledger.append(succession.MADE, NAME, body)
+    assert admit(house) == b"best"
+
+
+def test_a_champion_file_says_nothing_that_promotion_believes(house: House) -> None:
+    house.released("run-1")
+    layout = house.begin("run-2", b"evil")
+    write_json(layout.champion, None)  # a run that pretends there is nothing to compare with
+    for gate in ("data", "evaluation"):
+        house.open(layout, gate)
+    package.run(params.load(layout.params), layout)
+    house.open(layout, "release")
+    with pytest.raises(Refused, match="triage-1 took its place"):
+        house.promote(layout)

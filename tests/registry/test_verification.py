@@ -1,0 +1,93 @@
+"""A release is checked from its folder and one line of public key."""
+
+import random
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.registry import bundle, releases, verification
+from tests.registry.house import House, copy
+
+
+def test_an_outsider_needs_the_folder_and_the_key_alone(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = house.released("run-1")
+    public_line = house.governance.gate_public_key()
+    folder = copy(release.bundle, tmp_path / "elsewhere" / "some name")
+    shutil.rmtree(house.state)
+
+    def no_network(*_: object) -> None:
+        raise AssertionError("verification opened a socket")
+
+    monkeypatch.setattr(socket, "socket", no_network)
+    monkeypatch.chdir("/")
+    checked = verification.verify(folder, public_line)
+    assert checked.ok, checked.against
+    told = " | ".join(check.text for check in checked.checks)
+    for expected in (
+        "statement of triage-1 is signed by the key",
+        "files are those that the statement lists, and no other is there",
+        "safetensors and JSON",
+        "gate data passed on this very output: 1 checks, 0 of them waived",
+        "gate data was approved by owner as data-owner",
+        "gate release was approved by risk-officer as risk",
+        "made by run run-1 at commit c0ffeec0ffee, asked for by engineer",
+    ):
+        assert expected in told
+    assert checked.model_dump(mode="json")["ok"] is True
+
+
+def test_what_was_checked_ends_at_the_first_thing_wrong(house: House) -> None:
+    folder = copy(house.released("run-1").bundle, house.root / "copied")
+    (folder / "payload" / "README.md").write_text("better than it was")
+    checked = releases.verify(folder, house.governance)
+    assert [check.ok for check in checked.checks] == [True, False]
+    assert checked.against == "changed: payload/README.md"
+
+
+@pytest.mark.parametrize("name", ["", "nowhere", "payload"])
+def test_what_is_no_release_is_not_valid(house: House, name: str) -> None:
+    (house.root / "payload").mkdir()
+    checked = releases.verify(house.root / name, house.governance)
+    assert not checked.ok and "promotion.json is missing" in checked.against
+
+
+def test_no_single_changed_byte_passes(house: House) -> None:
+    """A sample of every file's bytes; `make bench` flips thousands."""
+    folder = copy(house.released("run-1").bundle, house.root / "copied")
+    public_line = house.governance.gate_public_key()
+    choose = random.Random(17)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        original = path.read_bytes()
+        places = choose.sample(range(len(original)), min(len(original), 60 if path.name == "promotion.json" else 4))
+        for place in places:
+            changed = bytearray(original)
+            changed[place] ^= 1 << choose.randrange(8)
+            path.write_bytes(changed)
+            checked = verification.verify(folder, public_line)
+            assert not checked.ok, f"{path.relative_to(folder)}: byte {place} was changed and nobody noticed"
+        path.write_bytes(original)
+    assert verification.verify(folder, public_line).ok
+
+
+def test_nothing_heavy_is_imported_to_verify_or_to_list() -> None:
+    """MLflow takes seconds to import; a command that only reads signed statements does not wait for it."""
+    code = (
+        "import sys, tasks.registry.promotion, tasks.registry.admission, tasks.registry.releases\n"
+        "print([name for name in ('mlflow', 'torch', 'transformers', 'cyclonedx', 'huggingface_hub') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_in_a_bundle_are_read_only(house: House) -> None:
+    release = house.released("run-1")
+    modes = {path.stat().st_mode & 0o777 for path in Path(release.bundle).rglob("*") if path.is_file()}
+    assert modes == {0o444}
+    assert Path(release.bundle, bundle.PROMOTION).exists()
