@@ -8,9 +8,11 @@ speed.py       latency, throughput and cost of predicting; measured, not digeste
 evaluate.py    stage: the answers of all models, judged, compared and written up
 answers.py     what is a right answer, and what a well-formed one
 intervals.py   every figure with its interval, every comparison with its test
-metrics.py     the figures, whole and by slice: the schema of metrics.json
-examples.py    each row with every model's answer: what metrics are computed from and reports quote
+examples.py    each row with every model's answer, judged: what figures are computed from and reports quote
+scoring.py     the figures from the rows, whole and by slice
+metrics.py     the schema of metrics.json
 
+page.py        what the report says: verdicts in words, success metrics judged, rows to quote
 report.py      the page for a product owner and an auditor, from templates/
 charts.py      its pictures, as SVG
 account.py     what the other stages say of themselves: rows in and out, suites, training

@@ -5,7 +5,7 @@ Writes artefacts/evaluate/: metrics.json (`tasks.evaluate.metrics.Metrics`), exa
 """
 
 from tasks import facts, record
-from tasks.evaluate import account, examples, metrics, report
+from tasks.evaluate import account, examples, report, scoring
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.metrics import Metrics
 from tasks.evaluate.page import Contents
@@ -18,7 +18,7 @@ from tasks.params import Params
 def run(params: Params, layout: Layout) -> Metrics:
     """Judge artefacts/predict/*/ against artefacts/split/test.parquet. Raises InputError where they don't fit."""
     rows = examples.collect(layout, params.evaluation)
-    figures = metrics.compute(rows, params.evaluation)
+    figures = scoring.compute(rows, params.evaluation)
     stated = facts_of(figures)
     contents = Contents(params, figures, stated, rows, account.read(layout), measured=None)
     with whole_folder(layout.stage("evaluate")) as folder:

@@ -5,9 +5,11 @@ Shares: Wilson score interval. Macro-F1: percentile bootstrap over rows. Gain: N
 bits, which differ between processors, reach no digest.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from tasks.config import Frozen
 
 DIGITS = 6
 Array = NDArray[np.floating]
+Model = TypeVar("Model", bound=Hashable)
+PORTION = 8_000_000
+"""Numbers of a bootstrap held at once: 64 MB."""
 POWER = 0.8
 """Chance of seeing a difference of the size called detectable."""
 
@@ -122,10 +127,25 @@ def smallest_detectable(pairs: Pairs, confidence: float) -> float:
     return next((gain for gain in steps if rows_needed(gain, max(differing, gain)) <= pairs.rows), 1.0)
 
 
-def resample(rows: int, samples: int, seed: int) -> Array:
-    """How often each row is drawn in each bootstrap sample: samples × rows, float32 (exact for counts)."""
-    draws = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=samples)
-    return draws.astype(np.float32)
+def macro_f1_samples(
+    truth: Sequence[str], answered: Mapping[Model, Sequence[str]], samples: int, seed: int
+) -> dict[Model, Array]:
+    """Macro-F1 of each model: first that of the rows as they are, then that of `samples` bootstrap samples.
+
+    The models are judged on the same samples, so that their differences are paired.
+    """
+    draws = itertools.chain([np.ones((1, len(truth)), np.float32)], resample(len(truth), samples, seed))
+    parts = [{model: macro_f1(truth, said, weights) for model, said in answered.items()} for weights in draws]
+    return {model: np.concatenate([part[model] for part in parts]) for model in answered}
+
+
+def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
+    """How often each row is drawn in each bootstrap sample, in portions of samples × rows (float32, exact here)."""
+    random = np.random.default_rng(seed)
+    portion = max(1, PORTION // rows)
+    for start in range(0, samples, portion):
+        size = min(portion, samples - start)
+        yield random.multinomial(rows, np.full(rows, 1 / rows), size=size).astype(np.float32)
 
 
 def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:

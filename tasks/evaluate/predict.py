@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tasks import facts, prompts, record
 from tasks.evaluate import models, speed
-from tasks.evaluate.decode import Decoder, Limits, Tokens, answer_all, stop_tokens
+from tasks.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
 from tasks.evaluate.models import Which
 from tasks.facts import Fact, Facts
 from tasks.files import whole_folder, write_json
@@ -66,18 +66,23 @@ def predict(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], param
     said = dict(zip(fitting, answer_all(decoder, asked, settings.batch_size, progress), strict=True))
     seconds = progress.seconds()
     table = [
-        {
-            "record_id": row["record_id"],
-            "prompt_tokens": len(tokens),
-            "answer": tokenizer.decode(said[place].tokens) if place in said else "",
-            "stopped": place in said and said[place].stopped,
-            "reason": "" if place in said else TOO_LONG,
-        }
+        _row(row, tokens, said.get(place), tokenizer)
         for place, (row, tokens) in enumerate(zip(rows, encoded, strict=True))
     ]
     timed = speed.latencies(decoder, asked) if asked else []
     measured = speed.facts(timed, len(asked), seconds, settings)
     return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), measured)
+
+
+def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokenizer: Any) -> dict[str, Any]:
+    """A row of SCHEMA. Special tokens that are no stop stay visible, since they would reach a caller too."""
+    return {
+        "record_id": row["record_id"],
+        "prompt_tokens": len(prompt),
+        "answer": tokenizer.decode(said.tokens) if said else "",
+        "stopped": said is not None and said.stopped,
+        "reason": "" if said else TOO_LONG,
+    }
 
 
 def encode(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:

@@ -26,26 +26,23 @@ PROMPT_CHARS = 320
 
 def render(contents: Contents) -> str:
     """The page as HTML."""
-    return (
-        _templates()
-        .get_template("report.html")
-        .render(
-            contents=contents,
-            card=contents.params.use_case,
-            metrics=contents.metrics,
-            account=contents.account,
-            titles=page.TITLES,
-            success=page.success(contents),
-            headline=page.headline(contents.metrics),
-            verdicts={
-                other: page.verdict(other, compared, contents.metrics)
-                for other, compared in contents.metrics.overall.comparisons.items()
-            },
-            dimensions=page.dimensions(contents.metrics),
-            quotes=page.quotes(contents),
-            curve=charts.loss_curve(contents.account.curve),
-            map=charts.heat_map(contents.examples),
-        )
+    template = _templates().get_template("report.html")
+    return template.render(
+        contents=contents,
+        card=contents.params.use_case,
+        metrics=contents.metrics,
+        account=contents.account,
+        titles=page.TITLES,
+        success=page.success(contents),
+        headline=page.headline(contents.metrics),
+        verdicts={
+            other: page.verdict(other, compared, contents.metrics)
+            for other, compared in contents.metrics.overall.comparisons.items()
+        },
+        dimensions=page.dimensions(contents.metrics),
+        quotes=page.quotes(contents),
+        curve=charts.loss_curve(contents.account.curve),
+        map=charts.heat_map(contents.examples),
     )
 
 
