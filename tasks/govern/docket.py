@@ -1,6 +1,7 @@
 """The gates that were asked, are open, and were closed, as the ledger has them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -45,8 +46,8 @@ def cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) 
     Raises Refused where an entry is not what was written.
     """
     asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
-    closed = {entry.body.get("sha256"): entry for entry in ledger.entries(CLOSED, run)}
-    return [_case(entry, closed.get(entry.body.get("sha256"))) for entry in asked]
+    closed = _closings(ledger, run)
+    return [_case(entry, closed.get((entry.subject, entry.body.get("sha256")))) for entry in asked]
 
 
 def current(ledger: Ledger, evidence: Evidence) -> Case:
@@ -68,8 +69,21 @@ def record_closing(ledger: Ledger, case: Case, state: str) -> None:
 
 def waiting(ledger: Ledger) -> list[Evidence]:
     """Gates asked and not closed, oldest first; of a run and gate asked twice only the newer."""
-    latest = {(case.evidence.run, case.evidence.gate): case for case in cases(ledger)}
-    return [case.evidence for case in latest.values() if case.closed is None]
+    latest = {(entry.subject, entry.body.get("gate")): entry for entry in ledger.entries(ASKED)}
+    closed = _closings(ledger, None)
+    # The monitor asks every few seconds, so only what is open is validated and digested.
+    still_open = [e for e in latest.values() if not _closed_after(e, closed.get((e.subject, e.body.get("sha256"))))]
+    return [_case(entry, None).evidence for entry in sorted(still_open, key=lambda entry: entry.seq)]
+
+
+def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
+    """The last closing of each evidence, by run and digest."""
+    return {(entry.subject, entry.body.get("sha256")): entry for entry in ledger.entries(CLOSED, run)}
+
+
+def _closed_after(asked: Entry, closed: Entry | None) -> bool:
+    """Whether a closing is of this question, not of the same one asked before."""
+    return closed is not None and closed.seq > asked.seq
 
 
 def _case(entry: Entry, closed: Entry | None) -> Case:
@@ -82,4 +96,4 @@ def _case(entry: Entry, closed: Entry | None) -> Case:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match its digest")
     if entry.subject != evidence.run:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence is of another run")
-    return Case(entry, evidence, sha256, closed if closed is not None and closed.seq > entry.seq else None)
+    return Case(entry, evidence, sha256, closed if _closed_after(entry, closed) else None)

@@ -1,5 +1,6 @@
 """The fixtures of this room; what they are made of is in house.py."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,22 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder as `hallmark init` makes it; made once, since every key is flushed to disk."""
+    base = tmp_path_factory.mktemp("made")
+    (base / "policy.yaml").write_text(POLICY)
+    (base / "people.yaml").write_text(PEOPLE)
+    governance.initialise(base / "state", governance.load(base, base / "state").people)
+    return base / "state"
+
+
 @pytest.fixture
-def house(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
     state = tmp_path / ".hallmark"
+    shutil.copytree(made, state)
     loaded = governance.load(folder, state)
-    governance.initialise(state, loaded.people)
     layout = Layout(tmp_path / "run")
     put_result(layout.stage("ingest"), rows=210)
     put_result(layout.stage("split"), train_rows=200)

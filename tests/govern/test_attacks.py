@@ -191,6 +191,18 @@ def test_a_decision_after_the_gate_closed_changes_nothing(house: House) -> None:
     assert house.judge(asked).state == "passed"
 
 
+def test_nor_does_it_carry_over_to_a_later_run(house: House) -> None:
+    first = house.ask(run="run-1")
+    house.decide(first, "owner", "reject", "no")
+    house.settle(first)
+    plant(house, first, "both")
+    later = house.ask(run="run-2")
+    house.decide(later, "owner", "withdraw")
+    standing = house.judge(later)
+    assert standing.state == "waiting"
+    assert "it came after the gate had closed" in standing.decisions[1].why_not
+
+
 def test_a_decision_after_the_deadline_does_not_count_however_it_is_dated(house: House) -> None:
     asked = house.ask()
     late = house.ledger.now() + timedelta(days=20)

@@ -161,7 +161,22 @@ def test_another_output_puts_another_question_that_takes_the_place_of_the_first(
         house.judge(first)
     (house.layout.stage("split") / "train.txt").write_text("rows")
     assert house.ask() == first
+    assert gates.waiting(house.ledger) == [first]
     assert house.judge(first).state == "passed"
+
+
+def test_the_same_question_put_again_after_another_is_open_again(house: House) -> None:
+    first = house.ask()
+    house.decide(first, "owner", "reject", "no")
+    house.settle(first)
+    (house.layout.stage("split") / "train.txt").write_text("rowz")
+    house.ask()
+    (house.layout.stage("split") / "train.txt").write_text("rows")
+    assert house.ask() == first
+    assert gates.waiting(house.ledger) == [first]
+    house.decide(first, "owner", "withdraw")
+    house.decide(first, "owner")
+    assert house.settle(first).state == "passed"
 
 
 def test_another_policy_puts_another_question(house: House) -> None:
