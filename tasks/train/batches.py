@@ -8,7 +8,7 @@ rows and puts those of a forward pass end to end into one sequence: no padding a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +20,8 @@ from tasks.train.examples import Examples
 
 Rows = npt.NDArray[np.int64]
 """Indices of examples."""
+WORTH_SHARING = 100
+"""Tokens that a shared prefix must save in a forward pass: a pass of its own costs the default model as much."""
 
 
 @dataclass(frozen=True)
@@ -69,37 +71,56 @@ class Order:
 class Batch:
     """Tensors of one forward pass over [sequences, length] tokens."""
 
+    prefix: torch.Tensor
+    """[shared] int64: tokens that every sequence begins with and `tokens` leaves out; often none."""
     tokens: torch.Tensor
     """[sequences, length] int64."""
     positions: torch.Tensor
-    """[sequences, length] int64; they restart with each packed row, which is what isolates it from the others."""
+    """[sequences, length] int64, from `shared`; they restart with each packed row, which isolates it from the rest."""
     predicts: torch.Tensor
     """[sequences, length] bool: where the next token is part of a target."""
     targets: torch.Tensor
     """[predicts.sum()] int64: those next tokens, in the order of `predicts`."""
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(getattr(self, name).to(device) for name in ("tokens", "positions", "predicts", "targets")))
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
-def collate(examples: Examples, rows: Sequence[int] | Rows, training: Training) -> Batch:
-    """Lay out rows as one batch. No rows give one row without a target: every worker must take part in every pass."""
+def collate(examples: Examples, rows: Sequence[int] | Rows, training: Training, share: bool = False) -> Batch:
+    """Lay out rows as one batch; `share` takes out the prefix that they have in common, where that pays.
+
+    No rows give one row without a target, since every worker must take part in every pass.
+    """
     chosen = list(rows) or [0]
     packed = training.batching == "packed"
     lines = [chosen] if packed else [[row] for row in chosen]
-    width = max(sum(len(examples.row(row)) for row in line) for line in lines)
+    shared = shared_prefix(examples, chosen) if share and not packed else 0
+    width = max(sum(len(examples.row(row)) for row in line) for line in lines) - shared
     tokens = np.zeros((len(lines), width), dtype=np.int64)
-    positions = np.tile(np.arange(width), (len(lines), 1))
+    positions = np.tile(np.arange(shared, shared + width), (len(lines), 1))
     is_target = np.zeros((len(lines), width), dtype=bool)
     for number, line in enumerate(lines):
         end = 0
         for row in line:
-            start, length = end, len(examples.row(row))
-            end = start + length
-            tokens[number, start:end] = examples.row(row)
-            positions[number, start:end] = np.arange(length)
-            is_target[number, start + examples.starts[row] : end] = len(rows) > 0
+            start, ids = end, examples.row(row)[shared:]
+            end = start + len(ids)
+            tokens[number, start:end] = ids
+            positions[number, start:end] = np.arange(shared, shared + len(ids))
+            is_target[number, start + examples.starts[row] - shared : end] = len(rows) > 0
     # The token at j is predicted at j - 1. Nothing masks padding: it stands behind every real token, and attention
     # looks back only.
     predicts = np.roll(is_target, -1, axis=1)
-    return Batch(*(torch.from_numpy(part) for part in (tokens, positions, predicts, tokens[is_target])))
+    prefix = examples.row(chosen[0])[:shared].astype(np.int64)
+    return Batch(*(torch.from_numpy(part) for part in (prefix, tokens, positions, predicts, tokens[is_target])))
+
+
+def shared_prefix(examples: Examples, rows: Sequence[int]) -> int:
+    """Tokens at the start that all rows have in common, before any target; 0 where sharing them would not pay.
+
+    The last token before a target stays in each row, because the target's first token is predicted there.
+    """
+    longest = min(int(examples.starts[row]) for row in rows) - 1
+    begins = np.stack([examples.row(row)[:longest] for row in rows])
+    differs = np.flatnonzero((begins != begins[0]).any(axis=0))
+    shared = int(differs[0]) if len(differs) else longest
+    return shared if shared * (len(rows) - 1) >= WORTH_SHARING else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.params import Training
 
 if TYPE_CHECKING:
+    import torch
     from peft import LoraConfig
     from ray.train import RunConfig, ScalingConfig
 
@@ -27,7 +28,7 @@ def lora_config(training: Training) -> "LoraConfig":
 
 
 def deepspeed_config(training: Training) -> dict[str, Any]:
-    """DeepSpeed's configuration. torch's AdamW, since DeepSpeed's own would be compiled on first use."""
+    """DeepSpeed's configuration, optimizer apart."""
     return {
         "train_micro_batch_size_per_gpu": training.batch_size,
         "gradient_accumulation_steps": training.gradient_accumulation,
@@ -35,12 +36,15 @@ def deepspeed_config(training: Training) -> dict[str, Any]:
         "bf16": {"enabled": training.precision == "bf16"},
         "zero_optimization": {"stage": training.zero_stage},
         "zero_allow_untested_optimizer": True,
-        "optimizer": {
-            "type": "AdamW",
-            "params": {"lr": training.learning_rate, "weight_decay": training.weight_decay, "torch_adam": True},
-        },
         "steps_per_print": 1_000_000_000,
     }
+
+
+def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+    """torch's fused AdamW: DeepSpeed's own would be compiled on first use, and torch's default is half as fast."""
+    import torch
+
+    return torch.optim.AdamW(weights, lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:

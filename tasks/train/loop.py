@@ -16,7 +16,7 @@ from tasks.params import Training
 from tasks.train import builders, checkpoints, export
 from tasks.train.batches import Order, collate
 from tasks.train.examples import Examples
-from tasks.train.target_loss import TargetLoss
+from tasks.train.target_loss import TargetLoss, can_share_prefix
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,13 @@ def start_engine(job: Job) -> Any:
     """The base model, with LoRA or whole, inside a DeepSpeed engine."""
     import deepspeed
 
+    # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     torch.manual_seed(job.training.seed)
     model = TargetLoss(load_model(job))
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    config = builders.deepspeed_config(job.training)
-    engine, *_ = deepspeed.initialize(model=model, model_parameters=trained, config=config)
+    config, optimizer = builders.deepspeed_config(job.training), builders.optimizer(job.training, trained)
+    engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     return engine
 
 
@@ -102,9 +104,11 @@ def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dic
     torch.manual_seed(
         (training.seed + number) * size + rank
     )  # of dropout; the step alone decides, so a resume is exact
+    # Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
+    share = training.device == "cpu" and can_share_prefix(engine.module.model, training.lora_dropout)
     total = torch.zeros((), device=engine.device)
     for forward in range(training.gradient_accumulation):
-        batch = collate(examples, order.share(number, forward, rank), training).to(engine.device)
+        batch = collate(examples, order.share(number, forward, rank), training, share).to(engine.device)
         loss = engine(batch)
         # DeepSpeed takes the mean over workers and forward passes; this is to be the mean over tokens.
         engine.backward(loss * (size * training.gradient_accumulation / targets))
