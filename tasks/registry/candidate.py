@@ -16,7 +16,7 @@ from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.people import Person
-from tasks.govern.policy import EXPERIMENT, GATES, GateName
+from tasks.govern.policy import GATES, GateName
 from tasks.layout import Layout
 from tasks.params import Sha256
 from tasks.registry import identity, manifest
@@ -58,7 +58,10 @@ class Candidate:
 
 
 def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Candidate:
-    """Verify a run's package and all its gates. Raises Refused with the reason where it may not be promoted."""
+    """Verify a run's package and all its gates. Raises Refused with the reason where it may not be promoted.
+
+    Judging a gate refuses tier `experiment`, which has none, and demo runs outside environment `local`.
+    """
     passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
     evidence = [gate.evidence for gate in passed.values()]
     candidate = Candidate(
@@ -71,7 +74,6 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
     )
-    _allowed(candidate, governance)
     _made_of_what_passed(candidate)
     return candidate
 
@@ -126,16 +128,6 @@ def _one(values: set[str], what: str) -> str:
     if len(values) != 1:
         raise Refused(f"the gates of one run have different {what}s: {', '.join(sorted(values))}")
     return values.pop()
-
-
-def _allowed(candidate: Candidate, governance: Governance) -> None:
-    if candidate.tier == EXPERIMENT:
-        raise Refused("risk tier experiment asks nobody, and what it makes is never promoted")
-    if candidate.demo and not governance.local:
-        raise Refused(
-            f"run {candidate.run} was approved by demo identities, which count in environment local alone; this is "
-            f"{governance.policy.environment}"
-        )
 
 
 def _made_of_what_passed(candidate: Candidate) -> None:

@@ -75,9 +75,9 @@ def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
     return [(seq, intent) for seq, intent in _every(ledger) if seq not in closed]
 
 
-def undone(ledger: Ledger, seq: int, name: str, reason: str, registered: bool) -> None:
-    """Record that an intent came to nothing. `registered`: MLflow had given it a number, which stays used."""
-    ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "registered": registered})
+def undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
+    """Record that an intent came to nothing. `named`: its bundle had its name, so MLflow may have used the number."""
+    ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "named": named})
 
 
 def _every(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Intent]]:
@@ -89,6 +89,6 @@ def _every(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Inten
 
 
 def _next_version(ledger: Ledger, name: str) -> int:
-    """Numbers of promotions that came to nothing are given again, unless MLflow has used them up."""
-    free = {entry.body["intent"] for entry in ledger.entries(UNDONE, name) if not entry.body.get("registered")}
+    """Numbers of promotions that came to nothing are given again, unless MLflow may have used them up."""
+    free = {entry.body.get("intent") for entry in ledger.entries(UNDONE, name) if not entry.body.get("named")}
     return 1 + max((intent.version for seq, intent in _every(ledger, name) if seq not in free), default=0)

@@ -52,13 +52,12 @@ def register(governance: Governance, signed: Signed) -> int:
         return _ensure_version(client, governance, signed)
 
 
-def unregister(governance: Governance, name: str, label: str) -> bool:
-    """Delete the MLflow version of a release that was never promoted. True where there was one."""
+def unregister(governance: Governance, name: str, label: str) -> None:
+    """Delete the MLflow version of a release that was never promoted, if there is one."""
     with Registry(governance.state) as client:
         known = _version(client, name, label)
         if known is not None:
             client.delete_model_version(name, str(known))
-        return known is not None
 
 
 def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:

@@ -66,12 +66,13 @@ def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) ->
 
 def undo(seq: int, intent: Intent, governance: Governance, ledger: Ledger, reason: str) -> None:
     """Remove what an intent left. A release that was ever promoted is never touched."""
-    folder, registered = bundle.folder(governance.state, intent.label), False
-    if _is_of(folder, intent, governance) and not _ever_promoted(intent, governance, ledger):
-        registered = mirror.unregister(governance, intent.name, intent.label)
+    folder = bundle.folder(governance.state, intent.label)
+    named = _is_of(folder, intent, governance) and not _ever_promoted(intent, governance, ledger)
+    if named:  # only then may MLflow know it
+        mirror.unregister(governance, intent.name, intent.label)
         shutil.rmtree(folder)
     shutil.rmtree(bundle.aside(governance.state, intent.label), ignore_errors=True)
-    intents.undone(ledger, seq, intent.name, reason, registered)
+    intents.undone(ledger, seq, intent.name, reason, named)
 
 
 def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:

@@ -12,6 +12,7 @@ from tasks import params
 from tasks.files import sha256_bytes, write_json
 from tasks.govern import decisions, evidence, gates, governance, statement
 from tasks.govern.evidence import Evidence
+from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES, GateName
@@ -181,12 +182,22 @@ class House:
     def open(self, layout: Layout, gate: GateName, demo: bool = False) -> None:
         """Ask, let the gate's people approve, and write its statement."""
         asked = self.ask(layout, gate, demo)
-        if demo and self.governance.local:
+        if demo:
             decisions.decide_demo(self.ledger, self.governance, asked)
-        elif not demo:
+        else:
             decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve")
         standing = gates.settle(self.ledger, self.governance, asked)
         statement.write_gate(layout, asked, standing, self.governance)
+
+    def forge(self, layout: Layout, gate: GateName, demo: bool = False) -> None:
+        """Ask, and sign with the gate's key that it passed, whatever people said."""
+        asked = self.ask(layout, gate, demo)
+        checks = [gates.CheckStanding(result=result) for result in asked.checks]
+        passed = Standing(
+            gate=gate, run=asked.run, evidence_sha256=evidence.digest(asked), state="passed", checks=checks,
+            decisions=[], waiting_for=[], deadline=self.ledger.now(), as_of=0,
+        )  # fmt: skip
+        statement.write_gate(layout, asked, passed, self.governance)
 
     def ready(self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = ()) -> Layout:
         """A run with a package, behind all its gates but those to `skip`."""

@@ -18,6 +18,7 @@ from tasks import params
 from tasks.errors import Refused
 from tasks.files import canonical_json, read_json, write_json
 from tasks.govern import dsse, governance, keys
+from tasks.govern.policy import GATES
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
 from tests.registry.house import NAME, House, copy, writable
 
@@ -243,10 +244,14 @@ def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
 
 
 def test_a_demo_run_is_promoted_nowhere_but_locally(house: House) -> None:
-    """Even under a policy that asks nobody, so that no demo decision needs to count."""
+    """Even under a policy that asks nobody, and with gate statements signed by the gate's own key."""
     house.governance = house.in_environment("production", ask_people=False)
-    layout = house.ready("run-1", demo=True)
-    with pytest.raises(Refused, match="demo identities, which count in environment local alone"):
+    layout = house.begin("run-1")
+    for gate in GATES:
+        if gate == "release":
+            package.run(params.load(layout.params), layout)
+        house.forge(layout, gate, demo=True)
+    with pytest.raises(Refused, match="demo runs count in environment local alone"):
         house.promote(layout)
     assert champion.current(house.ledger, house.governance, NAME) is None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.govern import governance
 from tasks.govern.ledger import open_ledger
 from tasks.registry import admission, intents, mirror, promotion, releases, succession
 from tests.registry.house import NAME, House
@@ -154,8 +155,6 @@ def test_what_would_not_be_promoted_today_is_undone(house: House, moment: str) -
     )  # fmt: skip
     assert people.read_text() != text
     kill(house, "unregistered", moment, "reconcile")
-    from tasks.govern import governance
-
     house.governance = governance.load(house.governance.folder, house.state)
     assert "is undone: gate release of run run-2" in " ".join(promotion.reconcile(house.governance, house.ledger))
     assert check(house) == "old"
