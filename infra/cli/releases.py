@@ -56,7 +56,9 @@ def show(release: Label, as_json: shared.Json = False) -> None:
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A release's bundle folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A release's bundle folder.")
+    ],
     as_json: shared.Json = False,
 ) -> None:
     """Check a release's files, gates, decisions and promotion against this project's gate key and people.

@@ -1,0 +1,87 @@
+"""The command line as a person meets it: bad input gets a clear error and exit code 2, and nothing is left behind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_project import git, hallmark, make_project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    hallmark(folder, "init")
+    return folder
+
+
+def test_params_are_checked_with_file_and_line(project: Path) -> None:
+    assert "valid, use case tiny" in hallmark(project, "params", "--check", "params.yaml")
+    bad = project / ".hallmark" / "bad.yaml"
+    bad.write_text((project / "params.yaml").read_text().replace("lora_rank: 4", "lora_rank: many"))
+    told = hallmark(project, "params", "--check", str(bad), code=2)
+    assert "bad.yaml:" in told and "lora_rank" in told and "'many'" in told and "Traceback" not in told
+
+
+def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> None:
+    schema = json.loads(hallmark(project, "params", "--schema"))
+    assert "description" in schema["$defs"]["Training"]["properties"]["zero_stage"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "wanted"),
+    [
+        (["run"], 2, "who are you? Say --as ID"),
+        (["run", "--as", "stranger"], 2, "'stranger' is nobody in people.yaml"),
+        (["run", "--as", "ml-engineer", "--set", "training.lora_rank"], 2, "expected KEY=VALUE"),
+        (["run", "--as", "ml-engineer", "--set", "nosuch.key=1"], 2, "there is no section 'nosuch'"),
+        (["run", "--as", "ml-engineer", "--set", "training.nosuch=1"], 2, "unknown key"),
+        (["run", "--as", "ml-engineer", "--set", "training.epochs=-1"], 2, "greater than 0"),
+        (["run", "--as", "ml-engineer", "--params", "none.yaml"], 2, "none.yaml: no such file"),
+        (["run", "--as", "ml-engineer", "--governance", "nowhere"], 2, "no such file"),
+        (["run", "--resume", "20260101-000000-0000"], 2, "there is no run"),
+        (["status", "20260101-000000-0000"], 2, "there is no run"),
+        (["gates", "show", "20260101-000000-0000", "data"], 2, "has asked nothing"),
+        (["releases", "show", "tiny-9"], 2, "tiny-9"),
+        (["releases", "verify", "nowhere"], 2, "does not exist"),
+        (["nosuch"], 2, "No such command"),
+    ],
+)
+def test_a_mistake_is_told_without_traceback(project: Path, args: list[str], code: int, wanted: str) -> None:
+    told = hallmark(project, *args, code=code)
+    assert wanted in told and "Traceback" not in told
+
+
+def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
+    assert not (project / ".hallmark" / "prefect" / "up.json").exists()
+    assert git(project, "for-each-ref", "refs/hallmark") == ""
+    assert git(project, "worktree", "list").count("\n") == 0
+
+
+def test_other_governance_files_count_in_environment_local_only(project: Path) -> None:
+    other = project / ".hallmark" / "other"
+    other.mkdir()
+    for name in ("policy.yaml", "people.yaml", "sources.yaml"):
+        text = (project / "infra" / "governance" / name).read_text()
+        key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDCVtCkGT6gfdpRKXHPjRYHEdBzSf0QyzDDMjzwKX5Lx"
+        text = text.replace("roles:", f"public_key: {key}, roles:").replace("environment: local", "environment: prod")
+        (other / name).write_text(text)
+    told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=1)
+    assert "count in environment local only" in told
+
+
+def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
+    assert "not inside a Hallmark project" in hallmark(tmp_path, "status", code=2)
+
+
+def test_a_project_that_is_no_git_clone_is_told(project: Path, tmp_path: Path) -> None:
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).write_text((project / name).read_text())
+    assert "git init" in hallmark(tmp_path, "init", code=2)
+
+
+def test_work_by_hand_gets_inputs_and_experiment_gates(project: Path) -> None:
+    hallmark(project, "resolve")
+    assert json.loads((project / "inputs" / "authority.json").read_text())["tier"] == "experiment"
+    assert (project / "gates" / "data.json").exists()
+    assert git(project, "status", "--porcelain") == ""
