@@ -1,0 +1,158 @@
+"""A run's folders as the stages before evaluation leave them: a split, a base model, a candidate, answers."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks import facts, record
+from tasks.evaluate import predict
+from tasks.evaluate.models import MODELS, Which
+from tasks.facts import Facts
+from tasks.files import write_json
+from tasks.layout import Layout
+from tasks.params import Params
+from tests.tiny_model import make_tiny_model
+
+INTENTS = ("card_lost", "loan_rate", "close_account")
+EVALUATION = {
+    "label_field": "intent",
+    "max_new_tokens": 6,
+    "batch_size": 4,
+    "precision": "fp32",
+    "threads": 1,
+    "bootstrap_samples": 200,
+}
+
+
+def params(metrics: list[dict[str, Any]] | None = None, **evaluation: Any) -> Params:
+    """Valid parameters; `evaluation` changes EVALUATION."""
+    return Params.model_validate(
+        {
+            "use_case": {
+                "name": "triage",
+                "problem": "Messages are sorted by hand.",
+                "users": ["agents"],
+                "risk_tier": "limited",
+                "approach": "instruction_tuning",
+                "approach_reason": "r",
+                "approved_uses": ["suggest"],
+                "limitations": ["tests only"],
+                "escalation_path": "e",
+                "owners": {"business": "b", "technical": "t", "data": "d"},
+                "success_metrics": metrics or [{"name": "m", "fact": "evaluate.exact_match", "at_least": 0.5}],
+            },
+            "prompts": {"triage": {"system": "Sort the message."}},
+            "data": {},
+            "base_model": {"folder": "m", "sha256": "0" * 64, "licence": "Apache-2.0"},
+            "training": {},
+            "evaluation": {**EVALUATION, **evaluation},
+        }
+    )
+
+
+def target(number: int) -> str:
+    return json.dumps({"intent": INTENTS[number % 3], "queue": f"q{number % 2}"})
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    """A record whose prompt's length grows with its number."""
+    turns = [{"role": "user", "content": f"message {number}" + " please" * (number % 7)}]
+    return {
+        "record_id": f"{number:032x}",
+        "source_id": ("tickets", "chats")[number % 2],
+        "task": "triage",
+        "messages": [*turns, {"role": "assistant", "content": target(number)}],
+        "kind": ("answer", "escalate")[number % 2],
+        "language": ("en", "de", "en")[number % 3],
+        "department": None if number % 5 == 0 else "cards",
+        "origin": "synthetic",
+        "split": "",
+        **changes,
+    }
+
+
+def write_split(layout: Layout, test: list[dict[str, Any]], train: list[dict[str, Any]] | None = None) -> None:
+    sides = {"test": test, "train": train or [row(number) for number in range(100, 106)]}
+    for side, rows in sides.items():
+        table = pa.Table.from_pylist(rows, schema=record.SCHEMA)
+        record.write_table(table, layout.stage("split") / f"{side}.parquet")
+
+
+Answer = Callable[[dict[str, Any]], str]
+
+
+def right(example: dict[str, Any]) -> str:
+    return str(example["messages"][-1]["content"])
+
+
+def write_answers(layout: Layout, answers: Mapping[Which, Answer], measured: Facts | None = None) -> None:
+    """What `predict` would have written, with the answer that each model's function gives; others are not present."""
+    rows = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    for which in MODELS:
+        table = [
+            {
+                "record_id": r["record_id"],
+                "prompt_tokens": 9,
+                "answer": answers[which](r),
+                "stopped": True,
+                "reason": "",
+            }
+            for r in (rows if which in answers else [])
+        ]
+        folder = layout.stage(f"predict/{which}")
+        record.write_table(pa.Table.from_pylist(table, schema=predict.SCHEMA), folder / "predictions.parquet")
+        write_json(folder / "result.json", {"present": which in answers, "facts": {}})
+        if measured:
+            write_json(layout.measured(f"predict/{which}") / "facts.json", {"facts": facts.dump(measured)})
+
+
+def evaluated(root: Path, rows: int = 30) -> Layout:
+    """A layout ready for `evaluate`: the candidate right on all but every fifth row, base never, no champion."""
+    layout = Layout(root)
+    write_split(layout, [row(number) for number in range(rows)])
+    write_answers(layout, {"base": lambda _: "I am sorry", "candidate": mostly_right})
+    return layout
+
+
+def mostly_right(example: dict[str, Any]) -> str:
+    number = int(example["record_id"], 16)
+    return target(number + 1) if number % 5 == 0 else target(number)
+
+
+def write_base(layout: Layout) -> str:
+    """The base model: the tiny one, made lively so that its answers differ and end. Returns the digest it states."""
+    folder = layout.stage("base_model") / "model"
+    make_tiny_model(folder)
+    enliven(folder)
+    write_json(layout.stage("base_model") / "result.json", {"sha256": "b" * 64, "facts": {}})
+    return "b" * 64
+
+
+def enliven(folder: Path, factor: float = 4.0) -> None:
+    """Larger weights, so that the model says more than one token; and several end tokens, so that it stops."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "norm" not in name:
+                weight.mul_(factor)
+    model.generation_config.eos_token_id = [258, *range(0, 250, 9)]
+    model.save_pretrained(folder)
+
+
+def write_adapter(base: Path, folder: Path) -> None:
+    """A LoRA adapter of `base` that changes what it says."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    settings = LoraConfig(
+        r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
+    )
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings).save_pretrained(folder)
