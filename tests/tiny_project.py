@@ -11,7 +11,17 @@ from pathlib import Path
 from tests.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("flows", "tasks", "infra", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore", "constraints.txt")
+COPIED = (
+    "flows",
+    "tasks",
+    "infra",
+    "dvc.yaml",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+    "constraints.txt",
+)
 
 INTENTS = {"card_lost": "cards", "loan_question": "loans", "close_account": "accounts"}
 PHRASES = {

@@ -1,6 +1,7 @@
 """The command line as a person meets it: bad input gets a clear error and exit code 2, and nothing is left behind."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,13 @@ def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
 
 def test_other_governance_files_count_in_environment_local_only(project: Path) -> None:
     other = project / ".hallmark" / "other"
-    other.mkdir()
-    for name in ("policy.yaml", "people.yaml", "sources.yaml"):
-        text = (project / "infra" / "governance" / name).read_text()
-        key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDCVtCkGT6gfdpRKXHPjRYHEdBzSf0QyzDDMjzwKX5Lx"
-        text = text.replace("roles:", f"public_key: {key}, roles:").replace("environment: local", "environment: prod")
-        (other / name).write_text(text)
+    shutil.copytree(project / "infra" / "governance", other)
+    people, policy = other / "people.yaml", other / "policy.yaml"
+    text = people.read_text().replace("demo: true", "demo: false")
+    for file in (project / ".hallmark" / "keys").glob("*.pub"):
+        text = text.replace(f"id: {file.stem},", f"id: {file.stem}, public_key: {file.read_text().strip()},")
+    people.write_text(text)
+    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
     told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=1)
     assert "count in environment local only" in told
 
