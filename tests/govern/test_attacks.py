@@ -297,6 +297,12 @@ class TestEditedRows:
         assert house.judge(forged).state == "waiting"
         assert house.why_not(forged) == "it is about evidence that no gate has asked about"
 
+    def test_evidence_moved_to_another_run_by_its_columns(self, house: House) -> None:
+        house.ask(run="run-1")
+        raw(house, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 1")
+        with pytest.raises(Refused, match="entry 1 of the ledger was changed: its evidence is of another run"):
+            docket.cases(house.ledger, "run-9")
+
     def test_a_row_of_another_run_that_cannot_be_read_stops_only_that_run(self, house: House) -> None:
         first = house.ask(run="run-1")
         house.decide(first, "owner")

@@ -101,6 +101,9 @@ def test_before_the_gate_closes_an_expired_waiver_can_be_renewed(house: House) -
     waive(house, asked, days=1)
     longest = waive(house, asked, days=3)
     waive(house, asked, days=2)
+    until = house.judge(asked).checks[0].waived_until
+    assert until is not None
+    assert until > house.ledger.now() + timedelta(days=2.5)
     after = house.judge(asked, house.ledger.now() + timedelta(days=2.5))
     assert after.state == "passed"
     assert [d.seq for d in after.decisions if d.counted and d.verb == "waive"] == [longest.seq]
