@@ -40,7 +40,7 @@ def loss_curve(points: Sequence[Point]) -> Curve | None:
     if len(points) < 2:
         return None
     steps, losses, rates = zip(*((point.step, point.loss, point.lr) for point in points), strict=True)
-    levels = ticks(0, max(losses))
+    levels = ticks(0, max(losses) or 1)
     x = _scale(steps[0], steps[-1], 0, WIDTH)
     y = _scale(0, levels[-1], HEIGHT, 0)
     peak = max(rates)

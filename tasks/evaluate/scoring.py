@@ -85,7 +85,8 @@ def compare(pairs: intervals.Pairs, macro_f1_gain: Interval, confidence: float) 
 
 
 def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "worse", "undecided"]:
-    if p >= 1 - confidence or gain.low <= 0 <= gain.high:
+    level = round(1 - confidence, intervals.DIGITS)  # 1 - 0.95 is a little more than 0.05
+    if p >= level or gain.low <= 0 <= gain.high:
         return "undecided"
     return "better" if gain.value > 0 else "worse"
 
