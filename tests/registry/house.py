@@ -130,9 +130,15 @@ class House:
     def state(self) -> Path:
         return self.governance.state
 
+    def run(self, run: str) -> Layout:
+        return Layout(self.state / "runs" / run)
+
+    def bundle(self, label: str = "triage-1") -> Path:
+        return self.state / "releases" / label
+
     def begin(self, run: str, weights: bytes = b"adapter", facts: dict[str, object] | None = None) -> Layout:
         """A run as it stands after `evaluate`. Other `weights` make another candidate."""
-        layout = Layout(self.state / "runs" / run)
+        layout = self.run(run)
         layout.inputs.mkdir(parents=True)
         (layout.root / "tasks" / "train").mkdir(parents=True)
         (layout.root / "tasks" / "train" / "train.py").write_text("LAYERS = 3\n")
@@ -212,7 +218,7 @@ class House:
     def promote(self, layout: Layout) -> Release:
         return promotion.promote(layout, layout.root.name, COMMIT, self.governance, self.ledger)
 
-    def released(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
+    def release(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
         return self.promote(self.ready(run, weights, demo))
 
     def in_environment(self, name: str, ask_people: bool = True) -> Governance:
@@ -243,5 +249,5 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def copy(bundle: str, target: Path) -> Path:
+def copy(bundle: Path, target: Path) -> Path:
     return writable(Path(shutil.copytree(bundle, target)))

@@ -100,7 +100,7 @@ def check(house: House) -> str:
 def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     house: House, point: str, moment: str
 ) -> None:
-    house.released("run-1", b"old")
+    house.release("run-1", b"old")
     layout = house.ready("run-2", b"new")
     kill(house, point, moment)
 
@@ -132,7 +132,7 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     ],
 )
 def test_recovery_that_is_killed_too_is_recovered_from(house: House, left_at: str, point: str, moment: str) -> None:
-    house.released("run-1", b"old")
+    house.release("run-1", b"old")
     house.ready("run-2", b"new")
     kill(house, left_at, "after")
     kill(house, point, moment, "reconcile")
@@ -144,7 +144,7 @@ def test_recovery_that_is_killed_too_is_recovered_from(house: House, left_at: st
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_what_would_not_be_promoted_today_is_undone(house: House, moment: str) -> None:
     """A whole bundle was left, and meanwhile the person who let it through may no longer decide."""
-    house.released("run-1", b"old")
+    house.release("run-1", b"old")
     house.ready("run-2", b"new")
     kill(house, "registered", "after")
     people = house.governance.folder / "people.yaml"
@@ -160,7 +160,7 @@ def test_what_would_not_be_promoted_today_is_undone(house: House, moment: str) -
     assert check(house) == "old"
     people.write_text(text)
     house.governance = governance.load(house.governance.folder, house.state)
-    assert house.released("run-3", b"newer").label == "triage-3", "MLflow never gives a number twice"
+    assert house.release("run-3", b"newer").label == "triage-3", "MLflow never gives a number twice"
     assert check(house) == "newer"
 
 

@@ -52,10 +52,10 @@ def test_a_run_behind_its_gates_becomes_the_champion(house: House) -> None:
 
 
 def test_the_next_run_is_compared_with_it_and_takes_its_place(house: House) -> None:
-    first = house.released("run-1")
+    first = house.release("run-1")
     layout = house.begin("run-2", b"better")
     assert champion.compared_with(layout) == first.payload_sha256
-    second = house.released("run-3", b"better")
+    second = house.release("run-3", b"better")
     assert aliases(house) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
     assert (first.sequence, second.sequence) == (1, 2)
     line = succession.read(house.ledger, house.governance, NAME)
@@ -64,7 +64,7 @@ def test_the_next_run_is_compared_with_it_and_takes_its_place(house: House) -> N
 
 
 def test_mlflow_mirrors_it_with_tags_that_lead_back(house: House) -> None:
-    house.released("run-1")
+    house.release("run-1")
     layout = house.ready("run-2", b"better")
     release = house.promote(layout)
     assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
@@ -86,9 +86,9 @@ def test_asked_twice_a_run_makes_one_release(house: House) -> None:
 
 
 def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(house: House) -> None:
-    house.released("run-1")
+    house.release("run-1")
     late = house.ready("run-2", b"late")
-    house.released("run-3", b"faster")
+    house.release("run-3", b"faster")
     with pytest.raises(Refused, match=r"since run run-2 was compared .*, triage-2 took its place .* of run run-3"):
         house.promote(late)
     assert served(house) == b"faster"
@@ -207,7 +207,7 @@ def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House)
 
 
 def test_with_mlflow_away_the_old_champion_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.released("run-1")
+    house.release("run-1")
     layout = house.ready("run-2", b"new")
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{house.root}")  # a folder is no database
     with pytest.raises(Unavailable, match="MLflow"):
@@ -219,7 +219,7 @@ def test_with_mlflow_away_the_old_champion_stays(house: House, monkeypatch: pyte
 
 
 def test_a_full_disk_leaves_the_old_champion(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.released("run-1")
+    house.release("run-1")
     layout = house.ready("run-2", b"new")
 
     def full(*_: object, **__: object) -> None:
@@ -244,8 +244,8 @@ def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(house: Hou
 
 
 def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) -> None:
-    house.released("run-1")
-    house.released("run-2", b"worse")
+    house.release("run-1")
+    house.release("run-2", b"worse")
     release = promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", " wrong queue ")
     assert (release.label, release.sequence, release.reason, release.requested_by) == (
         "triage-1", 3, "wrong queue", "engineer"
@@ -263,7 +263,7 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) ->
     assert dsse.verify(order, house.governance.public_key(risk_officer))["predicate"]["reason"] == "wrong queue"
     assert dsse.digest(order) == promoted.order_sha256
 
-    assert house.released("run-3", b"mended").sequence == 4
+    assert house.release("run-3", b"mended").sequence == 4
     assert aliases(house) == {"triage-1": ["rollback"], "triage-2": [], "triage-3": ["champion"]}
 
 
@@ -280,8 +280,8 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) ->
 def test_a_rollback_is_refused(
     house: House, label: str, person: str, reason: str, error: type[Exception], match: str
 ) -> None:
-    house.released("run-1")
-    house.released("run-2", b"better")
+    house.release("run-1")
+    house.release("run-2", b"better")
     with pytest.raises(error, match=match):
         promotion.rollback(house.governance, house.ledger, label, person, reason)
     assert served(house) == b"better"
@@ -289,8 +289,8 @@ def test_a_rollback_is_refused(
 
 
 def test_a_rollback_with_another_key_is_refused(house: House) -> None:
-    house.released("run-1")
-    house.released("run-2", b"better")
+    house.release("run-1")
+    house.release("run-2", b"better")
     keys = house.state / "keys"
     (keys / "risk-officer").write_bytes((keys / "owner").read_bytes())
     with pytest.raises(Refused, match="not that of risk-officer"):
@@ -298,7 +298,7 @@ def test_a_rollback_with_another_key_is_refused(house: House) -> None:
 
 
 def test_the_list_is_what_the_command_line_prints(house: House) -> None:
-    release = house.released("run-1")
+    release = house.release("run-1")
     told = release.model_dump(mode="json")
     assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
     assert Path(told["bundle"]).is_dir()

@@ -16,9 +16,9 @@ from tests.registry.house import House, copy
 def test_an_outsider_needs_the_folder_and_the_key_alone(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = house.released("run-1")
+    release = house.release("run-1")
     public_line = house.governance.gate_public_key()
-    folder = copy(release.bundle, tmp_path / "elsewhere" / "some name")
+    folder = copy(Path(release.bundle), tmp_path / "elsewhere" / "some name")
     shutil.rmtree(house.state)
 
     def no_network(*_: object) -> None:
@@ -43,7 +43,7 @@ def test_an_outsider_needs_the_folder_and_the_key_alone(
 
 
 def test_what_was_checked_ends_at_the_first_thing_wrong(house: House) -> None:
-    folder = copy(house.released("run-1").bundle, house.root / "copied")
+    folder = copy(Path(house.release("run-1").bundle), house.root / "copied")
     (folder / "payload" / "README.md").write_text("better than it was")
     checked = releases.verify(folder, house.governance)
     assert [check.ok for check in checked.checks] == [True, False]
@@ -59,7 +59,7 @@ def test_what_is_no_release_is_not_valid(house: House, name: str) -> None:
 
 def test_no_single_changed_byte_passes(house: House) -> None:
     """A sample of every file's bytes; `make bench` flips thousands."""
-    folder = copy(house.released("run-1").bundle, house.root / "copied")
+    folder = copy(Path(house.release("run-1").bundle), house.root / "copied")
     public_line = house.governance.gate_public_key()
     choose = random.Random(17)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -87,7 +87,7 @@ def test_nothing_heavy_is_imported_to_verify_or_to_list() -> None:
 
 
 def test_files_in_a_bundle_are_read_only(house: House) -> None:
-    release = house.released("run-1")
+    release = house.release("run-1")
     modes = {path.stat().st_mode & 0o777 for path in Path(release.bundle).rglob("*") if path.is_file()}
     assert modes == {0o444}
     assert Path(release.bundle, bundle.PROMOTION).exists()
