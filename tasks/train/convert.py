@@ -21,14 +21,19 @@ def from_gguf(gguf: Path, folder: Path) -> None:
     plain = without_quantization(model)
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors files come readable by their owner alone
 
 
 def load_gguf(gguf: Path) -> Any:
     """The dequantised model in bf16."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, GgufConfig
 
-    return AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+    dense = GgufConfig(gguf_file=gguf.name, dequantize=True)
+    return AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=dense, dtype=torch.bfloat16
+    )
 
 
 def without_quantization(model: Any) -> Any:
@@ -36,9 +41,9 @@ def without_quantization(model: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    config = model.config.__class__.from_dict(
-        {key: value for key, value in model.config.to_dict().items() if key != "quantization_config"}
-    )
+    values = model.config.to_dict()
+    del values["quantization_config"]
+    config = model.config.__class__.from_dict(values)
     with torch.device("meta"):
         plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     plain.load_state_dict(model.state_dict(), assign=True)

@@ -42,7 +42,7 @@ class TargetLoss(nn.Module):
         past = self._read_prefix(batch) if batch.prefix.numel() else None
         self._predicts = batch.predicts
         logits = self.model(
-            input_ids=batch.tokens, position_ids=batch.positions, past_key_values=past, use_cache=past is not None
+            input_ids=batch.tokens, position_ids=batch.positions, cache=past, use_cache=past is not None
         ).logits
         return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
 
@@ -56,7 +56,7 @@ class TargetLoss(nn.Module):
 
         past = DynamicCache(config=self.model.config)
         self._predicts = torch.zeros(1, len(batch.prefix), dtype=torch.bool, device=batch.prefix.device)
-        self.model(input_ids=batch.prefix[None], past_key_values=past, use_cache=True)
+        self.model(input_ids=batch.prefix[None], cache=past, use_cache=True)
         past.batch_repeat_interleave(len(batch.tokens))
         return past
 

@@ -1,0 +1,76 @@
+"""A tiny model, a few rows, and this process as a one-worker process group."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["DS_ACCELERATOR"] = "cpu"
+
+from tasks.params import Prompt, Training
+from tasks.train import examples
+from tasks.train.examples import Examples
+from tasks.train.loop import Job
+from tests.tiny_model import make_tiny_model
+
+PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}
+
+
+def make_rows(count: int) -> list[dict[str, Any]]:
+    """Rows of different lengths that share the beginning of their prompt."""
+    queues = ("cards", "loans", "accounts")
+    return [
+        {
+            "task": "sort",
+            "messages": [
+                {"role": "user", "content": f"Message {number}: " + "please help me " * (1 + number * 7 % 5)},
+                {"role": "assistant", "content": queues[number % 3]},
+            ],
+        }
+        for number in range(count)
+    ]
+
+
+def training(**changes: Any) -> Training:
+    """Settings for a training of seconds, in fp32 so that sums can be compared."""
+    small = {"batch_size": 4, "precision": "fp32", "threads": 1, "lora_rank": 4, "lora_alpha": 8, "learning_rate": 1e-2}
+    return Training(**{**small, **changes})
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    make_tiny_model(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rows24(tiny: Path) -> Examples:
+    return examples.build(make_rows(24), PROMPTS, tiny, 512)
+
+
+@pytest.fixture
+def job(tiny: Path, tmp_path: Path) -> Callable[..., Job]:
+    def make(name: str = "job", **changes: Any) -> Job:
+        folder = tmp_path / name
+        for part in ("checkpoints", "output", "scratch"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        return Job(training(**changes), tiny, folder / "checkpoints", folder / "output", folder / "scratch")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """This process as the only worker."""
+    import torch
+    from torch import distributed
+
+    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+    meeting = tmp_path_factory.mktemp("group") / "store"
+    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+    torch.use_deterministic_algorithms(False)
