@@ -110,10 +110,12 @@ def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
     if settings.device == "gpu" and not torch.cuda.is_available():
         raise Unavailable("evaluation.device is gpu and this machine has none; set it to cpu or run on another machine")
     torch.set_num_threads(settings.threads)
+    logging.disable_progress_bar()
     adapter = located.tuned if located.is_adapter else None
     whole = located.tuned if located.tuned and not adapter else located.base
     model: Any = AutoModelForCausalLM.from_pretrained(

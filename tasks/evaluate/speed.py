@@ -1,6 +1,5 @@
 """Latency, throughput and cost of one model's answers. These differ from machine to machine and are not digested."""
 
-import sys
 import time
 from collections.abc import Sequence
 
@@ -26,7 +25,7 @@ class Progress:
         self.printed = now
         rate = done / (now - self.started)
         eta = (self.rows - done) / rate
-        print(f"progress {self.name} {done}/{self.rows} {rate:.1f} rows/s eta {eta:.0f}s", file=sys.stderr, flush=True)
+        print(f"progress {self.name} {done}/{self.rows} {rate:.1f} rows/s eta {eta:.0f}s", flush=True)
 
     def seconds(self) -> float:
         """Since the start."""

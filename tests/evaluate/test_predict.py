@@ -195,8 +195,8 @@ def test_progress_says_how_far_and_how_long(capfd: pytest.CaptureFixture[str]) -
     progress = speed.Progress("predict@base", 120, every=0)
     progress.started -= 10
     progress(40)
-    line = capfd.readouterr().err
+    line = capfd.readouterr().out
     assert line == "progress predict@base 40/120 4.0 rows/s eta 20s\n"
     progress.every = 5
     progress(60)
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr().out == ""
