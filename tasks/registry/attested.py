@@ -31,7 +31,7 @@ def checks(folder: Path, promotion: Promotion, listing: dict[str, str], public_l
     yield _manifest(attested, promotion)
     for gate in GATES:
         yield _gate(attested, gate, listing, public_line)
-        yield _decisions(attested, gate)
+        yield _decisions(attested, gate, promotion.approved_by.get(gate, []))
     yield _provenance(attested, promotion, public_line)
 
 
@@ -101,7 +101,7 @@ def _gate(attested: _Attested, gate: GateName, listing: dict[str, str], public_l
     return f"gate {gate} passed on this very output: {len(evidence.checks)} checks, {failed} of them waived"
 
 
-def _decisions(attested: _Attested, gate: GateName) -> str:
+def _decisions(attested: _Attested, gate: GateName, approved_by: list[str]) -> str:
     """Every role that the policy asks has approved, and every failed check is waived by the role for it."""
     evidence = attested.evidence[gate]
     rules = attested.policy.gate(evidence.tier, gate)
@@ -118,8 +118,10 @@ def _decisions(attested: _Attested, gate: GateName) -> str:
             raise Refused(f"gate {gate} lacks an approval in role {role.role}")
     if open_checks := [c.name for c in evidence.checks if c.verdict == "failed" and c.name not in waived]:
         raise Refused(f"gate {gate}: checks failed and nobody waived them: {', '.join(open_checks)}")
-    who = ", ".join(f"{person} as {role}" for role, people in sorted(approved.items()) for person in sorted(people))
-    return f"gate {gate} was approved by {who or 'its checks alone, as policy allows'}"
+    who = sorted(f"{person} as {role}" for role, people in approved.items() for person in people)
+    if who != approved_by:
+        raise Refused(f"gate {gate}: the promotion statement names other people than its decisions")
+    return f"gate {gate} was approved by {', '.join(who) or 'its checks alone, as policy allows'}"
 
 
 def _counts(decision: Decision, person: Person, subjects: dict[str, str], evidence: Evidence) -> None:

@@ -32,6 +32,8 @@ class PassedGate:
     """Envelope of gates/NAME.json."""
     decisions: tuple[dict[str, Any], ...]
     """Envelopes of the decisions that count, oldest first."""
+    approved_by: tuple[str, ...]
+    """`PERSON as ROLE`, sorted."""
     deciders: tuple[Person, ...]
     """Who made them, each with the public key that counts."""
 
@@ -114,6 +116,7 @@ def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, le
         evidence=case.evidence,
         statement=dsse.read(layout.gate(gate)),
         decisions=tuple(entries[decision.seq].body["envelope"] for decision in counted),
+        approved_by=tuple(sorted(f"{d.person} as {d.role}" for d in counted if d.verb == "approve")),
         deciders=tuple(_with_key(name, governance) for name in sorted({decision.person for decision in counted})),
     )
 

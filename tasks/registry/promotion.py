@@ -138,6 +138,7 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
         candidate_inputs=found.candidate_inputs,
         tier=found.tier,
         demo=found.demo,
+        approved_by={gate: list(passed.approved_by) for gate, passed in found.gates.items()},
         requested_by=found.requested_by,
         reason="",
         order_sha256=None,

@@ -10,6 +10,7 @@ from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
+from tasks.govern.policy import GateName
 from tasks.params import Sha256
 from tasks.registry import bundle, succession, verification
 from tasks.registry.succession import Signed, Succession
@@ -41,6 +42,8 @@ class Release(Frozen):
     run: str
     commit: str
     requested_by: str
+    approved_by: dict[GateName, list[str]]
+    """By gate, `PERSON as ROLE`."""
     reason: str
     """Why the newest statement went back to it; empty for a promotion of its own run."""
     candidate_inputs: Sha256
@@ -60,11 +63,12 @@ class Release(Frozen):
             "risk tier": self.tier,
             "run": f"{self.run}, asked for by {self.requested_by}",
             "commit": self.commit,
+            **{f"{gate} gate": ", ".join(people) or "its checks" for gate, people in self.approved_by.items()},
             "digest": self.sha256,
             "payload": self.payload_sha256,
             "bundle": self.bundle,
         }
-        return "\n".join(f"{name:<10} {value}" for name, value in lines.items() if value)
+        return "\n".join(f"{name:<15} {value}" for name, value in lines.items() if value)
 
 
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
@@ -122,6 +126,7 @@ def _release(signed: Signed, line: Succession, governance: Governance) -> Releas
         run=promotion.run,
         commit=promotion.commit,
         requested_by=first.promotion.requested_by,
+        approved_by=promotion.approved_by,
         reason=promotion.reason,
         candidate_inputs=promotion.candidate_inputs,
     )

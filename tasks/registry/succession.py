@@ -15,6 +15,7 @@ from tasks.errors import Refused
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.policy import GateName
 from tasks.params import Sha256
 
 MADE = "promotion.made"
@@ -44,6 +45,8 @@ class Promotion(Frozen):
     run: str
     commit: str
     """Of the run that made it, when its gates had passed."""
+    approved_by: dict[GateName, list[str]]
+    """Who approved at each gate, in words: `PERSON as ROLE`."""
     requested_by: str
     """Who asked for the run; of a rollback, who ordered it."""
     reason: str

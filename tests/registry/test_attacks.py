@@ -323,6 +323,12 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
     assert re.search(reason, checked.against), checked.against
 
 
+def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House) -> None:
+    folder = copy(released.bundle(), released.root / "copied")
+    resign(released, folder, approved_by={"data": [], "evaluation": [], "release": ["ceo as risk"]})
+    assert "names other people" in releases.verify(folder, released.governance).against
+
+
 def test_somebody_elses_installation_is_not_believed(released: House) -> None:
     release = releases.get(released.ledger, released.governance, "triage-1")
     keys.create(released.root, "stranger")

@@ -40,6 +40,11 @@ def test_a_run_behind_its_gates_becomes_the_champion(house: House) -> None:
 
     assert (release.label, release.aliases, release.demo, release.tier) == ("triage-1", ["champion"], False, "low")
     assert (release.run, release.commit, release.requested_by) == ("run-1", COMMIT, "engineer")
+    assert release.approved_by == {
+        "data": ["owner as data-owner"],
+        "evaluation": ["product as product-owner"],
+        "release": ["risk-officer as risk"],
+    }
     reigning = champion.current(house.ledger, house.governance, NAME)
     assert reigning is not None
     assert tree_digest(house.state / reigning.payload) == reigning.sha256 == release.payload_sha256
@@ -303,6 +308,7 @@ def test_the_list_is_what_the_command_line_prints(house: House) -> None:
     assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
     assert Path(told["bundle"]).is_dir()
     assert releases.get(house.ledger, house.governance, "triage-1") == release
+    assert "release gate    risk-officer as risk" in release.describe()
     assert "triage-1" in release.describe() and release.sha256 in release.describe()
     with pytest.raises(InputError, match="known: triage-1"):
         releases.get(house.ledger, house.governance, "triage-2")
