@@ -64,7 +64,7 @@ def test_a_users_mistake_comes_through_as_the_stage_said_it(layout: Layout) -> N
 
 
 def test_a_missing_gate_file_is_named(layout: Layout) -> None:
-    with pytest.raises(Refused, match="gated needs gates/data.json, and that gate has not passed"):
+    with pytest.raises(Refused, match=r"gated needs gates/data\.json, and that gate has not passed"):
         dvc.repro(layout, "gated", print)
 
 

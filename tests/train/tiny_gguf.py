@@ -75,5 +75,6 @@ def write_wheel(folder: Path, members: dict[str, Path]) -> None:
         for name, path in members.items():
             wheel.write(path, name)
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-gguf\nVersion: 1.0\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        about = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{info}/WHEEL", about)
         wheel.writestr(f"{info}/RECORD", "")
