@@ -1,6 +1,7 @@
 """Several people, and the flow, at one gate at once; and deciders who die in the middle."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -61,12 +62,19 @@ def start(house: House, asked: Evidence, script: str, *args: str) -> subprocess.
     return process
 
 
-def race(*processes: subprocess.Popen[str]) -> list[str]:
-    """Let them all go at once; what each printed."""
+def race(house: House, *processes: subprocess.Popen[str]) -> list[str]:
+    """Let them all go at once; what each printed.
+
+    The write lock is held for a moment, so that whoever reads without taking a turn has read before anybody writes.
+    """
+    holder = sqlite3.connect(house.state / "ledger.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
+    time.sleep(1)
+    holder.close()
     printed = [process.communicate()[0].strip() for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return printed
@@ -74,13 +82,13 @@ def race(*processes: subprocess.Popen[str]) -> list[str]:
 
 def test_two_people_decide_at_once_and_both_count(house: House) -> None:
     asked = house.ask("evaluation")
-    race(*(start(house, asked, DECIDE, person, "approve") for person in ("lead", "risk-one")))
+    race(house, *(start(house, asked, DECIDE, person, "approve") for person in ("lead", "risk-one")))
     assert sorted(d.person for d in house.judge(asked).decisions if d.counted) == ["lead", "risk-one"]
 
 
 def test_one_person_deciding_twice_at_once_decides_once(house: House) -> None:
     asked = house.ask()
-    first, second = race(*(start(house, asked, DECIDE, "owner", "approve") for _ in range(2)))
+    first, second = race(house, *(start(house, asked, DECIDE, "owner", "approve") for _ in range(2)))
     assert first == second
     assert len(house.ledger.entries(KIND)) == 1
 
@@ -90,7 +98,7 @@ def test_a_rejection_that_races_with_closing_is_either_counted_or_refused(house:
         (house.layout.stage("split") / "train.txt").write_text(run)
         asked = house.ask(run=run)
         house.decide(asked, "owner")
-        rejection, settled = race(start(house, asked, REJECT_LATE), start(house, asked, SETTLE))
+        rejection, settled = race(house, start(house, asked, REJECT_LATE), start(house, asked, SETTLE))
         assert settled == ("passed" if rejection.startswith("refused") else "rejected")
         assert house.judge(asked).state == settled
 
@@ -98,7 +106,7 @@ def test_a_rejection_that_races_with_closing_is_either_counted_or_refused(house:
 def test_two_flows_settling_at_once_close_once(house: House) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
-    assert race(*(start(house, asked, SETTLE) for _ in range(2))) == ["passed", "passed"]
+    assert race(house, *(start(house, asked, SETTLE) for _ in range(2))) == ["passed", "passed"]
     assert len(house.ledger.entries(docket.CLOSED)) == 1
 
 
