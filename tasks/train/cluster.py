@@ -19,6 +19,8 @@ from tasks.train.loop import Job, work
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds the examples and little else."""
 
+PREFIX = "hm-ray-"
+
 
 def fit(job: Job, examples: Examples) -> None:
     """Train on all workers. Raises the workers' HallmarkError, or Ray's error where one fails otherwise."""
@@ -37,6 +39,8 @@ def fit(job: Job, examples: Examples) -> None:
         trainer.fit()
     except TrainingFailedError as error:
         raise (stated(error) or error) from None
+    except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
+        raise KeyboardInterrupt from None
 
 
 def stated(error: Any) -> HallmarkError | None:
@@ -52,8 +56,7 @@ def running(training: Training, root: Path) -> Iterator[None]:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Unix sockets allow about 100 characters of path, so not below the worktree.
-    folder = tempfile.mkdtemp(prefix="hm-ray-", dir="/tmp")
+    folder = own_folder()
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**address(training, folder), **quiet(training, root))
@@ -65,6 +68,18 @@ def running(training: Training, root: Path) -> Iterator[None]:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def own_folder() -> str:
+    """A folder for Ray's sessions, after those of killed processes are swept up.
+
+    In /tmp, since Unix sockets allow about 100 characters of path and a worktree's would not fit.
+    """
+    for left in Path("/tmp").glob(f"{PREFIX}*"):
+        owner = left.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")
 
 
 def address(training: Training, folder: str) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class Tracker:
             self._attempt(lambda: self._client.set_terminated(self.run_id, status))
 
     def _start(self, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        # A server that is away is given up after seconds; by default MLflow tries for four minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         from mlflow import MlflowClient
         from mlflow.entities import Param
 

@@ -7,7 +7,6 @@ measured/train/facts.json. The same inputs give the same bytes.
 import importlib.metadata
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from tasks.files import canonical_json, read_json, sha256_bytes, sha256_file, tr
 from tasks.govern.statement import require_gate
 from tasks.layout import Layout
 from tasks.params import Params
-from tasks.train import cluster, tracking, watch
+from tasks.train import checkpoints, cluster, tracking, watch
 from tasks.train import examples as rendering
 from tasks.train.batches import Order
 from tasks.train.examples import Examples
@@ -78,13 +77,16 @@ def run(params: Params, layout: Layout) -> Result:
     examples = rendering.build(rows, params.prompts, model_folder(layout), params.training.max_length)
     inputs = inputs_digest(params, layout)
     tracker = tracking.Tracker(layout, params.use_case.name)
-    with whole_folder(layout.stage("train")) as output, scratch_folder(layout) as scratch:
+    with (
+        checkpoints.claim(layout.state / "checkpoints" / inputs) as kept,
+        whole_folder(layout.stage("train")) as output,
+    ):
         job = Job(
             training=params.training,
             model=model_folder(layout),
-            checkpoints=layout.state / "checkpoints" / inputs,
+            checkpoints=kept,
             output=output / ("adapter" if params.training.method == "lora" else "model"),
-            scratch=Path(scratch),
+            scratch=kept / "scratch",
         )
         execute(job, examples, layout, tracker, tags(params, layout, inputs))
         curve = watch.read_record(job.record)
@@ -92,8 +94,8 @@ def run(params: Params, layout: Layout) -> Result:
         write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
         write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
         timing = measure(job, curve, time.monotonic() - began, tracker.run_id)
-    write_measured(layout, timing)
-    shutil.rmtree(job.checkpoints, ignore_errors=True)
+        write_measured(layout, timing)
+    shutil.rmtree(kept)
     return result
 
 
@@ -105,28 +107,15 @@ def model_folder(layout: Layout) -> Path:
     return layout.stage("base_model") / "model"
 
 
-def scratch_folder(layout: Layout) -> "tempfile.TemporaryDirectory[str]":
-    """For what lives as long as the stage, on a disk that all workers see."""
-    layout.state.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=layout.state, prefix="training.")
-
-
 def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]) -> None:
-    """Train on Ray, watched; the tracked run ends as the training does."""
+    """Train on Ray, watched and tracked."""
+    shutil.rmtree(job.scratch, ignore_errors=True)
+    for folder in (job.output, job.scratch):
+        folder.mkdir()
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
-    job.output.mkdir()
-    job.checkpoints.mkdir(parents=True, exist_ok=True)
-    tracker.start(job.training.model_dump(), tags)
-    status = "KILLED"
-    try:
-        with cluster.running(job.training, layout.root), watch.watching(job.record, steps, tracker):
-            cluster.fit(job, examples)
-        status = "FINISHED"
-    except Exception:
-        status = "FAILED"
-        raise
-    finally:
-        tracker.finish(status)
+    told = watch.Told(steps, job.training.model_dump(), tags)
+    with cluster.running(job.training, layout.root), watch.watching(job.record, told, tracker):
+        cluster.fit(job, examples)
 
 
 def inputs_digest(params: Params, layout: Layout) -> str:

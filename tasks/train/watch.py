@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +14,58 @@ Point = dict[str, Any]
 EVERY_SECONDS = 5.0
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is known of a training before it begins."""
+
+    steps: int
+    params: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
 @contextmanager
-def watching(record: Path, steps: int, tracker: Tracker) -> Iterator[None]:
-    """Report on `record` from a thread until the block ends, then once more."""
-    ended = threading.Event()
-    follower = Follower(record, steps, tracker)
-    thread = threading.Thread(target=follower.follow, args=(ended,), daemon=True)
+def watching(record: Path, told: Told, tracker: Tracker) -> Iterator[None]:
+    """Report on `record` from a thread until the block ends, then once more; the tracked run ends as the block does."""
+    follower = Follower(record, told, tracker)
+    thread = threading.Thread(target=follower.follow, daemon=True)
     thread.start()
     try:
         yield
+        follower.status = "FINISHED"
+    except Exception:
+        follower.status = "FAILED"
+        raise
     finally:
-        ended.set()
+        follower.ended.set()
         thread.join()
 
 
 class Follower:
-    def __init__(self, record: Path, steps: int, tracker: Tracker) -> None:
-        self.record, self.steps, self.tracker = record, steps, tracker
+    def __init__(self, record: Path, told: Told, tracker: Tracker) -> None:
+        self.record, self.told, self.tracker = record, told, tracker
+        self.ended = threading.Event()
+        self.status = "KILLED"
+        """How the training ended, in MLflow's words."""
         self.done = 0
 
-    def follow(self, ended: threading.Event) -> None:
-        while not ended.wait(EVERY_SECONDS):
+    def follow(self) -> None:
+        self.tracker.start(self.told.params, self.told.tags)
+        while not self.ended.wait(EVERY_SECONDS):
             self.report()
         self.report()
+        self.tracker.finish(self.status)
 
     def report(self) -> None:
         """Tell what is new since the last report."""
         points = read_record(self.record)
-        fresh = points[self.done :]
-        if not fresh:
+        if len(points) == self.done:
             return
+        before = sum("seconds" not in point for point in points)
+        if before and not self.done:
+            print(f"going on from the checkpoint of step {before}", flush=True)
+        print(progress_line(points, self.told.steps), flush=True)
+        self.tracker.log(points[self.done :])
         self.done = len(points)
-        print(progress_line(points, self.steps), flush=True)
-        self.tracker.log(fresh)
 
 
 def read_record(record: Path) -> list[Point]:

@@ -1,0 +1,246 @@
+"""Step time under Ray Train and DeepSpeed against plain PyTorch, on the base model and tickets of the sample use case.
+
+    python benchmarks/step_time.py [--rounds 7] [--batches 6] [--threads 2] [--out benchmarks/results/step_time.json]
+
+Three contenders take optimizer steps over the same rows in the same batches of 16, each in turn in every round:
+
+    ours    a Ray Train worker, DeepSpeed, the loss of tasks/train/target_loss.py
+    plain   a loop of forward, backward, clip and AdamW in a process without Ray, over the same loss
+    usual   the same loop over transformers' own loss, which projects every position onto the vocabulary
+
+The ratio of `ours` to `plain` is what Ray and DeepSpeed cost; that to `usual` is what the loss saves.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SLOWDOWN = 1.05
+ROWS_A_BATCH = 16
+
+
+def training_rows(count: int) -> list[dict[str, Any]]:
+    """Tickets with both message and target, as records."""
+    with (ROOT / "examples/support_triage/data/tickets.csv").open(newline="", encoding="utf-8") as file:
+        tickets = [row for row in csv.DictReader(file) if row["message"] and row["intent"]]
+    return [
+        {
+            "task": "triage",
+            "messages": [
+                {"role": "user", "content": ticket["message"]},
+                {"role": "assistant", "content": json.dumps({k: ticket[k] for k in ("intent", "queue", "action")})},
+            ],
+        }
+        for ticket in tickets[:count]
+    ]
+
+
+def base_model(folder: Path) -> Path:
+    """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
+    from tasks import params
+    from tasks.layout import Layout
+    from tasks.train import convert, origins
+
+    fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
+    if fetched.is_dir():
+        return fetched
+    convert.from_gguf(fetched, folder / "model")
+    return folder / "model"
+
+
+class Rounds:
+    """Turns are taken through files, since the contenders are processes that share nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def call(self, number: int) -> float:
+        """Let the worker take round `number`; its seconds."""
+        (self.folder / f"go-{number}").touch()
+        done = self.folder / f"done-{number}"
+        while not done.exists():
+            time.sleep(0.02)
+        return float(done.read_text())
+
+    def serve(self, number: int, take: Callable[[], float]) -> None:
+        """Wait for round `number`, take it, tell its seconds."""
+        while not (self.folder / f"go-{number}").exists():
+            time.sleep(0.02)
+        seconds = take()
+        aside = self.folder / f".done-{number}"
+        aside.write_text(str(seconds))
+        aside.rename(self.folder / f"done-{number}")
+
+
+def in_ray(config: dict[str, Any]) -> None:
+    """The Ray Train worker: round 0 warms up."""
+    import torch
+
+    from tasks.train import loop
+    from tasks.train.batches import Order
+
+    job, examples, rounds = config["job"], config["examples"], Rounds(config["folder"])
+    torch.set_num_threads(job.training.threads)
+    torch.use_deterministic_algorithms(True)
+    engine = loop.start_engine(job)
+    order = Order(tuple(examples.lengths.tolist()), job.training)
+
+    def take() -> float:
+        began = time.perf_counter()
+        for number in range(order.steps):
+            loop.take_step(engine, order, examples, number)
+        return time.perf_counter() - began
+
+    for number in range(config["rounds"] + 1):
+        rounds.serve(number, take)
+
+
+def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
+    """Steps without Ray or DeepSpeed; calling the result takes one round."""
+    import torch
+
+    from tasks.train import builders, loop, target_loss
+    from tasks.train.batches import Order, collate
+
+    model = loop.load_model(job)
+    if not usual:
+        model = target_loss.TargetLoss(model)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = builders.optimizer(job.training, weights)
+    order = Order(tuple(examples.lengths.tolist()), job.training)
+
+    def loss_of(rows: Any) -> Any:
+        batch = collate(examples, rows, job.training, share=not usual)
+        if not usual:
+            return model(batch) / len(batch.targets)
+        labels = torch.full_like(batch.tokens, -100)
+        labels[batch.predicts.roll(1, dims=1)] = batch.targets
+        return model(input_ids=batch.tokens, labels=labels, use_cache=False).loss
+
+    def take() -> float:
+        began = time.perf_counter()
+        for number in range(order.steps):
+            loss = loss_of(order.share(number, 0, 0))
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(weights, job.training.max_grad_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            loss.item()
+        return time.perf_counter() - began
+
+    return take
+
+
+def measure(rounds: int, batches: int, threads: int, folder: Path) -> dict[str, Any]:
+    """Median seconds of a round of each contender, interleaved; and the tokens of a round."""
+    import torch
+
+    from tasks import params
+    from tasks.params import Training
+    from tasks.train import builders, cluster, loop
+    from tasks.train import examples as rendering
+
+    training = Training(batch_size=ROWS_A_BATCH, threads=threads)
+    model = base_model(folder)
+    prompts = params.load(ROOT / "params.yaml").prompts
+    examples = rendering.build(training_rows(batches * ROWS_A_BATCH), prompts, model, training.max_length)
+    job = loop.Job(training, model, folder / "checkpoints", folder / "output", folder)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    seconds: dict[str, list[float]] = {"ours": [], "plain": [], "usual": []}
+    with cluster.running(training, ROOT):
+        from ray.train.torch import TorchTrainer
+
+        trainer = TorchTrainer(
+            in_ray,
+            train_loop_config={"job": job, "examples": examples, "folder": folder, "rounds": rounds},
+            scaling_config=builders.scaling_config(training),
+            run_config=builders.run_config(folder / "ray"),
+        )
+        worker = threading.Thread(target=trainer.fit)
+        worker.start()
+        turns = Rounds(folder)
+        loops = {name: plain_loop(job, examples, usual=name == "usual") for name in ("plain", "usual")}
+        for number in range(rounds + 1):
+            taken = {"ours": turns.call(number), **{name: take() for name, take in loops.items()}}
+            print(f"round {number}: " + "  ".join(f"{name} {value:.2f} s" for name, value in taken.items()), flush=True)
+            if number:
+                for name, value in taken.items():
+                    seconds[name].append(value)
+        worker.join()
+    ratios = [ours / plain for ours, plain in zip(seconds["ours"], seconds["plain"], strict=True)]
+    return {
+        "seconds": {name: statistics.median(values) for name, values in seconds.items()},
+        "ratio": statistics.median(ratios),
+        "tokens": int(examples.lengths.sum()),
+        "steps": batches,
+    }
+
+
+def report(found: dict[str, Any]) -> list[dict[str, Any]]:
+    each = {name: value / found["steps"] for name, value in found["seconds"].items()}
+    speed = {name: found["tokens"] / value for name, value in found["seconds"].items()}
+    return [
+        line("step time, one worker", each["ours"], "plain PyTorch loop, same loss", each["plain"], found["ratio"],
+             SLOWDOWN, found["ratio"] <= SLOWDOWN, "s"),
+        line("training throughput", speed["ours"], "plain PyTorch loop, transformers' loss", speed["usual"],
+             speed["ours"] / speed["usual"], 1.0, speed["ours"] >= speed["usual"], "tokens/s"),
+    ]  # fmt: skip
+
+
+def line(
+    metric: str, ours: float, peer: str, peer_value: float, ratio: float, goal: float, met: bool, unit: str
+) -> dict[str, Any]:
+    return {
+        "metric": metric, "ours": round(ours, 4), "peer": peer, "peer_value": round(peer_value, 4),
+        "ratio": round(ratio, 4), "goal": goal, "met": met, "unit": unit,
+    }  # fmt: skip
+
+
+def machine(threads: int) -> dict[str, Any]:
+    return {
+        "machine": platform.machine(), "cores": os.cpu_count(), "threads": threads, "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft", "deepspeed", "ray")},
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="repetitions that count; one more warms up")
+    parser.add_argument("--batches", type=int, default=6, help="optimizer steps a round")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "step_time.json")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        lines = report(measure(given.rounds, given.batches, given.threads, Path(folder)))
+    for row in lines:
+        print(f"{row['metric']:<22} {row['ours']:>9.3f} {row['unit']:<8}  {row['peer']}: {row['peer_value']:.3f}  "
+              f"ratio {row['ratio']:.3f}, goal {row['goal']:g}  {'met' if row['met'] else 'NOT met'}")  # fmt: skip
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps([row | machine(given.threads) for row in lines], indent=2) + "\n")
+
+
+def with_environment() -> None:
+    """Start again with the workers' environment, which OpenMP reads as the process begins."""
+    from tasks.params import Training
+    from tasks.train.builders import worker_environment
+
+    wanted = worker_environment(Training(), ROOT) | {"HALLMARK_BENCH": "1"}
+    sys.exit(subprocess.run([sys.executable, *sys.argv], env=os.environ | wanted).returncode)
+
+
+if __name__ == "__main__":
+    main() if os.environ.get("HALLMARK_BENCH") else with_environment()
