@@ -75,10 +75,16 @@ def rollback(governance: Governance, ledger: Ledger, label: str, person_id: str,
 def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
     """Finish or undo what a crash left of a promotion, and mirror what is not mirrored yet.
 
-    Returns in words what it did; nothing while another process promotes. May be called at any time and twice.
+    Returns in words what it did, or why it could not; nothing while another process promotes. May be called at any
+    time and twice.
     """
     with intents.turn(governance.state, wait=False) as mine:
-        return recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger) if mine else []
+        if not mine:
+            return []
+        try:
+            return recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
+        except Unavailable as error:  # what it was called before, say a list of releases, needs no MLflow
+            return [str(error)]
 
 
 def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Release | None:

@@ -323,6 +323,21 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
     assert re.search(reason, checked.against), checked.against
 
 
+@pytest.mark.parametrize(
+    ("field", "reason"), [("files", "not the one that the promotion statement is about"), ("payload_sha256", "payload")]
+)
+def test_a_statement_that_contradicts_itself_does_not_verify(released: House, field: str, reason: str) -> None:
+    """Its subject and its list are both signed; a verifier that reads only one of them must see the same release."""
+    folder = copy(released.bundle(), released.root / "copied")
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance.gate_public_key())
+    listing, other = bundle.listing(folder), {"payload/README.md": "0" * 64}
+    subject = bundle.release_digest(other if field == "files" else listing)
+    update = {"payload_sha256": "0" * 64} if field == "payload_sha256" else {}
+    statement = known.promotion.model_copy(update=update)
+    dsse.write(folder / bundle.PROMOTION, succession.sign(statement, subject, released.governance))
+    assert reason in releases.verify(folder, released.governance).against
+
+
 def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House) -> None:
     folder = copy(released.bundle(), released.root / "copied")
     resign(released, folder, approved_by={"data": [], "evaluation": [], "release": ["ceo as risk"]})

@@ -205,10 +205,19 @@ def test_parameters_changed_after_the_package_stop_promotion(house: House) -> No
 
 
 def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House) -> None:
-    layout = house.ready("run-1")
+    """The package is made with the false one, so it agrees with itself; the evidence does not."""
+    house.release("run-1")
+    layout = house.begin("run-2", b"compared with something weaker")
+    honest = layout.champion.read_bytes()
     write_json(layout.champion, {"release": "weak-1", "version": 1, "sha256": "0" * 64, "payload": "x"})
-    with pytest.raises(Refused, match="changed after"):
+    house.open(layout, "data")
+    house.open(layout, "evaluation")
+    layout.champion.write_bytes(honest)
+    package.run(params.load(layout.params), layout)
+    house.open(layout, "release")
+    with pytest.raises(Refused, match="changed after the evaluation gate looked at it"):
         house.promote(layout)
+    assert served(house) == b"adapter"
 
 
 def test_with_mlflow_away_the_old_champion_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +227,8 @@ def test_with_mlflow_away_the_old_champion_stays(house: House, monkeypatch: pyte
     with pytest.raises(Unavailable, match="MLflow"):
         house.promote(layout)
     assert served(house) == b"adapter"
+    (told,) = promotion.reconcile(house.governance, house.ledger)
+    assert "MLflow" in told, "whoever lists releases is told, and gets the list"
     monkeypatch.undo()
     assert house.promote(layout).label == "triage-2"
     assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
