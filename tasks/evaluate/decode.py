@@ -32,7 +32,10 @@ class Limits:
 
 
 class Decoder:
-    """A causal language model that has read what all of `prompts` begin with, and continues any of them."""
+    """A causal language model that has read what all of `prompts` begin with, and continues any of them.
+
+    Without prompts it has read nothing, and continues any prompt at all.
+    """
 
     def __init__(self, model: Any, prompts: Sequence[Tokens], limits: Limits) -> None:
         self.model, self.limits = model, limits

@@ -1,5 +1,6 @@
 """Which model answers: the base model, this run's candidate, or the release in production."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -108,6 +109,9 @@ def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:
     A LoRA adapter is merged into the weights in fp32 and the sum rounded once to the precision of evaluation. Serving
     the adapter unmerged rounds at other places: answers can differ where two tokens are about equally likely.
     """
+    # Threads that wait for each other give up their core soon; spinning, one busy neighbour slows them many times over.
+    # Read when torch loads its OpenMP, so it has to stand before.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging

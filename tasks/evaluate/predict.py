@@ -69,7 +69,8 @@ def predict(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], param
         _row(row, tokens, said.get(place), tokenizer)
         for place, (row, tokens) in enumerate(zip(rows, encoded, strict=True))
     ]
-    timed = speed.latencies(decoder, asked) if asked else []
+    # A lone request reads its whole prompt, so the decoder that is timed has read nothing.
+    timed = speed.latencies(Decoder(model, [], limits), asked)
     measured = speed.facts(timed, len(asked), seconds, settings)
     return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), measured)
 

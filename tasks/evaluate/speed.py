@@ -35,7 +35,8 @@ class Progress:
 def latencies(decoder: Decoder, prompts: Sequence[Tokens]) -> list[float]:
     """Milliseconds of single requests, over a sample spread evenly over the prompts, after one to warm up."""
     sample = prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE]
-    decoder.answer(sample[:1])
+    for prompt in sample[:1]:
+        decoder.answer([prompt])
     return [_milliseconds(decoder, prompt) for prompt in sample]
 
 
@@ -52,8 +53,8 @@ def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluati
     if not single:
         return {}
     rate = rows / seconds
-    alone = f"{len(single)} requests one at a time after warm-up, model already loaded, {settings.threads} threads"
-    batched = f"batches of {settings.batch_size}"
+    alone = f"{len(single)} requests one at a time after warm-up, model already loaded"
+    batched = f"batches of {settings.batch_size}, their common beginning read once"
     return {
         "latency_p50_ms": Fact(value=float(np.percentile(single, 50)), unit="ms", note=f"median of {alone}"),
         "latency_p95_ms": Fact(value=float(np.percentile(single, 95)), unit="ms", note=f"95th percentile of {alone}"),
