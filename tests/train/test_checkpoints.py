@@ -1,0 +1,90 @@
+"""Checkpoints appear whole, are checked before use, and two are kept; one run at a time works on them."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.train import checkpoints
+
+
+def put(folder: Path, step: int) -> Path:
+    aside = checkpoints.aside(folder, step)
+    (aside / "state").mkdir()
+    (aside / "state" / "weights.pt").write_bytes(b"weights" * step)
+    checkpoints.commit(aside, step, [{"step": number} for number in range(1, step + 1)])
+    return folder / f"step-{step:09d}"
+
+
+def test_the_newest_is_found_and_two_are_kept(tmp_path: Path) -> None:
+    for step in (2, 10, 9):
+        put(tmp_path, step)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000009", "step-000000010"]
+    found = checkpoints.newest(tmp_path)
+    assert found is not None and (found.step, len(found.curve)) == (10, 10)
+
+
+def test_a_fresh_start_has_none(tmp_path: Path) -> None:
+    assert checkpoints.newest(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "add", "manifest", "no manifest"])
+def test_damage_of_any_kind_is_seen(tmp_path: Path, damage: str) -> None:
+    put(tmp_path, 1)
+    newest = put(tmp_path, 2)
+    weights, manifest = newest / "state" / "weights.pt", newest / checkpoints.MANIFEST
+    match damage:
+        case "flip":
+            weights.write_bytes(b"x" + weights.read_bytes()[1:])
+        case "cut":
+            weights.write_bytes(weights.read_bytes()[:-1])
+        case "remove":
+            weights.unlink()
+        case "add":
+            (newest / "more").touch()
+        case "manifest":
+            manifest.write_text(manifest.read_text()[:-5])
+        case "no manifest":
+            manifest.unlink()
+    found = checkpoints.newest(tmp_path)
+    assert found is not None and found.step == 1
+
+
+def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
+    put(tmp_path, 1)
+    (checkpoints.aside(tmp_path, 2) / "half").touch()
+    found = checkpoints.newest(tmp_path)
+    assert found is not None and found.step == 1
+    assert list(checkpoints.aside(tmp_path, 2).iterdir()) == []
+
+
+def _hold(folder: Path, held: "multiprocessing.synchronize.Event") -> None:
+    with checkpoints.claim(folder):
+        held.set()
+        time.sleep(60)
+
+
+def test_a_second_run_waits_until_the_first_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    held = spawn.Event()
+    first = spawn.Process(target=_hold, args=(tmp_path / "run", held))
+    first.start()
+    assert held.wait(60)
+    killer = spawn.Process(target=_kill_after, args=(first.pid, 1.0))
+    began = time.monotonic()
+    killer.start()
+    with checkpoints.claim(tmp_path / "run") as folder:
+        assert time.monotonic() - began > 1.0
+        assert folder.is_dir()
+    assert "waiting until it is over" in capsys.readouterr().out
+    first.join()
+    killer.join()
+
+
+def _kill_after(pid: int, seconds: float) -> None:
+    import os
+    import signal
+
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,98 @@
+"""Progress in a form that a program reads; tracking that never stops a training."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from tasks.layout import Layout
+from tasks.train import watch
+from tasks.train.tracking import Tracker, tracking_uri
+
+POINTS = [
+    {"step": step, "loss": 1 / step, "lr": 0.1, "tokens": 100, "targets": 10, "seconds": 0.5} for step in range(1, 5)
+]
+TOLD = watch.Told(8, {"lora_rank": 4}, {"hallmark.data": "d1"})
+
+
+def put(record: Path, points: list[dict[str, Any]]) -> None:
+    record.write_text("".join(json.dumps(point) + "\n" for point in points))
+
+
+class Deaf(Tracker):
+    """A tracker without a run: what it is told goes nowhere."""
+
+    def start(self, params: Any, tags: Any) -> None:
+        pass
+
+
+def test_the_progress_line_says_where_training_stands() -> None:
+    assert watch.progress_line(POINTS, 8) == "progress train 4/8 loss 0.250 200 tok/s eta 2s"
+    assert re.fullmatch(r"progress train 4/1000 loss 0.250 200 tok/s eta 8m18s", watch.progress_line(POINTS, 1000))
+
+
+def test_speed_counts_only_what_this_process_timed() -> None:
+    resumed = [{key: value for key, value in point.items() if key != "seconds"} for point in POINTS]
+    assert watch.speed(resumed + POINTS) == 200
+    assert watch.speed(resumed) == 0
+    assert watch.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
+
+
+def test_a_line_still_being_written_is_left_for_later(tmp_path: Path) -> None:
+    record = tmp_path / "record.jsonl"
+    put(record, POINTS)
+    record.write_text(record.read_text() + '{"step": 5, "lo')
+    assert watch.read_record(record) == POINTS
+
+
+def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "record.jsonl"
+    follower = watch.Follower(record, TOLD, Deaf(Layout(tmp_path), "tiny"))
+    follower.report()
+    put(record, [{"step": 1, "loss": 1.0, "lr": 0.1, "tokens": 100, "targets": 10}, *POINTS[1:]])
+    follower.report()
+    follower.report()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["going on from the checkpoint of step 1", "progress train 4/8 loss 0.250 200 tok/s eta 2s"]
+
+
+@pytest.mark.parametrize(("fails", "status"), [(False, "FINISHED"), (True, "FAILED")])
+def test_a_training_is_tracked_to_its_end(tmp_path: Path, fails: bool, status: str) -> None:
+    layout, record = Layout(tmp_path), tmp_path / "record.jsonl"
+    tracker = Tracker(layout, "tiny")
+    put(record, POINTS)
+    try:
+        with watch.watching(record, TOLD, tracker):
+            if fails:
+                raise RuntimeError
+    except RuntimeError:
+        assert fails
+    client = MlflowClient(tracking_uri(layout))
+    run = client.get_run(str(tracker.run_id))
+    assert run.info.status == status
+    assert run.data.params == {"lora_rank": "4"}
+    assert run.data.tags["hallmark.data"] == "d1"
+    losses = client.get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in losses] == [(point["step"], point["loss"]) for point in POINTS]
+    assert run.data.metrics["tokens_per_second"] == 200
+    assert (tmp_path / ".hallmark" / "mlflow" / "mlflow.db").exists()
+    assert run.info.artifact_uri.startswith((tmp_path / ".hallmark").as_uri())
+
+
+def test_without_a_server_training_goes_on_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    tracker, record = Tracker(Layout(tmp_path), "tiny"), tmp_path / "record.jsonl"
+    put(record, POINTS)
+    with watch.watching(record, TOLD, tracker):
+        pass
+    told = capsys.readouterr().out
+    assert told.count("training goes on untracked") == 1
+    assert "progress train 4/8" in told
+    assert tracker.run_id is None
