@@ -40,16 +40,23 @@ def list_gates(
     """
     ledger = open_ledger(shared.root() / ".hallmark")
     found = [case.evidence for case in docket.cases(ledger)] if every else gates.waiting(ledger)
-    rows = [(evidence, _standing(evidence, ledger)) for evidence in found]
+    rows = [_list_row(evidence, ledger) for evidence in found]
     if as_json:
-        shared.print_json([_row(evidence, standing) for evidence, standing in rows])
+        shared.print_json(rows)
         return
     table = Table("run", "gate", "state", "asked by", "waits for", box=None, header_style="bold")
-    for evidence, standing in rows:
-        table.add_row(
-            evidence.run, evidence.gate, standing.state, evidence.requested_by, "; ".join(standing.waiting_for)
-        )
+    for row in rows:
+        table.add_row(row["run"], row["gate"], row["state"], row["requested_by"], "; ".join(row["waiting_for"]))
     console.print(table if rows else "no gate waits")
+
+
+def _list_row(evidence: Evidence, ledger: Ledger) -> dict[str, Any]:
+    """A gate in the list; one that can no longer be judged, say because policy changed, says why instead."""
+    try:
+        return _row(evidence, _standing(evidence, ledger))
+    except HallmarkError as error:
+        known = evidence.model_dump(include={"run", "gate", "requested_by", "demo"})
+        return known | {"state": "void", "waiting_for": [str(error)]}
 
 
 @app.command()
