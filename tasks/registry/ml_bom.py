@@ -82,7 +82,7 @@ def _dataset(parts: Parts) -> Any:
         bom_ref=DATASET,
         type=ComponentType.DATA,
         name=f"{parts.manifest.name} dataset",
-        description=f"{parts.dataset['rows']['train']} rows to train, {parts.dataset['rows']['test']} held out",
+        description=f"{parts.dataset['rows']['train']:,} rows to train, {parts.dataset['rows']['test']:,} held out",
         hashes=[_sha256(parts.manifest.stages["split"])],
     )
 

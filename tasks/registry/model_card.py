@@ -63,10 +63,15 @@ def render(parts: Parts) -> str:
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
         segments={name: parts.segment(name) for name in ("language", "department", "kind")},
-        figures={name: f for name, f in parts.facts.items() if name.startswith(("evaluate.", "split."))},
+        data_figures=_of(parts.facts, "ingest.", "clean.", "validate.", "split."),
+        figures=_of(parts.facts, "evaluate."),
         targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
     )
     return f"{str(card).rstrip()}\n"
+
+
+def _of(stated: Facts, *stages: str) -> Facts:
+    return {name: fact for name, fact in stated.items() if name.startswith(stages)}
 
 
 def _header(parts: Parts) -> Any:

@@ -373,6 +373,26 @@ def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, 
     assert not (ready.state / "releases").exists()
 
 
+@pytest.mark.parametrize("stage", ["split", "evaluate"])
+def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: House, stage: str) -> None:
+    """The worker exchanges a stage's output while the package is made, and puts the approved one back."""
+    layout = house.begin("run-1")
+    house.open(layout, "data")
+    house.open(layout, "evaluation")
+    approved = shutil.copytree(layout.stage(stage), house.root / "approved")
+    (layout.stage(stage) / "poisoned.parquet").write_bytes(b"x")
+    if stage == "evaluate":  # which the package's own check of its gate would notice
+        house.forge(layout, "evaluation")
+    package.run(params.load(layout.params), layout)
+    shutil.rmtree(layout.stage(stage))
+    shutil.copytree(approved, layout.stage(stage))
+    house.open(layout, "release")
+    if stage == "evaluate":
+        house.open(layout, "evaluation")
+    with pytest.raises(Refused, match=f"not made from the output of {stage}"):
+        house.promote(layout)
+
+
 def test_the_gate_files_of_another_run_open_nothing(house: House) -> None:
     honest, worker = house.ready("run-1"), house.ready("run-2", b"evil", skip=["release"])
     shutil.copyfile(honest.gate("release"), worker.gate("release"))
