@@ -42,7 +42,7 @@ def without_quantization(model: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     values = model.config.to_dict()
-    del values["quantization_config"]
+    values.pop("quantization_config", None)
     config = model.config.__class__.from_dict(values)
     with torch.device("meta"):
         plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
