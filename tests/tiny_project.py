@@ -167,7 +167,7 @@ def hallmark(folder: Path, *args: str, code: int = 0) -> str:
     import sys
 
     command = Path(sys.executable).with_name("hallmark")
-    done = subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=1200)
     told = done.stdout + done.stderr
     assert done.returncode == code, f"hallmark {' '.join(args)} exited with {done.returncode}, not {code}:\n{told}"
     return told

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     hallmark(folder, "down")
 
 
-def wait_for(project: Path, run: str, *statuses: str, seconds: float = 180) -> dict:
+def wait_for(project: Path, run: str, *statuses: str, seconds: float = 600) -> dict:
     """Poll `hallmark status` until the run has one of the statuses."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -103,7 +103,7 @@ def test_a_dirty_checkout_is_refused_with_the_remedy(project: Path) -> None:
 
 
 def wait_for_gate(project: Path, run: str, gate: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if hallmark_json(project, "status", run)["gates"][gate]["state"] == "passed":
             return
