@@ -75,7 +75,12 @@ def mcnemar_p(pairs: Pairs) -> float:
     from statsmodels.stats.contingency_tables import mcnemar
 
     table = [[pairs.both, pairs.gained], [pairs.lost, pairs.neither]]
-    return float(min(1.0, mcnemar(table, exact=True).pvalue))
+    return significant(min(1.0, float(mcnemar(table, exact=True).pvalue)))
+
+
+def significant(p: float) -> float:
+    """A p value to DIGITS significant digits, however small it is."""
+    return float(f"{p:.{DIGITS}g}")
 
 
 def paired_gain(pairs: Pairs, confidence: float) -> Interval:

@@ -70,7 +70,7 @@ class _Seen:
 
 def compare(pairs: intervals.Pairs, macro_f1_gain: Interval, confidence: float) -> Comparison:
     """The candidate (first of the pairs) against another model."""
-    p = round(intervals.mcnemar_p(pairs), intervals.DIGITS + 6)
+    p = intervals.mcnemar_p(pairs)
     gain = intervals.paired_gain(pairs, confidence)
     return Comparison(
         gained=pairs.gained,
@@ -103,7 +103,7 @@ def _corrected(groups: list[Group], confidence: float) -> list[Group]:
 
 def _with_p(group: Group, other: Which, p: float, confidence: float) -> Group:
     old = group.comparisons[other]
-    p = round(p, intervals.DIGITS + 6)
+    p = intervals.significant(p)
     new = old.model_copy(update={"p_holm": p, "verdict": verdict(old.gain, p, confidence)})
     return group.model_copy(update={"comparisons": {**group.comparisons, other: new}})
 
