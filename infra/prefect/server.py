@@ -140,7 +140,7 @@ def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 
 
-def _wait(api: str, server: Process | None, log: Path, seconds: float = 90) -> None:
+def _wait(api: str, server: Process | None, log: Path, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and (server is None or server.alive()):
         try:
