@@ -20,6 +20,14 @@ STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds the examples and little else."""
 
 PREFIX = "hm-ray-"
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # Ray's default of 15 leaves a worker next to nothing of a busy machine
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a minute is too short for imports on a busy machine
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also how late the end of a training is noticed
+}
+"""Ray's settings where the person who starts the stage has none of their own."""
 
 
 def fit(job: Job, examples: Examples) -> None:
@@ -54,8 +62,8 @@ def running(training: Training, root: Path) -> Iterator[None]:
     """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind."""
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     folder = own_folder()
     before = signal.getsignal(signal.SIGTERM)
     try:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -74,15 +74,31 @@ def ready(tiny: Path, tmp_path: Path) -> Layout:
     return layout
 
 
-def start(layout: Layout, **environment: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tasks", "train"],
-        cwd=layout.root,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(ready: Layout) -> Iterator[Start]:
+    """Start the stage; what still runs when the test is over is stopped."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(**environment: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "tasks", "train"]
+        process = subprocess.Popen(
+            command,
+            cwd=ready.root,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=120)
 
 
 def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
@@ -92,9 +108,9 @@ def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
 
 
 @pytest.fixture
-def whole(ready: Layout) -> str:
+def whole(ready: Layout, start: Start) -> str:
     """Digest of the outputs of an uninterrupted training, which are then taken away, as DVC would."""
-    finish(start(ready))
+    finish(start())
     digest = tree_digest(ready.stage("train"))
     shutil.rmtree(ready.stage("train"))
     return digest
@@ -127,8 +143,8 @@ def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
 
 
 @pytest.mark.slow
-def test_the_stage_from_rows_to_adapter(ready: Layout) -> None:
-    told = finish(start(ready))
+def test_the_stage_from_rows_to_adapter(ready: Layout, start: Start) -> None:
+    told = finish(start())
     output, measured = ready.stage("train"), ready.measured("train")
     result = read_json(output / "result.json")
     assert result["steps"] == STEPS and result["rows"] == 24
@@ -165,14 +181,14 @@ def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]") -> Non
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=60)
+    _, alive = psutil.wait_procs(processes, timeout=180)  # Ray's agents look every few seconds whether they are orphans
     assert not alive
 
 
 @pytest.fixture
-def interrupted(ready: Layout, whole: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def interrupted(ready: Layout, start: Start, whole: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A training stopped by a signal after its first checkpoint; the digest that an uninterrupted one gave."""
-    process = start(ready)
+    process = start()
     wait_for_checkpoint(ready, process)
     workers = children(process)
     process.send_signal(request.param)
@@ -185,8 +201,10 @@ def interrupted(ready: Layout, whole: str, request: pytest.FixtureRequest) -> It
 
 @pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], indirect=True)
-def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(ready: Layout, interrupted: str) -> None:
-    told = finish(start(ready, MLFLOW_TRACKING_URI="http://127.0.0.1:9"))
+def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
+    ready: Layout, start: Start, interrupted: str
+) -> None:
+    told = finish(start(MLFLOW_TRACKING_URI="http://127.0.0.1:9"))
     assert "going on from the checkpoint of step" in told
     assert "training goes on untracked" in told
     assert tree_digest(ready.stage("train")) == interrupted
@@ -194,27 +212,27 @@ def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(ready: Lay
 
 
 @pytest.mark.slow
-def test_two_workers_and_a_whole_model(ready: Layout) -> None:
+def test_two_workers_and_a_whole_model(ready: Layout, start: Start) -> None:
     put_params(ready.root, workers=2, zero_stage=2, method="full", lora_rank=None, lora_alpha=None, epochs=1)
     text = ready.params.read_text()
     ready.params.write_text(text.replace("approach: lora", "approach: full_fine_tuning"))
-    finish(start(ready))
+    finish(start())
     AutoModelForCausalLM.from_pretrained(ready.stage("train") / "model")
 
 
 @pytest.mark.slow
-def test_an_error_in_a_worker_reaches_the_person(ready: Layout) -> None:
+def test_an_error_in_a_worker_reaches_the_person(ready: Layout, start: Start) -> None:
     path = ready.stage("base_model") / "model" / "model.safetensors"
     weights = load_file(path)
     weights["model.norm.weight"].fill_(float("inf"))
     save_file(weights, path, metadata={"format": "pt"})
-    told = finish(start(ready), code=InputError.exit_code)
+    told = finish(start(), code=InputError.exit_code)
     assert "training diverged: the loss of step 1 is nan; lower training.learning_rate" in told
     assert "Traceback" not in told
 
 
 @pytest.mark.slow
-def test_workers_run_the_worktrees_own_code(ready: Layout) -> None:
+def test_workers_run_the_worktrees_own_code(ready: Layout, start: Start) -> None:
     """A worktree's code may differ from the installed one; a worker must not mix the two."""
     shutil.copytree(tiny_project.ROOT / "tasks", ready.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     loop = ready.root / "tasks" / "train" / "loop.py"
@@ -222,4 +240,4 @@ def test_workers_run_the_worktrees_own_code(ready: Layout) -> None:
         "def train(", "def train(*_: object) -> None:\n    raise InputError('mine')\n\n\ndef old("
     )
     loop.write_text(changed)
-    assert "train: mine" in finish(start(ready), code=InputError.exit_code)
+    assert "train: mine" in finish(start(), code=InputError.exit_code)
