@@ -49,7 +49,7 @@ def test_documents_name_only_commands_and_options_that_exist(document: Path) -> 
             continue  # a group of commands
         assert name in known, f"{document.name}: hallmark {words!r} does not exist"
         options = {o for p in known[name].params for o in p.opts}
-        for option in re.findall(r"--[a-z-]+", words.split("&&")[0]):
+        for option in re.findall(r"--[a-z-]+", re.split("&&|·", words)[0]):
             assert option in options | {"--help"}, f"{document.name}: hallmark {name} has no {option}"
 
 
