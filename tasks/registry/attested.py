@@ -30,7 +30,7 @@ def checks(folder: Path, promotion: Promotion, listing: dict[str, str], public_l
     attested = _Attested(folder)
     yield _manifest(attested, promotion)
     for gate in GATES:
-        yield _gate(attested, gate, listing, public_line)
+        yield _gate(attested, gate, promotion, listing, public_line)
         yield _decisions(attested, gate, promotion.approved_by.get(gate, []))
     yield _provenance(attested, promotion, public_line)
 
@@ -81,7 +81,7 @@ def _manifest(attested: _Attested, promotion: Promotion) -> str:
     return f"the payload's manifest agrees: risk tier {told.tier}{', demonstration only' if told.demo else ''}"
 
 
-def _gate(attested: _Attested, gate: GateName, listing: dict[str, str], public_line: str) -> str:
+def _gate(attested: _Attested, gate: GateName, promotion: Promotion, listing: dict[str, str], public_line: str) -> str:
     """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
     statement = dsse.verify(dsse.read(attested.folder / "gates" / f"{gate}.json"), public_line)
     claim = GateStatement.model_validate(statement["predicate"])
@@ -97,6 +97,8 @@ def _gate(attested: _Attested, gate: GateName, listing: dict[str, str], public_l
     told = (evidence.gate, evidence.subject.sha256, evidence.demo, evidence.tier)
     if told != (gate, claim.subject, claim.demo, attested.manifest.tier):
         raise Refused(f"the evidence of gate {gate} is about something else than its statement")
+    if (evidence.run, evidence.requested_by) != (promotion.run, promotion.requested_by):
+        raise Refused(f"the evidence of gate {gate} is of another run than the promotion statement")
     waived = sum(check.verdict == "failed" for check in evidence.checks)
     held = f"{len(evidence.checks)} checks, {waived} waived" if evidence.checks else "policy asks no check there"
     return f"gate {gate} passed on this very output: {held}"

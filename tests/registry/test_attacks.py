@@ -289,7 +289,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
     ),
     "evidence without the requester": (
         lambda f: rewrite(f / "attestations/evidence/release.json", lambda e: e.update(requested_by="risk-officer")),
-        "about other evidence|asked for the run",
+        "is of another run",
     ),
     "a policy that asks nobody": (
         lambda f: rewrite(
@@ -336,6 +336,15 @@ def test_a_statement_that_contradicts_itself_does_not_verify(released: House, fi
     statement = known.promotion.model_copy(update=update)
     dsse.write(folder / bundle.PROMOTION, succession.sign(statement, subject, released.governance))
     assert reason in releases.verify(folder, released.governance).against
+
+
+def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House) -> None:
+    folder = copy(released.bundle(), released.root / "copied")
+    rewrite(folder / "attestations/evidence/data.json", lambda evidence: evidence.update(requested_by="owner"))
+    resign(released, folder)
+    assert "evidence of gate data is of another run" in releases.verify(folder, released.governance).against
+    resign(released, folder, requested_by="owner")
+    assert releases.verify(folder, released.governance).against == "owner asked for the run and decided on it"
 
 
 def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House) -> None:

@@ -197,11 +197,12 @@ def test_an_experiment_is_never_promoted(house: House) -> None:
         house.promote(layout)
 
 
-def test_parameters_changed_after_the_package_stop_promotion(house: House) -> None:
-    layout = house.ready("run-1")
-    layout.params.write_text(layout.params.read_text().replace("agents", "everybody"))
+@pytest.mark.parametrize("path", ["params.yaml", "tasks/train/train.py", "constraints.txt", "inputs/suites.json"])
+def test_what_changed_after_the_package_stops_promotion(ready: House, path: str) -> None:
+    file = ready.run("run-1").root / path
+    file.write_text(file.read_text() + "\n")
     with pytest.raises(Refused, match="changed after the package was made"):
-        house.promote(layout)
+        ready.promote(ready.run("run-1"))
 
 
 def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House) -> None:
