@@ -1,7 +1,7 @@
-"""Greedy decoding of many prompts: our own loop, since `generate` wastes half of the work here.
+"""Greedy decoding of many prompts: our own loop, which does less work than `generate` (docs/decisions/decoding.md).
 
-Measured on two cores with SmolLM2-135M (docs/decisions/): prompts that begin alike are read once (the shared prefix of
-the chat template and system prompt), finished rows leave the batch at once, and rows of like length go together.
+What all prompts begin with (chat template, system prompt) is read once, finished rows leave the batch at once, and rows
+of like length go together.
 """
 
 import copy

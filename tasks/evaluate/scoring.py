@@ -93,17 +93,14 @@ def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "w
 
 def _corrected(groups: list[Group], confidence: float) -> list[Group]:
     """The same groups with p values corrected for their number."""
-    from statsmodels.stats.multitest import multipletests
-
     for other in groups[0].comparisons:
-        ps = multipletests([group.comparisons[other].p for group in groups], method="holm")[1]
-        groups = [_with_p(group, other, float(p), confidence) for group, p in zip(groups, ps, strict=True)]
+        ps = intervals.holm([group.comparisons[other].p for group in groups])
+        groups = [_with_p(group, other, p, confidence) for group, p in zip(groups, ps, strict=True)]
     return groups
 
 
 def _with_p(group: Group, other: Which, p: float, confidence: float) -> Group:
     old = group.comparisons[other]
-    p = intervals.significant(p)
     new = old.model_copy(update={"p_holm": p, "verdict": verdict(old.gain, p, confidence)})
     return group.model_copy(update={"comparisons": {**group.comparisons, other: new}})
 

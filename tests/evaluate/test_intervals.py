@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
+from statsmodels.stats.multitest import multipletests
 
 from tasks.evaluate import intervals
 from tasks.evaluate.intervals import Interval, Pairs
@@ -64,6 +65,13 @@ def test_mcnemar_is_symmetric_and_sees_only_rows_that_differ(table: Pairs) -> No
     p = intervals.mcnemar_p(table)
     assert 0 < p <= 1
     assert p == intervals.mcnemar_p(table.swapped()) == intervals.mcnemar_p(Pairs(0, table.gained, table.lost, 0))
+
+
+@pytest.mark.parametrize(
+    "ps", [[0.01], [0.04, 0.01, 0.03], [0.5, 0.5, 1.0, 0.2], [0.0, 1e-9, 0.02, 0.02, 0.019], [0.2, 0.9, 0.011, 0.4]]
+)
+def test_holm_is_that_of_statsmodels(ps: list[float]) -> None:
+    assert intervals.holm(ps) == pytest.approx(multipletests(ps, method="holm")[1], rel=1e-5)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
