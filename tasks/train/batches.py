@@ -89,7 +89,8 @@ class Batch:
 def collate(examples: Examples, rows: Sequence[int] | Rows, training: Training, share: bool = False) -> Batch:
     """Lay out rows as one batch; `share` takes out the prefix that they have in common, where that pays.
 
-    No rows give one row without a target, since every worker must take part in every pass.
+    No rows give one row without a target, since every worker must take part in every pass. ZeRO pairs the workers'
+    communication by its order, so they must compute alike: `share` only where `all_share`.
     """
     chosen = list(rows) or [0]
     packed = training.batching == "packed"
@@ -114,11 +115,19 @@ def collate(examples: Examples, rows: Sequence[int] | Rows, training: Training, 
     return Batch(*(torch.from_numpy(part) for part in (prefix, tokens, positions, predicts, tokens[is_target])))
 
 
-def shared_prefix(examples: Examples, rows: Sequence[int]) -> int:
+def all_share(examples: Examples, order: Order, number: int, forward: int) -> bool:
+    """Whether every worker's rows of this forward pass have a prefix worth sharing."""
+    parts = (order.share(number, forward, rank) for rank in range(order.training.workers))
+    return all(shared_prefix(examples, part) > 0 for part in parts)
+
+
+def shared_prefix(examples: Examples, rows: Sequence[int] | Rows) -> int:
     """Tokens at the start that all rows have in common, before any target; 0 where sharing them would not pay.
 
     The last token before a target stays in each row, because the target's first token is predicted there.
     """
+    if len(rows) < 2:
+        return 0
     longest = min(int(examples.starts[row]) for row in rows) - 1
     begins = np.stack([examples.row(row)[:longest] for row in rows])
     differs = np.flatnonzero((begins != begins[0]).any(axis=0))

@@ -41,10 +41,13 @@ def deepspeed_config(training: Training) -> dict[str, Any]:
 
 
 def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-    """torch's fused AdamW: DeepSpeed's own would be compiled on first use, and torch's default is half as fast."""
+    """torch's fused AdamW: DeepSpeed's own would be compiled on first use, and torch's default is half as fast.
+
+    Its rate is 0 until `learning_rate` is set for a step.
+    """
     import torch
 
-    return torch.optim.AdamW(weights, lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
+    return torch.optim.AdamW(weights, lr=0.0, weight_decay=training.weight_decay, fused=True)
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:

@@ -14,7 +14,7 @@ from tasks.errors import InputError
 from tasks.files import write_json
 from tasks.params import Training
 from tasks.train import builders, checkpoints, export
-from tasks.train.batches import Order, collate
+from tasks.train.batches import Order, all_share, collate
 from tasks.train.examples import Examples
 from tasks.train.target_loss import TargetLoss, can_share_prefix
 
@@ -50,7 +50,7 @@ def train(job: Job, examples: Examples) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
     training = job.training
     torch.set_num_threads(training.threads)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
     engine = start_engine(job)
     order = Order(tuple(examples.lengths.tolist()), training)
     curve = resume(engine, job)
@@ -78,6 +78,10 @@ def start_engine(job: Job) -> Any:
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = builders.deepspeed_config(job.training), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
+    # DeepSpeed's bf16 optimizer without ZeRO makes its state by a step over gradients of 0. Adam would count it and
+    # make the first real steps a quarter smaller.
+    for state in optimizer.state.values():
+        state["step"].zero_()
     return engine
 
 
@@ -108,7 +112,8 @@ def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dic
     share = training.device == "cpu" and can_share_prefix(engine.module.model, training.lora_dropout)
     total = torch.zeros((), device=engine.device)
     for forward in range(training.gradient_accumulation):
-        batch = collate(examples, order.share(number, forward, rank), training, share).to(engine.device)
+        shared = share and all_share(examples, order, number, forward)
+        batch = collate(examples, order.share(number, forward, rank), training, shared).to(engine.device)
         loss = engine(batch)
         # DeepSpeed takes the mean over workers and forward passes; this is to be the mean over tokens.
         engine.backward(loss * (size * training.gradient_accumulation / targets))

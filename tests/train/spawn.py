@@ -15,9 +15,13 @@ def run_workers(job: object, examples: object, size: int) -> None:
     packed.write_bytes(pickle.dumps((job, examples)))
     command = [sys.executable, "-m", "tests.train.spawn", str(packed)]
     workers = [subprocess.Popen([*command, str(rank), str(size)], cwd=ROOT) for rank in range(size)]
-    for worker in workers:
-        if worker.wait():
-            raise subprocess.CalledProcessError(worker.returncode, command)
+    try:
+        for worker in workers:
+            if worker.wait(timeout=400):
+                raise subprocess.CalledProcessError(worker.returncode, command)
+    finally:
+        for worker in workers:
+            worker.kill()
 
 
 def main() -> None:

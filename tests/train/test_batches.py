@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tasks.train import batches
+from tasks.train import batches, target_loss
 from tasks.train.batches import Order, collate
 from tasks.train.examples import Examples
 from tasks.train.target_loss import TargetLoss
@@ -128,6 +128,36 @@ def test_a_shared_prefix_ends_where_rows_differ_and_before_any_target(rows24: Ex
 
 def test_a_prefix_that_saves_little_is_not_shared(rows24: Examples) -> None:
     assert len(collate(rows24, [5], training(), share=True).prefix) == 0
+
+
+def test_workers_share_prefixes_all_or_none(rows24: Examples) -> None:
+    """ZeRO would add up different parameters' gradients, or wait for ever, if one shared and another did not."""
+    made = order(rows24, batch_size=5, workers=2)
+    decided = [batches.all_share(rows24, made, step, 0) for step in range(made.steps)]
+    idle = [len(made.share(step, 0, 1)) == 0 for step in range(made.steps)]
+    assert True in idle and decided == [not alone for alone in idle]
+
+
+def test_gradients_arrive_in_the_same_order_under_both_attentions(rows24: Examples, model: TargetLoss) -> None:
+    """Workers choose by the length of their rows; ZeRO pairs what they send by its order."""
+    arrived: list[str] = []
+    hooks = [
+        weight.register_post_accumulate_grad_hook(lambda _, name=name: arrived.append(name))
+        for name, weight in model.named_parameters()
+    ]
+    orders = []
+    for rows in ([0], [0, 5, 10, 15, 20]):
+        for short in (0, 1000):
+            arrived.clear()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(target_loss, "SHORT", short)
+                model(collate(rows24, rows, training(), share=True)).backward()
+            assert model.model.config._attn_implementation == ("eager" if short else "sdpa")
+            orders.append(list(arrived))
+    for hook in hooks:
+        hook.remove()
+    assert orders[0] == orders[1] and orders[2] == orders[3]
+    assert len(set(orders[0])) == len(list(model.parameters()))
 
 
 def test_a_worker_without_rows_adds_nothing(rows24: Examples, model: TargetLoss) -> None:

@@ -87,16 +87,7 @@ def test_passes_and_zero_stages_do_not_change_the_steps(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("zero_stage", "method"),
-    [
-        (0, "lora"),
-        pytest.param(2, "lora", marks=pytest.mark.xfail(reason="open: differs, mostly below 1 %, not yet explained")),
-        (3, "lora"),
-        (2, "full"),
-        (3, "full"),
-    ],
-)
+@pytest.mark.parametrize(("zero_stage", "method"), [(0, "lora"), (2, "lora"), (3, "lora"), (2, "full"), (3, "full")])
 def test_two_workers_take_the_steps_of_one(job: MakeJob, rows24: Examples, zero_stage: int, method: str) -> None:
     settings: dict[str, Any] = {"epochs": 2, "zero_stage": zero_stage, "method": method}
     if method == "full":
