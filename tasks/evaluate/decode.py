@@ -96,6 +96,7 @@ class _Batch:
         import torch
 
         self.model, device = decoder.model, decoder.model.device
+        self.last = torch.tensor([-1], device=device)
         width = max(len(rest) for rest in rests)
         # Padding is masked and not counted in positions, so any token will do.
         padded = [[0] * (width - len(rest)) + rest for rest in rests]
@@ -113,7 +114,9 @@ class _Batch:
             position_ids=positions,
             cache=self.memory,
             use_cache=True,
-            logits_to_keep=1,
+            # As an index, not as the number 1: a slice of the last position is not contiguous, and where weights are
+            # frozen torch then multiplies it with a copy of the vocabulary's matrix for every row (2 s a batch).
+            logits_to_keep=self.last,
         ).logits
         self.positions = positions[:, -1:]
         self.next_tokens = logits[:, -1].argmax(dim=-1)
@@ -171,4 +174,6 @@ def _template_stop(tokenizer: Any) -> int | None:
     turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": words}]
     _, _, after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(words)
     tokens = tokenizer.encode(after.lstrip(), add_special_tokens=False)
-    return tokens[0] if tokens and tokens[0] in tokenizer.all_special_ids else None
+    # `all_special_ids` knows only those with a role, such as eos.
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return tokens[0] if tokens and tokens[0] in special else None

@@ -91,11 +91,14 @@ def test_a_sliding_window_is_not_fooled_by_padding() -> None:
     assert found == [by_generate(sliding, prompt, limits) for prompt in prompts]
 
 
-def test_the_chat_template_says_what_ends_a_turn(model: Any, tokenizer: Any) -> None:
+def test_the_chat_template_says_what_ends_a_turn(model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    monkeypatch.setattr(model.generation_config, "eos_token_id", None)
+    assert stop_tokens(model, tokenizer) == {end}
     tokenizer.eos_token = "<|endoftext|>"
     try:
-        assert {end, tokenizer.eos_token_id} <= stop_tokens(model, tokenizer)
+        assert stop_tokens(model, tokenizer) == {end, other}
     finally:
         tokenizer.eos_token = "<|im_end|>"
 

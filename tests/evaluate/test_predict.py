@@ -9,6 +9,7 @@ import pytest
 from tasks import facts, record
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.evaluate import models, predict, speed
+from tasks.evaluate.decode import Decoder
 from tasks.evaluate.models import Which
 from tasks.files import read_json, tree_digest, write_json
 from tasks.layout import Layout
@@ -77,6 +78,13 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
     assert "one at a time" in stated["latency_p95_ms"].note
     rate = stated["rows_per_second"].value
     assert stated["cost_per_1000_requests"].value == pytest.approx(0.1 / 3600 * 1000 / rate)
+
+
+def test_a_timed_request_reads_its_whole_prompt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[Decoder] = []
+    monkeypatch.setattr(speed, "latencies", lambda decoder, prompts: timed.append(decoder) or [1.0] * len(prompts))
+    answers(layout, "base")
+    assert [decoder.prefix for decoder in timed] == [[]]
 
 
 def test_an_adapter_answers_otherwise_and_as_peft_does_unmerged(layout: Layout) -> None:
