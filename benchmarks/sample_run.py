@@ -93,8 +93,8 @@ def digests(clone: Path, run: str) -> dict[str, str]:
 def row(metric: str, ours: float, unit: str) -> dict[str, Any]:
     goal = GOALS[metric]
     return {
-        "metric": metric, "ours": round(ours, 2), "peer": None, "peer_value": None, "ratio": round(ours / goal, 3) if goal else None,
-        "goal": goal, "met": ours <= goal, "unit": unit,
+        "metric": metric, "ours": round(ours, 2), "peer": None, "peer_value": None,
+        "ratio": round(ours / goal, 3) if goal else None, "goal": goal, "met": ours <= goal, "unit": unit,
     }  # fmt: skip
 
 
