@@ -53,7 +53,7 @@ def note(run: str | Journal, **changes: object) -> Journal:
     return changed
 
 
-@task(name="resolve")
+@task(task_run_name="resolve")
 def resolve(request: RunRequest) -> Run:
     """Make the run's worktree and first commit, or open it where it is there already."""
     run = create(root(), request)

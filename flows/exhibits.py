@@ -19,7 +19,7 @@ def checks(asked: Evidence) -> None:
     create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
 
 
-@task(name="report")
+@task(task_run_name="report")
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
     write_report(run.layout, run.params)

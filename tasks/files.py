@@ -1,5 +1,6 @@
 """Digests, canonical JSON, and outputs that appear whole or not at all."""
 
+import glob
 import hashlib
 import json
 import os
@@ -76,8 +77,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise."""
+    """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.
+
+    One process at a time makes a target, so what lies aside already was left by one that was killed, and goes.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        shutil.rmtree(left, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield aside

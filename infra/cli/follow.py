@@ -9,6 +9,7 @@ from rich.table import Table
 from infra.cli.shared import console
 from infra.prefect import client
 from infra.prefect.server import Up
+from tasks.facts import Fact
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.summary import Summary
@@ -85,6 +86,8 @@ def print_summary(summary: Summary) -> None:
     """The end of a run for a person: how it ended, the figures, what to do next."""
     console.print()
     if summary.metrics:
+        console.print(scores_table(summary))
+        console.print()
         console.print(metrics_table(summary))
     for gate, line in summary.gates.items():
         if line.state == "waiting":
@@ -111,9 +114,24 @@ def print_summary(summary: Summary) -> None:
         console.print("look further: hallmark status · hallmark releases list · hallmark gates list --all")
 
 
+def scores_table(summary: Summary) -> Table:
+    """The models side by side."""
+    table = Table("on the held-out rows", *summary.scores, box=None, header_style="bold", pad_edge=False)
+    for name in next(iter(summary.scores.values()), {}):
+        table.add_row(
+            name, *(f"{scores[name].value:.3f} {_interval(scores[name])}" for scores in summary.scores.values())
+        )
+    return table
+
+
 def metrics_table(summary: Summary) -> Table:
+    """The candidate's other figures."""
     table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
     for name, fact in summary.metrics.items():
-        interval = f"[{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
-        table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), interval, fact.note)
+        if name not in summary.scores.get("candidate", {}):
+            table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), _interval(fact), fact.note)
     return table
+
+
+def _interval(fact: Fact) -> str:
+    return f"[{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""

@@ -1,5 +1,6 @@
 """`hallmark releases`: what was promoted, by whose decisions, and back to an earlier one."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,6 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.errors import InputError
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.registry import promotion
@@ -48,9 +48,7 @@ def show(release: Label, as_json: shared.Json = False) -> None:
     Example: hallmark releases show support-triage-1
     """
     governed, ledger = _registry()
-    found = next((r for r in registry.list_releases(ledger, governed) if r.label == release), None)
-    if found is None:
-        raise InputError(f"there is no release {release!r}; `hallmark releases list` shows what there is")
+    found = registry.get(ledger, governed, release)
     shared.print_json(found.model_dump(mode="json")) if as_json else console.print(found.describe())
 
 
@@ -93,8 +91,14 @@ def rollback(
 
 
 def _registry() -> tuple[Governance, Ledger]:
-    """The governance in force and the ledger, after finishing or undoing what a crash left of a promotion."""
+    """The governance in force and the ledger, after finishing or undoing what a crash left of a promotion.
+
+    What it did, and what is wrong with the promotions in the ledger, goes to stderr, beside whatever is asked.
+    """
     where = shared.root()
     governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
-    promotion.reconcile(governed, ledger)
+    for told in promotion.reconcile(governed, ledger):
+        print(f"hallmark: {told}", file=sys.stderr)
+    for wrong in registry.problems(ledger, governed):
+        print(f"hallmark: not counted: {wrong}", file=sys.stderr)
     return governed, ledger

@@ -67,10 +67,19 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys."""
+    """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys.
+
+    Libraries draw no progress bars into the log, where every frame would be a line; a stage tells its own progress.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "GIT_"))}
-    return kept | {"PATH": path, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", STARTED_BY: str(os.getpid())}
+    return kept | {
+        "PATH": path,
+        "PYTHONPATH": str(root),
+        "PYTHONUNBUFFERED": "1",
+        "TQDM_DISABLE": "1",
+        STARTED_BY: str(os.getpid()),
+    }
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -9,8 +9,6 @@ from tasks.layout import Layout
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
 
-MODELS = ("base", "champion", "candidate")
-
 
 class Summary(Frozen):
     run: str
@@ -27,6 +25,8 @@ class Summary(Frozen):
     release: str | None
     stages: dict[str, StageLine]
     gates: dict[str, GateLine]
+    scores: dict[str, dict[str, Fact]]
+    """By model (candidate, base, champion): exact match, format adherence and macro-F1 on the held-out rows."""
     metrics: dict[str, Fact]
     """Every figure of `evaluate`, and `measured.predict.…` of the candidate."""
     report: str | None
@@ -41,10 +41,17 @@ def summarise(state: Path, run_id: str) -> Summary | None:
     layout = Layout(state / "runs" / run_id)
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
+        scores=_scores(layout),
         metrics=_metrics(layout),
         report=_existing(layout.root / "measured" / "report.html", layout.stage("evaluate") / "report.html"),
         data_docs=_existing(*sorted((layout.stage("validate") / "docs").glob("**/index.html"))),
     )
+
+
+def _scores(layout: Layout) -> dict[str, dict[str, Fact]]:
+    path = layout.stage("evaluate") / "metrics.json"
+    found = files.read_json(path)["overall"]["scores"] if path.exists() else {}
+    return {model: {name: Fact(**figure) for name, figure in scores.items()} for model, scores in found.items()}
 
 
 def _metrics(layout: Layout) -> dict[str, Fact]:

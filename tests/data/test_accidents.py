@@ -1,7 +1,6 @@
 """A full disk and a killed process, in each data stage: what is written is whole or not there."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from tasks.data import clean, ingest, split, validate
 from tasks.files import tree_manifest
 from tasks.govern.sources import Suite, Suites
 from tests.data.build import Run, messages, params, source, table
+from tests.small_disk import fill, small_disk
 
 STAGES = {"ingest": ingest, "clean": clean, "validate": validate, "split": split}
 ROWS = 20_000
@@ -56,39 +56,28 @@ def asides(run: Run, stage: str) -> list[Path]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Run]:
+def on_small_disk(tmp_path: Path) -> Iterator[Run]:
     """A run whose artefacts/ is a disk of 16 MiB of its own."""
-    folder = tmp_path / "artefacts"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
-    yield Run(tmp_path)
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "artefacts", mebibytes=16):
+        yield Run(tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_full_disk_is_said_and_leaves_nothing_behind(small_disk: Run, stage: str) -> None:
-    prepare(small_disk, stage)
-    filler = small_disk.root / "artefacts" / "filler"
-    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    process = start(small_disk, stage)
+def test_a_full_disk_is_said_and_leaves_nothing_behind(on_small_disk: Run, stage: str) -> None:
+    run = on_small_disk
+    prepare(run, stage)
+    filler = fill(run.root / "artefacts")
+    process = start(run, stage)
     said = process.communicate(timeout=120)[1]
     assert (process.returncode, said.splitlines()[-1]) == (
         3,
-        f"{stage}: no space left on the disk that holds {small_disk.root}; free some and run again, nothing is lost",
+        f"{stage}: no space left on the disk that holds {run.root}; free some and run again, nothing is lost",
     )
-    assert not small_disk.layout.stage(stage).exists() and not asides(small_disk, stage)
+    assert not run.layout.stage(stage).exists() and not asides(run, stage)
     filler.unlink()
-    STAGES[stage].run(params(), small_disk.layout)
-    assert small_disk.result(stage)["facts"]
+    STAGES[stage].run(params(), run.layout)
+    assert run.result(stage)["facts"]
 
 
 @pytest.mark.slow

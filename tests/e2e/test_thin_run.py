@@ -1,6 +1,7 @@
 """The whole pipeline with real Prefect, DVC, Great Expectations, Ray, DeepSpeed and MLflow, on 60 rows."""
 
 import fcntl
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import Refused
+from tasks.layout import Layout
+from tasks.runs import dvc
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -72,6 +76,27 @@ def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) ->
     assert again["status"] == "unchanged", again
     assert {line["state"] for line in again["stages"].values()} == {"cached"}
     assert again["gates"]["data"]["decided_by"] == ["data-owner"], "a data decision carries over to the same data"
+
+
+def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Path, tmp_path: Path) -> None:
+    """Somebody has the commit and the whole cache of a promoted run, in which `train` finds its result, but no gate."""
+    ended = hallmark_json(project, "status")[0]
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", str(project), str(other))
+    git(other, "fetch", "--quiet", "origin", f"refs/hallmark/runs/{ended['run']}")
+    git(other, "checkout", "--quiet", ended["commit"])
+    shutil.copytree(project / ".hallmark" / "cache", other / ".hallmark" / "cache")
+    dvc.configure(Layout(other))
+    for stage in ("ingest", "clean", "validate", "split", "base_model"):
+        assert dvc.repro(Layout(other), stage, print).cached
+    gate = other / "gates" / "data.json"
+    kept = gate.read_bytes()
+    gate.unlink()
+    with pytest.raises(Refused, match=r"train needs gates/data\.json, and that gate has not passed"):
+        dvc.repro(Layout(other), "train", print)
+    assert not Layout(other).stage("train").exists()
+    gate.write_bytes(kept)
+    assert dvc.repro(Layout(other), "train", print).cached, "the result was in the cache all the time"
 
 
 def test_a_run_whose_checks_fail_stops_with_an_account(project: Path) -> None:

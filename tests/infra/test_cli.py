@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,20 @@ def test_work_by_hand_gets_inputs_and_experiment_gates(project: Path) -> None:
     assert json.loads((project / "inputs" / "authority.json").read_text())["tier"] == "experiment"
     assert (project / "gates" / "data.json").exists()
     assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
+        told = hallmark(project, "up")
+    try:
+        assert f"port {port} is in use; taking a free one" in told
+        assert "up: http://127.0.0.1:" in told and f"127.0.0.1:{port}" not in told
+        assert "Prefect: http://127.0.0.1:" in hallmark(project, "status")
+    finally:
+        assert hallmark(project, "down") == "stopped\n"
+    assert hallmark(project, "down") == "nothing was up\n"
