@@ -31,19 +31,32 @@ GOALS = {
 
 
 class Memory(threading.Thread):
-    """The largest resident memory of any process that works below a folder, sampled twice a second."""
+    """The largest resident memory of any process of a run below a folder, sampled twice a second.
+
+    Ray's workers have other working folders, so a process belongs to the run where its environment names the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
         self.folder, self.peak, self.of, self.going = str(folder), 0, "", True
+        self.ours: dict[int, bool] = {}
 
     def run(self) -> None:
         while self.going:
-            for process in psutil.process_iter(["cwd", "memory_info", "cmdline"]):
+            for process in psutil.process_iter(["pid", "memory_info", "cmdline"]):
                 info = process.info
-                if (info["cwd"] or "").startswith(self.folder) and info["memory_info"].rss > self.peak:
+                if self._is_ours(process) and info["memory_info"].rss > self.peak:
                     self.peak, self.of = info["memory_info"].rss, " ".join(info["cmdline"] or [])[:60]
             time.sleep(0.5)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        if process.pid not in self.ours:
+            try:
+                named = [process.cwd(), *process.environ().values()]
+            except psutil.Error:
+                return False
+            self.ours[process.pid] = any(self.folder in value for value in named)
+        return self.ours[process.pid]
 
 
 def hallmark(clone: Path, *args: str) -> str:
