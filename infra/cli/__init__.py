@@ -37,6 +37,3 @@ def main() -> None:
     except HallmarkError as error:
         print(f"hallmark: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; nothing finished is lost", file=sys.stderr)
-        sys.exit(130)

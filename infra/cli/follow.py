@@ -1,8 +1,12 @@
 """Show a run as it goes: a line when a stage or a gate changes, and a moving line in a terminal."""
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from rich.status import Status
 from rich.table import Table
 
@@ -39,6 +43,16 @@ def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) 
                     console.print(f"the flow run ended as {state}: {message}")
                     return
             time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def left_to_itself(run_id: str) -> Iterator[None]:
+    """Interrupting the command that follows a run leaves the run going, and says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"run {run_id} goes on without this command: hallmark status {run_id}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 class _Shown:

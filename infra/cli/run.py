@@ -53,12 +53,14 @@ def run(
     up = server.start(where, say)
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
     flow_run = client.trigger(where, up, request)
-    say(f"in Prefect: {up.ui}/runs/flow-run/{flow_run}")
     if detach:
+        say(f"in Prefect: {up.ui}/runs/flow-run/{flow_run}")
         if as_json:
             shared.print_json({"run": request.run_id, "status": "running", "flow_run": flow_run})
         return
-    follow.until_it_rests(where, up, request.run_id, flow_run, quiet=as_json)
+    with follow.left_to_itself(request.run_id):
+        say(f"in Prefect: {up.ui}/runs/flow-run/{flow_run}")
+        follow.until_it_rests(where, up, request.run_id, flow_run, quiet=as_json)
     summary = summarise(where / ".hallmark", request.run_id)
     if summary is None:
         raise Unavailable(f"the flow run {flow_run} ended before run {request.run_id} began; see {up.ui}")
