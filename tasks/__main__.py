@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from tasks import params
-from tasks.errors import HallmarkError
+from tasks.errors import HallmarkError, is_full_disk
 from tasks.files import write_bytes
 from tasks.layout import Layout
 from tasks.params import Params
@@ -73,8 +73,8 @@ def main() -> int:
         write_bytes(error_file(root, name), str(error).encode())
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
-    except OSError as error:
-        if error.errno != 28:  # ENOSPC: the disk is full
+    except Exception as error:
+        if not is_full_disk(error):
             raise
         message = f"{name}: no space left on the disk that holds {root}; free some and run again, nothing is lost"
         with contextlib.suppress(OSError):  # it is likely the same disk

@@ -9,6 +9,8 @@ Commands print the message without a traceback and exit with the code. Any other
 Hallmark's and keeps its traceback.
 """
 
+import errno
+import os
 from typing import ClassVar
 
 
@@ -28,3 +30,13 @@ class Refused(HallmarkError):
 
 class Unavailable(HallmarkError):
     exit_code = 3
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether a disk without space is behind an error. Libraries wrap the system's own (ENOSPC) in errors of theirs."""
+    text = os.strerror(errno.ENOSPC)
+    while error is not None:
+        if text in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,35 @@
+"""Outputs appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.files import read_json, whole_folder, write_json
+
+
+def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
+    for left in (".out.k1ll3d", ".out.k1ll4d", ".output.other"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "half").touch()
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "result").touch()
+        assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".output.other", "out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["result"]
+
+
+def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "out") as folder:
+        (folder / "new").touch()
+        raise RuntimeError
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["old", "out"]
+
+
+def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "file.json", {"figure": 1.0})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "file.json", {"figure": float("nan")})
+    assert read_json(tmp_path / "file.json") == {"figure": 1.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
