@@ -75,6 +75,25 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
+def write_new(path: Path, data: bytes) -> bool:
+    """Write a private file (mode 0600) that is not there yet; False where it is.
+
+    Written aside and linked: of two processes that make the same file one wins, and nobody sees half of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fsync(file.fileno())
+        path.hardlink_to(aside)
+    except FileExistsError:
+        return False
+    finally:
+        Path(aside).unlink()
+    return True
+
+
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.

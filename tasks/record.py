@@ -3,7 +3,10 @@
 Tables are Parquet, written with fixed settings so that the same rows give the same bytes.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,11 +49,53 @@ QUARANTINE = pa.schema(
 )
 
 
+ROW_GROUP = 50_000
+"""Rows written together, however they came, so that the same rows give the same bytes."""
+
+
+class Writer:
+    """A Parquet file written bit by bit: zstd, and nothing of a writer's version or time but the library's footer."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._schema = schema
+        self._file = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
+        self._held: list[pa.Table] = []
+        self._rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        self._held.append(table)
+        self._rows += table.num_rows
+        while self._rows >= ROW_GROUP:
+            self._flush(ROW_GROUP)
+
+    def _flush(self, rows: int) -> None:
+        together = pa.concat_tables([self._schema.empty_table(), *self._held])
+        self._file.write_table(together.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP)
+        self._held = [together.slice(rows)]
+        self._rows -= rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if kind is None and self._rows:
+            self._flush(self._rows)
+        self._file.close()
+
+
 def write_table(table: pa.Table, path: Path) -> None:
-    """Parquet with zstd and no statistics of writer version or time beyond the library's own constant footer."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd", row_group_size=50_000, store_schema=False)
+    """Write a table that is there as a whole."""
+    with Writer(path, table.schema) as file:
+        file.write(table)
 
 
 def read_table(path: Path) -> pa.Table:
     return pq.read_table(path)
+
+
+def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.Table]:
+    """The table in parts of at most `rows`, in order, so that never the whole of it is in memory."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns)):
+            yield pa.Table.from_batches([batch])

@@ -93,6 +93,14 @@ sources:
     location: examples/messages.csv
     owner: data-owner
     licence: CC0-1.0
+    steward: data-owner
+    access: [data_owner]
+    classification: internal
+    lawful_basis: no personal data, synthetic
+    retention_days: 36500
+    region: eu
+    refresh_days: 3650
+    approved_uses: [tests]
     suite: expectations/messages.yaml
     mapping:
       prompt: text

@@ -1,40 +1,49 @@
 """Stage `ingest`: sources to records, each row either a record or in quarantine.
 
 Reads each source as it was pinned, normalises and repairs its texts, maps its columns to `tasks.record.SCHEMA` and
-protects what is about people, in one pass and before anything is written.
+protects what is about people, in one pass and before anything is written. Batches of rows go through `intake.Intake`,
+on as many processes as there are cores; values behind tokens are in the vault before any output is there.
 
     artefacts/ingest/records.parquet      tasks.record.SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         where each record came from: record_id, source_id, row
     artefacts/ingest/quarantine.parquet   tasks.record.QUARANTINE
+    artefacts/ingest/tokens.parquet       every token that the vault must know
     artefacts/ingest/result.json          `Ingested`
 """
 
-import hmac
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from pathlib import Path
 
 import pyarrow as pa
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data.mapping import Reject, to_record
-from tasks.data.quarantine import Counts, count, of_row, to_table
+from tasks.data import pool
+from tasks.data.intake import ROWS, Intake, Taken
+from tasks.data.progress import Progress
+from tasks.data.protect.recognise import detect
+from tasks.data.protect.records import Guard
+from tasks.data.quarantine import Counts
 from tasks.data.readers import content
 from tasks.data.readers.kinds import READERS
-from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.facts import Fact
-from tasks.files import canonical_json, read_json, whole_folder, write_json
+from tasks.files import read_json, whole_folder, write_json
+from tasks.govern import vault as vaults
+from tasks.govern.protection import Category
 from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tasks.govern.vault import Vault
 from tasks.layout import Layout
 from tasks.params import Params
-from tasks.record import SCHEMA, write_table
+from tasks.record import QUARANTINE, SCHEMA, Writer
 
-ROWS = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
+BATCH = 2_000
+"""Rows that go to a process together."""
 EXAMPLES = 5
 """Malformed rows named in an error."""
+TOKENS = pa.schema([("token", pa.string())])
 
 
 class SourceCounts(Frozen):
@@ -47,6 +56,8 @@ class SourceCounts(Frozen):
     """Rows, among the quarantined, that are not what the source declares."""
     repaired_texts: int
     dropped_system_turns: int
+    protected: dict[Category, int]
+    """How often text of each class was found, whatever was done with it."""
 
 
 class Ingested(Frozen):
@@ -55,44 +66,68 @@ class Ingested(Frozen):
 
 
 @dataclass
-class _Intake:
-    """What has come out of one source so far."""
+class _Tally:
+    """What has come out of one source so far, in numbers."""
 
-    records: list[dict[str, Any]] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    quarantine: list[dict[str, Any]] = field(default_factory=list)
-    malformed: list[tuple[int, str]] = field(default_factory=list)
+    records: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    malformed: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
+    found: Counter[Category] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> int:
+        return self.records + self.rules.total()
+
+    def add(self, taken: Taken) -> None:
+        self.records += taken.records.num_rows
+        self.rules += taken.rules
+        self.malformed += len(taken.malformed)
+        self.examples = (self.examples + taken.malformed)[:EXAMPLES]
+        self.notes += taken.notes
+        self.found += taken.found
+
+
+class _Output:
+    """The stage's tables while they are written, and the vault that is told first."""
+
+    def __init__(self, folder: Path, vault: Vault, stack: ExitStack) -> None:
+        self.vault = vault
+        self.tokens: set[str] = set()
+        schemas = {"records": SCHEMA, "rows": ROWS, "quarantine": QUARANTINE}
+        self.tables = {
+            name: stack.enter_context(Writer(folder / f"{name}.parquet", schema)) for name, schema in schemas.items()
+        }
+
+    def put(self, taken: Taken) -> None:
+        new = [secret for secret in taken.secrets if secret.token not in self.tokens]
+        self.vault.keep(new)
+        self.tokens.update(secret.token for secret in new)
+        self.tables["records"].write(taken.records)
+        self.tables["rows"].write(taken.rows)
+        self.tables["quarantine"].write(taken.quarantine)
 
 
 def run(params: Params, layout: Layout) -> Ingested:
-    """Read every source of inputs/sources.json. Raises InputError for a source that cannot be used."""
+    """Read every source of inputs/sources.json.
+
+    Raises InputError for a source that cannot be used, and for a vault whose key is not the run's: nothing is read
+    then, and nothing written.
+    """
     resolved = ResolvedSources.model_validate(read_json(layout.sources))
     _check_tasks(resolved, params)
-    intakes = [_take_in(source, params, resolved.cutoff, layout) for source in resolved.sources]
-    sources = [_counts(source, intake) for source, intake in zip(resolved.sources, intakes, strict=True)]
-    entries = [item for intake in intakes for item in intake.quarantine]
-    result = Ingested(
-        counts=count(
-            "ingest",
-            sum(s.counts.rows for s in sources),
-            sum(s.counts.records for s in sources),
-            (item["rule"] for item in entries),
-        ),
-        sources=sources,
-    )
+    vault = _vault(resolved, layout)
     with whole_folder(layout.stage("ingest")) as folder:
-        write_table(_table([i.records for i in intakes], SCHEMA), folder / "records.parquet")
-        write_table(_table([i.rows for i in intakes], ROWS), folder / "rows.parquet")
-        write_table(to_table(entries), folder / "quarantine.parquet")
+        with ExitStack() as stack:
+            output = _Output(folder, vault, stack)
+            sources = [_take_in(source, resolved, params, layout, output) for source in resolved.sources]
+        tokens = pa.table({"token": sorted(output.tokens)}, schema=TOKENS)
+        with Writer(folder / "tokens.parquet", TOKENS) as file:
+            file.write(tokens)
+        result = Ingested(counts=_total(sources), sources=sources)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
-
-
-def protect(record: dict[str, Any]) -> dict[str, Any]:
-    """The record as it may be written. The one place for de-identification: every text of every record passes here
-    before it is stored, and nothing after it sees the source. Nothing is detected yet; the record passes unchanged."""
-    return record
 
 
 def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
@@ -105,77 +140,82 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
             )
 
 
-def _take_in(resolved: ResolvedSource, params: Params, cutoff: date | None, layout: Layout) -> _Intake:
-    source, intake = resolved.source, _Intake()
-    data = content.read(resolved, layout.root)
-    for item in READERS[source.kind](data, source):
-        try:
-            if isinstance(item, Malformed):
-                raise Reject(item.rule, item.reason, malformed=True)
-            _take_row(item, resolved, cutoff, intake)
-        except Reject as reject:
-            intake.quarantine.append(of_row(source.id, item.number, reject.rule, reject.reason))
-            if reject.malformed:
-                intake.malformed.append((item.number, reject.rule))
-    _refuse_unusable(resolved, intake, params.data.max_malformed_share)
-    return intake
-
-
-def _take_row(row: Row, resolved: ResolvedSource, cutoff: date | None, intake: _Intake) -> None:
-    record = to_record(row.values, resolved.source, intake.notes)
-    retired = record["retired_at"]
-    if cutoff is not None and retired is not None and retired < cutoff:
-        raise Reject("retired", f"retired before {cutoff.isoformat()}, the retention cut-off")
-    record = protect({"record_id": _record_id(row.number, record, resolved.sha256), **record})
-    intake.records.append(record)
-    intake.rows.append({"record_id": record["record_id"], "source_id": resolved.source.id, "row": row.number})
-
-
-def _record_id(row: int, record: dict[str, Any], source_sha256: str) -> str:
-    """Unique, the same for the same source, and not to be guessed by who has not got the source."""
-    plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in record.items()}
-    return hmac.digest(bytes.fromhex(source_sha256), canonical_json([row, plain]), "sha256").hex()[:32]
-
-
-def _refuse_unusable(resolved: ResolvedSource, intake: _Intake, most: float) -> None:
-    source, rows = resolved.source, len(intake.records) + len(intake.quarantine)
-    where = f"source {source.id}: {source.location}"
-    if not rows:
-        raise InputError(f"{where} is empty; expected at least one row")
-    share = len(intake.malformed) / rows
-    if share > most:
-        examples = ", ".join(f"row {number} ({rule})" for number, rule in intake.malformed[:EXAMPLES])
+def _vault(resolved: ResolvedSources, layout: Layout) -> Vault:
+    vault = vaults.open_vault(layout.state)
+    if vault.keys.fingerprint != resolved.vault:
         raise InputError(
-            f"{where}: {len(intake.malformed):,} of {rows:,} rows ({share:.1%}) are malformed, more than "
-            f"data.max_malformed_share {most:g} allows: {examples}{', …' if len(intake.malformed) > EXAMPLES else ''}. "
+            f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
+            f"{vault.keys.fingerprint[:12]}…; give the run its own key, or start a new run. Nothing was written"
+        )
+    return vault
+
+
+def _take_in(
+    resolved: ResolvedSource, every: ResolvedSources, params: Params, layout: Layout, output: _Output
+) -> SourceCounts:
+    source = resolved.source
+    guard = Guard(detect.find_all, source.protect, every.terms, output.vault.keys.tokens)
+    data = content.read(resolved, layout.root)
+    rows, progress = READERS[source.kind](data, source), Progress("ingest", data.count(b"\n"))
+    tally = _Tally()
+    for taken in pool.in_order(Intake(resolved, every.as_of, guard), pool.batched(rows, BATCH)):
+        output.put(taken)
+        tally.add(taken)
+        progress.tell(tally.rows, source.id)
+    _refuse_unusable(resolved, tally, params.data.max_malformed_share)
+    return _counts(resolved, tally)
+
+
+def _refuse_unusable(resolved: ResolvedSource, tally: _Tally, most: float) -> None:
+    source = resolved.source
+    where = f"source {source.id}: {source.location}"
+    if not tally.rows:
+        raise InputError(f"{where} is empty; expected at least one row")
+    share = tally.malformed / tally.rows
+    if share > most:
+        examples = ", ".join(f"row {number} ({rule})" for number, rule in tally.examples)
+        raise InputError(
+            f"{where}: {tally.malformed:,} of {tally.rows:,} rows ({share:.1%}) are malformed, more than "
+            f"data.max_malformed_share {most:g} allows: {examples}{', …' if tally.malformed > EXAMPLES else ''}. "
             "Correct the source, or its kind, delimiter or encoding in sources.yaml"
         )
-    if not intake.records:
-        rules = Counter(item["rule"] for item in intake.quarantine)
-        raise InputError(f"{where}: none of its {rows:,} rows can be used: {dict(sorted(rules.items()))}")
+    if not tally.records:
+        raise InputError(f"{where}: none of its {tally.rows:,} rows can be used: {dict(sorted(tally.rules.items()))}")
 
 
-def _counts(resolved: ResolvedSource, intake: _Intake) -> SourceCounts:
-    rows = len(intake.records) + len(intake.quarantine)
+def _counts(resolved: ResolvedSource, tally: _Tally) -> SourceCounts:
+    quarantined = dict(sorted(tally.rules.items()))
     return SourceCounts(
         id=resolved.source.id,
         sha256=resolved.sha256,
-        counts=count("ingest", rows, len(intake.records), (item["rule"] for item in intake.quarantine)),
-        malformed=len(intake.malformed),
-        repaired_texts=intake.notes["repaired_texts"],
-        dropped_system_turns=intake.notes["dropped_system_turns"],
+        counts=Counts(rows=tally.rows, records=tally.records, quarantined=quarantined),
+        malformed=tally.malformed,
+        repaired_texts=tally.notes["repaired_texts"],
+        dropped_system_turns=tally.notes["dropped_system_turns"],
+        protected={category: tally.found[category] for category in sorted(tally.found)},
     )
 
 
-def _table(parts: list[list[dict[str, Any]]], schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables(pa.Table.from_pylist(part, schema=schema) for part in parts)
+def _total(sources: list[SourceCounts]) -> Counts:
+    rules: Counter[str] = Counter()
+    for source in sources:
+        rules.update(source.counts.quarantined)
+    return Counts(
+        rows=sum(source.counts.rows for source in sources),
+        records=sum(source.counts.records for source in sources),
+        quarantined=dict(sorted(rules.items())),
+    )
 
 
 def _facts(result: Ingested) -> facts.Facts:
     worst = max(result.sources, key=lambda source: source.malformed / source.counts.rows)
+    protected = sum(sum(source.protected.values()) for source in result.sources)
     return {
         "rows": Fact(value=result.counts.rows, unit="rows"),
         "records": Fact(value=result.counts.records, unit="rows"),
         "malformed_share": Fact(value=worst.malformed / worst.counts.rows, note=f"highest of the sources: {worst.id}"),
         "quarantined_share": Fact(value=result.counts.share, note="over all sources"),
+        "protected": Fact(
+            value=protected, note="stretches of personal or secret text found, whatever was done with them"
+        ),
     }

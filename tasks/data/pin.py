@@ -1,18 +1,35 @@
-"""Pinning a source: what a run will read, fixed before its first stage."""
+"""Pinning sources: what a run will read and by which rules, fixed before its first stage."""
 
 import hashlib
+from datetime import date, timedelta
 from pathlib import Path
 
 from tasks.data.readers.content import BLOCK, opened
-from tasks.govern.sources import ResolvedSource, Source
+from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources
+
+
+def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
+    """Every source pinned. `root` is where relative locations start, `vault` the fingerprint of the vault's key.
+
+    Days count from the first of the month, so that the runs of a month have the same inputs, and a record leaves at
+    the beginning of the month in which its time ends, never late. Raises InputError where there is nothing to read,
+    Unavailable where a store is out of reach.
+    """
+    first = today.replace(day=1)
+    after = (first + timedelta(days=32)).replace(day=1)
+    return ResolvedSources(
+        sources=[
+            resolve_source(source, root).model_copy(update={"cutoff": after - timedelta(days=source.retention_days)})
+            for source in inventory.sources
+        ],
+        terms=inventory.terms,
+        as_of=first,
+        vault=vault,
+    )
 
 
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
-    """The source with the SHA-256 and the size in bytes of its content now, a local file or an S3 object.
-
-    `root` is where relative locations start. Raises InputError where there is nothing to read, Unavailable where the
-    store is out of reach.
-    """
+    """The source with the SHA-256 and the size in bytes of its content now, a local file or an S3 object."""
     digest, size = hashlib.sha256(), 0
     with opened(source, root) as file:
         while block := file.read(BLOCK):

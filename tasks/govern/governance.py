@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks import config
 from tasks.errors import InputError
-from tasks.govern import keys
+from tasks.govern import keys, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.people import MACHINE, People, Person
@@ -68,9 +68,14 @@ def load(folder: Path, state: Path) -> Governance:
 
 
 def initialise(state: Path, people: People) -> None:
-    """Make the machine's key, and one for each person without a public key, in `state/keys/`. Existing ones stay."""
+    """Make the machine's key, one for each person without a public key, and the vault's, in `state/keys/`.
+
+    Existing ones stay. A vault that has lost its key gets no other, which would open nothing in it.
+    """
     for name in [MACHINE, *(person.id for person in people.people if person.public_key is None)]:
         keys.create(state / "keys", name)
+    if not vault.exists(state):
+        vault_keys.create(state)
 
 
 def _unsatisfiable(policy: Policy, people: People, path: Path) -> list[str]:

@@ -4,8 +4,6 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tasks.errors import InputError
-from tasks.files import write_bytes
+from tasks.files import write_bytes, write_new
 
 
 def create(folder: Path, name: str) -> str:
@@ -21,10 +19,9 @@ def create(folder: Path, name: str) -> str:
 
     Returns the public line.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / name
     if not path.exists():
-        _write_new(path, Ed25519PrivateKey.generate())
+        write_new(path, _private_bytes(Ed25519PrivateKey.generate()))
     line = public_line(load_private(path), name)
     public = path.with_name(f"{name}.pub")
     if not public.exists() or public.read_text() != line + "\n":
@@ -32,22 +29,10 @@ def create(folder: Path, name: str) -> str:
     return line
 
 
-def _write_new(path: Path, key: Ed25519PrivateKey) -> None:
-    """Write aside and link: of two processes that make the same key one wins, and nobody sees half a file."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(
-                key.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-                )
-            )
-            os.fsync(file.fileno())
-        path.hardlink_to(aside)
-    except FileExistsError:
-        pass
-    finally:
-        Path(aside).unlink()
+def _private_bytes(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
 
 
 def load_private(path: Path) -> Ed25519PrivateKey:

@@ -187,17 +187,7 @@ def _sqlite(state: Path) -> Engine:
 
 
 def _postgres(configured: str) -> Engine:
-    try:
-        url = make_url(configured)
-        if url.get_backend_name() != "postgresql":
-            raise InputError(f"HALLMARK_LEDGER_URL: expected postgresql://…, got {url.drivername}://…")
-        # pg8000: psycopg is under the LGPL.
-        url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
-        engine = create_engine(url, poolclass=NullPool)
-    except (ArgumentError, NoSuchModuleError):
-        raise InputError("HALLMARK_LEDGER_URL: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-    except ModuleNotFoundError:
-        raise Unavailable("a ledger in Postgres needs a driver; run `pip install 'hallmark[postgres]'`") from None
+    engine = create_engine(postgres_url(configured, "HALLMARK_LEDGER_URL"), poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -206,6 +196,22 @@ def _postgres(configured: str) -> Engine:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
 
     return engine
+
+
+def postgres_url(configured: str, variable: str) -> URL:
+    """The URL that an environment variable gives, with a driver that is there. Raises InputError or Unavailable."""
+    try:
+        url = make_url(configured)
+        if url.get_backend_name() != "postgresql":
+            raise InputError(f"{variable}: expected postgresql://…, got {url.drivername}://…")
+        # pg8000: psycopg is under the LGPL.
+        url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
+        url.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError):
+        raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+    except ModuleNotFoundError:
+        raise Unavailable("a Postgres database needs a driver; run `pip install 'hallmark[postgres]'`") from None
+    return url
 
 
 def _spell(moment: datetime) -> str:

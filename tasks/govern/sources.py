@@ -10,6 +10,7 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 from tasks import config
 from tasks.config import Frozen
 from tasks.errors import InputError
+from tasks.govern.protection import Category, Protection, Term
 from tasks.params import Name, Sha256, Text
 
 
@@ -74,6 +75,10 @@ class Constants(Frozen):
     """Fixes which side of the split the source stands on."""
 
 
+Terms = dict[Category, list[Term]]
+"""The owners' own words by the class they are of, e.g. trade_secret."""
+
+
 class Source(Frozen):
     id: Name
     kind: Literal["csv", "jsonl", "parquet"]
@@ -85,10 +90,27 @@ class Source(Frozen):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Of csv."""
     owner: Name
-    """Person in people.yaml who answers for the data."""
+    """Person in people.yaml who answers for the data, and decides on it at the data gate."""
+    steward: Name
+    """Person in people.yaml who looks after it from day to day."""
+    access: Annotated[list[Name], Field(min_length=1)]
+    """Roles whose people may look at single records (`hallmark data show`)."""
+    classification: Literal["public", "internal", "confidential", "restricted"]
+    lawful_basis: Text
+    """Why it may be processed at all, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
     licence: Text
     """SPDX expression, or words where there is none."""
+    retention_days: Annotated[int, Field(ge=1)]
+    """How long after `effective_from` a record may be used. Records leave at the beginning of the month in which their
+    time ends, so that one month's runs are the same."""
+    region: Text
+    """Where it is kept, e.g. eu."""
+    refresh_days: Annotated[int, Field(ge=1)]
+    """How old its newest record may be before the source counts as stale."""
+    approved_uses: Annotated[list[Text], Field(min_length=1)]
     description: str = ""
+    protect: Protection = Protection()
+    """What is done with personal and secret text, class by class."""
     suite: str | None = None
     """File with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: Mapping
@@ -108,6 +130,8 @@ class Sources(Frozen):
     sources: Annotated[list[Source], Field(min_length=1)]
     dataset_suite: str | None = None
     """File with the suite for the dataset as a whole, relative to sources.yaml."""
+    terms: Terms = {}
+    """Words of the company's own that count as found, in all sources: `trade_secret: [Project Halcyon, "HX-*"]`."""
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -143,14 +167,19 @@ class ResolvedSource(Frozen):
     source: Source
     sha256: Sha256
     bytes: int
+    cutoff: date | None = None
+    """Records from before this day are past their retention and stay out."""
 
 
 class ResolvedSources(Frozen):
     """inputs/sources.json."""
 
     sources: list[ResolvedSource]
-    cutoff: date | None = None
-    """Retention: records retired before this day stay out. Fixed when the run is resolved; stages read no clock."""
+    terms: Terms = {}
+    as_of: date
+    """The first day of the run's month: records retired by then stay out. Stages read no clock."""
+    vault: str
+    """Fingerprint of the vault's key, which makes the tokens."""
 
 
 class Suites(Frozen):

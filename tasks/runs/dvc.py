@@ -17,6 +17,9 @@ from tasks.layout import Layout
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
 
+VAULTED = "ingest"
+"""The stage that fills the vault."""
+
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """What DVC tells a person after every stage, and a run does by itself."""
 
@@ -48,7 +51,7 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
     lines: list[str] = []
     with subprocess.Popen(
-        command, cwd=layout.root, env=_environment(layout.root), text=True, start_new_session=True,
+        command, cwd=layout.root, env=_environment(layout.root, stage), text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
     ) as process:  # fmt: skip
         try:
@@ -66,13 +69,14 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
 
 
-def _environment(root: Path) -> dict[str, str]:
-    """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys.
+def _environment(root: Path, stage: str) -> dict[str, str]:
+    """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys, and only the stage
+    that fills the vault holds its key.
 
     Libraries draw no progress bars into the log, where every frame would be a line; a stage tells its own progress.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "GIT_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_withheld(stage))}
     return kept | {
         "PATH": path,
         "PYTHONPATH": str(root),
@@ -80,6 +84,11 @@ def _environment(root: Path) -> dict[str, str]:
         "TQDM_DISABLE": "1",
         STARTED_BY: str(os.getpid()),
     }
+
+
+def _withheld(stage: str) -> tuple[str, ...]:
+    """Beginnings of the names of variables that a stage does not get."""
+    return ("PREFECT", "GIT_") + (() if stage == VAULTED else ("HALLMARK_VAULT",))
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

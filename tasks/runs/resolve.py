@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tasks import config, files
-from tasks.data.pin import resolve_source
+from tasks.data.pin import resolve_sources
 from tasks.errors import InputError
-from tasks.govern import sources
+from tasks.govern import sources, vault_keys
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.statement import Authority
@@ -41,7 +41,7 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     policy.tier(params.use_case.risk_tier)
     _known_owners(params, governance)
     named = sources.load(governance.folder)
-    resolved = sources.ResolvedSources(sources=[resolve_source(source, layout.root) for source in named.sources])
+    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.state).fingerprint)
     authority = Authority(
         gate_public_key=governance.gate_public_key(),
         policy_sha256=policy.digest(),

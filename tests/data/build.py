@@ -3,15 +3,18 @@
 import csv
 import io
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from tasks.data import clean, ingest, split
-from tasks.data.pin import resolve_source
+from tasks.data.intake import ROWS
+from tasks.data.pin import resolve_sources
 from tasks.files import read_json, write_json
-from tasks.govern.sources import ResolvedSources, Source, Suites
+from tasks.govern import vault_keys
+from tasks.govern.sources import Source, Sources, Suites
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.record import SCHEMA, read_table, write_table
@@ -29,6 +32,21 @@ CARD = {
     "owners": {"business": "b", "technical": "t", "data": "d"},
     "success_metrics": [{"name": "m", "fact": "evaluate.exact_match", "at_least": 0}],
 }
+
+INVENTORY = {
+    "owner": "data-owner",
+    "steward": "data-owner",
+    "access": ["data_owner"],
+    "classification": "internal",
+    "lawful_basis": "consent",
+    "licence": "CC0-1.0",
+    "retention_days": 36500,
+    "region": "eu",
+    "refresh_days": 30,
+    "approved_uses": ["tests"],
+}
+"""What sources.yaml says of a source beside where it lies and what its columns mean."""
+TODAY = date(2026, 3, 14)
 
 
 def params(evaluation: dict[str, Any] | None = None, **data: Any) -> Params:
@@ -48,8 +66,8 @@ def params(evaluation: dict[str, Any] | None = None, **data: Any) -> Params:
 def source(location: Path | str, kind: str = "csv", **fields: Any) -> Source:
     """A source with columns `text` and `label`; other fields of Source as given."""
     plain = {"mapping": {"prompt": "text", "response": "label"}, "constants": {"task": "triage", "language": "en"}}
-    named = {"id": "src", "kind": kind, "location": str(location), "owner": "data-owner", "licence": "CC0-1.0"}
-    return Source.model_validate(named | plain | fields)
+    named = {"id": "src", "kind": kind, "location": str(location)}
+    return Source.model_validate(named | INVENTORY | plain | fields)
 
 
 def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> bytes:
@@ -85,10 +103,16 @@ class Run:
     def layout(self) -> Layout:
         return Layout(self.root)
 
-    def resolve(self, *sources: Source, **fields: Any) -> None:
+    def resolve(self, *sources: Source, today: date = TODAY, **fields: Any) -> None:
         """Pin sources into inputs/sources.json."""
-        pinned = [resolve_source(item, self.root) for item in sources]
-        write_json(self.layout.sources, ResolvedSources(sources=pinned, **fields).model_dump(mode="json"))
+        self.resolve_inventory(Sources(sources=list(sources), **fields), today)
+
+    def resolve_inventory(self, inventory: Sources, today: date = TODAY) -> None:
+        """Pin an inventory; the vault gets a key where it has none."""
+        vault_keys.create(self.layout.state)
+        vault = vault_keys.load(self.layout.state).fingerprint
+        pinned = resolve_sources(inventory, self.root, today, vault)
+        write_json(self.layout.sources, pinned.model_dump(mode="json"))
 
     def ingest(self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any) -> ingest.Ingested:
         """Write `data` to a file, pin it as a source, and ingest it."""
@@ -108,7 +132,7 @@ class Run:
         """Records as if `stage` (ingest or clean) had written them, with what `ingest` writes beside."""
         folder = self.layout.stage("ingest")
         rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
-        write_table(pa.Table.from_pylist(rows, schema=ingest.ROWS), folder / "rows.parquet")
+        write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "rows.parquet")
         for name in ("ingest", "clean"):
             write_json(self.layout.stage(name) / "result.json", {"counts": {}, "sources": []})
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.data import clean, ingest, split
-from tasks.data.pin import resolve_source
-from tasks.files import write_json
 from tasks.govern import sources
-from tasks.govern.sources import ResolvedSources
 from tasks.params import load
 from tests.data.build import Run
 
@@ -27,9 +24,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -> None:
-    named = sources.load(EXAMPLE / "governance").sources
-    pinned = ResolvedSources(sources=[resolve_source(source, run.root) for source in named])
-    write_json(run.layout.sources, pinned.model_dump(mode="json"))
+    run.resolve_inventory(sources.load(EXAMPLE / "governance"))
     params = load(EXAMPLE / "params.yaml")
     ingested = ingest.run(params, run.layout)
     assert {source.id: source.counts.records for source in ingested.sources} == {

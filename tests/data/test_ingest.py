@@ -162,13 +162,26 @@ def test_what_is_not_a_chat(run: Run, turns: Any, rule: str) -> None:
     assert run.rules_of("ingest") == {31: rule}
 
 
-def test_records_retired_before_the_cut_off_stay_out(run: Run) -> None:
-    rows = [{"text": f"t{day}", "label": "x", "until": f"2024-01-0{day}"} for day in (1, 2, 3)]
+def test_records_retired_by_the_first_of_the_month_stay_out(run: Run) -> None:
+    rows = [{"text": f"t{day}", "label": "x", "until": f"2026-03-0{day}"} for day in (1, 2, 3)]
     (run.root / "a.csv").write_bytes(table(rows, ["text", "label", "until"]))
-    mapping = {"prompt": "text", "response": "label", "retired_at": "until"}
-    run.resolve(source("a.csv", mapping=mapping), cutoff=date(2024, 1, 2))
+    run.resolve(source("a.csv", mapping={"prompt": "text", "response": "label", "retired_at": "until"}))
     ingest.run(params(), run.layout)
     assert run.rules_of("ingest") == {1: "retired"}
+
+
+@pytest.mark.parametrize("today", [date(2026, 3, 1), date(2026, 3, 31)])
+def test_records_past_the_retention_of_their_source_stay_out_from_the_month_in_which_it_ends(
+    run: Run, today: date
+) -> None:
+    """Thirty days before 1 April is 2 March: what is from 1 March would be past its time on 31 March."""
+    days = ["2026-03-01", "2026-03-02", ""]
+    rows = [{"text": f"text {number}", "label": "x", "from": day} for number, day in enumerate(days)]
+    (run.root / "a.csv").write_bytes(table(rows, ["text", "label", "from"]))
+    mapping = {"prompt": "text", "response": "label", "effective_from": "from"}
+    run.resolve(source("a.csv", mapping=mapping, retention_days=30), today=today)
+    ingest.run(params(), run.layout)
+    assert run.rules_of("ingest") == {1: "past_retention"}
 
 
 def test_a_task_without_a_prompt_template_is_refused(run: Run) -> None:

@@ -14,13 +14,11 @@ from examples.support_triage import cases, grammar
 from examples.support_triage.generate import PHRASES, generate, truth_table
 from tasks import params
 from tasks.data import clean, ingest
-from tasks.data.pin import resolve_source
-from tasks.files import write_json
 from tasks.govern import sources
-from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
 from tasks.prompts import prompt_key
 from tasks.record import read_table
+from tests.data.build import Run
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/support_triage/data"
@@ -74,10 +72,8 @@ def test_every_twist_of_every_intent_has_phrases(language: str) -> None:
 def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """The committed sources after the real stages `ingest` and `clean`."""
     layout = Layout(tmp_path_factory.mktemp("run"))
-    inventory = sources.load(ROOT / "infra/governance").sources
     (layout.root / "examples").symlink_to(ROOT / "examples")
-    resolved = ResolvedSources(sources=[resolve_source(source, layout.root) for source in inventory])
-    write_json(layout.sources, resolved.model_dump(mode="json"))
+    Run(layout.root).resolve_inventory(sources.load(ROOT / "infra/governance"))
     settings = params.load(ROOT / "params.yaml")
     ingest.run(settings, layout)
     clean.run(settings, layout)

@@ -1,0 +1,170 @@
+"""Which record is in which dataset, and which records a person is in: an index that answers in milliseconds.
+
+One folder for each dataset, named by the digest of `artefacts/split`, under `.hallmark/lineage/`. A record is known by
+the first 16 of its id's hex digits, a subject by 16 digits of its token's SHA-256; both are kept sorted and searched on
+the disk, 20 looks for a million, so a hundred datasets take no longer to ask than to open.
+
+    records.npy    uint64, sorted                  sides.npy, sources.npy, rows.npy   of the same records
+    subjects.npy   uint64, sorted, one a mention   about.npy                          the record of each mention
+    about.json     `Dataset`
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.config import Frozen
+from tasks.files import read_json, sha256_bytes, tree_digest, whole_folder, write_json
+from tasks.layout import Layout
+from tasks.params import Sha256
+from tasks.record import batches, read_table
+
+SIDES = ("train", "test")
+Keys = npt.NDArray[np.uint64]
+
+
+class Dataset(Frozen):
+    """about.json"""
+
+    sha256: Sha256
+    """`tasks.files.tree_digest` of artefacts/split, the subject of the data gate."""
+    use_case: str
+    sources: dict[str, Sha256]
+    """By source_id, in the order that sources.npy counts in: the digest of what was read."""
+    rows: dict[str, int]
+    """By side."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A record in a dataset."""
+
+    dataset: Sha256
+    record: str
+    """The first 16 hex digits of its id."""
+    side: str
+    source_id: str
+    row: int
+    """1-based data row of its source."""
+
+
+def add(layout: Layout, use_case: str) -> Dataset:
+    """Index the dataset that lies in `layout`; one that is indexed already is left as it is."""
+    sha256 = tree_digest(layout.stage("split"))
+    target = folder(layout.state) / sha256
+    if (target / "about.json").exists():
+        return Dataset.model_validate(read_json(target / "about.json"))
+    ingested = read_json(layout.stage("ingest") / "result.json")
+    sources = {source["id"]: source["sha256"] for source in ingested["sources"]}
+    columns, mentions = _collect(layout, list(sources))
+    order = np.argsort(columns["records"], kind="stable")
+    dataset = Dataset(
+        sha256=sha256,
+        use_case=use_case,
+        sources=sources,
+        rows={side: int((columns["sides"] == number).sum()) for number, side in enumerate(SIDES)},
+    )
+    with whole_folder(target) as aside:
+        for name, values in columns.items():
+            np.save(aside / f"{name}.npy", values[order])
+        by_subject = np.argsort(mentions["subjects"], kind="stable")
+        for name, values in mentions.items():
+            np.save(aside / f"{name}.npy", values[by_subject])
+        write_json(aside / "about.json", dataset.model_dump(mode="json"))
+    return dataset
+
+
+def datasets(state: Path) -> list[Dataset]:
+    """Every dataset that was indexed, sorted by digest."""
+    return [Dataset.model_validate(read_json(path)) for path in sorted(folder(state).glob("*/about.json"))]
+
+
+def of_record(state: Path, record_id: str) -> list[Membership]:
+    """Where a record is."""
+    return [found for dataset in datasets(state) for found in _members(state, dataset, [_key(record_id)])]
+
+
+def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
+    """Where the records are that mention any of the tokens."""
+    wanted = [subject_key(token) for token in tokens]
+    found = []
+    for dataset in datasets(state):
+        subjects, about = (_load(state, dataset, name) for name in ("subjects", "about"))
+        keys = {int(key) for want in wanted for key in about[slice(*_range(subjects, want))]}
+        found += _members(state, dataset, sorted(keys))
+    return found
+
+
+def folder(state: Path) -> Path:
+    return state / "lineage"
+
+
+def subject_key(token: str) -> int:
+    return int(sha256_bytes(token.encode())[:16], 16)
+
+
+def _key(record_id: str) -> int:
+    return int(record_id[:16], 16)
+
+
+def _keys(record_ids: list[str]) -> Keys:
+    return np.array([_key(record_id) for record_id in record_ids], dtype=np.uint64)
+
+
+def _collect(layout: Layout, sources: list[str]) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Keys]]:
+    """The columns of the index, in the order of the dataset's files."""
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    parts: list[dict[str, npt.NDArray[Any]]] = []
+    subjects: list[int] = []
+    about: list[int] = []
+    for number, side in enumerate(SIDES):
+        for batch in batches(layout.stage("split") / f"{side}.parquet", ["record_id", "source_id", "subjects"]):
+            ids = batch["record_id"].to_pylist()
+            keys = _keys(ids)
+            parts.append(
+                {
+                    "records": keys,
+                    "sides": np.full(len(ids), number, np.uint8),
+                    "sources": np.array([sources.index(name) for name in batch["source_id"].to_pylist()], np.uint16),
+                    "rows": _rows(rows, batch["record_id"]),
+                }
+            )
+            for key, tokens in zip(keys.tolist(), batch["subjects"].to_pylist(), strict=True):
+                subjects += [subject_key(token) for token in tokens]
+                about += [key] * len(tokens)
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return columns, {"subjects": np.array(subjects, np.uint64), "about": np.array(about, np.uint64)}
+
+
+def _rows(rows: pa.Table, ids: pa.ChunkedArray) -> npt.NDArray[np.uint32]:
+    """The row in its source of each record."""
+    places = pc.index_in(ids, value_set=rows["record_id"].combine_chunks())
+    return rows["row"].take(places).to_numpy().astype(np.uint32)
+
+
+def _members(state: Path, dataset: Dataset, keys: list[int]) -> list[Membership]:
+    records = _load(state, dataset, "records")
+    places = [place for key in keys for place in range(*_range(records, key))]
+    if not places:
+        return []
+    sides, sources, rows = (_load(state, dataset, name) for name in ("sides", "sources", "rows"))
+    names = list(dataset.sources)
+    return [
+        Membership(dataset.sha256, f"{int(records[p]):016x}", SIDES[sides[p]], names[sources[p]], int(rows[p]))
+        for p in places
+    ]
+
+
+def _range(keys: Keys, key: int) -> tuple[int, int]:
+    low, high = (int(np.searchsorted(keys, np.uint64(key), side)) for side in ("left", "right"))
+    return low, high
+
+
+def _load(state: Path, dataset: Dataset, name: str) -> npt.NDArray[Any]:
+    loaded: npt.NDArray[Any] = np.load(folder(state) / dataset.sha256 / f"{name}.npy", mmap_mode="r")
+    return loaded

@@ -1,0 +1,1 @@
+"""Keys and passwords: `providers` know their form, `blocks` their surroundings, `assigned` that somebody says so."""

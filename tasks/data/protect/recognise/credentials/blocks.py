@@ -1,0 +1,60 @@
+"""Private key blocks, JSON web tokens, connection strings, credentials in URLs and in HTTP headers."""
+
+import re
+
+from tasks.data.protect.recognise.credentials.entropy import is_placeholder
+from tasks.data.protect.recognise.span import Span
+
+KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=\\:,\- \r\n]){0,16384}")
+JWT = re.compile(r"(?<![\w-])ey[JI][\w-]{8,4096}\.ey[JI][\w-]{8,4096}(?:\.[\w-]{8,1024})?")
+"""RFC 7519; header and payload both begin with base64url of `{"`."""
+URL_LOGIN = re.compile(
+    r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/@?#]{2,120})@[^\s/@]{1,255}", re.I
+)
+USER_OPTION = re.compile(r"(?:\s-u|--user)[ =][\"']?(?P<user>[^\s:\"']{1,80}):(?P<secret>[^\s\"']{3,100})")
+"""curl, wget and many others."""
+PAIRS = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
+HEADER = re.compile(
+    r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey)\s)?(?P<secret>[A-Za-z0-9+/=._~-]{12,2000})|\bbearer\s(?P<bearer>[A-Za-z0-9+/=._~-]{20,2000})"
+)
+
+
+def find(text: str) -> list[Span]:
+    """1.0; in a URL only the user's part and the secret, so that the host stays readable."""
+    spans = []
+    if "PRIVATE KEY" in text:
+        spans += [Span(m.start(), _key_end(text, m.end()), "CREDENTIAL", 1.0) for m in KEY_BEGINS.finditer(text)]
+    if "ey" in text:
+        spans += [Span(*m.span(), "CREDENTIAL", 1.0) for m in JWT.finditer(text)]
+    if "://" in text:
+        spans += [
+            Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0)
+            for m in URL_LOGIN.finditer(text)
+            if not is_placeholder(m["secret"])
+        ]
+    if "-u" in text:
+        spans += [
+            Span(*m.span("secret"), "CREDENTIAL", 0.95)
+            for m in USER_OPTION.finditer(text)
+            if not is_placeholder(m["secret"])
+        ]
+    if "=" in text:
+        spans += [
+            Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in PAIRS.finditer(text) if not is_placeholder(m["secret"])
+        ]
+    for m in HEADER.finditer(text):
+        group = "secret" if m["secret"] else "bearer"
+        if any(c.isdigit() for c in m[group]):
+            spans.append(Span(*m.span(group), "CREDENTIAL", 0.9))
+    return spans
+
+
+def _key_end(text: str, body: int) -> int:
+    """Behind the END line, or where a cut-off key stops looking like one."""
+    end = KEY_ENDS.search(text, body, body + 20000)
+    if end:
+        return end.end()
+    match = KEY_BODY.match(text, body)
+    return match.end() if match else body

@@ -1,0 +1,187 @@
+"""The vault: what tokens stand for, encrypted value by value, in a database apart from everything else.
+
+SQLite (`.hallmark/vault.db`) or Postgres (HALLMARK_VAULT_URL). Whoever has the database without the key has nothing;
+whoever has the key without the database can make tokens of values they know, and no more. Only `ingest` writes, and
+only `reveal` reads a value: it wants a person and a reason, and puts both on the ledger first.
+"""
+
+import os
+import secrets
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, create_engine, event, insert, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern import vault_keys
+from tasks.govern.ledger import Ledger, postgres_url
+from tasks.govern.vault_keys import VaultKeys
+
+READ = "vault.read"
+NONCE = 12
+"""Bytes of an AES-GCM nonce, fresh for every value."""
+TOGETHER = 500
+"""Values a statement."""
+WAIT_SECONDS = 60
+
+METADATA = MetaData()
+VALUES = Table(
+    "hallmark_vault",
+    METADATA,
+    Column("token", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),  # nonce and AES-256-GCM of the value; the token is authenticated too
+)
+KEY = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_key=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value and the token that stands in its place."""
+
+    token: str
+    value: str
+
+
+class Vault:
+    """Every method raises Unavailable where the database is away, and then nothing has happened."""
+
+    def __init__(self, engine: Engine, keys: VaultKeys) -> None:
+        self._engine, self.keys = engine, keys
+        self._cipher = AESGCM(keys.encryption)
+
+    def prepare(self) -> None:
+        """Make the tables, or see that they belong to this key. Raises InputError where they belong to another."""
+        with self._writing() as connection:
+            METADATA.create_all(connection)
+            known = connection.scalars(select(KEY.c.fingerprint)).first()
+            if known is None:
+                connection.execute(insert(KEY).values(fingerprint=self.keys.fingerprint))
+            elif known != self.keys.fingerprint:
+                raise InputError(
+                    f"the vault was made with the key {known[:12]}…, and the key given is "
+                    f"{self.keys.fingerprint[:12]}…; give the vault its own key ({vault_keys.VARIABLE}, or "
+                    f".hallmark/{vault_keys.FILE}). Nothing was written"
+                )
+
+    def keep(self, values: Iterable[Secret]) -> int:
+        """Put in what is not there yet, all or nothing; a token that is there stays as it is. Returns how many."""
+        wanted = {secret.token: secret.value for secret in values}
+        with self._writing() as connection:
+            new = sorted(set(wanted) - self._known(connection, wanted))
+            for part in _parts(new):
+                rows = [{"token": token, "sealed": self._seal(token, wanted[token])} for token in part]
+                connection.execute(insert(VALUES), rows)
+        return len(new)
+
+    def missing(self, tokens: Collection[str]) -> list[str]:
+        """Those of the tokens that the vault does not know, sorted."""
+        with self._reading() as connection:
+            return sorted(set(tokens) - self._known(connection, tokens))
+
+    def reveal(self, tokens: Collection[str], ledger: Ledger, person: str, reason: str, about: str) -> dict[str, str]:
+        """The values of tokens, once the reading is on the ledger; tokens that are not known are left out.
+
+        `about` says what is looked at, e.g. a record's id. Raises InputError without a reason.
+        """
+        if not reason.strip():
+            raise InputError("the vault opens for a reason only; say it with --reason")
+        wanted = sorted(set(tokens))
+        ledger.append(READ, about, {"person": person, "reason": reason.strip(), "tokens": wanted})
+        found: dict[str, str] = {}
+        with self._reading() as connection:
+            for part in _parts(wanted):
+                rows = connection.execute(select(VALUES.c.token, VALUES.c.sealed).where(VALUES.c.token.in_(part)))
+                found |= {token: self._open(token, sealed) for token, sealed in rows}
+        return found
+
+    def _seal(self, token: str, value: str) -> bytes:
+        nonce = secrets.token_bytes(NONCE)
+        return nonce + self._cipher.encrypt(nonce, value.encode(), token.encode())
+
+    def _open(self, token: str, sealed: bytes) -> str:
+        try:
+            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], token.encode()).decode()
+        except (InvalidTag, ValueError):
+            raise Refused(f"the vault's value of {token} was changed, or sealed with another key") from None
+
+    def _known(self, connection: Connection, tokens: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        for part in _parts(sorted(tokens)):
+            found |= set(connection.scalars(select(VALUES.c.token).where(VALUES.c.token.in_(part))))
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._reach(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._reach(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _reach(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise Unavailable(
+                f"the vault cannot be used ({error.orig}); nothing was written. Check that its database is up, "
+                "writable and not full, then try again"
+            ) from error
+
+
+def open_vault(state: Path) -> Vault:
+    """The vault of HALLMARK_VAULT_URL, else `state/vault.db`, made if absent.
+
+    Raises InputError for a key that is absent or another's, Unavailable where the database is away.
+    """
+    keys = vault_keys.load(state)
+    configured = os.environ.get("HALLMARK_VAULT_URL")
+    vault = Vault(_postgres(configured) if configured else _sqlite(state / "vault.db"), keys)
+    vault.prepare()
+    return vault
+
+
+def exists(state: Path) -> bool:
+    """Whether there is a vault already, so that a lost key must be found again and not replaced."""
+    return (state / "vault.db").exists() or bool(os.environ.get("HALLMARK_VAULT_URL"))
+
+
+def _sqlite(path: Path) -> Engine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: object, _: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # the driver must not begin by itself
+        connection.execute("PRAGMA synchronous=FULL")  # type: ignore[attr-defined]
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # two runs at once take turns
+
+    return engine
+
+
+def _postgres(configured: str) -> Engine:
+    engine = create_engine(postgres_url(configured, "HALLMARK_VAULT_URL"), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('hallmark_vault'))")
+
+    return engine
+
+
+def _parts(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), TOGETHER):
+        yield items[start : start + TOGETHER]

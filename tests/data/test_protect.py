@@ -1,0 +1,177 @@
+"""What is done with what is found: actions, tokens, terms, and that nothing readable is left."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.data import ingest
+from tasks.data.protect import terms
+from tasks.data.protect.actions import Outcome, generalised, replace
+from tasks.data.protect.found import Found
+from tasks.data.protect.records import merged
+from tasks.data.protect.tokens import canonical, token
+from tasks.errors import InputError
+from tasks.files import tree_manifest
+from tasks.govern.ledger import open_ledger
+from tasks.govern.protection import Protection
+from tasks.govern.vault import open_vault
+from tests.data.build import Run, messages, params, source, table
+
+KEY = bytes(32)
+TEXT = "Mail ada@example.org or call"
+SPAN = [Found(5, 20, "email")]
+PERSONAL = [
+    {"text": "Hello, my name is Ada Lovelace, mail me at ada@example.org please", "label": "a"},
+    {"text": "The card of Ada Lovelace does not work, IBAN GB82 WEST 1234 5698 7654 32", "label": "b"},
+    {"text": "What are your opening hours on Saturday", "label": "c"},
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "wanted"),
+    [
+        ("keep", TEXT),
+        ("mask", "Mail [email] or call"),
+        ("generalise", "Mail [email:example.org] or call"),
+        ("drop", "Mail [email] or call"),
+        ("stop", "Mail [email] or call"),
+    ],
+)
+def test_each_action_does_what_it_says(action: Any, wanted: str) -> None:
+    outcome = Outcome()
+    assert replace(TEXT, SPAN, Protection(email=action), KEY, outcome) == wanted
+    assert outcome.counts == {"email": 1} and outcome.secrets == []
+    assert outcome.subjects == {token("email", "ada@example.org", KEY)}, "whatever was done, the record is about her"
+    assert (outcome.dropped, outcome.stopped) == (
+        "email" if action == "drop" else None,
+        "email" if action == "stop" else None,
+    )
+
+
+def test_a_token_stands_for_its_value_and_gives_it_to_the_vault() -> None:
+    outcome = Outcome()
+    made = token("email", "ada@example.org", KEY)
+    assert replace(TEXT, SPAN, Protection(), KEY, outcome) == f"Mail [{made}] or call"
+    assert [(s.token, s.value) for s in outcome.secrets] == [(made, "ada@example.org")]
+    assert re.fullmatch(r"email:[a-z2-7]{12}", made)
+
+
+@pytest.mark.parametrize(
+    ("category", "one", "other"),
+    [
+        ("iban", "GB82 WEST 1234 5698 7654 32", "gb82west12345698765432"),
+        ("phone", "+44 20 7946 0018", "+44-20-7946-0018"),
+        ("email", "Ada@Example.org", "ada@example.org"),
+        ("name", "Ada  Lovelace", "ADA LOVELACE"),
+    ],
+)
+def test_the_same_value_differently_spelled_has_one_token(category: Any, one: str, other: str) -> None:
+    assert token(category, one, KEY) == token(category, other, KEY)
+    assert token(category, one, KEY) != token(category, one, bytes(31) + b"1"), "the key decides"
+
+
+def test_the_class_is_part_of_the_token() -> None:
+    assert token("phone", "123456", KEY).split(":")[1] != token("card", "123456", KEY).split(":")[1]
+    assert canonical("name", "Ada Lovelace") == "ada lovelace"
+
+
+@pytest.mark.parametrize(
+    ("category", "value", "wanted"),
+    [
+        ("birth_date", "born on 10 December 1985", "[birth_date:1985]"),
+        ("birth_date", "tenth of May", "[birth_date]"),
+        ("network", "192.0.2.77", "[network:192.0.2.0/24]"),
+        ("network", "2001:db8::1", "[network]"),
+        ("phone", "+44 20 7946 0018", "[phone]"),
+    ],
+)
+def test_what_is_coarse_of_a_value_is_kept(category: Any, value: str, wanted: str) -> None:
+    assert generalised(category, value) == wanted
+
+
+def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:
+    pattern = terms.finder({"trade_secret": ["Project Halcyon", "HX-*"], "internal_only": ["blue list"]})
+    text = "project  halcyon needs HX-4711 but not Halcyon; the Blue List, not blue lists"
+    found = [(text[f.start : f.end], f.category) for f in terms.find(text, pattern)]
+    assert found == [("project  halcyon", "trade_secret"), ("HX-4711", "trade_secret"), ("Blue List", "internal_only")]
+
+
+def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
+    pattern = terms.finder({"trade_secret": ["(a+)+$", "a*" * 5]})
+    began = time.monotonic()
+    terms.find("a" * 20_000 + "!", pattern)
+    assert time.monotonic() - began < 5
+
+
+def test_what_overlaps_is_covered_once() -> None:
+    first, second = [Found(5, 10, "trade_secret")], [Found(0, 7, "name"), Found(8, 15, "email")]
+    assert merged(first, second) == [Found(0, 5, "name"), Found(5, 10, "trade_secret"), Found(10, 15, "email")]
+
+
+def everything_written(folder: Path) -> bytes:
+    return b"".join((folder / name).read_bytes() for name in tree_manifest(folder))
+
+
+def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run) -> None:
+    result = run.ingest(table(PERSONAL))
+    texts = json.dumps([record["messages"] for record in run.records_of("ingest")])
+    for value in ("Lovelace", "ada@example.org", "7654"):
+        assert value not in texts and value.encode() not in everything_written(run.layout.stage("ingest"))
+    tokens = {row["token"] for row in run.records_of("ingest", "tokens")}
+    assert tokens == set(re.findall(r"\[((?:name|email|iban):\w+)\]", texts)) and len(tokens) == 3
+    vault = open_vault(run.layout.state)
+    assert vault.missing(tokens) == []
+    values = vault.reveal(tokens, open_ledger(run.layout.state), "data-owner", "a test", "all").values()
+    assert sorted(values) == ["Ada Lovelace", "GB82 WEST 1234 5698 7654 32", "ada@example.org"]
+    assert result.sources[0].protected == {"email": 1, "iban": 1, "name": 2}
+    name = token("name", "Ada Lovelace", vault.keys.tokens)
+    assert [name in record["subjects"] for record in run.records_of("ingest")] == [True, True, False]
+
+
+def test_a_record_is_dropped_where_its_source_says_so(run: Run) -> None:
+    run.ingest(table(PERSONAL), protect={"iban": "drop"})
+    assert run.rules_of("ingest") == {2: "holds_iban"}
+
+
+def test_a_run_stops_where_its_source_says_so_and_writes_nothing(run: Run) -> None:
+    with pytest.raises(InputError, match=r"row 2 holds text of class iban, for which `protect` in sources.yaml says"):
+        run.ingest(table(PERSONAL), protect={"iban": "stop"})
+    assert not run.layout.stage("ingest").exists()
+
+
+def test_terms_of_the_inventory_count_as_found(run: Run) -> None:
+    (run.root / "data.csv").write_bytes(table([*messages(3), {"text": "Halcyon ships in May", "label": "x"}]))
+    run.resolve(source("data.csv"), terms={"internal_only": ["Halcyon"]})
+    ingest.run(params(), run.layout)
+    assert run.rules_of("ingest") == {4: "holds_internal_only"}
+
+
+def test_without_the_key_of_the_run_nothing_is_read_or_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run.root / "data.csv").write_bytes(table(PERSONAL))
+    run.resolve(source("data.csv"))
+    monkeypatch.setenv("HALLMARK_VAULT_KEY", "A" * 43 + "=")
+    with pytest.raises(InputError, match="Nothing was written"):
+        ingest.run(params(), run.layout)
+    assert not run.layout.stage("ingest").exists()
+
+
+def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"text": f"{row['text']} number {n}", "label": "x"} for n in range(1_500) for row in PERSONAL]
+    made = []
+    for workers in ("1", "3"):
+        monkeypatch.setenv("HALLMARK_WORKERS", workers)
+        run.ingest(table(rows))
+        made.append(tree_manifest(run.layout.stage("ingest")))
+    assert made[0] == made[1]
+    assert len(run.records_of("ingest")) == 4_500
+
+
+@pytest.mark.parametrize("workers", ["0", "many", "-1"])
+def test_a_number_of_workers_that_is_none_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    monkeypatch.setenv("HALLMARK_WORKERS", workers)
+    with pytest.raises(InputError, match="HALLMARK_WORKERS: expected a whole number"):
+        run.ingest(table(PERSONAL))

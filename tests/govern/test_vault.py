@@ -1,0 +1,134 @@
+"""The vault: what it keeps, who it opens for, and that it is nothing without its key."""
+
+import base64
+import sqlite3
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern import vault, vault_keys
+from tasks.govern.ledger import open_ledger
+from tasks.govern.vault import Secret, Vault, open_vault
+
+ANNA = Secret("name:aaaabbbbcccc", "Anna Schmidt")
+MAIL = Secret("email:ddddeeeeffff", "anna@example.org")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    vault_keys.create(tmp_path)
+    return tmp_path
+
+
+def stored(state: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in state.glob("vault.db*"))
+
+
+def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the person") -> dict[str, str]:
+    return opened.reveal(tokens, open_ledger(state), "data-owner", reason, "record 1")
+
+
+def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
+    assert open_vault(state).keep([ANNA, MAIL]) == 2
+    assert reveal(open_vault(state), state, ANNA.token, MAIL.token, "phone:unknown") == {
+        ANNA.token: ANNA.value,
+        MAIL.token: MAIL.value,
+    }
+    assert b"Anna" not in stored(state) and b"example.org" not in stored(state)
+    assert stat.S_IMODE((state / "vault.db").stat().st_mode) == 0o600
+
+
+def test_writing_again_changes_nothing(state: Path) -> None:
+    opened = open_vault(state)
+    opened.keep([ANNA])
+    before = stored(state)
+    assert opened.keep([ANNA, ANNA]) == 0
+    assert stored(state) == before
+
+
+def test_what_is_missing_is_told(state: Path) -> None:
+    opened = open_vault(state)
+    opened.keep([ANNA])
+    assert opened.missing([ANNA.token, MAIL.token, "a:b"]) == ["a:b", MAIL.token]
+
+
+def test_every_reading_is_on_the_ledger_with_its_reason(state: Path) -> None:
+    opened = open_vault(state)
+    opened.keep([ANNA])
+    reveal(opened, state, ANNA.token)
+    (entry,) = open_ledger(state).entries(vault.READ)
+    assert entry.subject == "record 1"
+    assert entry.body == {"person": "data-owner", "reason": "asked by the person", "tokens": [ANNA.token]}
+    assert ANNA.value not in str(entry)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_it_opens_for_a_reason_only(state: Path, reason: str) -> None:
+    opened = open_vault(state)
+    with pytest.raises(InputError, match="for a reason only"):
+        reveal(opened, state, ANNA.token, reason=reason)
+    assert open_ledger(state).entries(vault.READ) == []
+
+
+def test_what_cannot_be_recorded_is_not_shown(state: Path) -> None:
+    opened, ledger = open_vault(state), open_ledger(state)
+    opened.keep([ANNA])
+    with sqlite3.connect(state / "ledger.db") as connection:
+        connection.execute("DROP TABLE hallmark_ledger")
+    with pytest.raises(Unavailable):
+        opened.reveal([ANNA.token], ledger, "data-owner", "why not", "record 1")
+
+
+def test_another_key_opens_nothing_and_writes_nothing(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_vault(state).keep([ANNA])
+    before = stored(state)
+    monkeypatch.setenv(vault_keys.VARIABLE, base64.b64encode(bytes(32)).decode())
+    with pytest.raises(InputError, match=r"was made with the key .*Nothing was written"):
+        open_vault(state)
+    assert stored(state) == before
+
+
+def test_a_lost_key_is_not_replaced(state: Path) -> None:
+    open_vault(state).keep([ANNA])
+    (state / vault_keys.FILE).unlink()
+    with pytest.raises(InputError, match="restore it"):
+        open_vault(state)
+    assert vault.exists(state), "so `hallmark init` makes no other"
+
+
+@pytest.mark.parametrize("spelled", ["", "short", base64.b64encode(bytes(31)).decode(), "ä" * 44])
+def test_what_is_no_key_is_refused(tmp_path: Path, spelled: str) -> None:
+    path = tmp_path / vault_keys.FILE
+    path.parent.mkdir()
+    path.write_text(spelled)
+    path.chmod(0o600)
+    with pytest.raises(InputError, match="key"):
+        vault_keys.load(tmp_path)
+
+
+def test_a_key_that_others_can_read_is_refused(state: Path) -> None:
+    (state / vault_keys.FILE).chmod(0o644)
+    with pytest.raises(InputError, match="chmod 600"):
+        vault_keys.load(state)
+
+
+def test_a_value_moved_to_another_token_does_not_open(state: Path) -> None:
+    opened = open_vault(state)
+    opened.keep([ANNA, MAIL])
+    with sqlite3.connect(state / "vault.db") as connection:
+        connection.execute("DELETE FROM hallmark_vault WHERE token = ?", (MAIL.token,))
+        connection.execute("UPDATE hallmark_vault SET token = ?", (MAIL.token,))
+    with pytest.raises(Refused, match="was changed"):
+        reveal(opened, state, MAIL.token)
+
+
+def test_two_runs_at_once_take_turns(state: Path) -> None:
+    every = [Secret(f"name:{number:012}", f"person {number}") for number in range(300)]
+    parts = [every[start : start + 160] for start in range(0, 160, 20)]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        new = list(pool.map(lambda part: open_vault(state).keep(part), parts))
+    assert sum(new) == 300, "each was put in once"
+    assert open_vault(state).missing([secret.token for secret in every]) == []
