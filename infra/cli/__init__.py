@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from infra.cli import down, gates, init, params, releases, resolve, run, status, up
+from infra.cli import data, down, gates, init, params, releases, resolve, run, status, up
 from tasks.errors import HallmarkError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("params")(params.params)
 app.command("resolve")(resolve.resolve)
+app.add_typer(data.app, name="data")
 app.add_typer(gates.app, name="gates")
 app.add_typer(releases.app, name="releases")
 

@@ -12,7 +12,7 @@ from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GateName
 from tasks.params import Sha256
-from tasks.registry import bundle, succession, verification
+from tasks.registry import bundle, manifest, succession, verification
 from tasks.registry.succession import Signed, Succession
 from tasks.registry.verification import Verification
 
@@ -95,6 +95,11 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
             f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}"
         )
     return found
+
+
+def dataset(release: Release) -> str:
+    """Digest of the dataset that a release was trained and tested on."""
+    return manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages["split"]
 
 
 def verify(folder: Path, governance: Governance) -> Verification:

@@ -66,9 +66,13 @@ def test_what_stands_behind_a_gate_depends_on_its_file(stage: str) -> None:
     assert {gate, "inputs/authority.json"} <= set(expanded()[stage]["deps"])
 
 
+DECIDING = ("protection.py", "sources.py", "vault.py", "vault_keys.py")
+"""Code of `govern` that a data stage's outputs depend on."""
+
+
 def decides_bytes(file: Path) -> bool:
     """Code that only says whether a stage may run cannot change what it computes, so it is no dependency."""
-    return file.parent != ROOT / "tasks" / "govern" or file.name == "sources.py"
+    return file.parent != ROOT / "tasks" / "govern" or file.name in DECIDING
 
 
 @cache

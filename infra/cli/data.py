@@ -1,0 +1,184 @@
+"""`hallmark data`: the sources, one record with a reason, and where records and people are."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.data import disclose, inventory, lineage
+from tasks.data.inventory import Holding
+from tasks.data.lineage import Membership
+from tasks.data.protect.tokens import token
+from tasks.errors import InputError
+from tasks.govern import sources, vault_keys
+from tasks.govern.ledger import open_ledger
+from tasks.govern.protection import IDENTIFYING
+from tasks.layout import Layout
+from tasks.registry import releases
+from tasks.runs import journal
+from tasks.runs.run import installed_governance
+
+app = typer.Typer(
+    help="The inventory of sources; single records, with a reason; where a record or a person is.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+COLUMNS = (
+    "source", "owner", "class", "region", "kept", "newest", "rows", "put aside", "personal", "data gate", "without it"
+)  # fmt: skip
+Governance = Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")]
+
+
+@app.command("inventory")
+def list_sources(governance: Governance = None, as_json: shared.Json = False) -> None:
+    """Every source: owner, class, freshness, quality over the runs, and what would be lost without it.
+
+    Example: hallmark data inventory
+    """
+    root = shared.root()
+    governed = installed_governance(root, str(governance) if governance else None)
+    state = root / ".hallmark"
+    runs = [state / "runs" / line.run for line in journal.read_all(state)]
+    today = open_ledger(state).now().date()
+    held = inventory.take(sources.load(governed.folder), runs, today)
+    gates = _gates(state)
+    if as_json:
+        shared.print_json([_row(holding, gates) for holding in held])
+        return
+    columns = (
+        "source",
+        "owner",
+        "class",
+        "region",
+        "kept",
+        "newest",
+        "rows",
+        "put aside",
+        "personal",
+        "last data gate",
+    )
+    table = Table(*columns, "without it", box=None, header_style="bold")
+    for holding in held:
+        table.add_row(*_cells(holding, gates))
+    console.print(table)
+
+
+def _gates(state: Path) -> dict[str, str]:
+    """By run, where its data gate stands."""
+    return {line.run: line.gates["data"].state for line in journal.read_all(state) if "data" in line.gates}
+
+
+def _row(holding: Holding, gates: dict[str, str]) -> dict[str, Any]:
+    return holding.model_dump(mode="json") | {"stale": holding.stale, "last_data_gate": _last_gate(holding, gates)}
+
+
+def _last_gate(holding: Holding, gates: dict[str, str]) -> str | None:
+    return next((gates[quality.run] for quality in reversed(holding.trend) if quality.run in gates), None)
+
+
+def _cells(holding: Holding, gates: dict[str, str]) -> list[str]:
+    source, last = holding.source, holding.trend[-1] if holding.trend else None
+    return [
+        source.id,
+        source.owner,
+        source.classification,
+        source.region,
+        f"{source.retention_days} days",
+        f"{holding.newest or 'no dates'}{' (stale)' * holding.stale}",
+        f"{last.rows:,}" if last else "never ran",
+        _trend(holding),
+        f"{last.protected:,} found" if last else "",
+        _last_gate(holding, gates) or "none",
+        _without(holding),
+    ]
+
+
+def _trend(holding: Holding) -> str:
+    """The share put aside in the last runs, oldest first, runs with the same share told once."""
+    shares = [f"{quality.quarantined_share:.1%}" for quality in holding.trend]
+    changes = [share for place, share in enumerate(shares) if place == 0 or share != shares[place - 1]]
+    return " → ".join(changes[-3:])
+
+
+def _without(holding: Holding) -> str:
+    if holding.loss is None:
+        return ""
+    only = [f"{', '.join(values)}" for values in holding.loss.only_here.values()]
+    return f"{holding.loss.share:.0%} of the rows" + (f", all of {'; '.join(only)}" if only else "")
+
+
+@app.command()
+def show(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, or its beginning.")],
+    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose finding it is.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """One record as its source had it, through the vault. Who looked and why is on the ledger.
+
+    Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
+    """
+    root = shared.root()
+    layout = Layout(root / ".hallmark" / "runs" / run)
+    people = installed_governance(root, None).people
+    found = disclose.show(layout, record, shared.identity(who), reason, people, open_ledger(root / ".hallmark"))
+    if as_json:
+        shared.print_json(found.model_dump(mode="json"))
+        return
+    console.print(f"record {found.record_id}: source {found.source_id}, row {found.row}")
+    for turn in found.messages:
+        console.print(f"  {turn['role']}: {turn['content']}")
+    for finding in found.findings:
+        console.print(f"  put aside by {finding}")
+
+
+@app.command()
+def where(
+    record: Annotated[str | None, typer.Option(metavar="ID", help="A record's id, at least 16 digits.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="A name, address or number of a person, as they would write it.")
+    ] = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Every source row, dataset and release that a record or a person is in.
+
+    A person is looked up by keyed tokens: the index holds nothing readable, and the vault's key is needed.
+
+    Example: hallmark data where --subject "ada@example.org"
+    """
+    if (record is None) == (subject is None):
+        raise InputError("say either --record ID or --subject VALUE")
+    root = shared.root()
+    found = _members(root / ".hallmark", record, subject)
+    released = _releases(root)
+    rows = [vars(member) | {"releases": released.get(member.dataset, [])} for member in found]
+    if as_json:
+        shared.print_json(rows)
+        return
+    table = Table("record", "source", "row", "dataset", "side", "releases", box=None, header_style="bold")
+    for member, row in zip(found, rows, strict=True):
+        names = ", ".join(row["releases"])
+        table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, names)
+    console.print(table if rows else "in no dataset")
+
+
+def _members(state: Path, record: str | None, subject: str | None) -> list[Membership]:
+    if subject is not None:
+        key = vault_keys.load(state).tokens
+        return lineage.of_subjects(state, [token(category, subject, key) for category in sorted(IDENTIFYING)])
+    if record is None or len(record) < 16 or set(record) - set("0123456789abcdef"):
+        raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
+    return lineage.of_record(state, record)
+
+
+def _releases(root: Path) -> dict[str, list[str]]:
+    """By the digest of a dataset, the releases trained on it."""
+    governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
+    found: dict[str, list[str]] = {}
+    for release in releases.list_releases(ledger, governed):
+        found.setdefault(releases.dataset(release), []).append(str(release.label))
+    return found

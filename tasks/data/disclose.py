@@ -1,0 +1,89 @@
+"""One record as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from tasks.config import Frozen
+from tasks.errors import InputError, Refused
+from tasks.files import read_json
+from tasks.govern.ledger import Ledger
+from tasks.govern.people import People
+from tasks.govern.sources import ResolvedSources, Source
+from tasks.govern.vault import open_vault
+from tasks.layout import Layout
+from tasks.record import read_table
+
+TOKEN = re.compile(r"\[([a-z_]+:[a-z2-7]{12})\]")
+
+
+class Shown(Frozen):
+    record_id: str
+    source_id: str
+    row: int
+    """1-based data row of its source."""
+    messages: list[dict[str, str]]
+    """As the source has them, as far as the vault knows; what was masked stays masked."""
+    findings: list[str]
+    """Why stages put it aside, with the record kept instead where there is one."""
+
+
+def show(layout: Layout, record_id: str, person: str, reason: str, people: People, ledger: Ledger) -> Shown:
+    """The record of a run. Raises InputError for one that is not there, Refused for who may not look."""
+    record, row = _find(layout, record_id)
+    _may_look(_source(layout, record["source_id"]), person, people)
+    tokens = {token for turn in record["messages"] for token in TOKEN.findall(turn["content"])}
+    values = open_vault(layout.state).reveal(tokens, ledger, person, reason, record["record_id"])
+    return Shown(
+        record_id=record["record_id"],
+        source_id=record["source_id"],
+        row=row,
+        messages=[turn | {"content": _spelled_out(turn["content"], values)} for turn in record["messages"]],
+        findings=_findings(layout, record["record_id"]),
+    )
+
+
+def _find(layout: Layout, record_id: str) -> tuple[dict[str, Any], int]:
+    path = layout.stage("ingest") / "records.parquet"
+    if not path.exists():
+        raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
+    table = read_table(path)
+    found = table.filter(pc.starts_with(table["record_id"], record_id)).to_pylist()
+    if len(found) != 1:
+        what = "no record" if not found else f"{len(found)} records"
+        raise InputError(f"{what} of run {layout.root.name} begin with {record_id!r}; give more of its id")
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    row = rows.filter(pc.equal(rows["record_id"], found[0]["record_id"]))["row"].to_pylist()[0]
+    return found[0], row
+
+
+def _source(layout: Layout, source_id: str) -> Source:
+    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    return next(item.source for item in resolved.sources if item.source.id == source_id)
+
+
+def _may_look(source: Source, person_id: str, people: People) -> None:
+    person = people.get(person_id)
+    if person is None or not person.active:
+        raise InputError(f"{person_id!r} is nobody in people.yaml who may look at data")
+    if person.id not in (source.owner, source.steward) and not set(person.roles) & set(source.access):
+        raise Refused(
+            f"{person.id} may not look at records of {source.id}: that takes its owner, its steward, or role "
+            f"{' or '.join(source.access)}"
+        )
+
+
+def _spelled_out(text: str, values: dict[str, str]) -> str:
+    return TOKEN.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def _findings(layout: Layout, record_id: str) -> list[str]:
+    found = []
+    for path in sorted(Path(layout.root / "artefacts").glob("*/quarantine.parquet")):
+        table = read_table(path)
+        for entry in table.filter(pc.equal(table["record_id"], record_id)).to_pylist():
+            instead = f"; kept instead: {entry['winner']}" if entry["winner"] else ""
+            found.append(f"{path.parent.name}: {entry['rule']}: {entry['reason']}{instead}")
+    return found

@@ -1,0 +1,147 @@
+"""Where a record is, and where a person is: the index, what is shown of a record, and the inventory."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.data import clean, disclose, ingest, inventory, lineage, split
+from tasks.data.protect.tokens import token
+from tasks.errors import InputError, Refused
+from tasks.files import write_json
+from tasks.govern import vault_keys
+from tasks.govern.ledger import open_ledger
+from tasks.govern.people import People
+from tasks.govern.sources import Sources
+from tasks.govern.vault import READ
+from tasks.layout import Layout
+from tests.data.build import Run, messages, params, source, table
+
+PERSON = {"text": "My name is Ada Lovelace and my card is lost", "label": "label0"}
+PEOPLE = People.model_validate(
+    {
+        "people": [
+            {"id": "data-owner", "name": "Owner", "roles": ["data_owner"]},
+            {"id": "stranger", "name": "Stranger", "roles": ["requester"]},
+            {"id": "reader", "name": "Reader", "roles": ["auditor"]},
+        ]
+    }
+)
+
+
+def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> lineage.Dataset:
+    """Every data stage over the rows, and their index."""
+    (run.root / "data.csv").write_bytes(table(rows))
+    run.resolve(source("data.csv", **fields))
+    for stage in (ingest, clean, split):
+        stage.run(params(test_share=0.3), run.layout)
+    return lineage.add(run.layout, "tests")
+
+
+@pytest.fixture
+def state(run: Run) -> Path:
+    return run.layout.state
+
+
+def test_a_record_is_found_with_its_side_source_and_row(run: Run, state: Path) -> None:
+    made = dataset(run, messages(40))
+    for side in ("train", "test"):
+        for record in run.records_of("split", side)[:3]:
+            (found,) = lineage.of_record(state, record["record_id"])
+            number = int(record["messages"][0]["content"].split()[-1])
+            assert (found.dataset, found.side, found.source_id, found.row) == (made.sha256, side, "src", number + 1)
+    assert lineage.of_record(state, "f" * 32) == []
+    assert sum(made.rows.values()) == 40
+
+
+def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path) -> None:
+    first = dataset(run, [*messages(20), PERSON])
+    second = dataset(run, [*messages(30), PERSON, PERSON | {"text": "Ada Lovelace once more, hello"}])
+    key = vault_keys.load(state).tokens
+    found = lineage.of_subjects(state, [token("name", "ada  LOVELACE", key)])
+    assert sorted((m.dataset, m.row) for m in found) == sorted(
+        [(first.sha256, 21), (second.sha256, 31), (second.sha256, 32)]
+    )
+    assert lineage.of_subjects(state, [token("name", "Somebody Else", key)]) == []
+    stored = b"".join(path.read_bytes() for path in lineage.folder(state).rglob("*") if path.is_file())
+    assert b"Lovelace" not in stored
+
+
+def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
+    made = dataset(run, messages(20))
+    before = {path: path.stat().st_mtime_ns for path in lineage.folder(state).rglob("*.npy")}
+    assert lineage.add(run.layout, "tests") == made
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert lineage.datasets(state) == [made]
+
+
+def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:
+    """Many keys, some of them next to each other and one at each end."""
+    keys = np.unique(np.concatenate([np.random.default_rng(1).integers(0, 2**64 - 1, 9_999, np.uint64), [0, 1, 2, 5]]))
+    target = lineage.folder(tmp_path) / ("0" * 64)
+    target.mkdir(parents=True)
+    about = {"sha256": "0" * 64, "use_case": "t", "sources": {"src": "1" * 64}, "rows": {}}
+    write_json(target / "about.json", about)
+    np.save(target / "records.npy", keys.astype(np.uint64))
+    for name, kind in (("sides", np.uint8), ("sources", np.uint16)):
+        np.save(target / f"{name}.npy", np.zeros(len(keys), kind))
+    np.save(target / "rows.npy", np.arange(len(keys), dtype=np.uint32))
+    for place in (0, 1, 2, 3, 5_000, len(keys) - 1):
+        (found,) = lineage.of_record(tmp_path, f"{int(keys[place]):016x}" + "0" * 16)
+        assert found.row == place
+    assert lineage.of_record(tmp_path, f"{3:032x}"[16:] + "0" * 16) == []
+
+
+def shown(run: Run, person: str, reason: str = "the person asked") -> disclose.Shown:
+    record = next(r for r in run.records_of("ingest") if r["subjects"])
+    ledger = open_ledger(run.layout.state)
+    return disclose.show(run.layout, record["record_id"][:20], person, reason, PEOPLE, ledger)
+
+
+def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: Run) -> None:
+    dataset(run, [*messages(20), PERSON, PERSON])
+    found = shown(run, "data-owner")
+    assert found.messages[0]["content"] == PERSON["text"] and found.row == 21
+    (entry,) = open_ledger(run.layout.state).entries(READ, found.record_id)
+    assert entry.body["person"] == "data-owner" and "Lovelace" not in json.dumps(entry.body)
+
+
+def test_who_holds_no_role_for_a_source_sees_nothing(run: Run) -> None:
+    dataset(run, [*messages(20), PERSON], access=["auditor"])
+    assert shown(run, "reader").messages
+    with pytest.raises(Refused, match="stranger may not look at records of src"):
+        shown(run, "stranger")
+    with pytest.raises(InputError, match="nobody in people"):
+        shown(run, "unknown")
+    with pytest.raises(InputError, match="for a reason only"):
+        shown(run, "data-owner", reason=" ")
+    assert len(open_ledger(run.layout.state).entries(READ)) == 1, "only who was shown something"
+
+
+def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: Path) -> None:
+    run = Run(tmp_path / ".hallmark" / "runs" / "one")
+    run.root.mkdir(parents=True)
+    rows = [row | {"day": "2026-01-31"} for row in messages(30)]
+    (run.root / "a.csv").write_bytes(table([*rows, {"text": "x", "label": "", "day": ""}], ["text", "label", "day"]))
+    (run.root / "b.csv").write_bytes(table([{"text": f"frage {n}", "label": "label0"} for n in range(10)]))
+    mapping = {"prompt": "text", "response": "label", "effective_from": "day"}
+    german = {"constants": {"task": "triage", "language": "de", "department": "care"}}
+    pinned = [source("a.csv", id="a", mapping=mapping), source("b.csv", id="b", **german)]
+    run.resolve(*pinned)
+    for stage in (ingest, clean, split):
+        stage.run(params(test_share=0.3), run.layout)
+    first, second = inventory.take(Sources(sources=pinned), [run.root, tmp_path / "gone"], date(2026, 3, 14))
+    assert (first.newest, first.age_days, first.stale) == (date(2026, 1, 31), 42, True)
+    assert (second.newest, second.stale) == (None, False)
+    assert [(q.run, q.rows, q.records) for q in first.trend] == [("one", 31, 30)]
+    assert second.loss is not None and second.loss.only_here == {"department": ["care"], "language": ["de"]}
+    assert second.loss.share == 0.25 and sum(second.loss.rows.values()) == 10
+
+
+def test_a_source_that_never_ran_has_nothing_to_tell(tmp_path: Path) -> None:
+    (held,) = inventory.take(Sources(sources=[source("a.csv")]), [], date(2026, 3, 14))
+    assert (held.newest, held.trend, held.loss) == (None, [], None)
+    assert Layout(tmp_path).state == tmp_path / ".hallmark"
