@@ -69,6 +69,20 @@ def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path, tmp_pat
     assert repository.commit_all(worktree, ["inputs"], "again", "ml-engineer") == made
 
 
+@pytest.mark.parametrize("locked", [False, True], ids=["half made", "and still locked"])
+def test_a_worktree_that_an_interruption_left_is_made_again(clone: Path, locked: bool) -> None:
+    head = git(clone, "rev-parse", "HEAD")
+    worktree = clone / ".hallmark" / "runs" / "r1"
+    Repository.open(clone).add_worktree(worktree, head)
+    (worktree / "inputs").mkdir()
+    (worktree / "inputs" / "sources.json").write_text("{}")
+    if locked:
+        git(clone, "worktree", "lock", str(worktree), "--reason", "initializing")
+    Repository.open(clone).add_worktree(worktree, head)
+    assert (worktree / "file.txt").exists() and not (worktree / "inputs").exists()
+    assert git(worktree, "status", "--porcelain") == ""
+
+
 def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
     with pytest.raises(InputError, match="not a commit"):
         Repository.open(clone).commit_of("nonsense")
