@@ -93,6 +93,35 @@ def test_interrupting_ends_the_stages_own_process(layout: Layout, tmp_path: Path
     assert not psutil.pid_exists(stage) or psutil.Process(stage).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.fixture
+def remote(layout: Layout, tmp_path: Path) -> Path:
+    """A folder that the checkout names as its default remote, after the run's worktree was made."""
+    checkout = layout.state.parent
+    (checkout / ".dvc").mkdir()
+    (checkout / ".dvc" / "config").write_text("['remote \"store\"']\n    url = ../store\n")
+    (checkout / ".dvc" / "config.local").write_text("[core]\n    remote = store\n")
+    return tmp_path / "store"
+
+
+def test_what_was_made_is_pushed_to_the_checkouts_default_remote(layout: Layout, remote: Path) -> None:
+    dvc.repro(layout, "good", print)
+    dvc.push(layout)
+    assert [path.read_text() for path in remote.rglob("*") if path.is_file()] == ["x"]
+    assert git(layout.root, "status", "--porcelain", ".dvc") == "", "the remote is no part of the run's commit"
+
+
+def test_a_remote_that_is_away_is_told(layout: Layout, remote: Path) -> None:
+    dvc.repro(layout, "good", print)
+    remote.write_text("a file where the store should be")
+    with pytest.raises(Unavailable, match=r"dvc push failed: .+"):
+        dvc.push(layout)
+
+
+def test_without_a_remote_nothing_is_pushed(layout: Layout) -> None:
+    dvc.repro(layout, "good", print)
+    dvc.push(layout)
+
+
 def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:
     starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     script = "import threading, time; from tasks.__main__ import end_with; " + (
