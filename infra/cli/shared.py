@@ -39,5 +39,10 @@ def identity(given: str | None) -> str:
     return who
 
 
+def notice(text: str, as_json: bool) -> None:
+    """Something to know beside what was asked for; under --json it stays out of the document's way."""
+    print(text, file=sys.stderr) if as_json else console.print(text, style="dim")
+
+
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
