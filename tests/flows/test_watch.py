@@ -155,7 +155,7 @@ def waits(run, asked, wanted):
     )
     _waits(run, asked, wanted)
 """
-"""For the end of the project's flows/exhibits.py: somebody decides after the last judgement, before the run is parked."""
+"""For the end of the project's flows/exhibits.py: somebody decides after the last judgement, before the suspension."""
 
 
 def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(project: Path) -> None:
