@@ -33,39 +33,10 @@ class StageOutcome(Frozen):
 
 
 def configure(layout: Layout) -> None:
-    """Point a worktree's DVC at the cache and the remotes of its checkout, in config.local, which git ignores."""
-    checkout = _config(layout.state.parent)
-    with _config(layout.root).edit("local") as local:
-        local["cache"] |= {"dir": str(layout.state / "cache"), "type": "hardlink,copy"}
-        for level in ("repo", "local"):
-            theirs = checkout.load_one(level)
-            local["core"] |= {name: value for name, value in theirs["core"].items() if name == "remote"}
-            for name, remote in theirs["remote"].items():
-                local["remote"][name] = local["remote"].get(name, {}) | remote
-
-
-def push(layout: Layout) -> None:
-    """Push the outputs in dvc.lock to the checkout's default remote; nothing where it has none.
-
-    Raises Unavailable with DVC's own message.
-    """
-    configure(layout)  # a remote may have been set since the run began
-    if "remote" not in _config(layout.root)["core"]:
-        return
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root), text=True, check=False,
-        stdin=subprocess.DEVNULL, capture_output=True,
-    )  # fmt: skip
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
-        raise Unavailable(f"dvc push failed: {' '.join(said)}")
-
-
-def _config(root: Path) -> Any:
-    """DVC's own configuration of a folder; paths in it come back absolute and are written relative to where they go."""
-    from dvc.config import Config
-
-    return Config(str(root / ".dvc"))
+    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file."""
+    cache = layout.state / "cache"
+    text = f'[cache]\n    dir = {cache}\n    type = "hardlink,copy"\n'
+    (layout.root / ".dvc" / "config.local").write_text(text)
 
 
 def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcome:
@@ -94,6 +65,40 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
         raise _failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+
+
+def push(layout: Layout) -> None:
+    """Push the outputs in a run's dvc.lock to its checkout's default remote; nothing where it has none.
+
+    Raises Unavailable with DVC's own message.
+    """
+    _take_remotes(layout)
+    if "remote" not in _config(layout.root)["core"]:
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root), text=True, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        raise Unavailable(f"dvc push failed: {' '.join(said)}")
+
+
+def _take_remotes(layout: Layout) -> None:
+    """Copy the checkout's remotes, of .dvc/config and config.local, to the worktree's config.local, as they are now."""
+    checkout = _config(layout.state.parent)
+    with _config(layout.root).edit("local") as local:
+        for theirs in (checkout.load_one("repo"), checkout.load_one("local")):
+            local["core"] |= {name: value for name, value in theirs["core"].items() if name == "remote"}
+            for name, remote in theirs["remote"].items():
+                local["remote"][name] = local["remote"].get(name, {}) | remote
+
+
+def _config(root: Path) -> Any:
+    """DVC's own configuration of a folder; paths in it come back absolute and are written relative to where they go."""
+    from dvc.config import Config
+
+    return Config(str(root / ".dvc"))
 
 
 def _environment(root: Path) -> dict[str, str]:
