@@ -92,7 +92,11 @@ class Repository:
         self.git("push", "--quiet", remote, f"{ref}:{ref}", env=access | {"GIT_TERMINAL_PROMPT": "0"})
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
-        """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed."""
+        """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed.
+
+        One process at a time works in a worktree, so a lock that lies there was left by one that was killed.
+        """
+        Path(worktree, self.git("rev-parse", "--git-path", "index.lock", cwd=worktree)).unlink(missing_ok=True)
         present = [path for path in paths if (worktree / path).exists()]
         self.git("add", "--force", "--", *present, cwd=worktree)
         if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):

@@ -83,6 +83,15 @@ def test_a_worktree_that_an_interruption_left_is_made_again(clone: Path, locked:
     assert git(worktree, "status", "--porcelain") == ""
 
 
+def test_a_commit_that_was_killed_does_not_lock_out_the_next(clone: Path) -> None:
+    repository, worktree = Repository.open(clone), clone / ".hallmark" / "runs" / "r1"
+    repository.add_worktree(worktree, git(clone, "rev-parse", "HEAD"))
+    Path(worktree, git(worktree, "rev-parse", "--git-path", "index.lock")).touch()
+    (worktree / "file.txt").write_text("changed")
+    made = repository.commit_all(worktree, ["file.txt"], "again", "ml-engineer")
+    assert git(clone, "show", f"{made}:file.txt") == "changed"
+
+
 def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
     with pytest.raises(InputError, match="not a commit"):
         Repository.open(clone).commit_of("nonsense")
