@@ -73,6 +73,20 @@ def test_other_governance_files_count_in_environment_local_only(project: Path) -
     assert "count in environment local only" in told
 
 
+def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path) -> None:
+    other = project / ".hallmark" / "with-new-people"
+    shutil.copytree(project / "infra" / "governance", other)
+    people = other / "people.yaml"
+    people.write_text(people.read_text().replace("id: risk-officer", "id: risk-two"))
+    before = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
+    hallmark(project, "init", "--governance", str(other))
+    after = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
+    assert after == sorted([*before, "risk-two", "risk-two.pub"])
+    policy = other / "policy.yaml"
+    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    assert "needs a public key" in hallmark(project, "init", "--governance", str(other), code=2)
+
+
 def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
     assert "not inside a Hallmark project" in hallmark(tmp_path, "status", code=2)
 
