@@ -73,6 +73,16 @@ def test_other_governance_files_count_in_environment_local_only(project: Path) -
     assert "count in environment local only" in told
 
 
+def test_a_wrong_key_in_an_expectation_is_told_before_anything_starts(project: Path) -> None:
+    other = project / ".hallmark" / "wrong-suite"
+    shutil.copytree(project / "infra" / "governance", other)
+    suite = other / "expectations" / "messages.yaml"
+    suite.write_text(suite.read_text().replace("why: fewer", "because: fewer"))
+    told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=2)
+    assert "messages.yaml:8: expectations.1.because: unknown key" in told
+    assert not (project / ".hallmark" / "prefect" / "up.json").exists()
+
+
 def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path) -> None:
     other = project / ".hallmark" / "with-new-people"
     shutil.copytree(project / "infra" / "governance", other)
