@@ -1,5 +1,6 @@
 """A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
 
+import io
 import os
 import re
 import signal
@@ -9,9 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from configobj import ConfigObj
+
 from tasks.__main__ import STARTED_BY, error_file
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.files import write_bytes
 from tasks.layout import Layout
 
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
@@ -32,10 +36,23 @@ class StageOutcome(Frozen):
 
 
 def configure(layout: Layout) -> None:
-    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file."""
-    cache = layout.state / "cache"
-    text = f'[cache]\n    dir = {cache}\n    type = "hardlink,copy"\n'
-    (layout.root / ".dvc" / "config.local").write_text(text)
+    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file.
+
+    Everything else in that file stays, comments too: a developer's remotes and their credentials stand there.
+    """
+    path = layout.root / ".dvc" / "config.local"
+    settings = ConfigObj(str(path), encoding="utf-8")
+    before = settings.dict()
+    settings.setdefault("cache", {}).update({"dir": str(layout.state / "cache"), "type": "hardlink,copy"})
+    if settings.dict() != before:
+        text = io.BytesIO()
+        settings.write(text)
+        write_bytes(path, text.getvalue(), mode=_mode(path))
+
+
+def _mode(path: Path) -> int:
+    """What a file with credentials has for permissions, it keeps."""
+    return path.stat().st_mode & 0o777 if path.exists() else 0o644
 
 
 def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcome:

@@ -114,6 +114,27 @@ def test_work_by_hand_gets_inputs_and_experiment_gates(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
+def test_work_by_hand_takes_other_parameters(project: Path) -> None:
+    own, other = project / "params.yaml", project / "examples" / "other.yaml"
+    before = own.read_text()
+    other.write_text(before.replace("name: tiny", "name: other"))
+    try:
+        hallmark(project, "resolve", "--set", "training.epochs=2")
+        assert "epochs: 2" in own.read_text() and "name: tiny" in own.read_text()
+        told = hallmark(project, "resolve", "--params", "examples/other.yaml", code=2)
+        assert "params.yaml has changes that are not committed" in told
+        assert "name: tiny" in own.read_text()
+        git(project, "checkout", "params.yaml")
+        for _ in range(2):
+            hallmark(project, "resolve", "--params", "examples/other.yaml", "--set", "training.epochs=3")
+        assert "epochs: 3" in own.read_text() and "name: other" in own.read_text()
+        assert "expected KEY=VALUE" in hallmark(project, "resolve", "--set", "training", code=2)
+        assert "greater than 0" in hallmark(project, "resolve", "--set", "training.epochs=-1", code=2)
+    finally:
+        own.write_text(before)
+        other.unlink()
+
+
 @pytest.mark.slow
 def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
