@@ -1,5 +1,6 @@
 """A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
 
+import errno
 import io
 import os
 import re
@@ -16,7 +17,7 @@ from tasks.__main__ import STARTED_BY, error_file
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.files import write_bytes
-from tasks.layout import Layout
+from tasks.layout import Layout, home
 
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
@@ -118,6 +119,10 @@ def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkErr
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
     if told.exists():
         return _ERRORS.get(exited, Refused)(f"stage {stage}: {told.read_text()}")
+    if any(os.strerror(errno.ENOSPC) in line for line in lines):
+        where = f"{root}, or its cache {home(root) / 'cache'}"
+        return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "
+                           "nothing is lost")  # fmt: skip
     missing = next((m[1] for line in lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
     if missing and not any(line.startswith("Running stage") for line in lines):
         return Refused(f"stage {stage} needs {missing}, and that gate has not passed")
