@@ -24,9 +24,7 @@ def run(
     governance: Annotated[
         str | None, typer.Option(metavar="DIR", help="Other governance files; in environment local only.")
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; may be repeated.")
-    ] = None,
+    changes: shared.Changes = None,
     who: shared.As = None,
     demo_approvals: Annotated[
         bool, typer.Option(help="Demo identities decide at once; marked on everything; environment local only.")
@@ -51,7 +49,7 @@ def run(
     else:
         request = RunRequest(
             run_id=new_run_id(), requested_by=shared.identity(who), params=params, governance=governance,
-            changes=dict(map(_pair, changes or [])), demo_approvals=demo_approvals,
+            changes=shared.pairs(changes), demo_approvals=demo_approvals,
             commit=_commit(checkout, demo_approvals, as_json),
         )  # fmt: skip
         check_request(checkout, request)
@@ -102,13 +100,6 @@ def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:
         raise Unavailable(f"the flow run {started.flow_run} ended before run {started.run_id} began: {started.up.ui}")
     shared.print_json(summary.model_dump(mode="json")) if as_json else follow.print_summary(summary)
     raise typer.Exit(summary.exit_code)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise InputError(f"--set {text}: expected KEY=VALUE, e.g. --set training.epochs=2")
-    return key, value
 
 
 def _commit(checkout: Repository, demo: bool, as_json: bool) -> str:

@@ -1,5 +1,7 @@
 """A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
 
+import errno
+import io
 import os
 import re
 import signal
@@ -10,10 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from configobj import ConfigObj
+
 from tasks.__main__ import STARTED_BY, error_file
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.layout import Layout
+from tasks.files import write_bytes
+from tasks.layout import Layout, home
 
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
@@ -33,10 +38,23 @@ class StageOutcome(Frozen):
 
 
 def configure(layout: Layout) -> None:
-    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file."""
-    cache = layout.state / "cache"
-    text = f'[cache]\n    dir = {cache}\n    type = "hardlink,copy"\n'
-    (layout.root / ".dvc" / "config.local").write_text(text)
+    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file.
+
+    Everything else in that file stays, comments too: a developer's remotes and their credentials stand there.
+    """
+    path = layout.root / ".dvc" / "config.local"
+    settings = ConfigObj(str(path), encoding="utf-8")
+    before = settings.dict()
+    settings.setdefault("cache", {}).update({"dir": str(layout.state / "cache"), "type": "hardlink,copy"})
+    if settings.dict() != before:
+        text = io.BytesIO()
+        settings.write(text)
+        write_bytes(path, text.getvalue(), mode=_mode(path))
+
+
+def _mode(path: Path) -> int:
+    """What a file with credentials has for permissions, it keeps."""
+    return path.stat().st_mode & 0o777 if path.exists() else 0o644
 
 
 def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcome:
@@ -136,6 +154,10 @@ def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkErr
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
     if told.exists():
         return _ERRORS.get(exited, Refused)(f"stage {stage}: {told.read_text()}")
+    if any(os.strerror(errno.ENOSPC) in line for line in lines):
+        where = f"{root}, or its cache {home(root) / 'cache'}"
+        return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "
+                           "nothing is lost")  # fmt: skip
     missing = next((m[1] for line in lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
     if missing and not any(line.startswith("Running stage") for line in lines):
         return Refused(f"stage {stage} needs {missing}, and that gate has not passed")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import governance
+from tasks.govern import governance, sources
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.layout import Layout
@@ -96,6 +96,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
         known = ", ".join(p.id for p in governed.people.people if p.active)
         raise InputError(f"{request.requested_by!r} is nobody in people.yaml who may ask for a run; it has {known}")
     governed.policy.tier(params.use_case.risk_tier)
+    sources.load_suites(governed.folder, sources.load(governed.folder))
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     return params, governed

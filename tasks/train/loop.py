@@ -154,7 +154,8 @@ def save(engine: Any, job: Job, curve: list[dict[str, Any]]) -> None:
     if first:
         checkpoints.aside(job.checkpoints, step)
     distributed.barrier()
-    engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
+    with checkpoints.writing(path):
+        engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
     distributed.barrier()
     if first:
         checkpoints.commit(path, step, curve)

@@ -81,6 +81,30 @@ def test_other_governance_files_count_in_environment_local_only(project: Path) -
     assert "count in environment local only" in told
 
 
+def test_a_wrong_key_in_an_expectation_is_told_before_anything_starts(project: Path) -> None:
+    other = project / ".hallmark" / "wrong-suite"
+    shutil.copytree(project / "infra" / "governance", other)
+    suite = other / "expectations" / "messages.yaml"
+    suite.write_text(suite.read_text().replace("why: fewer", "because: fewer"))
+    told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=2)
+    assert "messages.yaml:8: expectations.1.because: unknown key" in told
+    assert not (project / ".hallmark" / "prefect" / "up.json").exists()
+
+
+def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path) -> None:
+    other = project / ".hallmark" / "with-new-people"
+    shutil.copytree(project / "infra" / "governance", other)
+    people = other / "people.yaml"
+    people.write_text(people.read_text().replace("id: risk-officer", "id: risk-two"))
+    before = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
+    hallmark(project, "init", "--governance", str(other))
+    after = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
+    assert after == sorted([*before, "risk-two", "risk-two.pub"])
+    policy = other / "policy.yaml"
+    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    assert "needs a public key" in hallmark(project, "init", "--governance", str(other), code=2)
+
+
 def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
     assert "not inside a Hallmark project" in hallmark(tmp_path, "status", code=2)
 
@@ -144,6 +168,27 @@ def test_settings_are_compared_and_not_kept() -> None:
         "AWS_SECRET_ACCESS_KEY", "HALLMARK_SHARED", "RAY_ADDRESS",
     ]  # fmt: skip
     assert "secret" not in kept.model_dump_json()
+
+
+def test_work_by_hand_takes_other_parameters(project: Path) -> None:
+    own, other = project / "params.yaml", project / "examples" / "other.yaml"
+    before = own.read_text()
+    other.write_text(before.replace("name: tiny", "name: other"))
+    try:
+        hallmark(project, "resolve", "--set", "training.epochs=2")
+        assert "epochs: 2" in own.read_text() and "name: tiny" in own.read_text()
+        told = hallmark(project, "resolve", "--params", "examples/other.yaml", code=2)
+        assert "params.yaml has changes that are not committed" in told
+        assert "name: tiny" in own.read_text()
+        git(project, "checkout", "params.yaml")
+        for _ in range(2):
+            hallmark(project, "resolve", "--params", "examples/other.yaml", "--set", "training.epochs=3")
+        assert "epochs: 3" in own.read_text() and "name: other" in own.read_text()
+        assert "expected KEY=VALUE" in hallmark(project, "resolve", "--set", "training", code=2)
+        assert "greater than 0" in hallmark(project, "resolve", "--set", "training.epochs=-1", code=2)
+    finally:
+        own.write_text(before)
+        other.unlink()
 
 
 @pytest.mark.slow

@@ -58,6 +58,36 @@ def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
     assert (layout.state / "cache").is_dir(), "worktrees share the checkout's cache"
 
 
+OWN = """# mine
+[cache]
+    type = copy
+    shared = group
+['remote "store"']
+    url = s3://bucket/dvc
+    secret_access_key = "a, b"  # from the vault
+"""
+
+
+def test_pointing_dvc_at_the_shared_cache_keeps_a_developers_own_settings(layout: Layout) -> None:
+    path = layout.root / ".dvc" / "config.local"
+    path.write_text(OWN)
+    path.chmod(0o600)
+    dvc.configure(layout)
+    once = path.read_bytes()
+    dvc.configure(layout)
+    assert path.read_bytes() == once
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def told(name: str) -> str:
+        command = [sys.executable, "-m", "dvc", "config", name]
+        return subprocess.run(command, cwd=layout.root, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert told("cache.dir") == str(layout.state / "cache")
+    assert (told("cache.shared"), told("remote.store.url")) == ("group", "s3://bucket/dvc")
+    assert told("remote.store.secret_access_key") == "a, b"
+    assert "# mine" in path.read_text() and "# from the vault" in path.read_text()
+
+
 def test_a_users_mistake_comes_through_as_the_stage_said_it(layout: Layout) -> None:
     with pytest.raises(InputError, match=r"stage clean: .*params\.yaml: no such file"):
         dvc.repro(layout, "clean", print)
