@@ -52,7 +52,7 @@ def train(job: Job, examples: Examples) -> None:
     torch.set_num_threads(training.threads)
     torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
     # Filling memory that is written before it is read took 9 % of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
     engine = start_engine(job)
     order = Order(tuple(examples.lengths.tolist()), training)
     curve = resume(engine, job)
