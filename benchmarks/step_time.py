@@ -1,28 +1,35 @@
-"""Step time under Ray Train and DeepSpeed against plain PyTorch, on the base model and tickets of the sample use case.
+"""Step time of training as a run executes it against plain PyTorch, on base model and tickets of the sample use case.
 
     python benchmarks/step_time.py [--rounds 7] [--batches 6] [--threads 2] [--out benchmarks/results/step_time.json]
 
 Three contenders take optimizer steps over the same rows in the same batches of 16, each in turn in every round:
 
-    ours    a Ray Train worker, DeepSpeed, the loss of tasks/train/target_loss.py
-    plain   a loop of forward, backward, clip and AdamW in a process without Ray, over the same loss
+    ours    a Prefect task, which runs `dvc repro`, whose stage trains on Ray with DeepSpeed and the loss of
+            tasks/train/target_loss.py; each step goes to the record, which is followed, told to Prefect and tracked in
+            MLflow, by the code that `train` uses
+    plain   a loop of forward, backward, clip and AdamW in a process without any of these, over the same loss
     usual   the same loop over transformers' own loss, which projects every position onto the vocabulary
 
-The ratio of `ours` to `plain` is what Ray and DeepSpeed cost; that to `usual` is what the loss saves.
+The ratio of `ours` to `plain` is what the platform costs a step; that to `usual` is what the loss saves. Not in it:
+starting up, checkpoints and export, which are no part of a step and have no peer in the plain loop. Prefect's server
+is a private one of the flow. What of the platform goes on while nothing trains (servers, heartbeats) also goes on
+beside `plain`.
 """
 
 import argparse
 import csv
+import itertools
 import json
 import os
+import pickle
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,13 +55,18 @@ def training_rows(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def params_of_the_sample() -> Any:
+    from tasks import params
+
+    return params.load(ROOT / "params.yaml")
+
+
 def base_model(folder: Path) -> Path:
     """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
-    from tasks import params
     from tasks.layout import Layout
     from tasks.train import convert, origins
 
-    fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
+    fetched = origins.fetch(params_of_the_sample().base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
     convert.from_gguf(fetched, folder / "model")
@@ -67,11 +79,13 @@ class Rounds:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def call(self, number: int) -> float:
-        """Let the worker take round `number`; its seconds."""
+    def call(self, number: int, worker: "subprocess.Popen[bytes]") -> float:
+        """Let the worker, which belongs to that process, take round `number`; its seconds."""
         (self.folder / f"go-{number}").touch()
         done = self.folder / f"done-{number}"
         while not done.exists():
+            if worker.poll() is not None:
+                raise RuntimeError(f"the flow ended with exit code {worker.returncode} before round {number}")
             time.sleep(0.02)
         return float(done.read_text())
 
@@ -85,6 +99,86 @@ class Rounds:
         aside.rename(self.folder / f"done-{number}")
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What all processes of the benchmark know, as a pickle in its folder."""
+
+    folder: Path
+    job: Any
+    examples: Any
+    rounds: int
+    """That count; one more warms up."""
+    steps: int
+    """Of a round."""
+
+    @property
+    def layout(self) -> Any:
+        from tasks.layout import Layout
+
+        return Layout(self.folder / ".hallmark" / "runs" / "bench")
+
+    @staticmethod
+    def read(folder: Path) -> "Bench":
+        return pickle.loads((folder / "bench.pickle").read_bytes())
+
+
+def flow(folder: Path) -> None:
+    """`--flow FOLDER`: a Prefect flow of one task, the one that runs the stages of a run."""
+    import prefect
+
+    from flows.stages import stage
+    from tasks.runs import dvc, journal
+    from tasks.runs.repository import Repository
+    from tasks.runs.request import RunRequest
+    from tasks.runs.run import Run
+
+    layout = Bench.read(folder).layout
+    layout.root.mkdir(parents=True)
+    command = f"python {Path(__file__).resolve()} --stage {folder}"
+    (layout.root / "dvc.yaml").write_text(json.dumps({"stages": {"bench": {"cmd": command}}}))  # JSON is YAML
+    subprocess.run(["git", "init", "--quiet"], cwd=layout.root, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=layout.root, check=True)
+    dvc.configure(layout)
+    journal.write(layout.state, journal.Journal(run="bench", requested_by="bench"))
+    request = RunRequest(run_id="bench", requested_by="bench")
+    run = Run(request, layout, params_of_the_sample(), Repository(layout.root))
+    prefect.flow(name="bench")(lambda: stage(run, "bench"))()
+
+
+def own_services(folder: Path) -> dict[str, str]:
+    """The flow's environment: a Prefect server of its own on loopback, and MLflow in `folder`, whatever is set here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "MLFLOW"))}
+    return kept | {
+        "HALLMARK_ROOT": str(folder),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+def as_stage(folder: Path) -> None:
+    """`--stage FOLDER`: what DVC starts; trains on Ray, watched and tracked, as `tasks.train.train.execute` does."""
+    from ray.train.torch import TorchTrainer
+
+    from tasks.train import builders, cluster, watch
+    from tasks.train.tracking import Tracker
+
+    bench = Bench.read(folder)
+    training = bench.job.training
+    told = watch.Told((bench.rounds + 1) * bench.steps, training.model_dump(), {})
+    trainer = TorchTrainer(
+        in_ray,
+        train_loop_config={"bench": bench},
+        scaling_config=builders.scaling_config(training),
+        run_config=builders.run_config(folder / "ray"),
+    )
+    with (
+        cluster.running(training, ROOT),
+        watch.watching(bench.job.record, told, Tracker(bench.layout, "step-time")),
+    ):
+        trainer.fit()
+
+
 def in_ray(config: dict[str, Any]) -> None:
     """The Ray Train worker: round 0 warms up."""
     import torch
@@ -92,20 +186,25 @@ def in_ray(config: dict[str, Any]) -> None:
     from tasks.train import loop
     from tasks.train.batches import Order
 
-    job, examples, rounds = config["job"], config["examples"], Rounds(config["folder"])
+    bench: Bench = config["bench"]
+    job, turns = bench.job, Rounds(bench.folder)
     torch.set_num_threads(job.training.threads)
     torch.use_deterministic_algorithms(True)
     engine = loop.start_engine(job)
-    order = Order(tuple(examples.lengths.tolist()), job.training)
+    order = Order(tuple(bench.examples.lengths.tolist()), job.training)
+    loop.begin_record(job, [])
+    done = itertools.count(1)
 
     def take() -> float:
         began = time.perf_counter()
         for number in range(order.steps):
-            loop.take_step(engine, order, examples, number)
+            step_began = time.monotonic()
+            point = loop.take_step(engine, order, bench.examples, number)
+            loop.append_record(job, point | {"step": next(done)}, time.monotonic() - step_began)
         return time.perf_counter() - began
 
-    for number in range(config["rounds"] + 1):
-        rounds.serve(number, take)
+    for number in range(bench.rounds + 1):
+        turns.serve(number, take)
 
 
 def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
@@ -144,49 +243,45 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
     return take
 
 
-def measure(rounds: int, batches: int, threads: int, folder: Path) -> dict[str, Any]:
-    """Median seconds of a round of each contender, interleaved; and the tokens of a round."""
-    import torch
-
-    from tasks import params
+def prepare(rounds: int, batches: int, threads: int, folder: Path) -> Bench:
     from tasks.params import Training
-    from tasks.train import builders, cluster, loop
     from tasks.train import examples as rendering
+    from tasks.train import loop
 
     training = Training(batch_size=ROWS_A_BATCH, threads=threads)
     model = base_model(folder)
-    prompts = params.load(ROOT / "params.yaml").prompts
-    examples = rendering.build(training_rows(batches * ROWS_A_BATCH), prompts, model, training.max_length)
-    job = loop.Job(training, model, folder / "checkpoints", folder / "output", folder)
-    torch.set_num_threads(threads)
+    rows = training_rows(batches * ROWS_A_BATCH)
+    examples = rendering.build(rows, params_of_the_sample().prompts, model, training.max_length)
+    (folder / "scratch").mkdir()
+    job = loop.Job(training, model, folder / "checkpoints", folder / "output", folder / "scratch")
+    bench = Bench(folder, job, examples, rounds, steps=batches)
+    (folder / "bench.pickle").write_bytes(pickle.dumps(bench))
+    return bench
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Median seconds of a round of each contender, interleaved; and the tokens of a round."""
+    import torch
+
+    torch.set_num_threads(bench.job.training.threads)
     torch.use_deterministic_algorithms(True)
     seconds: dict[str, list[float]] = {"ours": [], "plain": [], "usual": []}
-    with cluster.running(training, ROOT):
-        from ray.train.torch import TorchTrainer
-
-        trainer = TorchTrainer(
-            in_ray,
-            train_loop_config={"job": job, "examples": examples, "folder": folder, "rounds": rounds},
-            scaling_config=builders.scaling_config(training),
-            run_config=builders.run_config(folder / "ray"),
-        )
-        worker = threading.Thread(target=trainer.fit)
-        worker.start()
-        turns = Rounds(folder)
-        loops = {name: plain_loop(job, examples, usual=name == "usual") for name in ("plain", "usual")}
-        for number in range(rounds + 1):
-            taken = {"ours": turns.call(number), **{name: take() for name, take in loops.items()}}
+    command = [sys.executable, __file__, "--flow", str(bench.folder)]
+    with subprocess.Popen(command, env=own_services(bench.folder)) as worker:
+        turns = Rounds(bench.folder)
+        loops = {name: plain_loop(bench.job, bench.examples, usual=name == "usual") for name in ("plain", "usual")}
+        for number in range(bench.rounds + 1):
+            taken = {"ours": turns.call(number, worker), **{name: take() for name, take in loops.items()}}
             print(f"round {number}: " + "  ".join(f"{name} {value:.2f} s" for name, value in taken.items()), flush=True)
             if number:
                 for name, value in taken.items():
                     seconds[name].append(value)
-        worker.join()
     ratios = [ours / plain for ours, plain in zip(seconds["ours"], seconds["plain"], strict=True)]
     return {
         "seconds": {name: statistics.median(values) for name, values in seconds.items()},
         "ratio": statistics.median(ratios),
-        "tokens": int(examples.lengths.sum()),
-        "steps": batches,
+        "tokens": int(bench.examples.lengths.sum()),
+        "steps": bench.steps,
     }
 
 
@@ -223,9 +318,14 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=6, help="optimizer steps a round")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "step_time.json")
+    for part in ("--flow", "--stage"):
+        parser.add_argument(part, type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.flow or given.stage:
+        (flow if given.flow else as_stage)(given.flow or given.stage)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        lines = report(measure(given.rounds, given.batches, given.threads, Path(folder)))
+        lines = report(measure(prepare(given.rounds, given.batches, given.threads, Path(folder))))
     for row in lines:
         print(f"{row['metric']:<22} {row['ours']:>9.3f} {row['unit']:<8}  {row['peer']}: {row['peer_value']:.3f}  "
               f"ratio {row['ratio']:.3f}, goal {row['goal']:g}  {'met' if row['met'] else 'NOT met'}")  # fmt: skip

@@ -3,6 +3,7 @@
     retrain.py   data to release: stages, gates, promotion
     stages.py    a DVC stage as a Prefect task
     gates.py     a gate as a suspended flow run
+    lineage.py   which records a run's dataset has
     promotion.py is this candidate new; let it in
     chronicle.py a run's beginning, journal and end
     exhibits.py  what a run shows in Prefect's UI

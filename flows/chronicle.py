@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import task
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from tasks.errors import HallmarkError
 from tasks.runs import journal
+from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
-from tasks.runs.request import RunRequest
-from tasks.runs.run import Run, create, only_one
+from tasks.runs.request import RunRequest, derived_run_id, new_run_id
+from tasks.runs.run import Run, create
 
 
 def root() -> Path:
@@ -24,23 +26,51 @@ def state() -> Path:
     return root() / ".hallmark"
 
 
+def run_id(flow_run: FlowRun) -> str:
+    """The id of the run that a flow run executes: the one asked for, else one that follows from the flow run.
+
+    A run asked for in Prefect's form or by a schedule has none in its parameters, and has to keep its own over every
+    suspension.
+    """
+    asked: str | None = (flow_run.parameters.get("request") or {}).get("run_id")
+    if asked:
+        return asked
+    assert flow_run.created is not None, "a flow run that the server knows has a time of creation"
+    return derived_run_id(flow_run.created, flow_run.id.hex)
+
+
+def current() -> FlowRun | None:
+    """The flow run that this code is part of; None where a flow is called as a plain function."""
+    context = FlowRunContext.get()
+    return context.flow_run if context else None
+
+
+def name_of_flow_run() -> str:
+    """What Prefect's UI calls a flow run: the id of its run."""
+    flow_run = current()
+    return run_id(flow_run) if flow_run else ""
+
+
 @contextmanager
-def chronicle(request: RunRequest) -> Iterator[None]:
-    """Hold the run, and write down how this execution of it ends: parked, failed, or by `end`."""
-    with only_one(state(), request.run_id):
-        context = FlowRunContext.get()
-        flow_run = str(context.flow_run.id) if context and context.flow_run else None
-        before = journal.read(state(), request.run_id) or Journal(
-            run=request.run_id, requested_by=request.requested_by, demo=request.demo_approvals
+def chronicle(request: RunRequest) -> Iterator[RunRequest]:
+    """Hold the run, and write down how this execution of it ends: parked, failed, or by `end`.
+
+    Yields the request with the run's id in it.
+    """
+    flow_run = current()
+    run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
+    with only_one(state(), run):
+        before = journal.read(state(), run) or Journal(
+            run=run, requested_by=request.requested_by, demo=request.demo_approvals
         )
-        note(before, status="running", flow_run=flow_run, error=None, exit_code=0)
+        note(before, status="running", flow_run=str(flow_run.id) if flow_run else None, error=None, exit_code=0)
         try:
-            yield
+            yield request.model_copy(update={"run_id": run})
         except HallmarkError as error:
-            note(request.run_id, status="failed", error=str(error), exit_code=error.exit_code)
+            note(run, status="failed", error=str(error), exit_code=error.exit_code)
             raise
         except Exception as error:
-            note(request.run_id, status="failed", error=f"{type(error).__name__}: {error}", exit_code=1)
+            note(run, status="failed", error=f"{type(error).__name__}: {error}", exit_code=1)
             raise
 
 

@@ -1,4 +1,7 @@
-"""What a run shows in Prefect's own UI: tables of checks and figures, where it waits, what it made."""
+"""What a run shows in Prefect's own UI: tables of checks and figures, where it waits, what it made.
+
+Files are named by their path, to be copied: a browser opens no link from the UI's page to a file.
+"""
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -28,10 +31,16 @@ def report(run: Run) -> None:
         return
     rows = [{"figure": name, **fact.model_dump()} for name, fact in found.metrics.items()]
     create_table_artifact(rows, description=f"run {run.id}: figures of the candidate")
-    create_markdown_artifact(
-        f"Report: [{found.report}](file://{found.report})\n\nData Docs: [{found.data_docs}](file://{found.data_docs})",
-        description="open these on the machine of the run",
-    )
+    pages(run)
+
+
+def pages(run: Run) -> None:
+    """Where the pages for people lie that the run has written so far: Data Docs, later the report too."""
+    found = summarise(run.layout.state, run.id)
+    written = [("Report", found.report), ("Data Docs", found.data_docs)] if found else []
+    lines = [f"{title}: `{path}`" for title, path in written if path]
+    if lines:
+        create_markdown_artifact("\n\n".join(lines), description="open these on the machine of the run")
 
 
 def waits(run: Run, asked: Evidence, wanted: str) -> None:

@@ -17,15 +17,19 @@ from tasks.govern.evidence import Evidence
 from tasks.govern.gates import Standing
 from tasks.govern.policy import GateName
 from tasks.runs import journal
-from tasks.runs.journal import GateLine
+from tasks.runs.journal import GateLine, Journal
 from tasks.runs.run import Run
 
 FOR_DAYS = 400 * 24 * 3600
 """Seconds that Prefect lets a run wait; the gate's own deadline, in the ledger's time, ends it before."""
 
+VOID = GateLine(state="void")
+"""A gate that was asked under a policy which has changed since."""
+
 
 def gate(run: Run, name: GateName) -> None:
     """Let the run pass, suspend it, or stop it. Raises Refused with the account of what stands against it."""
+    under_its_policy(run)
     if name not in run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return skip(run, name)
     asked = ask(run, name)
@@ -34,6 +38,22 @@ def gate(run: Run, name: GateName) -> None:
         park(run, asked, standing)
         standing = gates.settle(run.ledger(), run.governance(), asked)
     settle(run, asked, standing)
+
+
+def under_its_policy(run: Run) -> None:
+    """Raises Refused where policy changed since the run was resolved.
+
+    The stages accept gate statements under the policy in inputs/authority.json alone, so no decision could help.
+    """
+    before, now = statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
+    if before == now:
+        return
+    lines = _known(run).gates
+    note(run.id, gates={gate: VOID if line.state == "waiting" else line for gate, line in lines.items()})
+    raise Refused(
+        f"policy changed since run {run.id} was resolved ({before[:12]}, now {now[:12]}): decisions on it count no "
+        "more; start a new run"
+    )
 
 
 def skip(run: Run, name: GateName) -> None:
@@ -57,6 +77,8 @@ def ask(run: Run, name: GateName) -> Evidence:
     if request.demo_approvals:
         decisions.decide_demo(ledger, governed, asked)
     exhibits.checks(asked)
+    if name == "data":
+        exhibits.pages(run)
     return asked
 
 
@@ -66,16 +88,17 @@ def failing(standing: Standing) -> bool:
 
 
 def park(run: Run, asked: Evidence, standing: Standing) -> None:
-    """Commit, say what is waited for, and suspend the flow run; its process ends inside this call."""
+    """Commit, push, say what is waited for, and suspend the flow run; its process ends inside this call."""
     context = FlowRunContext.get()
     wanted = "; ".join(standing.waiting_for)
     if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
         raise Unavailable(
             f"the {asked.gate} gate waits for {wanted}, and only a deployed flow run can wait: use `hallmark run`"
         )
-    commit = run.commit(f"Ask at the {asked.gate} gate")
+    note(run.id, commit=run.commit(f"Ask at the {asked.gate} gate"))
+    run.push()
     _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
-    note(run.id, status="waiting", commit=commit)
+    note(run.id, status="waiting")
     exhibits.waits(run, asked, wanted)
     # A fresh key: with a fixed one a second suspension returns at once.
     suspend_flow_run(timeout=FOR_DAYS, key=str(uuid4()))
@@ -106,6 +129,10 @@ def account(asked: Evidence, standing: Standing) -> str:
 
 
 def _line(run: Run, name: GateName, line: GateLine) -> None:
+    note(run.id, gates=_known(run).gates | {name: line})
+
+
+def _known(run: Run) -> Journal:
     known = journal.read(run.layout.state, run.id)
-    assert known is not None
-    note(known, gates=known.gates | {name: line})
+    assert known is not None, "a run's journal is made before its first stage"
+    return known

@@ -2,26 +2,28 @@
 
 from prefect import flow
 
-from flows.chronicle import chronicle, end, resolve
+from flows.chronicle import chronicle, end, name_of_flow_run, resolve
 from flows.exhibits import report
 from flows.gates import gate
+from flows.lineage import index
 from flows.promotion import promote, unchanged
 from flows.stages import stages
 from tasks.runs.request import RunRequest
 
 
-@flow(name="retrain", flow_run_name="{request.run_id}")
+@flow(name="retrain", flow_run_name=name_of_flow_run)
 def retrain(request: RunRequest) -> str:
     """One governed run. Returns how it ended: promoted, unchanged or experiment.
 
     At a gate that people have not decided the flow run is suspended and its process ends. When it is resumed it
     starts here again: finished stages are remembered, gates are judged anew from the ledger.
     """
-    with chronicle(request):
-        run = resolve(request)
+    with chronicle(request) as asked:
+        run = resolve(asked)
 
         stages(run, "ingest", "clean", "validate", "split")
         gate(run, "data")
+        index(run)
 
         stages(run, "base_model", "train")
         if release := unchanged(run):

@@ -10,9 +10,10 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from flows.chronicle import note
+from tasks.data.vaulted import unknown_tokens
 from tasks.errors import HallmarkError
 from tasks.runs import journal
-from tasks.runs.dvc import PROGRESS, StageOutcome, repro
+from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
 
@@ -41,6 +42,9 @@ def stage(run: Run, name: str) -> StageOutcome:
     _line(run, name, StageLine(state="running"))
     try:
         outcome = repro(run.layout, name, listener.hear)
+        if name == VAULTED and outcome.cached and (unknown := unknown_tokens(run.layout)):
+            listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
+            outcome = repro(run.layout, name, listener.hear, force=True)
     except HallmarkError:
         _line(run, name, StageLine(state="failed", seconds=listener.seconds()))
         raise
@@ -55,34 +59,42 @@ def _line(run: Run, name: str, line: StageLine) -> None:
     note(known, stages=known.stages | {name: line})
 
 
+LOG_SECONDS = 30.0
+"""Progress comes every few seconds and would bury what else the log says."""
+
+
 class _Listener:
-    """Passes a stage's output on: progress to the journal and a progress artefact, everything else to the log."""
+    """Passes a stage's output on: to the log, and its progress to the journal and a progress artefact as well."""
 
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
         self.log = get_run_logger()
         self.artifact: Any = None
         self.started = time.monotonic()
+        self.logged = float("-inf")
 
     def hear(self, line: str) -> None:
         if not (match := PROGRESS.match(line)):
             self.log.info(line)
             return
-        _line(self.run, self.name, StageLine(
-            state="running", seconds=self.seconds(),
-            progress=f"{match['done']}/{match['total']} {match['rest']}",
-        ))  # fmt: skip
-        self._show(100 * int(match["done"]) / max(1, int(match["total"])))
+        progress = f"{match['done']}/{match['total']} {match['rest']}"
+        _line(self.run, self.name, StageLine(state="running", seconds=self.seconds(), progress=progress))
+        self._show(100 * int(match["done"]) / max(1, int(match["total"])), progress)
+        if time.monotonic() - self.logged > LOG_SECONDS:
+            self.logged = time.monotonic()
+            self.log.info(f"{self.name} {progress}")
 
     def seconds(self) -> float:
         return round(time.monotonic() - self.started, 1)
 
-    def _show(self, percent: float) -> None:
+    def _show(self, percent: float, progress: str) -> None:
+        """The bar in Prefect's UI; `progress` tells the time remaining."""
+        description = f"{self.name} in run {self.run.id}: {progress}"
         if self.artifact is None:
-            self.artifact = create_progress_artifact(percent, description=f"{self.name} in run {self.run.id}")
+            self.artifact = create_progress_artifact(percent, description=description)
         else:
-            update_progress_artifact(self.artifact, percent)
+            update_progress_artifact(self.artifact, percent, description=description)
 
     def finish(self) -> None:
         if self.artifact is not None:
-            self._show(100.0)
+            self._show(100.0, f"done in {self.seconds():.0f} s")

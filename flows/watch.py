@@ -15,12 +15,22 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Scheduled
 
-from tasks.errors import HallmarkError
+from flows.chronicle import run_id
+from tasks.errors import HallmarkError, Refused
 from tasks.govern import gates
 from tasks.govern.ledger import open_ledger
-from tasks.runs.run import only_one, open_run
+from tasks.runs import journal
+from tasks.runs.hold import only_one
+from tasks.runs.run import open_run
+
+PAGE = 200
+"""Flow runs asked for at once; Prefect's server gives no more."""
+
+ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
+"""States in which a flow run may be that nobody executes."""
 
 
 def resume_decided(root: Path) -> list[str]:
@@ -28,41 +38,66 @@ def resume_decided(root: Path) -> list[str]:
     resumed = []
     with get_client(sync_client=True) as client:
         for flow_run in _in_state(client, StateType.PAUSED):
-            run_id = flow_run.parameters["request"]["run_id"]
-            if decided(root, run_id):
+            if decided(root, run_id(flow_run)):
                 client.resume_flow_run(flow_run.id)
-                resumed.append(run_id)
+                resumed.append(run_id(flow_run))
     return resumed
 
 
-def decided(root: Path, run_id: str) -> bool:
-    """Whether a run's open gate is one that people have decided."""
+def decided(root: Path, run: str) -> bool:
+    """Whether a run's open gate is one that people have decided, or that nobody can decide any more.
+
+    The latter is so where policy changed: the run is resumed then to say so and end, rather than wait for ever.
+    """
     ledger = open_ledger(root / ".hallmark")
-    asked = [evidence for evidence in gates.waiting(ledger) if evidence.run == run_id]
+    asked = [evidence for evidence in gates.waiting(ledger) if evidence.run == run]
     try:
-        governed = open_run(root, run_id).governance()
+        governed = open_run(root, run).governance()
+        if any(evidence.policy_sha256 != governed.policy.digest() for evidence in asked):
+            return True
         return any(gates.judge(e, governed, ledger, ledger.now()).state != "waiting" for e in asked)
     except HallmarkError:
         return False  # governance files are being edited, say: the run stays parked
 
 
 def revive_orphans(root: Path) -> list[str]:
-    """Schedule again every flow run that Prefect believes to be running and no process executes."""
-    revived = []
+    """Schedule again every flow run that nothing executes and that has not ended. Returns the ids of their runs."""
     with get_client(sync_client=True) as client:
-        for flow_run in _in_state(client, StateType.RUNNING, StateType.PENDING):
-            run_id = flow_run.parameters["request"]["run_id"]
-            try:
-                with only_one(root / ".hallmark", run_id):
-                    client.set_flow_run_state(flow_run.id, Scheduled(message="its process was gone"), force=True)
-                    revived.append(run_id)
-            except HallmarkError:
-                continue  # a process holds it
-    return revived
+        found = _in_state(client, *ORPHANED)
+        return [run_id(flow_run) for flow_run in found if revive(root, client, flow_run)]
+
+
+def revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:
+    """Schedule one flow run again; False where a process executes it, it has ended, or somebody else was faster."""
+    run = run_id(flow_run)
+    try:
+        with only_one(root / ".hallmark", run):
+            now = client.read_flow_run(flow_run.id).state
+            if now is None or now.type not in ORPHANED:
+                return False
+            if now.type == StateType.CRASHED and not _unfinished(root, run, flow_run):
+                return False
+            client.set_flow_run_state(flow_run.id, Scheduled(message="its process was gone"), force=True)
+            return True
+    except Refused:
+        return False  # a process holds it
+
+
+def _unfinished(root: Path, run: str, flow_run: FlowRun) -> bool:
+    """Whether a run was in the middle of this flow run, and no later one has taken it up."""
+    known = journal.read(root / ".hallmark", run)
+    return known is not None and known.status == "running" and known.flow_run == str(flow_run.id)
 
 
 def _in_state(client: SyncPrefectClient, *states: StateType) -> list[FlowRun]:
-    return client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
-    )
+    """Every flow run in one of the states, page by page."""
+    found: list[FlowRun] = []
+    while True:
+        page = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
+            sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(found),
+        )  # fmt: skip
+        found += page
+        if len(page) < PAGE:
+            return found

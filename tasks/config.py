@@ -4,7 +4,9 @@ Hallmark's settings files (params.yaml and those in infra/governance/) are each 
 only way in, so a mistake reads the same wherever it stands.
 """
 
-from collections.abc import Iterable, Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,8 +56,52 @@ def validate(document: Any, model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(plain(document))
     except ValidationError as error:
-        problems = [_problem(item, document, path) for item in error.errors()]
-        raise InputError("\n".join(dict.fromkeys(problems))) from None
+        found: list[Any] = [*error.errors()]
+    problems = [_problem(item, document, path) for item in found + _combinations(document, model, found)]
+    raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def _combinations(document: Any, model: type[BaseModel], found: Sequence[Any]) -> list[Any]:
+    """Impossible combinations that hid behind mistakes already `found`.
+
+    pydantic looks for them only in a section whose every key is right. So the wrong keys and values are taken out and
+    the rest is validated again, as far as defaults can stand in. A combination names the keys that it is about; one
+    that names, in this or a like spelling, a key that was taken out may be a default's and not the file's: it waits
+    until that key is right.
+    """
+    value = plain(document)
+    wrong = [item for item in found if item["type"] != "missing" and not _is_combination(item)]
+    taken = [_innermost(value, item["loc"]) for item in wrong]
+    for section, key in taken:
+        section.pop(key, None)
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        again = [item for item in error.errors() if _is_combination(item)]
+        return [item for item in again if not any(_names(item["msg"], str(key)) for _, key in taken)]
+    return []
+
+
+def _is_combination(problem: Any) -> bool:
+    return problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
+
+
+def _innermost(value: Any, where: Iterable[str | int]) -> tuple[dict[Any, Any], str | int]:
+    """The innermost mapping on the way `where`, and its key there; an empty one where there is none."""
+    section: dict[Any, Any] = {}
+    key: str | int = ""
+    for part in where:
+        try:
+            value, above = value[part], value
+        except (KeyError, IndexError, TypeError):  # a part that names a form that was tried, not a place
+            break
+        if isinstance(above, dict):
+            section, key = above, part
+    return section, key
+
+
+def _names(message: str, key: str) -> bool:
+    return bool(difflib.get_close_matches(key, re.findall(r"\w+", message), cutoff=0.8))
 
 
 def plain(value: Any) -> Any:

@@ -58,6 +58,10 @@ class Layout:
     def evidence(self, name: str) -> Path:
         return self.root / "evidence" / f"{name}.json"
 
+    def base(self, sha256: str) -> Path:
+        """Where promotion keeps a base model that releases are adapters of: `tasks.registry.bases`."""
+        return self.state / "bases" / sha256
+
     def locate(self, path: str) -> Path:
         """A file that settings name: relative to the worktree, or, where it is not committed, to the checkout."""
         inside = self.root / path

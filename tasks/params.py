@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tasks import config
 from tasks.config import Frozen
@@ -215,14 +215,15 @@ class Params(Frozen):
     training: Training
     evaluation: Evaluation
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        wanted = {"lora": "lora", "full_fine_tuning": "full"}.get(self.use_case.approach)
-        if wanted and wanted != self.training.method:
-            raise ValueError(
-                f"use_case.approach {self.use_case.approach} wants training.method {wanted}, got {self.training.method}"
-            )
-        return self
+    @field_validator("training")
+    @classmethod
+    def _as_approached(cls, training: Training, before: ValidationInfo) -> Training:
+        """Of the two fields alone, so that a mistake in another section doesn't hide it."""
+        approach = before.data["use_case"].approach if "use_case" in before.data else ""
+        wanted = {"lora": "lora", "full_fine_tuning": "full"}.get(approach)
+        if wanted and wanted != training.method:
+            raise ValueError(f"use_case.approach {approach} wants training.method {wanted}, got {training.method}")
+        return training
 
 
 def load(path: Path) -> Params:

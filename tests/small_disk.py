@@ -25,10 +25,11 @@ def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def fill(folder: Path) -> Path:
-    """Fill the disk to its last page; the file that does, to be removed again."""
+def fill(folder: Path, leave: int = 0) -> Path:
+    """Fill the disk but for `leave` bytes, by default to its last page; the file that does, to be removed again."""
     filler = folder / "filler"
     with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
+    os.truncate(filler, filler.stat().st_size - leave)
     return filler

@@ -39,6 +39,41 @@ def test_every_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
         assert key in lines[number - 1], message
 
 
+def test_impossible_combinations_are_told_beside_wrong_keys_and_values(tmp_path: Path) -> None:
+    """pydantic alone would tell of the key and the type, and of a combination only once these are mended."""
+    text = GOOD.replace("seed: 1}\n", "seed: 1, sead: 2, min_prompt_chars: 9, max_prompt_chars: 3}\n", 1)
+    text = text.replace("max_new_tokens: 4", "max_new_tokens: many").replace("label_field: intent, ", "")
+    text = text.replace("approach: lora", "approach: full_fine_tuning").replace(", licence: Apache-2.0", "")
+    told = dict(line.split(": ", 2)[1:] for line in problems(tmp_path, text))
+    wanted = {
+        "data.sead": "unknown key",
+        "base_model.licence": "missing",
+        "evaluation.max_new_tokens": "got 'many'",
+        "data": "min_prompt_chars 9 exceeds max_prompt_chars 3",
+        "evaluation": "label_field names a field",
+        "training": "wants training.method full, got lora",
+    }
+    assert told.keys() == wanted.keys()
+    for key, words in wanted.items():
+        assert words in told[key]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "not_told"),
+    [
+        ("epochs: 1,", "method: 3, epochs: 1, lora_dropout: 0.1,", "has no lora_dropout"),
+        ("approach: lora", "approach: 3", "wants training.method"),
+        ("label_field: intent", "label_feild: intent", "set it with target json"),
+        ("at_least: -0.5", "at_least: much", "exactly one of at_least and at_most"),
+    ],
+)
+def test_a_default_in_the_place_of_a_wrong_value_is_not_held_against_the_file(
+    tmp_path: Path, old: str, new: str, not_told: str
+) -> None:
+    told = problems(tmp_path, GOOD.replace(old, new))
+    assert len(told) == 1 and not_told not in told[0], told
+
+
 @pytest.mark.parametrize(
     ("old", "new", "wanted"),
     [

@@ -6,6 +6,7 @@ The code is the project's own, as it stands in the working tree; only params.yam
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.tiny_model import make_tiny_model
@@ -172,14 +173,18 @@ def commit(folder: Path, message: str) -> str:
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:
     """Run `hallmark ARGS` in the project; its output, both streams. Fails unless it exits with `code`."""
-    import sys
+    done = _hallmark(folder, args, code)
+    return done.stdout + done.stderr
 
+
+def hallmark_json(folder: Path, *args: str, code: int = 0) -> dict | list:
+    """Run `hallmark ARGS --json`; the one document it prints. What else it has to say stands on stderr."""
+    return json.loads(_hallmark(folder, (*args, "--json"), code).stdout)
+
+
+def _hallmark(folder: Path, args: tuple[str, ...], code: int) -> "subprocess.CompletedProcess[str]":
     command = Path(sys.executable).with_name("hallmark")
     done = subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=1200)
     told = done.stdout + done.stderr
     assert done.returncode == code, f"hallmark {' '.join(args)} exited with {done.returncode}, not {code}:\n{told}"
-    return told
-
-
-def hallmark_json(folder: Path, *args: str, code: int = 0) -> dict | list:
-    return json.loads(hallmark(folder, *args, "--json", code=code))
+    return done

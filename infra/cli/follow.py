@@ -1,5 +1,6 @@
 """Show a run as it goes: a line when a stage or a gate changes, and a moving line in a terminal."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,36 +14,56 @@ from rich.table import Table
 from infra.cli.shared import console
 from infra.prefect import client
 from infra.prefect.server import Up
+from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.facts import Fact
 from tasks.runs import journal
+from tasks.runs.hold import held
 from tasks.runs.journal import Journal
 from tasks.runs.summary import Summary
 
 POLL_SECONDS = 0.5
 PREFECT_SECONDS = 5.0
-"""How often Prefect is asked whether the flow run crashed; everything else is read from the journal."""
+"""How often Prefect is asked whether the flow run ended; everything else is read from the journal."""
 QUIET_SECONDS = 30.0
 """Without a terminal, a stage at work says so this often."""
 
 
 def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) -> None:
-    """Return when the run is finished, waits at a gate, or its process is gone."""
+    """Return when the run is finished or parked at a gate.
+
+    Raises Refused or Unavailable where the flow run ends and its journal does not say how: another process executes
+    the run, the process was killed, the disk is full.
+    """
     shown = _Shown(quiet)
-    asked = time.monotonic()
+    asked, waiting = time.monotonic(), False
     with shown:
         while True:
-            known = journal.read(root / ".hallmark", run_id)
-            if known and known.flow_run == flow_run:
-                shown.update(known)
-                if known.finished or known.status == "waiting":
-                    return
-            if time.monotonic() - asked > PREFECT_SECONDS:
+            state, message = "", ""
+            if waiting or time.monotonic() - asked > PREFECT_SECONDS:
                 asked = time.monotonic()
                 state, message = client.state_of(root, up, flow_run)
-                if state in client.CRASHED or (state == "FAILED" and not known):
-                    console.print(f"the flow run ended as {state}: {message}")
-                    return
+            # Prefect first, the journal after it: when Prefect says that it ended, the journal is complete.
+            known = journal.read(root / ".hallmark", run_id)
+            mine = known if known and known.flow_run == flow_run else None
+            if mine:
+                shown.update(mine)
+            waiting = mine is not None and mine.status == "waiting"
+            if (mine and mine.finished) or (waiting and state == client.PARKED):
+                return
+            if state in client.ENDED:
+                raise _without_an_account(run_id, state, message)
+            if state and not up.runner.alive() and not held(root / ".hallmark", run_id):
+                raise Unavailable(f"the runner ended; run {run_id} goes on after `hallmark up`")
             time.sleep(POLL_SECONDS)
+
+
+def _without_an_account(run_id: str, state: str, message: str) -> HallmarkError:
+    """What to tell of a flow run that ended and could not write down how."""
+    said = re.match(r"[^:]*: (Refused|InputError): (.*)", message, re.DOTALL)  # Prefect: "… an exception: NAME: TEXT"
+    if said:
+        return Refused(said[2]) if said[1] == "Refused" else InputError(said[2])
+    how = "was interrupted" if state in client.INTERRUPTED else f"ended as {state}"
+    return Unavailable(f"run {run_id} {how}: {message}\ngo on: hallmark run --resume {run_id}")
 
 
 @contextmanager
@@ -114,6 +135,7 @@ def print_summary(summary: Summary) -> None:
         "unchanged": f"unchanged: every input equals that of champion {summary.release}",
         "experiment": "done: risk tier experiment, never promoted",
         "failed": f"stopped: {summary.error}",
+        "interrupted": f"interrupted: its process is gone; go on: hallmark run --resume {summary.run}",
     }
     if summary.status in ending:
         console.print(ending[summary.status])

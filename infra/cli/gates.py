@@ -16,6 +16,7 @@ from tasks.govern.evidence import Evidence
 from tasks.govern.gates import CheckStanding, Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
+from tasks.runs import journal
 from tasks.runs.run import open_run
 
 app = typer.Typer(
@@ -150,8 +151,17 @@ def _decide(run: str, gate: str, who: str | None, verb: Any, reason: str, as_jso
     else:
         console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {gate} gate of run {run}")
         console.print(f"the gate is {standing.state}" + "".join(f"; waits for {w}" for w in standing.waiting_for))
-    if standing.state != "waiting" and not _wake():
-        console.print("Prefect is not up here; the run goes on after `hallmark up`", style="dim")
+    stopped = _stopped(run)
+    if stopped and standing.state in ("waiting", "passed") and all(check.holds for check in standing.checks):
+        shared.notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
+    elif standing.state != "waiting" and not stopped and not _wake():
+        shared.notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
+
+
+def _stopped(run: str) -> bool:
+    """Whether the run has ended without passing: a waiver that comes now is too late for it to go on by itself."""
+    known = journal.read(shared.root() / ".hallmark", run)
+    return known is not None and known.status == "failed"
 
 
 def _wake() -> bool:

@@ -5,32 +5,53 @@ from typing import Annotated
 
 import typer
 
+from infra.cli import shared
 from infra.cli.shared import console, root
+from tasks import files
+from tasks.errors import InputError
 from tasks.govern import statement
 from tasks.govern.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.runs import dvc
 from tasks.runs import resolve as runs
+from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 
 
 def resolve(
+    params: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Params file of the use case; becomes the checkout's.")
+    ] = None,
     governance: Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")] = None,
+    changes: shared.Changes = None,
 ) -> None:
     """Write inputs/ and the gate files of risk tier `experiment` into this checkout, for `dvc repro` by hand.
 
-    What is made by hand can never be promoted.
+    Stages read params.yaml, so with --params or --set that file is written anew. What is made by hand can never be
+    promoted.
 
-    Example: hallmark resolve && dvc repro train
+    Example: hallmark resolve --set training.epochs=1 && dvc repro train
     """
     layout = Layout(root())
     governed = installed_governance(layout.root, str(governance) if governance else None)
-    checked, _ = runs.read_params(layout.params, {})
+    checked, text = runs.read_params(layout.root / (params or layout.params), shared.pairs(changes))
     experiment = checked.model_copy(
         update={"use_case": checked.use_case.model_copy(update={"risk_tier": "experiment"})}
     )
+    if params:
+        _unharmed(layout, text)
     runs.resolve(experiment, governed, open_ledger(layout.state), layout)
     for gate in ("data", "evaluation"):
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)
+    if params or changes:
+        files.write_bytes(layout.params, text.encode())
+        console.print("params.yaml is written anew; `git diff params.yaml` shows how")
     console.print("resolved: inputs/ and gates/ are written; now `dvc repro`")
+
+
+def _unharmed(layout: Layout, text: str) -> None:
+    """Another file is to take the place of params.yaml: raises InputError where changes to that would be lost."""
+    changed = any(line.endswith(" params.yaml") for line in Repository.open(layout.root).changes())
+    if changed and layout.params.read_text() != text:
+        raise InputError("params.yaml has changes that are not committed, and would be replaced; commit or stash them")

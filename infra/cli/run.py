@@ -1,15 +1,20 @@
 """`hallmark run`"""
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NamedTuple, NoReturn
 
 import typer
 
 from infra.cli import follow, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
+from infra.prefect.server import Up
 from tasks.errors import InputError, Unavailable
+from tasks.runs import journal
+from tasks.runs.hold import only_one
 from tasks.runs.repository import Repository
-from tasks.runs.request import RunRequest
+from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import check_request, open_run
 from tasks.runs.summary import summarise
 
@@ -19,9 +24,7 @@ def run(
     governance: Annotated[
         str | None, typer.Option(metavar="DIR", help="Other governance files; in environment local only.")
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; may be repeated.")
-    ] = None,
+    changes: shared.Changes = None,
     who: shared.As = None,
     demo_approvals: Annotated[
         bool, typer.Option(help="Demo identities decide at once; marked on everything; environment local only.")
@@ -36,52 +39,76 @@ def run(
     """
     where = shared.root()
     checkout = Repository.open(where)
-    if resume:
-        request = open_run(where, resume).request
-    else:
-        request = RunRequest(
-            requested_by=shared.identity(who), params=params, governance=governance,
-            changes=dict(map(_pair, changes or [])), demo_approvals=demo_approvals,
-            commit=_commit(checkout, demo_approvals),
-        )  # fmt: skip
-        check_request(checkout, request)
 
     def say(text: str) -> None:
         if not as_json:
             console.print(text)
 
+    if resume:
+        started = _go_on(where, resume, say)
+    else:
+        request = RunRequest(
+            run_id=new_run_id(), requested_by=shared.identity(who), params=params, governance=governance,
+            changes=shared.pairs(changes), demo_approvals=demo_approvals,
+            commit=_commit(checkout, demo_approvals, as_json),
+        )  # fmt: skip
+        check_request(checkout, request)
+        started = _begin(where, request, say)
+    with follow.left_to_itself(started.run_id):
+        say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
+        if not detach:
+            follow.until_it_rests(where, started.up, started.run_id, started.flow_run, quiet=as_json)
+    if not detach:
+        _tell(where, started, as_json)
+    elif as_json:
+        shared.print_json({"run": started.run_id, "status": "running", "flow_run": started.flow_run})
+
+
+class _Started(NamedTuple):
+    up: Up
+    run_id: str
+    flow_run: str
+
+
+def _begin(where: Path, request: RunRequest, say: Callable[[str], None]) -> _Started:
     up = server.start(where, say)
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
-    flow_run = client.trigger(where, up, request)
-    if detach:
-        say(f"in Prefect: {up.ui}/runs/flow-run/{flow_run}")
-        if as_json:
-            shared.print_json({"run": request.run_id, "status": "running", "flow_run": flow_run})
-        return
-    with follow.left_to_itself(request.run_id):
-        say(f"in Prefect: {up.ui}/runs/flow-run/{flow_run}")
-        follow.until_it_rests(where, up, request.run_id, flow_run, quiet=as_json)
-    summary = summarise(where / ".hallmark", request.run_id)
+    return _Started(up, request.named, client.trigger(where, up, request))
+
+
+def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
+    """Take a run up again: in its flow run where that can go on, else in a new one.
+
+    Raises InputError for an unknown id and Refused for a run in progress, both before anything is started.
+    """
+    known = journal.read(where / ".hallmark", run_id)
+    if known is None:
+        open_run(where, run_id)
+    with only_one(where / ".hallmark", run_id):
+        pass
+    up = server.start(where, say)
+    say(f"run {run_id} goes on")
+    if known and not known.finished and known.flow_run and client.take_up(where, up, known.flow_run):
+        return _Started(up, run_id, known.flow_run)
+    return _Started(up, run_id, client.trigger(where, up, open_run(where, run_id).request))
+
+
+def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:
+    """Print the run as it stands now, and exit with its code."""
+    summary = summarise(where / ".hallmark", started.run_id)
     if summary is None:
-        raise Unavailable(f"the flow run {flow_run} ended before run {request.run_id} began; see {up.ui}")
+        raise Unavailable(f"the flow run {started.flow_run} ended before run {started.run_id} began: {started.up.ui}")
     shared.print_json(summary.model_dump(mode="json")) if as_json else follow.print_summary(summary)
     raise typer.Exit(summary.exit_code)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise InputError(f"--set {text}: expected KEY=VALUE, e.g. --set training.epochs=2")
-    return key, value
-
-
-def _commit(checkout: Repository, demo: bool) -> str:
+def _commit(checkout: Repository, demo: bool, as_json: bool) -> str:
     """The commit to run: HEAD; for a demo run of a dirty checkout, a snapshot of it."""
     changed = checkout.changes()
     if not changed:
         return checkout.commit_of("HEAD")
     if demo:
-        console.print(f"{len(changed)} uncommitted change(s) are part of this demo run", style="dim")
+        shared.notice(f"{len(changed)} uncommitted change(s) are part of this demo run", as_json)
         return checkout.snapshot()
     some = "\n  ".join(changed[:10])
     raise InputError(f"a governed run is made from committed code, and this checkout has changes:\n  {some}\n"

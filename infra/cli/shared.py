@@ -15,6 +15,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 As = Annotated[
     str | None, typer.Option("--as", metavar="ID", help="Person in people.yaml who acts. [env: HALLMARK_IDENTITY]")
 ]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; may be repeated.")
+]
 
 # Names and figures of the user's own are printed as they are; a log or a pipe gets lines wide enough for a table.
 console = Console(
@@ -37,6 +40,22 @@ def identity(given: str | None) -> str:
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
     return who
+
+
+def notice(text: str, as_json: bool) -> None:
+    """Something to know beside what was asked for; under --json it stays out of the document's way."""
+    print(text, file=sys.stderr) if as_json else console.print(text, style="dim")
+
+
+def pairs(changes: list[str] | None) -> dict[str, str]:
+    """--set KEY=VALUE as key to value. Raises InputError for one that is no pair."""
+    found = {}
+    for text in changes or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {text}: expected KEY=VALUE, e.g. --set training.epochs=2")
+        found[key] = value
+    return found
 
 
 def print_json(value: Any) -> None:

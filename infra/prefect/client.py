@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from infra.prefect.server import Up, environment
 from tasks.errors import Unavailable
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 DEPLOYMENT = "retrain/retrain"
-CRASHED = ("CRASHED", "CANCELLED", "CANCELLING")
+PARKED = "PAUSED"
+INTERRUPTED = ("CRASHED", "CANCELLED", "CANCELLING")
+ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
 
 
 @contextmanager
@@ -52,6 +55,28 @@ def trigger(root: Path, up: Up, request: RunRequest) -> str:
             raise Unavailable(f"no runner serves {DEPLOYMENT} at {up.api}; see .hallmark/prefect/runner.log")
         parameters = {"request": request.model_dump(mode="json")}
         return str(client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id)
+
+
+def take_up(root: Path, up: Up, flow_run: str) -> bool:
+    """Have a flow run that has not ended go on: wake it where it is parked, schedule it again where it crashed.
+
+    False where it has ended, or the server does not know it; a run goes on then in a flow run of its own.
+    """
+    with connected(root, up) as client:
+        from prefect.exceptions import ObjectNotFound
+
+        from flows.watch import revive
+
+        try:
+            found = client.read_flow_run(UUID(flow_run))
+        except ObjectNotFound:
+            return False
+        state = found.state.type.value if found.state else "SCHEDULED"
+        if state == PARKED:
+            client.resume_flow_run(found.id)
+        elif state in INTERRUPTED:
+            return revive(root, client, found)
+        return state not in ENDED
 
 
 def state_of(root: Path, up: Up, flow_run: str) -> tuple[str, str]:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import psutil
 
+from infra.prefect.settings import Settings
 from tasks import files
 from tasks.config import Frozen
-from tasks.errors import Unavailable
+from tasks.errors import InputError, Unavailable
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
@@ -42,6 +43,8 @@ class Up(Frozen):
     server: Process | None
     """None where PREFECT_API_URL names a server that somebody else runs."""
     runner: Process
+    settings: Settings = Settings()
+    """What both were started with."""
 
     @property
     def ui(self) -> str:
@@ -59,11 +62,22 @@ def find(root: Path) -> Up | None:
 
 
 def start(root: Path, say: Callable[[str], None]) -> Up:
-    """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path."""
+    """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path.
+
+    Raises InputError where they are up with other settings than this command's: runs would not follow these.
+    """
     _folder(root).mkdir(parents=True, exist_ok=True)
     with (_folder(root) / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one server
-        return find(root) or _start(root, say)
+        up = find(root)
+        if up is None:
+            return _start(root, say)
+    if other := up.settings.differ(os.environ):
+        raise InputError(
+            f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
+            "then this command again; runs in progress go on by themselves"
+        )
+    return up
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
@@ -80,7 +94,8 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
         if server is not None:
             _end(server)
         raise
-    up = Up(api=api, server=server, runner=_spawn(root, "runner", ["-m", "infra.prefect.runner"], api))
+    runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], api)
+    up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ))
     files.write_json(_folder(root) / "up.json", up.model_dump(mode="json"))
     return up
 

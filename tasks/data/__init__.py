@@ -4,7 +4,10 @@
     readers/         a source's bytes, and its rows, one file a kind
     text.py          one spelling for a text; broken formatting repaired
     mapping.py       a row as a record, or why it cannot be one
-    ingest.py        stage: sources to records; the place where protection happens
+    ingest.py        stage: sources to records
+        intake.py        a batch of rows as records, or why not
+        protect/         what is about people, or secret, found and replaced
+        pool.py          batches on several processes, results in order
     clean.py         stage: texts too short or long, and exact duplicates (duplicates.py)
     validate.py      stage: the data owners' suites
         frame.py         records as the table that expectations are about
@@ -15,6 +18,11 @@
         sides.py         which side a record stands on
         draw.py          some records of many, by source and kind
         manifest.py      what the dataset is made of
+    lineage.py       where a record is, and a person
+    inventory.py     what is known of each source
+    disclose.py      one record as its source had it
+    vaulted.py       whether the vault still knows a run's tokens
+    progress.py      how far a stage is
     turns.py         the two halves of a record
     quarantine.py    what a stage took out, and counts that add up
 

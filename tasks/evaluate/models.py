@@ -1,7 +1,7 @@
 """Which model answers: the base model, this run's candidate, or the release in production."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,21 +86,28 @@ def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
             f"Restore {payload} from the release, or roll back to another one; it is not loaded"
         )
     located = Located(base, payload / "model")
-    if located.is_adapter:
-        _same_base(layout, champion, payload)
-    return located
+    return replace(located, base=_own_base(layout, champion, payload)) if located.is_adapter else located
 
 
-def _same_base(layout: Layout, champion: Champion, payload: Path) -> None:
-    """An adapter fits only the weights it was trained on."""
-    wanted = read_json(payload / "manifest.json")["base_model_sha256"]
-    here = read_json(layout.stage("base_model") / "result.json")["sha256"]
-    if wanted != here:
-        raise InputError(
-            f"the champion {champion.release} is an adapter for the base model {wanted}, this run has {here}, so its "
-            "base cannot be loaded here; keep the base model, or make the new one champion without a comparison by "
-            "retiring the old release first"
+def _own_base(layout: Layout, champion: Champion, payload: Path) -> Path:
+    """The base model that the champion is an adapter of: this run's, or the one that its promotion kept."""
+    wanted = read_json(payload / "manifest.json")["stages"]["base_model"]
+    if tree_digest(layout.stage("base_model")) == wanted:
+        return layout.stage("base_model") / "model"
+    kept = layout.base(wanted)
+    remedy = f"copy artefacts/base_model there from the run that `hallmark releases show {champion.release}` names"
+    if not kept.is_dir():
+        raise Unavailable(
+            f"the champion {champion.release} is an adapter of another base model than this run's, and that one is "
+            f"not at {kept}; {remedy}"
         )
+    found = tree_digest(kept)
+    if found != wanted:
+        raise Refused(
+            f"the base model of the champion {champion.release} has changed: expected SHA-256 {wanted}, found {found}. "
+            f"Remove {kept} and {remedy}; it is not loaded"
+        )
+    return kept / "model"
 
 
 def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:

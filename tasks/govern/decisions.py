@@ -120,7 +120,8 @@ def _key(governance: Governance, person: Person, key: Ed25519PrivateKey | None) 
     if key is None:
         path = governance.state / "keys" / person.id
         if not path.exists():
-            raise InputError(f"the private key of {person.id} is wanted; give its path (none is at {path})")
+            way = "put it there" if person.public_key else f"run `{governance.init_command}` to make it"
+            raise InputError(f"the private key of {person.id} is wanted, and none is at {path}; {way}")
         key = keys.load_private(path)
     wanted = keys.fingerprint(governance.public_key(person))
     given = keys.fingerprint(keys.public_line(key))

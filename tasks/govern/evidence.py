@@ -11,9 +11,9 @@ from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.facts import Fact, Facts
 from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
-from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, GateName, Policy
+from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, Gate, GateName, Policy, Role
 from tasks.layout import Layout
-from tasks.params import Params, Sha256, SuccessMetric
+from tasks.params import Name, Params, Sha256, SuccessMetric
 
 PREDICTIONS = ("base", "champion", "candidate")
 
@@ -42,6 +42,21 @@ class Subject(Frozen):
     """`tasks.files.tree_digest` of the stage's folder."""
 
 
+class Asks(Frozen):
+    """What the gate asks of people."""
+
+    roles: list[Role]
+    """Who must approve, and how many of each role; none where the checks alone decide."""
+    waive: Name | None
+    """Role that may waive a failed check; null: nobody may."""
+    deadline_days: float
+    """Days after the gate was asked in which decisions count."""
+
+    @staticmethod
+    def of(rules: Gate) -> "Asks":
+        return Asks(roles=rules.decisions, waive=rules.waive, deadline_days=rules.deadline_days)
+
+
 class Evidence(Frozen):
     """evidence/GATE.json, in canonical JSON."""
 
@@ -54,6 +69,7 @@ class Evidence(Frozen):
     tier: str
     subject: Subject
     policy_sha256: Sha256
+    asks: Asks
     checks: list[CheckResult]
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
@@ -83,6 +99,7 @@ def collect(
         tier=params.use_case.risk_tier,
         subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
         policy_sha256=policy.digest(),
+        asks=Asks.of(rules),
         checks=[check_result(check, facts) for check in checks],
         facts=facts,
         artefacts=artefacts,

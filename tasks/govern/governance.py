@@ -37,14 +37,20 @@ class Governance:
             return person.public_key
         if not self.local:
             raise InputError(f"{person.id} has no public_key in people.yaml, needed outside environment {LOCAL}")
-        return _read_public(self.state / "keys" / f"{person.id}.pub")
+        return _read_public(self.state / "keys" / f"{person.id}.pub", self.init_command)
 
     def gate_public_key(self) -> str:
         """Public key line of the machine's key. Raises InputError before `hallmark init`."""
-        return _read_public(self.state / "keys" / f"{MACHINE}.pub")
+        return _read_public(self.state / "keys" / f"{MACHINE}.pub", "hallmark init")
 
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
+
+    @property
+    def init_command(self) -> str:
+        """The command that makes the keys of these people: other files than the checkout's own are named in it."""
+        own = self.state.parent / "infra" / "governance"
+        return "hallmark init" if self.folder == own else f"hallmark init --governance {self.folder}"
 
 
 def load(folder: Path, state: Path) -> Governance:
@@ -134,10 +140,10 @@ def _ownerless(people: People, path: Path) -> list[str]:
     ]
 
 
-def _read_public(path: Path) -> str:
+def _read_public(path: Path, command: str) -> str:
     try:
         line = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path}: no public key here; run `hallmark init` to make it") from None
+        raise InputError(f"{path}: no public key here; run `{command}` to make it") from None
     keys.load_public(line)
     return line

@@ -195,10 +195,18 @@ def load(governance: Path) -> Sources:
 
 
 def load_suites(governance: Path, sources: Sources) -> Suites:
-    """Read every suite that sources.yaml names."""
-    by_source = {s.id: config.load(governance / s.suite, Suite) for s in sources.sources if s.suite}
-    dataset = config.load(governance / sources.dataset_suite, Suite) if sources.dataset_suite else None
-    return Suites(by_source=by_source, dataset=dataset)
+    """Read every suite that sources.yaml names. Raises InputError with the mistakes of all of them."""
+    named = {source.suite for source in sources.sources} | {sources.dataset_suite}
+    suites, problems = {}, []
+    for name in sorted(filter(None, named)):
+        try:
+            suites[name] = config.load(governance / name, Suite)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    by_source = {source.id: suites[source.suite] for source in sources.sources if source.suite}
+    return Suites(by_source=by_source, dataset=suites.get(sources.dataset_suite or ""))
 
 
 def expand(location: str) -> str:

@@ -9,6 +9,7 @@ ml_bom.py        the bill of materials, as a CycloneDX ML-BOM
 candidate.py     a run's package with all its gates, looked at again before promotion
 promotion.py     promote, roll back, and finish or undo what a crash left
 intents.py       what a promotion writes down before it starts
+bases.py         the base models that releases are adapters of, kept
 bundle.py        a release as a folder: payload and attestations
 orders.py        who may order a rollback, and what they sign
 succession.py    the chain of signed promotion statements: which release is in production

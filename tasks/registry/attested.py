@@ -11,7 +11,7 @@ from tasks import files
 from tasks.errors import Refused
 from tasks.govern import dsse, signed_decision
 from tasks.govern import statement as gate_statement
-from tasks.govern.evidence import Evidence
+from tasks.govern.evidence import Asks, Evidence
 from tasks.govern.governance import LOCAL
 from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName, Policy
@@ -108,6 +108,8 @@ def _decisions(attested: _Attested, gate: GateName, approved_by: list[str]) -> s
     """Every role that the policy asks has approved, and every failed check is waived by the role for it."""
     evidence = attested.evidence[gate]
     rules = attested.policy.gate(evidence.tier, gate)
+    if evidence.asks != Asks.of(rules):
+        raise Refused(f"the evidence of gate {gate} states other roles, waivers or a deadline than policy.json")
     approved: dict[str, set[str]] = {}
     waived: set[str] = set()
     for decision, person, subjects in attested.decisions(gate):

@@ -1,6 +1,7 @@
 """Promotion: intent first, one point of no return, and whatever a crash leaves between is finished or undone.
 
     promotion.intended      ledger: version and sequence number are taken
+    base model              kept, for later runs to be compared with the release whatever base they use
     bundle                  built aside, signed, verified, renamed to releases/NAME-VERSION
     MLflow version          with tags that lead back
     promotion.made          ledger: the signed statement. From here on the release is champion, before it the old one is
@@ -19,6 +20,7 @@ from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.layout import Layout
 from tasks.registry import (
+    bases,
     bundle,
     candidate,
     champion,
@@ -135,6 +137,7 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
     building, target = bundle.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
+    bases.keep(found.layout, found.manifest)
     listing = bundle.build(found, intent.commit, governance, building)
     statement = Promotion(
         action="promote",

@@ -4,6 +4,7 @@ request.py     what somebody asked for
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
 resolve.py     everything a stage will read that is not code, looked up once and written to inputs/
 run.py         create, open and finish a run
+hold.py        one process at a time executes a run
 dvc.py         a stage through `dvc repro`, with its progress
 journal.py     what happened so far, for whoever watches
 """

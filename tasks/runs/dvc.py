@@ -1,5 +1,7 @@
 """A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
 
+import errno
+import io
 import os
 import re
 import signal
@@ -8,11 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from configobj import ConfigObj
 
 from tasks.__main__ import STARTED_BY, error_file
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.layout import Layout
+from tasks.files import write_bytes
+from tasks.layout import Layout, home
 
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
@@ -35,20 +41,33 @@ class StageOutcome(Frozen):
 
 
 def configure(layout: Layout) -> None:
-    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file."""
-    cache = layout.state / "cache"
-    text = f'[cache]\n    dir = {cache}\n    type = "hardlink,copy"\n'
-    (layout.root / ".dvc" / "config.local").write_text(text)
+    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file.
+
+    Everything else in that file stays, comments too: a developer's remotes and their credentials stand there.
+    """
+    path = layout.root / ".dvc" / "config.local"
+    settings = ConfigObj(str(path), encoding="utf-8")
+    before = settings.dict()
+    settings.setdefault("cache", {}).update({"dir": str(layout.state / "cache"), "type": "hardlink,copy"})
+    if settings.dict() != before:
+        text = io.BytesIO()
+        settings.write(text)
+        write_bytes(path, text.getvalue(), mode=_mode(path))
 
 
-def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcome:
-    """Run one stage and nothing before it. `say` gets every line of output as it comes.
+def _mode(path: Path) -> int:
+    """What a file with credentials has for permissions, it keeps."""
+    return path.stat().st_mode & 0o777 if path.exists() else 0o644
+
+
+def repro(layout: Layout, stage: str, say: Callable[[str], None], force: bool = False) -> StageOutcome:
+    """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
 
     Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
     stage's whole process group before it is passed on.
     """
     started = time.monotonic()
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *["--force"] * force, stage]
     lines: list[str] = []
     with subprocess.Popen(
         command, cwd=layout.root, env=_environment(layout.root, stage), text=True, start_new_session=True,
@@ -67,6 +86,40 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None]) -> StageOutcom
         raise _failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+
+
+def push(layout: Layout) -> None:
+    """Push the outputs in a run's dvc.lock to its checkout's default remote; nothing where it has none.
+
+    Raises Unavailable with DVC's own message.
+    """
+    _take_remotes(layout)
+    if "remote" not in _config(layout.root)["core"]:
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root, ""), text=True, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        raise Unavailable(f"dvc push failed: {' '.join(said)}")
+
+
+def _take_remotes(layout: Layout) -> None:
+    """Copy the checkout's remotes, of .dvc/config and config.local, to the worktree's config.local, as they are now."""
+    checkout = _config(layout.state.parent)
+    with _config(layout.root).edit("local") as local:
+        for theirs in (checkout.load_one("repo"), checkout.load_one("local")):
+            local["core"] |= {name: value for name, value in theirs["core"].items() if name == "remote"}
+            for name, remote in theirs["remote"].items():
+                local["remote"][name] = local["remote"].get(name, {}) | remote
+
+
+def _config(root: Path) -> Any:
+    """DVC's own configuration of a folder; paths in it come back absolute and are written relative to where they go."""
+    from dvc.config import Config
+
+    return Config(str(root / ".dvc"))
 
 
 def _environment(root: Path, stage: str) -> dict[str, str]:
@@ -110,6 +163,10 @@ def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkErr
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
     if told.exists():
         return _ERRORS.get(exited, Refused)(f"stage {stage}: {told.read_text()}")
+    if any(os.strerror(errno.ENOSPC) in line for line in lines):
+        where = f"{root}, or its cache {home(root) / 'cache'}"
+        return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "
+                           "nothing is lost")  # fmt: skip
     missing = next((m[1] for line in lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
     if missing and not any(line.startswith("Running stage") for line in lines):
         return Refused(f"stage {stage} needs {missing}, and that gate has not passed")

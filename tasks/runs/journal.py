@@ -9,8 +9,11 @@ from typing import Literal
 
 from tasks import files
 from tasks.config import Frozen
+from tasks.runs.hold import held
 
-Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed"]
+Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted"]
+"""`interrupted` is never written: who is killed writes nothing. `as_it_stands` finds it."""
+
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
 
@@ -24,7 +27,7 @@ class StageLine(Frozen):
 
 class GateLine(Frozen):
     state: str
-    """passed, failed, rejected, expired, waiting, or skipped for tier experiment."""
+    """passed, failed, rejected, expired, waiting, void (policy changed), or skipped for tier experiment."""
     waiting_for: list[str] = []
     decided_by: list[str] = []
 
@@ -62,8 +65,17 @@ def read(state: Path, run_id: str) -> Journal | None:
 
 
 def read_all(state: Path) -> list[Journal]:
-    """Every run of this checkout, oldest first."""
-    return [Journal.model_validate_json(file.read_bytes()) for file in sorted((state / "runs").glob("*.json"))]
+    """Every run of this checkout as it stands, oldest first."""
+    found = [Journal.model_validate_json(file.read_bytes()) for file in sorted((state / "runs").glob("*.json"))]
+    return [as_it_stands(state, known) for known in found]
+
+
+def as_it_stands(state: Path, known: Journal) -> Journal:
+    """What is known of a run, `interrupted` where it was left as running and no process executes it."""
+    if known.status != "running" or held(state, known.run):
+        return known
+    latest = read(state, known.run) or known  # it may have ended since
+    return latest.model_copy(update={"status": "interrupted"}) if latest.status == "running" else latest
 
 
 def write(state: Path, journal: Journal) -> None:

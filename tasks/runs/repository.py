@@ -1,6 +1,7 @@
 """Git, as a run needs it: commits, worktrees and refs that leave the user's checkout and branch alone."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +12,10 @@ from tasks.errors import InputError, Unavailable
 
 OWN = ("dvc.lock",)
 """Files that work by hand leaves in a checkout and that do not make it dirty."""
+
+
+ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
+"""How git gets to a remote; every other GIT_* of the caller is kept from it."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,24 @@ class Repository:
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
     def add_worktree(self, path: Path, commit: str) -> None:
-        """A detached worktree at `path`; one left half-made by an interruption is made again."""
+        """A detached worktree at `path`, in place of what an interruption left there."""
+        if path.exists():
+            shutil.rmtree(path)
         self.git("worktree", "prune")
-        self.git("worktree", "add", "--quiet", "--detach", "--force", str(path), commit)
+        # Twice: git holds a worktree locked while it makes it, and one killed then stays locked.
+        self.git("worktree", "add", "--quiet", "--detach", "--force", "--force", str(path), commit)
+
+    def push(self, remote: str, ref: str) -> None:
+        """Push a ref to the same name at a remote. Raises Unavailable with git's own message, rather than ask."""
+        access = {name: value for name, value in os.environ.items() if name in ACCESS}
+        self.git("push", "--quiet", remote, f"{ref}:{ref}", env=access | {"GIT_TERMINAL_PROMPT": "0"})
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
-        """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed."""
+        """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed.
+
+        One process at a time works in a worktree, so a lock that lies there was left by one that was killed.
+        """
+        Path(worktree, self.git("rev-parse", "--git-path", "index.lock", cwd=worktree)).unlink(missing_ok=True)
         present = [path for path in paths if (worktree / path).exists()]
         self.git("add", "--force", "--", *present, cwd=worktree)
         if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):

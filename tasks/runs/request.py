@@ -18,13 +18,24 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
+def derived_run_id(created: datetime, unique: str) -> str:
+    """The id of a run that nobody named: the same each time it is derived, whoever derives it.
+
+    `unique` is the hexadecimal id of what executes it. Ids made by time begin alike, so its end is taken; and more of
+    it than a person's run has, because a schedule creates many at once.
+    """
+    return f"{created.astimezone(UTC):%Y%m%d-%H%M%S}-{unique[-8:]}"
+
+
 class RunRequest(Frozen):
     """The parameters of the retrain flow; Prefect draws its form from this schema."""
 
     requested_by: Name
     """Person in people.yaml who asks; they may not decide on the run's gates."""
-    run_id: Annotated[str, Field(pattern=RUN_ID.pattern)] = Field(default_factory=new_run_id)
-    """Names the worktree and the ref refs/hallmark/runs/ID; asking again with the same id goes on where it was."""
+    run_id: Annotated[str, Field(pattern=RUN_ID.pattern)] | None = None
+    """Names the worktree and the ref refs/hallmark/runs/ID; asking again with the same id goes on where it was. None:
+    the flow run that executes it names it. No default is drawn here, because Prefect reads the parameters anew each
+    time a flow run starts, and a run that was parked would wake up as another."""
     commit: str | None = None
     """Git commit whose code runs; none: the checkout's HEAD."""
     params: str = "params.yaml"
@@ -35,3 +46,9 @@ class RunRequest(Frozen):
     """Overrides of single parameters: dotted key to YAML value, e.g. {"training.lora_rank": "32"}."""
     demo_approvals: bool = False
     """Demo identities decide at once; written on everything the run makes."""
+
+    @property
+    def named(self) -> str:
+        """The run's id, once it has one."""
+        assert self.run_id is not None, "the flow names a run before anything of it is made"
+        return self.run_id

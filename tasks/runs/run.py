@@ -1,14 +1,12 @@
 """Create, open and finish a run."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks import files
-from tasks.errors import InputError, Refused
-from tasks.govern import governance
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern import governance, sources
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.layout import Layout
@@ -20,6 +18,9 @@ from tasks.runs.resolve import read_params, resolve
 
 COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
 """What a run adds to its commit; everything else it makes is DVC's or measured."""
+
+GIT_REMOTE = "HALLMARK_GIT_REMOTE"
+"""Environment variable: name or URL of the git remote that runs are pushed to before they park."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        return self.request.run_id
+        return self.request.named
 
     @property
     def ref(self) -> str:
@@ -51,6 +52,21 @@ class Run:
         commit = self.checkout.commit_all(self.layout.root, COMMITTED, message, self.request.requested_by)
         self.checkout.git("update-ref", self.ref, commit)
         return commit
+
+    def push(self) -> None:
+        """Push what the run has made so far to where remotes are set, so that another machine can go on with it.
+
+        The ref goes last: where it is, what it names is too. Raises Unavailable where a remote is away.
+        """
+        try:
+            dvc.push(self.layout)
+            if remote := os.environ.get(GIT_REMOTE):
+                self.checkout.push(remote, self.ref)
+        except Unavailable as error:
+            raise Unavailable(
+                f"run {self.id} is whole and committed here, but could not be pushed: {error}\nwhen the remote is "
+                f"back: hallmark run --resume {self.id}"
+            ) from error
 
 
 def installed_governance(checkout: Path, proposed: str | None) -> Governance:
@@ -80,6 +96,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
         known = ", ".join(p.id for p in governed.people.people if p.active)
         raise InputError(f"{request.requested_by!r} is nobody in people.yaml who may ask for a run; it has {known}")
     governed.policy.tier(params.use_case.risk_tier)
+    sources.load_suites(governed.folder, sources.load(governed.folder))
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     return params, governed
@@ -88,10 +105,11 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
 def create(root: Path, request: RunRequest) -> Run:
     """Make the run's worktree and its first commit, or open it where it is there already."""
     checkout = Repository.open(root)
-    layout = Layout(root.resolve() / ".hallmark" / "runs" / request.run_id)
+    layout = Layout(root.resolve() / ".hallmark" / "runs" / request.named)
     if (layout.root / "inputs" / "request.json").exists():
-        return open_run(root, request.run_id)
+        return open_run(root, request.named)
     params, governed = check_request(checkout, request)
+    # The request is written last, so without it what lies there was interrupted and holds nothing finished.
     checkout.add_worktree(layout.root, checkout.commit_of(request.commit or "HEAD"))
     source = layout.root if (layout.root / request.params).exists() else checkout.root
     params, text = read_params(source / request.params, request.changes)
@@ -112,16 +130,3 @@ def open_run(root: Path, run_id: str) -> Run:
         raise InputError(f"there is no run {run_id!r} here; `hallmark status` lists the runs")
     parsed = RunRequest.model_validate_json(request.read_bytes())
     return Run(parsed, layout, load(layout.params), Repository.open(root))
-
-
-@contextmanager
-def only_one(state: Path, run_id: str) -> Iterator[None]:
-    """Hold the run while it executes. Raises Refused where another process holds it; ends with the process."""
-    path = state / "runs" / f"{run_id}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"run {run_id} is being executed by another process; `hallmark status {run_id}`") from None
-        yield

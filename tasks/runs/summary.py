@@ -38,6 +38,7 @@ def summarise(state: Path, run_id: str) -> Summary | None:
     known = journal.read(state, run_id)
     if known is None:
         return None
+    known = journal.as_it_stands(state, known)
     layout = Layout(state / "runs" / run_id)
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),

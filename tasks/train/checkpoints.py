@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import Unavailable
 from tasks.files import read_json, tree_manifest, write_json
 
 KEPT = 2
+FULL_BYTES = 1 << 20
+"""A disk with less left was full when a write to it failed."""
 MANIFEST = "manifest.json"
 STATE = "state"
 """DeepSpeed's tag: the folder inside a checkpoint that it writes to."""
@@ -53,6 +56,19 @@ def aside(folder: Path, step: int) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises Unavailable where the disk runs full inside: torch's writer hides the system's error behind its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if shutil.disk_usage(folder).free > FULL_BYTES:
+            raise
+        raise Unavailable(
+            f"no space left on the disk that holds {folder}; free some and run again, nothing is lost"
+        ) from error
 
 
 def commit(written: Path, step: int, curve: list[dict[str, Any]]) -> None:

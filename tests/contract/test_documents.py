@@ -11,6 +11,8 @@ from infra.cli import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+SETTINGS = [ROOT / "params.yaml", *sorted((ROOT / "examples").rglob("params.yaml"))]
+"""Their comments name commands too."""
 
 
 def commands() -> dict[str, typer.core.TyperCommand]:
@@ -37,10 +39,35 @@ def test_the_readme_names_every_command() -> None:
         assert row and (not sub or f"`{sub}`" in row), f"README's table of commands lacks `hallmark {name}`"
 
 
+def documented(document: Path) -> list[str]:
+    """What follows `hallmark` wherever a document names it in code, a line continued by a backslash as one."""
+    text = re.sub(r"\\\n\s*", "", document.read_text())
+    return re.findall(r"hallmark ((?:[a-z]+ ?)+[^`\n|]*)", text)
+
+
+def lines_to_type(document: Path) -> list[str]:
+    """The commands of a document's code blocks, each a line that a reader copies."""
+    blocks = re.findall(r"```\n(.*?)```", document.read_text(), re.S)
+    lines = re.sub(r"\\\n\s*", "", "".join(blocks)).splitlines()
+    return [line.split("hallmark ", 1)[1] for line in lines if re.match(r"\s*(\.venv/bin/)?hallmark [a-z]", line)]
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, *SETTINGS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_documented_command_names_who_acts(document: Path) -> None:
+    """Where the command needs to know; a bare mention of it in a sentence and a resumed run need not say."""
+    known = {name: command for name, command in commands().items() if any("--as" in p.opts for p in command.params)}
+    to_type = lines_to_type(document)
+    for words in [*to_type, *documented(document)]:
+        name = next((name for name in known if f"{words} ".startswith(f"{name} ")), None)
+        bare = words.strip() == name and words not in to_type
+        if name and not bare and "--resume" not in words:
+            assert "--as " in words, f"{document.name}: `hallmark {words}` does not say who acts"
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_documents_name_only_commands_and_options_that_exist(document: Path) -> None:
     known = commands()
-    for words in re.findall(r"hallmark ((?:[a-z]+ ?)+[^`\n|]*)", document.read_text()):
+    for words in documented(document):
         tokens = words.split()
         name = tokens[0] if tokens[0] in known else " ".join(tokens[:2])
         if tokens[0] not in {n.split()[0] for n in known}:

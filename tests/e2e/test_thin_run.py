@@ -1,17 +1,21 @@
 """The whole pipeline with real Prefect, DVC, Great Expectations, Ray, DeepSpeed and MLflow, on 60 rows."""
 
-import fcntl
+import json
 import shutil
 import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import Refused
+from tasks.files import tree_digest
 from tasks.layout import Layout
 from tasks.runs import dvc
+from tasks.runs.hold import held
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -19,10 +23,24 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project with a git remote and a DVC remote, which its runs are pushed to."""
     folder = make_project(tmp_path_factory.mktemp("project"))
     hallmark(folder, "init")
-    yield folder
-    hallmark(folder, "down")
+    git(folder, "init", "--quiet", "--bare", str(remote(folder)))
+    command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "--default", "store", str(store(folder))]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HALLMARK_GIT_REMOTE", str(remote(folder)))
+        yield folder
+        hallmark(folder, "down")
+
+
+def remote(project: Path) -> Path:
+    return project.with_name(f"{project.name}.git")
+
+
+def store(project: Path) -> Path:
+    return project.with_name(f"{project.name}.store")
 
 
 def wait_for(project: Path, run: str, *statuses: str, seconds: float = 600) -> dict:
@@ -46,6 +64,8 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     assert "train" not in parked["stages"], "nothing behind the gate has run"
     time.sleep(5)  # the suspended process ends by itself
     assert not executed(project, run), "a parked run holds no process"
+    evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
+    assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 
     told = hallmark(project, "gates", "approve", run, "data", "--as", "ml-engineer", code=1)
     assert "nobody decides on their own run" in told
@@ -60,6 +80,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     assert ended["status"] == "promoted", ended["error"]
     assert ended["gates"]["release"]["decided_by"] == ["risk-officer"]
     assert Path(ended["report"]).exists()
+    in_prefect(project, ended)
 
     assert (git(project, "rev-parse", "main"), git(project, "status", "--porcelain")) == (branch, files)
     committed = git(project, "ls-tree", "-r", "--name-only", ended["commit"]).splitlines()
@@ -71,10 +92,49 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     assert "valid" in hallmark(project, "releases", "verify", release["bundle"])
 
 
+def elsewhere(project: Path, run: str, stage: str) -> str:
+    """Digest of a stage's output as a machine gets it that has nothing but the remotes."""
+    other = project.with_name(f"{project.name}.elsewhere")
+    git(project.parent, "init", "--quiet", str(other))
+    git(other, "fetch", "--quiet", str(remote(project)), f"refs/hallmark/runs/{run}")
+    git(other, "checkout", "--quiet", "FETCH_HEAD")
+    for words in (["remote", "add", "--local", "--default", "store", str(store(project))], ["pull", "split"]):
+        subprocess.run([sys.executable, "-m", "dvc", *words], cwd=other, check=True, capture_output=True)
+    return tree_digest(other / "artefacts" / stage)
+
+
+def in_prefect(project: Path, ended: dict) -> None:
+    """What a promoted run shows in Prefect: checks, where it waited, where to read on, figures, the release."""
+    api = json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["api"]
+    question = {"flow_runs": {"id": {"any_": [ended["flow_run"]]}}, "limit": 200}
+    request = urllib.request.Request(
+        f"{api}/artifacts/filter", json.dumps(question).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        shown = json.load(answer)
+    run, tables = ended["run"], {a["description"]: json.loads(a["data"]) for a in shown if a["type"] == "table"}
+    checks = {row["check"]: row["verdict"] for row in tables[f"data gate of run {run}: its automatic checks"]}
+    assert checks["enough rows"] == "passed"
+    figures = {row["figure"]: row["value"] for row in tables[f"run {run}: figures of the candidate"]}
+    assert figures == {name: fact["value"] for name, fact in ended["metrics"].items()}
+    texts = [a["data"] for a in shown if a["type"] == "markdown"]
+    for gate in ("data", "evaluation", "release"):
+        assert any(f"Run `{run}` waits at its **{gate} gate**" in text for text in texts)
+    assert any(text == f"Data Docs: `{ended['data_docs']}`" for text in texts), "at the data gate"
+    assert any(text.startswith(f"Report: `{ended['report']}`") for text in texts)
+    assert any(f"**{ended['release']}** is champion" in text for text in texts)
+    bars = [a["description"] for a in shown if a["type"] == "progress"]
+    assert any(text.startswith(f"train in run {run}: done in") for text in bars), bars
+
+
 def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) -> None:
     again = hallmark_json(project, "run", "--as", "ml-engineer")
     assert again["status"] == "unchanged", again
     assert {line["state"] for line in again["stages"].values()} == {"cached"}
+    assert all(line["seconds"] > 0 for line in again["stages"].values())
+    (release,) = hallmark_json(project, "releases", "list")
+    assert again["release"] == f"{release['name']}-{release['version']}"
+    assert again["commit"] == git(project, "rev-parse", f"refs/hallmark/runs/{again['run']}")
     assert again["gates"]["data"]["decided_by"] == ["data-owner"], "a data decision carries over to the same data"
 
 
@@ -99,16 +159,48 @@ def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Pat
     assert dvc.repro(Layout(other), "train", print).cached, "the result was in the cache all the time"
 
 
-def test_a_run_whose_checks_fail_stops_with_an_account(project: Path) -> None:
-    told = hallmark(project, "run", "--as", "ml-engineer", "--set", "data.train_rows=5", code=1)
+def test_a_run_that_stopped_goes_on_once_it_is_mended(project: Path) -> None:
+    """A stage that failed, a check that failed and is waived, a remote that was away: one run, each time resumed."""
+    cache, kept = project / ".hallmark" / "cache", project / ".hallmark" / "cache.kept"
+    cache.rename(kept)
+    cache.write_text("a file where the cache should be")
+    told = hallmark(project, "run", "--as", "ml-engineer", "--set", "data.train_rows=5", code=3)
+    assert "stage ingest ended" in told
+    cache.unlink()
+    kept.rename(cache)
+    run = hallmark_json(project, "status")[-1]["run"]
+
+    told = hallmark(project, "run", "--resume", run, code=1)
     assert "check 'enough rows' failed (split.train_rows is 5, wanted at least 10)" in told
-    assert len(hallmark_json(project, "releases", "list")) == 1
+    waiver = ("gates", "waive", run, "data", "--check", "enough rows", "--reason", "a drill", "--expires", "2999-01-01")
+    told = hallmark(project, *waiver, "--as", "risk-officer")
+    assert f"go on: hallmark run --resume {run}" in told
+    told = hallmark(project, "gates", "withdraw", run, "data", "--as", "risk-officer", "--reason", "wrong run")
+    assert "risk-officer, withdraw" in told and "go on" not in told
+    hallmark(project, *waiver, "--as", "risk-officer")
+
+    away = remote(project).rename(remote(project).with_suffix(".away"))
+    told = hallmark(project, "run", "--resume", run, code=3)
+    assert f"run {run} is whole and committed here, but could not be pushed" in told
+    assert git(project, "ls-tree", "--name-only", f"refs/hallmark/runs/{run}", "evidence/data.json")
+    away.rename(remote(project))
+    parked = hallmark_json(project, "run", "--resume", run)
+    assert parked["status"] == "waiting" and "train" not in parked["stages"]
+    assert parked["gates"]["data"]["waiting_for"] and len(hallmark_json(project, "releases", "list")) == 1
 
 
 def test_demo_approvals_are_written_on_what_they_make(project: Path) -> None:
+    (project / "notes.txt").write_text("not committed")  # said on stderr; the document has stdout to itself
     ended = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals", "--set", "training.seed=2")
+    (project / "notes.txt").unlink()
     assert ended["status"] == "promoted", ended["error"]
     assert ended["demo"] is True
+    assert git(project, "show", f"{ended['commit']}:notes.txt") == "not committed"
+    assert {line["state"] for line in ended["stages"].values()} == {"done", "cached"}
+    assert "gain_over_base" in ended["metrics"]
+    assert {gate: line["state"] for gate, line in ended["gates"].items()} == dict.fromkeys(
+        ("data", "evaluation", "release"), "passed"
+    )
     assert ended["gates"]["release"]["decided_by"] == ["demo-risk-officer"]
     releases = hallmark_json(project, "releases", "list")
     assert [release["demo"] for release in releases] == [False, True]
@@ -138,10 +230,7 @@ def wait_for_gate(project: Path, run: str, gate: str) -> None:
 
 def executed(project: Path, run: str) -> bool:
     """Whether a process holds the run, or is a stage in its worktree."""
-    with (project / ".hallmark" / "runs" / f"{run}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    if held(project / ".hallmark", run):
+        return True
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return f"runs/{run}" in listed

@@ -28,13 +28,22 @@ def give_adapter(layout: Layout) -> Path:
     return folder
 
 
-def give_champion(layout: Layout, base: str = "b" * 64) -> Path:
-    """A release in production: an adapter, as `package` lays it out."""
+def give_champion(layout: Layout) -> Path:
+    """A release in production: an adapter of this run's base model, as `package` lays it out."""
     payload = layout.state / "releases" / "triage-3" / "payload"
     house.write_adapter(layout.stage("base_model") / "model", payload / "model")
-    write_json(payload / "manifest.json", {"base_model_sha256": base})
+    write_json(payload / "manifest.json", {"stages": {"base_model": tree_digest(layout.stage("base_model"))}})
     point_at(layout, payload)
     return payload
+
+
+def change_base(layout: Layout) -> Path:
+    """Promotion kept the base model, and this run has another one; the kept one's folder."""
+    base = layout.stage("base_model")
+    kept = layout.base(tree_digest(base))
+    shutil.copytree(base, kept)
+    house.enliven(base / "model", factor=0.5)
+    return kept
 
 
 def point_at(layout: Layout, payload: Path) -> None:
@@ -151,16 +160,35 @@ def test_a_champion_that_is_away(layout: Layout) -> None:
         answers(layout, "champion")
 
 
-def test_an_adapter_of_another_base_model_cannot_be_compared(layout: Layout) -> None:
-    give_champion(layout, base="c" * 64)
-    with pytest.raises(InputError, match=f"adapter for the base model {'c' * 64}, this run has {'b' * 64}"):
+def test_an_adapter_of_another_base_model_answers_over_its_own(layout: Layout) -> None:
+    give_champion(layout)
+    expected = answers(layout, "champion")
+    change_base(layout)
+    give_adapter(layout)
+    assert answers(layout, "champion") == expected != answers(layout, "candidate")
+
+
+def test_the_base_model_of_a_champion_is_away(layout: Layout) -> None:
+    give_champion(layout)
+    shutil.rmtree(change_base(layout))
+    with pytest.raises(Unavailable, match=r"triage-3 is an adapter of another base model .*hallmark releases show"):
+        answers(layout, "champion")
+
+
+def test_the_base_model_of_a_champion_that_changed_is_not_loaded(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_champion(layout)
+    (change_base(layout) / "model" / "chat_template.jinja").write_text("{{ x }}")
+    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    with pytest.raises(Refused, match=r"base model of the champion triage-3 has changed: expected SHA-256 \w{64}"):
         answers(layout, "champion")
 
 
 def test_a_full_champion_needs_no_base_model(layout: Layout) -> None:
     payload = layout.state / "releases" / "triage-3" / "payload"
     shutil.copytree(layout.stage("base_model") / "model", payload / "model")
-    write_json(payload / "manifest.json", {"base_model_sha256": "c" * 64})
+    write_json(payload / "manifest.json", {"stages": {"base_model": "c" * 64}})
     point_at(layout, payload)
     assert answers(layout, "champion") == answers(layout, "base")
 

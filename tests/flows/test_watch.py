@@ -2,16 +2,24 @@
 
 import contextlib
 import json
-import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Paused
 
-from tests.tiny_project import hallmark, hallmark_json, make_project
+from flows import chronicle, watch
+from tasks.runs.hold import only_one
+from tests.tiny_project import commit, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -47,10 +55,124 @@ def pids(project: Path) -> dict[str, int]:
 
 
 def kill_family(pid: int) -> None:
-    family = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
-    for process in family:
+    kill_children(pid)
+    psutil.Process(pid).kill()
+
+
+def kill_children(pid: int) -> None:
+    for process in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def prefect(project: Path) -> SyncPrefectClient:
+    """A client of the project's server, whatever settings Prefect was imported with here."""
+    return SyncPrefectClient(json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["api"])
+
+
+def ask_in_prefect(client: SyncPrefectClient, request: dict, **more: object) -> FlowRun:
+    """A flow run as Prefect's form or a schedule makes it."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            deployment = client.read_deployment_by_name("retrain/retrain")
+            break
+        except ObjectNotFound:
+            assert time.monotonic() < deadline, "the runner has registered nothing"
+            time.sleep(0.5)
+    return client.create_flow_run_from_deployment(deployment.id, parameters={"request": request}, **more)
+
+
+def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
+    """`hallmark run` in the background once it has said where to look, and the run's id."""
+    command = [Path(sys.executable).with_name("hallmark"), "run", "--as", "ml-engineer", *args]
+    process = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    run = next(line for line in process.stdout if line.startswith("run ")).split()[1].rstrip(",")
+    assert "in Prefect" in process.stdout.readline()
+    return process, run
+
+
+def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_changed(project: Path) -> None:
+    hallmark(project, "up")
+    with prefect(project) as client:
+        flow_run = ask_in_prefect(client, {"requested_by": "ml-engineer"})
+        run = chronicle.run_id(client.read_flow_run(flow_run.id))
+        wait_until(project, run, lambda known: known["status"] == "waiting")
+        policy = project / "infra" / "governance" / "policy.yaml"
+        before = policy.read_text()
+        policy.write_text(before.replace("at_least: 10", "at_least: 11"))
+        try:
+            ended = wait_until(project, run, lambda known: known["status"] == "failed", seconds=120)
+        finally:
+            policy.write_text(before)
+        assert f"policy changed since run {run} was resolved" in ended["error"]
+        assert ended["gates"]["data"]["state"] == "void" and ended["exit_code"] == 1
+        assert [line["run"] for line in hallmark_json(project, "status")] == [run], "it did not become another run"
+        assert client.read_flow_run(flow_run.id).name == run
+
+
+def test_every_page_of_flow_runs_is_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "PAGE", 2)
+    with prefect(project) as client:
+        made = {ask_in_prefect(client, {"requested_by": "ml-engineer"}, state=Paused()).id for _ in range(5)}
+        found = [flow_run.id for flow_run in watch._in_state(client, StateType.PAUSED)]
+        for flow_run in made:
+            client.delete_flow_run(flow_run)
+    assert made <= set(found) and len(found) == len(set(found))
+
+
+def test_a_flow_run_that_dies_alone_is_told_and_goes_on(project: Path) -> None:
+    """Its runner lives, so nothing takes it up by itself: the next runner does, and so does --resume."""
+    process, run = begin(project, "--set", "data.seed=41")
+    flow_run = wait_until(project, run, lambda known: known["stages"])["flow_run"]
+    kill_children(pids(project)["runner"])
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 3 and f"go on: hallmark run --resume {run}" in told, told
+    assert status(project, run)["status"] == "interrupted"
+    hallmark(project, "down")
+    hallmark(project, "up")
+    wait_until(project, run, lambda known: known["status"] == "running", seconds=120)
+    kill_children(pids(project)["runner"])
+    wait_until(project, run, lambda known: known["status"] == "interrupted", seconds=120)
+    with prefect(project) as client:
+        while client.read_flow_run(UUID(flow_run)).state.type != StateType.CRASHED:
+            time.sleep(0.5)
+    parked = hallmark_json(project, "run", "--resume", run)
+    assert (parked["status"], parked["flow_run"]) == ("waiting", flow_run)
+
+
+LATE = """
+
+_waits = waits
+
+
+def waits(run, asked, wanted):
+    import subprocess
+
+    subprocess.run(
+        [HALLMARK, "gates", "reject", run.id, asked.gate, "--as", "data-owner", "--reason", "just in time"], check=True
+    )
+    _waits(run, asked, wanted)
+"""
+"""For the end of the project's flows/exhibits.py: somebody decides after the last judgement, before the suspension."""
+
+
+def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(project: Path) -> None:
+    exhibits = project / "flows" / "exhibits.py"
+    before = exhibits.read_text()
+    exhibits.write_text(before + LATE.replace("HALLMARK", repr(str(Path(sys.executable).with_name("hallmark")))))
+    commit(project, "somebody is quick")
+    try:
+        run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=51", "--detach")["run"]
+        ended = wait_until(project, run, lambda known: known["status"] == "failed")
+    finally:
+        exhibits.write_text(before)
+        commit(project, "as it was")
+    assert "data-owner rejected: just in time" in ended["error"]
+    with prefect(project) as client:
+        states = [state.type for state in client.read_flow_run_states(UUID(ended["flow_run"]))]
+    assert StateType.PAUSED in states, "it was parked, and the runner woke it up"
 
 
 def test_a_runner_killed_with_its_run_goes_on_after_up(project: Path) -> None:
@@ -67,7 +189,6 @@ def test_a_runner_killed_with_its_run_goes_on_after_up(project: Path) -> None:
 
 
 def test_a_decision_while_prefect_is_away_counts_when_it_is_back(project: Path) -> None:
-    """Also the decision that lands just before a run parks: in both nobody resumes it but the runner's own look."""
     run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=5")["run"]
     kill_family(pids(project)["runner"])
     kill_family(pids(project)["server"])
@@ -76,7 +197,7 @@ def test_a_decision_while_prefect_is_away_counts_when_it_is_back(project: Path) 
     hallmark(project, "up")
     wait_until(project, run, lambda known: known["gates"]["data"]["state"] == "passed")
     hallmark(project, "down")  # in the middle of training
-    assert status(project, run)["status"] == "running"
+    assert status(project, run)["status"] == "interrupted"
     hallmark(project, "up")
     parked = wait_until(project, run, lambda known: known["status"] in ("waiting", "failed"))
     assert parked["gates"]["evaluation"]["state"] == "waiting", parked["error"]
@@ -95,41 +216,36 @@ def test_two_runs_at_once_do_not_disturb_each_other(project: Path) -> None:
 
 def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path) -> None:
     """Whoever resumes the flow run past the console: the gate is judged from the ledger, and the run parks again."""
-    run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=21")["run"]
-    from infra.prefect import client, server
-
-    up = server.find(project)
-    assert up is not None
-    environment = dict(os.environ)
-    try:
-        with client.connected(project, up) as prefect:
-            flow_run = status(project, run)["flow_run"]
-            prefect.resume_flow_run(flow_run)
-            deadline = time.monotonic() + 300
-            resumed = False
-            while time.monotonic() < deadline:
-                state = prefect.read_flow_run(flow_run).state
-                resumed = resumed or not state.is_paused()
-                if resumed and state.is_paused():
-                    break
-                time.sleep(0.2)
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
+    parked = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=21")
+    run, flow_run = parked["run"], UUID(parked["flow_run"])
+    with prefect(project) as client:
+        client.resume_flow_run(flow_run)
+        deadline = time.monotonic() + 300
+        resumed = False
+        while time.monotonic() < deadline:
+            state = client.read_flow_run(flow_run).state
+            resumed = resumed or not state.is_paused()
+            if resumed and state.is_paused():
+                break
+            time.sleep(0.2)
     assert resumed and state.is_paused()
     known = status(project, run)
     assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
 
 
-def test_an_interrupted_command_leaves_its_run_going(project: Path) -> None:
-    import subprocess
-    import sys
+def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(project: Path) -> None:
+    known = hallmark_json(project, "status")[-1]
+    with only_one(project / ".hallmark", known["run"]), prefect(project) as client:
+        flow_run = ask_in_prefect(client, {"requested_by": "ml-engineer", "run_id": known["run"]})
+        deadline = time.monotonic() + 120
+        while not (state := client.read_flow_run(flow_run.id).state).is_final() and time.monotonic() < deadline:
+            time.sleep(0.5)
+    assert state.type == StateType.FAILED and f"Refused: run {known['run']} is being executed" in state.message
+    assert hallmark_json(project, "status")[-1] == known
 
-    command = [Path(sys.executable).with_name("hallmark"), "run", "--as", "ml-engineer", "--set", "data.seed=31"]
-    process = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    run = process.stdout.readline().split()[1].rstrip(",")
-    process.stdout.readline()
+
+def test_an_interrupted_command_leaves_its_run_going(project: Path) -> None:
+    process, run = begin(project, "--set", "data.seed=31")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130 and f"run {run} goes on without this command" in told

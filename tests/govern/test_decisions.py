@@ -160,9 +160,13 @@ def test_the_key_must_be_that_of_the_person(house: House, tmp_path: Path) -> Non
     assert house.judge(asked).state == "passed"
 
 
-def test_without_a_key_its_path_is_asked_for(house: House) -> None:
+def test_without_a_key_the_way_to_one_is_told(house: House, tmp_path: Path) -> None:
     (house.state / "keys" / "owner").unlink()
-    with pytest.raises(InputError, match="the private key of owner is wanted; give its path"):
+    with pytest.raises(InputError, match=rf"owner is wanted.*run `hallmark init --governance {tmp_path}/governance`"):
+        house.decide(house.ask(), "owner")
+    line = keys.create(tmp_path / "brought", "owner")
+    reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, public_key: {line},"))
+    with pytest.raises(InputError, match=r"owner is wanted, and none is at \S+/keys/owner; put it there"):
         house.decide(house.ask(), "owner")
 
 

@@ -38,6 +38,15 @@ def test_success_metrics_judged_at_evaluation_are_checks_of_that_gate_only(house
     assert house.collect("release").checks == []
 
 
+def test_it_states_whom_policy_asks_who_may_waive_and_by_when(house: House) -> None:
+    assert house.collect("evaluation").asks.model_dump() == {
+        "roles": [{"role": "ml-lead", "count": 1}, {"role": "risk", "count": 2}],
+        "waive": None,
+        "deadline_days": 14,
+    }
+    assert house.collect("data").asks.waive == "risk"
+
+
 @pytest.mark.parametrize(
     ("fact", "bound", "at_least", "at_most", "optional", "verdict"),
     [

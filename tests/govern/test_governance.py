@@ -150,6 +150,18 @@ def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path
     assert before == {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
 
 
+def test_the_command_that_makes_a_missing_key_is_named(tmp_path: Path) -> None:
+    own, others = tmp_path / "infra" / "governance", tmp_path / "mine"
+    told = {own: "run `hallmark init` to make it", others: f"run `hallmark init --governance {others}` to make it"}
+    for folder, wanted in told.items():
+        folder.mkdir(parents=True)
+        (folder / "policy.yaml").write_text(POLICY)
+        (folder / "people.yaml").write_text(PEOPLE)
+        loaded = governance.load(folder, tmp_path / ".hallmark")
+        with pytest.raises(InputError, match=re.escape(wanted)):
+            loaded.public_key(loaded.people.people[0])
+
+
 def test_the_policy_digest_is_of_its_meaning_not_its_spelling(folder: Path) -> None:
     digest = governance.load(folder, folder).policy.digest()
     (folder / "policy.yaml").write_text("# comment\n" + replaced(POLICY, "count: 2", "count:   2"))

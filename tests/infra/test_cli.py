@@ -7,6 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from infra.cli import follow
+from infra.prefect import client
+from infra.prefect.server import Process, Up
+from infra.prefect.settings import Settings
+from tasks.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.runs import journal
+from tasks.runs.hold import only_one
+from tasks.runs.journal import Journal
 from tests.tiny_project import git, hallmark, make_project
 
 
@@ -73,6 +81,30 @@ def test_other_governance_files_count_in_environment_local_only(project: Path) -
     assert "count in environment local only" in told
 
 
+def test_a_wrong_key_in_an_expectation_is_told_before_anything_starts(project: Path) -> None:
+    other = project / ".hallmark" / "wrong-suite"
+    shutil.copytree(project / "infra" / "governance", other)
+    suite = other / "expectations" / "messages.yaml"
+    suite.write_text(suite.read_text().replace("why: fewer", "because: fewer"))
+    told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=2)
+    assert "messages.yaml:8: expectations.1.because: unknown key" in told
+    assert not (project / ".hallmark" / "prefect" / "up.json").exists()
+
+
+def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path) -> None:
+    other = project / ".hallmark" / "with-new-people"
+    shutil.copytree(project / "infra" / "governance", other)
+    people = other / "people.yaml"
+    people.write_text(people.read_text().replace("id: risk-officer", "id: risk-two"))
+    before = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
+    hallmark(project, "init", "--governance", str(other))
+    after = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
+    assert after == sorted([*before, "risk-two", "risk-two.pub"])
+    policy = other / "policy.yaml"
+    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    assert "needs a public key" in hallmark(project, "init", "--governance", str(other), code=2)
+
+
 def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
     assert "not inside a Hallmark project" in hallmark(tmp_path, "status", code=2)
 
@@ -90,6 +122,75 @@ def test_work_by_hand_gets_inputs_and_experiment_gates(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize(
+    ("state", "message", "error", "wanted"),
+    [
+        ("FAILED", "Flow run encountered an exception: Refused: run r1 is being executed", Refused, "^run r1 is being"),
+        ("FAILED", "Flow run encountered an exception: InputError: no such file", InputError, "^no such file"),
+        (
+            "FAILED",
+            "Flow run encountered an exception: OSError: [Errno 28] No space left",
+            Unavailable,
+            "No space left",
+        ),
+        ("CRASHED", "Process exited with status code: -9", Unavailable, "hallmark run --resume r1"),
+        ("CANCELLED", "", Unavailable, "was interrupted"),
+    ],
+)
+def test_a_flow_run_that_ends_without_an_account_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, message: str, error: type[HallmarkError], wanted: str
+) -> None:
+    """The journal says running for ever: another process holds the run, the disk is full, the process was killed."""
+    monkeypatch.setattr(follow, "PREFECT_SECONDS", 0.1)
+    monkeypatch.setattr(client, "state_of", lambda *_: (state, message))
+    journal.write(tmp_path / ".hallmark", Journal(run="r1", requested_by="ml-engineer", flow_run="f1"))
+    up = Up(api="http://127.0.0.1:1/api", server=None, runner=Process(pid=1, started=0))
+    with pytest.raises(error, match=wanted):
+        follow.until_it_rests(tmp_path, up, "r1", "f1", quiet=True)
+
+
+def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) -> None:
+    state = project / ".hallmark"
+    journal.write(state, Journal(run="r1", requested_by="ml-engineer"))
+    with only_one(state, "r1"):
+        told = hallmark(project, "run", "--resume", "r1", code=1)
+    assert "r1 is being executed by another process" in told
+    assert "interrupted" in hallmark(project, "status", "r1")
+    journal.path(state, "r1").unlink()
+    assert not (state / "prefect" / "up.json").exists()
+
+
+def test_settings_are_compared_and_not_kept() -> None:
+    environment = {"HALLMARK_SHARED": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin"}
+    kept = Settings.of(environment)
+    assert kept.differ(environment | {"PATH": "/usr/bin"}) == []
+    assert kept.differ({"HALLMARK_SHARED": "/other", "RAY_ADDRESS": "auto"}) == [
+        "AWS_SECRET_ACCESS_KEY", "HALLMARK_SHARED", "RAY_ADDRESS",
+    ]  # fmt: skip
+    assert "secret" not in kept.model_dump_json()
+
+
+def test_work_by_hand_takes_other_parameters(project: Path) -> None:
+    own, other = project / "params.yaml", project / "examples" / "other.yaml"
+    before = own.read_text()
+    other.write_text(before.replace("name: tiny", "name: other"))
+    try:
+        hallmark(project, "resolve", "--set", "training.epochs=2")
+        assert "epochs: 2" in own.read_text() and "name: tiny" in own.read_text()
+        told = hallmark(project, "resolve", "--params", "examples/other.yaml", code=2)
+        assert "params.yaml has changes that are not committed" in told
+        assert "name: tiny" in own.read_text()
+        git(project, "checkout", "params.yaml")
+        for _ in range(2):
+            hallmark(project, "resolve", "--params", "examples/other.yaml", "--set", "training.epochs=3")
+        assert "epochs: 3" in own.read_text() and "name: other" in own.read_text()
+        assert "expected KEY=VALUE" in hallmark(project, "resolve", "--set", "training", code=2)
+        assert "greater than 0" in hallmark(project, "resolve", "--set", "training.epochs=-1", code=2)
+    finally:
+        own.write_text(before)
+        other.unlink()
+
+
 @pytest.mark.slow
 def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
@@ -102,6 +203,11 @@ def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: 
         assert f"port {port} is in use; taking a free one" in told
         assert "up: http://127.0.0.1:" in told and f"127.0.0.1:{port}" not in told
         assert "Prefect: http://127.0.0.1:" in hallmark(project, "status")
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", "postgresql+pg8000://user:secret@db/ledger")
+        told = hallmark(project, "up", code=2)
+        assert "other settings: HALLMARK_LEDGER_URL" in told and "hallmark down" in told and "secret" not in told
+        monkeypatch.delenv("HALLMARK_LEDGER_URL")
+        assert "up: http://127.0.0.1:" in hallmark(project, "up")
     finally:
         assert hallmark(project, "down") == "stopped\n"
     assert hallmark(project, "down") == "nothing was up\n"

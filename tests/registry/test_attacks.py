@@ -287,6 +287,10 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
         lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
         "about other evidence",
     ),
+    "evidence that asks fewer roles": (
+        lambda f: rewrite(f / "attestations/evidence/data.json", lambda e: e["asks"].update(roles=[])),
+        "gate data states other roles",
+    ),
     "evidence without the requester": (
         lambda f: rewrite(f / "attestations/evidence/release.json", lambda e: e.update(requested_by="risk-officer")),
         "is of another run",

@@ -18,11 +18,12 @@ from pathlib import Path
 from tasks.govern import governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.layout import Layout
-from tasks.registry import bundle, intents, mirror, promotion, recovery, succession, verification
+from tasks.registry import bases, bundle, intents, mirror, promotion, recovery, succession, verification
 
 root, point, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 module, name = {
     "intent": (intents, "intend"),
+    "kept": (bases, "keep"),
     "bundle": (bundle, "build"),
     "statement": (bundle, "add_promotion"),
     "verified": (verification, "require"),
@@ -56,6 +57,7 @@ else:
 """
 POINTS = [
     "intent",
+    "kept",
     "bundle",
     "statement",
     "verified",

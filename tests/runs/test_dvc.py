@@ -58,6 +58,36 @@ def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
     assert (layout.state / "cache").is_dir(), "worktrees share the checkout's cache"
 
 
+OWN = """# mine
+[cache]
+    type = copy
+    shared = group
+['remote "store"']
+    url = s3://bucket/dvc
+    secret_access_key = "a, b"  # from the vault
+"""
+
+
+def test_pointing_dvc_at_the_shared_cache_keeps_a_developers_own_settings(layout: Layout) -> None:
+    path = layout.root / ".dvc" / "config.local"
+    path.write_text(OWN)
+    path.chmod(0o600)
+    dvc.configure(layout)
+    once = path.read_bytes()
+    dvc.configure(layout)
+    assert path.read_bytes() == once
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def told(name: str) -> str:
+        command = [sys.executable, "-m", "dvc", "config", name]
+        return subprocess.run(command, cwd=layout.root, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert told("cache.dir") == str(layout.state / "cache")
+    assert (told("cache.shared"), told("remote.store.url")) == ("group", "s3://bucket/dvc")
+    assert told("remote.store.secret_access_key") == "a, b"
+    assert "# mine" in path.read_text() and "# from the vault" in path.read_text()
+
+
 def test_a_users_mistake_comes_through_as_the_stage_said_it(layout: Layout) -> None:
     with pytest.raises(InputError, match=r"stage clean: .*params\.yaml: no such file"):
         dvc.repro(layout, "clean", print)
@@ -91,6 +121,35 @@ def test_interrupting_ends_the_stages_own_process(layout: Layout, tmp_path: Path
     parent.wait(timeout=30)
     time.sleep(0.5)
     assert not psutil.pid_exists(stage) or psutil.Process(stage).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def remote(layout: Layout, tmp_path: Path) -> Path:
+    """A folder that the checkout names as its default remote, after the run's worktree was made."""
+    checkout = layout.state.parent
+    (checkout / ".dvc").mkdir()
+    (checkout / ".dvc" / "config").write_text("['remote \"store\"']\n    url = ../store\n")
+    (checkout / ".dvc" / "config.local").write_text("[core]\n    remote = store\n")
+    return tmp_path / "store"
+
+
+def test_what_was_made_is_pushed_to_the_checkouts_default_remote(layout: Layout, remote: Path) -> None:
+    dvc.repro(layout, "good", print)
+    dvc.push(layout)
+    assert [path.read_text() for path in remote.rglob("*") if path.is_file()] == ["x"]
+    assert git(layout.root, "status", "--porcelain", ".dvc") == "", "the remote is no part of the run's commit"
+
+
+def test_a_remote_that_is_away_is_told(layout: Layout, remote: Path) -> None:
+    dvc.repro(layout, "good", print)
+    remote.write_text("a file where the store should be")
+    with pytest.raises(Unavailable, match=r"dvc push failed: .+"):
+        dvc.push(layout)
+
+
+def test_without_a_remote_nothing_is_pushed(layout: Layout) -> None:
+    dvc.repro(layout, "good", print)
+    dvc.push(layout)
 
 
 def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:

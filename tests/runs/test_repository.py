@@ -69,6 +69,29 @@ def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path, tmp_pat
     assert repository.commit_all(worktree, ["inputs"], "again", "ml-engineer") == made
 
 
+@pytest.mark.parametrize("locked", [False, True], ids=["half made", "and still locked"])
+def test_a_worktree_that_an_interruption_left_is_made_again(clone: Path, locked: bool) -> None:
+    head = git(clone, "rev-parse", "HEAD")
+    worktree = clone / ".hallmark" / "runs" / "r1"
+    Repository.open(clone).add_worktree(worktree, head)
+    (worktree / "inputs").mkdir()
+    (worktree / "inputs" / "sources.json").write_text("{}")
+    if locked:
+        git(clone, "worktree", "lock", str(worktree), "--reason", "initializing")
+    Repository.open(clone).add_worktree(worktree, head)
+    assert (worktree / "file.txt").exists() and not (worktree / "inputs").exists()
+    assert git(worktree, "status", "--porcelain") == ""
+
+
+def test_a_commit_that_was_killed_does_not_lock_out_the_next(clone: Path) -> None:
+    repository, worktree = Repository.open(clone), clone / ".hallmark" / "runs" / "r1"
+    repository.add_worktree(worktree, git(clone, "rev-parse", "HEAD"))
+    Path(worktree, git(worktree, "rev-parse", "--git-path", "index.lock")).touch()
+    (worktree / "file.txt").write_text("changed")
+    made = repository.commit_all(worktree, ["file.txt"], "again", "ml-engineer")
+    assert git(clone, "show", f"{made}:file.txt") == "changed"
+
+
 def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
     with pytest.raises(InputError, match="not a commit"):
         Repository.open(clone).commit_of("nonsense")

@@ -1,0 +1,12 @@
+"""Which records are in this run's dataset, for whoever asks later."""
+
+from prefect import task
+
+from tasks.data import lineage
+from tasks.runs.run import Run
+
+
+@task(task_run_name="lineage")
+def index(run: Run) -> None:
+    """Index the dataset that passed the data gate; `hallmark data where` looks in there."""
+    lineage.add(run.layout, run.params.use_case.name)

@@ -1,0 +1,43 @@
+"""The settings in the environment that a runner keeps from its start, so that a later change does not reach it."""
+
+import secrets
+from collections.abc import Mapping
+
+from tasks.config import Frozen
+from tasks.files import sha256_bytes
+
+NAMES = (
+    "HALLMARK_GIT_REMOTE",
+    "HALLMARK_LEDGER_URL",
+    "HALLMARK_SHARED",
+    "HALLMARK_VAULT_KEY",
+    "HALLMARK_VAULT_URL",
+    "HALLMARK_WORKERS",
+    "MLFLOW_TRACKING_URI",
+    "PREFECT_API_URL",
+    "RAY_ADDRESS",
+)
+PREFIX = "AWS_"
+
+
+class Settings(Frozen):
+    """Which variables were set and a digest of each value, never the value: some are passwords."""
+
+    salt: str = ""
+    """So that equal values of two checkouts do not show as equal, and none is found in a table of digests."""
+    digests: dict[str, str] = {}
+
+    @staticmethod
+    def of(environment: Mapping[str, str], salt: str | None = None) -> "Settings":
+        salt = secrets.token_hex(16) if salt is None else salt
+        named = {name for name in environment if name in NAMES or name.startswith(PREFIX)}
+        return Settings(salt=salt, digests={name: _digest(salt, environment[name]) for name in sorted(named)})
+
+    def differ(self, environment: Mapping[str, str]) -> list[str]:
+        """Names of the variables that are set otherwise in `environment`, or in one of the two alone."""
+        here = Settings.of(environment, self.salt).digests
+        return sorted(name for name in here.keys() | self.digests.keys() if here.get(name) != self.digests.get(name))
+
+
+def _digest(salt: str, value: str) -> str:
+    return sha256_bytes(f"{salt}{value}".encode())

@@ -1,0 +1,86 @@
+"""A promotion keeps the base model that the release is an adapter of, under its digest, once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks import params
+from tasks.errors import Refused, Unavailable
+from tasks.files import tree_digest, write_json
+from tasks.layout import Layout
+from tasks.registry import bases, manifest
+from tests.registry.house import House
+
+
+def kept(house: House) -> list[Path]:
+    folder = house.state / "bases"
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def base_of(layout: Layout) -> Path:
+    return layout.stage("base_model")
+
+
+def test_a_promotion_keeps_it_under_the_digest_that_the_release_names(house: House) -> None:
+    release = house.release("run-1")
+    (folder,) = kept(house)
+    assert folder.name == tree_digest(folder) == tree_digest(base_of(house.run("run-1")))
+    assert folder.name == manifest.read(Path(release.bundle) / "payload").stages["base_model"]
+    assert (folder / "result.json").samefile(base_of(house.run("run-1")) / "result.json"), "no second copy on the disk"
+
+
+def test_releases_of_one_base_model_share_it(house: House) -> None:
+    house.release("run-1")
+    house.release("run-2", b"better")
+    assert len(kept(house)) == 1
+
+
+def test_an_altered_one_is_put_right_by_the_next_promotion(house: House) -> None:
+    house.release("run-1")
+    (folder,) = kept(house)
+    (folder / "added.bin").write_bytes(b"x")
+    house.release("run-2", b"better")
+    assert tree_digest(folder) == folder.name
+
+
+def test_a_base_model_that_is_not_the_packages_stops_promotion(house: House) -> None:
+    layout = house.ready("run-1")
+    write_json(base_of(layout) / "result.json", {"sha256": "f" * 64})
+    with pytest.raises(Refused, match="is not the base model that the package was made with"):
+        house.promote(layout)
+    assert kept(house) == [] and not house.bundle().exists()
+
+
+def test_a_whole_model_needs_none(house: House) -> None:
+    layout = house.begin("run-1")
+    told = manifest.describe(params.load(layout.params), layout, "low", False)
+    assert bases.keep(layout, told.model_copy(update={"method": "full"})) is None
+    assert kept(house) == []
+
+
+def test_on_another_disk_it_is_copied(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_disk(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", other_disk)
+    layout = house.begin("run-1")
+    folder = bases.keep(layout, manifest.describe(params.load(layout.params), layout, "low", False))
+    assert folder is not None and tree_digest(folder) == tree_digest(base_of(layout))
+
+
+def test_a_full_disk_keeps_nothing_half_and_leaves_the_old_champion(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = house.ready("run-1")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bases, "_link", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        house.promote(layout)
+    assert kept(house) == [] and not house.bundle().exists()
+    monkeypatch.undo()
+    assert house.promote(layout).label == "triage-1"
+    assert len(kept(house)) == 1

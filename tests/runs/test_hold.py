@@ -1,0 +1,45 @@
+"""One process executes a run, and looking whether one does disturbs nothing."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import Refused
+from tasks.runs import journal
+from tasks.runs.hold import held, only_one
+from tasks.runs.journal import Journal
+
+
+def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:
+    with only_one(tmp_path, "r1"):
+        assert held(tmp_path, "r1")
+        with pytest.raises(Refused, match="r1 is being executed by another process"), only_one(tmp_path, "r1", 0.2):
+            pass
+    assert not held(tmp_path, "r1") and not held(tmp_path, "r2")
+
+
+def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path) -> None:
+    looking = threading.Event()
+
+    def look() -> None:
+        with only_one(tmp_path, "r1"):
+            looking.set()
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    looking.wait()
+    with only_one(tmp_path, "r1"):
+        pass
+    thread.join()
+
+
+def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:
+    journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer"))
+    with only_one(tmp_path, "r1"):
+        assert [known.status for known in journal.read_all(tmp_path)] == ["running"]
+    assert [known.status for known in journal.read_all(tmp_path)] == ["interrupted"]
+    journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer", status="waiting"))
+    assert [known.status for known in journal.read_all(tmp_path)] == ["waiting"]
