@@ -20,7 +20,7 @@ def retrain(request: RunRequest) -> str:
     with chronicle(request):
         run = resolve(request)
 
-        stages(run, "ingest", "clean", "validate", "split")
+        stages(run, "ingest", "clean", "deduplicate", "validate", "split")
         gate(run, "data")
 
         stages(run, "base_model", "train")

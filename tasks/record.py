@@ -3,6 +3,7 @@
 Tables are Parquet, written with fixed settings so that the same rows give the same bytes.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,7 +42,7 @@ QUARANTINE = pa.schema(
         ("record_id", pa.string()),  # null where the row never became a record
         ("rule", pa.string()),  # short name, e.g. empty_prompt, exact_duplicate
         ("reason", pa.string()),  # for the data owner; never a raw value of the row
-        ("winner", pa.string()),  # record_id that was kept instead, for duplicates
+        ("winner", pa.string()),  # record_id that was kept instead, for duplicates, conflicts and old versions
     ]
 )
 
@@ -50,6 +51,14 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Parquet with zstd and no statistics of writer version or time beyond the library's own constant footer."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path, compression="zstd", row_group_size=50_000, store_schema=False)
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
+    """As `write_table`, without holding all rows in memory; the row groups are as long as these batches."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 def read_table(path: Path) -> pa.Table:

@@ -86,6 +86,8 @@ class Source(Frozen):
     """Of csv."""
     owner: Name
     """Person in people.yaml who answers for the data."""
+    authority: int = 0
+    """Of records that contradict or repeat each other the one from the source with the higher number is kept."""
     licence: Text
     """SPDX expression, or words where there is none."""
     description: str = ""
