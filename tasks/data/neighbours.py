@@ -1,8 +1,8 @@
 """Records that stand near each other, and what becomes of them."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,10 +24,11 @@ class Neighbours:
 
     def verdicts(self) -> list[Verdict]:
         """On all that go."""
-        jaccards: dict[int, dict[int, float]] = defaultdict(dict)
-        for (one, other), jaccard in zip(self.near.pairs.tolist(), self.near.jaccards.tolist(), strict=True):
-            jaccards[one][other] = jaccards[other][one] = jaccard
-        nearness = Nearness(dict(jaccards), self.conflict)
+        both_ways = np.concatenate((self.near.pairs, self.near.pairs[:, ::-1]))
+        by_form = np.argsort(both_ways[:, 0], kind="stable")
+        starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.forms) + 1))
+        jaccards = np.tile(self.near.jaccards, 2)[by_form]
+        nearness = Nearness(starts, both_ways[by_form, 1], jaccards, self.conflict)
         return [verdict for group in self.groups(self.order) for verdict in judge(self._items(group), nearness)]
 
     def groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
@@ -39,8 +40,8 @@ class Neighbours:
         with_form = order[forms >= 0]
         group = components(len(present), pairs)[self.records.form[with_form]]
         by_group = np.argsort(group, kind="stable")
-        ends = np.flatnonzero(np.diff(group[by_group], append=-1)) + 1
-        for begin, end in zip(np.append(0, ends[:-1]), ends, strict=True):
+        ends = np.append(np.flatnonzero(np.diff(group[by_group])) + 1, len(group))
+        for begin, end in pairwise([0, *ends.tolist()]):
             if end - begin > 1:
                 yield with_form[by_group[begin:end]]
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import NamedTuple
 
+import numpy as np
+
 from tasks.data.compared import TEST
 
 SEEN = 64
@@ -65,15 +67,18 @@ class Verdict(NamedTuple):
 class Nearness:
     """How near forms are."""
 
-    jaccards: dict[int, dict[int, float]]
-    """Of near forms, both ways."""
+    starts: np.ndarray
+    others: np.ndarray
+    """Those near form i are others[starts[i]:starts[i + 1]]."""
+    jaccards: np.ndarray
     conflict: float | None
     """Prompts with other targets contradict each other from this Jaccard on; None: never."""
 
     def of(self, form: int) -> Iterator[tuple[int, float]]:
         """The forms near a form, itself first."""
+        begin, end = self.starts[form : form + 2]
         yield form, 1.0
-        yield from self.jaccards.get(form, {}).items()
+        yield from zip(self.others[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
 
     def contradict(self, one: Item, other: Item, jaccard: float) -> bool:
         return one.target != other.target and self.conflict is not None and jaccard >= self.conflict
