@@ -13,7 +13,7 @@ import pytest
 from examples.support_triage import cases, grammar
 from examples.support_triage.generate import PHRASES, generate, truth_table
 from tasks import params
-from tasks.data import clean, ingest
+from tasks.data import clean, deduplicate, ingest
 from tasks.data.pin import resolve_source
 from tasks.files import write_json
 from tasks.govern import sources
@@ -29,6 +29,9 @@ RULES = {
     "empty_prompt": {"empty_prompt"},
     "no_target": {"missing_target"},
     "duplicate": {"exact_duplicate"},
+    "near_duplicate": {"near_duplicate"},
+    "conflict": {"conflict"},
+    "superseded": {"superseded"},
 }
 """The rules of quarantine that each planted defect must meet."""
 
@@ -72,7 +75,7 @@ def test_every_twist_of_every_intent_has_phrases(language: str) -> None:
 
 @pytest.fixture(scope="module")
 def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """The committed sources after the real stages `ingest` and `clean`."""
+    """The committed sources after the real stages `ingest`, `clean` and `deduplicate`."""
     layout = Layout(tmp_path_factory.mktemp("run"))
     inventory = sources.load(ROOT / "infra/governance").sources
     (layout.root / "examples").symlink_to(ROOT / "examples")
@@ -81,6 +84,7 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     settings = params.load(ROOT / "params.yaml")
     ingest.run(settings, layout)
     clean.run(settings, layout)
+    deduplicate.run(settings, layout)
     return layout
 
 
@@ -88,7 +92,7 @@ def test_stages_take_out_exactly_what_was_planted(cleaned: Layout) -> None:
     place = {r["record_id"]: r["row"] for r in read_table(cleaned.stage("ingest") / "rows.parquet").to_pylist()}
     removed = {
         (entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
-        for stage in ("ingest", "clean")
+        for stage in ("ingest", "clean", "deduplicate")
         for entry in read_table(cleaned.stage(stage) / "quarantine.parquet").to_pylist()
     }
     truth = list(csv.DictReader((DATA / "truth.csv").read_text(encoding="utf-8").splitlines()))
@@ -101,7 +105,7 @@ def test_stages_take_out_exactly_what_was_planted(cleaned: Layout) -> None:
 
 
 def test_what_remains_is_enough_and_varied(cleaned: Layout) -> None:
-    records = read_table(cleaned.stage("clean") / "records.parquet").to_pylist()
+    records = read_table(cleaned.stage("deduplicate") / "records.parquet").to_pylist()
     assert len(records) >= 1500
     assert len(set(map(prompt_key, records))) == len(records)
     assert {record["origin"] for record in records} == {"synthetic"}
