@@ -21,7 +21,7 @@ def retrain(request: RunRequest) -> str:
     with chronicle(request) as asked:
         run = resolve(asked)
 
-        stages(run, "ingest", "clean", "validate", "split")
+        stages(run, "ingest", "clean", "deduplicate", "validate", "split")
         gate(run, "data")
         index(run)
 

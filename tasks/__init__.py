@@ -12,7 +12,7 @@ Read in this order:
     prompts.py   a record as the chat that a model sees
     __main__.py  `python -m tasks STAGE`, what dvc.yaml calls
 
-Then the rooms: `data/` (ingest, clean, validate, split), `train/` (base_model, train), `evaluate/` (predict,
-evaluate), `govern/` (sources, policy, people, gates, decisions, ledger), `registry/` (package, promotion,
+Then the rooms: `data/` (ingest, clean, deduplicate, validate, split), `train/` (base_model, train), `evaluate/`
+(predict, evaluate), `govern/` (sources, policy, people, gates, decisions, ledger), `registry/` (package, promotion,
 admission) and `runs/` (a run as a git commit in a worktree of its own).
 """

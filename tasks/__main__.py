@@ -22,6 +22,7 @@ from tasks.params import Params
 STAGES = {
     "ingest": "tasks.data.ingest",
     "clean": "tasks.data.clean",
+    "deduplicate": "tasks.data.deduplicate",
     "validate": "tasks.data.validate",
     "split": "tasks.data.split",
     "base_model": "tasks.train.base_model",

@@ -3,7 +3,7 @@
 Tables are Parquet, written with fixed settings so that the same rows give the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,7 +44,7 @@ QUARANTINE = pa.schema(
         ("record_id", pa.string()),  # null where the row never became a record
         ("rule", pa.string()),  # short name, e.g. empty_prompt, exact_duplicate
         ("reason", pa.string()),  # for the data owner; never a raw value of the row
-        ("winner", pa.string()),  # record_id that was kept instead, for duplicates
+        ("winner", pa.string()),  # record_id that was kept instead, for duplicates, conflicts and old versions
     ]
 )
 
@@ -88,6 +88,13 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write a table that is there as a whole."""
     with Writer(path, table.schema) as file:
         file.write(table)
+
+
+def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
+    """As `write_table`, without holding all rows in memory."""
+    with Writer(path, schema) as file:
+        for part in parts:
+            file.write(pa.Table.from_batches([part]))
 
 
 def read_table(path: Path) -> pa.Table:

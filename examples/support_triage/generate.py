@@ -7,6 +7,7 @@ import argparse
 import csv
 import html
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -32,7 +33,7 @@ class Generated:
 
 
 def generate(seed: int, rows: int = ROWS) -> Generated:
-    """All sources. No two sound rows have the same words before the triage, however cased and spaced."""
+    """All sources. No two sound rows have the same words before the triage, however cased, spaced and punctuated."""
     rng, seen = Random(seed), set[str]()
     catalogue = cases.load(PHRASES / "catalogue.yaml")
     composers = {name: Composer(grammar.load(PHRASES / f"{name}.yaml"), name) for name in cases.LANGUAGES}
@@ -60,8 +61,8 @@ def _rows(
 
 
 def _key(turns: Sequence[Turn]) -> str:
-    """What cleaning may make of the words at most: no entities, no case, even spaces."""
-    return " ".join(html.unescape(" ".join(turn["content"] for turn in turns)).casefold().split())
+    """What is compared of the words at most: no entities, no case, letters and digits only."""
+    return " ".join(re.findall(r"[^\W_]+", html.unescape(" ".join(turn["content"] for turn in turns)).casefold()))
 
 
 def truth_table(truth: list[Planted]) -> bytes:

@@ -1,4 +1,5 @@
-"""From sources to a training and a test set: stages `ingest`, `clean`, `validate` and `split`, in this order.
+"""From sources to a training and a test set: stages `ingest`, `clean`, `deduplicate`, `validate` and
+`split`, in this order.
 
     pin.py           what a run will read, fixed before its first stage
     readers/         a source's bytes, and its rows, one file a kind
@@ -8,13 +9,20 @@
         intake.py        a batch of rows as records, or why not
         protect/         what is about people, or secret, found and replaced
         pool.py          batches on several processes, results in order
-    clean.py         stage: texts too short or long, and exact duplicates (duplicates.py)
+    clean.py         stage: texts that are empty, too short or too long
+    deduplicate.py   stage: duplicates, older versions, conflicts, what a fixed test set holds
+        compared.py      the records as columns, their turns by conversations.py
+        preference.py    which of several records is kept
+        duplicates.py    exact duplicates
+        near/            near-identical texts
+        neighbours.py    records that stand near each other
+        verdicts.py      which of them go, and for which other
     validate.py      stage: the data owners' suites
         frame.py         records as the table that expectations are about
         expectations.py  Great Expectations, and results without values of records
         checked.py       what is said of a suite
         docs/            Data Docs
-    split.py         stage: no prompt on both sides
+    split.py         stage: no prompt on both sides, nor one that is near-identical
         sides.py         which side a record stands on
         draw.py          some records of many, by source and kind
         manifest.py      what the dataset is made of

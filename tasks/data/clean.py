@@ -1,7 +1,6 @@
 """Stage `clean`: take out what no model should learn from, each removal with its rule and reason.
 
 empty_prompt, prompt_too_short, prompt_too_long, target_too_long   by the bounds of params.yaml: data
-exact_duplicate                                                    cites the record kept instead
 
 artefacts/clean/records.parquet, quarantine.parquet, result.json (`Cleaned`)
 """
@@ -13,7 +12,6 @@ import pyarrow as pa
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data.duplicates import winners
 from tasks.data.quarantine import Counts, count, of_record, source_rows, to_table
 from tasks.data.text import is_blank
 from tasks.data.turns import prompt_text, target_text
@@ -33,7 +31,7 @@ class Cleaned(Frozen):
 def run(params: Params, layout: Layout) -> Cleaned:
     """Clean the records of `ingest`. Raises InputError where nothing is left."""
     table = read_table(layout.stage("ingest") / "records.parquet")
-    records = table.select(["record_id", "source_id", "task", "messages", "split"]).to_pylist()
+    records = table.select(["record_id", "source_id", "messages"]).to_pylist()
     removed = list(_removals(records, source_rows(layout), params.data))
     kept = _without(table, {item["record_id"] for item in removed})
     if not kept.num_rows:
@@ -56,14 +54,10 @@ def run(params: Params, layout: Layout) -> Cleaned:
 
 def _removals(records: list[dict[str, Any]], rows: dict[str, int], data: Data) -> Iterator[dict[str, Any]]:
     """Rows of quarantine, in the order of the records."""
-    fitting = [record for record in records if _misfit(record, data) is None]
-    kept_instead = winners(fitting)
     for record in records:
-        verdict, winner = _misfit(record, data), kept_instead.get(record["record_id"])
-        if winner is not None:
-            verdict = ("exact_duplicate", "the same conversation and target as the record kept instead")
+        verdict = _misfit(record, data)
         if verdict is not None:
-            yield of_record(record, rows, *verdict, winner)
+            yield of_record(record, rows, *verdict)
 
 
 def _misfit(record: dict[str, Any], data: Data) -> tuple[str, str] | None:
@@ -90,9 +84,7 @@ def _counts_of(source: str, table: pa.Table, kept: pa.Table, removed: list[dict[
 
 
 def _facts(result: Cleaned) -> facts.Facts:
-    duplicates = result.counts.quarantined.get("exact_duplicate", 0)
     return {
         "records": Fact(value=result.counts.records, unit="rows"),
-        "exact_duplicates": Fact(value=duplicates, unit="rows"),
         "quarantined_share": Fact(value=result.counts.share, note="of the records that ingest made"),
     }

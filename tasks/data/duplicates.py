@@ -1,32 +1,23 @@
 """Exact duplicates: the same task, turns and target, evenly spaced; case counts."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import numpy as np
 
-Key = tuple[str, ...]
+from tasks.data.compared import FREE, TEST, TRAIN, Compared
+
+ABSENT = -1
 
 
-def winners(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """For each record that is a duplicate, by record_id, the record_id of the one to keep.
+def winners(records: Compared, order: np.ndarray) -> np.ndarray:
+    """For each record the position of the one that is kept: its own, unless it is a duplicate.
 
-    The first in order is kept. A record without a side gives way to one that its source has fixed on a side. A fixed
+    The first in `order` is kept. A record without a side gives way to one that its source has fixed on a side. A fixed
     test set stays whole, since figures on it compare with others' only so, and takes no fixed training record out
-    (`split` sees to those).
+    (`near_test` and `split` see to those).
     """
-    first: dict[Key, dict[str, str]] = {}
-    keyed = [(record, _key(record)) for record in records]
-    for record, key in keyed:
-        first.setdefault(key, {}).setdefault(record["split"], record["record_id"])
-    lost = {}
-    for record, key in keyed:
-        sides = first[key]
-        order = ["train"] if record["split"] == "train" else ["test", "train", ""]
-        winner = next(sides[side] for side in order if side in sides)
-        if winner != record["record_id"] and record["split"] != "test":
-            lost[record["record_id"]] = winner
-    return lost
-
-
-def _key(record: Mapping[str, Any]) -> Key:
-    turns = [f"{turn['role']}:{' '.join(turn['content'].split())}" for turn in record["messages"]]
-    return (record["task"], *turns)
+    best = np.full((int(records.whole.max(initial=ABSENT)) + 1, 3), ABSENT)
+    last_to_first = order[::-1]  # of several values for one place NumPy keeps the last
+    best[records.whole[last_to_first], records.side[last_to_first]] = last_to_first
+    mine = best[records.whole]
+    test, train, free = mine[:, TEST], mine[:, TRAIN], mine[:, FREE]
+    of_free = np.select([test != ABSENT, train != ABSENT], [test, train], free)
+    return np.select([records.side == TEST, records.side == TRAIN], [np.arange(len(records)), train], of_free)

@@ -13,11 +13,11 @@ SEGMENTS = ("source_id", "department", "language", "kind")
 
 def manifest(layout: Layout, sides: dict[str, pa.Table], counts: Counts) -> dict[str, Any]:
     """Digests of what went in, rows in and out of every stage on the way, and rows by segment of each side."""
-    stages = {name: read_json(layout.stage(name) / "result.json") for name in ("ingest", "clean")}
+    stages = {name: read_json(layout.stage(name) / "result.json") for name in ("ingest", "clean", "deduplicate")}
     return {
         "inputs": {
             "sources": {source["id"]: source["sha256"] for source in stages["ingest"]["sources"]},
-            "records": sha256_file(layout.stage("clean") / "records.parquet"),
+            "records": sha256_file(layout.stage("deduplicate") / "records.parquet"),
         },
         "counts": {name: stages[name]["counts"] for name in stages} | {"split": counts.model_dump(mode="json")},
         "rows": {side: table.num_rows for side, table in sides.items()},

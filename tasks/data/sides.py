@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tasks.prompts import prompt_key
 
 TRAIN, TEST = "train", "test"
+APART: Mapping[str, str] = MappingProxyType({})
+"""No record is near another."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +21,23 @@ class Sides:
     """Records fixed for training whose prompt is in the fixed test set: the test record_id, by their record_id."""
 
 
-def assign(records: Sequence[Mapping[str, Any]], test_share: float, seed: int) -> Sides:
-    """Sides for all records; those with the same prompt key get the same one, so no prompt is on both.
+def assign(
+    records: Sequence[Mapping[str, Any]], test_share: float, seed: int, clusters: Mapping[str, str] = APART
+) -> Sides:
+    """Sides for all records; those of a group get the same one. A group is a cluster, or a prompt key outside of them.
 
-    A prompt without a fixed side is hashed on its own: it keeps its side whatever comes or goes beside it, and about
-    `test_share` of the prompts are held out. A prompt in a fixed test set draws free records to it and shuts fixed
-    training records out.
+    `clusters` are near-identical prompts by record_id; records with the same prompt key are in the same. A prompt
+    without a fixed side is hashed on its own (of a cluster the smallest): it keeps its side whatever comes or goes
+    beside it, and about `test_share` of the prompts are held out. A prompt in a fixed test set draws free records to it
+    and shuts fixed training records out.
     """
     fixed_test: dict[str, str] = {}
     fixed_train: set[str] = set()
-    keys = {record["record_id"]: prompt_key(record) for record in records}
+    prompts = {record["record_id"]: prompt_key(record) for record in records}
+    keys: dict[str, str] = {}
+    for record_id, prompt in sorted(prompts.items(), key=lambda item: item[1]):
+        keys.setdefault(clusters.get(record_id, prompt), prompt)
+    keys = {record_id: keys[clusters.get(record_id, prompt)] for record_id, prompt in prompts.items()}
     for record_id, side in sorted((record["record_id"], record["split"]) for record in records):
         if side == TEST:
             fixed_test.setdefault(keys[record_id], record_id)

@@ -1,4 +1,4 @@
-"""Stage `split`: training and test records that share no prompt, however cased or spaced.
+"""Stage `split`: training and test records that share no prompt, however cased or spaced, and no near-identical one.
 
     artefacts/split/train.parquet, test.parquet   tasks.record.SCHEMA, ordered by record_id
     artefacts/split/quarantine.parquet            rules prompt_in_test, not_drawn
@@ -19,7 +19,7 @@ from tasks.config import Frozen
 from tasks.data.draw import draw
 from tasks.data.manifest import manifest
 from tasks.data.quarantine import Counts, count, of_record, source_rows, to_table
-from tasks.data.sides import TEST, TRAIN, assign
+from tasks.data.sides import APART, TEST, TRAIN, assign
 from tasks.data.turns import target_text
 from tasks.errors import InputError
 from tasks.facts import Fact
@@ -35,15 +35,20 @@ class Split(Frozen):
     train_rows: int
     test_rows: int
     groups_on_both_sides: int
+    near_prompts_on_both_sides: int | None
+    """Clusters of near-identical prompts; null where nobody looked for them."""
     labels_only_in_test: list[str]
     """Labels that no training record has, so no model can have learnt them here."""
 
 
 def run(params: Params, layout: Layout) -> Split:
-    """Divide the records of `clean`. Raises InputError where a side has none."""
-    table = read_table(layout.stage("clean") / "records.parquet").sort_by("record_id")
+    """Divide the records of `deduplicate`. Raises InputError where a side has none."""
+    table = read_table(layout.stage("deduplicate") / "records.parquet").sort_by("record_id")
     records = table.to_pylist()
-    sides, removed = divide(records, source_rows(layout), params.data)
+    clusters = dict(
+        zip(*read_table(layout.stage("deduplicate") / "clusters.parquet").to_pydict().values(), strict=True)
+    )
+    sides, removed = divide(records, source_rows(layout), params.data, clusters)
     tables = {side: _pick(table, sides, side) for side in (TRAIN, TEST)}
     _refuse_one_sided(tables)
     with whole_folder(layout.stage("split")) as folder:
@@ -52,17 +57,19 @@ def run(params: Params, layout: Layout) -> Split:
         write_table(to_table(removed), folder / "quarantine.parquet")
         # Read back, so that the figures are about what training will read.
         train, test = (read_table(folder / f"{side}.parquet").to_pylist() for side in (TRAIN, TEST))
-        result = _result(train, test, removed, len(records), params.evaluation)
+        counts = count("split", len(records), len(train) + len(test), (item["rule"] for item in removed))
+        parted = _parted(train, test, clusters) if params.data.near_duplicates else None
+        result = _result(train, test, counts, parted, params.evaluation)
         write_json(folder / "manifest.json", manifest(layout, tables, result.counts))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
 def divide(
-    records: list[dict[str, Any]], rows: Mapping[str, int], data: Data
+    records: list[dict[str, Any]], rows: Mapping[str, int], data: Data, clusters: Mapping[str, str] = APART
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """The side of every record that is kept, by record_id; and the rows of quarantine."""
-    sides = assign(records, data.test_share, data.seed)
+    sides = assign(records, data.test_share, data.seed, clusters)
     kept, removed = dict(sides.by_record), []
     for record in records:
         if winner := sides.clashes.get(record["record_id"]):
@@ -92,15 +99,22 @@ def _refuse_one_sided(tables: dict[str, pa.Table]) -> None:
             )
 
 
+def _parted(train: list[dict[str, Any]], test: list[dict[str, Any]], clusters: Mapping[str, str]) -> int:
+    """Clusters with records on both sides."""
+    there = [{clusters.get(record["record_id"]) for record in side} - {None} for side in (train, test)]
+    return len(there[0] & there[1])
+
+
 def _result(
-    train: list[dict[str, Any]], test: list[dict[str, Any]], removed: list[dict[str, Any]], rows: int, how: Evaluation
+    train: list[dict[str, Any]], test: list[dict[str, Any]], counts: Counts, parted: int | None, how: Evaluation
 ) -> Split:
     labels = [{_label(record, how) for record in side} for side in (train, test)]
     return Split(
-        counts=count("split", rows, len(train) + len(test), (item["rule"] for item in removed)),
+        counts=counts,
         train_rows=len(train),
         test_rows=len(test),
         groups_on_both_sides=len(set(map(prompt_key, train)) & set(map(prompt_key, test))),
+        near_prompts_on_both_sides=parted,
         labels_only_in_test=sorted(labels[1] - labels[0] - {""}),
     )
 
@@ -118,7 +132,7 @@ def _label(record: dict[str, Any], how: Evaluation) -> str:
 
 
 def _facts(result: Split) -> facts.Facts:
-    return {
+    stated = {
         "train_rows": Fact(value=result.train_rows, unit="rows"),
         "test_rows": Fact(value=result.test_rows, unit="rows"),
         "groups_on_both_sides": Fact(
@@ -128,3 +142,7 @@ def _facts(result: Split) -> facts.Facts:
         "prompt_in_test": Fact(value=result.counts.quarantined.get("prompt_in_test", 0), unit="rows"),
         "not_drawn": Fact(value=result.counts.quarantined.get("not_drawn", 0), unit="rows"),
     }
+    if result.near_prompts_on_both_sides is None:
+        return stated
+    note = "clusters of near-identical prompts in training and test"
+    return stated | {"near_prompts_on_both_sides": Fact(value=result.near_prompts_on_both_sides, note=note)}

@@ -31,9 +31,9 @@ class Validated(Frozen):
 
 
 def run(params: Params, layout: Layout) -> Validated:
-    """Check the records of `clean`. Raises InputError for a suite that cannot be asked of them."""
+    """Check the records of `deduplicate`. Raises InputError for a suite that cannot be asked of them."""
     suites = Suites.model_validate(read_json(layout.suites))
-    table = read_table(layout.stage("clean") / "records.parquet")
+    table = read_table(layout.stage("deduplicate") / "records.parquet")
     checked = []
     for suite, source, part in _parts(suites, table):
         answer = expectations.check(suite, source, to_frame(part, params.evaluation.target == "json"))

@@ -86,9 +86,11 @@ def _result(layout: Layout, stage: str) -> dict[str, Any]:
 
 
 def _flows(layout: Layout) -> list[Flow]:
-    ingest, clean, split = (_result(layout, stage) for stage in ("ingest", "clean", "split"))
+    ingest, split = _result(layout, "ingest"), _result(layout, "split")
     flows = [_flow("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
-    flows += [_flow("clean", source, counts) for source, counts in sorted(clean.get("by_source", {}).items())]
+    for stage in ("clean", "deduplicate"):
+        by_source = _result(layout, stage).get("by_source", {})
+        flows += [_flow(stage, source, counts) for source, counts in sorted(by_source.items())]
     return flows + ([_flow("split", "", split["counts"])] if "counts" in split else [])
 
 

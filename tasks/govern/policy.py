@@ -16,7 +16,7 @@ GATES: tuple[GateName, ...] = ("data", "evaluation", "release")
 SUBJECTS: dict[GateName, str] = {"data": "split", "evaluation": "evaluate", "release": "package"}
 """The stage whose output each gate lets pass."""
 LOOKS_AT: dict[GateName, tuple[str, ...]] = {
-    "data": ("ingest", "clean", "validate", "split"),
+    "data": ("ingest", "clean", "deduplicate", "validate", "split"),
     "evaluation": ("base_model", "train", "predict", "evaluate"),
     "release": ("package",),
 }

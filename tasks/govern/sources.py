@@ -91,6 +91,8 @@ class Source(Frozen):
     """Of csv."""
     owner: Name
     """Person in people.yaml who answers for the data, and decides on it at the data gate."""
+    authority: int = 0
+    """Of records that contradict or repeat each other the one from the source with the higher number is kept."""
     steward: Name
     """Person in people.yaml who looks after it from day to day."""
     access: Annotated[list[Name], Field(min_length=1)]

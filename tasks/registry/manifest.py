@@ -15,6 +15,7 @@ from tasks.registry import identity
 STAGES = (
     "ingest",
     "clean",
+    "deduplicate",
     "validate",
     "split",
     "base_model",

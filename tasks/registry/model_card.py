@@ -63,7 +63,7 @@ def render(parts: Parts) -> str:
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
         segments={name: parts.segment(name) for name in ("language", "department", "kind")},
-        data_figures=_of(parts.facts, "ingest.", "clean.", "validate.", "split."),
+        data_figures=_of(parts.facts, "ingest.", "clean.", "deduplicate.", "validate.", "split."),
         figures=_of(parts.facts, "evaluate."),
         targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
     )

@@ -97,8 +97,8 @@ def push(layout: Layout) -> None:
     if "remote" not in _config(layout.root)["core"]:
         return
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root, ""), text=True, check=False,
-        stdin=subprocess.DEVNULL, capture_output=True,
+        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root, "push"), text=True,
+        check=False, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]

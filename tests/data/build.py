@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.data import clean, ingest, split
+from tasks.data import clean, deduplicate, ingest, split
 from tasks.data.intake import ROWS
 from tasks.data.pin import resolve_sources
 from tasks.files import read_json, write_json
 from tasks.govern import vault_keys
-from tasks.govern.sources import Source, Sources, Suites
+from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.record import SCHEMA, read_table, write_table
@@ -128,23 +128,43 @@ class Run:
         """The rule of every quarantined row, by its number in the source."""
         return {item["row"]: item["rule"] for item in self.records_of(stage, "quarantine")}
 
-    def put(self, stage: str, records: list[dict[str, Any]]) -> None:
-        """Records as if `stage` (ingest or clean) had written them, with what `ingest` writes beside."""
-        folder = self.layout.stage("ingest")
+    def put(self, stage: str, records: list[dict[str, Any]], authority: dict[str, int] | None = None) -> None:
+        """Records as if `stage` (ingest, clean or deduplicate) had written them, with what the stages before it write
+        beside. `authority` is that of sources, by id."""
         rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
-        write_table(pa.Table.from_pylist(rows, schema=ROWS), folder / "rows.parquet")
-        for name in ("ingest", "clean"):
+        self.put_rows(rows)
+        for name in ("ingest", "clean", "deduplicate"):
             write_json(self.layout.stage(name) / "result.json", {"counts": {}, "sources": []})
+        named = {item["source_id"]: 0 for item in records} | (authority or {})
+        pinned = [
+            ResolvedSource(source=source("data.csv", id=name, authority=rank), sha256="0" * 64, bytes=1)
+            for name, rank in (named or {"src": 0}).items()
+        ]
+        resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
+        write_json(self.layout.sources, resolved.model_dump(mode="json"))
+        write_table(
+            pa.table([[], []], schema=deduplicate.CLUSTERS), self.layout.stage("deduplicate") / "clusters.parquet"
+        )
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")
+
+    def put_rows(self, rows: list[dict[str, Any]]) -> None:
+        """Where each record came from, as `ingest` says it."""
+        write_table(pa.Table.from_pylist(rows, schema=ROWS), self.layout.stage("ingest") / "rows.parquet")
 
     def clean(self, records: list[dict[str, Any]], **data: Any) -> clean.Cleaned:
         self.put("ingest", records)
         return clean.run(params(**data), self.layout)
 
+    def deduplicate(
+        self, records: list[dict[str, Any]], authority: dict[str, int] | None = None, **data: Any
+    ) -> deduplicate.Deduplicated:
+        self.put("clean", records, authority)
+        return deduplicate.run(params(**data), self.layout)
+
     def split(
         self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
     ) -> split.Split:
-        self.put("clean", records)
+        self.put("deduplicate", records)
         return split.run(params(evaluation, **data), self.layout)
 
     def put_suites(self, suites: Suites) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import clean, ingest, split, validate
+from tasks.data import clean, deduplicate, ingest, split, validate
 from tasks.files import tree_manifest
 from tasks.govern.sources import Suite, Suites
 from tests.data.build import Run, messages, params, source, table
 from tests.small_disk import fill, small_disk
 
-STAGES = {"ingest": ingest, "clean": clean, "validate": validate, "split": split}
+STAGES = {"ingest": ingest, "clean": clean, "deduplicate": deduplicate, "validate": validate, "split": split}
 ROWS = 20_000
 SUITE = Suite.model_validate(
     {
@@ -96,7 +96,7 @@ def test_a_stage_killed_while_it_writes_leaves_nothing_half_written(run: Run, st
     assert found in (None, tree_manifest(target))
 
 
-@pytest.mark.parametrize("stage", ["ingest", "clean", "split"])
+@pytest.mark.parametrize("stage", ["ingest", "clean", "deduplicate", "split"])
 def test_a_failing_stage_keeps_what_was_there(run: Run, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(run, stage, rows=50)
     STAGES[stage].run(params(), run.layout)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import clean, ingest, split
+from tasks.data import clean, deduplicate, ingest, split
 from tasks.govern import sources
 from tasks.params import load
 from tests.data.build import Run
@@ -32,7 +32,8 @@ def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -
         "banking77-test": 3_080,
     }
     assert ingested.counts.removed == 0
-    assert clean.run(params, run.layout).counts.quarantined == {"exact_duplicate": 4}
+    assert clean.run(params, run.layout).counts.removed == 0
+    assert deduplicate.run(params, run.layout).counts.quarantined == {"exact_duplicate": 4}
     result = split.run(params, run.layout)
     assert result.counts.quarantined == {"prompt_in_test": 7}
     assert (result.train_rows, result.test_rows) == (10_003 - 4 - 7, 3_080)

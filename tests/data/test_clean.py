@@ -36,47 +36,8 @@ def test_all_turns_before_the_target_count(run: Run) -> None:
     assert run.rules_of("clean") == {2: "prompt_too_long"}
 
 
-def test_the_first_of_exact_duplicates_is_kept_and_cited(run: Run) -> None:
-    same = [
-        record("Where is  my card?", number=9),
-        record("Where is\nmy card? ", number=1, department="other"),
-        record("where is my card?", number=2),
-        record("Where is my card?", "no", number=3),
-        record("Where is my card?", number=4, task="other"),
-    ]
-    run.clean(same)
-    (entry,) = run.records_of("clean", "quarantine")
-    assert (entry["row"], entry["rule"], entry["winner"]) == (2, "exact_duplicate", same[0]["record_id"])
-    assert run.records_of("clean") == [same[0], *same[2:]]
-
-
-def test_a_record_that_is_unfit_is_no_winner(run: Run) -> None:
-    run.clean(
-        [record("a" * 30, "no", number=1), record("a" * 30, "no", number=2), record("b", number=3)], max_prompt_chars=9
-    )
-    assert {entry["winner"] for entry in run.records_of("clean", "quarantine")} == {None}
-
-
-@pytest.mark.parametrize(
-    ("sides", "removed"),
-    [
-        (["train", "train"], {2}),
-        (["test", "test"], set()),
-        (["train", "test"], set()),
-        (["", "test"], {1}),
-        (["", "train"], {1}),
-        (["test", "", "train", ""], {2, 4}),
-    ],
-)
-def test_duplicates_give_way_to_fixed_sides_and_a_fixed_test_set_stays_whole(
-    run: Run, sides: list[str], removed: set[int]
-) -> None:
-    run.clean([record("same", number=number, split=side) for number, side in enumerate(sides)])
-    assert set(run.rules_of("clean")) == removed
-
-
 def test_counts_add_up_by_source(run: Run) -> None:
-    result = run.clean([record("a", number=1), record("a", number=2), record("b", number=3, source_id="two")])
+    result = run.clean([record("a", number=1), record("", number=2), record("b", number=3, source_id="two")])
     assert (result.counts.rows, result.counts.records, result.counts.removed) == (3, 2, 1)
     assert {name: (c.rows, c.records) for name, c in result.by_source.items()} == {"src": (2, 1), "two": (1, 1)}
     assert run.result("clean")["facts"]["quarantined_share"]["value"] == pytest.approx(1 / 3)

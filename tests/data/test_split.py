@@ -128,6 +128,30 @@ def test_about_the_share_of_free_prompts_is_held_out_and_prompts_keep_their_side
     assert assign(many, 0.1, seed=2).by_record != sides
 
 
+def test_near_identical_prompts_stand_on_one_side(run: Run) -> None:
+    dice = random.Random(1)
+    texts = [" ".join(str(dice.randrange(1000, 9999)) for _ in range(20)) for _ in range(100)]
+    texts = [text for plain in texts for text in (plain, f"please {plain}")]
+    run.deduplicate(
+        [record(text, "yes" if number % 2 else "no", number=number) for number, text in enumerate(texts)],
+        near_duplicates={"conflict_jaccard": None},
+    )
+    clusters = {item["record_id"]: item["cluster"] for item in run.records_of("deduplicate", "clusters")}
+    kept = run.records_of("deduplicate")
+    assert len(clusters) > 150
+    sides = assign(kept, 0.5, 1, clusters).by_record
+    assert all(len({sides[r] for r, c in clusters.items() if c == name}) == 1 for name in set(clusters.values()))
+    apart = assign(kept, 0.5, 1).by_record
+    assert any(len({apart[r] for r, c in clusters.items() if c == name}) == 2 for name in set(clusters.values()))
+
+
+def test_parted_near_prompts_are_a_fact_only_where_somebody_looked(run: Run) -> None:
+    assert run.split(fifty()).near_prompts_on_both_sides == 0
+    assert run.result("split")["facts"]["near_prompts_on_both_sides"]["value"] == 0
+    assert run.split(fifty(), near_duplicates=None).near_prompts_on_both_sides is None
+    assert "near_prompts_on_both_sides" not in run.result("split")["facts"]
+
+
 def fifty(**fields: Any) -> list[dict[str, Any]]:
     return [record(f"prompt {number}", f"label{number % 5}", number=number, **fields) for number in range(50)]
 

@@ -35,7 +35,7 @@ def suite(*expectations: tuple[str, dict[str, Any]], name: str = "checks") -> Su
 
 def check(run: Run, dataset: Suite | None = None, json_target: bool = True, **by_source: Suite) -> validate.Validated:
     """Validate RECORDS by the suites."""
-    run.put("clean", RECORDS)
+    run.put("deduplicate", RECORDS)
     run.put_suites(Suites(by_source=by_source, dataset=dataset))
     target = {"target": "json", "label_field": "intent"} if json_target else {"target": "label"}
     return validate.run(params(target), run.layout)

@@ -147,7 +147,7 @@ def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Pat
     git(other, "checkout", "--quiet", ended["commit"])
     shutil.copytree(project / ".hallmark" / "cache", other / ".hallmark" / "cache")
     dvc.configure(Layout(other))
-    for stage in ("ingest", "clean", "validate", "split", "base_model"):
+    for stage in ("ingest", "clean", "deduplicate", "validate", "split", "base_model"):
         assert dvc.repro(Layout(other), stage, print).cached
     gate = other / "gates" / "data.json"
     kept = gate.read_bytes()

@@ -103,6 +103,7 @@ DATASET = {
 FACTS = {
     "ingest": {"rows": {"value": 12}},
     "clean": {"rows": {"value": 12}},
+    "deduplicate": {"records": {"value": 12}},
     "validate": {"failed_expectations": {"value": 0}},
     "split": {"train_rows": {"value": 8, "unit": "rows"}, "test_rows": {"value": 4, "unit": "rows"}},
     "base_model": {"parameters": {"value": 3}},

@@ -1,0 +1,139 @@
+"""What `deduplicate` knows of each record: a column a property, so that a million records fit into memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.data.conversations import conversations, digest
+from tasks.data.near.form import casefold, forms, has_marker
+from tasks.errors import InputError
+
+BATCH = 5_000
+"""Records whose texts are Python's at the same time."""
+READ = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
+FREE, TRAIN, TEST = range(3)
+SIDES = {"": FREE, "train": TRAIN, "test": TEST}
+NO_DATE = np.iinfo(np.int32).min
+"""Before every date: a record without one gives way to one that has one."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The records in the order of their table. Numbers for texts are good for telling equal from different only."""
+
+    record_id: pa.Array
+    source_id: pa.Array
+    row: np.ndarray
+    """1-based, in its source."""
+    place: np.ndarray
+    """Among all rows of all sources, in the order of sources.yaml."""
+    authority: np.ndarray
+    """Of its source."""
+    effective: np.ndarray
+    """effective_from in days since 1970, or NO_DATE."""
+    retired: np.ndarray
+    side: np.ndarray
+    """FREE, TRAIN or TEST: as the source fixed it."""
+    task: np.ndarray
+    whole: np.ndarray
+    """A number for the task, all turns and the target, evenly spaced."""
+    target: np.ndarray
+    """A number for the target, evenly spaced."""
+    form: np.ndarray
+    """The position of the prompt's form in `forms`; -1 where it has none."""
+    forms: pa.Array
+    marked: np.ndarray
+    """Whether prompt or target says which version it is."""
+    length: np.ndarray
+    """Characters of the prompt."""
+
+    def __len__(self) -> int:
+        return len(self.record_id)
+
+
+def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
+    """Of the records in a Parquet file; `rows` is that of `ingest`. Raises InputError where the two differ."""
+    table = pa.Table.from_batches(map(_derive, batches(records, READ)), DERIVED).combine_chunks()
+    columns = {name: _column(table, name) for name in table.column_names}
+    where = pq.read_table(rows)
+    place = pc.index_in(columns["record_id"], value_set=where["record_id"].combine_chunks())
+    unknown = sorted(set(columns["source_id"].unique().to_pylist()) - set(authority))
+    if place.null_count or unknown:
+        raise InputError(
+            f"{records}: {place.null_count:,} records are not in {rows}, and of its sources "
+            f"{', '.join(unknown) or 'none'} is missing in inputs/sources.json; run the stages before it again"
+        )
+    form = columns["form"].dictionary_encode()
+    return Compared(
+        record_id=columns["record_id"],
+        source_id=columns["source_id"],
+        row=where["row"].take(place).to_numpy(),
+        place=place.to_numpy().astype(np.int64),
+        authority=np.array([authority[name] for name in columns["source_id"].to_pylist()], np.int64),
+        effective=pc.fill_null(columns["effective_from"].cast(pa.int32()), NO_DATE).to_numpy().astype(np.int64),
+        retired=pc.is_valid(columns["retired_at"]).to_numpy(zero_copy_only=False),
+        side=np.array([SIDES[side] for side in columns["split"].to_pylist()], np.int8),
+        task=_numbers(columns["task"]),
+        whole=_numbers(columns["whole"]),
+        target=_numbers(columns["target"]),
+        form=pc.fill_null(form.indices, -1).to_numpy(),
+        forms=form.dictionary,
+        marked=columns["marked"].to_numpy(zero_copy_only=False),
+        length=columns["length"].to_numpy(),
+    )
+
+
+def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A Parquet file's rows, some thousand at a time."""
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(BATCH, columns=columns)
+
+
+DERIVED = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("source_id", pa.string()),
+        ("task", pa.string()),
+        ("effective_from", pa.date32()),
+        ("retired_at", pa.date32()),
+        ("split", pa.string()),
+        ("whole", pa.binary(16)),
+        ("target", pa.binary(16)),
+        ("form", pa.large_string()),  # null for none
+        ("marked", pa.bool_()),
+        ("length", pa.int32()),
+    ]
+)
+
+
+def _derive(batch: pa.RecordBatch) -> pa.RecordBatch:
+    turns = conversations(batch.column("messages"))
+    prompts, targets, tasks = list(turns.prompts()), list(turns.targets()), batch.column("task").to_pylist()
+    caseless = casefold(prompts)
+    form = forms(caseless)
+    derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}
+    derived |= {
+        "whole": [digest(f"{task}\n{whole}") for task, whole in zip(tasks, turns.wholes(), strict=True)],
+        "target": [digest(target) for target in targets],
+        "form": pc.if_else(pc.equal(form, ""), None, form),
+        "marked": pc.or_(has_marker(caseless), has_marker(casefold(targets))),
+        "length": [len(prompt) for prompt in prompts],
+    }
+    columns = [pa.array(derived[field.name], field.type) for field in DERIVED]
+    return pa.RecordBatch.from_arrays(columns, schema=DERIVED)
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    chunks = table[name].chunks
+    return chunks[0] if chunks else pa.array([], table.schema.field(name).type)
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    numbers: np.ndarray = column.dictionary_encode().indices.to_numpy()
+    return numbers

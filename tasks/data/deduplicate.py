@@ -1,0 +1,197 @@
+"""Stage `deduplicate`: of records that repeat or contradict each other, keep the one that counts.
+
+Exact duplicates always; where params.yaml: data.near_duplicates is set also near-identical prompts: duplicates,
+training text that a fixed test set holds, older versions and conflicts (`verdicts` has the rules, `preference` says
+which record is kept).
+
+    artefacts/deduplicate/records.parquet      tasks.record.SCHEMA, in the order of `clean`
+    artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
+    artefacts/deduplicate/conflicts.parquet    CONFLICTS: what an owner may want to see side by side
+    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that `split` must not part
+    artefacts/deduplicate/result.json          `Deduplicated`
+
+What goes and what stays depends neither on the order of the records nor on the number of threads.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks import facts
+from tasks.config import Frozen
+from tasks.data import compared, duplicates, preference
+from tasks.data.compared import Compared
+from tasks.data.neighbours import Neighbours, find
+from tasks.data.quarantine import Counts, count
+from tasks.data.verdicts import REASONS, Verdict
+from tasks.errors import InputError
+from tasks.facts import Fact
+from tasks.files import read_json, whole_folder, write_json
+from tasks.govern.sources import ResolvedSources
+from tasks.layout import Layout
+from tasks.params import NearDuplicates, Params
+from tasks.record import QUARANTINE, write_batches, write_table
+
+CONFLICTS = pa.schema(
+    [
+        ("record_id", pa.string()),  # the record that went
+        ("rule", pa.string()),  # conflict: the other is kept; conflict_undecided: the other went as well
+        ("other", pa.string()),  # the record that it contradicts
+        ("jaccard", pa.float64()),  # of their prompts
+    ]
+)
+CLUSTERS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("cluster", pa.string()),  # the smallest record_id in it
+    ]
+)
+UNDECIDED = "conflict_undecided"
+
+
+class Deduplicated(Frozen):
+    counts: Counts
+    by_source: dict[str, Counts]
+    kept: str
+    """Which of several records is kept, in words."""
+    near: NearDuplicates | None
+    """The thresholds used; null where only exact duplicates were looked for."""
+    near_pairs: int
+    """Pairs of prompts found near-identical."""
+    clusters: int
+    """Groups of kept records that must not be parted."""
+    largest_cluster: int
+    """Records in the largest of them."""
+
+
+def run(params: Params, layout: Layout) -> Deduplicated:
+    """Judge the records of `clean`. Raises InputError where nothing is left."""
+    path = layout.stage("clean") / "records.parquet"
+    sources = ResolvedSources.model_validate(read_json(layout.sources)).sources
+    authority = {item.source.id: item.source.authority for item in sources}
+    records = compared.read(path, layout.stage("ingest") / "rows.parquet", authority)
+    order = preference.order(records)
+    verdicts, neighbours = _verdicts(records, order, params.data.near_duplicates)
+    keep = np.ones(len(records), bool)
+    keep[[verdict.record for verdict in verdicts]] = False
+    if not keep.any():
+        raise InputError(
+            f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
+            "params.yaml: data.near_duplicates"
+        )
+    clusters = _clusters(records, neighbours, keep)
+    result = _result(records, verdicts, neighbours, clusters, params.data.near_duplicates)
+    with whole_folder(layout.stage("deduplicate")) as folder:
+        write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
+        write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
+        write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
+        write_table(clusters, folder / "clusters.parquet")
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def _verdicts(
+    records: Compared, order: np.ndarray, near: NearDuplicates | None
+) -> tuple[list[Verdict], Neighbours | None]:
+    """On exact duplicates, then on what of the rest is near each other."""
+    winners = duplicates.winners(records, order)
+    lost = np.flatnonzero(winners != np.arange(len(records)))
+    verdicts = [Verdict(record, "exact_duplicate", int(winners[record]), 1.0) for record in lost.tolist()]
+    if near is None:
+        return verdicts, None
+    neighbours = find(records, order[winners[order] == order], near)
+    later = {verdict.record: verdict for verdict in neighbours.verdicts()}
+    # Where the record kept instead goes after all, its duplicates share its fate, so that what is cited is kept.
+    shared = [later[old.other]._replace(record=old.record) if old.other in later else old for old in verdicts]
+    return [*shared, *later.values()], neighbours
+
+
+def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
+    begin = 0
+    for batch in compared.batches(path):
+        yield batch.filter(pa.array(keep[begin : begin + len(batch)]))
+        begin += len(batch)
+
+
+def _clusters(records: Compared, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
+    """CLUSTERS, ordered by record_id."""
+    ids, names = [], []
+    for group in neighbours.groups(np.flatnonzero(keep)) if neighbours else ():
+        members = records.record_id.take(pa.array(group)).to_pylist()
+        ids += members
+        names += [min(members)] * len(members)
+    return pa.table([ids, names], schema=CLUSTERS).sort_by("record_id")
+
+
+def _quarantine(records: Compared, verdicts: list[Verdict]) -> pa.Table:
+    went = pa.array([verdict.record for verdict in verdicts], pa.int64())
+    kept = pa.array([None if verdict.rule == UNDECIDED else verdict.other for verdict in verdicts], pa.int64())
+    columns = [
+        records.source_id.take(went),
+        pa.array(records.row[went.to_numpy()], pa.int64()),
+        records.record_id.take(went),
+        pa.array([verdict.rule for verdict in verdicts], pa.string()),
+        pa.array([REASONS[verdict.rule] for verdict in verdicts], pa.string()),
+        records.record_id.take(kept),
+    ]
+    return pa.table(columns, schema=QUARANTINE).sort_by("record_id")
+
+
+def _conflicts(records: Compared, verdicts: list[Verdict]) -> pa.Table:
+    contrary = [verdict for verdict in verdicts if verdict.rule in ("conflict", UNDECIDED)]
+    columns = [
+        records.record_id.take(pa.array([verdict.record for verdict in contrary], pa.int64())),
+        pa.array([verdict.rule for verdict in contrary], pa.string()),
+        records.record_id.take(pa.array([verdict.other for verdict in contrary], pa.int64())),
+        pa.array([verdict.jaccard for verdict in contrary], pa.float64()),
+    ]
+    return pa.table(columns, schema=CONFLICTS).sort_by("record_id")
+
+
+def _result(
+    records: Compared,
+    verdicts: list[Verdict],
+    neighbours: Neighbours | None,
+    clusters: pa.Table,
+    near: NearDuplicates | None,
+) -> Deduplicated:
+    source = records.source_id.to_pylist()
+    before = Counter(source)
+    rules: dict[str, list[str]] = {name: [] for name in sorted(before)}
+    for verdict in verdicts:
+        rules[source[verdict.record]].append(verdict.rule)
+    sizes = Counter(clusters["cluster"].to_pylist())
+    return Deduplicated(
+        counts=count("deduplicate", len(records), len(records) - len(verdicts), (verdict.rule for verdict in verdicts)),
+        by_source={
+            name: count("deduplicate", before[name], before[name] - len(gone), gone) for name, gone in rules.items()
+        },
+        kept=preference.WORDS,
+        near=near,
+        near_pairs=len(neighbours.near.pairs) if neighbours else 0,
+        clusters=len(sizes),
+        largest_cluster=max(sizes.values(), default=0),
+    )
+
+
+def _facts(result: Deduplicated) -> facts.Facts:
+    gone = result.counts.quarantined
+    stated = {
+        "records": Fact(value=result.counts.records, unit="rows"),
+        "exact_duplicates": Fact(value=gone.get("exact_duplicate", 0), unit="rows"),
+        "quarantined_share": Fact(value=result.counts.share, note="of the records that clean left"),
+    }
+    if result.near is None:
+        return stated  # a zero would say that somebody looked
+    return stated | {
+        "near_duplicates": Fact(value=gone.get("near_duplicate", 0), unit="rows"),
+        "near_test": Fact(value=gone.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
+        "superseded": Fact(value=gone.get("superseded", 0), unit="rows", note="older versions"),
+        "conflicts": Fact(value=gone.get("conflict", 0), unit="rows", note="decided by authority or date"),
+        "conflicts_undecided": Fact(value=gone.get(UNDECIDED, 0), unit="rows", note="for the owner to decide"),
+        "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),
+    }

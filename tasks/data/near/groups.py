@@ -1,0 +1,13 @@
+"""What hangs together by pairs."""
+
+import numpy as np
+
+
+def components(count: int, pairs: np.ndarray) -> np.ndarray:
+    """A number for each of `count` items; two have the same where pairs lead from one to the other."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    numbers: np.ndarray = connected_components(graph, directed=False)[1]
+    return numbers

@@ -1,0 +1,330 @@
+"""What deduplication takes out, for which winner, and what it leaves; planted repetitions with their truth."""
+
+import random
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.data import deduplicate
+from tasks.errors import InputError
+from tasks.files import tree_manifest
+from tests.data.build import Run, params, record
+
+LONG = "my card was declined at the supermarket this morning although there is enough money on my account"
+OTHER = "how do I change the address that you send letters to, I have moved to another town last week"
+OLD, NEW = date(2024, 1, 1), date(2025, 3, 1)
+TOGETHER: dict[str, Any] = {"near_duplicates": {"jaccard": 0.85, "conflict_jaccard": 0.85}}
+
+
+def rules(run: Run) -> dict[int, tuple[str, int | None]]:
+    """Rule and number of the winner, by number of the record."""
+    return {
+        int(entry["record_id"], 16): (entry["rule"], int(entry["winner"], 16) if entry["winner"] else None)
+        for entry in run.records_of("deduplicate", "quarantine")
+    }
+
+
+def clusters(run: Run) -> list[set[int]]:
+    found: dict[str, set[int]] = {}
+    for item in run.records_of("deduplicate", "clusters"):
+        found.setdefault(item["cluster"], set()).add(int(item["record_id"], 16))
+    return sorted(found.values(), key=min)
+
+
+def test_the_first_of_exact_duplicates_is_kept_and_cited(run: Run) -> None:
+    same = [
+        record("Where is  my card?", number=9),
+        record("Where is\nmy card? ", number=1, department="other"),
+        record("where is my card?", number=2),
+        record("Where is my card?", "no", number=3),
+        record("Where is my card?", number=4, task="other"),
+    ]
+    run.deduplicate(same, near_duplicates=None)
+    (entry,) = run.records_of("deduplicate", "quarantine")
+    assert (entry["row"], entry["rule"], entry["winner"]) == (2, "exact_duplicate", same[0]["record_id"])
+    assert run.records_of("deduplicate") == [same[0], *same[2:]]
+
+
+@pytest.mark.parametrize(
+    ("sides", "removed"),
+    [
+        (["train", "train"], {2}),
+        (["test", "test"], set()),
+        (["train", "test"], set()),
+        (["", "test"], {1}),
+        (["", "train"], {1}),
+        (["test", "", "train", ""], {2, 4}),
+    ],
+)
+def test_duplicates_give_way_to_fixed_sides_and_a_fixed_test_set_stays_whole(
+    run: Run, sides: list[str], removed: set[int]
+) -> None:
+    run.deduplicate(
+        [record("same", number=number, split=side) for number, side in enumerate(sides)], near_duplicates=None
+    )
+    assert set(run.rules_of("deduplicate")) == removed
+
+
+def test_a_higher_authority_keeps_an_exact_duplicate(run: Run) -> None:
+    run.deduplicate([record("same", number=1), record("same", number=2, source_id="manual")], {"manual": 1})
+    assert rules(run) == {1: ("exact_duplicate", 2)}
+
+
+@pytest.mark.parametrize(
+    ("text", "goes"),
+    [
+        (LONG.upper().replace(" ", "  ") + "!!! 🙏", True),
+        (LONG.replace("declined", "declinde"), True),
+        (LONG.replace("although", "although indeed"), True),
+        (LONG.replace("card", "transfer").replace("supermarket", "bank"), False),
+        (LONG[: len(LONG) // 2], False),
+    ],
+)
+def test_nearly_the_same_words_with_the_same_target_are_duplicates(run: Run, text: str, goes: bool) -> None:
+    run.deduplicate([record(LONG, number=1), record(OTHER, number=2), record(text, number=3)])
+    gone = rules(run)
+    assert {rule for rule, _ in gone.values()} == ({"near_duplicate"} if goes else set())
+    assert 2 not in gone and len(gone) == goes
+
+
+def test_another_task_or_target_makes_no_duplicate(run: Run) -> None:
+    near = LONG.replace("enough", "quite enough")
+    run.deduplicate([record(LONG, number=1), record(near, "no", number=2), record(near, number=3, task="other")])
+    assert rules(run) == {}
+    assert clusters(run) == [{1, 2, 3}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "winner"),
+    [
+        ({}, {"source_id": "manual"}, 2),
+        ({"source_id": "manual", "effective_from": OLD}, {"effective_from": NEW}, 1),
+        ({"effective_from": OLD}, {"effective_from": NEW}, 2),
+        ({}, {"effective_from": OLD}, 2),
+        ({}, {}, 2),  # the longer prompt
+    ],
+)
+def test_which_of_two_near_duplicates_is_kept(
+    run: Run, first: dict[str, Any], second: dict[str, Any], winner: int
+) -> None:
+    pair = [record(LONG, number=1, **first), record(LONG + " still", number=2, **second)]
+    result = run.deduplicate(pair, {"src": 0, "manual": 5})
+    assert rules(run) == {3 - winner: ("near_duplicate", winner)}
+    assert "higher authority" in result.kept
+
+
+def test_a_winner_is_itself_near_and_never_by_way_of_a_third(run: Run) -> None:
+    typo = LONG.replace("supermarket", "supermarkt")
+    run.deduplicate([record(text, number=n) for n, text in enumerate([LONG, typo, typo + " madam"], start=1)])
+    assert rules(run) == {2: ("near_duplicate", 3)}, "1 is near 2 only"
+
+
+@pytest.mark.parametrize("side", ["train", ""])
+def test_training_text_that_a_fixed_test_set_holds_goes(run: Run, side: str) -> None:
+    test = [record(LONG, number=1, split="test"), record(LONG + " please", "no", number=2, split="test")]
+    train = [record(LONG.upper(), "maybe", number=3, split=side, task="other"), record(OTHER, number=4, split=side)]
+    run.deduplicate([*test, *train])
+    assert rules(run) == {3: ("near_test", 2)}
+    assert clusters(run) == [{1, 2}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gone"),
+    [
+        ({"source_id": "manual"}, {}, {2: ("conflict", 1)}),
+        ({"effective_from": OLD}, {"effective_from": NEW}, {1: ("conflict", 2)}),
+        ({"effective_from": OLD}, {}, {2: ("conflict", 1)}),
+        ({"source_id": "manual", "effective_from": OLD}, {"effective_from": NEW}, {2: ("conflict", 1)}),
+        ({}, {}, {1: ("conflict_undecided", None), 2: ("conflict_undecided", None)}),
+    ],
+)
+def test_contradictions(
+    run: Run, first: dict[str, Any], second: dict[str, Any], gone: dict[int, tuple[str, int | None]]
+) -> None:
+    pair = [record(LONG, "yes", number=1, **first), record(LONG + "!", "no", number=2, **second)]
+    run.deduplicate([*pair, record(OTHER, number=3)], {"src": 0, "manual": 5})
+    assert rules(run) == gone
+    listed = run.records_of("deduplicate", "conflicts")
+    assert {(int(c["record_id"], 16), c["rule"], int(c["other"], 16), c["jaccard"]) for c in listed} == {
+        (number, rule, 3 - number, 1.0) for number, (rule, _) in gone.items()
+    }
+    facts = run.result("deduplicate")["facts"]
+    assert facts["conflicts"]["value"] + facts["conflicts_undecided"]["value"] == len(gone)
+
+
+def test_an_older_record_that_agrees_with_one_side_does_not_decide_a_dispute(run: Run) -> None:
+    dispute = [record(LONG, label, number=n, effective_from=NEW) for n, label in enumerate(("yes", "no"), start=1)]
+    run.deduplicate([*dispute, record(LONG, "yes!", number=3, effective_from=OLD), record(OTHER, number=4)])
+    assert {rule for rule, _ in rules(run).values()} == {"conflict_undecided"}
+    assert set(rules(run)) == {1, 2, 3}
+
+
+def test_contradictions_are_looked_for_only_where_asked(run: Run) -> None:
+    pair = [record("Write a poem", f"poem {n}", number=n) for n in range(3)]
+    run.deduplicate(pair, near_duplicates={"conflict_jaccard": None})
+    assert rules(run) == {}
+    assert clusters(run) == [{0, 1, 2}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"text": f"Policy v1: {LONG}"}, {"text": f"Policy v2: {LONG}"}),
+        ({"text": f"{LONG} Version 2.1"}, {"text": f"{LONG} Version 3, replaces version 2.1"}),
+        ({"text": LONG}, {"text": f"{LONG} (updated 2025-03)"}),
+        ({"text": f"{LONG} gültig ab 1.1.2024"}, {"text": f"{LONG} neu ab 1. März 2025"}),
+        ({"text": LONG, "label": "The fee is 5"}, {"text": LONG, "label": "The fee is 7, valid from 2025-03-01"}),
+        ({"text": LONG, "retired_at": NEW}, {"text": LONG + "."}),
+    ],
+)
+def test_the_version_in_force_stays(run: Run, old: dict[str, Any], new: dict[str, Any]) -> None:
+    pair = [record(number=1, effective_from=OLD, **old), record(number=2, effective_from=NEW, **new)]
+    run.deduplicate(pair)
+    assert rules(run) == {1: ("superseded", 2)}
+
+
+def test_a_retired_record_without_a_successor_stays(run: Run) -> None:
+    run.deduplicate([record(LONG, number=1, retired_at=NEW), record(OTHER, number=2)])
+    assert rules(run) == {}
+
+
+def test_duplicates_share_the_fate_of_the_record_that_stood_for_them(run: Run) -> None:
+    run.deduplicate([record(LONG, number=1), record(LONG, number=2), record(LONG + " still", number=3)])
+    assert rules(run) == {1: ("near_duplicate", 3), 2: ("near_duplicate", 3)}
+
+
+def test_without_thresholds_only_exact_duplicates_go_and_no_figure_claims_more(run: Run) -> None:
+    result = run.deduplicate(
+        [record(LONG, number=1), record(LONG, number=2), record(LONG + "!", number=3)], near_duplicates=None
+    )
+    assert rules(run) == {2: ("exact_duplicate", 1)}
+    assert clusters(run) == []
+    assert set(run.result("deduplicate")["facts"]) == {"records", "exact_duplicates", "quarantined_share"}
+    assert result.near is None
+
+
+ODD = ["", "?", "…", "👍", "v2", "2025-03-01", "x", "ß", "SS", "\u200b", "\x00", "a\u0301", "שלום", "مرحبا", "你好"]
+
+
+def test_odd_texts_come_through(run: Run) -> None:
+    huge = " ".join(map(str, random.Random(1).choices(range(10_000, 99_999), k=175_000)))  # 1 MB
+    texts = [*ODD, huge, huge + "too", "\n".join([LONG] * 3)]
+    result = run.deduplicate([record(text, number=number) for number, text in enumerate(texts)])
+    ss, sharp, wide, wider = texts.index("SS"), texts.index("ß"), len(ODD), len(ODD) + 1
+    assert rules(run) == {sharp: ("near_duplicate", ss), wide: ("near_duplicate", wider)}
+    assert result.counts.rows == len(texts)
+
+
+@pytest.mark.parametrize("count", [1, 500])
+def test_one_record_and_all_alike(run: Run, count: int) -> None:
+    result = run.deduplicate([record(LONG, number=number, effective_from=NEW) for number in range(count)])
+    assert (result.counts.records, result.counts.quarantined.get("exact_duplicate", 0)) == (1, count - 1)
+
+
+def test_thousands_of_one_template_take_no_time_and_one_of_them_stays(run: Run) -> None:
+    result = run.deduplicate([record(f"{LONG} order {number:05}", number=number) for number in range(3000)])
+    assert result.counts.quarantined["near_duplicate"] > 2900
+
+
+def test_nothing_left_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match="none of 2 records is left"):
+        run.deduplicate([record(LONG, "yes", number=1), record(LONG, "no", number=2)])
+
+
+def test_counts_add_up_by_source(run: Run) -> None:
+    result = run.deduplicate([record("a", number=1), record("a", number=2), record("b", number=3, source_id="two")])
+    assert (result.counts.rows, result.counts.records, result.counts.removed) == (3, 2, 1)
+    assert {name: (c.rows, c.records) for name, c in result.by_source.items()} == {"src": (2, 1), "two": (1, 1)}
+    assert run.result("deduplicate")["facts"]["quarantined_share"]["value"] == pytest.approx(1 / 3)
+
+
+def planted(seed: int, groups: int) -> tuple[list[dict[str, Any]], set[int]]:
+    """Records of random words, some with a copy in which one word of forty differs; and the numbers of the copies."""
+    dice = random.Random(seed)
+    words = ["".join(dice.choices("abcdefghijklmnoprstuvw", k=dice.randint(2, 9))) for _ in range(600)]
+    records, copies = [], set()
+    for number in range(0, 2 * groups, 2):
+        text = dice.choices(words, k=40)
+        records.append(record(" ".join(text), number=number, effective_from=NEW))
+        if dice.random() < 0.3:
+            text[dice.randrange(40)] = dice.choice(words)
+            records.append(record(" ".join(text), number=number + 1, effective_from=OLD))
+            copies.add(number + 1)
+    return records, copies
+
+
+def test_planted_near_duplicates_are_found_and_nothing_else(run: Run) -> None:
+    records, copies = planted(seed=5, groups=1500)
+    run.deduplicate(records)
+    gone = rules(run)
+    assert len(set(gone) & copies) / len(copies) >= 0.995
+    assert set(gone) <= copies
+    assert all(winner == loser - 1 for loser, (_, winner) in gone.items())
+
+
+PARTS = st.lists(st.sampled_from([*LONG.split(), "v2", "2025-03-01", "!"]), min_size=0, max_size=3)
+
+
+@st.composite
+def revisions(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Records of which many are near each other, with sides, dates, targets and sources in every combination."""
+    fields = st.fixed_dictionaries(
+        {
+            "label": st.sampled_from(["yes", "no"]),
+            "split": st.sampled_from(["", "", "train", "test"]),
+            "source_id": st.sampled_from(["src", "manual"]),
+            "task": st.sampled_from(["triage", "triage", "other"]),
+            "effective_from": st.sampled_from([None, OLD, NEW]),
+            "retired_at": st.sampled_from([None, None, NEW]),
+        }
+    )
+    base = st.sampled_from([LONG, OTHER, "", "short"])
+    rows = draw(st.lists(st.tuples(base, PARTS, fields), min_size=1, max_size=14))
+    return [
+        record(" ".join([text, *more]), number=number, **given_fields)
+        for number, (text, more, given_fields) in enumerate(rows)
+    ]
+
+
+def judged(folder: Path, records: list[dict[str, Any]], order: Iterable[dict[str, Any]]) -> Run:
+    """The stage over records in some order; each keeps the row that it has in its source."""
+    run = Run(folder)
+    run.put("clean", list(order), {"manual": 1})
+    run.put_rows([{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)])
+    deduplicate.run(params(**TOGETHER), run.layout)
+    return run
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(revisions(), st.randoms(use_true_random=False))
+def test_what_always_holds(
+    tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], dice: random.Random
+) -> None:
+    try:
+        run = judged(tmp_path_factory.mktemp("a"), records, records)
+    except InputError as error:
+        assert "is left" in str(error)
+        return
+    gone, kept = rules(run), {int(item["record_id"], 16) for item in run.records_of("deduplicate")}
+    assert sorted([*gone, *kept]) == list(range(len(records))), "every record is kept or quarantined, once"
+    assert {winner for _, winner in gone.values()} - {None} <= kept, "every winner is kept"
+    assert all(winner is not None or rule == "conflict_undecided" for rule, winner in gone.values())
+    assert {n for n, item in enumerate(records) if item["split"] == "test"} <= kept, "a fixed test set stays whole"
+    shuffled = judged(tmp_path_factory.mktemp("b"), records, dice.sample(records, len(records)))
+    for name in ("quarantine", "conflicts", "clusters"):
+        first, second = (r.layout.stage("deduplicate") / f"{name}.parquet" for r in (run, shuffled))
+        assert first.read_bytes() == second.read_bytes(), "the order of the records decides nothing"
+    assert run.result("deduplicate") == shuffled.result("deduplicate")
+
+
+def test_the_same_records_give_the_same_bytes(run: Run) -> None:
+    records, _ = planted(seed=1, groups=100)
+    run.deduplicate(records)
+    first = tree_manifest(run.layout.stage("deduplicate"))
+    run.deduplicate(records)
+    assert tree_manifest(run.layout.stage("deduplicate")) == first
