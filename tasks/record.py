@@ -47,10 +47,14 @@ QUARANTINE = pa.schema(
 )
 
 
+ROW_GROUP = 50_000
+"""Rows that a reader has in memory at least."""
+
+
 def write_table(table: pa.Table, path: Path) -> None:
     """Parquet with zstd and no statistics of writer version or time beyond the library's own constant footer."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd", row_group_size=50_000, store_schema=False)
+    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP, store_schema=False)
 
 
 def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
