@@ -59,7 +59,7 @@ class Compared:
 
 def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
     """Of the records in a Parquet file; `rows` is that of `ingest`. Raises InputError where the two differ."""
-    table = pa.Table.from_batches(map(_derive, batches(records, READ)), DERIVED).combine_chunks()
+    table = pa.Table.from_batches(map(_derive, batches(records, BATCH, READ)), DERIVED).combine_chunks()
     columns = {name: _column(table, name) for name in table.column_names}
     where = pq.read_table(rows)
     place = pc.index_in(columns["record_id"], value_set=where["record_id"].combine_chunks())
@@ -89,10 +89,10 @@ def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
     )
 
 
-def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """A Parquet file's rows, some thousand at a time."""
+def batches(path: Path, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A Parquet file's rows, at most so many at a time."""
     with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(BATCH, columns=columns)
+        yield from file.iter_batches(rows, columns=columns)
 
 
 DERIVED = pa.schema(

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from tasks.data.compared import Compared
+from tasks.data.compared import TEST, Compared
 
 WORDS = (
-    "the record whose source has the higher authority in sources.yaml, then the one that is not retired, then the one "
-    "with the newer effective_from, then the one with the longer prompt, then the one that comes first in the sources"
+    "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "
+    "the one that is not retired, then the one with the newer effective_from, then the one with the longer prompt, "
+    "then the one that comes first in the sources"
 )
 
 
 def order(records: Compared) -> np.ndarray:
     """The records' positions, the best first. Depends on the records, not on the order of their table."""
-    return np.lexsort(
-        (records.place, -records.length, -records.effective, records.retired, -records.authority)  # last is first
-    )
+    last_is_first = (records.place, -records.length, -records.effective, records.retired, -records.authority)
+    return np.lexsort((*last_is_first, records.side != TEST))

@@ -231,6 +231,13 @@ def test_thousands_of_one_template_take_no_time_and_one_of_them_stays(run: Run) 
     assert result.counts.quarantined["near_duplicate"] > 2900
 
 
+def test_a_test_set_in_the_same_template_takes_all_of_it_out_of_training(run: Run) -> None:
+    texts = [f"{LONG} order {number:05}" for number in range(400)]
+    run.deduplicate([record(text, number=n, split="test" if n % 8 == 0 else "train") for n, text in enumerate(texts)])
+    assert {rule for rule, _ in rules(run).values()} == {"near_test"}
+    assert len(rules(run)) == 350
+
+
 def test_nothing_left_is_refused(run: Run) -> None:
     with pytest.raises(InputError, match="none of 2 records is left"):
         run.deduplicate([record(LONG, "yes", number=1), record(LONG, "no", number=2)])

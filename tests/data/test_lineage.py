@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.data import clean, disclose, ingest, inventory, lineage, split
+from tasks.data import clean, deduplicate, disclose, ingest, inventory, lineage, split
 from tasks.data.protect.tokens import token
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
@@ -36,7 +36,7 @@ def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> lineage.Data
     """Every data stage over the rows, and their index."""
     (run.root / "data.csv").write_bytes(table(rows))
     run.resolve(source("data.csv", **fields))
-    for stage in (ingest, clean, split):
+    for stage in (ingest, clean, deduplicate, split):
         stage.run(params(test_share=0.3), run.layout)
     return lineage.add(run.layout, "tests")
 
@@ -131,7 +131,7 @@ def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: 
     german = {"constants": {"task": "triage", "language": "de", "department": "care"}}
     pinned = [source("a.csv", id="a", mapping=mapping), source("b.csv", id="b", **german)]
     run.resolve(*pinned)
-    for stage in (ingest, clean, split):
+    for stage in (ingest, clean, deduplicate, split):
         stage.run(params(test_share=0.3), run.layout)
     first, second = inventory.take(Sources(sources=pinned), [run.root, tmp_path / "gone"], date(2026, 3, 14))
     assert (first.newest, first.age_days, first.stale) == (date(2026, 1, 31), 42, True)

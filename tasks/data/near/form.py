@@ -1,4 +1,5 @@
-"""What of a text is compared: its letters and digits, caseless, without version markers and dates.
+"""What of a text is compared: its letters and digits, caseless, without version markers, dates, and what stands in
+place of personal data (`tasks.data.protect`): whom a text is about makes it no other text.
 
 Texts that differ only in the rest have the same form, so they count as near-identical whatever the threshold. Prompts
 with the same `tasks.prompts.prompt_key` always have the same form.
@@ -11,7 +12,8 @@ import pyarrow.compute as pc
 
 from tasks.data.near.markers import DATE, MARKER
 
-MASKED = f"{MARKER}|{DATE}"
+PROTECTED = r"\[[a-z_]+(?::[^\]\s]{1,40})?\]"
+MASKED = f"{MARKER}|{DATE}|{PROTECTED}"
 APART = r"[^\p{L}\p{M}\p{N}]"
 BETWEEN = rf"{APART}*[^\p{{L}}\p{{M}}\p{{N}} ]{APART}*|  +"
 """What stands between words, but for a single space: putting one there for itself takes five times as long."""
