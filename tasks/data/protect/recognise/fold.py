@@ -21,27 +21,27 @@ INVISIBLE = (
 SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
-LOOKALIKES = dict(
-    zip(
-        "АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν",
-        "ABEKMHOPCTXYSIJaeopcyxijsdqwABEZHIKMNOPTYXopv",
-        strict=True,
-    )
-)
-"""Cyrillic, then Greek. A text really in those scripts is folded to nonsense, which finds nothing and harms nothing."""
 DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
+CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
+GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
+"""A text really in those scripts is folded to nonsense, which finds nothing and harms nothing."""
+STYLED = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
+"""Full-width, mathematical and circled letters and digits."""
+DIGITS = range(0x660, 0x1FBFA)
+"""Where Unicode keeps the decimal digits of other scripts."""
 
 
 @lru_cache(maxsize=1)
 def _table() -> dict[int, str]:
     """Code point to its one-character plain spelling."""
     table = {ord(c): " " for c in SPACES} | {ord(c): "-" for c in DASHES} | {ord(c): "'" for c in QUOTES}
-    table |= {ord(c): plain for c, plain in (LOOKALIKES | DOTS).items()}
-    for point in (*range(0xFF01, 0xFF5F), *range(0x1D400, 0x1D800), *range(0x2460, 0x2474)):
-        plain = unicodedata.normalize("NFKC", chr(point))
-        if len(plain) == 1 and plain.isascii():
-            table.setdefault(point, plain)
-    for point in range(0x660, 0x1FBFA):
+    table |= {ord(c): plain for c, plain in (CYRILLIC | GREEK | DOTS).items()}
+    for points in STYLED:
+        for point in points:
+            plain = unicodedata.normalize("NFKC", chr(point))
+            if len(plain) == 1 and plain.isascii():
+                table.setdefault(point, plain)
+    for point in DIGITS:
         if (digit := unicodedata.decimal(chr(point), None)) is not None:
             table.setdefault(point, str(digit))
     return table
@@ -67,10 +67,8 @@ class Folded(NamedTuple):
         """The span in the original text; removed characters inside it are inside the result."""
         if not self.removed:
             return span
-        return span._replace(
-            start=span.start + bisect_left(self.removed, span.start + 1),
-            end=span.end + bisect_left(self.removed, span.end),
-        )
+        start = span.start + bisect_left(self.removed, span.start + 1)
+        return span._replace(start=start, end=span.end + bisect_left(self.removed, span.end))
 
 
 def fold(text: str) -> Folded:
