@@ -87,12 +87,13 @@ def _read(text: str) -> _Reading:
 def patterns(text: str) -> list[Span]:
     """Everything but names, in folded text."""
     spans = email.find(text) + health.find(text)
-    if DIGITS.search(text):
+    digits, capital = DIGITS.search(text), CAPITAL.search(text)
+    if digits:
         for recogniser in NUMBERS:
             spans += recogniser(text)
     elif ":" in text and HEX_GROUPS.search(text):
         spans += network.find(text)
-    if CAPITAL.search(text):
+    if digits or capital:
         spans += address.find(text)
     if SECRET.search(text):
         spans += providers.find(text) + blocks.find(text) + assigned.find(text)

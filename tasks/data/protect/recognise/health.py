@@ -24,13 +24,14 @@ PEOPLE = either(
 )
 SUFFERS = either(
     r"""diagnosed (?:with|as), suffer(?:s|ed|ing)? from, (?:being )?treated for, living with, recovering from,
-    tested positive for, allergic to, (?:my|his|her) treatment for, leide[tn]?(?: [\w-]{1,20}){0,3} (?:an|unter), litt (?:an|unter),
-    erkrankt an, (?:ist|bin|wurde) an, behandelt wegen, in behandlung wegen, wegen (?:meine[rs]|seine[rs]|ihre[rs]),
+    tested positive for, allergic to, (?:my|his|her) treatment for, leide[tn]?(?: [\w-]{1,20}){0,3} (?:an|unter),
+    litt (?:an|unter), erkrankt an, (?:ist|bin|wurde) an, behandelt wegen, in behandlung wegen,
+    wegen (?:meine[rs]|seine[rs]|ihre[rs]),
     diagnose[: ], diagnostiziert(?: mit)?, bei (?:mir|ihm|ihr)"""
 )
 HAVE = either(
     """i have(?: had)?, i've(?: had| got)?, i had, i got, i am, i'm, i was, i take, i'm on, i'm taking,
-    we are both, ich habe, ich hatte, ich bin, ich war, ich nehme, hab"""
+    ich habe, ich hatte, ich bin, ich war, ich nehme, hab"""
 )
 THEY_HAVE = rf"{PEOPLE} (?:has|have|had|is|was|takes|got|hat|hatte|ist|war|nimmt)"
 PATIENT = r"patient(?:in|en|s)?\b"

@@ -23,7 +23,10 @@ STREET = re.compile(rf"(?<![\w-])(?:{JOINED}|{APART}|{PLACED})[ \n]{{1,2}}{HOUSE
 BY = either("am, an der, im, in, ob der, vor der, bei, AM, AN DER, IM, IN")
 TOWN_FORM = rf"(?:D-|DE-|A-|CH-)?\d{{4,5}} {BARE}(?:[ /-]{BY}(?= ))?(?:[ /-]{BARE}){{0,2}}(?: \({CAP}\))?"
 """60311 Frankfurt am Main."""
-TOWN = re.compile(rf"(?<![\w.,-]){TOWN_FORM}")
+COUNTED = either(
+    "Euro, EUR, Dollar, USD, Pound, GBP, Franken, CHF, Stück, Uhr, Mal, Tage, Kunden, Personen, Users?, People"
+)
+TOWN = re.compile(rf"(?<![\w.,-])(?!\d{{1,9}} {COUNTED}s?\b){TOWN_FORM}")
 TOWN_AFTER = re.compile(
     rf"{GAP}(?:in )?{TOWN_FORM}|{GAP}(?:in )?\d{{5}}(?!\d)|,? (?:in )?(?=[A-ZÄÖÜ]){CAP}(?=[ \n,.;!?]|$)"
 )

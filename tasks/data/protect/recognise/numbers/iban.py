@@ -11,7 +11,7 @@ NAMED = re.compile(r"(?i)\biban\b[^\n]{0,20}$")
 
 
 def find(text: str) -> list[Span]:
-    """1.0 where MOD 97 agrees; .85 where it does not but the text says IBAN just before: mistyped, it is one still."""
+    """1.0 where MOD 97 agrees; .92 where it does not but the text says IBAN just before: mistyped, it is one still."""
     spans = []
     for head in HEAD.finditer(text):
         country = text[head.start() : head.start() + 2].upper()
@@ -23,7 +23,7 @@ def find(text: str) -> list[Span]:
         if iban(compact):
             spans.append(Span(head.start(), end, "IBAN_CODE", 1.0))
         elif sum(c.isdigit() for c in compact) >= 8 and NAMED.search(text, max(0, head.start() - 30), head.start()):
-            spans.append(Span(head.start(), end, "IBAN_CODE", 0.85))
+            spans.append(Span(head.start(), end, "IBAN_CODE", 0.92))
     return spans
 
 
