@@ -99,6 +99,10 @@ class Intake:
                 f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stopped}, for which "
                 "`protect` in sources.yaml says stop. Take it out of the source, or say drop or mask"
             )
+        if outcome.undetectable:
+            reason = "holds a text too long, or too slow to read, to say what of it is about people"
+            self._reject(number, Reject("undetectable", reason), tray)
+            return
         if outcome.dropped:
             reason = f"holds text of class {outcome.dropped}, for which its source says drop"
             self._reject(number, Reject(f"holds_{outcome.dropped}", reason), tray)

@@ -27,6 +27,8 @@ class Outcome:
     """The class for which the record is to be put aside."""
     stopped: Category | None = None
     """The class for which the run is to stop."""
+    undetectable: bool = False
+    """A text could not be read to its end, so that what stands in it is not known."""
 
 
 def replace(text: str, found: Sequence[Found], protection: Protection, key: bytes, outcome: Outcome) -> str:

@@ -14,5 +14,8 @@ class Found(NamedTuple):
     category: Category
 
 
-Detector = Callable[[Sequence[str]], list[list[Found]]]
-"""What stands in each of the texts, sorted and without overlaps. Pure: no text's result depends on another's."""
+Detector = Callable[[Sequence[str]], list[list[Found] | None]]
+"""What stands in each of the texts, sorted and without overlaps; None for one that could not be read to its end.
+
+Pure: no text's result depends on another's.
+"""

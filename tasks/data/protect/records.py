@@ -31,7 +31,8 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
         outcome = Outcome()
 
         def safe(text: str, outcome: Outcome = outcome) -> str:
-            spans = found.get(text)
+            spans = found.get(text, ())
+            outcome.undetectable |= spans is None
             return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
 
         yield _replaced(record, safe) | {"subjects": sorted(outcome.subjects)}, outcome
@@ -52,14 +53,14 @@ def _replaced(record: dict[str, Any], safe: Callable[[str], str]) -> dict[str, A
     }
 
 
-def _found(texts: list[str], guard: Guard) -> dict[str, list[Found]]:
-    """What stands in each text, by text; the owner's terms go before everything else."""
+def _found(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
+    """What stands in each text, by text, if anything does; the owner's terms go before everything else."""
     pattern = terms.finder(guard.terms)
     listed = [terms.find(text, pattern) for text in texts]
     return {
-        text: merged(own, others)
+        text: None if others is None else merged(own, others)
         for text, own, others in zip(texts, listed, guard.detector(texts), strict=True)
-        if own or others
+        if own or others or others is None
     }
 
 

@@ -1,33 +1,28 @@
 """Which recogniser sees which text, within bounded time.
 
-Three cheap scans decide what a text can hold: digits, signs of a credential, capitals. Texts longer than a window are read
-in windows that overlap, so that no pattern ever sees more than `WINDOW` characters at a time.
+Three cheap scans decide what a text can hold: digits, signs of a credential, capitals. Names that lists and cues leave
+open are asked of the language model, for all texts of a batch together.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import thread_time
 
+from tasks.data.protect.recognise import health
+from tasks.data.protect.recognise.address import address
 from tasks.data.protect.recognise.credentials import assigned, blocks, providers
-from tasks.data.protect.recognise.fold import fold
-from tasks.data.protect.recognise.names import cues, gazetteer, model
-from tasks.data.protect.recognise.names.tokens import is_german
-from tasks.data.protect.recognise.numbers import (
-    address,
-    birth,
-    card,
-    email,
-    germany,
-    iban,
-    labelled,
-    network,
-    phone,
-    uk,
-    us,
-)
+from tasks.data.protect.recognise.fold import Folded, fold
+from tasks.data.protect.recognise.names import cues, gazetteer, lower, model
+from tasks.data.protect.recognise.names.language import is_german
+from tasks.data.protect.recognise.numbers import birth, card, email, germany, iban, labelled, network, phone, uk, us
 from tasks.data.protect.recognise.span import Find, Span, choose
+from tasks.data.protect.recognise.windows import Window, windows
 
-WINDOW = 20_000
-OVERLAP = 500
+LONGEST = 4_000_000
+"""Characters of a text that is read. A fixed bound comes before the clock's, so that a slow machine decides alike."""
+SECONDS = 60.0
+"""Processor time that one text may take before the language model; 1 MB of dense support text takes 6."""
 DIGITS = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
 """Three digits near each other, or a German card's serial number, which may hold but one."""
 NUMBERS: tuple[Find, ...] = (
@@ -41,20 +36,64 @@ NUMBERS: tuple[Find, ...] = (
     birth.find,
     network.find,
 )
-SECRET = re.compile(r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)")
+SECRET = re.compile(
+    r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
+)
 CAPITAL = re.compile(r"[^\W\d_a-z]")
 HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}")
 
 
+@dataclass
+class _Reading:
+    """What is known of one text so far."""
+
+    folded: Folded
+    spans: list[Span] = field(default_factory=list)
+    open: list[Window] = field(default_factory=list)
+    """Windows whose capitals neither lists nor cues explain."""
+    in_time: bool = True
+
+
+def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Span] | None]:
+    """All spans of each text, in offsets of the text as given; None for one that is too long or takes too long.
+
+    Without the language model names are missed that neither lists nor cues give: for measuring only.
+    """
+    readings = [_read(text) for text in texts]
+    if language_model:
+        _ask(readings)
+    return [_chosen(reading) if reading.in_time else None for reading in readings]
+
+
+def _read(text: str) -> _Reading:
+    """Patterns and names of a text, window by window.
+
+    The clock is looked at between two windows, since `re` cannot be stopped within one.
+    """
+    if len(text) > LONGEST:
+        return _Reading(Folded("", ()), in_time=False)
+    reading = _Reading(fold(text))
+    end = thread_time() + SECONDS
+    for window in windows(reading.folded.text):
+        if thread_time() > end:
+            return _Reading(reading.folded, in_time=False)
+        spans = patterns(window.text) + names(window.text)
+        reading.spans += window.whole(spans)
+        if _is_open(window.text, spans):
+            reading.open.append(window)
+    return reading
+
+
 def patterns(text: str) -> list[Span]:
     """Everything but names, in folded text."""
-    spans = email.find(text)
-    if DIGITS.search(text):
+    spans = email.find(text) + health.find(text)
+    digits, capital = DIGITS.search(text), CAPITAL.search(text)
+    if digits:
         for recogniser in NUMBERS:
             spans += recogniser(text)
     elif ":" in text and HEX_GROUPS.search(text):
         spans += network.find(text)
-    if CAPITAL.search(text):
+    if digits or capital:
         spans += address.find(text)
     if SECRET.search(text):
         spans += providers.find(text) + blocks.find(text) + assigned.find(text)
@@ -63,55 +102,28 @@ def patterns(text: str) -> list[Span]:
 
 def names(text: str) -> list[Span]:
     """Names that cues and lists give, in folded text."""
-    return cues.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
+    return cues.find(text) + lower.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
 
 
-def find(text: str) -> list[Span]:
-    """All spans of one text, without the language model, in offsets of the text as given."""
-    folded = fold(text)
-    return [folded.back(s) for s in choose(_read(folded.text))]
+def _is_open(text: str, spans: list[Span]) -> bool:
+    """Whether the language model should read a text; it knows no German."""
+    sure = [span for span in spans if span.score > gazetteer.GUESS]
+    return gazetteer.unresolved(text, sure) and not is_german(text)
 
 
-def find_all(texts: Sequence[str], language_model: bool = True, least: float = 0.4) -> list[list[Span]]:
-    """All spans of many texts that score `least`; above .4 capitalised words that nothing explains are let go.
-
-    English texts that lists and cues leave open go through the language model together.
-    """
-    folded = [fold(t) for t in texts]
-    spans = [_read(f.text) for f in folded]
-    if language_model:
-        ask = [
-            i
-            for i, f in enumerate(folded)
-            if gazetteer.unresolved(f.text[:WINDOW], [s for s in spans[i] if s.score > gazetteer.GUESS])
-            and not is_german(f.text)
-        ]
-        for i, more in zip(ask, model.find(folded[i].text[:WINDOW] for i in ask), strict=True):
-            spans[i] += more
-    return [
-        [f.back(s) for s in choose([s for s in found if s.score >= least])]
-        for f, found in zip(folded, spans, strict=True)
-    ]
+def _ask(readings: Sequence[_Reading]) -> None:
+    """Add what the language model finds in the windows that are open."""
+    asked = list(_open(readings))
+    answers = model.find(window.text for _, window in asked)
+    for (reading, window), spans in zip(asked, answers, strict=True):
+        reading.spans += window.whole(spans)
 
 
-def _read(text: str) -> list[Span]:
-    """Patterns and names, by windows if the text is long."""
-    if len(text) <= WINDOW:
-        return patterns(text) + names(text)
-    return list(dict.fromkeys(_by_windows(text)))
+def _open(readings: Sequence[_Reading]) -> Iterator[tuple[_Reading, Window]]:
+    for reading in readings:
+        for window in reading.open if reading.in_time else ():
+            yield reading, window
 
 
-def _by_windows(text: str) -> Iterator[Span]:
-    for start in range(0, len(text), WINDOW - OVERLAP):
-        window = text[start : start + WINDOW]
-        for s in _inside(patterns(window) + names(window), start, len(window), len(text)):
-            yield s._replace(start=s.start + start, end=s.end + start)
-
-
-def _inside(spans: Iterable[Span], start: int, length: int, total: int) -> Iterator[Span]:
-    """Without those that touch a cut edge: the overlap shows them whole to the window before or behind."""
-    for s in spans:
-        whole_left = s.start > 0 or start == 0
-        whole_right = s.end < length or start + length == total
-        if (whole_left and whole_right) or s.end - s.start > OVERLAP // 2:
-            yield s
+def _chosen(reading: _Reading) -> list[Span]:
+    return [reading.folded.back(span) for span in choose(list(dict.fromkeys(reading.spans)))]

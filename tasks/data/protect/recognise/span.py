@@ -1,6 +1,6 @@
 """What a recogniser finds: a stretch of text, what it is, and how sure the rule is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 
@@ -24,21 +24,18 @@ def choose(spans: list[Span]) -> list[Span]:
 
     What the loser covers beyond the winner is kept as a span of its own, so that choosing never uncovers a character.
     """
+    taken = bytearray(max((s.end for s in spans), default=0))
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: (-s.score, s.start - s.end, s.start, s.kind)):
-        kept.extend(piece for piece in _outside(span, kept) if piece.end > piece.start)
+        for start, end in _free(taken, span.start, span.end):
+            kept.append(span._replace(start=start, end=end))
+            taken[start:end] = b"\1" * (end - start)
     return sorted(kept)
 
 
-def _outside(span: Span, kept: list[Span]) -> list[Span]:
-    """What of a span no kept span covers."""
-    pieces = [span]
-    for k in kept:
-        if k.start < span.end and span.start < k.end:
-            pieces = [
-                part
-                for p in pieces
-                for part in (p._replace(end=min(p.end, k.start)), p._replace(start=max(p.start, k.end)))
-                if part.end > part.start
-            ]
-    return pieces
+def _free(taken: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The stretches of `start` to `end` that nothing has taken yet."""
+    while (begin := taken.find(0, start, end)) >= 0:
+        stop = taken.find(1, begin, end)
+        start = end if stop < 0 else stop
+        yield begin, start

@@ -4,41 +4,52 @@ import re
 
 from tasks.data.protect.recognise.credentials.entropy import bits, is_placeholder, is_random
 from tasks.data.protect.recognise.span import Span
+from tasks.data.protect.recognise.wording import either
 
-KEY_NAMES = (
-    r"(?:api|access|auth|app|secret|private|encryption|client|account|service|signing|webhook|aws|azure|consumer|refresh|session|license|licence)?[ _.-]?"
-    r"(?:secret(?:[ _.-]?access)?[ _.-]?(?:key)?|api[ _.-]?key|access[ _.-]?(?:key|token)|auth[ _.-]?token|token|credentials?|schlüssel|private[ _.-]?key|key)"
+WHOSE_KEY = either(
+    """api, access, auth, app, secret, private, encryption, client, account, service, signing, webhook, aws, azure,
+    consumer, refresh, session, license, licence"""
 )
+KEY_NAMES = either(
+    r"""secret(?:[ _.-]?access)?[ _.-]?(?:key)?, api[ _.-]?key, access[ _.-]?(?:key|token), auth[ _.-]?token, token,
+    credentials?, schlüssel, private[ _.-]?key, key"""
+)
+ASSIGNS = r"(?:\s?(?:=|:|=>|:=|->)|\s(?:is|was|ist|lautet|war|of)\b:?|\s)\s?"
 KEY = re.compile(
-    rf"(?i)(?<![a-z]){KEY_NAMES}(?:[ _.-]?id)?[\"'`]?(?:\s?(?:=|:|=>|:=|->)|\s(?:is|was|ist|lautet|war|of)\b:?|\s)\s?[\"'`<]?(?P<secret>[A-Za-z0-9+/_.~=$!@#%^&*-]{{12,200}})"
+    rf"(?i)(?<![a-z]){WHOSE_KEY}?[ _.-]?{KEY_NAMES}(?:[ _.-]?id)?[\"'`]?{ASSIGNS}[\"'`<]?"
+    r"(?P<secret>[A-Za-z0-9+/_.~=$!@#%^*-]{12,200})"
 )
+
+PASSWORD_NAMES = either(
+    """pass(?:word|wort|phrase|code|wd)?, pwd, kennwort, login, pw, pin(?:[ -]?code)?, tan, otp, puk, security answer,
+    one[- ]time (?:code|password), verification code, 2fa(?: code)?, mfa code, bestätigungscode, zugangscode"""
+)
+IS = either("is, was, ist, lautet, war, to, on, auf, zu, now, still, jetzt, set to, changed to, reset to, remains")
+STILL = r"(?:now |still |jetzt |set to |changed to )?"
+SAYS = rf"(?:\s?(?:=|:|=>)\s?|\s{IS}\s{STILL}:?\s?|\s(?=[\"'`]))"
 PASSWORD = re.compile(
-    r"(?i)(?<![a-z])(?:pass(?:word|wort|phrase|code|wd)?|pwd|kennwort|login|pw|pin(?:[ -]?code)?|tan|otp|puk|security answer|one[- ]time (?:code|password)|verification code|2fa(?: code)?|mfa code|bestätigungscode|zugangscode)"
-    r"[\"'`]?(?:\s?(?:=|:|=>)\s?|\s(?:is|was|ist|lautet|war|to|on|auf|zu|now|still|jetzt|set to|changed to|reset to|remains)\s(?:now |still |jetzt |set to |changed to )?:?\s?|\s(?=[\"'`]))[\"'`]?(?P<secret>[^\s\"'`,;<>]{4,64})"
+    rf"(?i)(?<![a-z]){PASSWORD_NAMES}[\"'`]?{SAYS}[\"'`]?(?P<secret>[^\s\"'`,;<>(][^\s\"'`,;<>]{{3,63}})"
 )
-HEX = re.compile(
-    r"(?<![A-Za-z0-9_/.-])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86,88}={0,2})(?![A-Za-z0-9_/-])"
+BESIDE = re.compile(
+    r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase)\s(?P<secret>[^\s\"'`,;<>(]{6,64})"
 )
-NEAR = re.compile(r"(?i)(?:secret|token|key|credential|password|passwort|schlüssel|aws|auth)[^\n]{0,60}$")
+"""With nothing between: only for what can be no word."""
+LETTER_AND_DIGIT = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
+
+LENGTHS = r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86,88}={0,2})"
+KEY_LIKE = re.compile(rf"(?<![A-Za-z0-9_/.-]){LENGTHS}(?![A-Za-z0-9_/-])")
+NEAR = re.compile(r"(?i)(?:secret|token|key|credential|password|passwort|schlüssel)[^\n]{0,60}$")
+MIXED_CASE = re.compile(r"[a-z][A-Z]\w*[a-z][A-Z]|[A-Z][a-z]?[A-Z]\w*[a-z][A-Z]")
 
 
 def find(text: str) -> list[Span]:
     """.9 assigned and random; a password needs to look like one: a digit, a sign or mixed case, not a plain word."""
-    spans = [
-        Span(*m.span("secret"), "CREDENTIAL", 0.9)
-        for m in KEY.finditer(text)
-        if is_random(m["secret"].rstrip("."), 2.8)
-    ]
-    spans += [
-        Span(m.start("secret"), _without_stop(m), "CREDENTIAL", 0.85)
-        for m in PASSWORD.finditer(text)
-        if _is_password(m["secret"].rstrip(".!?)"))
-    ]
-    spans += [
-        Span(*m.span(), "CREDENTIAL", 0.8)
-        for m in HEX.finditer(text)
-        if bits(m.group()) > 3 and is_random(m.group()) and NEAR.search(text, max(0, m.start() - 80), m.start())
-    ]
+    spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
+    said = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
+    said += [m for m in BESIDE.finditer(text) if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
+    spans += [Span(m.start("secret"), _without_stop(m), "CREDENTIAL", 0.85) for m in said]
+    keys = (m for m in KEY_LIKE.finditer(text) if bits(m.group()) > 3 and is_random(m.group()))
+    spans += [Span(*m.span(), "CREDENTIAL", 0.8) for m in keys if NEAR.search(text, max(0, m.start() - 80), m.start())]
     return spans
 
 
@@ -47,8 +58,17 @@ def _without_stop(m: re.Match[str]) -> int:
     return m.end("secret") - (m["secret"][-1] in ".?)")
 
 
-def _is_password(text: str) -> bool:
-    kinds = [any(map(test, text)) for test in (str.isdigit, str.islower, str.isupper, lambda c: not c.isalnum())]
+def _is_key(secret: str) -> bool:
+    return is_random(secret.rstrip("."), 2.8)
+
+
+def _is_password(secret: str) -> bool:
+    """No word: a digit in four characters, a sign in six, or capitals within."""
+    text = secret.rstrip(".!?)")
     if is_placeholder(text):
         return False
-    return kinds[0] and len(text) >= 4 or (kinds[3] and sum(kinds) >= 2 and len(text) >= 6 and "-" not in text)
+    if MIXED_CASE.search(text) and bits(text) > 2.8:
+        return True
+    digit, sign = any(map(str.isdigit, text)), not all(map(str.isalnum, text))
+    kinds = digit + sign + any(map(str.islower, text)) + any(map(str.isupper, text))
+    return (digit and len(text) >= 4) or (sign and kinds >= 2 and len(text) >= 6 and "-" not in text)

@@ -11,13 +11,16 @@ KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=\\:,\- \r\n]){0,16384}")
 JWT = re.compile(r"(?<![\w-])ey[JI][\w-]{8,4096}\.ey[JI][\w-]{8,4096}(?:\.[\w-]{8,1024})?")
 """RFC 7519; header and payload both begin with base64url of `{"`."""
 URL_LOGIN = re.compile(
-    r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/@?#]{2,120})@[^\s/@]{1,255}", re.I
+    r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/?#]{2,120})@[^\s/@]{1,255}",
+    re.IGNORECASE,
 )
 USER_OPTION = re.compile(r"(?:\s-u|--user)[ =][\"']?(?P<user>[^\s:\"']{1,80}):(?P<secret>[^\s\"']{3,100})")
 """curl, wget and many others."""
 PAIRS = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
 HEADER = re.compile(
-    r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey)\s)?(?P<secret>[A-Za-z0-9+/=._~-]{12,2000})|\bbearer\s(?P<bearer>[A-Za-z0-9+/=._~-]{20,2000})"
+    r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey)\s)?"
+    r"(?P<secret>[A-Za-z0-9+/=._~-]{12,2000})"
+    r"|\bbearer\s(?P<bearer>[A-Za-z0-9+/=._~-]{20,2000})"
 )
 
 
@@ -29,26 +32,19 @@ def find(text: str) -> list[Span]:
     if "ey" in text:
         spans += [Span(*m.span(), "CREDENTIAL", 1.0) for m in JWT.finditer(text)]
     if "://" in text:
-        spans += [
-            Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0)
-            for m in URL_LOGIN.finditer(text)
-            if not is_placeholder(m["secret"])
-        ]
-    if "-u" in text:
-        spans += [
-            Span(*m.span("secret"), "CREDENTIAL", 0.95)
-            for m in USER_OPTION.finditer(text)
-            if not is_placeholder(m["secret"])
-        ]
-    if "=" in text:
-        spans += [
-            Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in PAIRS.finditer(text) if not is_placeholder(m["secret"])
-        ]
-    for m in HEADER.finditer(text):
-        group = "secret" if m["secret"] else "bearer"
-        if any(c.isdigit() for c in m[group]):
-            spans.append(Span(*m.span(group), "CREDENTIAL", 0.9))
-    return spans
+        logins = (m for m in URL_LOGIN.finditer(text) if not is_placeholder(m["secret"]))
+        spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0) for m in logins]
+    for sign, form, score in (("-u", USER_OPTION, 0.95), ("=", PAIRS, 0.9)):
+        if sign in text:
+            secrets = (m for m in form.finditer(text) if not is_placeholder(m["secret"]))
+            spans += [Span(*m.span("secret"), "CREDENTIAL", score) for m in secrets]
+    return spans + _headers(text)
+
+
+def _headers(text: str) -> list[Span]:
+    """What an HTTP header authorises with; a word without a digit is prose."""
+    groups = [(m, "secret" if m["secret"] else "bearer") for m in HEADER.finditer(text)]
+    return [Span(*m.span(g), "CREDENTIAL", 0.9) for m, g in groups if any(c.isdigit() for c in m[g])]
 
 
 def _key_end(text: str, body: int) -> int:

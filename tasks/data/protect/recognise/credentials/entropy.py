@@ -4,10 +4,18 @@ import re
 from collections import Counter
 from math import log2
 
-PLACEHOLDER = re.compile(
-    r"(?i)(?:x{4,}|\*{3,}|\.{3,}|<[^>]{1,40}>|\$\{[\w.]+\}|\$(?-i:[A-Z_]{3,})|\{\{.{1,40}\}\}|%\w+%|your[_-]?\w*|my[_-]?(?:key|token|secret|password)|example|changeme|placeholder"
-    r"|dummy|sample|insert|redacted|masked|secret|password|passwort|token|none|null|true|false|undefined|hidden|todo|abc123|123456789\d*)$"
+from tasks.data.protect.recognise.wording import either
+
+PLACEHOLDERS = either(
+    r"""x{4,}, \*{3,}, \.{3,}, <[^>]{1,40}>, \$\{[\w.]+\}, \$(?-i:[A-Z_]{3,}), \{\{.{1,40}\}\}, %\w+%,
+    your[_-]?\w*, my[_-]?(?:key|token|secret|password), example, changeme, placeholder, dummy, sample, insert, redacted,
+    masked, secret, password, passwort, token, none, null, true, false, undefined, hidden, todo, abc123, 123456789\d*"""
 )
+PLACEHOLDER = re.compile(rf"(?i){PLACEHOLDERS}$")
+DIGIT = re.compile(r"\d")
+LETTER = re.compile(r"[A-Za-z]")
+HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
+"""Both cases in the middle, twice."""
 
 
 def bits(text: str) -> float:
@@ -22,10 +30,6 @@ def is_placeholder(text: str) -> bool:
 
 
 def is_random(text: str, least: float = 3.0) -> bool:
-    """A mix of characters, and no more words in it than chance gives: letters and digits, or both cases in the middle."""
-    mixed = (
-        bool(re.search(r"\d", text))
-        and bool(re.search(r"[A-Za-z]", text))
-        or bool(re.search(r"[a-z][A-Z].*[a-z][A-Z]", text))
-    )
-    return mixed and bits(text) >= least and not is_placeholder(text)
+    """A mix of characters, letters and digits or both cases in the middle, of at least so many bits each."""
+    mixed = (DIGIT.search(text) and LETTER.search(text)) or HUMPS.search(text)
+    return bool(mixed) and bits(text) >= least and not is_placeholder(text)

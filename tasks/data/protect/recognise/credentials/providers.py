@@ -9,19 +9,23 @@ import re
 
 from tasks.data.protect.recognise.credentials.entropy import bits, is_placeholder
 from tasks.data.protect.recognise.span import Span
+from tasks.data.protect.recognise.wording import either
 
 FORMS: dict[str, str] = {
-    "AWS": r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z2-7]{16}",
+    "AWS": r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z2-7]{16}|ABSK[A-Za-z0-9+/]{100,270}={0,2}",
     "GOOGLE": r"AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28}",
-    "GITHUB": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
-    "GITLAB": r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-[\w-]{20,64}",
-    "SLACK": r"xox[abposre](?:\.xox[bp])?-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Z0-9]+-\d+-[a-z0-9]+|https://hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,90}",
+    "GITHUB": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{36,255}",
+    "GITLAB": r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas|ffct)-[\w-]{20,64}|GR1348941[\w-]{20}",
+    "SLACK": r"xox[abposre](?:\.xox[bp])?-(?=[A-Za-z-]{0,40}(?:\d[A-Za-z-]{0,12}){8})[A-Za-z0-9-]{10,250}"
+    r"|xapp-\d-[A-Z0-9]{1,20}-\d{1,20}-[a-z0-9]{1,100}"
+    r"|(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,90}",
     "STRIPE": r"(?:sk|rk|pk)_(?:live|test|prod)_[A-Za-z0-9]{10,99}|whsec_[A-Za-z0-9+/=]{24,64}",
-    "OPENAI": r"sk-(?:proj|svcacct|admin|None)-[\w-]{20,200}|sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|sk-[A-Za-z0-9]{40,64}",
+    "OPENAI": r"sk-(?:proj|svcacct|admin|None)-[\w-]{20,200}|sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}"
+    r"|sk-[A-Za-z0-9]{40,64}",
     "ANTHROPIC": r"sk-ant-[\w-]{20,120}",
     "HUGGING_FACE": r"(?:hf|api_org)_[A-Za-z]{30,40}",
     "TWILIO": r"(?:SK|AC)[0-9a-f]{32}",
-    "SENDGRID": r"SG\.[\w-]{16,32}\.[\w-]{16,64}",
+    "SENDGRID": r"SG\.[\w=-]{16,32}\.[\w=-]{16,64}",
     "MAILGUN": r"key-[0-9a-z]{32}|[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",
     "MAILCHIMP": r"[0-9a-f]{32}-us\d{1,2}",
     "NPM": r"npm_[A-Za-z0-9]{36}",
@@ -34,20 +38,24 @@ FORMS: dict[str, str] = {
     "AZURE": r"[\w~.]{3}\dQ~[\w~.-]{31,34}|(?:AccountKey|SharedAccessKey|sig)=[A-Za-z0-9+/%]{40,100}={0,2}",
     "ATLASSIAN": r"ATATT3[\w=-]{150,200}",
     "HASHICORP": r"hv[sbr]\.[\w-]{24,200}|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}",
-    "GRAFANA": r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_[A-Za-z0-9+/=]{32,200}",
+    "GRAFANA": r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_[A-Za-z0-9+/=]{32,200}|eyJrIjoi[A-Za-z0-9]{40,400}={0,3}",
     "LINEAR": r"lin_api_[A-Za-z0-9]{40}",
     "POSTMAN": r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",
     "NEW_RELIC": r"NR(?:AK|JS|RA)-[A-Z0-9a-f]{19,42}",
     "SENTRY": r"sntr(?:ys|yu)_[\w=+/-]{40,200}",
     "DISCORD": r"[MNO][A-Za-z\d_-]{23,27}\.[\w-]{6}\.[\w-]{27,40}",
     "DOCKER": r"dckr_(?:pat|oat)_[\w-]{27,32}",
+    "DOPPLER": r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9.]{40,60}",
     "AGE": r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
 }
 ANY = re.compile(rf"(?<![A-Za-z0-9_])(?:{'|'.join(FORMS.values())})(?![A-Za-z0-9])")
-HINT = re.compile(
-    r"AKIA|ASIA|ABIA|ACCA|A3T|AIza|ya29|GOCSPX|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox|xapp|hooks\.slack|_(?:live|test|prod)_|whsec_|sk-|hf_|api_org|SK[0-9a-f]|AC[0-9a-f]|SG\.|key-"
-    r"|[0-9a-f]{32}-|npm_|pypi-|do[por]_v1|shp|sq0|EAAA|dapi|:AA|Q~|Key=|sig=|ATATT|hv[sbr]\.|atlasv1|gls?[ac]_|lin_api|PMAK|NR[A-Z]{2}-|sntry|[MNO][A-Za-z\d_-]{23}|dckr_|AGE-"
+BEGINNINGS = either(
+    r"""AKIA, ASIA, ABIA, ACCA, A3T, AIza, ya29, GOCSPX, gh[pousr]_, github_pat, gl[a-z]{2,5}-, xox, xapp, hooks\.slack,
+    _(?:live|test|prod)_, whsec_, sk-, hf_, api_org, SK[0-9a-f], AC[0-9a-f], SG\., key-, [0-9a-f]{32}-, npm_, pypi-,
+    do[por]_v1, shp, sq0, EAAA, dapi, :AA, Q~, Key=, sig=, ATATT, hv[sbr]\., atlasv1, gls?[ac]_, lin_api, PMAK,
+    NR[A-Z]{2}-, sntry, [MNO][A-Za-z\d_-]{23}, dckr_, AGE-, ABSK, GR1348, eyJr, dp\."""
 )
+HINT = re.compile(BEGINNINGS)
 """One cheap scan that most texts end at."""
 
 

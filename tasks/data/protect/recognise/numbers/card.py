@@ -2,18 +2,20 @@
 
 import re
 
-from tasks.data.protect.recognise.checks import luhn
+from tasks.data.protect.recognise.numbers.checks import luhn
 from tasks.data.protect.recognise.span import Span
+from tasks.data.protect.recognise.wording import either
 
 RUN = re.compile(r"(?<![\d.,+])(?:\d[ \t\n./*_-]{0,3}){11,18}\d(?!\d)")
-ISSUED = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|1800|2131")
-"""First digits in issue (ISO/IEC 7812): American Express, Diners, JCB; Visa; Mastercard, Maestro; Discover, UnionPay."""
-NAMED = re.compile(
-    r"(?i)\b(?:card|visa|master ?card|amex|american express|maestro|karte|kreditkarte\w*|kartennummer|cc)\b"
-)
+ISSUED = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|1800|2131|0604")
+"""First digits issued (ISO/IEC 7812): American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover, UnionPay."""
+NAMES = either(r"card, visa, master ?card, amex, american express, maestro, karte, kreditkarte\w*, kartennummer, cc")
+NAMED = re.compile(rf"(?i)\b{NAMES}\b")
+CODE = either("cvv2?, cvc2?, cid, security code, prüfziffer, kartenprüfnummer")
+UNTIL = either(r"expir\w{0,4}, exp, valid (?:thru|until|to), gültig bis, ablaufdatum")
 DETAIL = re.compile(
-    r"(?i)\b(?:cvv2?|cvc2?|cid|security code|prüfziffer|kartenprüfnummer)\b[^\d\n]{0,12}(?P<cvv>\d{3,4})(?!\d)"
-    r"|\b(?:expir\w{0,4}|exp|valid (?:thru|until|to)|gültig bis|ablaufdatum)\b[^\d\n]{0,12}(?P<until>(?:0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?\d\d)(?!\d)"
+    rf"(?i)\b{CODE}\b[^\d\n]{{0,12}}(?P<cvv>\d{{3,4}})(?!\d)"
+    rf"|\b{UNTIL}\b[^\d\n]{{0,12}}(?P<until>(?:0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?\d\d)(?!\d)"
 )
 
 
@@ -23,8 +25,9 @@ def find(text: str) -> list[Span]:
     for run in RUN.finditer(text):
         length = _card_length(run.group())
         named = NAMED.search(text, max(0, run.start() - 60), run.start())
-        if length > 12 or (length and named):
-            spans.append(Span(run.start(), run.start() + length, "CREDIT_CARD", 1.0))
+        if length:
+            sure = length > 12 or named
+            spans.append(Span(run.start(), run.start() + length, "CREDIT_CARD", 1.0 if sure else 0.6))
         elif named and sum(c.isdigit() for c in run.group()) > 12:
             spans.append(Span(run.start(), run.end(), "CREDIT_CARD", 0.75))
     if spans or NAMED.search(text):

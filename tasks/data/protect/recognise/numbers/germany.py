@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tasks.data.protect.recognise.checks import german_health_number, german_pension_number, german_tax_id, icao
+from tasks.data.protect.recognise.numbers.checks import german_health_number, german_pension_number, german_tax_id, icao
 from tasks.data.protect.recognise.span import Span
 
 S = r"[ .\-\n/]?"
@@ -21,7 +21,7 @@ CARD_NAMED = r"(?:personal-?ausweis\w*|ausweis\w*|perso|reise-?pass\w*|pass\w*|i
 
 
 def find(text: str) -> list[Span]:
-    """Where the check digit agrees 1.0 or, where the form is common, .85; where it does not only if the text names it."""
+    """1.0 or .9 where the check digit agrees; .75 where it does not but the text names the number."""
     spans = _checked(text, TAX_ID, german_tax_id, TAX_NAMED, "DE_TAX_ID")
     spans += [Span(*m.span(), "DE_TAX_NUMBER", 0.75) for m in TAX_OFFICE.finditer(text)]
     spans += _checked(text, PENSION, german_pension_number, PENSION_NAMED, "DE_SOCIAL_SECURITY")

@@ -2,7 +2,7 @@
 
 import re
 
-from tasks.data.protect.recognise.checks import IBAN_LENGTHS, iban
+from tasks.data.protect.recognise.numbers.checks import IBAN_LENGTHS, iban
 from tasks.data.protect.recognise.span import Span
 
 HEAD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ \n-]?\d[ ]?\d(?=[\s.\-]{0,3}[A-Za-z0-9])")
@@ -11,32 +11,36 @@ NAMED = re.compile(r"(?i)\biban\b[^\n]{0,20}$")
 
 
 def find(text: str) -> list[Span]:
-    """1.0 where MOD 97 agrees; .85 where it does not but the text says IBAN just before (a typing error is one still)."""
+    """1.0 where MOD 97 agrees; .92 where it does not but the text says IBAN just before: mistyped, it is one still."""
     spans = []
     for head in HEAD.finditer(text):
         country = text[head.start() : head.start() + 2].upper()
         if country not in IBAN_LENGTHS:
             continue
-        end, compact = _walk(text, head.start(), head.end(), int(IBAN_LENGTHS[country]))
+        end, compact = _walk(text, head.start(), head.end(), IBAN_LENGTHS[country])
         if not _is_grouped(text[head.start() : end]):
             continue
         if iban(compact):
             spans.append(Span(head.start(), end, "IBAN_CODE", 1.0))
         elif sum(c.isdigit() for c in compact) >= 8 and NAMED.search(text, max(0, head.start() - 30), head.start()):
-            spans.append(Span(head.start(), end, "IBAN_CODE", 0.85))
+            spans.append(Span(head.start(), end, "IBAN_CODE", 0.92))
     return spans
 
 
 def _is_grouped(found: str) -> bool:
     """Whether every group holds a digit, but the second ("GB29 NWBK …"): one sentence in 97 passes MOD 97."""
-    groups = re.split(r"[\s.\-]+", found)
-    return all(any(c.isdigit() for c in g) for i, g in enumerate(groups) if i > 1) and (
-        len(groups) < 2 or len(groups[1]) <= 4 or groups[1].isupper() or any(c.isdigit() for c in groups[1])
-    )
+    others = re.split(r"[\s.\-]+", found)[1:]
+    if any(not _has_digit(group) for group in others[1:]):
+        return False
+    return not others or len(others[0]) <= 4 or others[0].isupper() or _has_digit(others[0])
+
+
+def _has_digit(group: str) -> bool:
+    return any(letter.isdigit() for letter in group)
 
 
 def _walk(text: str, start: int, at: int, length: int) -> tuple[int, str]:
-    """From the four leading characters on to `length` characters, separators not counted: the end, and the IBAN bare."""
+    """From the four leading characters on to `length`, separators not counted: the end, and the IBAN bare."""
     compact = [c for c in text[start:at] if c.isalnum()]
     while len(compact) < length and (step := REST.match(text, at)):
         at = step.end()

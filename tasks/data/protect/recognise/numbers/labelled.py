@@ -7,43 +7,58 @@ import re
 from functools import lru_cache
 
 from tasks.data.protect.recognise.span import Span
+from tasks.data.protect.recognise.wording import either
 
 NUMBER = r"[ \-]?(?:numbers?|no|num|nr|nummer|id|code|#|№)"
 LABELS = {
-    "MEDICAL_RECORD": r"mrn|medical records?|patient(?:en)?|chart|hospital|fall|krankenakte|akten(?:zeichen)?|case|health records?",
+    "MEDICAL_RECORD": r"mrn|medical records?|patient(?:en)?|chart|hospital|fall|krankenakte|akten(?:zeichen)?|case"
+    r"|health records?",
     "HEALTH_INSURANCE": r"(?:health |medical |travel )?insurance|medicare|medicaid|member(?:ship)?|subscriber|group"
     r"|krankenkassen?|krankenversicherungs?|versicherten|mitglieds?|versicherungs?(?:schein)?s?|polic(?:y|e|en)|policen",
     "ACCOUNT": r"(?:bank |checking |savings |current )?(?:account|acct|a/c)|konto|depot|loan|darlehens|kredit|iban"
     r"|routing|aba|bankleitzahl|blz|bic|swift",
-    "CUSTOMER": r"customer|client|kunden|vertrags|contract|employee|staff|personal|student|matrikel|mitarbeiter|benutzer",
+    "CUSTOMER": r"customer|client|kunden|vertrags|contract|employee|staff|personal|student|matrikel|mitarbeiter"
+    r"|benutzer",
     "PASSPORT": r"passports?|reise-?pass|pass",
     "DRIVER_LICENSE": r"(?:driver'?s?|driving)[ -]?licen[cs]es?|dl|führerschein|fahrerlaubnis|licen[cs]e",
-    "ID_NUMBER": r"(?:national |personal |government )?id(?:entity|entification)?(?: card)?|ausweis|personal-?ausweis|steuer|tax"
+    "ID_NUMBER": r"(?:national |personal |government )?id(?:entity|entification)?(?: card)?|ausweis|personal-?ausweis"
+    r"|steuer|tax"
     r"|sozialversicherungs|rentenversicherungs|ssn|social security|national insurance|visa",
     "VEHICLE": r"(?:number|license|licence) plates?|registration|kennzeichen|kfz-?kennzeichen|vin|fahrgestell",
 }
-JOIN = r"(?:[\s:=#,;()\"'*\-]{1,4}(?:is|was|are|ist|war|lautet|lauten|the|my|our|meine?|die|der|das|number|no\.?|nr\.?|id|of|for|with|ends? (?:in|with)|which|it'?s|here|to|following|as follows|folgende|mit|von|auf|und zwar)(?=[\s:=#,;])){0,5}[\s:=#,;.()\"'*\-]{0,4}"
+CONNECTING = either(
+    r"""is, was, are, ist, war, lautet, lauten, the, my, our, meine?, die, der, das, number, no\.?, nr\.?, id, of, for,
+    with, ends? (?:in|with), which, it'?s, here, to, following, as follows, folgende, mit, von, auf, und zwar"""
+)
+JOIN = rf"(?:[\s:=#,;()\"'*\-]{{1,4}}{CONNECTING}(?=[\s:=#,;])){{0,5}}[\s:=#,;.()\"'*\-]{{0,4}}"
+"""At most five connecting words between a label and its value."""
 VALUE = re.compile(
-    r"(?:(?:[A-Z]{1,5}|[a-z]{1,3})[./_\- ]{0,2}){0,2}\d(?:[./_\-]{0,2}[A-Za-z0-9]|[ \n](?=[A-Z]{0,3}\d)[A-Z0-9]){3,29}(?![\w@])"
+    r"(?:(?:[A-Z]{1,5}|[a-z]{1,3})[./_\- ]{0,2}){0,2}"  # letters before the first digit
+    r"\d(?:[./_\-]{0,2}[A-Za-z0-9]|[ \n](?=[A-Z]{0,3}\d)[A-Z0-9]){3,29}(?![\w@])"
 )
 NOT_A_NUMBER = re.compile(
-    r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$|(?:19|20)\d\d$|\d{1,3}(?:[.,]\d{3})*[.,]\d\d$|\d{1,2}:\d\d|\d+(?:st|nd|rd|th|am|pm|min|days?|hrs?|hours?)$",
+    r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$"
+    r"|(?:19|20)\d\d$"
+    r"|\d{1,3}(?:[.,]\d{3})*[.,]\d\d$"
+    r"|\d{1,2}:\d\d"
+    r"|\d+(?:st|nd|rd|th|am|pm|min|days?|hrs?|hours?)$",
     re.IGNORECASE,
 )
 """Dates, years, amounts, times: what else follows such words."""
-UNIT = re.compile(
-    r"\s?(?:[€$£%]|eur\b|usd\b|gbp\b|euros?\b|dollars?\b|pounds?\b|days?\b|hours?\b|minutes?\b|tage?n?\b|stunden\b|uhr\b|mal\b|times\b)",
-    re.I,
+UNITS = either(
+    r"[€$£%], eur\b, usd\b, gbp\b, euros?\b, dollars?\b, pounds?\b, days?\b, hours?\b, minutes?\b, tage?n?\b, "
+    r"stunden\b, uhr\b, mal\b, times\b"
 )
+UNIT = re.compile(rf"\s?{UNITS}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
 def _label() -> re.Pattern[str]:
     """All labels in one pattern, the kind in the group's name."""
     kinds = "|".join(f"(?P<{kind}>{words})" for kind, words in LABELS.items())
-    return re.compile(
-        rf"(?i)(?<![A-Za-z])(?:{kinds})(?:{NUMBER}(?![A-Za-z]){JOIN}|(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}[\-]?\d{{4}}){JOIN})"
-    )
+    numbered = rf"{NUMBER}(?![A-Za-z]){JOIN}"
+    bare = rf"(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}[\-]?\d{{4}}){JOIN}"
+    return re.compile(rf"(?i)(?<![A-Za-z])(?:{kinds})(?:{numbered}|{bare})")
 
 
 def find(text: str) -> list[Span]:

@@ -9,9 +9,8 @@ OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 V4 = re.compile(rf"(?<![\w.])(?:{OCTET}(?:\.|\[\.\]|\(\.\))){{3}}{OCTET}(?![\w]|\.\d)")
 VERSION = re.compile(r"(?i)(?:version|release|firmware|build|v|ver\.?)[ :=]{0,3}$")
 V6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?:%\w{1,16})?(?![\w:])")
-MAC = re.compile(
-    r"(?<![\w:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2})(?![\w:-])"
-)
+PAIR = r"[0-9A-Fa-f]{2}"
+MAC = re.compile(rf"(?<![\w:-]){PAIR}(?:([:-])(?:{PAIR}\1){{4}}{PAIR})(?![\w:-])")
 
 
 def find(text: str) -> list[Span]:

@@ -2,11 +2,12 @@
 
 import re
 
-from tasks.data.protect.recognise.checks import nhs
+from tasks.data.protect.recognise.numbers.checks import nhs
 from tasks.data.protect.recognise.span import Span
 
 NINO = re.compile(
-    r"(?<![A-Za-z0-9])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ .\-\n]?\d{2}[ .\-\n]?\d{2}[ .\-\n]?\d{2}[ .\-\n]?[A-D]?(?![A-Za-z0-9])",
+    r"(?<![A-Za-z0-9])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
+    r"(?:[ .\-\n]?\d{2}){3}[ .\-\n]?[A-D]?(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 """HMRC, National Insurance Manual NIM39110. The suffix is often left out; then the text has to name it."""
@@ -23,12 +24,12 @@ def find(text: str) -> list[Span]:
     spans = []
     for m in NINO.finditer(text):
         named = NINO_NAMED.search(text, max(0, m.start() - 40), m.start())
-        if named or m.group()[-1].isalpha() and m.group()[:2].isupper():
+        if named or (m.group()[-1].isalpha() and m.group()[:2].isupper()):
             spans.append(Span(*m.span(), "UK_NINO", 0.95 if named else 0.85))
     for m in NHS.finditer(text):
         named = NHS_NAMED.search(text, max(0, m.start() - 40), m.start())
         valid = nhs(re.sub(r"\D", "", m.group()))
-        if named or valid and " " in m.group():
+        if named or (valid and " " in m.group()):
             spans.append(Span(*m.span(), "UK_NHS", 1.0 if named and valid else 0.8))
     spans += [Span(*m.span(), "UK_DRIVING_LICENCE", 0.85) for m in LICENCE.finditer(text)]
     spans += [Span(*m.span(1), "SORT_CODE", 0.9) for m in SORT_CODE.finditer(text)]

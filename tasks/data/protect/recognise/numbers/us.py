@@ -2,14 +2,14 @@
 
 import re
 
-from tasks.data.protect.recognise.checks import us_itin, us_ssn
+from tasks.data.protect.recognise.numbers.checks import us_itin, us_ssn
 from tasks.data.protect.recognise.span import Span
 
 NINE = re.compile(r"(?<![\w-])(\d{3})([ .\-\n]?)[ ]?(\d{2})\2[ ]?(\d{4})(?![\w-]|\.\d)")
 NAMED = re.compile(r"(?i)\b(?:ssn|social security|social|itin|taxpayer|tax id|tin)\b[^\n]{0,40}$")
-MBI = re.compile(
-    r"(?<![\w])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}(?!\w)"
-)
+LETTER = "[AC-HJKMNP-RT-Y]"
+EITHER = "[AC-HJKMNP-RT-Y0-9]"
+MBI = re.compile(rf"(?<![\w])[1-9]{LETTER}{EITHER}\d-?{LETTER}{EITHER}\d-?{LETTER}{{2}}\d{{2}}(?!\w)")
 """CMS, "Understanding the MBI": eleven characters, letters without S L O I B Z."""
 
 

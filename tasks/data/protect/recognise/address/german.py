@@ -1,0 +1,34 @@
+"""Addresses of Germany, Austria and Switzerland: the street, its number, then the town behind its code."""
+
+import re
+
+from tasks.data.protect.recognise.address.words import BARE, CAP, GAP
+from tasks.data.protect.recognise.wording import either
+
+ENDINGS = either(
+    r"""straße, strasse, str\.?, weg, allee, platz, gasse, ring, damm, ufer, chaussee, steig, pfad, graben, markt, wall,
+    hof, stieg, kamp, berg, park, tor, twiete, promenade, zeile"""
+)
+TYPES = either(r"Straße, Strasse, Str\.?, Weg, Allee, Platz, Gasse, Ring, Damm, Ufer, Chaussee, Hof, Markt")
+PLACES = either("Am, An der, An den, Im, In der, In den, Zum, Zur, Auf der, Auf dem, Unter den, Hinter der, Vor dem")
+JOINED = rf"(?:{BARE}[ -]){{0,3}}[A-ZÄÖÜ]\w{{1,30}}?{ENDINGS}"
+"""Lindenstraße, Karl-Marx-Allee."""
+APART = rf"(?:{BARE}[ -]){{1,3}}{TYPES}"
+"""Berliner Straße."""
+PLACED = rf"{PLACES} {CAP}"
+"""Am Stadtgarten."""
+HOUSE = r"\d{1,4}[ /\-]?\d{0,3}(?:[ ]?[a-zA-Z](?![\w]))?(?![\w])"
+STREET = re.compile(rf"(?<![\w-])(?:{JOINED}|{APART}|{PLACED})[ \n]{{1,2}}{HOUSE}")
+
+BY = either("am, an der, im, in, ob der, vor der, bei, AM, AN DER, IM, IN")
+TOWN_FORM = rf"(?:D-|DE-|A-|CH-)?\d{{4,5}} {BARE}(?:[ /-]{BY}(?= ))?(?:[ /-]{BARE}){{0,2}}(?: \({CAP}\))?"
+"""60311 Frankfurt am Main."""
+COUNTED = either(
+    "Euro, EUR, Dollar, USD, Pound, GBP, Franken, CHF, Stück, Uhr, Mal, Tage, Kunden, Personen, Users?, People"
+)
+TOWN = re.compile(rf"(?<![\w.,-])(?!\d{{1,9}} {COUNTED}s?\b){TOWN_FORM}")
+TOWN_AFTER = re.compile(
+    rf"{GAP}(?:in )?{TOWN_FORM}|{GAP}(?:in )?\d{{5}}(?!\d)|,? (?:in )?(?=[A-ZÄÖÜ]){CAP}(?=[ \n,.;!?]|$)"
+)
+ANY = re.compile(rf"(?<![\w-])(?:{BARE}[ -]){{1,4}}\d{{1,4}} ?[a-z]?[,\n] ?{TOWN_FORM}")
+"""A street whose name says nothing, told by the town behind it."""

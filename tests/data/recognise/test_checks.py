@@ -1,0 +1,32 @@
+"""Check digits: published samples pass, and of ten last digits only one does."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tasks.data.protect.recognise.numbers import checks
+
+SAMPLES = [
+    (checks.luhn, "4111111111111111"),
+    (checks.iban, "DE89370400440532013000"),
+    (checks.german_tax_id, "86095742719"),
+    (checks.german_pension_number, "15070649C103"),
+    (checks.german_health_number, "A123456780"),
+    (checks.icao, "L01X00T471"),
+    (checks.nhs, "9434765919"),
+    (checks.aba, "011000015"),
+]
+
+
+@pytest.mark.parametrize(("check", "sample"), SAMPLES, ids=lambda value: getattr(value, "__name__", value))
+def test_of_ten_last_digits_one_is_right(check: Callable[[str], bool], sample: str) -> None:
+    assert [digit for digit in "0123456789" if check(sample[:-1] + digit)] == [sample[-1]]
+
+
+@pytest.mark.parametrize("digits", ["000121234", "666121234", "219009999", "219090000"])
+def test_social_security_numbers_that_are_never_given(digits: str) -> None:
+    assert not checks.us_ssn(digits) and checks.us_ssn("219099999")
+
+
+def test_an_iban_has_the_length_of_its_country() -> None:
+    assert not checks.iban("DE8937040044053201300") and not checks.iban("XX89370400440532013000")
