@@ -90,6 +90,35 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     (release,) = hallmark_json(project, "releases", "list")
     assert "champion" in release["aliases"]
     assert "valid" in hallmark(project, "releases", "verify", release["bundle"])
+    its_data(project, run, f"{release['name']}-{release['version']}")
+
+
+def its_data(project: Path, run: str, release: str) -> None:
+    """What can be asked of the data behind a release: its sources, where a person is, one record with a reason."""
+    (held,) = hallmark_json(project, "data", "inventory")
+    assert (held["last_data_gate"], held["trend"][-1]["rows"], held["trend"][-1]["protected"]) == ("passed", 60, 20)
+    mentions = hallmark_json(project, "data", "where", "--subject", "Ada Lovelace")
+    assert len(mentions) == 20 and {tuple(row["releases"]) for row in mentions} == {(release,)}
+    asked = ("--run", run, "--reason", "a test", "--as", "data-owner")
+    told = hallmark(project, "data", "show", mentions[0]["record"], *asked)
+    assert f"source messages, row {mentions[0]['row']}" in told and "my name is Ada Lovelace" in told
+    told = hallmark(project, "data", "show", mentions[0]["record"], *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may not look" in told and "Ada" not in told
+    # A run's worktree has the source, which is committed; everything else is what the run wrote.
+    written = [path for path in (project / ".hallmark").rglob("*") if path.is_file() and path.parent.name != "examples"]
+    assert not [path for path in written if b"Lovelace" in path.read_bytes()], "readable outside sources and vault"
+
+
+def test_a_vault_that_lost_its_values_gets_them_again(project: Path) -> None:
+    """Every output comes from the cache, but what the tokens stand for is gone: the sources are read again for it."""
+    for file in (project / ".hallmark").glob("vault.db*"):
+        file.unlink()
+    again = hallmark_json(project, "run", "--as", "ml-engineer")
+    assert again["status"] == "unchanged", again
+    assert {name for name, line in again["stages"].items() if line["state"] != "cached"} == {"ingest"}
+    mentions = hallmark_json(project, "data", "where", "--subject", "Ada Lovelace")
+    asked = ("--run", again["run"], "--reason", "a test", "--as", "data-owner")
+    assert "my name is Ada Lovelace" in hallmark(project, "data", "show", mentions[0]["record"], *asked)
 
 
 def elsewhere(project: Path, run: str, stage: str) -> str:
