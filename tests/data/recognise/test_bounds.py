@@ -93,6 +93,14 @@ def test_a_text_out_of_time_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch
     assert detect.find_all(TEXTS[:2]) == [None, None]
 
 
+def test_a_long_text_out_of_time_in_the_language_model_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = engine._read((TEXTS[0] + " The parcel is late. ") * 800)
+    assert len(reading.open) > 1 and reading.in_time
+    monkeypatch.setattr(engine, "SECONDS", -1.0)
+    engine._ask([reading])
+    assert not reading.in_time
+
+
 def test_a_text_too_long_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "LONGEST", 50)
     found = detect.find_all([TEXTS[0], TEXTS[3]])

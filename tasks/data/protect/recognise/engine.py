@@ -5,7 +5,7 @@ open are asked of the language model, for all texts of a batch together.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import thread_time
 
@@ -22,7 +22,7 @@ from tasks.data.protect.recognise.windows import Window, windows
 LONGEST = 4_000_000
 """Characters of a text that is read. A fixed bound comes before the clock's, so that a slow machine decides alike."""
 SECONDS = 60.0
-"""Processor time that one text may take before the language model; 1 MB of dense support text takes 6."""
+"""Processor time that a text may take of the rules, and again of the model; 1 MB of dense support text takes 6."""
 DIGITS = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
 """Three digits near each other, or a German card's serial number, which may hold but one."""
 NUMBERS: tuple[Find, ...] = (
@@ -112,17 +112,24 @@ def _is_open(text: str, spans: list[Span]) -> bool:
 
 
 def _ask(readings: Sequence[_Reading]) -> None:
-    """Add what the language model finds in the windows that are open."""
-    asked = list(_open(readings))
-    answers = model.find(window.text for _, window in asked)
-    for (reading, window), spans in zip(asked, answers, strict=True):
-        reading.spans += window.whole(spans)
-
-
-def _open(readings: Sequence[_Reading]) -> Iterator[tuple[_Reading, Window]]:
+    """Add what the language model finds in the windows that are open: short texts together, long ones by the clock."""
+    short = [reading for reading in readings if len(reading.open) == 1]
+    answers = model.find(reading.open[0].text for reading in short)
+    for reading, spans in zip(short, answers, strict=True):
+        reading.spans += reading.open[0].whole(spans)
     for reading in readings:
-        for window in reading.open if reading.in_time else ():
-            yield reading, window
+        if len(reading.open) > 1:
+            _ask_long(reading)
+
+
+def _ask_long(reading: _Reading) -> None:
+    end = thread_time() + SECONDS
+    for window in reading.open:
+        if thread_time() > end:
+            reading.in_time = False
+            return
+        (spans,) = model.find([window.text])
+        reading.spans += window.whole(spans)
 
 
 def _chosen(reading: _Reading) -> list[Span]:

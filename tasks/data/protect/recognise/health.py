@@ -56,7 +56,7 @@ OF_PATIENT = re.compile(r"(?i) patient(?:in|en|s)?\b")
 
 
 def find(text: str) -> list[Span]:
-    """.8: the term alone, so that what is left still says what the matter is about."""
+    """.8: the term alone, without the words that tie it."""
     return [Span(start, end, "HEALTH", 0.8) for start, end in _terms(text) if _is_tied(text, start, end)]
 
 
