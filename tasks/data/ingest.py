@@ -32,7 +32,7 @@ from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
 from tasks.govern import vault as vaults
-from tasks.govern.protection import Category
+from tasks.govern.protection import Action, Category
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.govern.vault import Vault
 from tasks.layout import Layout
@@ -57,7 +57,9 @@ class SourceCounts(Frozen):
     repaired_texts: int
     dropped_system_turns: int
     protected: dict[Category, int]
-    """How often text of each class was found, whatever was done with it."""
+    """How often text of each class was found."""
+    actions: dict[Category, Action]
+    """What was done with each class that was found."""
 
 
 class Ingested(Frozen):
@@ -193,6 +195,7 @@ def _counts(resolved: ResolvedSource, tally: _Tally) -> SourceCounts:
         repaired_texts=tally.notes["repaired_texts"],
         dropped_system_turns=tally.notes["dropped_system_turns"],
         protected={category: tally.found[category] for category in sorted(tally.found)},
+        actions={category: resolved.source.protect.action(category) for category in sorted(tally.found)},
     )
 
 

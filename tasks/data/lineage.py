@@ -9,6 +9,7 @@ the disk, 20 looks for a million, so a hundred datasets take no longer to ask th
     about.json     `Dataset`
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.errors import InputError
 from tasks.files import read_json, sha256_bytes, tree_digest, whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Sha256
@@ -100,6 +102,15 @@ def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
     return found
 
 
+def of_dataset(state: Path, sha256: str) -> list[Membership]:
+    """Every record of a dataset, by source and row. Raises InputError for one that was never indexed here."""
+    dataset = next((known for known in datasets(state) if known.sha256 == sha256), None)
+    if dataset is None:
+        raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
+    found = _at(state, dataset, range(sum(dataset.rows.values())))
+    return sorted(found, key=lambda member: (member.source_id, member.row))
+
+
 def folder(state: Path) -> Path:
     return state / "lineage"
 
@@ -150,9 +161,11 @@ def _rows(rows: pa.Table, ids: pa.ChunkedArray) -> npt.NDArray[np.uint32]:
 def _members(state: Path, dataset: Dataset, keys: list[int]) -> list[Membership]:
     records = _load(state, dataset, "records")
     places = [place for key in keys for place in range(*_range(records, key))]
-    if not places:
-        return []
-    sides, sources, rows = (_load(state, dataset, name) for name in ("sides", "sources", "rows"))
+    return _at(state, dataset, places) if places else []
+
+
+def _at(state: Path, dataset: Dataset, places: Sequence[int]) -> list[Membership]:
+    records, sides, sources, rows = (_load(state, dataset, name) for name in ("records", "sides", "sources", "rows"))
     names = list(dataset.sources)
     return [
         Membership(dataset.sha256, f"{int(records[p]):016x}", SIDES[sides[p]], names[sources[p]], int(rows[p]))

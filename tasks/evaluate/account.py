@@ -28,6 +28,15 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Protected:
+    """What was found in a source and what was done with it, class by class."""
+
+    source: str
+    classes: tuple[tuple[str, str, int], ...]
+    """Class, action and stretches of text, most first."""
+
+
+@dataclass(frozen=True)
 class Expectation:
     """One expectation of a suite, with its owner's reason and its outcome."""
 
@@ -60,6 +69,7 @@ class Point:
 @dataclass(frozen=True)
 class Account:
     flows: tuple[Flow, ...] = ()
+    protected: tuple[Protected, ...] = ()
     sides: tuple[tuple[str, int], ...] = ()
     """Rows that train and test hold."""
     suites: tuple[Suite, ...] = ()
@@ -72,6 +82,7 @@ def read(layout: Layout) -> Account:
     curve = layout.stage("train") / "curve.json"
     return Account(
         flows=tuple(_flows(layout)),
+        protected=tuple(_protected(source) for source in _result(layout, "ingest").get("sources", [])),
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
         suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
         curve=tuple(
@@ -97,6 +108,12 @@ def _flows(layout: Layout) -> list[Flow]:
 def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
     rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
     return Flow(stage, source, counts["rows"], counts["records"], tuple(rules))
+
+
+def _protected(source: dict[str, Any]) -> Protected:
+    found = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
+    actions = source.get("actions", {})
+    return Protected(source["id"], tuple((name, actions.get(name, ""), count) for name, count in found))
 
 
 def _suite(suite: dict[str, Any]) -> Suite:

@@ -99,6 +99,10 @@ def its_data(project: Path, run: str, release: str) -> None:
     assert (held["last_data_gate"], held["trend"][-1]["rows"], held["trend"][-1]["protected"]) == ("passed", 60, 20)
     mentions = hallmark_json(project, "data", "where", "--subject", "Ada Lovelace")
     assert len(mentions) == 20 and {tuple(row["releases"]) for row in mentions} == {(release,)}
+    behind = hallmark_json(project, "data", "records", release)
+    assert len(behind) == 60
+    assert {(row["licence"], row["lawful_basis"]) for row in behind} == {("CC0-1.0", "no personal data, synthetic")}
+    assert {row["record"] for row in mentions} < {row["record"] for row in behind}
     asked = ("--run", run, "--reason", "a test", "--as", "data-owner")
     told = hallmark(project, "data", "show", mentions[0]["record"], *asked)
     assert f"source messages, row {mentions[0]['row']}" in told and "my name is Ada Lovelace" in told

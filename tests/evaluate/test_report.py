@@ -147,7 +147,8 @@ def test_the_page_for_people_adds_what_was_measured(tmp_path: Path) -> None:
 def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path) -> None:
     layout = house.evaluated(tmp_path)
     counts = {"rows": 10, "records": 7, "quarantined": {"not_json": 1, "missing_target": 2}}
-    write_json(layout.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts}]})
+    found = {"protected": {"name": 3, "birth_date": 5}, "actions": {"name": "tokenise", "birth_date": "generalise"}}
+    write_json(layout.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]})
     deduplicated = {"rows": 7, "records": 6, "quarantined": {"near_duplicate": 1}}
     write_json(layout.stage("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
     split = {"counts": {"rows": 7, "records": 7, "quarantined": {}}, "train_rows": 5, "test_rows": 2}
@@ -165,6 +166,7 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path
     assert "ingest tickets 10 7 3 missing target 2, not json 1" in text
     assert "deduplicate tickets 7 6 1 near duplicate 1" in text
     assert "split all 7 7 0" in text
+    assert "tickets birth date generalise 5 name tokenise 3" in text
     assert "5 train rows, 2 test rows." in text
     assert "✗ 1 failed tickets whole dataset, 7 rows, 1 expectations" in text
     assert "✗ prompt column values to not be null a message has words 4" in text
