@@ -121,11 +121,24 @@ def _problem(item: Any, document: Any, path: Path) -> str:
     name = ".".join(str(part) for part in where) or "file"
     message = {
         "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params --schema` lists the keys)",
-        "missing": "missing; this key is required",
+        "missing": f"missing{_owner(document, where)}; this key is required",
     }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
     if item["type"] == "value_error":
         message = item["msg"].removeprefix("Value error, ")
     return f"{path}:{line_of(document, where)}: {name}: {message}"
+
+
+def _owner(document: Any, where: Iterable[str | int]) -> str:
+    """` from ID` for a place inside an item of a list that has an id."""
+    found = ""
+    for part in where:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        if isinstance(part, int) and isinstance(document, Mapping) and "id" in document:
+            found = f" from {document['id']}"
+    return found
 
 
 def line_of(document: Any, where: Iterable[str | int]) -> int:

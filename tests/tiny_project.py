@@ -66,7 +66,7 @@ tiers:
           - {name: every expectation holds, fact: validate.failed_expectations, at_most: 0}
           - {name: no prompt on both sides, fact: split.groups_on_both_sides, at_most: 0}
           - {name: enough rows, fact: split.train_rows, at_least: 10}
-        decisions: [{role: data_owner}]
+        decisions: [{role: data_owner, owners: true}]
         waive: risk_officer
       evaluation:
         success_metrics: true

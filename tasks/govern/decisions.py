@@ -83,7 +83,7 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
         if judge(evidence, governance, ledger, ledger.now()).state != "waiting":
             return []
         weighed = weigh(case, governance, ledger, ledger.now())
-        for role, count, given in needed(governance.policy.gate(evidence.tier, evidence.gate), weighed):
+        for role, count, given in needed(evidence, governance.policy.gate(evidence.tier, evidence.gate), weighed):
             demo = [person for person in eligible(evidence, governance, role, weighed) if person.demo]
             for person in demo[: max(0, count - len(given))]:
                 entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
@@ -162,9 +162,18 @@ def _role(governance: Governance, evidence: Evidence, person: Person, verb: Verb
             f"to {verb} at gate {evidence.gate} takes role {' or '.join(asked)}; {person.id} holds "
             f"{', '.join(person.roles)}"
         )
+    if verb == "approve" and not _may_approve(evidence, person, held):
+        raise Refused(f"{person.id} owns no source of this run; at gate {evidence.gate} its owners approve: "
+                      f"{', '.join(evidence.asks.owners)}")  # fmt: skip
     if len(held) > 1:
         raise InputError(f"{person.id} holds {' and '.join(held)}; say in which role they {verb}")
     return held[0]
+
+
+def _may_approve(evidence: Evidence, person: Person, roles: Sequence[str]) -> bool:
+    """Whether one of the roles is not for owners alone, or the person is one."""
+    for_owners = {named.role for named in evidence.asks.roles if named.owners and evidence.asks.owners}
+    return person.id in evidence.asks.owners or not set(roles) <= for_owners
 
 
 def _expiry(expires: datetime | None, now: datetime) -> datetime | None:

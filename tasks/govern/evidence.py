@@ -10,8 +10,9 @@ from tasks import facts as facts_module
 from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.facts import Fact, Facts
-from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
 from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, Gate, GateName, Policy, Role
+from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
 from tasks.params import Name, Params, Sha256, SuccessMetric
 
@@ -51,10 +52,12 @@ class Asks(Frozen):
     """Role that may waive a failed check; null: nobody may."""
     deadline_days: float
     """Days after the gate was asked in which decisions count."""
+    owners: list[str]
+    """Owners of the sources, each of whom must approve; none where policy doesn't ask that, and on a demo run."""
 
     @staticmethod
-    def of(rules: Gate) -> "Asks":
-        return Asks(roles=rules.decisions, waive=rules.waive, deadline_days=rules.deadline_days)
+    def of(rules: Gate, owners: list[str]) -> "Asks":
+        return Asks(roles=rules.decisions, waive=rules.waive, deadline_days=rules.deadline_days, owners=owners)
 
 
 class Evidence(Frozen):
@@ -99,11 +102,20 @@ def collect(
         tier=params.use_case.risk_tier,
         subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
         policy_sha256=policy.digest(),
-        asks=Asks.of(rules),
+        asks=Asks.of(rules, owners(layout) if rules.asks_owners and not demo else []),
         checks=[check_result(check, facts) for check in checks],
         facts=facts,
         artefacts=artefacts,
     )
+
+
+def owners(layout: Layout) -> list[str]:
+    """Who answers for the sources of a run, sorted. Raises InputError where inputs/sources.json cannot be read."""
+    try:
+        resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{layout.sources}: cannot be read ({error}); run `hallmark resolve` to write it") from None
+    return sorted({item.source.owner for item in resolved.sources})
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:

@@ -127,7 +127,8 @@ def _rules(evidence: Evidence, governance: Governance) -> Gate:
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     rules = governance.policy.gate(evidence.tier, evidence.gate)
-    if evidence.asks != Asks.of(rules):
+    named = evidence.asks.owners
+    if evidence.asks != Asks.of(rules, named) or bool(named) != (rules.asks_owners and not evidence.demo):
         raise Refused("the evidence states other roles, waivers or a deadline than policy asks")
     own = [check_result(check, evidence.facts) for check in rules.checks]
     others = evidence.checks[len(own) :]

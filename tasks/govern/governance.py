@@ -124,7 +124,7 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
 
 
 def _ownerless(people: People, path: Path) -> list[str]:
-    """Sources whose owner is nobody; a folder without sources.yaml (to verify a release, say) is fine."""
+    """Sources whose owner or steward is nobody; a folder without sources.yaml (to verify a release, say) is fine."""
     if not path.exists():
         return []
     document = config.read_yaml(path)
@@ -133,10 +133,11 @@ def _ownerless(people: People, path: Path) -> list[str]:
     except InputError as error:
         return [str(error)]
     return [
-        f"{path}:{config.line_of(document, ['sources', i, 'owner'])}: sources.{i}.owner: {source.owner} is not in "
-        f"people.yaml; add the person or name another"
+        f"{path}:{config.line_of(document, ['sources', i, who])}: sources.{i}.{who}: {named} is not in people.yaml; "
+        "add the person or name another"
         for i, source in enumerate(inventory.sources)
-        if people.get(source.owner) is None
+        for who, named in (("owner", source.owner), ("steward", source.steward))
+        if people.get(named) is None
     ]
 
 

@@ -24,7 +24,7 @@ def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
 
 def missing_approvals(evidence: Evidence, governance: Governance, rules: Gate, weighed: list[Weighed]) -> list[str]:
     missing = []
-    for role, count, given in needed(rules, weighed):
+    for role, count, given in needed(evidence, rules, weighed):
         left = count - len(given)
         if left > 0:
             able = ", ".join(person.id for person in eligible(evidence, governance, role, weighed))
@@ -33,23 +33,33 @@ def missing_approvals(evidence: Evidence, governance: Governance, rules: Gate, w
     return missing
 
 
-def needed(rules: Gate, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
-    """Each role that must approve, how many of it, and who has."""
+def needed(evidence: Evidence, rules: Gate, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
+    """Each role that must approve, how many of it, and who of those that count has."""
     given: dict[str, set[str]] = {}
     for w in weighed:
         if w.decision and w.decision.verb == "approve":
             given.setdefault(w.decision.role, set()).add(w.decision.person)
-    return [(role.role, role.count, given.get(role.role, set())) for role in rules.decisions]
+    return [
+        (role.role, len(owners), given.get(role.role, set()) & owners)
+        if role.owners and (owners := set(evidence.asks.owners))
+        else (role.role, role.count, given.get(role.role, set()))
+        for role in rules.decisions
+    ]
 
 
 def eligible(evidence: Evidence, governance: Governance, role: str, weighed: list[Weighed]) -> list[Person]:
-    """Who may still approve in a role: not the requester, not who approved in it, not who rejected at all."""
+    """Who may still approve in a role: not the requester, not who approved in it, not who rejected at all; where owners
+    are asked, only they."""
+    asked = {named.role for named in evidence.asks.roles if named.owners}
+    owners = set(evidence.asks.owners) if role in asked else set()
     said = [w.decision for w in weighed if w.decision]
     done = {d.person for d in said if d.verb == "reject" or (d.verb, d.role) == ("approve", role)}
     return [
         person
         for person in governance.people.with_role(role)
-        if person.id not in done | {evidence.requested_by} and (evidence.demo or not person.demo)
+        if person.id not in done | {evidence.requested_by}
+        and (evidence.demo or not person.demo)
+        and (not owners or person.id in owners)
     ]
 
 

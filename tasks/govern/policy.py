@@ -49,6 +49,15 @@ class Role(Frozen):
 
     role: Name
     count: Annotated[int, Field(ge=1)] = 1
+    owners: bool = False
+    """At the data gate: every owner of a source must approve, in this role, and nobody else may. On a demo run a demo
+    identity stands in for them."""
+
+    @model_validator(mode="after")
+    def _all_of_them(self) -> Self:
+        if self.owners and self.count != 1:
+            raise ValueError(f"role {self.role}: with `owners` the sources say how many; leave `count` out")
+        return self
 
 
 class Gate(Frozen):
@@ -60,6 +69,10 @@ class Gate(Frozen):
     waive: Name | None = None
     """Role that may waive a failed check, with reason and expiry; null: nobody may."""
     deadline_days: Annotated[float, Field(gt=0)] = 14
+
+    @property
+    def asks_owners(self) -> bool:
+        return any(role.owners for role in self.decisions)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -78,6 +91,9 @@ class Tier(Frozen):
     def _all_or_none(self) -> Self:
         if self.gates and set(self.gates) != set(GATES):
             raise ValueError(f"a tier has either no gates or all of {', '.join(GATES)}; got {', '.join(self.gates)}")
+        elsewhere = [name for name, gate in self.gates.items() if name != "data" and gate.asks_owners]
+        if elsewhere:
+            raise ValueError(f"owners of sources decide at the data gate, not at {', '.join(elsewhere)}")
         return self
 
 

@@ -108,7 +108,9 @@ def _decisions(attested: _Attested, gate: GateName, approved_by: list[str]) -> s
     """Every role that the policy asks has approved, and every failed check is waived by the role for it."""
     evidence = attested.evidence[gate]
     rules = attested.policy.gate(evidence.tier, gate)
-    if evidence.asks != Asks.of(rules):
+    owners = set(evidence.asks.owners)
+    asked = rules.asks_owners and not evidence.demo
+    if evidence.asks != Asks.of(rules, evidence.asks.owners) or bool(owners) != asked:
         raise Refused(f"the evidence of gate {gate} states other roles, waivers or a deadline than policy.json")
     approved: dict[str, set[str]] = {}
     waived: set[str] = set()
@@ -119,7 +121,8 @@ def _decisions(attested: _Attested, gate: GateName, approved_by: list[str]) -> s
         elif decision.verb == "waive" and decision.role == rules.waive:
             waived |= set(decision.checks)
     for role in rules.decisions:
-        if len(approved.get(role.role, ())) < role.count:
+        given = approved.get(role.role, set())
+        if len(given) < role.count or (role.owners and not owners <= given):
             raise Refused(f"gate {gate} lacks an approval in role {role.role}")
     if open_checks := [c.name for c in evidence.checks if c.verdict == "failed" and c.name not in waived]:
         raise Refused(f"gate {gate}: checks failed and nobody waived them: {', '.join(open_checks)}")

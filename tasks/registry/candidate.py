@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.errors import InputError, Refused
 from tasks.govern import docket, dsse, gates, signed_decision, statement
+from tasks.govern import evidence as evidence_of
 from tasks.govern.docket import Case
 from tasks.govern.evidence import Evidence
 from tasks.govern.gates import Standing
@@ -137,6 +138,9 @@ def _made_of_what_passed(candidate: Candidate) -> None:
     """The package says what it was made from; that is what the gates before it let pass."""
     told, passed = candidate.manifest, candidate.gates
     what_was_read = manifest.read_by_stages(candidate.layout)
+    named = passed["data"].evidence.asks.owners
+    if named and named != evidence_of.owners(candidate.layout):
+        raise Refused("the data gate asked other owners than those of the run's sources")
     for gate in ("data", "evaluation"):
         subject = passed[gate].evidence.subject
         if told.stages.get(subject.stage) != subject.sha256:

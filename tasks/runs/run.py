@@ -95,8 +95,15 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     if person is None or not person.active:
         known = ", ".join(p.id for p in governed.people.people if p.active)
         raise InputError(f"{request.requested_by!r} is nobody in people.yaml who may ask for a run; it has {known}")
-    governed.policy.tier(params.use_case.risk_tier)
-    sources.load_suites(governed.folder, sources.load(governed.folder))
+    gates = governed.policy.tier(params.use_case.risk_tier).gates
+    named = sources.load(governed.folder)
+    sources.load_suites(governed.folder, named)
+    own = [source.id for source in named.sources if source.owner == request.requested_by]
+    if own and "data" in gates and gates["data"].asks_owners and not request.demo_approvals:
+        raise InputError(
+            f"{request.requested_by} owns {', '.join(own)} and would have to approve that at the data gate of a run of "
+            "their own; let somebody else ask for it"
+        )
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     return params, governed

@@ -40,9 +40,10 @@ def test_success_metrics_judged_at_evaluation_are_checks_of_that_gate_only(house
 
 def test_it_states_whom_policy_asks_who_may_waive_and_by_when(house: House) -> None:
     assert house.collect("evaluation").asks.model_dump() == {
-        "roles": [{"role": "ml-lead", "count": 1}, {"role": "risk", "count": 2}],
+        "roles": [{"role": "ml-lead", "count": 1, "owners": False}, {"role": "risk", "count": 2, "owners": False}],
         "waive": None,
         "deadline_days": 14,
+        "owners": [],
     }
     assert house.collect("data").asks.waive == "risk"
 

@@ -121,10 +121,14 @@ def test_a_source_whose_owner_is_nobody(folder: Path) -> None:
         "sources:\n"
         "  - id: tickets\n    kind: csv\n    location: a.csv\n    licence: CC0-1.0\n"
         "    owner: stranger\n"
+        "    steward: nobody\n"
         "    mapping: {prompt: a, response: b}\n    constants: {task: triage}\n"
+        "    access: [data-owner]\n    classification: internal\n    lawful_basis: consent\n    retention_days: 365\n"
+        "    region: eu\n    refresh_days: 7\n    approved_uses: [tests]\n"
     )
     assert problems(folder) == [
-        "sources.yaml:6: sources.0.owner: stranger is not in people.yaml; add the person or name another"
+        "sources.yaml:6: sources.0.owner: stranger is not in people.yaml; add the person or name another",
+        "sources.yaml:7: sources.0.steward: nobody is not in people.yaml; add the person or name another",
     ]
 
 

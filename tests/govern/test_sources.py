@@ -17,6 +17,14 @@ sources:
     suite: expectations/tickets.yaml
     mapping: {prompt: text, response: label}
     constants: {task: triage}
+    steward: owner
+    access: [data-owner]
+    classification: internal
+    lawful_basis: consent
+    retention_days: 365
+    region: eu
+    refresh_days: 7
+    approved_uses: [tests]
 dataset_suite: expectations/dataset.yaml
 """
 SUITE = """\
@@ -62,7 +70,7 @@ def test_every_suite_that_is_named_is_read(inventory: Path) -> None:
         ("    licence:", "    license:", "sources.yaml:6: sources.0.license: unknown key"),
         ("{prompt: text,", "{prompt: text, lang: l,", "sources.yaml:8: sources.0.mapping.lang: unknown key"),
         ("{task: triage}", "{task: triage, sort: a}", "sources.yaml:9: sources.0.constants.sort: unknown key"),
-        ("dataset_suite:", "dataset_suit:", "sources.yaml:10: dataset_suit: unknown key"),
+        ("dataset_suite:", "dataset_suit:", "sources.yaml:18: dataset_suit: unknown key"),
     ],
 )
 def test_a_wrong_key_in_sources_yaml(inventory: Path, old: str, new: str, wanted: str) -> None:
@@ -89,3 +97,9 @@ def test_a_suite_that_is_not_there(inventory: Path) -> None:
     (inventory / "expectations" / "tickets.yaml").unlink()
     with pytest.raises(InputError, match=r"expectations/tickets\.yaml: no such file"):
         suites_of(inventory)
+
+
+def test_a_source_with_a_gap_is_refused_by_name(inventory: Path) -> None:
+    change(inventory / "sources.yaml", "    lawful_basis: consent\n", "")
+    with pytest.raises(InputError, match=r"sources\.0\.lawful_basis: missing from tickets; this key is required"):
+        sources.load(inventory)

@@ -1,0 +1,91 @@
+"""The data gate of a policy that asks every owner of a source."""
+
+import pytest
+
+from tasks.errors import InputError, Refused
+from tasks.files import write_json
+from tasks.govern import evidence as evidence_module
+from tasks.govern import keys, policy
+from tasks.govern.decisions import decide_demo
+from tasks.govern.evidence import Asks
+from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tests.data.build import TODAY, source
+from tests.govern.house import PEOPLE, POLICY, House, reload
+
+OWNERS = POLICY.replace("{role: data-owner}", "{role: data-owner, owners: true}")
+
+
+@pytest.fixture
+def asking(house: House) -> House:
+    """Sources of two owners, and a third holder of the role who owns none."""
+    third = "  - {id: third, name: Third, roles: [data-owner]}\n"
+    reload(house, OWNERS, PEOPLE + third)
+    keys.create(house.state / "keys", "third")
+    own(house, "owner", "both")
+    return house
+
+
+def own(house: House, *owners: str) -> None:
+    pinned = [
+        ResolvedSource(source=source("a.csv", id=f"s{number}", owner=name), sha256="0" * 64, bytes=1)
+        for number, name in enumerate([*owners, owners[0]])
+    ]
+    resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
+    write_json(house.layout.sources, resolved.model_dump(mode="json"))
+
+
+def test_every_owner_must_approve_and_nobody_else_can(asking: House) -> None:
+    asked = asking.ask()
+    assert asked.asks.owners == ["both", "owner"]
+    with pytest.raises(Refused, match=r"third owns no source of this run; .* both, owner"):
+        asking.decide(asked, "third")
+    asking.decide(asked, "owner")
+    assert asking.judge(asked).waiting_for == ["1 approval in role data-owner, of both"]
+    asking.decide(asked, "both")
+    assert asking.settle(asked).state == "passed"
+
+
+def test_one_owner_can_reject(asking: House) -> None:
+    asked = asking.ask()
+    asking.decide(asked, "owner")
+    asking.decide(asked, "both", "reject", role="data-owner")
+    assert asking.settle(asked).state == "rejected"
+
+
+def test_a_demo_identity_stands_in_on_a_demo_run(asking: House) -> None:
+    asked = asking.ask(demo=True)
+    assert asked.asks.owners == []
+    decide_demo(asking.ledger, asking.governance, asked)
+    assert asking.settle(asked).state == "passed"
+
+
+def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: House) -> None:
+    asked = asking.ask()
+    rules = asking.governance.policy.gate("low", "data")
+    asking.ledger.append("gate.asked", "run-1", altered(asked.model_copy(update={"asks": Asks.of(rules, [])})))
+    with pytest.raises(Refused, match="states other roles"):
+        asking.judge(asked.model_copy(update={"asks": Asks.of(rules, [])}))
+
+
+def altered(evidence: evidence_module.Evidence) -> dict[str, object]:
+    body = {"gate": evidence.gate, "sha256": evidence_module.digest(evidence)}
+    return body | {"evidence": evidence.model_dump(mode="json")}
+
+
+def test_sources_that_cannot_be_read_are_told(asking: House) -> None:
+    asking.layout.sources.write_text("{}")
+    with pytest.raises(InputError, match="hallmark resolve"):
+        asking.ask()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("{role: data-owner}", "{role: data-owner, owners: true, count: 2}", "leave `count` out"),
+        ("{role: release-manager}", "{role: release-manager, owners: true}", "decide at the data gate, not at release"),
+    ],
+)
+def test_a_policy_that_asks_owners_in_vain_is_refused(house: House, old: str, new: str, wanted: str) -> None:
+    (house.governance.folder / "policy.yaml").write_text(POLICY.replace(old, new))
+    with pytest.raises(InputError, match=wanted):
+        policy.load(house.governance.folder)
