@@ -26,7 +26,7 @@ COPIED = (
 
 INTENTS = {"card_lost": "cards", "loan_question": "loans", "close_account": "accounts"}
 PHRASES = {
-    "card_lost": "I cannot find my card since {}, my name is Ada Lovelace",
+    "card_lost": "I cannot find my card since {} and my name is Ada Lovelace",
     "loan_question": "What would a loan of {} euro cost me",
     "close_account": "Please close my account number {}",
 }
