@@ -40,7 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("full"))
     hallmark(folder, "init")
     hallmark(folder, "resolve")
-    for stage in ("ingest", "clean", "split", "base_model"):
+    for stage in ("ingest", "clean", "deduplicate", "split", "base_model"):
         dvc.repro(Layout(folder), stage, print)
     return folder
 
