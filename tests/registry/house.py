@@ -81,7 +81,15 @@ SOURCE = {
         "kind": "csv",
         "location": "tickets.csv",
         "owner": "owner",
+        "steward": "owner",
+        "access": ["data-owner"],
+        "classification": "internal",
+        "lawful_basis": "consent",
         "licence": "LicenseRef-internal",
+        "retention_days": 3650,
+        "region": "eu",
+        "refresh_days": 30,
+        "approved_uses": ["triage"],
         "description": "Tickets of last year",
         "mapping": {"prompt": "text", "response": "queue"},
         "constants": {"task": "triage"},
@@ -147,7 +155,7 @@ class House:
         (layout.root / "constraints.txt").write_text("torch==2.9\n")
         with layout.params.open("w") as file:
             YAML().dump(PARAMS | {"training": {"seed": int(sha256_bytes(weights)[:6], 16)}}, file)
-        write_json(layout.sources, {"sources": [SOURCE], "cutoff": None})
+        write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         write_json(layout.inputs / "request.json", {"run_id": run})
         write_json(layout.authority, self.authority().model_dump(mode="json"))
