@@ -31,7 +31,7 @@ tiers:
     gates:
       data:
         checks: [{name: enough rows, fact: split.train_rows, at_least: 2}]
-        decisions: [{role: data-owner}]
+        decisions: [{role: data-owner, owners: true}]
       evaluation:
         checks: [{name: good enough, fact: evaluate.exact_match, bound: low, at_least: 0.7}]
         success_metrics: true
