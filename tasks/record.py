@@ -101,8 +101,7 @@ def read_table(path: Path) -> pa.Table:
     return pq.read_table(path)
 
 
-def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.Table]:
+def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
     """The table in parts of at most `rows`, in order, so that never the whole of it is in memory."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns)):
-            yield pa.Table.from_batches([batch])
+        yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))

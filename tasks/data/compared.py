@@ -1,6 +1,6 @@
 """What `deduplicate` knows of each record: a column a property, so that a million records fit into memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tasks.data.conversations import conversations, digest
 from tasks.data.near.form import casefold, forms, has_marker
 from tasks.errors import InputError
+from tasks.record import batches
 
 BATCH = 5_000
 """Records whose texts are Python's at the same time."""
@@ -59,7 +60,7 @@ class Compared:
 
 def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
     """Of the records in a Parquet file; `rows` is that of `ingest`. Raises InputError where the two differ."""
-    table = pa.Table.from_batches(map(_derive, batches(records, BATCH, READ)), DERIVED).combine_chunks()
+    table = pa.Table.from_batches(map(_derive, batches(records, READ, BATCH)), DERIVED).combine_chunks()
     columns = {name: _column(table, name) for name in table.column_names}
     where = pq.read_table(rows)
     place = pc.index_in(columns["record_id"], value_set=where["record_id"].combine_chunks())
@@ -87,12 +88,6 @@ def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
         marked=columns["marked"].to_numpy(zero_copy_only=False),
         length=columns["length"].to_numpy(),
     )
-
-
-def batches(path: Path, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """A Parquet file's rows, at most so many at a time."""
-    with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(rows, columns=columns)
 
 
 DERIVED = pa.schema(

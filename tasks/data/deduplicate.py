@@ -34,7 +34,7 @@ from tasks.files import read_json, whole_folder, write_json
 from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
 from tasks.params import NearDuplicates, Params
-from tasks.record import QUARANTINE, ROW_GROUP, write_batches, write_table
+from tasks.record import QUARANTINE, ROW_GROUP, batches, write_batches, write_table
 
 CONFLICTS = pa.schema(
     [
@@ -112,7 +112,7 @@ def _verdicts(
 
 def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
     begin = 0
-    for batch in compared.batches(path, ROW_GROUP):
+    for batch in batches(path, rows=ROW_GROUP):
         kept = batch.filter(pa.array(keep[begin : begin + len(batch)]))
         begin += len(batch)
         if len(kept):

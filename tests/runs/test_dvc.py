@@ -162,3 +162,13 @@ def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None
     starter.kill()
     starter.wait()
     assert stage.wait(timeout=20) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("stage", ["ingest", "clean", "train", "package"])
+def test_only_the_stage_that_fills_the_vault_gets_its_key(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    for name in ("HALLMARK_VAULT_KEY", "HALLMARK_VAULT_URL"):
+        monkeypatch.setenv(name, "secret")
+    given = dvc._environment(layout.root, stage)
+    assert ("secret" in given.values()) == (stage == "ingest")
