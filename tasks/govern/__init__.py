@@ -22,8 +22,15 @@ Underneath:
 
     keys.py             OpenSSH ed25519 keys
     dsse.py             signed in-toto statements with one spelling
-    ledger.py           the append-only table, in SQLite or Postgres
+    database.py         SQLite or Postgres, whose writers take turns
+    ledger.py           the append-only table
     ledger_guards.py    its triggers
+
+What is about people in the data, for `ingest` and those who may look:
+
+    protection.py       classes of personal and secret text, and what is done with each
+    vault.py            what tokens stand for, encrypted value by value
+    vault_keys.py       its key
 
 Flow and command line call `governance.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
 `decisions.decide`, `gates.settle`, `statement.write_gate`; stages call `statement.require_gate`.

@@ -1,45 +1,28 @@
 """The ledger: one append-only table in SQLite (`.hallmark/ledger.db`) or Postgres (HALLMARK_LEDGER_URL).
 
-Writers take turns: a transaction holds SQLite's write lock or a Postgres advisory lock from its first statement, so
-`seq` has no gaps, and what was read inside it still holds when it appends. Triggers block UPDATE and DELETE;
-whoever owns the database can drop them, so what must not be forged (decisions) is signed besides.
+Writers take turns (`database`), so `seq` has no gaps, and what was read inside a transaction still holds when it
+appends. Triggers block UPDATE and DELETE; whoever owns the database can drop them, so what must not be forged
+(decisions) is signed besides.
 """
 
 import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Engine,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    create_engine,
-    event,
-    func,
-    inspect,
-    select,
-    text,
-)
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Column, Engine, Index, Integer, MetaData, Table, Text, func, inspect, select, text
+from sqlalchemy.engine import Connection
 
 from tasks.config import Frozen
-from tasks.errors import InputError, Refused, Unavailable
+from tasks.errors import Refused
 from tasks.files import canonical_json
+from tasks.govern import database
 from tasks.govern.ledger_guards import guards
 
-WAIT_SECONDS = 30
-"""How long a writer waits for its turn."""
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
 
 METADATA = MetaData()
@@ -142,15 +125,8 @@ class Ledger:
         with self._reach(), self._engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
 
-    @contextmanager
-    def _reach(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            raise Unavailable(
-                f"the ledger at {self.where} cannot be used ({error.orig}); nothing was recorded. "
-                f"Check that the database is up, writable and not full, then try again"
-            ) from error
+    def _reach(self) -> AbstractContextManager[None]:
+        return database.reaching(f"the ledger at {self.where}")
 
 
 def open_ledger(state: Path) -> Ledger:
@@ -159,59 +135,13 @@ def open_ledger(state: Path) -> Ledger:
     Raises Unavailable, saying what to do, where it cannot be opened and written; InputError for a wrong URL.
     """
     configured = os.environ.get("HALLMARK_LEDGER_URL")
-    ledger = Ledger(_postgres(configured) if configured else _sqlite(state))
+    if configured:
+        engine = database.postgres(database.postgres_url(configured, "HALLMARK_LEDGER_URL"), ADVISORY_LOCK)
+    else:
+        engine = database.sqlite(state / "ledger.db")
+    ledger = Ledger(engine)
     ledger.prepare()
     return ledger
-
-
-def _sqlite(state: Path) -> Engine:
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"{state}: the ledger's folder cannot be made ({error.strerror}); make it writable") from None
-    url = URL.create("sqlite", database=str(state / "ledger.db"))
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # a decision that was confirmed survives a power cut
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        takes_turn = connection.get_execution_options().get("takes_turn", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_turn else "BEGIN")
-
-    return engine
-
-
-def _postgres(configured: str) -> Engine:
-    engine = create_engine(postgres_url(configured, "HALLMARK_LEDGER_URL"), poolclass=NullPool)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("takes_turn", True):
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
-
-    return engine
-
-
-def postgres_url(configured: str, variable: str) -> URL:
-    """The URL that an environment variable gives, with a driver that is there. Raises InputError or Unavailable."""
-    try:
-        url = make_url(configured)
-        if url.get_backend_name() != "postgresql":
-            raise InputError(f"{variable}: expected postgresql://…, got {url.drivername}://…")
-        # pg8000: psycopg is under the LGPL.
-        url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
-        url.get_dialect().import_dbapi()
-    except (ArgumentError, NoSuchModuleError):
-        raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-    except ModuleNotFoundError:
-        raise Unavailable("a Postgres database needs a driver; run `pip install 'hallmark[postgres]'`") from None
-    return url
 
 
 def _spell(moment: datetime) -> str:

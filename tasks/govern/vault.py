@@ -8,20 +8,18 @@ only `reveal` reads a value: it wants a person and a reason, and puts both on th
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, create_engine, event, insert, select
+from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import vault_keys
-from tasks.govern.ledger import Ledger, postgres_url
+from tasks.errors import InputError, Refused
+from tasks.govern import database, vault_keys
+from tasks.govern.ledger import Ledger
 from tasks.govern.vault_keys import VaultKeys
 
 READ = "vault.read"
@@ -29,7 +27,7 @@ NONCE = 12
 """Bytes of an AES-GCM nonce, fresh for every value."""
 TOGETHER = 500
 """Values a statement."""
-WAIT_SECONDS = 60
+ADVISORY_LOCK = 0x7661756C74  # "vault"
 
 METADATA = MetaData()
 VALUES = Table(
@@ -119,23 +117,13 @@ class Vault:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._reach(), self._engine.begin() as connection:
+        with _reach(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._reach(), self._engine.connect() as connection:
+        with _reach(), self._engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
-
-    @contextmanager
-    def _reach(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            raise Unavailable(
-                f"the vault cannot be used ({error.orig}); nothing was written. Check that its database is up, "
-                "writable and not full, then try again"
-            ) from error
 
 
 def open_vault(state: Path) -> Vault:
@@ -145,9 +133,20 @@ def open_vault(state: Path) -> Vault:
     """
     keys = vault_keys.load(state)
     configured = os.environ.get("HALLMARK_VAULT_URL")
-    vault = Vault(_postgres(configured) if configured else _sqlite(state / "vault.db"), keys)
+    if configured:
+        engine = database.postgres(database.postgres_url(configured, "HALLMARK_VAULT_URL"), ADVISORY_LOCK)
+    else:
+        engine = _private(state / "vault.db")
+    vault = Vault(engine, keys)
     vault.prepare()
     return vault
+
+
+def _private(path: Path) -> Engine:
+    """A SQLite file that is nobody else's to read from its first byte."""
+    engine = database.sqlite(path)
+    path.touch(mode=0o600)
+    return engine
 
 
 def exists(state: Path) -> bool:
@@ -155,31 +154,8 @@ def exists(state: Path) -> bool:
     return (state / "vault.db").exists() or bool(os.environ.get("HALLMARK_VAULT_URL"))
 
 
-def _sqlite(path: Path) -> Engine:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: object, _: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]  # the driver must not begin by itself
-        connection.execute("PRAGMA synchronous=FULL")  # type: ignore[attr-defined]
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # two runs at once take turns
-
-    return engine
-
-
-def _postgres(configured: str) -> Engine:
-    engine = create_engine(postgres_url(configured, "HALLMARK_VAULT_URL"), poolclass=NullPool)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('hallmark_vault'))")
-
-    return engine
+def _reach() -> AbstractContextManager[None]:
+    return database.reaching("the vault")
 
 
 def _parts(items: list[str]) -> Iterator[list[str]]:

@@ -182,7 +182,7 @@ def test_a_killed_writer_leaves_whole_entries_and_no_lock(ledger: Ledger, tmp_pa
 
 def test_a_busy_ledger_is_unavailable_and_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
-    monkeypatch.setattr("tasks.govern.ledger.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("tasks.govern.database.WAIT_SECONDS", 0.2)
     ledger = open_ledger(tmp_path)
     holder = connect(tmp_path)
     holder.execute("BEGIN IMMEDIATE")

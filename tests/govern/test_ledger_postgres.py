@@ -118,7 +118,7 @@ def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path)
 def test_a_writer_waits_only_so_long_and_reading_not_at_all(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.govern.ledger.WAIT_SECONDS", 1)
+    monkeypatch.setattr("tasks.govern.database.WAIT_SECONDS", 1)
     ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
     with ledger.transaction():
         ledger.append("a", "x", {})

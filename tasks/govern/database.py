@@ -1,0 +1,87 @@
+"""Databases that several processes write at once, a SQLite file or Postgres: their writers take turns.
+
+A transaction holds SQLite's write lock or a Postgres advisory lock from its first statement, so what was read inside it
+still holds when it writes. A connection with the execution option `takes_turn=False` only reads, and waits for nobody.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from tasks.errors import InputError, Unavailable
+
+WAIT_SECONDS = 30
+"""How long a writer waits for its turn."""
+
+
+def sqlite(path: Path) -> Engine:
+    """Raises Unavailable where the file's folder cannot be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{path.parent}: this folder cannot be made ({error.strerror}); make it writable") from None
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # what was confirmed survives a power cut
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _takes_turn(connection) else "BEGIN")
+
+    return engine
+
+
+def postgres(url: URL, lock: int) -> Engine:
+    """`lock` is the number of the advisory lock that writers of the same tables hold."""
+    engine = create_engine(url, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if _takes_turn(connection):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+
+    return engine
+
+
+def postgres_url(configured: str, variable: str) -> URL:
+    """The URL that an environment variable gives, with a driver that is there. Raises InputError or Unavailable."""
+    try:
+        url = make_url(configured)
+        if url.get_backend_name() != "postgresql":
+            raise InputError(f"{variable}: expected postgresql://…, got {url.drivername}://…")
+        # pg8000: psycopg is under the LGPL.
+        url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
+        url.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError):
+        raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+    except ModuleNotFoundError:
+        raise Unavailable("a Postgres database needs a driver; run `pip install 'hallmark[postgres]'`") from None
+    return url
+
+
+@contextmanager
+def reaching(what: str) -> Iterator[None]:
+    """Say of a database that is away, in a person's words, which one it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise Unavailable(
+            f"{what} cannot be used ({error.orig}); nothing was recorded. Check that the database is up, writable and "
+            "not full, then try again"
+        ) from error
+
+
+def _takes_turn(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("takes_turn", True))
