@@ -1,6 +1,7 @@
 """Prefect on this machine: the server and the runner that the embedded default starts.
 
     server.py   start, find and stop both
+    ports.py    whose a port is
     settings.py what a runner keeps from its start
     runner.py   the process that executes flow runs and keeps parked ones going
     client.py   start a run and ask how it stands

@@ -3,17 +3,15 @@
 import contextlib
 import fcntl
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
+from infra.prefect import ports
 from infra.prefect.settings import Settings
 from tasks import files
 from tasks.config import Frozen
@@ -82,18 +80,12 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
     stop(root)
-    server, api = None, os.environ.get("PREFECT_API_URL")
-    if api is None:
-        port = _free_port(say)
-        api = f"http://127.0.0.1:{port}/api"
-        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        server = _spawn(root, "server", command, api)
-    try:
-        _wait(api, server, _folder(root) / "server.log")
-    except BaseException:
-        if server is not None:
-            _end(server)
-        raise
+    if api := os.environ.get("PREFECT_API_URL"):
+        server = None
+        if not ports.answers(api, seconds=60):
+            raise Unavailable(f"the Prefect server at {api} (PREFECT_API_URL) does not answer")
+    else:
+        server, api = _serve(root, say)
     runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], api)
     up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ))
     files.write_json(_folder(root) / "up.json", up.model_dump(mode="json"))
@@ -132,16 +124,17 @@ def _folder(root: Path) -> Path:
     return root / ".hallmark" / "prefect"
 
 
-def _free_port(say: Callable[[str], None]) -> int:
-    for port in (int(os.environ.get("HALLMARK_PREFECT_PORT", PORT)), 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given up is free
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                say(f"port {port} is in use; taking a free one")
-                continue
-            return int(probe.getsockname()[1])
+def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
+    """A server of this checkout's own and its API's URL: on the usual port, or on a free one where that is taken."""
+    for wanted in (int(os.environ.get("HALLMARK_PREFECT_PORT", PORT)), 0):
+        port = ports.free(wanted)
+        if port is not None:
+            api = f"http://127.0.0.1:{port}/api"
+            command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            server = _spawn(root, "server", command, api)
+            if _ready(api, server, port, _folder(root) / "server.log"):
+                return server, api
+        say(f"port {wanted} is in use; taking a free one")
     raise Unavailable("no free port on 127.0.0.1")
 
 
@@ -155,14 +148,25 @@ def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 
 
-def _wait(api: str, server: Process | None, log: Path, seconds: float = 300) -> None:
+def _ready(api: str, server: Process, port: int, log: Path, seconds: float = 300) -> bool:
+    """Wait until the server answers; False where another process was faster to take the port.
+
+    That one may be the server of another checkout, so an answer counts only once the port is this server's own.
+    """
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and (server is None or server.alive()):
-        try:
-            with urllib.request.urlopen(f"{api}/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
+    try:
+        while time.monotonic() < deadline and server.alive():
+            if ports.held_by(server.pid, port) and ports.answers(api):
+                return True
             time.sleep(0.2)
+    except BaseException:
+        if server.alive():
+            _end(server)
+        raise
+    if server.alive():
+        _end(server)
+    elif ports.free(port) is None:
+        return False
     raise Unavailable(f"the Prefect server at {api} does not answer; its log is {log}")
 
 

@@ -3,12 +3,14 @@
 import json
 import shutil
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from infra.cli import follow
-from infra.prefect import client
+from infra.prefect import client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
@@ -16,6 +18,16 @@ from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
 from tests.tiny_project import git, hallmark, make_project
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers as a Prefect server in good health does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +201,24 @@ def test_work_by_hand_takes_other_parameters(project: Path) -> None:
     finally:
         own.write_text(before)
         other.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # `start` leaves processes running
+def test_a_server_of_another_checkout_is_not_taken_for_ones_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two checkouts look for a port at the same time: the other one gets it, and answers."""
+    told: list[str] = []
+    with HTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        free, port = ports.free, other.server_port
+        monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
+        answers = iter([port])
+        monkeypatch.setattr(ports, "free", lambda wanted: next(answers, None) or free(wanted))
+        up = server.start(project, told.append)
+        server.stop(project)
+        other.shutdown()
+    assert up.server is not None and f":{port}/" not in up.api
+    assert told == [f"port {port} is in use; taking a free one"]
 
 
 @pytest.mark.slow
