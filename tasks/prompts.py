@@ -18,10 +18,3 @@ def chat(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list
     system = prompts[record["task"]].system
     context = [{"role": turn["role"], "content": turn["content"]} for turn in turns[:-1]]
     return ([{"role": "system", "content": system}] if system else []) + context, turns[-1]["content"]
-
-
-def prompt_key(record: Mapping[str, Any]) -> str:
-    """What makes two prompts the same for splitting: the turns before the target, caseless and evenly spaced."""
-    return "\n".join(
-        f"{turn['role']}:{' '.join(turn['content'].casefold().split())}" for turn in record["messages"][:-1]
-    )

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -105,3 +107,14 @@ def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000
     """The table in parts of at most `rows`, in order, so that never the whole of it is in memory."""
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
+
+
+def rows_at(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
+    """The rows at these places, counted from 0, in that order; of the others no more than a part is ever in memory."""
+    wanted = np.sort(places)
+    found, begin = [], 0
+    for batch in batches(path):
+        low, high = np.searchsorted(wanted, [begin, begin + len(batch)])
+        found.append(batch.take(pa.array(wanted[low:high] - begin)))
+        begin += len(batch)
+    return pa.Table.from_batches(found).take(pa.array(np.searchsorted(wanted, places)))

@@ -11,7 +11,7 @@
         pool.py          batches on several processes, results in order
     clean.py         stage: texts that are empty, too short or too long
     deduplicate.py   stage: duplicates, older versions, conflicts, what a fixed test set holds
-        compared.py      the records as columns, their turns by conversations.py
+        compared.py      the records as columns
         preference.py    which of several records is kept
         duplicates.py    exact duplicates
         near/            near-identical texts
@@ -23,6 +23,7 @@
         checked.py       what is said of a suite
         docs/            Data Docs
     split.py         stage: no prompt on both sides, nor one that is near-identical
+        placed.py        the records as columns, and which of them belong together
         sides.py         which side a record stands on
         draw.py          some records of many, by source and kind
         manifest.py      what the dataset is made of
@@ -31,7 +32,8 @@
     disclose.py      one record as its source had it
     vaulted.py       whether the vault still knows a run's tokens
     progress.py      how far a stage is
-    turns.py         the two halves of a record
+    conversations.py the turns of many records at once
+    turns.py         the two halves of one record
     quarantine.py    what a stage took out, and counts that add up
 
 What is removed is never dropped: each stage writes quarantine.parquet with the rule and the reason.

@@ -5,22 +5,27 @@ empty_prompt, prompt_too_short, prompt_too_long, target_too_long   by the bounds
 artefacts/clean/records.parquet, quarantine.parquet, result.json (`Cleaned`)
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data.quarantine import Counts, count, of_record, source_rows, to_table
+from tasks.data.conversations import conversations
+from tasks.data.quarantine import REMOVED, Counts, count, of_records
 from tasks.data.text import is_blank
-from tasks.data.turns import prompt_text, target_text
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Data, Params
-from tasks.record import read_table, write_table
+from tasks.record import Writer, batches, write_table
+
+BATCH = 10_000
+"""Records in memory at the same time."""
 
 
 class Cleaned(Frozen):
@@ -28,59 +33,82 @@ class Cleaned(Frozen):
     by_source: dict[str, Counts]
 
 
+@dataclass(frozen=True)
+class Sifted:
+    """A batch of records, parted."""
+
+    kept: pa.Table
+    removed: pa.Table
+    """`tasks.data.quarantine.REMOVED`"""
+
+
 def run(params: Params, layout: Layout) -> Cleaned:
     """Clean the records of `ingest`. Raises InputError where nothing is left."""
-    table = read_table(layout.stage("ingest") / "records.parquet")
-    records = table.select(["record_id", "source_id", "messages"]).to_pylist()
-    removed = list(_removals(records, source_rows(layout), params.data))
-    kept = _without(table, {item["record_id"] for item in removed})
-    if not kept.num_rows:
-        raise InputError(
-            f"clean: none of {table.num_rows:,} records is left; look into artefacts/ingest and the bounds in "
-            "params.yaml: data"
-        )
-    result = Cleaned(
-        counts=count("clean", table.num_rows, kept.num_rows, (item["rule"] for item in removed)),
-        by_source={
-            name: _counts_of(name, table, kept, removed) for name in sorted(set(table["source_id"].to_pylist()))
-        },
-    )
+    path = layout.stage("ingest") / "records.parquet"
+    before, kept = Counter[str](), Counter[str]()
+    parts = [REMOVED.empty_table()]
     with whole_folder(layout.stage("clean")) as folder:
-        write_table(kept, folder / "records.parquet")
-        write_table(to_table(removed), folder / "quarantine.parquet")
+        with Writer(folder / "records.parquet", pq.read_schema(path)) as file:
+            for batch in batches(path, rows=BATCH):
+                sifted = sift(batch, params.data)
+                before.update(batch.column("source_id").to_pylist())
+                kept.update(sifted.kept["source_id"].to_pylist())
+                file.write(sifted.kept)
+                parts.append(sifted.removed)
+        removed = of_records(pa.concat_tables(parts), layout)
+        result = _result(before, kept, removed)
+        write_table(removed, folder / "quarantine.parquet")
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def _removals(records: list[dict[str, Any]], rows: dict[str, int], data: Data) -> Iterator[dict[str, Any]]:
-    """Rows of quarantine, in the order of the records."""
-    for record in records:
-        verdict = _misfit(record, data)
-        if verdict is not None:
-            yield of_record(record, rows, *verdict)
+def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
+    """Records within the bounds, and the others with the reason."""
+    turns = conversations(batch.column("messages"))
+    halves = zip(turns.prompts(), turns.targets(), strict=True)
+    verdicts = [_misfit(prompt, target, data) for prompt, target in halves]
+    records = pa.Table.from_batches([batch])
+    there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
+    removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))
+    said = [verdict for verdict in verdicts if verdict is not None]
+    columns = {
+        "source_id": removed["source_id"],
+        "record_id": removed["record_id"],
+        "rule": [rule for rule, _ in said],
+        "reason": [reason for _, reason in said],
+        "winner": pa.nulls(len(said), pa.string()),
+    }
+    return Sifted(records.filter(there), pa.table(columns, schema=REMOVED))
 
 
-def _misfit(record: dict[str, Any], data: Data) -> tuple[str, str] | None:
+def _misfit(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
     """Rule and reason where a text is empty, too short or too long. Lengths are in characters."""
-    if is_blank(prompt_text(record)):
+    if is_blank(prompt):
         return "empty_prompt", "there is no text before the target"
-    prompt, target = len(prompt_text(record)), len(target_text(record))
-    if prompt < data.min_prompt_chars:
-        return "prompt_too_short", f"{prompt} characters; data.min_prompt_chars is {data.min_prompt_chars}"
-    if prompt > data.max_prompt_chars:
-        return "prompt_too_long", f"{prompt} characters; data.max_prompt_chars is {data.max_prompt_chars}"
-    if target > data.max_target_chars:
-        return "target_too_long", f"{target} characters; data.max_target_chars is {data.max_target_chars}"
+    if len(prompt) < data.min_prompt_chars:
+        return "prompt_too_short", f"{len(prompt)} characters; data.min_prompt_chars is {data.min_prompt_chars}"
+    if len(prompt) > data.max_prompt_chars:
+        return "prompt_too_long", f"{len(prompt)} characters; data.max_prompt_chars is {data.max_prompt_chars}"
+    if len(target) > data.max_target_chars:
+        return "target_too_long", f"{len(target)} characters; data.max_target_chars is {data.max_target_chars}"
     return None
 
 
-def _without(table: pa.Table, ids: set[str]) -> pa.Table:
-    return table.filter(pa.array([record_id not in ids for record_id in table["record_id"].to_pylist()], pa.bool_()))
+def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> Cleaned:
+    if not kept:
+        raise InputError(
+            f"clean: none of {before.total():,} records is left; look into artefacts/ingest and the bounds in "
+            "params.yaml: data"
+        )
+    return Cleaned(
+        counts=count("clean", before.total(), kept.total(), removed["rule"].to_pylist()),
+        by_source={name: _counts_of(name, before, kept, removed) for name in sorted(before)},
+    )
 
 
-def _counts_of(source: str, table: pa.Table, kept: pa.Table, removed: list[dict[str, Any]]) -> Counts:
-    before, after = (part["source_id"].to_pylist().count(source) for part in (table, kept))
-    return count("clean", before, after, (item["rule"] for item in removed if item["source_id"] == source))
+def _counts_of(source: str, before: Counter[str], kept: Counter[str], removed: pa.Table) -> Counts:
+    rules = removed.filter(pc.equal(removed["source_id"], source))["rule"].to_pylist()
+    return count("clean", before[source], kept[source], rules)
 
 
 def _facts(result: Cleaned) -> facts.Facts:

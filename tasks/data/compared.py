@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.data.conversations import conversations, digest
+from tasks.data.conversations import conversations, digest, spaced
 from tasks.data.near.form import casefold, forms, has_marker
 from tasks.errors import InputError
 from tasks.record import batches
@@ -109,7 +109,8 @@ DERIVED = pa.schema(
 
 def _derive(batch: pa.RecordBatch) -> pa.RecordBatch:
     turns = conversations(batch.column("messages"))
-    prompts, targets, tasks = list(turns.prompts()), list(turns.targets()), batch.column("task").to_pylist()
+    prompts, targets = list(turns.prompts()), [spaced(target) for target in turns.targets()]
+    tasks = batch.column("task").to_pylist()
     caseless = casefold(prompts)
     form = forms(caseless)
     derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}

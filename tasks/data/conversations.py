@@ -18,18 +18,24 @@ class Conversations:
     """Those of record i are contents[starts[i]:starts[i + 1]]; the last is the target."""
 
     def prompts(self) -> Iterator[str]:
-        """As `tasks.data.turns.prompt_text`."""
+        """The text of all turns before the target, one below the other."""
         for begin, end in self._spans():
             yield "\n".join(self.contents[begin : end - 1])
 
     def targets(self) -> Iterator[str]:
-        """As `tasks.data.turns.target_text`, evenly spaced."""
+        """The text of the last turn, which the model is to learn."""
         for _, end in self._spans():
-            yield _spaced(self.contents[end - 1])
+            yield self.contents[end - 1]
+
+    def prompt_keys(self) -> Iterator[str]:
+        """What makes two prompts the same for splitting: the turns before the target, caseless and evenly spaced."""
+        turns = [f"{role}:{spaced(text.casefold())}" for role, text in zip(self.roles, self.contents, strict=True)]
+        for begin, end in self._spans():
+            yield "\n".join(turns[begin : end - 1])
 
     def wholes(self) -> Iterator[str]:
         """All turns with their roles, evenly spaced; case counts."""
-        turns = [f"{role}:{_spaced(text)}" for role, text in zip(self.roles, self.contents, strict=True)]
+        turns = [f"{role}:{spaced(text)}" for role, text in zip(self.roles, self.contents, strict=True)]
         for begin, end in self._spans():
             yield SEPARATOR.join(turns[begin:end])
 
@@ -46,10 +52,11 @@ def conversations(messages: pa.ListArray) -> Conversations:
     )
 
 
+def spaced(text: str) -> str:
+    """With one blank between its words."""
+    return " ".join(text.split())
+
+
 def digest(text: str) -> bytes:
     """16 bytes that stand for a text where only equality counts."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _spaced(text: str) -> str:
-    return " ".join(text.split())

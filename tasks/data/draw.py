@@ -1,28 +1,29 @@
 """Drawing some records of many, so that sources and kinds keep their shares."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Mapping
+from heapq import nsmallest
+
+import numpy as np
+
+from tasks.data.placed import Placed, Places
 
 Stratum = tuple[str, str]
 
 
-def draw(records: Sequence[Mapping[str, Any]], rows: int | None, seed: int) -> set[str]:
-    """record_ids of `rows` records, stratified by source and kind in proportion; of all where there are no more.
-
-    Depends on the records and the seed, not on their order.
-    """
-    if rows is None or rows >= len(records):
-        return {record["record_id"] for record in records}
-    strata: dict[Stratum, list[str]] = {}
-    for record in records:
-        strata.setdefault((record["source_id"], record["kind"]), []).append(record["record_id"])
-    quotas = allocate({stratum: len(ids) for stratum, ids in strata.items()}, rows)
-    return {
-        record_id
-        for stratum, ids in strata.items()
-        for record_id in sorted(ids, key=lambda record_id: _order(record_id, seed))[: quotas[stratum]]
-    }
+def draw(records: Placed, there: Places, rows: int | None, seed: int) -> Places:
+    """`rows` of the records at the positions `there`, stratified by source and kind in proportion; all where there are
+    no more. Ascending; depends on the records and the seed alone."""
+    if rows is None or rows >= len(there):
+        return there
+    strata: dict[Stratum, list[tuple[bytes, int]]] = defaultdict(list)
+    columns = (column.take(there).to_pylist() for column in (records.record_id, records.source_id, records.kind))
+    for position, record_id, source_id, kind in zip(there.tolist(), *columns, strict=True):
+        strata[source_id, kind].append((_order(record_id, seed), position))
+    quotas = allocate({stratum: len(items) for stratum, items in strata.items()}, rows)
+    drawn = [position for stratum, items in strata.items() for _, position in nsmallest(quotas[stratum], items)]
+    return np.array(sorted(drawn), np.int64)
 
 
 def allocate(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:

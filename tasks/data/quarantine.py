@@ -5,10 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.config import Frozen
 from tasks.layout import Layout
 from tasks.record import QUARANTINE, read_table
+
+REMOVED = pa.schema([field for field in QUARANTINE if field.name != "row"])
+"""Records that a stage took out; `winner` is the one that was kept instead."""
 
 
 class Counts(Frozen):
@@ -33,18 +37,11 @@ def of_row(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
     return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
 
 
-def of_record(
-    record: Mapping[str, Any], rows: Mapping[str, int], rule: str, reason: str, winner: str | None = None
-) -> dict[str, Any]:
-    """Quarantine of a record. `rows` are those of `source_rows`, `winner` is the record_id that was kept instead."""
-    record_id = record["record_id"]
-    return of_row(record["source_id"], rows[record_id], rule, reason) | {"record_id": record_id, "winner": winner}
-
-
-def source_rows(layout: Layout) -> dict[str, int]:
-    """The row that each record was in its source, by record_id, as `ingest` wrote it."""
-    table = read_table(layout.stage("ingest") / "rows.parquet")
-    return dict(zip(table["record_id"].to_pylist(), table["row"].to_pylist(), strict=True))
+def of_records(removed: pa.Table, layout: Layout) -> pa.Table:
+    """QUARANTINE of REMOVED: with the row that each record was in its source, as `ingest` wrote it."""
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
+    return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)
 
 
 def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:

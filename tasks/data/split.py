@@ -9,25 +9,31 @@ Neither depends on the order of the records that come in.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks import facts
 from tasks.config import Frozen
+from tasks.data import placed
+from tasks.data.conversations import conversations
 from tasks.data.draw import draw
-from tasks.data.manifest import manifest
-from tasks.data.quarantine import Counts, count, of_record, source_rows, to_table
-from tasks.data.sides import APART, TEST, TRAIN, assign
-from tasks.data.turns import target_text
+from tasks.data.manifest import SEGMENTS, manifest
+from tasks.data.placed import APART, Lots, Placed, Places, cluster_of, lots
+from tasks.data.quarantine import REMOVED, Counts, count, of_records
+from tasks.data.sides import NONE, TEST, TRAIN, assign
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Data, Evaluation, Params
-from tasks.prompts import prompt_key
-from tasks.record import read_table, write_table
+from tasks.record import Writer, batches, read_table, rows_at, write_table
+
+TOGETHER = 200_000
+"""Records written in one pass over the input, and so in memory as a whole."""
 
 
 class Split(Frozen):
@@ -41,87 +47,93 @@ class Split(Frozen):
     """Labels that no training record has, so no model can have learnt them here."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a written side holds."""
+
+    rows: int
+    prompts: Lots
+    """Of the prompt keys, each once."""
+    clusters: set[int]
+    labels: set[str]
+
+
 def run(params: Params, layout: Layout) -> Split:
     """Divide the records of `deduplicate`. Raises InputError where a side has none."""
-    table = read_table(layout.stage("deduplicate") / "records.parquet").sort_by("record_id")
-    records = table.to_pylist()
-    clusters = dict(
-        zip(*read_table(layout.stage("deduplicate") / "clusters.parquet").to_pydict().values(), strict=True)
-    )
-    sides, removed = divide(records, source_rows(layout), params.data, clusters)
-    tables = {side: _pick(table, sides, side) for side in (TRAIN, TEST)}
-    _refuse_one_sided(tables)
+    path = layout.stage("deduplicate") / "records.parquet"
+    clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
+    records = placed.read(path, clusters, params.data.seed)
+    sides, removed = divide(records, params.data)
+    _refuse_one_sided(sides)
     with whole_folder(layout.stage("split")) as folder:
-        for side in tables:
-            write_table(tables[side], folder / f"{side}.parquet")
-        write_table(to_table(removed), folder / "quarantine.parquet")
+        for side, there in sides.items():
+            _write(path, records.place[there], folder / f"{side}.parquet")
+        write_table(of_records(removed, layout), folder / "quarantine.parquet")
         # Read back, so that the figures are about what training will read.
-        train, test = (read_table(folder / f"{side}.parquet").to_pylist() for side in (TRAIN, TEST))
-        counts = count("split", len(records), len(train) + len(test), (item["rule"] for item in removed))
-        parted = _parted(train, test, clusters) if params.data.near_duplicates else None
-        result = _result(train, test, counts, parted, params.evaluation)
+        train, test = (_seen(folder / f"{side}.parquet", clusters, params) for side in sides)
+        counts = count("split", len(records), train.rows + test.rows, removed["rule"].to_pylist())
+        result = _result(train, test, counts, params.data)
+        tables = {side: pq.read_table(folder / f"{side}.parquet", columns=list(SEGMENTS)) for side in sides}
         write_json(folder / "manifest.json", manifest(layout, tables, result.counts))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def divide(
-    records: list[dict[str, Any]], rows: Mapping[str, int], data: Data, clusters: Mapping[str, str] = APART
-) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """The side of every record that is kept, by record_id; and the rows of quarantine."""
-    sides = assign(records, data.test_share, data.seed, clusters)
-    kept, removed = dict(sides.by_record), []
-    for record in records:
-        if winner := sides.clashes.get(record["record_id"]):
-            removed.append(of_record(record, rows, "prompt_in_test", "its prompt is in the fixed test set", winner))
+def divide(records: Placed, data: Data) -> tuple[dict[str, Places], pa.Table]:
+    """The positions of the records that are kept, by side, training first; and the others, as REMOVED."""
+    sides = assign(records, data.test_share)
+    clashes = np.flatnonzero(sides.winner != NONE)
+    shut_out = records.record_id.take(pa.array(sides.winner[clashes]))
+    removed = [_removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)]
+    kept = {}
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
-        there = [record for record in records if sides.by_record.get(record["record_id"]) == side]
-        drawn = draw(there, most, data.seed)
-        for record in there:
-            if record["record_id"] not in drawn:
-                del kept[record["record_id"]]
-                reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
-                removed.append(of_record(record, rows, "not_drawn", reason))
-    return kept, removed
+        there = np.flatnonzero(sides.members[side])
+        kept[side] = draw(records, there, most, data.seed)
+        reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
+        left = np.setdiff1d(there, kept[side], assume_unique=True)
+        removed.append(_removed(records, left, "not_drawn", reason, pa.nulls(len(left), pa.string())))
+    return kept, pa.concat_tables(removed)
 
 
-def _pick(table: pa.Table, sides: dict[str, str], side: str) -> pa.Table:
-    return table.filter(pa.array([sides.get(record_id) == side for record_id in table["record_id"].to_pylist()]))
+def _removed(records: Placed, positions: Places, rule: str, reason: str, winner: pa.Array) -> pa.Table:
+    where, size = pa.array(positions), len(positions)
+    named = (records.source_id.take(where), records.record_id.take(where))
+    return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED)
 
 
-def _refuse_one_sided(tables: dict[str, pa.Table]) -> None:
-    rows = sum(table.num_rows for table in tables.values())
-    for side, table in tables.items():
-        if not table.num_rows:
+def _refuse_one_sided(sides: dict[str, Places]) -> None:
+    for side, there in sides.items():
+        if not len(there):
             raise InputError(
-                f"split: none of {rows:,} records is on the {side} side; change data.test_share or data.seed in "
-                "params.yaml, or give more records"
+                f"split: none of {sum(map(len, sides.values())):,} records is on the {side} side; change "
+                "data.test_share or data.seed in params.yaml, or give more records"
             )
 
 
-def _parted(train: list[dict[str, Any]], test: list[dict[str, Any]], clusters: Mapping[str, str]) -> int:
-    """Clusters with records on both sides."""
-    there = [{clusters.get(record["record_id"]) for record in side} - {None} for side in (train, test)]
-    return len(there[0] & there[1])
+def _write(path: Path, places: Places, target: Path) -> None:
+    """The records at these places of a table, in that order, in as many passes over it as the memory asks for."""
+    with Writer(target, pq.read_schema(path)) as file:
+        for begin in range(0, len(places), TOGETHER):
+            file.write(rows_at(path, places[begin : begin + TOGETHER]))
 
 
-def _result(
-    train: list[dict[str, Any]], test: list[dict[str, Any]], counts: Counts, parted: int | None, how: Evaluation
-) -> Split:
-    labels = [{_label(record, how) for record in side} for side in (train, test)]
-    return Split(
-        counts=counts,
-        train_rows=len(train),
-        test_rows=len(test),
-        groups_on_both_sides=len(set(map(prompt_key, train)) & set(map(prompt_key, test))),
-        near_prompts_on_both_sides=parted,
-        labels_only_in_test=sorted(labels[1] - labels[0] - {""}),
+def _seen(path: Path, clusters: pa.Table, params: Params) -> Seen:
+    ids = pq.read_table(path, columns=["record_id"])["record_id"]
+    prompts, labels = [], set[str]()
+    for batch in batches(path, ["messages"], placed.BATCH):
+        turns = conversations(batch.column("messages"))
+        prompts.append(lots(turns.prompt_keys(), params.data.seed))
+        labels |= {_label(target, params.evaluation) for target in set(turns.targets())}
+    return Seen(
+        rows=len(ids),
+        prompts=np.unique(np.concatenate(prompts)),
+        clusters=set(cluster_of(ids, clusters).tolist()) - {APART},
+        labels=labels,
     )
 
 
-def _label(record: dict[str, Any], how: Evaluation) -> str:
+def _label(target: str, how: Evaluation) -> str:
     """The class of a target; empty where its JSON has none, which an expectation can ask for."""
-    target = target_text(record)
     if how.target == "label":
         return target
     try:
@@ -129,6 +141,17 @@ def _label(record: dict[str, Any], how: Evaluation) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _result(train: Seen, test: Seen, counts: Counts, data: Data) -> Split:
+    return Split(
+        counts=counts,
+        train_rows=train.rows,
+        test_rows=test.rows,
+        groups_on_both_sides=len(np.intersect1d(train.prompts, test.prompts, assume_unique=True)),
+        near_prompts_on_both_sides=len(train.clusters & test.clusters) if data.near_duplicates else None,
+        labels_only_in_test=sorted(test.labels - train.labels - {""}),
+    )
 
 
 def _facts(result: Split) -> facts.Facts:

@@ -5,11 +5,12 @@ import io
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 
-from tasks.data import clean, deduplicate, ingest, split
+from tasks.data import clean, deduplicate, ingest, placed, split
 from tasks.data.intake import ROWS
 from tasks.data.pin import resolve_sources
 from tasks.files import read_json, write_json
@@ -91,6 +92,22 @@ def record(text: str, label: str = "yes", number: int = 0, **fields: Any) -> dic
     dates = {"effective_from": None, "retired_at": None}
     named = {"record_id": f"{number:032x}", "source_id": "src", "task": "triage", "messages": turns, "kind": "answer"}
     return plain | dates | named | {"language": "en", "origin": "source"} | fields
+
+
+def prompt_key(record: dict[str, Any]) -> str:
+    """What makes two prompts the same for splitting."""
+    return "\n".join(
+        f"{turn['role']}:{' '.join(turn['content'].casefold().split())}" for turn in record["messages"][:-1]
+    )
+
+
+def as_placed(records: list[dict[str, Any]], seed: int = 17, clusters: dict[str, str] | None = None) -> placed.Placed:
+    """Records as `split` sees them; `clusters` by record_id."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "records.parquet"
+        write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
+        named = clusters or {}
+        return placed.read(path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS), seed)
 
 
 @dataclass

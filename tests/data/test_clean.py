@@ -1,7 +1,10 @@
 """What cleaning takes out, and what it leaves."""
 
+import random
+
 import pytest
 
+from tasks.data import clean
 from tasks.errors import InputError
 from tasks.files import tree_manifest
 from tests.data.build import Run, record
@@ -54,3 +57,23 @@ def test_the_same_records_give_the_same_bytes(run: Run) -> None:
     first = tree_manifest(run.layout.stage("clean"))
     run.clean(records)
     assert tree_manifest(run.layout.stage("clean")) == first
+
+
+def test_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [record("a" * (number % 7), number=number, source_id=f"src{number % 2}") for number in range(50)]
+    run.clean(records, min_prompt_chars=3)
+    first = tree_manifest(run.layout.stage("clean"))
+    assert len(run.records_of("clean", "quarantine")) == 22
+    monkeypatch.setattr(clean, "BATCH", 7)
+    run.clean(records, min_prompt_chars=3)
+    assert tree_manifest(run.layout.stage("clean")) == first
+
+
+def test_the_order_of_the_records_decides_nothing_but_the_order(run: Run) -> None:
+    records = [record("a" * (number % 7), number=number) for number in range(50)]
+    results, kept = [], []
+    for seed in range(2):
+        results.append(run.clean(random.Random(seed).sample(records, 50), min_prompt_chars=3))
+        kept.append(sorted(item["record_id"] for item in run.records_of("clean")))
+    assert results[0] == results[1]
+    assert kept[0] == kept[1] == [item["record_id"] for item in records if len(item["messages"][0]["content"]) > 2]

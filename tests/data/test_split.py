@@ -6,18 +6,19 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.data import placed, split
 from tasks.data.draw import allocate, draw
 from tasks.data.sides import TEST, TRAIN, assign
 from tasks.data.split import divide
 from tasks.errors import InputError
 from tasks.files import read_json, tree_manifest
 from tasks.params import Data
-from tasks.prompts import prompt_key
-from tests.data.build import Run, record
+from tests.data.build import Run, as_placed, prompt_key, record
 
 TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a"])
 
@@ -50,14 +51,29 @@ DATA = st.builds(
 )
 
 
-class Rows(dict[str, int]):
-    def __missing__(self, record_id: str) -> int:
-        return int(record_id, 16)
+def divided(given_records: list[dict[str, Any]], data: Data) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The side of every record that is kept, by record_id; and what was taken out, by record_id."""
+    records = as_placed(given_records, data.seed)
+    kept, removed = divide(records, data)
+    ids = records.record_id.to_pylist()
+    sides = {ids[position]: side for side, there in kept.items() for position in there}
+    return sides, sorted(removed.to_pylist(), key=itemgetter("record_id"))
 
 
+def sides_of(
+    given_records: list[dict[str, Any]], share: float, seed: int, clusters: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The side of every record that has one, by record_id."""
+    records = as_placed(given_records, seed, clusters)
+    ids = records.record_id.to_pylist()
+    members = assign(records, share).members
+    return {ids[position]: side for side, there in members.items() for position in np.flatnonzero(there)}
+
+
+@settings(deadline=None)  # a file for each example
 @given(records(), DATA)
 def test_no_prompt_stands_on_both_sides(given_records: list[dict[str, Any]], data: Data) -> None:
-    sides, _ = divide(given_records, Rows(), data)
+    sides, _ = divided(given_records, data)
     keys: dict[str, set[str]] = {TRAIN: set(), TEST: set()}
     for item in given_records:
         if item["record_id"] in sides:
@@ -65,33 +81,39 @@ def test_no_prompt_stands_on_both_sides(given_records: list[dict[str, Any]], dat
     assert not keys[TRAIN] & keys[TEST]
 
 
+@settings(deadline=None)  # a file for each example
 @given(records(), DATA)
 def test_every_record_is_kept_or_quarantined_once(given_records: list[dict[str, Any]], data: Data) -> None:
-    sides, removed = divide(given_records, Rows(), data)
+    sides, removed = divided(given_records, data)
     out = [*sides, *(item["record_id"] for item in removed)]
     assert sorted(out) == sorted(item["record_id"] for item in given_records)
     assert {item["rule"] for item in removed} <= {"prompt_in_test", "not_drawn"}
 
 
+@settings(deadline=None)  # a file for each example
 @given(records(), DATA, st.randoms(use_true_random=False))
 def test_the_order_of_the_records_decides_nothing(
     given_records: list[dict[str, Any]], data: Data, dice: random.Random
 ) -> None:
     shuffled = dice.sample(given_records, len(given_records))
-    (sides, removed), (other_sides, other_removed) = (divide(r, Rows(), data) for r in (given_records, shuffled))
-    assert sides == other_sides
-    assert sorted(removed, key=itemgetter("record_id")) == sorted(other_removed, key=itemgetter("record_id"))
+    assert divided(given_records, data) == divided(shuffled, data)
 
 
+@settings(deadline=None)  # a file for each example
 @given(records(), DATA)
 def test_fixed_sides_are_honoured(given_records: list[dict[str, Any]], data: Data) -> None:
-    sides = assign(given_records, data.test_share, data.seed)
+    sides = sides_of(given_records, data.test_share, data.seed)
+    tests = {prompt_key(item): item["record_id"] for item in reversed(given_records) if item["split"] == TEST}
+    shut_out = {item["record_id"]: item["winner"] for item in divided(given_records, data)[1] if item["winner"]}
     for item in given_records:
-        record_id = item["record_id"]
+        record_id, first = item["record_id"], tests.get(prompt_key(item))
         if item["split"] == TEST:
-            assert sides.by_record[record_id] == TEST
+            assert sides[record_id] == TEST
         elif item["split"] == TRAIN:
-            assert (sides.by_record.get(record_id) == TRAIN) != (record_id in sides.clashes)
+            assert sides.get(record_id) == (None if first else TRAIN)
+            assert shut_out.get(record_id) == first
+        elif first:
+            assert sides[record_id] == TEST
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xy")), st.integers(1, 500)), st.data())
@@ -113,19 +135,20 @@ def test_a_draw_keeps_the_shares_of_sources_and_kinds() -> None:
         record("t", number=n, source_id="src" if n % 4 else "two", kind="answer" if n % 10 else "refuse")
         for n in range(1000)
     ]
-    drawn = draw(many, 100, seed=3)
-    shares = Counter((r["source_id"], r["kind"]) for r in many if r["record_id"] in drawn)
+    records = as_placed(many)
+    drawn, other = (draw(records, np.arange(1000), 100, seed) for seed in (3, 4))
+    shares = Counter((many[place]["source_id"], many[place]["kind"]) for place in drawn)
     assert shares == {("src", "answer"): 70, ("two", "answer"): 20, ("src", "refuse"): 5, ("two", "refuse"): 5}
-    assert drawn != draw(many, 100, seed=4)
+    assert drawn.tolist() != other.tolist()
 
 
 def test_about_the_share_of_free_prompts_is_held_out_and_prompts_keep_their_side() -> None:
     many = [record(f"prompt {number}", number=number) for number in range(4000)]
-    sides = assign(many, 0.1, seed=1).by_record
+    sides = sides_of(many, 0.1, seed=1)
     assert Counter(sides.values())[TEST] == pytest.approx(400, abs=80)
-    fewer = assign(many[::3], 0.1, seed=1).by_record
+    fewer = sides_of(many[::3], 0.1, seed=1)
     assert fewer == {record_id: sides[record_id] for record_id in fewer}
-    assert assign(many, 0.1, seed=2).by_record != sides
+    assert sides_of(many, 0.1, seed=2) != sides
 
 
 def test_near_identical_prompts_stand_on_one_side(run: Run) -> None:
@@ -139,9 +162,9 @@ def test_near_identical_prompts_stand_on_one_side(run: Run) -> None:
     clusters = {item["record_id"]: item["cluster"] for item in run.records_of("deduplicate", "clusters")}
     kept = run.records_of("deduplicate")
     assert len(clusters) > 150
-    sides = assign(kept, 0.5, 1, clusters).by_record
+    sides = sides_of(kept, 0.5, 1, clusters)
     assert all(len({sides[r] for r, c in clusters.items() if c == name}) == 1 for name in set(clusters.values()))
-    apart = assign(kept, 0.5, 1).by_record
+    apart = sides_of(kept, 0.5, 1)
     assert any(len({apart[r] for r, c in clusters.items() if c == name}) == 2 for name in set(clusters.values()))
 
 
@@ -213,3 +236,13 @@ def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> No
     assert {d["test.parquet"] for d in digests} == {digests[0]["test.parquet"]}
     run.split(random.Random(2).sample(fifty(), 50), train_rows=20)
     assert tree_manifest(run.layout.stage("split")) == digests[2]
+
+
+def test_passes_and_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = random.Random(3).sample([*fifty(), record("one more", "rare", number=90, split=TEST)], 51)
+    run.split(records, train_rows=30)
+    first = tree_manifest(run.layout.stage("split"))
+    monkeypatch.setattr(placed, "BATCH", 7)
+    monkeypatch.setattr(split, "TOGETHER", 4)
+    run.split(records, train_rows=30)
+    assert tree_manifest(run.layout.stage("split")) == first

@@ -17,9 +17,8 @@ from tasks import params
 from tasks.data import clean, deduplicate, ingest
 from tasks.govern import sources
 from tasks.layout import Layout
-from tasks.prompts import prompt_key
 from tasks.record import read_table
-from tests.data.build import Run
+from tests.data.build import Run, prompt_key
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/support_triage/data"

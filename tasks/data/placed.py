@@ -1,0 +1,84 @@
+"""What `split` knows of each record: a column a property, so that a million records fit into memory."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.data.conversations import conversations
+from tasks.record import batches
+
+BATCH = 10_000
+"""Records whose texts are Python's at the same time."""
+APART = -1
+"""In no cluster."""
+
+Lots = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The records in the order of their ids."""
+
+    record_id: pa.Array
+    source_id: pa.Array
+    kind: pa.Array
+    fixed: pa.Array
+    """train, test or empty, as the source says."""
+    lot: Lots
+    """The same for the records of a group and for no others. A group is a cluster, or a prompt key outside of them; a
+    cluster's lot is that of its smallest prompt key."""
+    place: Places
+    """In their table."""
+
+    def __len__(self) -> int:
+        return len(self.record_id)
+
+
+def read(path: Path, clusters: pa.Table, seed: int) -> Placed:
+    """Of the records in a Parquet file. `clusters` are the near-identical prompts that `deduplicate` found; records
+    with the same prompt key are in the same one."""
+    table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split"])
+    lot = _lots(path, cluster_of(table["record_id"], clusters), seed)
+    order = pc.sort_indices(table["record_id"])
+    record_id, source_id, kind, fixed = (column.combine_chunks().take(order) for column in table.columns)
+    place = order.to_numpy().astype(np.int64)
+    return Placed(record_id, source_id, kind, fixed, lot[place], place)
+
+
+def cluster_of(record_id: pa.ChunkedArray, clusters: pa.Table) -> Places:
+    """A number for the cluster of each record, or APART."""
+    number = clusters["cluster"].combine_chunks().dictionary_encode().indices
+    where = pc.index_in(record_id, value_set=clusters["record_id"].combine_chunks())
+    return pc.fill_null(number.take(where.combine_chunks()), APART).to_numpy().astype(np.int64)
+
+
+def lots(keys: Iterable[str], seed: int) -> Lots:
+    """64 bits that each prompt key draws. They depend on the key and the seed alone, and no two keys share them."""
+    drawn = (hashlib.sha256(f"{seed}\n{key}".encode()).digest() for key in keys)
+    return np.array([int.from_bytes(digest[:8], "big") for digest in drawn], np.uint64)
+
+
+def _lots(path: Path, cluster: Places, seed: int) -> Lots:
+    """Those of the records' groups, in the order of the table."""
+    own = np.empty(len(cluster), np.uint64)
+    smallest: dict[int, str] = {}
+    begin = 0
+    for batch in batches(path, ["messages"], BATCH):
+        keys = list(conversations(batch.column("messages")).prompt_keys())
+        there = slice(begin, begin + len(keys))
+        own[there] = lots(keys, seed)
+        for number, key in zip(cluster[there].tolist(), keys, strict=True):
+            smallest[number] = min(key, smallest.get(number, key))
+        begin += len(keys)
+    inside = cluster != APART
+    shared = lots((smallest[number] for number in range(cluster.max(initial=APART) + 1)), seed)
+    own[inside] = shared[cluster[inside]]
+    return own
