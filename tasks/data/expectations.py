@@ -84,7 +84,11 @@ def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
     context = _context()
     questions = gx.ExpectationSuite(name=suite.name)
     for position in asked.positions:
-        questions.add_expectation(to_ge(suite.expectations[position], position, where, asked.frame, spared))
+        question = to_ge(suite.expectations[position], position, where, asked.frame, spared)
+        if any(question.configuration.isEquivalentTo(other.configuration) for other in questions.expectations):
+            # GE would leave one of them out without a word.
+            raise InputError(f"{where}: {suite.expectations[position].type} is asked twice alike; keep one of them")
+        questions.add_expectation(question)
     asset = context.data_sources.add_pandas("records").add_dataframe_asset(suite.name)
     validation = gx.ValidationDefinition(
         name=suite.name,

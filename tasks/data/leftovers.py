@@ -4,8 +4,7 @@ import heapq
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from tasks.data.protect.found import Detector, Found
-from tasks.data.protect.records import merged
+from tasks.data.protect.found import Detector, Found, merged
 from tasks.govern.protection import CATEGORIES, Category
 
 MASK = re.compile(rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]")
@@ -26,9 +25,12 @@ def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Seq
     texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
     found = {text: left(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
     return sum(
-        any(found[text] is None or found[text] - set(spared.get(source, ())) for text in texts if text)
-        for source, texts in records
+        any(_offends(found[text], spared.get(source, ())) for text in texts if text) for source, texts in records
     )
+
+
+def _offends(found: set[Category] | None, spared: Sequence[str]) -> bool:
+    return found is None or not found <= set(spared)
 
 
 def left(text: str, spans: Sequence[Found] | None) -> set[Category] | None:

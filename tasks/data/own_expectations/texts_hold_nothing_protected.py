@@ -4,11 +4,11 @@ from typing import Any, ClassVar, Literal
 
 from great_expectations.compatibility import pydantic
 from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation, render_suite_parameter_string
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
 from tasks.data import leftovers
@@ -21,7 +21,7 @@ NEEDED = ("record_id", "source_id")
 """Columns beside those with texts."""
 
 
-class RecordsWithProtectedText(TableMetricProvider):  # type: ignore[misc]  # GE's classes are not typed
+class RecordsWithProtectedText(TableMetricProvider):
     """Records looked at, and how many of them hold what should have gone."""
 
     metric_name = METRIC
@@ -42,7 +42,7 @@ class RecordsWithProtectedText(TableMetricProvider):  # type: ignore[misc]  # GE
         return len(records), leftovers.count(records, metric_value_kwargs["spared"], detect.find_all)
 
 
-class ExpectTextsToHoldNothingProtected(BatchExpectation):  # type: ignore[misc]
+class ExpectTextsToHoldNothingProtected(BatchExpectation):
     """Expect that texts hold nothing personal or secret but what their source keeps."""
 
     columns: list[TextColumn] = pydantic.Field(COLUMNS, min_items=1)
@@ -56,7 +56,9 @@ class ExpectTextsToHoldNothingProtected(BatchExpectation):  # type: ignore[misc]
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "sample", "at_most", "spared")
 
-    def _validate(self, metrics: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _validate(
+        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
+    ) -> dict[str, Any]:
         looked_at, found = metrics[METRIC]
         percent = 100 * found / looked_at if looked_at else 0.0
         counts = {"element_count": looked_at, "unexpected_count": found, "unexpected_percent": percent}
@@ -65,7 +67,9 @@ class ExpectTextsToHoldNothingProtected(BatchExpectation):  # type: ignore[misc]
     @classmethod
     @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
     @render_suite_parameter_string
-    def _prescriptive_renderer(cls, configuration: Any = None, **_: Any) -> list[RenderedStringTemplateContent]:
+    def _prescriptive_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
+    ) -> list[RenderedStringTemplateContent]:
         kwargs = configuration.kwargs
         allowed = f", in all but {kwargs['at_most']:.2%} of them" if kwargs.get("at_most") else ""
         template = "$columns of $sample records must hold nothing personal or secret but what is kept$allowed."
