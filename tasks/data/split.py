@@ -60,7 +60,8 @@ def run(params: Params, layout: Layout) -> Split:
         counts = count("split", len(records), len(train) + len(test), (item["rule"] for item in removed))
         parted = _parted(train, test, clusters) if params.data.near_duplicates else None
         result = _result(train, test, counts, parted, params.evaluation)
-        write_json(folder / "manifest.json", manifest(layout, tables, result.counts))
+        made = manifest(layout, folder, result.counts, params.data)
+        write_json(folder / "manifest.json", made.model_dump(mode="json"))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 

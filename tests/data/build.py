@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -93,6 +94,11 @@ def record(text: str, label: str = "yes", number: int = 0, **fields: Any) -> dic
     return plain | dates | named | {"language": "en", "origin": "source"} | fields
 
 
+def passage(rows: int) -> dict[str, Any]:
+    """Counts of a stage that let every row pass."""
+    return {"rows": rows, "records": rows, "quarantined": {}}
+
+
 @dataclass
 class Run:
     """The worktree of a run in which data stages are called one by one."""
@@ -133,8 +139,7 @@ class Run:
         beside. `authority` is that of sources, by id."""
         rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
         self.put_rows(rows)
-        for name in ("ingest", "clean", "deduplicate"):
-            write_json(self.layout.stage(name) / "result.json", {"counts": {}, "sources": []})
+        self.put_results(records)
         named = {item["source_id"]: 0 for item in records} | (authority or {})
         pinned = [
             ResolvedSource(source=source("data.csv", id=name, authority=rank), sha256="0" * 64, bytes=1)
@@ -146,6 +151,15 @@ class Run:
             pa.table([[], []], schema=deduplicate.CLUSTERS), self.layout.stage("deduplicate") / "clusters.parquet"
         )
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")
+
+    def put_results(self, records: list[dict[str, Any]]) -> None:
+        """What `ingest`, `clean` and `deduplicate` say that took nothing out."""
+        passed = {name: passage(count) for name, count in Counter(item["source_id"] for item in records).items()}
+        empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
+        sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
+        for name in ("ingest", "clean", "deduplicate"):
+            result = {"counts": passage(len(records)), "sources": sources, "by_source": passed}
+            write_json(self.layout.stage(name) / "result.json", result)
 
     def put_rows(self, rows: list[dict[str, Any]]) -> None:
         """Where each record came from, as `ingest` says it."""
