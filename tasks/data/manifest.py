@@ -68,8 +68,8 @@ def _segments(folder: Path) -> Segments:
     for side in SIDES:
         for batch in batches(folder / f"{side}.parquet", SEGMENTS):
             for name in SEGMENTS:
-                counts = batch[name].value_counts().to_pylist()
-                found[name][side].update({str(item["values"]): item["counts"] for item in counts})
+                counts = batch[name].fill_null("null").value_counts().to_pylist()
+                found[name][side].update({item["values"]: item["counts"] for item in counts})
     return found
 
 

@@ -1,6 +1,6 @@
 """How a dataset differs from the one that was approved before it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tasks.config import Frozen
@@ -69,11 +69,15 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Cha
 def _source(before: Origin | None, now: Origin | None) -> SourceChange:
     return SourceChange(
         content=_content(before, now),
-        taken=Moved(before=before and before.taken, now=now and now.taken),
-        rows=Moved(before=before and sum(before.rows.values()), now=now and sum(now.rows.values())),
-        aside_share=Moved(before=before and round(before.aside_share, 6), now=now and round(now.aside_share, 6)),
+        taken=_of(before, now, lambda source: source.taken),
+        rows=_of(before, now, lambda source: sum(source.rows.values())),
+        aside_share=_of(before, now, lambda source: round(source.aside_share, 6)),
         terms=_moved(_terms(before), _terms(now)) if before and now else {},
     )
+
+
+def _of(before: Origin | None, now: Origin | None, figure: Callable[[Origin], Value]) -> Moved:
+    return Moved(before=None if before is None else figure(before), now=None if now is None else figure(now))
 
 
 def _content(before: Origin | None, now: Origin | None) -> Literal["added", "removed", "changed", "same"]:

@@ -108,7 +108,7 @@ def collect(
     facts = _facts(layout, LOOKS_AT[gate])
     artefacts = _artefacts(layout, LOOKS_AT[gate])
     metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
-    dataset = _dataset(layout) if gate == "data" else None
+    dataset = read_dataset(layout) if gate == "data" else None
     checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
     return Evidence(
         gate=gate,
@@ -124,7 +124,7 @@ def collect(
         facts=facts,
         artefacts=artefacts,
         dataset=dataset,
-        change=_change(before, dataset),
+        change=changed(before, dataset),
     )
 
 
@@ -135,6 +135,24 @@ def owners(layout: Layout) -> list[str]:
     except (OSError, ValueError) as error:
         raise InputError(f"{layout.sources}: cannot be read ({error}); run `hallmark resolve` to write it") from None
     return sorted({item.source.owner for item in resolved.sources})
+
+
+def read_dataset(layout: Layout) -> Dataset | None:
+    """What `split` says the dataset is made of. None where it does not say."""
+    path = layout.stage("split") / "manifest.json"
+    try:
+        return Dataset.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError):
+        raise InputError(f"{path}: is not the manifest of a dataset; run stage split again") from None
+
+
+def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
+    """From the dataset of other evidence to this one."""
+    if before is None or before.dataset is None or now is None:
+        return None
+    return compare(before.dataset, now, before.run, before.subject.sha256)
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:
@@ -186,23 +204,6 @@ def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
             measured = stage if folder == "predict/candidate" else name
             found |= _read(layout.measured(folder) / "facts.json", f"measured.{measured}")
     return dict(sorted(found.items()))
-
-
-def _dataset(layout: Layout) -> Dataset | None:
-    """What `split` says the dataset is made of. None where it does not say."""
-    path = layout.stage("split") / "manifest.json"
-    try:
-        return Dataset.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError):
-        raise InputError(f"{path}: is not the manifest of a dataset; run stage split again") from None
-
-
-def _change(before: Evidence | None, now: Dataset | None) -> Change | None:
-    if before is None or before.dataset is None or now is None:
-        return None
-    return compare(before.dataset, now, before.run, before.subject.sha256)
 
 
 def _folders(stage: str) -> list[tuple[str, str]]:
