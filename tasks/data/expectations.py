@@ -85,8 +85,8 @@ def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
     questions = gx.ExpectationSuite(name=suite.name)
     for position in asked.positions:
         question = to_ge(suite.expectations[position], position, where, asked.frame, spared)
-        if any(question.configuration.isEquivalentTo(other.configuration) for other in questions.expectations):
-            # GE would leave one of them out without a word.
+        alike = [(type(other), other.configuration.kwargs) for other in questions.expectations]
+        if (type(question), question.configuration.kwargs) in alike:  # GE would leave one out without a word
             raise InputError(f"{where}: {suite.expectations[position].type} is asked twice alike; keep one of them")
         questions.add_expectation(question)
     asset = context.data_sources.add_pandas("records").add_dataframe_asset(suite.name)

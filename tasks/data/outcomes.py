@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.data.quarantine import Counts
 from tasks.files import read_json
 from tasks.govern.protection import CATEGORIES
 from tasks.layout import Layout
@@ -23,28 +22,36 @@ RULES = (
     # clean
     "empty_prompt", "prompt_too_short", "prompt_too_long", "target_too_long",
     # deduplicate
-    "exact_duplicate", "near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided",
+    "exact_duplicate",
 )  # fmt: skip
 """Why a row may have been put aside, by stage. Stage `split` comes after validation."""
+NEAR = ("near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided")
+"""The same, by `deduplicate` where params.yaml: data.near_duplicates is set."""
 
 
-def read(layout: Layout) -> dict[str, Counter[str]]:
-    """By source, how many of its rows had each outcome."""
-    found = {}
-    for source in read_json(layout.stage("ingest") / "result.json")["sources"]:
-        found[source["id"]] = Counter(Counts.model_validate(source["counts"]).quarantined)
-    for stage in ("clean", "deduplicate"):
-        for source, counts in read_json(layout.stage(stage) / "result.json")["by_source"].items():
-            found[source].update(counts["quarantined"])
-            found[source][KEPT] = counts["records"]
-    return found
-
-
-def frame(outcomes: dict[str, Counter[str]], source: str | None) -> "pd.DataFrame":
-    """One row a row of the source, or of all sources, in column `outcome`."""
+def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
+    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come."""
     import numpy as np
     import pandas as pd
 
-    total = sum((counts for name, counts in outcomes.items() if source in (None, name)), Counter[str]())
-    names, counts = zip(*sorted(total.items()), strict=True)
-    return pd.DataFrame({COLUMN: pd.Series(np.repeat(np.array(names, object), counts), dtype="str")})
+    counts = _counts(layout, source)
+    near = read_json(layout.stage("deduplicate") / "result.json")["near"] is not None
+    possible = [KEPT, *RULES, *(NEAR if near else ())]
+    codes = np.repeat(np.arange(len(possible), dtype=np.int8), [counts[outcome] for outcome in possible])
+    return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=possible)})
+
+
+def _counts(layout: Layout, source: str | None) -> Counter[str]:
+    """How many rows had each outcome."""
+    ingested = read_json(layout.stage("ingest") / "result.json")["sources"]
+    passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
+    for stage in ("clean", "deduplicate"):
+        passages[stage] = read_json(layout.stage(stage) / "result.json")["by_source"]
+    found: Counter[str] = Counter()
+    for by_source in passages.values():
+        for name, counts in by_source.items():
+            if source in (None, name):
+                found.update(counts["quarantined"])
+    left = passages["deduplicate"].items()
+    found[KEPT] = sum(counts["records"] for name, counts in left if source in (None, name))
+    return found

@@ -58,7 +58,7 @@ def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFr
             "every row of their sources"
         )
     if about_source_rows(expectation):
-        _refuse_unknown_outcomes(expectation, where)
+        _refuse_unknown_outcomes(expectation, where, frame)
     given = {"spared": dict(spared)} if expectation.type == TEXTS else {}
     try:
         return kind(**expectation.kwargs, **given, meta={"position": position, "notes": expectation.why})
@@ -84,13 +84,16 @@ def _class(expectation: Expectation, where: str) -> Any:
         raise InputError(f"{where}: there is no expectation {expectation.type!r}; there are {known}") from None
 
 
-def _refuse_unknown_outcomes(expectation: Expectation, where: str) -> None:
-    """A misspelt rule would hold of every row."""
-    unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - {outcomes.KEPT, *outcomes.RULES})
+def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.DataFrame") -> None:
+    """A misspelt rule would hold of every row, and so would one that nobody looked for."""
+    possible = list(frame[outcomes.COLUMN].cat.categories)
+    unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - set(possible))
     if unknown:
+        unsought = set(unknown) & set(outcomes.NEAR)
+        why = "; params.yaml: data.near_duplicates is null, so nobody looked for them" if unsought else ""
         raise InputError(
-            f"{where}: {expectation.type} is about outcome {', '.join(map(repr, unknown))}, which no row has; "
-            f"there are {', '.join((outcomes.KEPT, *outcomes.RULES))}"
+            f"{where}: {expectation.type} is about outcome {', '.join(map(repr, unknown))}, which no row can have"
+            f"{why}; there are {', '.join(possible)}"
         )
 
 

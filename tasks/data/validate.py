@@ -67,7 +67,7 @@ def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -
         frame = records.frame(source, columns_asked(item for _, item in about_records))
         yield Asked([place for place, _ in about_records], frame)
     if about_rows := [place for place, item in numbered if about_source_rows(item)]:
-        yield Asked(about_rows, outcomes.frame(outcomes.read(layout), source))
+        yield Asked(about_rows, outcomes.frame(layout, source))
 
 
 def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:

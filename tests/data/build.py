@@ -158,7 +158,7 @@ class Run:
         empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
         sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
         for name in ("ingest", "clean", "deduplicate"):
-            result = {"counts": passage(len(records)), "sources": sources, "by_source": passed}
+            result = {"counts": passage(len(records)), "sources": sources, "by_source": passed, "near": {}}
             write_json(self.layout.stage(name) / "result.json", result)
 
     def put_rows(self, rows: list[dict[str, Any]]) -> None:

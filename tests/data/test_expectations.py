@@ -152,7 +152,7 @@ def went(run: Run) -> None:
     )
     write_json(
         run.layout.stage("deduplicate") / "result.json",
-        {"by_source": {"a": gone(7, 5, near_duplicate=1, conflict_undecided=1), "b": gone(4, 4)}},
+        {"by_source": {"a": gone(7, 5, near_duplicate=1, conflict_undecided=1), "b": gone(4, 4)}, "near": {}},
     )
 
 
@@ -190,7 +190,7 @@ def test_questions_about_records_and_about_rows_stand_in_the_order_of_the_suite(
         (
             NOT_IN_SET,
             {"column": "outcome", "value_set": ["near_duplicat"]},
-            "outcome 'near_duplicat', which no row has",
+            "outcome 'near_duplicat', which no row can",
         ),
         (NOT_IN_SET, {"column": "outcome", "value_set": ["not_drawn"]}, "there are kept, stray_quote, "),
         (TEXTS, {"spared": {"src": ["name"]}}, "multiple values for keyword argument 'spared'"),
@@ -238,6 +238,14 @@ def test_a_row_condition_may_name_any_column(run: Run) -> None:
     assert check(run, BETWEEN, **asked, row_condition=condition | {"parameter": "de"}).success
 
 
+def test_rules_that_nobody_looked_by_are_no_outcomes(run: Run) -> None:
+    went(run)
+    looked = read_json(run.layout.stage("deduplicate") / "result.json")
+    write_json(run.layout.stage("deduplicate") / "result.json", looked | {"near": None})
+    with pytest.raises(InputError, match=r"data\.near_duplicates is null, so nobody looked for them"):
+        check(run, NOT_IN_SET, column="outcome", value_set=["near_test"])
+
+
 def test_the_same_question_twice_is_refused(run: Run) -> None:
     texts(run, "a")
     twice = asking(BETWEEN, column="prompt_chars", max_value=9).expectations * 2
@@ -258,4 +266,4 @@ def test_every_rule_of_the_stages_before_is_an_outcome(run: Run) -> None:
         "not_json",
         "not_object",
     }
-    assert set(result.counts.quarantined) <= set(outcomes.RULES)
+    assert set(result.counts.quarantined) <= {*outcomes.RULES, *outcomes.NEAR}
