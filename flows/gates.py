@@ -78,6 +78,7 @@ def ask(run: Run, name: GateName) -> Evidence:
         decisions.decide_demo(ledger, governed, asked)
     exhibits.checks(asked)
     if name == "data":
+        exhibits.sources(asked)
         exhibits.pages(run)
     return asked
 

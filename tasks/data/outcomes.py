@@ -38,7 +38,7 @@ def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
     near = read_json(layout.stage("deduplicate") / "result.json")["near"] is not None
     possible = [KEPT, *RULES, *(NEAR if near else ())]
     codes = np.repeat(np.arange(len(possible), dtype=np.int8), [counts[outcome] for outcome in possible])
-    return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=possible)})
+    return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=pd.Index(possible))})
 
 
 def _counts(layout: Layout, source: str | None) -> Counter[str]:

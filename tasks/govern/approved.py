@@ -5,19 +5,16 @@ from tasks.govern.evidence import Evidence
 from tasks.govern.ledger import Ledger
 
 
-def last(ledger: Ledger, use_case: str, demo: bool, before: str | None = None) -> Evidence | None:
-    """The evidence of the data gate that passed last for a use case, in another run than `before`.
+def last(ledger: Ledger, use_case: str, demo: bool) -> Evidence | None:
+    """The evidence of the data gate that passed last for a use case; None where none has.
 
     What demo identities let through is compared with on demo runs only.
     """
-    passed = [
-        case
-        for case in docket.cases(ledger, gate="data")
-        if case.closed is not None
-        and case.closed.body.get("state") == "passed"
-        and case.evidence.use_case == use_case
-        and case.evidence.run != before
-        and (demo or not case.evidence.demo)
-    ]
-    newest = max(passed, key=lambda case: case.closed.seq if case.closed else 0, default=None)
-    return newest.evidence if newest else None
+    for closed in reversed(ledger.entries(docket.CLOSED)):
+        if (closed.body.get("gate"), closed.body.get("state")) != ("data", "passed"):
+            continue
+        for case in docket.cases(ledger, closed.subject, "data"):
+            found = case.evidence
+            if case.closed == closed and found.use_case == use_case and (demo or not found.demo):
+                return found
+    return None
