@@ -22,6 +22,25 @@ def checks(asked: Evidence) -> None:
     create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
 
 
+def sources(asked: Evidence) -> None:
+    """What the owners of the sources approve at the data gate."""
+    if asked.dataset is None:
+        return
+    rows = [
+        {
+            "source": name,
+            "owner": source.owner,
+            "rows": source.taken,
+            "put aside": f"{source.aside_share:.1%}",
+            **source.rows,
+            "content": asked.change.sources[name].content if asked.change else "",
+        }
+        for name, source in asked.dataset.sources.items()
+    ]
+    since = f" since run {asked.change.run}" if asked.change else ""
+    create_table_artifact(rows, description=f"data gate of run {asked.run}: its sources, and what changed{since}")
+
+
 @task(task_run_name="report")
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from flows import exhibits
 from flows.chronicle import note
 from tasks.errors import Refused, Unavailable
-from tasks.govern import decisions, evidence, gates, statement
+from tasks.govern import approved, decisions, evidence, gates, statement
 from tasks.govern.evidence import Evidence
 from tasks.govern.gates import Standing
 from tasks.govern.policy import GateName
@@ -69,15 +69,16 @@ def ask(run: Run, name: GateName) -> Evidence:
     Returns the evidence on record, which decisions bind to; after a resume that is the one asked about before.
     """
     request, governed, ledger = run.request, run.governance(), run.ledger()
-    found = evidence.collect(
-        name, run.layout, run.params, governed.policy, run.id, request.requested_by, request.demo_approvals
-    )
+    demo = request.demo_approvals
+    before = approved.last(ledger, run.params.use_case.name, demo) if name == "data" else None
+    found = evidence.collect(name, run.layout, run.params, governed.policy, run.id, request.requested_by, demo, before)
     asked = gates.ask(ledger, found)
     evidence.write(asked, run.layout)
-    if request.demo_approvals:
+    if demo:
         decisions.decide_demo(ledger, governed, asked)
     exhibits.checks(asked)
     if name == "data":
+        exhibits.sources(asked)
         exhibits.pages(run)
     return asked
 

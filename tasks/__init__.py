@@ -8,6 +8,7 @@ Read in this order:
     params.py    the one schema of params.yaml
     layout.py    where everything of a run lies
     record.py    one row of a dataset
+    dataset.py   what a dataset is made of
     facts.py     figures that stages state and gates judge
     prompts.py   a record as the chat that a model sees
     __main__.py  `python -m tasks STAGE`, what dvc.yaml calls

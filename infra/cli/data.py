@@ -6,14 +6,16 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import datasets, shared
 from infra.cli.shared import console
 from tasks.data import disclose, inventory, lineage
 from tasks.data.inventory import Holding
 from tasks.data.lineage import Membership
 from tasks.data.protect.tokens import token
+from tasks.dataset import Dataset
 from tasks.errors import InputError
-from tasks.govern import sources, vault_keys
+from tasks.govern import approved, docket, evidence, sources, vault_keys
+from tasks.govern.change import Change
 from tasks.govern.ledger import open_ledger
 from tasks.govern.protection import IDENTIFYING
 from tasks.govern.sources import ResolvedSources
@@ -21,7 +23,7 @@ from tasks.layout import Layout
 from tasks.registry import releases
 from tasks.runs import journal
 from tasks.runs.repository import Repository
-from tasks.runs.run import installed_governance
+from tasks.runs.run import installed_governance, open_run
 
 app = typer.Typer(
     help="The inventory of sources; single records, with a reason; where a record or a person is.",
@@ -136,6 +138,37 @@ def show(
         console.print(f"  {turn['role']}: {turn['content']}")
     for finding in found.findings:
         console.print(f"  put aside by {finding}")
+
+
+@app.command("manifest")
+def show_manifest(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")],
+    as_json: shared.Json = False,
+) -> None:
+    """What a run's dataset is made of, source by source, and what changed since the one approved last.
+
+    Example: hallmark data manifest 20260303-120000-a1b2
+    """
+    dataset, change = _manifest(run)
+    if as_json:
+        known = change.model_dump(mode="json") if change else None
+        shared.print_json({"dataset": dataset.model_dump(mode="json"), "change": known})
+    else:
+        datasets.show(dataset, change)
+
+
+def _manifest(run: str) -> tuple[Dataset, Change | None]:
+    """As the owners were shown it; before the data gate, as it would be shown now."""
+    root = shared.root()
+    opened, ledger = open_run(root, run), open_ledger(root / ".hallmark")
+    for case in reversed(docket.cases(ledger, run, "data")):
+        if case.evidence.dataset:
+            return case.evidence.dataset, case.evidence.change
+    found = evidence.read_dataset(opened.layout)
+    if found is None:
+        raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
+    before = approved.last(ledger, opened.params.use_case.name, opened.request.demo_approvals)
+    return found, evidence.changed(before, found)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import datasets, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
 from tasks.errors import HallmarkError, InputError
@@ -193,6 +193,8 @@ def _print(evidence: Evidence, standing: Standing) -> None:
     for check in standing.checks:
         checks.add_row(*_check_cells(check))
     console.print(checks)
+    if evidence.dataset:
+        datasets.show(evidence.dataset, evidence.change)
     for d in standing.decisions:
         console.print(f"  {d.time:%Y-%m-%d %H:%M} UTC  {d.person} ({d.role}): {d.verb}  {d.reason}")
         if not d.counted:

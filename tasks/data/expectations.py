@@ -5,11 +5,14 @@ counts leave this module; `scrub` is the one way out.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from tasks.data.ages import AGES
+from tasks.data.questions import Spared, columns_of, to_ge
 from tasks.errors import InputError
 from tasks.govern.sources import Expectation, Suite
 
@@ -26,7 +29,7 @@ COUNTS = (
     "missing_percent",
 )
 """Parts of a result that say how many and nothing else."""
-MEASURES = ("prompt_chars", "target_chars")
+MEASURES = ("prompt_chars", "target_chars", *AGES)
 """Columns that are made of numbers about a record, not of its content."""
 AGGREGATES = (
     "expect_column_unique_value_count_to_be_between",
@@ -34,21 +37,30 @@ AGGREGATES = (
     "expect_column_proportion_of_non_null_values_to_be_between",
 )
 """Expectations about a column whose observed value is a count or share whatever the column."""
-UNSTORABLE = "expect_column_quantile_values_to_be_between"
-"""GE 1.24 fails to write its own result of this one over pandas: numpy's booleans are not JSON."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """GE wants a time for every run; results that are digested have none."""
 
 
-def check(suite: Suite, source: str | None, frame: "pd.DataFrame") -> Any:
-    """GE's ExpectationSuiteValidationResult of the suite over the frame, scrubbed, in the order of the suite.
+@dataclass(frozen=True)
+class Asked:
+    """Expectations of a suite, by their positions in it, and the table that they are about."""
+
+    positions: Sequence[int]
+    frame: "pd.DataFrame"
+
+
+def check(suite: Suite, source: str | None, asked: Iterable[Asked], spared: Spared) -> Any:
+    """GE's ExpectationSuiteValidationResult of the suite over its tables, scrubbed, in the order of the suite.
 
     A failed expectation is a result. Raises InputError for an expectation that cannot be asked of this data at all.
     """
     where = f"suite {suite.name} ({f'source {source}' if source else 'dataset'})"
-    result = _checkpoint(suite, where, frame).run(batch_parameters={"dataframe": frame}, run_id=_run_id())
-    validation = next(iter(result.run_results.values()))
-    validation.results.sort(key=lambda item: item.expectation_config.meta["position"])
+    validations = [_validate(suite, where, part, spared) for part in asked]
+    validation = validations[0]
+    validation.results = sorted(
+        (item for part in validations for item in part.results),
+        key=lambda item: item.expectation_config.meta["position"],
+    )
     for item, expectation in zip(validation.results, suite.expectations, strict=True):
         _refuse_exception(item, expectation, where)
         item.result = scrub(item.result, expectation)
@@ -66,19 +78,29 @@ def scrub(result: dict[str, Any], expectation: Expectation) -> dict[str, Any]:
     return kept
 
 
-def _checkpoint(suite: Suite, where: str, frame: "pd.DataFrame") -> Any:
+def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
     import great_expectations as gx
 
     context = _context()
+    questions = gx.ExpectationSuite(name=suite.name)
+    for position in asked.positions:
+        question = to_ge(suite.expectations[position], position, where, asked.frame, spared)
+        alike = [(type(other), other.configuration.kwargs) for other in questions.expectations]
+        if (type(question), question.configuration.kwargs) in alike:  # GE would leave one out without a word
+            raise InputError(f"{where}: {suite.expectations[position].type} is asked twice alike; keep one of them")
+        questions.add_expectation(question)
     asset = context.data_sources.add_pandas("records").add_dataframe_asset(suite.name)
     validation = gx.ValidationDefinition(
         name=suite.name,
         data=asset.add_batch_definition_whole_dataframe("all"),
-        suite=context.suites.add(_to_ge(suite, where, frame)),
+        suite=context.suites.add(questions),
     )
     context.validation_definitions.add(validation)
-    checkpoint = gx.Checkpoint(name=suite.name, validation_definitions=[validation], result_format="SUMMARY")
-    return context.checkpoints.add(checkpoint)
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(name=suite.name, validation_definitions=[validation], result_format="SUMMARY")
+    )
+    result = checkpoint.run(batch_parameters={"dataframe": asked.frame}, run_id=_run_id())
+    return next(iter(result.run_results.values()))
 
 
 def _context() -> Any:
@@ -97,51 +119,6 @@ def _run_id() -> Any:
     return RunIdentifier(run_name="hallmark", run_time=EPOCH)
 
 
-def _to_ge(suite: Suite, where: str, frame: "pd.DataFrame") -> Any:
-    """The suite as GE's ExpectationSuite. Raises InputError for an unknown type, column or argument."""
-    import great_expectations as gx
-
-    made = gx.ExpectationSuite(name=suite.name)
-    for position, expectation in enumerate(suite.expectations):
-        made.add_expectation(_expectation(expectation, position, where, frame))
-    return made
-
-
-def _expectation(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame") -> Any:
-    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
-    from great_expectations.expectations.registry import (
-        get_expectation_impl,
-        list_registered_expectation_implementations,
-    )
-
-    try:
-        kind = get_expectation_impl(expectation.type)
-    except ExpectationNotFoundError:
-        known = ", ".join(sorted(list_registered_expectation_implementations()))
-        raise InputError(f"{where}: there is no expectation {expectation.type!r}; there are {known}") from None
-    if expectation.type == UNSTORABLE:
-        raise InputError(f"{where}: {UNSTORABLE} does not work here; ask for the median, minimum or maximum instead")
-    missing = sorted(set(_columns(expectation)) - set(frame.columns))
-    if missing:
-        raise InputError(
-            f"{where}: {expectation.type} is about {', '.join(map(repr, missing))}, which the records do not have; "
-            f"they have {', '.join(frame.columns)}"
-        )
-    try:
-        return kind(**expectation.kwargs, meta={"position": position, "notes": expectation.why})
-    except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
-        raise InputError(f"{where}: {expectation.type}: {' '.join(str(error).split())}") from None
-
-
-def _columns(expectation: Expectation) -> Iterator[str]:
-    """The columns that an expectation needs."""
-    for name in ("column", "column_A", "column_B"):
-        if name in expectation.kwargs:
-            yield str(expectation.kwargs[name])
-    if "table" not in expectation.type:
-        yield from map(str, expectation.kwargs.get("column_list", []))
-
-
 def _refuse_exception(item: Any, expectation: Expectation, where: str) -> None:
     """An expectation that could not be computed. GE's message may quote values, so only its kind is passed on."""
     info = item.exception_info or {}
@@ -149,6 +126,6 @@ def _refuse_exception(item: Any, expectation: Expectation, where: str) -> None:
     if raised:
         kinds = re.findall(r"^([\w.]*(?:Error|Exception|Warning))\b", str(raised[0].get("exception_traceback")), re.M)
         raise InputError(
-            f"{where}: {expectation.type} cannot be computed on {', '.join(_columns(expectation)) or 'the table'} "
+            f"{where}: {expectation.type} cannot be computed on {', '.join(columns_of(expectation)) or 'the table'} "
             f"({kinds[0] if kinds else 'exception'}); compare its arguments with the type of the column"
         )

@@ -1,43 +1,108 @@
-"""Records as the table that expectations are about."""
+"""Records as the table that expectations are about, with no column but those asked for."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tasks.data.turns import prompt_text, target_text
-from tasks.record import SCHEMA
+from tasks.data.ages import AGES, Ages
+from tasks.data.halves import prompt_texts, target_texts
+from tasks.govern.sources import ResolvedSources
+from tasks.record import SCHEMA, batches
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LISTS = ("policy_tags", "subjects")
+FIELD = "target."
+"""Before the name of a field of JSON targets."""
+MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
+    "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
+    "policy_tags": lambda batch: _joined(batch["policy_tags"]),
+    "subjects": lambda batch: _joined(batch["subjects"]),
+    "prompt": lambda batch: prompt_texts(batch["messages"]),
+    "target": lambda batch: target_texts(batch["messages"]),
+    "prompt_chars": lambda batch: pc.utf8_length(prompt_texts(batch["messages"])),
+    "target_chars": lambda batch: pc.utf8_length(target_texts(batch["messages"])),
+}
+"""Columns that are not in the table of records as they are asked for."""
+BATCH = 50_000
+HALVES = ("prompt", "target", "prompt_chars", "target_chars")
+KNOWN = (*SCHEMA.names, *HALVES, *AGES)
+"""Every column but the fields of JSON targets."""
 
 
-def to_frame(table: pa.Table, json_target: bool) -> "pd.DataFrame":
-    """One row a record, with the columns that `tasks.govern.sources.Suite` promises.
+@dataclass(frozen=True)
+class Records:
+    """The records that suites are about."""
 
-    Lists are text joined by `;`, `messages` is JSON text, dates are `datetime.date`, which GE makes of a date in an
-    expectation too. With `json_target` each field that any target has is a column `target.FIELD`, null where a target
-    lacks it or is not a JSON object.
-    """
+    path: Path
+    resolved: ResolvedSources
+    json_target: bool
+
+    def rows(self) -> dict[str, int]:
+        """How many each source has, by its id."""
+        counts: dict[str, int] = {}
+        for batch in batches(self.path, ["source_id"]):
+            for item in batch["source_id"].value_counts().to_pylist():
+                counts[item["values"]] = counts.get(item["values"], 0) + item["counts"]
+        return dict(sorted(counts.items()))
+
+    def frame(self, source: str | None, columns: Collection[str] | None = None) -> "pd.DataFrame":
+        """One row a record, of one source or of all, with those of `columns` that there are; all without `columns`.
+
+        The columns are those that `tasks.govern.sources.Suite` promises: lists are text joined by `;`, `messages` is
+        JSON text, dates are `datetime.date`, which GE makes of a date in an expectation too. Where targets are JSON
+        each field that any of them has is a column `target.FIELD`, null where a target lacks it or is no object.
+        """
+        named = [name for name in KNOWN if columns is None or name in columns] or ["source_id"]
+        fields = self.json_target and (columns is None or any(name.startswith(FIELD) for name in columns))
+        table = self._table(source, dict.fromkeys([*named, "target"] if fields else named))
+        frame = table.select(named).to_pandas()
+        if fields:
+            for name, values in _fields(table["target"]):
+                if columns is None or name in columns:
+                    frame[name] = values
+        return frame
+
+    def _table(self, source: str | None, names: Collection[str]) -> pa.Table:
+        ages = Ages(self.resolved)
+        needed = {"source_id"} | {name for column in names for name in _made_of(column)}
+        parts = []
+        for batch in batches(self.path, sorted(needed), BATCH):
+            own = batch if source is None else batch.filter(pc.equal(batch["source_id"], source))
+            parts.append(pa.table({name: _column(name, own, ages) for name in names}))
+        return pa.concat_tables(parts)
+
+
+def _made_of(column: str) -> tuple[str, ...]:
+    """The columns of the table of records that one is made of."""
+    return AGES.get(column) or (("messages",) if column in HALVES else (column,))
+
+
+def _column(name: str, batch: pa.RecordBatch, ages: Ages) -> pa.Array:
+    if name in AGES:
+        return ages.of(name, batch)
+    return MADE[name](batch) if name in MADE else batch[name]
+
+
+def _joined(lists: pa.ListArray) -> pa.StringArray:
+    return pc.fill_null(pc.binary_join(lists, ";"), "")
+
+
+def _fields(targets: pa.ChunkedArray) -> Iterator[tuple[str, "pd.Series"]]:
+    """Each field with its value in every target, by name; the same target is parsed once."""
     import pandas as pd
 
-    records = table.to_pylist()
-    columns: dict[str, Any] = {name: [record[name] for record in records] for name in SCHEMA.names}
-    columns |= {name: [";".join(value or []) for value in columns[name]] for name in LISTS}
-    columns["messages"] = [json.dumps(turns, ensure_ascii=False) for turns in columns["messages"]]
-    prompts, targets = [prompt_text(record) for record in records], [target_text(record) for record in records]
-    columns |= {"prompt": prompts, "target": targets}
-    columns |= {"prompt_chars": [len(text) for text in prompts], "target_chars": [len(text) for text in targets]}
-    return pd.DataFrame(columns | (_fields(targets) if json_target else {}))
-
-
-def _fields(targets: Sequence[str]) -> dict[str, list[Any]]:
-    objects = [_object(target) for target in targets]
-    names = sorted({name for item in objects for name in item})
-    return {f"target.{name}": [_scalar(item.get(name)) for item in objects] for name in names}
+    encoded = targets.dictionary_encode().unify_dictionaries()
+    objects = [_object(target) for target in encoded.chunk(0).dictionary.to_pylist()] if encoded.num_chunks else []
+    places = encoded.combine_chunks().indices.to_numpy() if objects else []
+    for name in sorted({name for item in objects for name in item}):
+        values = pd.Series([_scalar(item.get(name)) for item in objects])
+        yield f"{FIELD}{name}", values.take(places).reset_index(drop=True)
 
 
 def _object(target: str) -> dict[str, Any]:

@@ -1,30 +1,90 @@
-"""What a dataset is made of, for people and for the release that is trained on it."""
+"""manifest.json of a dataset, from what the stages said and what `split` has just written."""
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from tasks.data.quarantine import Counts
+from tasks.dataset import SEGMENTS, SIDES, Dataset, Origin, Passage, Value
 from tasks.files import read_json, sha256_file
+from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
+from tasks.params import Data
+from tasks.record import batches
 
-SEGMENTS = ("source_id", "department", "language", "kind")
+BEFORE = ("ingest", "clean", "deduplicate")
+Segments = dict[str, dict[str, Counter[str]]]
 
 
-def manifest(layout: Layout, sides: dict[str, pa.Table], counts: Counts) -> dict[str, Any]:
-    """Digests of what went in, rows in and out of every stage on the way, and rows by segment of each side."""
-    stages = {name: read_json(layout.stage(name) / "result.json") for name in ("ingest", "clean", "deduplicate")}
-    return {
-        "inputs": {
-            "sources": {source["id"]: source["sha256"] for source in stages["ingest"]["sources"]},
-            "records": sha256_file(layout.stage("deduplicate") / "records.parquet"),
+def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
+    """Of the sides and the quarantine in `folder`; `counts` are those of `split`, `data` its parameters."""
+    results = {stage: read_json(layout.stage(stage) / "result.json") for stage in BEFORE}
+    segments = _segments(folder)
+    passed = {stage: results[stage]["counts"] for stage in BEFORE} | {"split": counts.model_dump()}
+    return Dataset(
+        sources=dict(_origins(layout, results, segments, _undrawn(folder))),
+        counts={stage: Passage.model_validate(passage) for stage, passage in passed.items()},
+        rows={side: segments["source_id"][side].total() for side in SIDES},
+        digests={side: sha256_file(folder / f"{side}.parquet") for side in SIDES},
+        segments={
+            name: {side: dict(sorted(found.items())) for side, found in s.items()} for name, s in segments.items()
         },
-        "counts": {name: stages[name]["counts"] for name in stages} | {"split": counts.model_dump(mode="json")},
-        "rows": {side: table.num_rows for side, table in sides.items()},
-        "segments": {segment: {side: _count(table, segment) for side, table in sides.items()} for segment in SEGMENTS},
-    }
+        settings=dict(_flat(data.model_dump(mode="json"))),
+    )
 
 
-def _count(table: pa.Table, column: str) -> dict[str, int]:
-    values = table[column].value_counts().to_pylist()
-    return {item["values"]: item["counts"] for item in values}
+def _origins(
+    layout: Layout, results: Mapping[str, Any], segments: Segments, undrawn: Mapping[str, Counter[str]]
+) -> Iterator[tuple[str, Origin]]:
+    """Every source of the inventory, in its order."""
+    ingested = {source["id"]: source for source in results["ingest"]["sources"]}
+    for item in ResolvedSources.model_validate(read_json(layout.sources)).sources:
+        name, source = item.source.id, ingested[item.source.id]
+        rows = {side: segments["source_id"][side][name] for side in SIDES}
+        passages = {"ingest": source["counts"]}
+        passages |= {stage: results[stage]["by_source"].get(name, NOTHING) for stage in BEFORE[1:]}
+        left, gone = sum(rows.values()), undrawn.get(name, Counter())
+        passages["split"] = {"rows": left + gone.total(), "records": left, "quarantined": dict(sorted(gone.items()))}
+        yield (
+            name,
+            Origin(
+                **item.source.model_dump(include={"owner", "licence", "lawful_basis", "classification"}),
+                sha256=source["sha256"],
+                passages=passages,
+                rows=rows,
+                protected=source["protected"],
+                actions=source["actions"],
+            ),
+        )
+
+
+NOTHING = {"rows": 0, "records": 0, "quarantined": {}}
+"""Of a source that no record was left of."""
+
+
+def _segments(folder: Path) -> Segments:
+    found: Segments = {name: {side: Counter() for side in SIDES} for name in SEGMENTS}
+    for side in SIDES:
+        for batch in batches(folder / f"{side}.parquet", SEGMENTS):
+            for name in SEGMENTS:
+                counts = batch[name].fill_null("null").value_counts().to_pylist()
+                found[name][side].update({item["values"]: item["counts"] for item in counts})
+    return found
+
+
+def _undrawn(folder: Path) -> dict[str, Counter[str]]:
+    """By source, what `split` put aside, by rule."""
+    found: dict[str, Counter[str]] = {}
+    for batch in batches(folder / "quarantine.parquet", ("source_id", "rule")):
+        for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
+            found.setdefault(source, Counter())[rule] += 1
+    return found
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

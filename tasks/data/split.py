@@ -21,7 +21,7 @@ from tasks.config import Frozen
 from tasks.data import placed
 from tasks.data.conversations import conversations
 from tasks.data.draw import draw
-from tasks.data.manifest import SEGMENTS, manifest
+from tasks.data.manifest import manifest
 from tasks.data.placed import APART, Lots, Placed, Places, cluster_of, lots
 from tasks.data.quarantine import REMOVED, Counts, count, of_records
 from tasks.data.sides import NONE, TEST, TRAIN, assign
@@ -73,8 +73,8 @@ def run(params: Params, layout: Layout) -> Split:
         train, test = (_seen(folder / f"{side}.parquet", clusters, params) for side in sides)
         counts = count("split", len(records), train.rows + test.rows, removed["rule"].to_pylist())
         result = _result(train, test, counts, params.data)
-        tables = {side: pq.read_table(folder / f"{side}.parquet", columns=list(SEGMENTS)) for side in sides}
-        write_json(folder / "manifest.json", manifest(layout, tables, result.counts))
+        made = manifest(layout, folder, result.counts, params.data)
+        write_json(folder / "manifest.json", made.model_dump(mode="json"))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 

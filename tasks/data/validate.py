@@ -6,24 +6,23 @@
 A failed expectation is a fact for the data gate to judge, never an error. Nothing written holds a value of a record.
 """
 
-from collections.abc import Iterator
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Iterator, Mapping
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data import expectations
+from tasks.data import expectations, outcomes
 from tasks.data.checked import CheckedSuite, summary
 from tasks.data.docs import pages
-from tasks.data.frame import to_frame
+from tasks.data.expectations import Asked
+from tasks.data.frame import Records
+from tasks.data.questions import about_source_rows, columns_asked
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
-from tasks.govern.sources import Suite, Suites
+from tasks.govern.protection import CATEGORIES
+from tasks.govern.sources import ResolvedSources, Suite, Suites
 from tasks.layout import Layout
 from tasks.params import Params
-from tasks.record import read_table
 
 
 class Validated(Frozen):
@@ -33,11 +32,13 @@ class Validated(Frozen):
 def run(params: Params, layout: Layout) -> Validated:
     """Check the records of `deduplicate`. Raises InputError for a suite that cannot be asked of them."""
     suites = Suites.model_validate(read_json(layout.suites))
-    table = read_table(layout.stage("deduplicate") / "records.parquet")
+    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    records = Records(layout.stage("deduplicate") / "records.parquet", resolved, params.evaluation.target == "json")
+    rows, spared = records.rows(), _spared(resolved)
     checked = []
-    for suite, source, part in _parts(suites, table):
-        answer = expectations.check(suite, source, to_frame(part, params.evaluation.target == "json"))
-        checked.append((summary(suite, source, part.num_rows, answer), answer))
+    for suite, source in _suites(suites, rows):
+        answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
+        checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
     validated = Validated(suites=[suite for suite, _ in checked])
     with whole_folder(layout.stage("validate")) as folder:
         pages.write(folder / "docs", checked)
@@ -47,16 +48,34 @@ def run(params: Params, layout: Layout) -> Validated:
     return validated
 
 
-def _parts(suites: Suites, table: pa.Table) -> Iterator[tuple[Suite, str | None, pa.Table]]:
-    """Each suite with its source and the records that it is about; the dataset's last."""
+def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, str | None]]:
+    """Each suite with its source; the dataset's last."""
     for source, suite in sorted(suites.by_source.items()):
-        part = table.filter(pc.equal(table["source_id"], source))
-        if not part.num_rows:  # every expectation would hold of nothing
-            there = ", ".join(sorted(set(table["source_id"].to_pylist())))
-            raise InputError(f"suite {suite.name}: source {source} has no record left to check; there are {there}")
-        yield suite, source, part
+        if source not in rows:  # every expectation would hold of nothing
+            raise InputError(
+                f"suite {suite.name}: source {source} has no record left to check; there are {', '.join(rows)}"
+            )
+        yield suite, source
     if suites.dataset is not None:
-        yield suites.dataset, None, table
+        yield suites.dataset, None
+
+
+def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -> Iterator[Asked]:
+    """The suite's expectations by the table that they are about; one table is in memory at a time."""
+    numbered = list(enumerate(suite.expectations))
+    if about_records := [(place, item) for place, item in numbered if not about_source_rows(item)]:
+        frame = records.frame(source, columns_asked(item for _, item in about_records))
+        yield Asked([place for place, _ in about_records], frame)
+    if about_rows := [place for place, item in numbered if about_source_rows(item)]:
+        yield Asked(about_rows, outcomes.frame(layout, source))
+
+
+def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
+    """By source, the protected classes that it keeps as they are."""
+    return {
+        item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
+        for item in resolved.sources
+    }
 
 
 def _facts(validated: Validated) -> facts.Facts:

@@ -10,7 +10,9 @@ Settings, each one schema and one file in infra/governance/:
 A gate, in the order in which it goes:
 
     evidence.py         figures, checks and digests of what the stages left, as one file
+    change.py           how a dataset differs from the one approved before
     docket.py           which gates were asked, are open, were closed
+    approved.py         the dataset approved last
     decisions.py        people approve, reject, waive, withdraw
     signed_decision.py  what they sign, and how it is read back
     weigh.py            which decisions count, and why the others don't

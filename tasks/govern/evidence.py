@@ -8,9 +8,11 @@ from typing import Literal
 
 from tasks import facts as facts_module
 from tasks.config import Frozen
+from tasks.dataset import Dataset
 from tasks.errors import InputError
 from tasks.facts import Fact, Facts
 from tasks.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.govern.change import Change, compare
 from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, Gate, GateName, Policy, Role
 from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
@@ -69,6 +71,7 @@ class Evidence(Frozen):
     """Id of the person who asked for the run; they may not decide on it."""
     demo: bool
     """Made under --demo-approvals."""
+    use_case: str
     tier: str
     subject: Subject
     policy_sha256: Sha256
@@ -77,15 +80,27 @@ class Evidence(Frozen):
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
     """Every file looked at, by path from the root of the run."""
+    dataset: Dataset | None
+    """At the data gate: what the owners approve, source by source; null at other gates."""
+    change: Change | None
+    """From the dataset approved last; null where none was."""
 
 
 def collect(
-    gate: GateName, layout: Layout, params: Params, policy: Policy, run: str, requested_by: str, demo: bool
+    gate: GateName,
+    layout: Layout,
+    params: Params,
+    policy: Policy,
+    run: str,
+    requested_by: str,
+    demo: bool,
+    before: "Evidence | None" = None,
 ) -> Evidence:
     """Gather the evidence for a gate from what the stages before it left in `layout`.
 
-    Raises InputError where the gate's subject is not there yet, a stage's file cannot be read or the risk tier has
-    no gates. A figure that is missing raises nothing: its check fails.
+    `before` is the data gate's evidence of the dataset approved last. Raises InputError where the gate's subject is
+    not there yet, a stage's file cannot be read or the risk tier has no gates. A figure that is missing raises
+    nothing: its check fails.
     """
     rules = policy.gate(params.use_case.risk_tier, gate)
     if not (layout.stage(SUBJECTS[gate]) / "result.json").exists():
@@ -93,12 +108,14 @@ def collect(
     facts = _facts(layout, LOOKS_AT[gate])
     artefacts = _artefacts(layout, LOOKS_AT[gate])
     metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
+    dataset = read_dataset(layout) if gate == "data" else None
     checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
     return Evidence(
         gate=gate,
         run=run,
         requested_by=requested_by,
         demo=demo,
+        use_case=params.use_case.name,
         tier=params.use_case.risk_tier,
         subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
         policy_sha256=policy.digest(),
@@ -106,6 +123,8 @@ def collect(
         checks=[check_result(check, facts) for check in checks],
         facts=facts,
         artefacts=artefacts,
+        dataset=dataset,
+        change=changed(before, dataset),
     )
 
 
@@ -116,6 +135,24 @@ def owners(layout: Layout) -> list[str]:
     except (OSError, ValueError) as error:
         raise InputError(f"{layout.sources}: cannot be read ({error}); run `hallmark resolve` to write it") from None
     return sorted({item.source.owner for item in resolved.sources})
+
+
+def read_dataset(layout: Layout) -> Dataset | None:
+    """What `split` says the dataset is made of. None where it does not say."""
+    path = layout.stage("split") / "manifest.json"
+    try:
+        return Dataset.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError):
+        raise InputError(f"{path}: is not the manifest of a dataset; run stage split again") from None
+
+
+def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
+    """From the dataset of other evidence to this one."""
+    if before is None or before.dataset is None or now is None:
+        return None
+    return compare(before.dataset, now, before.run, before.subject.sha256)
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:

@@ -1,6 +1,6 @@
 """What a source says to do with what is found in its texts: one action for each class of protected text."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator
 
@@ -24,6 +24,8 @@ Category = Literal[
     "trade_secret",
     "internal_only",
 ]
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 Action = Literal["keep", "mask", "tokenise", "generalise", "drop", "stop"]
 """keep        leave it as it is; it is counted all the same

@@ -156,8 +156,10 @@ class Expectation(Frozen):
 
 class Suite(Frozen):
     """A file in infra/governance/expectations/. Columns are those of `tasks.record.SCHEMA`, plus `prompt` (all turns
-    before the target), `target`, `prompt_chars`, `target_chars` and, for JSON targets, `target.FIELD`. Lists are text
-    joined by `;`, `messages` is JSON text, dates are compared with dates such as 2024-03-31."""
+    before the target), `target`, `prompt_chars`, `target_chars`, `retention_days_left` and the others of
+    `tasks.data.ages`, and, for JSON targets, `target.FIELD`. Lists are text joined by `;`, `messages` is JSON text,
+    dates are compared with dates such as 2024-03-31. `outcome` is about every row of the sources: `kept`, or the rule
+    that put it aside."""
 
     name: Name
     expectations: Annotated[list[Expectation], Field(min_length=1)]

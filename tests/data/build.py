@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -110,6 +111,11 @@ def as_placed(records: list[dict[str, Any]], seed: int = 17, clusters: dict[str,
         return placed.read(path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS), seed)
 
 
+def passage(rows: int) -> dict[str, Any]:
+    """Counts of a stage that let every row pass."""
+    return {"rows": rows, "records": rows, "quarantined": {}}
+
+
 @dataclass
 class Run:
     """The worktree of a run in which data stages are called one by one."""
@@ -150,8 +156,7 @@ class Run:
         beside. `authority` is that of sources, by id."""
         rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
         self.put_rows(rows)
-        for name in ("ingest", "clean", "deduplicate"):
-            write_json(self.layout.stage(name) / "result.json", {"counts": {}, "sources": []})
+        self.put_results(records)
         named = {item["source_id"]: 0 for item in records} | (authority or {})
         pinned = [
             ResolvedSource(source=source("data.csv", id=name, authority=rank), sha256="0" * 64, bytes=1)
@@ -163,6 +168,15 @@ class Run:
             pa.table([[], []], schema=deduplicate.CLUSTERS), self.layout.stage("deduplicate") / "clusters.parquet"
         )
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")
+
+    def put_results(self, records: list[dict[str, Any]]) -> None:
+        """What `ingest`, `clean` and `deduplicate` say that took nothing out."""
+        passed = {name: passage(count) for name, count in Counter(item["source_id"] for item in records).items()}
+        empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
+        sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
+        for name in ("ingest", "clean", "deduplicate"):
+            result = {"counts": passage(len(records)), "sources": sources, "by_source": passed, "near": {}}
+            write_json(self.layout.stage(name) / "result.json", result)
 
     def put_rows(self, rows: list[dict[str, Any]]) -> None:
         """Where each record came from, as `ingest` says it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, split
+from tasks.data import clean, deduplicate, ingest, split, validate
 from tasks.govern import sources
 from tasks.params import load
 from tests.data.build import Run
@@ -24,7 +24,9 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -> None:
-    run.resolve_inventory(sources.load(EXAMPLE / "governance"))
+    inventory = sources.load(EXAMPLE / "governance")
+    run.resolve_inventory(inventory)
+    run.put_suites(sources.load_suites(EXAMPLE / "governance", inventory))
     params = load(EXAMPLE / "params.yaml")
     ingested = ingest.run(params, run.layout)
     assert {source.id: source.counts.records for source in ingested.sources} == {
@@ -34,6 +36,7 @@ def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -
     assert ingested.counts.removed == 0
     assert clean.run(params, run.layout).counts.removed == 0
     assert deduplicate.run(params, run.layout).counts.quarantined == {"exact_duplicate": 4}
+    assert [suite.suite for suite in validate.run(params, run.layout).suites if not suite.success] == []
     result = split.run(params, run.layout)
     assert result.counts.quarantined == {"prompt_in_test": 7}
     assert (result.train_rows, result.test_rows) == (10_003 - 4 - 7, 3_080)

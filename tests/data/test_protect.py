@@ -11,8 +11,7 @@ import pytest
 from tasks.data import ingest
 from tasks.data.protect import terms
 from tasks.data.protect.actions import Outcome, generalised, replace
-from tasks.data.protect.found import Found
-from tasks.data.protect.records import merged
+from tasks.data.protect.found import Found, merged
 from tasks.data.protect.tokens import canonical, token
 from tasks.errors import InputError
 from tasks.files import tree_manifest

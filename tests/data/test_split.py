@@ -16,7 +16,7 @@ from tasks.data.draw import allocate, draw
 from tasks.data.sides import TEST, TRAIN, assign
 from tasks.data.split import divide
 from tasks.errors import InputError
-from tasks.files import read_json, tree_manifest
+from tasks.files import read_json, sha256_file, tree_manifest
 from tasks.params import Data
 from tests.data.build import Run, as_placed, prompt_key, record
 
@@ -190,6 +190,12 @@ def test_what_split_writes(run: Run) -> None:
     assert manifest["rows"] == {"train": 30, "test": 5}
     assert manifest["segments"]["kind"] == {"train": {"answer": 30}, "test": {"answer": 5}}
     assert manifest["counts"]["split"] == {"rows": 50, "records": 35, "quarantined": {"not_drawn": 15}}
+    assert manifest["digests"]["train"] == sha256_file(run.layout.stage("split") / "train.parquet")
+    own = manifest["sources"]["src"]
+    assert (own["owner"], own["licence"], own["rows"]) == ("data-owner", "CC0-1.0", {"train": 30, "test": 5})
+    assert own["passages"]["split"] == manifest["counts"]["split"]
+    assert own["passages"]["ingest"] == {"rows": 50, "records": 50, "quarantined": {}}
+    assert (manifest["settings"]["test_share"], manifest["settings"]["near_duplicates.jaccard"]) == (0.3, 0.85)
 
 
 def test_a_training_record_whose_prompt_is_in_the_fixed_test_set_is_quarantined(run: Run) -> None:

@@ -91,6 +91,9 @@ class House:
     def ask(self, gate: str = "data", **kwargs) -> Evidence:
         return gates.ask(self.ledger, self.collect(gate, **kwargs))
 
+    def ask_again(self, found: Evidence) -> Evidence:
+        return gates.ask(self.ledger, found)
+
     def judge(self, evidence: Evidence, now=None) -> gates.Standing:
         return gates.judge(evidence, self.governance, self.ledger, now or self.ledger.now())
 

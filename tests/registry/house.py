@@ -97,9 +97,26 @@ SOURCE = {
     "sha256": "1" * 64,
     "bytes": 10,
 }
+PASSED = {
+    stage: {"rows": 12, "records": 12, "quarantined": {}} for stage in ("ingest", "clean", "deduplicate", "split")
+}
 DATASET = {
-    "inputs": {"sources": {"tickets": "1" * 64}, "records": "2" * 64},
-    "counts": {},
+    "sources": {
+        "tickets": {
+            "sha256": "1" * 64,
+            "owner": "owner",
+            "licence": "CC0-1.0",
+            "lawful_basis": "consent",
+            "classification": "internal",
+            "passages": PASSED,
+            "rows": {"train": 8, "test": 4},
+            "protected": {"name": 3},
+            "actions": {"name": "tokenise"},
+        }
+    },
+    "counts": PASSED,
+    "digests": {"train": "2" * 64, "test": "3" * 64},
+    "settings": {"seed": 17},
     "rows": {"train": 8, "test": 4},
     "segments": {
         "source_id": {"train": {"tickets": 8}, "test": {"tickets": 4}},

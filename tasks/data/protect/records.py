@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.data.protect import actions, terms
 from tasks.data.protect.actions import Outcome
-from tasks.data.protect.found import Detector, Found
+from tasks.data.protect.found import Detector, Found, merged
 from tasks.govern.protection import Protection
 from tasks.govern.sources import Terms
 
@@ -62,23 +62,3 @@ def _found(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
         for text, own, others in zip(texts, listed, guard.detector(texts), strict=True)
         if own or others or others is None
     }
-
-
-def merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
-    """Both, sorted; of `second` only what `first` does not cover."""
-    kept = list(first)
-    for item in second:
-        pieces = [item]
-        for taken in first:
-            pieces = [part for piece in pieces for part in _outside(piece, taken)]
-        kept += pieces
-    return sorted(kept)
-
-
-def _outside(piece: Found, taken: Found) -> list[Found]:
-    """What of a piece lies before and behind a stretch that is taken."""
-    if piece.end <= taken.start or piece.start >= taken.end:
-        return [piece]
-    before = piece._replace(end=taken.start)
-    behind = piece._replace(start=taken.end)
-    return [part for part in (before, behind) if part.start < part.end]

@@ -1,0 +1,57 @@
+"""What became of every row of the sources on its way to the records: one word a row, for expectations to count."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tasks.files import read_json
+from tasks.govern.protection import CATEGORIES
+from tasks.layout import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMN = "outcome"
+"""The only column of this table."""
+KEPT = "kept"
+RULES = (
+    # ingest
+    "stray_quote", "field_count", "not_json", "not_object", "not_text", "undecodable", "bad_messages",
+    "bad_effective_from", "bad_retired_at", "unknown_kind", "unknown_split", "missing_target", "past_retention",
+    "retired", "undetectable",
+    *(f"holds_{category}" for category in CATEGORIES),
+    # clean
+    "empty_prompt", "prompt_too_short", "prompt_too_long", "target_too_long",
+    # deduplicate
+    "exact_duplicate",
+)  # fmt: skip
+"""Why a row may have been put aside, by stage. Stage `split` comes after validation."""
+NEAR = ("near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided")
+"""The same, by `deduplicate` where params.yaml: data.near_duplicates is set."""
+
+
+def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
+    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come."""
+    import numpy as np
+    import pandas as pd
+
+    counts = _counts(layout, source)
+    near = read_json(layout.stage("deduplicate") / "result.json")["near"] is not None
+    possible = [KEPT, *RULES, *(NEAR if near else ())]
+    codes = np.repeat(np.arange(len(possible), dtype=np.int8), [counts[outcome] for outcome in possible])
+    return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=pd.Index(possible))})
+
+
+def _counts(layout: Layout, source: str | None) -> Counter[str]:
+    """How many rows had each outcome."""
+    ingested = read_json(layout.stage("ingest") / "result.json")["sources"]
+    passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
+    for stage in ("clean", "deduplicate"):
+        passages[stage] = read_json(layout.stage(stage) / "result.json")["by_source"]
+    found: Counter[str] = Counter()
+    for by_source in passages.values():
+        for name, counts in by_source.items():
+            if source in (None, name):
+                found.update(counts["quarantined"])
+    left = passages["deduplicate"].items()
+    found[KEPT] = sum(counts["records"] for name, counts in left if source in (None, name))
+    return found

@@ -1,0 +1,75 @@
+"""What a dataset is made of: artefacts/split/manifest.json. Its owners approve it, and releases trained on it carry it.
+
+It holds counts, digests and what the inventory said; no time, so that the same sources give the same manifest.
+"""
+
+from tasks.config import Frozen
+from tasks.govern.protection import Action, Category
+from tasks.params import Sha256
+
+STAGES = ("ingest", "clean", "deduplicate", "split")
+"""The stages that a row goes through, in their order."""
+SIDES = ("train", "test")
+SEGMENTS = ("source_id", "department", "language", "kind")
+Value = str | int | float | bool | None
+
+
+class Passage(Frozen):
+    """Rows into a stage, records out of it, and rows put aside by rule."""
+
+    rows: int
+    records: int
+    quarantined: dict[str, int]
+
+
+class Origin(Frozen):
+    """One source, as it was when the dataset was made."""
+
+    sha256: Sha256
+    """Of its content."""
+    owner: str
+    licence: str
+    lawful_basis: str
+    classification: str
+    passages: dict[str, Passage]
+    """By stage."""
+    rows: dict[str, int]
+    """In the dataset, by side."""
+    protected: dict[Category, int]
+    """How often text of each class was found."""
+    actions: dict[Category, Action]
+    """What was done with it."""
+
+    @property
+    def taken(self) -> int:
+        """Rows that were read."""
+        return self.passages["ingest"].rows
+
+    @property
+    def aside(self) -> dict[str, int]:
+        """Rows put aside before the split, by rule; what the split draws says nothing about a source."""
+        rules: dict[str, int] = {}
+        for stage in STAGES[:-1]:
+            for rule, count in self.passages[stage].quarantined.items():
+                rules[rule] = rules.get(rule, 0) + count
+        return rules
+
+    @property
+    def aside_share(self) -> float:
+        return sum(self.aside.values()) / self.taken if self.taken else 0.0
+
+
+class Dataset(Frozen):
+    """manifest.json"""
+
+    sources: dict[str, Origin]
+    counts: dict[str, Passage]
+    """Of all sources together, by stage."""
+    rows: dict[str, int]
+    """By side."""
+    digests: dict[str, Sha256]
+    """Of each side's file."""
+    segments: dict[str, dict[str, dict[str, int]]]
+    """Rows by segment, side and value, e.g. segments["language"]["train"]["en"]."""
+    settings: dict[str, Value]
+    """`data` of params.yaml, by dotted key."""

@@ -1,0 +1,151 @@
+"""What a dataset's owners are told: how it differs from the one approved last, and which one that is."""
+
+from typing import Any
+
+import pytest
+
+from tasks.dataset import Dataset
+from tasks.errors import InputError
+from tasks.files import write_json
+from tasks.govern import approved, evidence
+from tasks.govern.change import Moved, compare
+from tasks.govern.evidence import Evidence
+from tests.govern.house import House
+
+
+def passage(rows: int, **gone: int) -> dict[str, Any]:
+    return {"rows": rows, "records": rows - sum(gone.values()), "quarantined": gone}
+
+
+def origin(rows: int, content: str = "1", **fields: Any) -> dict[str, Any]:
+    """A source of which one in ten rows is empty and two of what is left are for testing."""
+    left = rows - rows // 10
+    passages = {"ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10)}
+    passages |= {"deduplicate": passage(left), "split": passage(left)}
+    plain = {"owner": "owner", "licence": "CC0-1.0", "lawful_basis": "consent", "classification": "internal"}
+    counted = {"protected": {"name": 4}, "actions": {"name": "tokenise"}}
+    sides = {"train": left - 2, "test": 2}
+    return plain | counted | {"sha256": content * 64, "passages": passages, "rows": sides} | fields
+
+
+def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
+    train, test = (sum(source["rows"][side] for source in sources.values()) for side in ("train", "test"))
+    rows = sum(source["passages"]["ingest"]["rows"] for source in sources.values())
+    segments = {name: {"train": {"x": train}, "test": {"x": test}} for name in ("department", "kind")}
+    segments |= {
+        "source_id": {side: {name: s["rows"][side] for name, s in sources.items()} for side in ("train", "test")},
+        "language": {"train": {"en": train - 5, "de": 5}, "test": {"en": test}},
+    }
+    made = {
+        "sources": sources,
+        "counts": {
+            "ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10),
+            "deduplicate": passage(train + test), "split": passage(train + test),
+        },
+        "rows": {"train": train, "test": test},
+        "digests": {"train": "4" * 64, "test": "5" * 64},
+        "segments": segments,
+        "settings": {"seed": 17, "near_duplicates.jaccard": 0.85},
+    }  # fmt: skip
+    return Dataset.model_validate(made | fields)
+
+
+def put(house: House, found: Dataset) -> None:
+    write_json(house.layout.stage("split") / "manifest.json", found.model_dump(mode="json"))
+
+
+def test_nothing_changes_between_equals() -> None:
+    same = dataset({"a": origin(100), "b": origin(50)})
+    change = compare(same, same, "run-0", "9" * 64)
+    assert (change.run, change.subject_sha256) == ("run-0", "9" * 64)
+    assert all(pair.same for pair in (*change.rows.values(), *change.quarantined.values()))
+    assert {source.content for source in change.sources.values()} == {"same"}
+    assert not any(source.terms for source in change.sources.values())
+    assert not change.settings and not any(change.segments.values())
+
+
+def test_every_kind_of_difference_is_told() -> None:
+    before = dataset({"a": origin(100), "b": origin(50), "c": origin(30)})
+    own = origin(110, content="2", owner="other", actions={"name": "mask"})
+    now = dataset({"a": own, "b": origin(50), "d": origin(40)}, settings={"seed": 18, "near_duplicates": None})
+    change = compare(before, now, "run-0", "9" * 64)
+    assert {name: source.content for name, source in change.sources.items()} == {
+        "a": "changed", "b": "same", "c": "removed", "d": "added"
+    }  # fmt: skip
+    a, removed, added = (change.sources[name] for name in "acd")
+    assert a.terms == {
+        "owner": Moved(before="owner", now="other"), "protect.name": Moved(before="tokenise", now="mask")
+    }  # fmt: skip
+    assert (a.taken, a.rows) == (Moved(before=100, now=110), Moved(before=90, now=99))
+    assert a.aside_share == Moved(before=0.1, now=0.1)
+    assert (removed.taken, added.taken) == (Moved(before=30, now=None), Moved(before=None, now=40))
+    assert change.rows["train"] == Moved(before=156, now=174)
+    assert change.segments["language"] == {"en": Moved(before=157, now=175)}
+    assert change.segments["source_id"]["d"] == Moved(before=None, now=36)
+    assert change.settings == {
+        "seed": Moved(before=17, now=18), "near_duplicates.jaccard": Moved(before=0.85, now=None)
+    }  # fmt: skip
+
+
+def test_the_dataset_and_its_change_are_part_of_what_is_signed(house: House) -> None:
+    put(house, dataset({"a": origin(100)}))
+    first = approve(house, "run-1")
+    assert first.dataset == dataset({"a": origin(100)}) and first.change is None
+    put(house, dataset({"a": origin(120, content="2")}))
+    second = collect(house, "run-2")
+    assert second.change is not None and second.change.sources["a"].content == "changed"
+    assert (second.change.run, second.change.subject_sha256) == ("run-1", first.subject.sha256)
+    assert evidence.digest(second) != evidence.digest(second.model_copy(update={"change": None}))
+    assert house.collect("evaluation").dataset is None
+
+
+def test_only_what_passed_for_the_same_use_case_was_approved(house: House) -> None:
+    put(house, dataset({"a": origin(100)}))
+    assert approved.last(house.ledger, "triage", demo=False) is None
+    waits = house.ask(run="run-1")
+    assert approved.last(house.ledger, "triage", demo=False) is None
+    house.decide(waits, "both", "reject", role="data-owner")
+    assert house.settle(waits).state == "rejected"
+    assert approved.last(house.ledger, "triage", demo=False) is None
+    for run, rows in (("run-2", 105), ("run-3", 110)):
+        put(house, dataset({"a": origin(rows)}))
+        newest = approve(house, run)
+    assert approved.last(house.ledger, "triage", demo=False) == newest
+    assert approved.last(house.ledger, "another", demo=False) is None
+
+
+def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(house: House) -> None:
+    put(house, dataset({"a": origin(100)}))
+    asked = house.ask(run="run-1", demo=True)
+    house.decide(asked, "demo-owner")
+    assert house.settle(asked).state == "passed"
+    assert approved.last(house.ledger, "triage", demo=False) is None
+    assert approved.last(house.ledger, "triage", demo=True) == asked
+
+
+def test_a_resumed_run_is_still_compared_with_what_was_approved_before_it(house: House) -> None:
+    put(house, dataset({"a": origin(100)}))
+    approve(house, "run-1")
+    put(house, dataset({"a": origin(110)}))
+    asked = approve(house, "run-2")
+    again = house.ask_again(collect(house, "run-2"))
+    assert again == asked and again.change is not None and again.change.run == "run-1"
+
+
+def test_a_manifest_that_is_none_is_told(house: House) -> None:
+    write_json(house.layout.stage("split") / "manifest.json", {"rows": 3})
+    with pytest.raises(InputError, match=r"manifest\.json: is not the manifest of a dataset; run stage split again"):
+        house.collect()
+
+
+def collect(house: House, run: str) -> Evidence:
+    before = approved.last(house.ledger, "triage", demo=False)
+    policy = house.governance.policy
+    return evidence.collect("data", house.layout, house.params, policy, run, "asker", False, before)
+
+
+def approve(house: House, run: str) -> Evidence:
+    asked = house.ask_again(collect(house, run))
+    house.decide(asked, "owner")
+    assert house.settle(asked).state == "passed"
+    return asked

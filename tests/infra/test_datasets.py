@@ -1,0 +1,96 @@
+"""The data gate as the owners of the sources look at it: theirs, its figures, and what changed since the last one."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.data import clean, deduplicate, ingest, split, validate
+from tasks.govern import approved, decisions, evidence, gates
+from tasks.govern.evidence import Evidence
+from tasks.runs.request import RunRequest
+from tasks.runs.run import Run, create
+from tests.tiny_project import commit, hallmark, hallmark_json, make_project, messages
+
+SECOND = """
+  - id: extra
+    kind: csv
+    location: examples/extra.csv
+    owner: risk-officer
+    licence: CC-BY-4.0
+    steward: data-owner
+    access: [data_owner]
+    classification: internal
+    lawful_basis: consent
+    retention_days: 36500
+    region: eu
+    refresh_days: 3650
+    approved_uses: [tests]
+    mapping: {prompt: text, response: {intent: intent, queue: queue}, department: queue}
+    constants: {task: triage, language: en, kind: answer, origin: synthetic}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs at their data gates: the first approved, the second with a source more and one changed."""
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    hallmark(folder, "init")
+    first = create(folder, RunRequest(requested_by="ml-engineer", run_id="first"))
+    asked = ask(first)
+    decisions.decide(first.ledger(), first.governance(), asked, "data-owner", "approve", "seen")
+    assert gates.settle(first.ledger(), first.governance(), asked).state == "passed"
+    (folder / "examples" / "messages.csv").write_text(messages(75))
+    (folder / "examples" / "extra.csv").write_text(messages(30).replace("my card", "their card"))
+    sources = folder / "infra" / "governance" / "sources.yaml"
+    sources.write_text(sources.read_text().replace("CC0-1.0", "MIT") + SECOND)
+    people = folder / "infra" / "governance" / "people.yaml"
+    people.write_text(people.read_text().replace("[risk_officer]}", "[risk_officer, data_owner]}", 1))
+    commit(folder, "More data")
+    ask(create(folder, RunRequest(requested_by="ml-engineer", run_id="second")))
+    return folder
+
+
+def ask(run: Run) -> Evidence:
+    for stage in (ingest, clean, deduplicate, validate, split):
+        stage.run(run.params, run.layout)
+    before = approved.last(run.ledger(), run.params.use_case.name, demo=False)
+    policy, by = run.governance().policy, run.request.requested_by
+    return gates.ask(run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.id, by, False, before))
+
+
+def test_an_owner_sees_which_sources_are_theirs_and_what_changed(project: Path) -> None:
+    told = hallmark(project, "gates", "show", "second", "data")
+    lines = [line.strip() for line in told.splitlines()]
+    extra, own = (next(line for line in lines if line.startswith(name)) for name in ("extra ", "messages "))
+    assert "risk-officer" in extra and "exact_duplicate 20" in extra and extra.endswith("added")
+    assert "data-owner" in own and own.endswith("changed")
+    assert "source messages: licence CC0-1.0 → MIT, rows 60 → 75, in the dataset 60 → 75" in lines
+    assert "compared with the dataset approved in run first" in told
+    assert "waits for 2 approvals in role data_owner, of data-owner, risk-officer" in told
+
+
+def test_the_first_dataset_of_a_use_case_is_compared_with_none(project: Path) -> None:
+    assert "no dataset was approved before" in hallmark(project, "gates", "show", "first", "data")
+
+
+def test_the_manifest_is_a_document_with_the_change(project: Path) -> None:
+    document = hallmark_json(project, "data", "manifest", "second")
+    assert document["dataset"]["sources"]["extra"]["licence"] == "CC-BY-4.0"
+    assert document["change"]["run"] == "first"
+    shown = hallmark_json(project, "gates", "show", "second", "data")["evidence"]
+    assert (shown["dataset"], shown["change"]) == (document["dataset"], document["change"])
+    assert "risk-officer" in hallmark(project, "data", "manifest", "second")
+
+
+def test_a_run_before_its_data_gate_is_compared_with_what_is_approved_by_then(project: Path) -> None:
+    early = create(project, RunRequest(requested_by="ml-engineer", run_id="early"))
+    told = hallmark(project, "data", "manifest", "early", code=2)
+    assert "run early has no dataset yet" in told
+    for stage in (ingest, clean, deduplicate, split):
+        stage.run(early.params, early.layout)
+    assert hallmark_json(project, "data", "manifest", "early")["change"]["run"] == "first"
+
+
+def test_no_value_of_a_record_is_in_the_evidence(project: Path) -> None:
+    text = (project / ".hallmark" / "runs" / "second" / "artefacts" / "split" / "manifest.json").read_text()
+    assert "Lovelace" not in text + hallmark(project, "gates", "show", "second", "data", "--json")
