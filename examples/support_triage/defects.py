@@ -1,7 +1,7 @@
-"""Rows that are wrong on purpose, and the table that says which.
+"""Rows that are wrong on purpose, and the table that says which and what in them is about people.
 
-A defect takes a sound row and its line and gives the line to write instead; it is planted at a random place after the
-row, so that the sound one stays. More kinds are more entries in DEFECTS.
+A defect takes a sound row and gives the line to write beside it, in the same source or another; the sound row stays.
+No row is taken twice. More kinds are more entries in DEFECTS.
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
+from examples.support_triage.marks import Values
 from examples.support_triage.sources import Row, Source
 
 
@@ -22,8 +23,10 @@ class Planted:
     row: int
     """1-based data row in the source's file, planted rows counted."""
     defect: str
-    original: int | None
-    """The row that this one copies or changes, and that is to be kept."""
+    """A key of DEFECTS; or a class of protected text, of which `value` stands in the row."""
+    original: str = ""
+    """SOURCE:ROW of the row that this one copies or changes, and that is to be kept."""
+    value: str = ""
 
 
 Defect = Callable[[Row, Source], str]
@@ -66,11 +69,29 @@ def near_duplicate(row: Row, source: Source) -> str:
     return source.line(_reworded(row, row.text.replace(word, word[:2] + word[3:], 1)))
 
 
+def past_retention(row: Row, source: Source) -> str:
+    """The same message from twenty years ago."""
+    return source.line(replace(row, day=row.day - timedelta(days=20 * 365)))
+
+
+def retired(row: Row, source: Source) -> str:
+    """The same message, its triage taken back the day after."""
+    return source.line(replace(row, withdrawn=row.day + timedelta(days=1)))
+
+
 def conflict(row: Row, source: Source) -> str:
     """The same message a week earlier, triaged otherwise."""
-    triage = row.case.triage
-    other = replace(triage, action="answer" if triage.action == "escalate" else "escalate")
-    return source.line(replace(_earlier(row), case=replace(row.case, triage=other)))
+    return source.line(_otherwise(_earlier(row)))
+
+
+def conflict_of_sources(row: Row, source: Source) -> str:
+    """The same message a week later, triaged otherwise, in a source of less authority."""
+    return source.line(_otherwise(replace(row, day=row.day + timedelta(days=7))))
+
+
+def conflict_undecided(row: Row, source: Source) -> str:
+    """The same message on the same day, triaged otherwise."""
+    return source.line(_otherwise(row))
 
 
 def superseded(row: Row, source: Source) -> str:
@@ -87,6 +108,13 @@ def _earlier(row: Row) -> Row:
     return replace(row, day=row.day - timedelta(days=7))
 
 
+def _otherwise(row: Row) -> Row:
+    """With another triage."""
+    triage = row.case.triage
+    other = replace(triage, action="answer" if triage.action == "escalate" else "escalate")
+    return replace(row, case=replace(row.case, triage=other))
+
+
 @dataclass(frozen=True)
 class Kind:
     make: Defect
@@ -96,31 +124,95 @@ class Kind:
     """Whether it copies or changes a row, which is to be kept instead."""
     least: int = 0
     """Characters that its row has at least: in a short message one letter may make another message."""
+    across: bool = False
+    """Whether it comes from `AUTHORITY` and stands in another source."""
+    mutual: bool = False
+    """Whether the row that it changes has the same defect, so that neither may be kept."""
 
 
+AUTHORITY = "tickets"
+"""The source that counts where others say otherwise, as sources.yaml says."""
 DEFECTS: Mapping[str, Kind] = {
     "cut_off": Kind(cut_off, 0.008),
     "empty_prompt": Kind(empty_prompt, 0.006),
     "no_target": Kind(no_target, 0.004),
+    "past_retention": Kind(past_retention, 0.006),
+    "retired": Kind(retired, 0.006),
     "duplicate": Kind(duplicate, 0.02, copies=True),
+    "duplicate_across": Kind(duplicate, 0.012, copies=True, across=True),
     "near_duplicate": Kind(near_duplicate, 0.012, copies=True, least=100),
     "conflict": Kind(conflict, 0.008, copies=True),
+    "conflict_of_sources": Kind(conflict_of_sources, 0.012, copies=True, across=True),
+    "conflict_undecided": Kind(conflict_undecided, 0.004, copies=True, mutual=True),
     "superseded": Kind(superseded, 0.008, copies=True),
 }
 
 
-def plant(rng: Random, rows: Sequence[Row], source: Source) -> tuple[list[str], list[Planted]]:
-    """The source's lines with defects among them, and the truth about those."""
-    entries: list[tuple[str, str, int | None]] = [(source.line(row), "", row.number) for row in rows]
-    for name, kind in DEFECTS.items():
-        for row in rng.sample([row for row in rows if len(row.text) >= kind.least], round(kind.share * len(rows))):
-            after = next(i for i, entry in enumerate(entries) if entry[1:] == ("", row.number))
-            place = rng.randint(after + 1, len(entries))
-            entries.insert(place, (kind.make(row, source), name, row.number if kind.copies else None))
-    position = {number: i for i, (_, name, number) in enumerate(entries, 1) if not name}
-    truth = [
-        Planted(source.id, i, name, position[original] if original is not None else None)
-        for i, (_, name, original) in enumerate(entries, 1)
-        if name
-    ]
-    return [line for line, _, _ in entries], truth
+@dataclass(eq=False)
+class _Entry:
+    """A line on its way into a file."""
+
+    line: str
+    values: Values = ()
+    defect: str = ""
+    original: "_Entry | None" = None
+
+
+Files = dict[Source, list[_Entry]]
+
+
+def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Source, list[str]], list[Planted]]:
+    """Every source's lines with defects among them, and the truth about those."""
+    files: Files = {source: [_Entry(source.line(row), row.values) for row in own] for source, own in rows.items()}
+    sound = {source: list(zip(own, files[source], strict=True)) for source, own in rows.items()}
+    for source, own in sound.items():
+        free = rng.sample([pair for pair in own if not pair[0].planted], sum(not row.planted for row, _ in own))
+        for name, kind in DEFECTS.items():
+            if kind.across and source.id != AUTHORITY:
+                continue
+            fit = [pair for pair in free if len(pair[0].text) >= kind.least][: round(kind.share * len(own))]
+            free = [pair for pair in free if pair not in fit]
+            for row, entry in fit:
+                _insert(rng, files, source, _Planting(name, kind, row, entry))
+    return {source: [entry.line for entry in entries] for source, entries in files.items()}, _truth(files)
+
+
+@dataclass(frozen=True)
+class _Planting:
+    name: str
+    kind: Kind
+    row: Row
+    entry: _Entry
+
+
+def _insert(rng: Random, files: Files, source: Source, what: _Planting) -> None:
+    """After the row in its own source, or anywhere in another."""
+    if what.kind.across:
+        source = rng.choice([other for other in files if other.id != AUTHORITY and _writable(what.row, other)])
+        place = rng.randint(0, len(files[source]))
+    else:
+        place = rng.randint(files[source].index(what.entry) + 1, len(files[source]))
+    copied = what.entry if what.kind.copies else None
+    values = what.row.values if copied else ()
+    files[source].insert(place, entry := _Entry(what.kind.make(what.row, source), values, what.name, copied))
+    if what.kind.mutual:
+        what.entry.defect, what.entry.original = what.name, entry
+
+
+def _writable(row: Row, source: Source) -> bool:
+    """Whether the source's encoding has all letters."""
+    return row.text == row.text.encode(source.encoding, errors="ignore").decode(source.encoding)
+
+
+def _truth(files: Files) -> list[Planted]:
+    place = {
+        id(entry): (source.id, number) for source, entries in files.items() for number, entry in enumerate(entries, 1)
+    }
+    truth = []
+    for entry in (entry for entries in files.values() for entry in entries):
+        source_id, number = place[id(entry)]
+        if entry.defect:
+            original = "{}:{}".format(*place[id(entry.original)]) if entry.original else ""
+            truth.append(Planted(source_id, number, entry.defect, original))
+        truth += [Planted(source_id, number, category, value=value) for category, value in entry.values]
+    return truth
