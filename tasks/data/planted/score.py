@@ -39,7 +39,8 @@ def score(layout: Layout, resolved: ResolvedSources, planted: Truth) -> Planted:
     Raises InputError for a source that changed since, and where the truth is about other sources or rows.
     """
     protection = {item.source.id: item.source.protect for item in resolved.sources}
-    if unknown := {item.place.source_id for item in (*planted.rows, *planted.values)} - protection.keys():
+    places = [row.place for row in planted.rows] + [value.place for value in planted.values]
+    if unknown := {place.source_id for place in places} - protection.keys():
         raise InputError(f"truth: sources.yaml has no source {', '.join(map(repr, sorted(unknown)))}")
     action = {value: protection[value.place.source_id].action(value.category) for value in planted.values}
     dropped = {Row(value.place, value.category, None) for value, done in action.items() if done == "drop"}
