@@ -4,7 +4,7 @@ A CSV file with columns source_id, row (1-based data row of the source), defect,
 
     tickets,57,duplicate,tickets:12,          row 57 is a copy of row 12, which is to be kept
     tickets,90,cut_off,,                      row 90 is no row
-    tickets,12,name,,Ada Lovelace             in row 12 stands a name
+    tickets,12,name,,Grace Hopper             in row 12 stands a name
 
 A value stands there as itself, since ingest repairs texts and moves whatever is counted in characters. So the table is
 as confidential as its sources: nothing but figures may be made of it.
