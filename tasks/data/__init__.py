@@ -29,6 +29,7 @@
     lineage.py       where a record is, and a person
     inventory.py     what is known of each source
     disclose.py      one record as its source had it
+    planted/         how much of what a drill planted was found
     vaulted.py       whether the vault still knows a run's tokens
     progress.py      how far a stage is
     turns.py         the two halves of a record
