@@ -11,10 +11,12 @@ from tasks.data.planted import score, values
 from tasks.data.planted.characters import pairs, scores
 from tasks.data.planted.replaced import replaced
 from tasks.data.planted.score import Planted
-from tasks.data.planted.truth import Place, Value
+from tasks.data.planted.truth import KINDS, Place, Value
 from tasks.data.protect import actions
 from tasks.data.protect.found import Found
+from tasks.data.verdicts import REASONS
 from tasks.errors import InputError
+from tasks.evaluate.data_section import REPEATS
 from tasks.files import read_json
 from tasks.govern.protection import Protection
 from tests.data.build import Run, params, source, table
@@ -95,8 +97,11 @@ def test_without_a_truth_there_are_no_figures(run: Run) -> None:
     ("truth", "said"),
     [
         ("src,4,email,,bob@example.org\n", "row 4 of source src does not hold the email"),
-        ("src,4,misspelt,,\n", "'misspelt' is none of"),
-        ("src,4,email,,\n", "or its value is missing"),
+        ("src,4,misspelt,,\n", "expected a defect of cut_off"),
+        ("src,4,ada@example.org,,\n", "line 2: expected a defect of"),
+        ("src,4,email,,\n", "classes of text, and only they, a value"),
+        ("src,4,duplicate,,ada@example.org\n", "classes of text, and only they, a value"),
+        ("src,4\n", "expected a defect of"),
         ("src,four,duplicate,,\n", "expected a source and a row"),
         ("src,4,duplicate,12,\n", "expected a source and a row"),
         ("elsewhere,4,email,,ada@example.org\n", "no source 'elsewhere'"),
@@ -106,6 +111,33 @@ def test_a_truth_about_something_else_is_refused_without_its_values(run: Run, tr
     with pytest.raises(InputError, match=said) as caught:
         drill(run, ROWS, truth, protect={"trade_secret": "drop"})
     assert "@" not in str(caught.value)
+
+
+def test_a_table_without_its_first_line_is_refused_without_its_values(run: Run) -> None:
+    (run.root / "data.csv").write_bytes(table(ROWS))
+    (run.root / "truth.csv").write_text("src,4,email,,ada@example.org\n")
+    run.resolve(source("data.csv"), truth="truth.csv")
+    with pytest.raises(InputError, match=r"the first line of truth\.csv is not source_id,row") as caught:
+        score.write(run.layout)
+    assert "ada" not in str(caught.value)
+
+
+def test_kinds_name_rules_that_deduplicate_has_and_the_report_explains() -> None:
+    named = {rule for kind in KINDS.values() if kind.stage == "deduplicate" for rule in kind.rules}
+    assert named == REASONS.keys() == REPEATS.keys()
+
+
+def test_training_text_in_a_fixed_test_set_is_judged(run: Run) -> None:
+    sided = [row | {"side": "train"} for row in ROWS[5:]] + [ROWS[6] | {"side": "test"}]
+    (run.root / "data.csv").write_bytes(table(sided, ["text", "label", "side"]))
+    (run.root / "truth.csv").write_text(HEADER + "src,2,in_test,src:3,\n")
+    mapping = {"prompt": "text", "response": "label", "split": "side"}
+    run.resolve(source("data.csv", mapping=mapping), truth="truth.csv")
+    for stage in (ingest, clean, deduplicate):
+        stage.run(params(near_duplicates={"jaccard": 0.85}), run.layout)
+    score.write(run.layout)
+    (kind,) = Planted.model_validate(read_json(run.layout.measured("planted.json"))).kinds
+    assert (kind.defect, kind.recall, kind.precision, kind.cited) == ("in_test", 1.0, 1.0, 1)
 
 
 def test_a_truth_that_changed_or_is_not_there_is_refused(run: Run) -> None:

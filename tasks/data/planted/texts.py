@@ -19,7 +19,8 @@ Turns = list[tuple[str, str]]
 
 
 def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place, Turns]]:
-    """Every record's turns. Raises InputError for a source that changed since it was pinned."""
+    """Every record's turns; all records are in memory, as a drill is small. Raises InputError for a source that changed
+    since it was pinned."""
     rows = source_rows(layout)
     protected = {
         Place(record["source_id"], rows[record["record_id"]]): [turn["content"] for turn in record["messages"]]

@@ -86,14 +86,15 @@ class Truth:
 
 
 def read(resolved: ResolvedTruth, root: Path) -> Truth:
-    """The truth as pinned. Raises InputError where the file has changed since, or is no such table."""
+    """The truth as pinned. Raises InputError, which says nothing of what stands there, where the file has changed since
+    or is no such table."""
     file = Layout(root).locate(resolved.path)
     data = file.read_bytes() if file.is_file() else b""
     if sha256_bytes(data) != resolved.sha256:
         raise InputError(f"truth: {resolved.path} is not what it was when the run was resolved; restore it")
-    table = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
+    table = csv.DictReader(io.StringIO(data.decode("utf-8", errors="replace"), newline=""))
     if table.fieldnames != COLUMNS:
-        raise InputError(f"truth: {resolved.path} has columns {table.fieldnames}; expected {', '.join(COLUMNS)}")
+        raise InputError(f"truth: the first line of {resolved.path} is not {','.join(COLUMNS)}")
     read = [_parsed(line, f"{resolved.path} line {table.line_num}") for line in table]
     return Truth(
         rows=tuple(item for item in read if isinstance(item, Row)),
@@ -107,7 +108,9 @@ def _parsed(line: dict[str, str], where: str) -> Row | Value:
         return Value(place, cast(Category, defect), value)
     if defect in KINDS.keys() - CLASSES and not value:
         return Row(place, defect, _place(line["original"], where) if line["original"] else None)
-    raise InputError(f"truth: {where}: {defect!r} is none of {', '.join(KINDS)}, or its value is missing or too much")
+    raise InputError(
+        f"truth: {where}: expected a defect of {', '.join(KINDS)}; classes of text, and only they, a value"
+    )
 
 
 def _place(text: str, where: str) -> Place:
