@@ -10,7 +10,8 @@ personal.py   a message with such a sentence
 cases.py      which intent, twist and language a message has, and so its triage
 compose.py    a case as a ticket, a chat or an e-mail
 mess.py       typos, casing, emoji, entities
-defects.py    rows that are wrong on purpose, and the table that says which
+defects.py    rows that are wrong on purpose
+planting.py   where these go, and the table that says so
 sources.py    the three files and their formats
 data/         what seed 7 gives, committed; inventoried in infra/governance/sources.yaml. truth.csv says what was
               planted and where; tests use another seed and other sentences (tests/examples/unseen)

@@ -1,33 +1,15 @@
-"""Rows that are wrong on purpose, and the table that says which and what in them is about people.
+"""Rows that are wrong on purpose, one kind a function: it takes a sound row and gives the line to write beside it.
 
-A defect takes a sound row and gives the line to write beside it, in the same source or another; the sound row stays.
-No row is taken twice. More kinds are more entries in DEFECTS.
+More kinds are more entries in DEFECTS.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from random import Random
 
-from examples.support_triage.marks import Values
 from examples.support_triage.sources import Row, Source
-
-
-@dataclass(frozen=True)
-class Planted:
-    """One line of truth.csv."""
-
-    source_id: str
-    row: int
-    """1-based data row in the source's file, planted rows counted."""
-    defect: str
-    """A key of DEFECTS; or a class of protected text, of which `value` stands in the row."""
-    original: str = ""
-    """SOURCE:ROW of the row that this one copies or changes, and that is to be kept."""
-    value: str = ""
-
 
 Defect = Callable[[Row, Source], str]
 
@@ -64,8 +46,12 @@ def duplicate(row: Row, source: Source) -> str:
 
 
 def near_duplicate(row: Row, source: Source) -> str:
-    """The same message with the same triage, typed anew with a letter missing from its longest word."""
-    word = max(re.findall(r"[^\W\d_]+", row.text), key=len)
+    """The same message with the same triage, typed anew with a letter missing from its longest word.
+
+    Not from a word about a person, or the truth would name what does not stand there.
+    """
+    words = re.findall(r"[^\W\d_]+", row.text)
+    word = max((word for word in words if not any(word in value for _, value in row.values)), key=len)
     return source.line(_reworded(row, row.text.replace(word, word[:2] + word[3:], 1)))
 
 
@@ -146,73 +132,3 @@ DEFECTS: Mapping[str, Kind] = {
     "conflict_undecided": Kind(conflict_undecided, 0.004, copies=True, mutual=True),
     "superseded": Kind(superseded, 0.008, copies=True),
 }
-
-
-@dataclass(eq=False)
-class _Entry:
-    """A line on its way into a file."""
-
-    line: str
-    values: Values = ()
-    defect: str = ""
-    original: "_Entry | None" = None
-
-
-Files = dict[Source, list[_Entry]]
-
-
-def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Source, list[str]], list[Planted]]:
-    """Every source's lines with defects among them, and the truth about those."""
-    files: Files = {source: [_Entry(source.line(row), row.values) for row in own] for source, own in rows.items()}
-    sound = {source: list(zip(own, files[source], strict=True)) for source, own in rows.items()}
-    for source, own in sound.items():
-        free = rng.sample([pair for pair in own if not pair[0].planted], sum(not row.planted for row, _ in own))
-        for name, kind in DEFECTS.items():
-            if kind.across and source.id != AUTHORITY:
-                continue
-            fit = [pair for pair in free if len(pair[0].text) >= kind.least][: round(kind.share * len(own))]
-            free = [pair for pair in free if pair not in fit]
-            for row, entry in fit:
-                _insert(rng, files, source, _Planting(name, kind, row, entry))
-    return {source: [entry.line for entry in entries] for source, entries in files.items()}, _truth(files)
-
-
-@dataclass(frozen=True)
-class _Planting:
-    name: str
-    kind: Kind
-    row: Row
-    entry: _Entry
-
-
-def _insert(rng: Random, files: Files, source: Source, what: _Planting) -> None:
-    """After the row in its own source, or anywhere in another."""
-    if what.kind.across:
-        source = rng.choice([other for other in files if other.id != AUTHORITY and _writable(what.row, other)])
-        place = rng.randint(0, len(files[source]))
-    else:
-        place = rng.randint(files[source].index(what.entry) + 1, len(files[source]))
-    copied = what.entry if what.kind.copies else None
-    values = what.row.values if copied else ()
-    files[source].insert(place, entry := _Entry(what.kind.make(what.row, source), values, what.name, copied))
-    if what.kind.mutual:
-        what.entry.defect, what.entry.original = what.name, entry
-
-
-def _writable(row: Row, source: Source) -> bool:
-    """Whether the source's encoding has all letters."""
-    return row.text == row.text.encode(source.encoding, errors="ignore").decode(source.encoding)
-
-
-def _truth(files: Files) -> list[Planted]:
-    place = {
-        id(entry): (source.id, number) for source, entries in files.items() for number, entry in enumerate(entries, 1)
-    }
-    truth = []
-    for entry in (entry for entries in files.values() for entry in entries):
-        source_id, number = place[id(entry)]
-        if entry.defect:
-            original = "{}:{}".format(*place[id(entry.original)]) if entry.original else ""
-            truth.append(Planted(source_id, number, entry.defect, original))
-        truth += [Planted(source_id, number, category, value=value) for category, value in entry.values]
-    return truth

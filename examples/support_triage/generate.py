@@ -14,11 +14,12 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 
-from examples.support_triage import cases, defects, grammar, marks, sources
+from examples.support_triage import cases, grammar, marks, planting, sources
 from examples.support_triage.cases import Case
 from examples.support_triage.compose import Composer, Turn
-from examples.support_triage.defects import Planted
+from examples.support_triage.mess import writable
 from examples.support_triage.personal import SHARE, Personal
+from examples.support_triage.planting import Planted
 from examples.support_triage.sources import SOURCES, Row, Source
 
 PHRASES = Path(__file__).parent / "phrases"
@@ -54,7 +55,8 @@ class _Writers:
         planted = rng.random() < SHARE
         if planted:
             turns = self.personal[case.language].add(rng, turns, next(self.classes))
-        return sources.row(number, rng, case, turns, planted)
+        held = [turn | {"content": writable(turn["content"], source.encoding)} for turn in turns]
+        return sources.row(number, rng, case, held, planted)
 
 
 def generate(seed: int, rows: int = ROWS, personal: Path = PERSONAL) -> Generated:
@@ -65,7 +67,7 @@ def generate(seed: int, rows: int = ROWS, personal: Path = PERSONAL) -> Generate
     rng, writers = Random(seed), _Writers(personal)
     drawn = cases.load(PHRASES / "catalogue.yaml").draw(rng)
     sound = {source: _rows(rng, source, round(rows * source.share), drawn, writers) for source in SOURCES}
-    lines, truth = defects.plant(rng, sound)
+    lines, truth = planting.plant(rng, sound)
     files = {source.file: (source.header + "".join(lines[source])).encode(source.encoding) for source in SOURCES}
     return Generated(files, truth)
 
