@@ -6,6 +6,7 @@ Files are named by their path, to be copied: a browser opens no link from the UI
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from tasks.data.planted import score
 from tasks.evaluate.report import write_report
 from tasks.govern.evidence import Evidence
 from tasks.registry.releases import Release
@@ -44,6 +45,7 @@ def sources(asked: Evidence) -> None:
 @task(task_run_name="report")
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
+    score.write(run.layout)
     write_report(run.layout, run.params)
     found = summarise(run.layout.state, run.id)
     if found is None:

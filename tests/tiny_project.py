@@ -108,6 +108,7 @@ sources:
       response: {intent: intent, queue: queue}
       department: queue
     constants: {task: triage, language: en, kind: answer, origin: synthetic}
+truth: examples/truth.csv
 """
 
 SUITE = """
@@ -137,6 +138,7 @@ def make_project(folder: Path, rows: int = 60) -> Path:
     texts = {
         folder / "params.yaml": PARAMS.replace("MODEL", "examples/model").replace("DIGEST", digest),
         folder / "examples" / "messages.csv": messages(rows),
+        folder / "examples" / "truth.csv": truth(rows),
         governance / "policy.yaml": POLICY,
         governance / "people.yaml": PEOPLE,
         governance / "sources.yaml": SOURCES,
@@ -156,6 +158,12 @@ def messages(rows: int) -> str:
         intent = list(INTENTS)[number % len(INTENTS)]
         lines.append(f"{PHRASES[intent].format(number)},{intent},{INTENTS[intent]}")
     return "\n".join(lines) + "\n"
+
+
+def truth(rows: int) -> str:
+    """What in the messages is about a person."""
+    named = [number + 1 for number in range(rows) if number % len(INTENTS) == list(INTENTS).index("card_lost")]
+    return "source_id,row,defect,original,value\n" + "".join(f"messages,{row},name,,Ada Lovelace\n" for row in named)
 
 
 def git(folder: Path, *args: str) -> str:

@@ -23,11 +23,11 @@ class Composer:
         return mess.entities(rng, self._scribble(rng, text))
 
     def email(self, rng: Random, case: Case) -> str:
-        """Lines with a greeting, a signature and at times the marks of a reply; that mail system loses emoji."""
+        """Lines with a greeting, a signature and at times the marks of a reply."""
         greeting = self._maybe(rng, 0.85, "hello", after="\n")
         sign = self._maybe(rng, 0.8, "sign", before="\n") + self._maybe(rng, 0.7, "name", before="\n")
         text = greeting + self._scribble(rng, self._body(rng, case)) + sign
-        return mess.without_emoji(mess.quoted(rng, text))
+        return mess.quoted(rng, text)
 
     def chat(self, rng: Random, case: Case) -> list[Turn]:
         """One to three turns; what decides may stand in the first or the last of the customer's."""

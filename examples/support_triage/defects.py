@@ -1,30 +1,15 @@
-"""Rows that are wrong on purpose, and the table that says which.
+"""Rows that are wrong on purpose, one kind a function: it takes a sound row and gives the line to write beside it.
 
-A defect takes a sound row and its line and gives the line to write instead; it is planted at a random place after the
-row, so that the sound one stays. More kinds are more entries in DEFECTS.
+More kinds are more entries in DEFECTS.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from random import Random
 
 from examples.support_triage.sources import Row, Source
-
-
-@dataclass(frozen=True)
-class Planted:
-    """One line of truth.csv."""
-
-    source_id: str
-    row: int
-    """1-based data row in the source's file, planted rows counted."""
-    defect: str
-    original: int | None
-    """The row that this one copies or changes, and that is to be kept."""
-
 
 Defect = Callable[[Row, Source], str]
 
@@ -61,16 +46,38 @@ def duplicate(row: Row, source: Source) -> str:
 
 
 def near_duplicate(row: Row, source: Source) -> str:
-    """The same message with the same triage, typed anew with a letter missing from its longest word."""
-    word = max(re.findall(r"[^\W\d_]+", row.text), key=len)
+    """The same message with the same triage, typed anew with a letter missing from its longest word.
+
+    Not from a word about a person, or the truth would name what does not stand there.
+    """
+    words = re.findall(r"[^\W\d_]+", row.text)
+    word = max((word for word in words if not any(word in value for _, value in row.values)), key=len)
     return source.line(_reworded(row, row.text.replace(word, word[:2] + word[3:], 1)))
+
+
+def past_retention(row: Row, source: Source) -> str:
+    """The same message from twenty years ago."""
+    return source.line(replace(row, day=row.day - timedelta(days=20 * 365)))
+
+
+def retired(row: Row, source: Source) -> str:
+    """The same message, its triage taken back the day after."""
+    return source.line(replace(row, withdrawn=row.day + timedelta(days=1)))
 
 
 def conflict(row: Row, source: Source) -> str:
     """The same message a week earlier, triaged otherwise."""
-    triage = row.case.triage
-    other = replace(triage, action="answer" if triage.action == "escalate" else "escalate")
-    return source.line(replace(_earlier(row), case=replace(row.case, triage=other)))
+    return source.line(_otherwise(_earlier(row)))
+
+
+def conflict_of_sources(row: Row, source: Source) -> str:
+    """The same message a week later, triaged otherwise, in a source of less authority."""
+    return source.line(_otherwise(replace(row, day=row.day + timedelta(days=7))))
+
+
+def conflict_undecided(row: Row, source: Source) -> str:
+    """The same message on the same day, triaged otherwise."""
+    return source.line(_otherwise(row))
 
 
 def superseded(row: Row, source: Source) -> str:
@@ -87,6 +94,13 @@ def _earlier(row: Row) -> Row:
     return replace(row, day=row.day - timedelta(days=7))
 
 
+def _otherwise(row: Row) -> Row:
+    """With another triage."""
+    triage = row.case.triage
+    other = replace(triage, action="answer" if triage.action == "escalate" else "escalate")
+    return replace(row, case=replace(row.case, triage=other))
+
+
 @dataclass(frozen=True)
 class Kind:
     make: Defect
@@ -96,31 +110,25 @@ class Kind:
     """Whether it copies or changes a row, which is to be kept instead."""
     least: int = 0
     """Characters that its row has at least: in a short message one letter may make another message."""
+    across: bool = False
+    """Whether it comes from `AUTHORITY` and stands in another source."""
+    mutual: bool = False
+    """Whether the row that it changes has the same defect, so that neither may be kept."""
 
 
+AUTHORITY = "tickets"
+"""The source that counts where others say otherwise, as sources.yaml says."""
 DEFECTS: Mapping[str, Kind] = {
     "cut_off": Kind(cut_off, 0.008),
     "empty_prompt": Kind(empty_prompt, 0.006),
     "no_target": Kind(no_target, 0.004),
+    "past_retention": Kind(past_retention, 0.006),
+    "retired": Kind(retired, 0.006),
     "duplicate": Kind(duplicate, 0.02, copies=True),
+    "duplicate_across": Kind(duplicate, 0.012, copies=True, across=True),
     "near_duplicate": Kind(near_duplicate, 0.012, copies=True, least=100),
     "conflict": Kind(conflict, 0.008, copies=True),
+    "conflict_of_sources": Kind(conflict_of_sources, 0.012, copies=True, across=True),
+    "conflict_undecided": Kind(conflict_undecided, 0.004, copies=True, mutual=True),
     "superseded": Kind(superseded, 0.008, copies=True),
 }
-
-
-def plant(rng: Random, rows: Sequence[Row], source: Source) -> tuple[list[str], list[Planted]]:
-    """The source's lines with defects among them, and the truth about those."""
-    entries: list[tuple[str, str, int | None]] = [(source.line(row), "", row.number) for row in rows]
-    for name, kind in DEFECTS.items():
-        for row in rng.sample([row for row in rows if len(row.text) >= kind.least], round(kind.share * len(rows))):
-            after = next(i for i, entry in enumerate(entries) if entry[1:] == ("", row.number))
-            place = rng.randint(after + 1, len(entries))
-            entries.insert(place, (kind.make(row, source), name, row.number if kind.copies else None))
-    position = {number: i for i, (_, name, number) in enumerate(entries, 1) if not name}
-    truth = [
-        Planted(source.id, i, name, position[original] if original is not None else None)
-        for i, (_, name, original) in enumerate(entries, 1)
-        if name
-    ]
-    return [line for line, _, _ in entries], truth

@@ -10,18 +10,22 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
-from examples.support_triage import cases, defects, grammar, sources
+from examples.support_triage import cases, grammar, marks, planting, sources
 from examples.support_triage.cases import Case
 from examples.support_triage.compose import Composer, Turn
-from examples.support_triage.defects import Planted
+from examples.support_triage.mess import writable
+from examples.support_triage.personal import SHARE, Personal
+from examples.support_triage.planting import Planted
 from examples.support_triage.sources import SOURCES, Row, Source
 
 PHRASES = Path(__file__).parent / "phrases"
+PERSONAL = PHRASES / "personal"
 ROWS = 1620
-"""Sound rows; enough for 1,500 after cleaning."""
+"""Before defects; enough for 1,500 after cleaning."""
 
 
 @dataclass(frozen=True)
@@ -32,31 +36,48 @@ class Generated:
     truth: list[Planted]
 
 
-def generate(seed: int, rows: int = ROWS) -> Generated:
-    """All sources. No two sound rows have the same words before the triage, however cased, spaced and punctuated."""
-    rng, seen = Random(seed), set[str]()
-    catalogue = cases.load(PHRASES / "catalogue.yaml")
-    composers = {name: Composer(grammar.load(PHRASES / f"{name}.yaml"), name) for name in cases.LANGUAGES}
-    drawn, files, truth = catalogue.draw(rng), {}, []
-    for source in SOURCES:
-        sound = _rows(rng, source, round(rows * source.share), drawn, composers, seen)
-        lines, planted = defects.plant(rng, sound, source)
-        files[source.file] = (source.header + "".join(lines)).encode(source.encoding)
-        truth += planted
+class _Writers:
+    """Who writes messages, and what they let slip, by language; remembers what was written."""
+
+    def __init__(self, personal: Path) -> None:
+        self.composers = {name: Composer(grammar.load(PHRASES / f"{name}.yaml"), name) for name in cases.LANGUAGES}
+        self.personal = {name: Personal(personal / f"{name}.yaml") for name in cases.LANGUAGES}
+        self.classes = cycle(marks.CLASSES)
+        self.seen: set[str] = set()
+
+    def write(self, rng: Random, source: Source, number: int, case: Case) -> Row | None:
+        """A row, or None where somebody wrote the same words already."""
+        turns = list(source.compose(self.composers[case.language], rng, case))
+        key = _key(turns)
+        if key in self.seen:
+            return None
+        self.seen.add(key)
+        planted = rng.random() < SHARE
+        if planted:
+            turns = self.personal[case.language].add(rng, turns, next(self.classes))
+        held = [turn | {"content": writable(turn["content"], source.encoding)} for turn in turns]
+        return sources.row(number, rng, case, held, planted)
+
+
+def generate(seed: int, rows: int = ROWS, personal: Path = PERSONAL) -> Generated:
+    """All sources. No two sound rows have the same words before the triage, however cased, spaced and punctuated.
+
+    `personal` is a folder with one file a language, as phrases/personal/.
+    """
+    rng, writers = Random(seed), _Writers(personal)
+    drawn = cases.load(PHRASES / "catalogue.yaml").draw(rng)
+    sound = {source: _rows(rng, source, round(rows * source.share), drawn, writers) for source in SOURCES}
+    lines, truth = planting.plant(rng, sound)
+    files = {source.file: (source.header + "".join(lines[source])).encode(source.encoding) for source in SOURCES}
     return Generated(files, truth)
 
 
-def _rows(
-    rng: Random, source: Source, count: int, drawn: Iterator[Case], composers: dict[str, Composer], seen: set[str]
-) -> list[Row]:
+def _rows(rng: Random, source: Source, count: int, drawn: Iterator[Case], writers: _Writers) -> list[Row]:
     rows: list[Row] = []
     while len(rows) < count:
-        case = next(drawn)
-        turns = source.compose(composers[case.language], rng, case)
-        key = _key(turns)
-        if key not in seen:
-            seen.add(key)
-            rows.append(sources.row(len(rows) + 1, rng, case, turns))
+        row = writers.write(rng, source, len(rows) + 1, next(drawn))
+        if row is not None:
+            rows.append(row)
     return rows
 
 
@@ -66,7 +87,7 @@ def _key(turns: Sequence[Turn]) -> str:
 
 
 def truth_table(truth: list[Planted]) -> bytes:
-    """truth.csv: source_id, row, defect, original."""
+    """truth.csv: the fields of `Planted`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(field.name for field in fields(Planted))

@@ -3,6 +3,7 @@
     {rule}     one of the rule's lines
     {5-90}     a number in that range, ends included
     [a|b|]     one of the choices, here perhaps none
+    {card_number}  one of `numbers.NUMBERS`
 
 Alternatives may hold any of these again.
 """
@@ -15,6 +16,9 @@ from random import Random
 
 from ruamel.yaml import YAML
 
+from examples.support_triage.marks import marked
+from examples.support_triage.numbers import NUMBERS
+
 TOKEN = re.compile(r"\{(?P<low>\d+)-(?P<high>\d+)\}|\{(?P<rule>\w+)\}|\[(?P<choices>[^\[\]{}]*)\]")
 
 Lines = tuple[str, ...]
@@ -26,7 +30,8 @@ class Grammar:
 
     rules: Mapping[str, Lines]
     personal: Mapping[str, Lines]
-    """Rules whose text looks like data about a person, so that what detects such data can be told the truth."""
+    """Rules whose text is data about a person, or secret, called as its class: it is marked, so that what detects such
+    data can be told the truth."""
     twists: Mapping[str, Lines]
     """Sentences that turn any clear message."""
     intents: Mapping[str, Mapping[str, Lines]]
@@ -46,21 +51,25 @@ class Grammar:
         if match["low"]:
             return str(rng.randint(int(match["low"]), int(match["high"])))
         if match["rule"]:
-            name = str(match["rule"])
-            return rng.choice(self.personal[name] if name in self.personal else self.rules[name])
+            return self._called(rng, str(match["rule"]))
         return rng.choice(str(match["choices"]).split("|"))
+
+    def _called(self, rng: Random, name: str) -> str:
+        if name in self.personal:
+            return marked(name, self.say(rng, rng.choice(self.personal[name])))
+        return NUMBERS[name](rng) if name in NUMBERS else rng.choice(self.rules[name])
 
 
 def load(path: Path) -> Grammar:
     """Read a language file of phrases/."""
     document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     return Grammar(
-        rules=_lines(document["rules"]),
-        personal=_lines(document["personal"]),
-        twists=_lines(document["twists"]),
-        intents={intent: _lines(twists) for intent, twists in document["intents"].items()},
+        rules=lines_of(document["rules"]),
+        personal=lines_of(document["personal"]),
+        twists=lines_of(document["twists"]),
+        intents={intent: lines_of(twists) for intent, twists in document["intents"].items()},
     )
 
 
-def _lines(blocks: Mapping[str, str]) -> dict[str, Lines]:
+def lines_of(blocks: Mapping[str, str]) -> dict[str, Lines]:
     return {name: tuple(line for line in block.splitlines() if line.strip()) for name, block in blocks.items()}

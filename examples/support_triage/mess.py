@@ -64,6 +64,6 @@ def quoted(rng: Random, text: str) -> str:
     return "\n".join(f"> {line}" for line in text.split("\n")) if rng.random() < 0.05 else text
 
 
-def without_emoji(text: str) -> str:
-    """What is left of a text in windows-1252."""
-    return text.encode("windows-1252", errors="ignore").decode("windows-1252")
+def writable(text: str, encoding: str) -> str:
+    """What is left of a text in an encoding that has not all letters, and no emoji."""
+    return text.encode(encoding, errors="ignore").decode(encoding)

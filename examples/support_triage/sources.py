@@ -10,6 +10,7 @@ from random import Random
 
 from examples.support_triage.cases import Case, Triage
 from examples.support_triage.compose import Composer, Turn
+from examples.support_triage.marks import Values, taken
 
 FIRST_DAY, DAYS = date(2025, 1, 6), 180
 
@@ -25,6 +26,12 @@ class Row:
     """What the customer wrote, and in chats what the agent asked; without the triage."""
     desk: str
     """Who did the triage."""
+    values: Values = ()
+    """What of the turns is about a person, or secret."""
+    planted: bool = False
+    """Whether such a value was put there on purpose."""
+    withdrawn: date | None = None
+    """When the desk took its triage back."""
 
     @property
     def text(self) -> str:
@@ -46,10 +53,13 @@ class Source:
     compose: Callable[[Composer, Random, Case], Sequence[Turn]]
 
 
-def row(number: int, rng: Random, case: Case, turns: Sequence[Turn]) -> Row:
-    """A row with a day and a desk."""
+def row(number: int, rng: Random, case: Case, turns: Sequence[Turn], planted: bool) -> Row:
+    """A row with a day and a desk. `turns` have the marks of `marks`."""
     day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
-    return Row(number, day, case, tuple(turns), f"triage-desk-{rng.randint(1, 4)}")
+    texts = [taken(turn["content"]) for turn in turns]
+    plain = tuple(turn | {"content": text} for turn, (text, _) in zip(turns, texts, strict=True))
+    values = tuple(value for _, found in texts for value in found)
+    return Row(number, day, case, plain, f"triage-desk-{rng.randint(1, 4)}", values, planted)
 
 
 def answer(triage: Triage) -> str:
@@ -66,7 +76,8 @@ def _csv_line(values: Sequence[object], delimiter: str = ",", end: str = "\n") -
 def _ticket(row: Row) -> str:
     case = row.case
     name = f"T-{row.number:05}"
-    return _csv_line([name, row.day, case.department, case.language, row.text, *astuple(case.triage), row.desk])
+    about = [name, row.day, row.withdrawn, case.department, case.language]
+    return _csv_line([*about, row.text, *astuple(case.triage), row.desk])
 
 
 def _chat(row: Row) -> str:
@@ -75,6 +86,7 @@ def _chat(row: Row) -> str:
     document = {
         "chat_id": f"C-{row.number:05}",
         "started": row.day.isoformat(),
+        "withdrawn": row.withdrawn and row.withdrawn.isoformat(),
         "lang": case.language,
         "team": case.department,
         "turns": turns,
@@ -86,7 +98,7 @@ def _chat(row: Row) -> str:
 
 def _email(row: Row) -> str:
     case = row.case
-    values = [row.day, case.department, case.language, row.text, *astuple(case.triage), row.desk]
+    values = [row.day, row.withdrawn, case.department, case.language, row.text, *astuple(case.triage), row.desk]
     return _csv_line(values, delimiter=";", end="\r\n")
 
 
@@ -100,7 +112,7 @@ SOURCES = (
         file="tickets.csv",
         encoding="utf-8",
         share=0.45,
-        header="ticket_id,opened,department,language,message,intent,queue,action,labelled_by\n",
+        header="ticket_id,opened,withdrawn,department,language,message,intent,queue,action,labelled_by\n",
         line=_ticket,
         compose=lambda composer, rng, case: _one(composer.ticket(rng, case)),
     ),
@@ -118,7 +130,7 @@ SOURCES = (
         file="emails.csv",
         encoding="windows-1252",
         share=0.27,
-        header="eingang;abteilung;sprache;nachricht;anliegen;warteschlange;aktion;bearbeitet_von\r\n",
+        header="eingang;zurueckgezogen;abteilung;sprache;nachricht;anliegen;warteschlange;aktion;bearbeitet_von\r\n",
         line=_email,
         compose=lambda composer, rng, case: _one(composer.email(rng, case)),
     ),

@@ -30,6 +30,7 @@
     lineage.py       where a record is, and a person
     inventory.py     what is known of each source
     disclose.py      one record as its source had it
+    planted/         how much of what a drill planted was found
     vaulted.py       whether the vault still knows a run's tokens
     progress.py      how far a stage is
     conversations.py the turns of many records at once

@@ -5,7 +5,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tasks.data.readers.content import BLOCK, opened
-from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources
+from tasks.errors import InputError
+from tasks.files import sha256_file
+from tasks.govern.sources import ResolvedSource, ResolvedSources, ResolvedTruth, Source, Sources
+from tasks.layout import Layout
 
 
 def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
@@ -23,6 +26,7 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
             for source in inventory.sources
         ],
         terms=inventory.terms,
+        truth=_truth(inventory.truth, root) if inventory.truth else None,
         as_of=first,
         vault=vault,
     )
@@ -36,3 +40,10 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
+
+
+def _truth(path: str, root: Path) -> ResolvedTruth:
+    file = Layout(root).locate(path)
+    if not file.is_file():
+        raise InputError(f"truth: there is no file {path}; correct `truth` in sources.yaml, or take it out")
+    return ResolvedTruth(path=path, sha256=sha256_file(file))

@@ -16,4 +16,7 @@ page.py        what the report says: verdicts in words, success metrics judged, 
 report.py      the page for a product owner and an auditor, from templates/
 charts.py      its pictures, as SVG
 account.py     what the other stages say of themselves: rows in and out, suites, training
+holdings.py    what sources.yaml says of each source, and how fresh it is
+drill.py       how much of what was planted in a drill's sources was found
+data_section.py   the figures of the data section
 """

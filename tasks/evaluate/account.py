@@ -6,6 +6,8 @@ Read from their result.json, so that this room imports none of theirs. A stage t
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.evaluate import holdings
+from tasks.evaluate.holdings import Holding
 from tasks.files import read_json
 from tasks.layout import Layout
 
@@ -67,9 +69,23 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Nearness:
+    """How records that repeat or contradict each other were looked for, and what of them stays together."""
+
+    kept: str
+    """Which of several is kept, in words."""
+    pairs: int
+    """Pairs of prompts found near-identical."""
+    clusters: int
+    """Groups of kept records that stand on one side of the split."""
+
+
+@dataclass(frozen=True)
 class Account:
+    holdings: tuple[Holding, ...] = ()
     flows: tuple[Flow, ...] = ()
     protected: tuple[Protected, ...] = ()
+    nearness: Nearness | None = None
     sides: tuple[tuple[str, int], ...] = ()
     """Rows that train and test hold."""
     suites: tuple[Suite, ...] = ()
@@ -78,11 +94,13 @@ class Account:
 
 def read(layout: Layout) -> Account:
     """Everything that is there."""
-    split = _result(layout, "split")
+    split, deduplicated = _result(layout, "split"), _result(layout, "deduplicate")
     curve = layout.stage("train") / "curve.json"
     return Account(
+        holdings=holdings.read(layout),
         flows=tuple(_flows(layout)),
         protected=tuple(_protected(source) for source in _result(layout, "ingest").get("sources", [])),
+        nearness=_nearness(deduplicated) if "kept" in deduplicated else None,
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
         suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
         curve=tuple(
@@ -108,6 +126,10 @@ def _flows(layout: Layout) -> list[Flow]:
 def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
     rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
     return Flow(stage, source, counts["rows"], counts["records"], tuple(rules))
+
+
+def _nearness(told: dict[str, Any]) -> Nearness:
+    return Nearness(told["kept"], told["near_pairs"], told["clusters"])
 
 
 def _protected(source: dict[str, Any]) -> Protected:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.evaluate.account import Account
+from tasks.evaluate.drill import Drill
 from tasks.evaluate.examples import SLICES, Example
 from tasks.evaluate.metrics import Comparison, Group, Metrics
 from tasks.evaluate.models import Which
@@ -29,6 +30,9 @@ class Contents:
     account: Account
     measured: Mapping[Which, Facts] | None
     """Latency and cost by model; None leaves them out, so that the page is the same on every machine."""
+    drill: Drill | None = None
+    data_docs: str | None = None
+    """Where Data Docs lie, seen from the page."""
 
     @property
     def models(self) -> list[Which]:

@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from tasks import facts
-from tasks.evaluate import account, charts, examples, page
+from tasks.evaluate import account, charts, data_section, drill, examples, page
 from tasks.evaluate.metrics import Metrics
 from tasks.evaluate.models import MODELS, Which
 from tasks.evaluate.page import Contents
@@ -20,6 +20,8 @@ from tasks.layout import Layout
 from tasks.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
+DATA_DOCS = "../artefacts/validate/docs/index.html"
+"""Seen from measured/."""
 PROMPT_CHARS = 320
 """Longer prompts are shortened."""
 
@@ -41,13 +43,17 @@ def render(contents: Contents) -> str:
         },
         dimensions=page.dimensions(contents.metrics),
         quotes=page.quotes(contents),
+        bars=data_section.bars(contents.account),
+        protected=data_section.protected(contents.account.protected),
+        repeats=data_section.repeats(contents.account.flows),
         curve=charts.loss_curve(contents.account.curve),
         map=charts.heat_map(contents.examples),
     )
 
 
 def write_report(layout: Layout, params: Params) -> Path:
-    """Write measured/report.html: the page of stage `evaluate` with latency and cost as measured on this machine."""
+    """Write measured/report.html: the page of stage `evaluate` with latency and cost as measured on this machine, what
+    was found of planted defects, and links to pages beside it."""
     stage = layout.stage("evaluate")
     contents = Contents(
         params=params,
@@ -56,6 +62,8 @@ def write_report(layout: Layout, params: Params) -> Path:
         examples=examples.collect(layout, params.evaluation),
         account=account.read(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
+        drill=drill.read(layout),
+        data_docs=DATA_DOCS if (layout.root / "measured" / DATA_DOCS).is_file() else None,
     )
     path = layout.root / "measured" / "report.html"
     write_bytes(path, render(contents).encode())

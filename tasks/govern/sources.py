@@ -134,6 +134,9 @@ class Sources(Frozen):
     """File with the suite for the dataset as a whole, relative to sources.yaml."""
     terms: Terms = {}
     """Words of the company's own that count as found, in all sources: `trade_secret: [Project Halcyon, "HX-*"]`."""
+    truth: Text | None = None
+    """Path of a table that says what was planted in the sources, for samples and drills (`tasks.data.planted`). Never
+    read by a stage; the report then says how much of it each stage found."""
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -175,11 +178,19 @@ class ResolvedSource(Frozen):
     """Records from before this day are past their retention and stay out."""
 
 
+class ResolvedTruth(Frozen):
+    """The truth about planted defects, pinned."""
+
+    path: str
+    sha256: Sha256
+
+
 class ResolvedSources(Frozen):
     """inputs/sources.json."""
 
     sources: list[ResolvedSource]
     terms: Terms = {}
+    truth: ResolvedTruth | None = None
     as_of: date
     """The first day of the run's month: records retired by then stay out. Stages read no clock."""
     vault: str

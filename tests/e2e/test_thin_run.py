@@ -79,7 +79,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     ended = wait_for(project, run, "promoted", "failed")
     assert ended["status"] == "promoted", ended["error"]
     assert ended["gates"]["release"]["decided_by"] == ["risk-officer"]
-    assert Path(ended["report"]).exists()
+    assert "Planted and found" in Path(ended["report"]).read_text()
     in_prefect(project, ended)
 
     assert (git(project, "rev-parse", "main"), git(project, "status", "--porcelain")) == (branch, files)

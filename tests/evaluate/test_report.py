@@ -1,17 +1,16 @@
 """The report: complete, self-contained, the same twice, and harmless whatever customers and models write."""
 
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tasks.evaluate import charts, evaluate, report
+from tasks.evaluate import charts, report
 from tasks.evaluate.account import Point
 from tasks.facts import Fact
 from tasks.files import write_json
 from tasks.layout import Layout
 from tests.evaluate import house
+from tests.evaluate.browser import Page, page_of
 
 NASTY = "<script>alert('x')</script><img src=https://evil.example/x.png onerror=alert(1)>\"'&{{ 7*7 }}"
 METRICS = [
@@ -20,49 +19,6 @@ METRICS = [
     {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 200},
     {"name": "used", "fact": "adoption", "judged": "production", "at_least": 0.5},
 ]
-
-
-class Page(HTMLParser):
-    """What a browser would make of the page."""
-
-    VOID = frozenset({"meta", "br", "wbr", "input", "img", "link", "hr"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.ids: list[str] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def page_of(layout: Layout, metrics: list[dict[str, Any]] | None = None, **evaluation: Any) -> Page:
-    evaluate.run(house.params(metrics, **evaluation), layout)
-    return Page((layout.stage("evaluate") / "report.html").read_text())
 
 
 def test_it_is_well_formed_and_loads_nothing(tmp_path: Path) -> None:
@@ -142,34 +98,6 @@ def test_the_page_for_people_adds_what_was_measured(tmp_path: Path) -> None:
     assert "speed" in page.ids and page.open == []
     assert "✗ missed fast measured.predict.latency_p95_ms ≤ 200 251 ms" in page.text
     assert "latency_p95_ms : one at a time" in page.text
-
-
-def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    counts = {"rows": 10, "records": 7, "quarantined": {"not_json": 1, "missing_target": 2}}
-    found = {"protected": {"name": 3, "birth_date": 5}, "actions": {"name": "tokenise", "birth_date": "generalise"}}
-    write_json(layout.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]})
-    deduplicated = {"rows": 7, "records": 6, "quarantined": {"near_duplicate": 1}}
-    write_json(layout.stage("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
-    split = {"counts": {"rows": 7, "records": 7, "quarantined": {}}, "train_rows": 5, "test_rows": 2}
-    write_json(layout.stage("split") / "result.json", split)
-    expectation = {
-        "type": "expect_column_values_to_not_be_null",
-        "column": "prompt",
-        "why": "a message has words",
-        "success": False,
-        "unexpected_count": 4,
-    }
-    suite = {"suite": "tickets", "source": None, "rows": 7, "success": False, "expectations": [expectation]}
-    write_json(layout.stage("validate") / "result.json", {"suites": [suite]})
-    text = page_of(layout).text
-    assert "ingest tickets 10 7 3 missing target 2, not json 1" in text
-    assert "deduplicate tickets 7 6 1 near duplicate 1" in text
-    assert "split all 7 7 0" in text
-    assert "tickets birth date generalise 5 name tokenise 3" in text
-    assert "5 train rows, 2 test rows." in text
-    assert "✗ 1 failed tickets whole dataset, 7 rows, 1 expectations" in text
-    assert "✗ prompt column values to not be null a message has words 4" in text
 
 
 def test_the_loss_curve_is_drawn(tmp_path: Path) -> None:

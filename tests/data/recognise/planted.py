@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from faker import Faker
 
+from tasks.data.planted import characters
+from tasks.data.planted.characters import Pairs, Score, pairs
 from tasks.data.protect.found import Found
 from tasks.data.protect.recognise.data import lists
 from tasks.data.protect.recognise.names import lists as names
@@ -215,44 +217,13 @@ def _filled(template: str, values: Values) -> Planted:
     return Planted(text + template[at:].replace("\r", "\n"), truth)
 
 
-class Score(NamedTuple):
-    """Characters, white space not counted."""
-
-    truth: int
-    hit: int
-    """Of the truth's, under any span."""
-    marked: int
-    right: int
-    """Of the marked, personal or secret in any class."""
-
-    @property
-    def recall(self) -> float:
-        return self.hit / self.truth if self.truth else 1.0
-
-    @property
-    def precision(self) -> float:
-        return self.right / self.marked if self.marked else 1.0
-
-
 def scores(cases: Sequence[Planted], found: Sequence[Sequence[Found] | None]) -> dict[str, Score]:
-    """By class, and for `all`; recall by the truth's class, precision by the found one's."""
-    counts: Counter[tuple[str, str]] = Counter()
+    """By class, and for `all`."""
+    counted: Pairs = Counter()
     for case, spans in zip(cases, found, strict=True):
         assert spans is not None
-        truth = {i: f.category for f in case.truth for i in range(f.start, f.end) if not case.text[i].isspace()}
-        marked = {i: f.category for f in spans for i in range(f.start, f.end) if not case.text[i].isspace()}
-        for i, category in truth.items():
-            for name in (category, "all"):
-                counts[name, "truth"] += 1
-                counts[name, "hit"] += i in marked
-        for i, category in marked.items():
-            for name in (category, "all"):
-                counts[name, "marked"] += 1
-                counts[name, "right"] += i in truth
-    return {
-        name: Score(*(counts[name, what] for what in ("truth", "hit", "marked", "right")))
-        for name in sorted({name for name, _ in counts})
-    }
+        counted.update(pairs(case.text, case.truth, spans))
+    return characters.scores(counted)
 
 
 CACHED = (

@@ -1,0 +1,88 @@
+"""Where defects go among the sound rows, and the table that says so and what in all rows is about people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from examples.support_triage.defects import AUTHORITY, DEFECTS, Kind
+from examples.support_triage.marks import Values
+from examples.support_triage.mess import writable
+from examples.support_triage.sources import Row, Source
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One line of truth.csv, as `tasks.data.planted.truth` reads it."""
+
+    source_id: str
+    row: int
+    """1-based data row in the source's file, planted rows counted."""
+    defect: str
+    """A key of DEFECTS; or a class of protected text, of which `value` stands in the row."""
+    original: str = ""
+    """SOURCE:ROW of the row that this one copies or changes, and that is to be kept."""
+    value: str = ""
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A line on its way into a file."""
+
+    line: str
+    values: Values = ()
+    defect: str = ""
+    original: "_Entry | None" = None
+
+
+Files = Mapping[Source, list[_Entry]]
+
+
+def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Source, list[str]], list[Planted]]:
+    """Every source's lines with defects among them, and the truth. No row serves two defects, and none that holds
+    something planted already."""
+    files = {source: [_Entry(source.line(row), row.values) for row in own] for source, own in rows.items()}
+    sound = {source: list(zip(own, files[source], strict=True)) for source, own in rows.items()}
+    for source, own in sound.items():
+        plain = [pair for pair in own if not pair[0].planted]
+        free = rng.sample(plain, len(plain))
+        for name, kind in DEFECTS.items():
+            if kind.across and source.id != AUTHORITY:
+                continue
+            fit = [pair for pair in free if len(pair[0].text) >= kind.least][: round(kind.share * len(own))]
+            free = [pair for pair in free if pair not in fit]
+            for row, entry in fit:
+                target, place = _place(rng, files, source, kind, (row, entry))
+                files[target].insert(place, _defective(name, target, row, entry))
+    return {source: [entry.line for entry in entries] for source, entries in files.items()}, _truth(files)
+
+
+def _place(rng: Random, files: Files, source: Source, kind: Kind, sound: tuple[Row, _Entry]) -> tuple[Source, int]:
+    """Behind the sound row in its own source, or anywhere in another that can hold its letters."""
+    row, entry = sound
+    if not kind.across:
+        return source, rng.randint(files[source].index(entry) + 1, len(files[source]))
+    others = [other for other in files if other.id != AUTHORITY and row.text == writable(row.text, other.encoding)]
+    target = rng.choice(others)
+    return target, rng.randint(0, len(files[target]))
+
+
+def _defective(name: str, target: Source, row: Row, sound: _Entry) -> _Entry:
+    kind = DEFECTS[name]
+    made = _Entry(kind.make(row, target), row.values if kind.copies else (), name, sound if kind.copies else None)
+    if kind.mutual:
+        sound.defect, sound.original = name, made
+    return made
+
+
+def _truth(files: Files) -> list[Planted]:
+    places = {
+        id(entry): (source.id, number) for source, entries in files.items() for number, entry in enumerate(entries, 1)
+    }
+    truth = []
+    for entry in (entry for entries in files.values() for entry in entries):
+        source_id, number = places[id(entry)]
+        if entry.defect:
+            original = "{}:{}".format(*places[id(entry.original)]) if entry.original else ""
+            truth.append(Planted(source_id, number, entry.defect, original))
+        truth += [Planted(source_id, number, category, value=value) for category, value in entry.values]
+    return truth

@@ -1,0 +1,40 @@
+"""The texts of every record as its source has them, beside what `ingest` made of them."""
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from tasks.data.mapping import to_record
+from tasks.data.planted.truth import Place
+from tasks.data.quarantine import source_rows
+from tasks.data.readers import content
+from tasks.data.readers.kinds import READERS
+from tasks.data.readers.rows import Malformed
+from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tasks.layout import Layout
+from tasks.record import read_table
+
+Turns = list[tuple[str, str]]
+"""Of each turn, the source's text, normalised and repaired, and the record's."""
+
+
+def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place, Turns]]:
+    """Every record's turns; all records are in memory, as a drill is small. Raises InputError for a source that changed
+    since it was pinned."""
+    rows = source_rows(layout)
+    protected = {
+        Place(record["source_id"], rows[record["record_id"]]): [turn["content"] for turn in record["messages"]]
+        for record in read_table(layout.stage("ingest") / "records.parquet").to_pylist()
+    }
+    for item in resolved.sources:
+        for place, original in _originals(item, layout.root, protected):
+            yield place, list(zip(original, protected[place], strict=True))
+
+
+def _originals(item: ResolvedSource, root: Path, wanted: Container[Place]) -> Iterator[tuple[Place, list[str]]]:
+    source = item.source
+    for row in READERS[source.kind](content.read(item, root), source):
+        place = Place(source.id, row.number)
+        if place in wanted and not isinstance(row, Malformed):
+            record = to_record(row.values, source, Counter())
+            yield place, [turn["content"] for turn in record["messages"]]
