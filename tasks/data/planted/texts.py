@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tasks.data.mapping import to_record
 from tasks.data.planted.truth import Place
-from tasks.data.quarantine import source_rows
 from tasks.data.readers import content
 from tasks.data.readers.kinds import READERS
 from tasks.data.readers.rows import Malformed
@@ -21,10 +20,10 @@ Turns = list[tuple[str, str]]
 def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place, Turns]]:
     """Every record's turns; all records are in memory, as a drill is small. Raises InputError for a source that changed
     since it was pinned."""
-    rows = source_rows(layout)
+    records, rows = (read_table(layout.stage("ingest") / f"{name}.parquet").to_pylist() for name in ("records", "rows"))
     protected = {
-        Place(record["source_id"], rows[record["record_id"]]): [turn["content"] for turn in record["messages"]]
-        for record in read_table(layout.stage("ingest") / "records.parquet").to_pylist()
+        Place(row["source_id"], row["row"]): [turn["content"] for turn in record["messages"]]
+        for record, row in zip(records, rows, strict=True)  # ingest writes both in one order
     }
     for item in resolved.sources:
         for place, original in _originals(item, layout.root, protected):
