@@ -166,6 +166,7 @@ def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest
         monkeypatch.setenv("HALLMARK_WORKERS", workers)
         run.ingest(table(rows))
         made.append(tree_manifest(run.layout.stage("ingest")))
+        run.forget()
     assert made[0] == made[1]
     assert len(run.records_of("ingest")) == 4_500
 
