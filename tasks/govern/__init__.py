@@ -18,6 +18,10 @@ A gate, in the order in which it goes:
     gates.py            where the gate stands: passed, failed, rejected, waiting, expired
     statement.py        gates/NAME.json, without which the stages behind a gate refuse to run
 
+At any time:
+
+    withdrawals.py      an owner takes back a source; what holds it goes no further
+
 Underneath:
 
     keys.py             OpenSSH ed25519 keys
@@ -26,5 +30,6 @@ Underneath:
     ledger_guards.py    its triggers
 
 Flow and command line call `governance.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
-`decisions.decide`, `gates.settle`, `statement.write_gate`; stages call `statement.require_gate`.
+`decisions.decide`, `gates.settle`, `statement.write_gate`, `withdrawals.held_back`; stages call
+`statement.require_gate`.
 """

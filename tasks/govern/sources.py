@@ -199,6 +199,14 @@ def load(governance: Path) -> Sources:
     return config.load(governance / "sources.yaml", Sources)
 
 
+def load_resolved(path: Path) -> ResolvedSources:
+    """Read inputs/sources.json. Raises InputError where it cannot be read."""
+    try:
+        return ResolvedSources.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `hallmark resolve` to write it") from None
+
+
 def load_suites(governance: Path, sources: Sources) -> Suites:
     """Read every suite that sources.yaml names. Raises InputError with the mistakes of all of them."""
     named = {source.suite for source in sources.sources} | {sources.dataset_suite}
