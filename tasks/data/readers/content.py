@@ -5,6 +5,7 @@ in memory while it is small; a larger one is a file without a name, which is gon
 ends. S3 is reached with the usual AWS_* settings, AWS_ENDPOINT_URL included.
 """
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from tasks.layout import Layout
 BLOCK = 1 << 20
 IN_MEMORY = 64 * BLOCK
 """Bytes of a copy that are kept off the disk."""
+REPLACED = (errno.EBUSY, errno.EINVAL)
+"""How s3fs says that an object is no longer the one that was opened: by the store's wording either of the two."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,12 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"source {source.id}: {location} is a folder; give the path of one file") from None
     except PermissionError as error:
         raise InputError(f"source {source.id}: no permission to read {location} ({error})") from None
-    except _expired():
-        raise InputError(f"source {source.id}: {location} changed while it was read; resolve again") from None
     except _away() as error:
         raise Unavailable(f"source {source.id}: {location} cannot be reached: {error}") from None
+    except OSError as error:
+        if not (location.startswith("s3://") and error.errno in REPLACED):
+            raise
+        raise InputError(f"source {source.id}: {location} changed while it was read; resolve again") from None
 
 
 def _s3() -> Any:
@@ -105,13 +110,6 @@ def _s3() -> Any:
 
     # A cached instance would keep listings and credentials from before.
     return s3fs.S3FileSystem(skip_instance_cache=True)
-
-
-def _expired() -> type[Exception]:
-    from s3fs.utils import FileExpired
-
-    expired: type[Exception] = FileExpired
-    return expired
 
 
 def _away() -> tuple[type[Exception], ...]:
