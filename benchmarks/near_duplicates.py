@@ -134,7 +134,7 @@ def write_run(root: Path, records: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from tasks.data import ingest
+    from tasks.data.intake import ROWS
     from tasks.files import write_json
     from tasks.layout import Layout
     from tasks.record import SCHEMA, write_table
@@ -154,7 +154,7 @@ def write_run(root: Path, records: int) -> None:
                 rows.append(plain | {"record_id": f"{number:032x}", "messages": turns})
             writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
     places = pa.table(
-        [[f"{n:032x}" for n in range(records)], ["src"] * records, list(range(1, records + 1))], schema=ingest.ROWS
+        [[f"{n:032x}" for n in range(records)], ["src"] * records, list(range(1, records + 1))], schema=ROWS
     )
     write_table(places, layout.stage("ingest") / "rows.parquet")
 

@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext
 
 from flows import exhibits
 from flows.chronicle import note
+from flows.stages import with_its_sources
 from tasks.errors import Refused, Unavailable
 from tasks.govern import approved, decisions, evidence, gates, statement
 from tasks.govern.evidence import Evidence
@@ -30,6 +31,7 @@ VOID = GateLine(state="void")
 def gate(run: Run, name: GateName) -> None:
     """Let the run pass, suspend it, or stop it. Raises Refused with the account of what stands against it."""
     under_its_policy(run)
+    with_its_sources(run)
     if name not in run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return skip(run, name)
     asked = ask(run, name)

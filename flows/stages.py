@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 
 from flows.chronicle import note
 from tasks.data.vaulted import unknown_tokens
-from tasks.errors import HallmarkError
+from tasks.errors import HallmarkError, Refused
 from tasks.runs import journal
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
@@ -19,9 +19,16 @@ from tasks.runs.run import Run
 
 
 def stages(run: Run, *names: str) -> None:
-    """Bring stages up to date, one after the other."""
+    """Bring stages up to date, one after the other, as long as no owner withdraws a source of the run."""
     for name in names:
+        with_its_sources(run)
         stage(run, name)
+
+
+def with_its_sources(run: Run) -> None:
+    """Raises Refused, with who did it and why, where an owner has withdrawn a source since the run was resolved."""
+    if held := run.held_back():
+        raise Refused(f"run {run.id} stops: {held}; then: hallmark run --resume {run.id}")
 
 
 def _once_a_flow_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -47,13 +47,15 @@ def resume_decided(root: Path) -> list[str]:
 def decided(root: Path, run: str) -> bool:
     """Whether a run's open gate is one that people have decided, or that nobody can decide any more.
 
-    The latter is so where policy changed: the run is resumed then to say so and end, rather than wait for ever.
+    The latter is so where policy changed or a source was withdrawn: the run is resumed then to say so and end, rather
+    than wait for ever.
     """
     ledger = open_ledger(root / ".hallmark")
     asked = [evidence for evidence in gates.waiting(ledger) if evidence.run == run]
     try:
-        governed = open_run(root, run).governance()
-        if any(evidence.policy_sha256 != governed.policy.digest() for evidence in asked):
+        parked = open_run(root, run)
+        governed = parked.governance()
+        if any(evidence.policy_sha256 != governed.policy.digest() for evidence in asked) or parked.held_back():
             return True
         return any(gates.judge(e, governed, ledger, ledger.now()).state != "waiting" for e in asked)
     except HallmarkError:

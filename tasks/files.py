@@ -1,5 +1,6 @@
 """Digests, canonical JSON, and outputs that appear whole or not at all."""
 
+import fcntl
 import glob
 import hashlib
 import json
@@ -112,3 +113,19 @@ def whole_folder(target: Path) -> Iterator[Path]:
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def turn(lock: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file; where another process holds it, say that it is `busy` and wait.
+
+    The system lets go of the lock when the process ends, however it ends.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{busy}; waiting until it is over", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import datasets, shared
+from infra.cli import datasets, shared, withdraw
 from infra.cli.shared import console
 from tasks.data import disclose, inventory, lineage
 from tasks.data.inventory import Holding
@@ -14,11 +14,12 @@ from tasks.data.lineage import Membership
 from tasks.data.protect.tokens import token
 from tasks.dataset import Dataset
 from tasks.errors import InputError
-from tasks.govern import approved, docket, evidence, sources, vault_keys
+from tasks.govern import approved, docket, evidence, sources, vault_keys, withdrawals
 from tasks.govern.change import Change
 from tasks.govern.ledger import open_ledger
 from tasks.govern.protection import IDENTIFYING
 from tasks.govern.sources import ResolvedSources
+from tasks.govern.withdrawals import Withdrawal
 from tasks.layout import Layout
 from tasks.registry import releases
 from tasks.runs import journal
@@ -30,9 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-COLUMNS = (
-    "source", "owner", "class", "region", "kept", "newest", "rows", "put aside", "personal", "data gate", "without it"
-)  # fmt: skip
+app.command("withdraw")(withdraw.withdraw)
 Governance = Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")]
 
 
@@ -46,11 +45,11 @@ def list_sources(governance: Governance = None, as_json: shared.Json = False) ->
     governed = installed_governance(root, str(governance) if governance else None)
     state = root / ".hallmark"
     runs = [state / "runs" / line.run for line in journal.read_all(state)]
-    today = open_ledger(state).now().date()
-    held = inventory.take(sources.load(governed.folder), runs, today)
-    gates = _gates(state)
+    ledger = open_ledger(state)
+    held = inventory.take(sources.load(governed.folder), runs, ledger.now().date())
+    gates, withdrawn, made = _gates(state), withdrawals.in_force(ledger, governed), releases.by_source(ledger, governed)
     if as_json:
-        shared.print_json([_row(holding, gates) for holding in held])
+        shared.print_json([_row(holding, gates) | _use(holding, withdrawn, made) for holding in held])
         return
     columns = (
         "source",
@@ -68,6 +67,20 @@ def list_sources(governance: Governance = None, as_json: shared.Json = False) ->
     for holding in held:
         table.add_row(*_cells(holding, gates))
     console.print(table)
+    for use in (_use(holding, withdrawn, made) for holding in held):
+        if use["withdrawn"]:
+            of_run, of_release = (", ".join(use[name]) or "none" for name in ("runs", "releases"))
+            console.print(f"{use['withdrawn']}; in runs: {of_run}; in releases: {of_release}")
+
+
+def _use(holding: Holding, withdrawn: dict[str, Withdrawal], made: dict[str, list[str]]) -> dict[str, Any]:
+    """Who withdrew a source, when and why, if anybody did, and the runs and releases that have it."""
+    found = withdrawn.get(holding.source.id)
+    return {
+        "withdrawn": str(found) if found else None,
+        "runs": [quality.run for quality in holding.trend],
+        "releases": made.get(holding.source.id, []),
+    }
 
 
 def _gates(state: Path) -> dict[str, str]:

@@ -6,6 +6,8 @@
     text.py          one spelling for a text; broken formatting repaired
     mapping.py       a row as a record, or why it cannot be one
     ingest.py        stage: sources to records
+        kept.py          what was made of a source that has not changed since
+        reading.py       one source, read
         intake.py        a batch of rows as records, or why not
         protect/         what is about people, or secret, found and replaced
         pool.py          batches on several processes, results in order

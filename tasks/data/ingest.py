@@ -1,8 +1,8 @@
 """Stage `ingest`: sources to records, each row either a record or in quarantine.
 
 Reads each source as it was pinned, normalises and repairs its texts, maps its columns to `tasks.record.SCHEMA` and
-protects what is about people, in one pass and before anything is written. Batches of rows go through `intake.Intake`,
-on as many processes as there are cores; values behind tokens are in the vault before any output is there.
+protects what is about people, in one pass and before anything is written (`reading.py`). A source of which nothing has
+changed is not read again (`kept.py`); the output is the same bytes.
 
     artefacts/ingest/records.parquet      tasks.record.SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         where each record came from: record_id, source_id, row
@@ -12,54 +12,24 @@ on as many processes as there are cores; values behind tokens are in the vault b
 """
 
 from collections import Counter
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data import pool
-from tasks.data.intake import ROWS, Intake, Taken
-from tasks.data.progress import Progress
-from tasks.data.protect.recognise import detect
-from tasks.data.protect.records import Guard
+from tasks.data import kept
 from tasks.data.quarantine import Counts
-from tasks.data.readers import content
-from tasks.data.readers.kinds import READERS
+from tasks.data.reading import COUNTS, TABLES, TOKENS, Desk, SourceCounts, Tables
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
 from tasks.govern import vault as vaults
-from tasks.govern.protection import Action, Category
-from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tasks.govern.sources import ResolvedSources
 from tasks.govern.vault import Vault
 from tasks.layout import Layout
 from tasks.params import Params
-from tasks.record import QUARANTINE, SCHEMA, Writer
-
-BATCH = 2_000
-"""Rows that go to a process together."""
-EXAMPLES = 5
-"""Malformed rows named in an error."""
-TOKENS = pa.schema([("token", pa.string())])
-
-
-class SourceCounts(Frozen):
-    """What became of one source."""
-
-    id: str
-    sha256: str
-    counts: Counts
-    malformed: int
-    """Rows, among the quarantined, that are not what the source declares."""
-    repaired_texts: int
-    dropped_system_turns: int
-    protected: dict[Category, int]
-    """How often text of each class was found."""
-    actions: dict[Category, Action]
-    """What was done with each class that was found."""
+from tasks.record import batches
 
 
 class Ingested(Frozen):
@@ -67,66 +37,17 @@ class Ingested(Frozen):
     sources: list[SourceCounts]
 
 
-@dataclass
-class _Tally:
-    """What has come out of one source so far, in numbers."""
-
-    records: int = 0
-    rules: Counter[str] = field(default_factory=Counter)
-    malformed: int = 0
-    examples: list[tuple[int, str]] = field(default_factory=list)
-    notes: Counter[str] = field(default_factory=Counter)
-    found: Counter[Category] = field(default_factory=Counter)
-
-    @property
-    def rows(self) -> int:
-        return self.records + self.rules.total()
-
-    def add(self, taken: Taken) -> None:
-        self.records += taken.records.num_rows
-        self.rules += taken.rules
-        self.malformed += len(taken.malformed)
-        self.examples = (self.examples + taken.malformed)[:EXAMPLES]
-        self.notes += taken.notes
-        self.found += taken.found
-
-
-class _Output:
-    """The stage's tables while they are written, and the vault that is told first."""
-
-    def __init__(self, folder: Path, vault: Vault, stack: ExitStack) -> None:
-        self.vault = vault
-        self.tokens: set[str] = set()
-        schemas = {"records": SCHEMA, "rows": ROWS, "quarantine": QUARANTINE}
-        self.tables = {
-            name: stack.enter_context(Writer(folder / f"{name}.parquet", schema)) for name, schema in schemas.items()
-        }
-
-    def put(self, taken: Taken) -> None:
-        new = [secret for secret in taken.secrets if secret.token not in self.tokens]
-        self.vault.keep(new)
-        self.tokens.update(secret.token for secret in new)
-        self.tables["records"].write(taken.records)
-        self.tables["rows"].write(taken.rows)
-        self.tables["quarantine"].write(taken.quarantine)
-
-
 def run(params: Params, layout: Layout) -> Ingested:
-    """Read every source of inputs/sources.json.
+    """Records of every source of inputs/sources.json.
 
     Raises InputError for a source that cannot be used, and for a vault whose key is not the run's: nothing is read
     then, and nothing written.
     """
     resolved = ResolvedSources.model_validate(read_json(layout.sources))
     _check_tasks(resolved, params)
-    vault = _vault(resolved, layout)
+    desk = Desk(resolved, params.data.max_malformed_share, layout.root, _vault(resolved, layout))
     with whole_folder(layout.stage("ingest")) as folder:
-        with ExitStack() as stack:
-            output = _Output(folder, vault, stack)
-            sources = [_take_in(source, resolved, params, layout, output) for source in resolved.sources]
-        tokens = pa.table({"token": sorted(output.tokens)}, schema=TOKENS)
-        with Writer(folder / "tokens.parquet", TOKENS) as file:
-            file.write(tokens)
+        sources = _gather(desk, layout, folder)
         result = Ingested(counts=_total(sources), sources=sources)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
@@ -152,51 +73,26 @@ def _vault(resolved: ResolvedSources, layout: Layout) -> Vault:
     return vault
 
 
-def _take_in(
-    resolved: ResolvedSource, every: ResolvedSources, params: Params, layout: Layout, output: _Output
-) -> SourceCounts:
-    source = resolved.source
-    guard = Guard(detect.find_all, source.protect, every.terms, output.vault.keys.tokens)
-    data = content.read(resolved, layout.root)
-    rows, progress = READERS[source.kind](data, source), Progress("ingest", data.count(b"\n"))
-    tally = _Tally()
-    for taken in pool.in_order(Intake(resolved, every.as_of, guard), pool.batched(rows, BATCH)):
-        output.put(taken)
-        tally.add(taken)
-        progress.tell(tally.rows, source.id)
-    _refuse_unusable(resolved, tally, params.data.max_malformed_share)
-    return _counts(resolved, tally)
+def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
+    """Write the tables of all sources, one source behind the other, and say what became of each."""
+    sources, tokens = [], set[str]()
+    with Tables(folder) as tables:
+        for resolved in desk.every.sources:
+            with kept.piece(resolved, desk, layout) as piece:
+                sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS)))
+                tokens |= _append(piece.folder, tables)
+            how = "read" if piece.fresh else "unchanged since they were read last"
+            print(f"source {resolved.source.id}: {sources[-1].counts.rows:,} rows {how}", flush=True)
+        tables.write("tokens", pa.table({"token": sorted(tokens)}, schema=TOKENS))
+    return sources
 
 
-def _refuse_unusable(resolved: ResolvedSource, tally: _Tally, most: float) -> None:
-    source = resolved.source
-    where = f"source {source.id}: {source.location}"
-    if not tally.rows:
-        raise InputError(f"{where} is empty; expected at least one row")
-    share = tally.malformed / tally.rows
-    if share > most:
-        examples = ", ".join(f"row {number} ({rule})" for number, rule in tally.examples)
-        raise InputError(
-            f"{where}: {tally.malformed:,} of {tally.rows:,} rows ({share:.1%}) are malformed, more than "
-            f"data.max_malformed_share {most:g} allows: {examples}{', …' if tally.malformed > EXAMPLES else ''}. "
-            "Correct the source, or its kind, delimiter or encoding in sources.yaml"
-        )
-    if not tally.records:
-        raise InputError(f"{where}: none of its {tally.rows:,} rows can be used: {dict(sorted(tally.rules.items()))}")
-
-
-def _counts(resolved: ResolvedSource, tally: _Tally) -> SourceCounts:
-    quarantined = dict(sorted(tally.rules.items()))
-    return SourceCounts(
-        id=resolved.source.id,
-        sha256=resolved.sha256,
-        counts=Counts(rows=tally.rows, records=tally.records, quarantined=quarantined),
-        malformed=tally.malformed,
-        repaired_texts=tally.notes["repaired_texts"],
-        dropped_system_turns=tally.notes["dropped_system_turns"],
-        protected={category: tally.found[category] for category in sorted(tally.found)},
-        actions={category: resolved.source.protect.action(category) for category in sorted(tally.found)},
-    )
+def _append(source: Path, tables: Tables) -> set[str]:
+    """Add a source's tables to those of the stage. Returns its tokens, which may be other sources' too."""
+    for name in ("records", "rows", "quarantine"):
+        for batch in batches(source / f"{name}.parquet"):
+            tables.write(name, pa.Table.from_batches([batch]).cast(TABLES[name]))
+    return {token for batch in batches(source / "tokens.parquet") for token in batch["token"].to_pylist()}
 
 
 def _total(sources: list[SourceCounts]) -> Counts:

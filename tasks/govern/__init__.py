@@ -20,6 +20,10 @@ A gate, in the order in which it goes:
     gates.py            where the gate stands: passed, failed, rejected, waiting, expired
     statement.py        gates/NAME.json, without which the stages behind a gate refuse to run
 
+At any time:
+
+    withdrawals.py      an owner takes back a source; what holds it goes no further
+
 Underneath:
 
     keys.py             OpenSSH ed25519 keys
@@ -35,5 +39,6 @@ What is about people in the data, for `ingest` and those who may look:
     vault_keys.py       its key
 
 Flow and command line call `governance.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
-`decisions.decide`, `gates.settle`, `statement.write_gate`; stages call `statement.require_gate`.
+`decisions.decide`, `gates.settle`, `statement.write_gate`, `withdrawals.held_back`; stages call
+`statement.require_gate`.
 """

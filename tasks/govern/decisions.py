@@ -6,7 +6,7 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, keys
+from tasks.govern import docket
 from tasks.govern.docket import Case
 from tasks.govern.evidence import Evidence
 from tasks.govern.gates import judge
@@ -40,7 +40,7 @@ def decide(
     """
     person = _person(governance, evidence, person_id)
     _form(verb, reason, checks, expires)
-    signer = _key(governance, person, key)
+    signer = governance.signing_key(person, key)
     with ledger.transaction():
         case = _open_case(ledger, governance, evidence)
         now = ledger.now()
@@ -114,20 +114,6 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
         raise InputError("a waiver names the failed checks it is for and when it expires")
     if verb != "waive" and (checks or expires is not None):
         raise InputError(f"checks and expiry belong to waive, not to {verb}")
-
-
-def _key(governance: Governance, person: Person, key: Ed25519PrivateKey | None) -> Ed25519PrivateKey:
-    if key is None:
-        path = governance.state / "keys" / person.id
-        if not path.exists():
-            way = "put it there" if person.public_key else f"run `{governance.init_command}` to make it"
-            raise InputError(f"the private key of {person.id} is wanted, and none is at {path}; {way}")
-        key = keys.load_private(path)
-    wanted = keys.fingerprint(governance.public_key(person))
-    given = keys.fingerprint(keys.public_line(key))
-    if given != wanted:
-        raise Refused(f"the key {given} is not that of {person.id}, who has {wanted} in people.yaml")
-    return key
 
 
 def _open_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Case:

@@ -11,10 +11,10 @@ from tasks.config import Frozen
 from tasks.dataset import Dataset
 from tasks.errors import InputError
 from tasks.facts import Fact, Facts
-from tasks.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.govern import sources
 from tasks.govern.change import Change, compare
 from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, Gate, GateName, Policy, Role
-from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
 from tasks.params import Name, Params, Sha256, SuccessMetric
 
@@ -130,11 +130,7 @@ def collect(
 
 def owners(layout: Layout) -> list[str]:
     """Who answers for the sources of a run, sorted. Raises InputError where inputs/sources.json cannot be read."""
-    try:
-        resolved = ResolvedSources.model_validate(read_json(layout.sources))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{layout.sources}: cannot be read ({error}); run `hallmark resolve` to write it") from None
-    return sorted({item.source.owner for item in resolved.sources})
+    return sorted({item.source.owner for item in sources.load_resolved(layout.sources).sources})
 
 
 def read_dataset(layout: Layout) -> Dataset | None:

@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks import config
-from tasks.errors import InputError
+from tasks.errors import InputError, Refused
 from tasks.govern import keys, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
@@ -45,6 +45,21 @@ class Governance:
 
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
+
+    def signing_key(self, person: Person, given: Ed25519PrivateKey | None = None) -> Ed25519PrivateKey:
+        """The key that the person signs with: `given`, else the one in `.hallmark/keys`.
+
+        Raises InputError where there is none, Refused where it is not the one that people.yaml has for them.
+        """
+        path = self.state / "keys" / person.id
+        if given is None and not path.exists():
+            way = "put it there" if person.public_key else f"run `{self.init_command}` to make it"
+            raise InputError(f"the private key of {person.id} is wanted, and none is at {path}; {way}")
+        key = given or keys.load_private(path)
+        wanted, found = keys.fingerprint(self.public_key(person)), keys.fingerprint(keys.public_line(key))
+        if found != wanted:
+            raise Refused(f"the key {found} is not that of {person.id}, who has {wanted} in people.yaml")
+        return key
 
     @property
     def init_command(self) -> str:

@@ -83,4 +83,4 @@ def _sayable(term: str) -> str:
 
 
 Term = Annotated[str, AfterValidator(_sayable)]
-"""A word or phrase, found caselessly as whole words; `*` stands for the rest of a word."""
+"""A word or phrase, found caselessly as whole words; `*` stands for any part of a word."""

@@ -82,6 +82,7 @@ Terms = dict[Category, list[Term]]
 class Source(Frozen):
     id: Name
     kind: Literal["csv", "jsonl", "parquet"]
+    """csv and jsonl may be gzip-compressed, whatever the file is called."""
     location: Text
     """A path (relative ones start at the repository), or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
     taken from the environment when the file is opened, so that no machine's paths are committed."""
@@ -89,6 +90,8 @@ class Source(Frozen):
     """Of csv and jsonl: a Python codec name."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """Of csv."""
+    max_unpacked_bytes: Annotated[int, Field(ge=1)] = 4 << 30
+    """What gzip or Parquet may unpack to, in bytes; 4 GiB where nothing is said. More than that is refused."""
     owner: Name
     """Person in people.yaml who answers for the data, and decides on it at the data gate."""
     authority: int = 0
@@ -207,6 +210,14 @@ class Suites(Frozen):
 def load(governance: Path) -> Sources:
     """Read sources.yaml of a governance folder."""
     return config.load(governance / "sources.yaml", Sources)
+
+
+def load_resolved(path: Path) -> ResolvedSources:
+    """Read inputs/sources.json. Raises InputError where it cannot be read."""
+    try:
+        return ResolvedSources.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `hallmark resolve` to write it") from None
 
 
 def load_suites(governance: Path, sources: Sources) -> Suites:

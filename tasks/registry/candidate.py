@@ -20,7 +20,7 @@ from tasks.govern.people import Person
 from tasks.govern.policy import GATES, GateName
 from tasks.layout import Layout
 from tasks.params import Sha256
-from tasks.registry import identity, manifest
+from tasks.registry import consent, identity, manifest
 from tasks.registry.manifest import Manifest
 
 
@@ -78,6 +78,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
         gates=passed,
     )
     _made_of_what_passed(candidate)
+    consent.require(layout.stage("package") / "payload", governance, ledger, consent.resolved(layout))
     return candidate
 
 

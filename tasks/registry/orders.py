@@ -10,7 +10,7 @@ from tasks.govern import dsse, keys
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.people import Person
-from tasks.registry import bundle, verification
+from tasks.registry import bundle, consent, verification
 from tasks.registry.succession import Signed, Succession
 
 ORDER_TYPE = "urn:hallmark:rollback:v1"
@@ -36,7 +36,7 @@ def may_order(governance: Governance, person_id: str, target: Signed) -> Person:
     return person
 
 
-def target(governance: Governance, line: Succession, label: str) -> Signed:
+def target(governance: Governance, ledger: Ledger, line: Succession, label: str) -> Signed:
     """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
     found = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
     if found is None or line.newest is None:
@@ -49,6 +49,7 @@ def target(governance: Governance, line: Succession, label: str) -> Signed:
     verified = verification.require(bundle.folder(governance.state, label), governance)
     if verified.release_sha256 != found.release_sha256:
         raise Refused(f"the bundle of {label} is not the release that was promoted under that name")
+    consent.require(bundle.folder(governance.state, label) / bundle.PAYLOAD, governance, ledger)
     return found
 
 

@@ -65,7 +65,7 @@ def rollback(governance: Governance, ledger: Ledger, label: str, person_id: str,
         recovery.settle(governance, ledger)
         name = releases.get(ledger, governance, label).name
         line = succession.read(ledger, governance, name)
-        back_to = orders.target(governance, line, label)
+        back_to = orders.target(governance, ledger, line, label)
         person = orders.may_order(governance, person_id, back_to)
         order = orders.sign(governance, ledger, back_to, person, reason.strip())
         _carry_out(order, back_to, line, person.id, reason.strip(), governance, ledger)

@@ -12,7 +12,7 @@ from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GateName
 from tasks.params import Sha256
-from tasks.registry import bundle, manifest, succession, verification
+from tasks.registry import bundle, consent, manifest, succession, verification
 from tasks.registry.succession import Signed, Succession
 from tasks.registry.verification import Verification
 
@@ -100,6 +100,15 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
 def dataset(release: Release) -> str:
     """Digest of the dataset that a release was trained and tested on."""
     return manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages["split"]
+
+
+def by_source(ledger: Ledger, governance: Governance) -> dict[str, list[str]]:
+    """The releases that were trained on each source, oldest version first."""
+    found: dict[str, list[str]] = {}
+    for release in list_releases(ledger, governance):
+        for source in consent.trained_on(Path(release.bundle) / bundle.PAYLOAD):
+            found.setdefault(source, []).append(str(release.label))
+    return found
 
 
 def verify(folder: Path, governance: Governance) -> Verification:

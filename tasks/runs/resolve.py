@@ -15,9 +15,10 @@ from ruamel.yaml.error import YAMLError
 from tasks import config, files
 from tasks.data.pin import resolve_sources
 from tasks.errors import InputError
-from tasks.govern import sources, vault_keys
+from tasks.govern import sources, vault_keys, withdrawals
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
+from tasks.govern.sources import Sources
 from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.params import Params
@@ -36,11 +37,15 @@ def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
 
 
 def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layout) -> None:
-    """Write inputs/*.json below `layout`. Raises InputError for a source that is not there or a tier unknown."""
+    """Write inputs/*.json below `layout`.
+
+    Raises InputError for a source that is not there or that its owner has withdrawn, and for an unknown tier.
+    """
     policy = governance.policy
     policy.tier(params.use_case.risk_tier)
     _known_owners(params, governance)
     named = sources.load(governance.folder)
+    refuse_withdrawn(named, governance, ledger)
     resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.state).fingerprint)
     authority = Authority(
         gate_public_key=governance.gate_public_key(),
@@ -52,6 +57,12 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     files.write_json(layout.suites, sources.load_suites(governance.folder, named).model_dump(mode="json"))
     files.write_json(layout.authority, authority.model_dump(mode="json"))
     champion.write(layout, champion.current(ledger, governance, params.use_case.name))
+
+
+def refuse_withdrawn(named: Sources, governance: Governance, ledger: Ledger) -> None:
+    """Raises InputError where an owner has withdrawn one of the sources."""
+    if held := withdrawals.held_back(ledger, governance, [source.id for source in named.sources]):
+        raise InputError(held)
 
 
 def _known_owners(params: Params, governance: Governance) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import governance, sources
+from tasks.govern import governance, sources, withdrawals
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.layout import Layout
@@ -14,7 +14,7 @@ from tasks.params import Params, load
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
-from tasks.runs.resolve import read_params, resolve
+from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
 
 COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
 """What a run adds to its commit; everything else it makes is DVC's or measured."""
@@ -46,6 +46,11 @@ class Run:
 
     def ledger(self) -> Ledger:
         return open_ledger(self.layout.state)
+
+    def held_back(self) -> str | None:
+        """Why the run may not go on, where an owner has withdrawn a source of it; None where none has."""
+        named = [item.source.id for item in sources.load_resolved(self.layout.sources).sources]
+        return withdrawals.held_back(self.ledger(), self.governance(), named)
 
     def commit(self, message: str) -> str:
         """Commit what the run has made so far on its ref, and return the commit."""
@@ -98,6 +103,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     gates = governed.policy.tier(params.use_case.risk_tier).gates
     named = sources.load(governed.folder)
     sources.load_suites(governed.folder, named)
+    refuse_withdrawn(named, governed, open_ledger(governed.state))
     own = [source.id for source in named.sources if source.owner == request.requested_by]
     if own and "data" in gates and gates["data"].asks_owners and not request.demo_approvals:
         raise InputError(

@@ -5,7 +5,6 @@ killed run left serves exactly the runs that would have made the same. DeepSpeed
 optimizer; the learning rate, the data order and the random numbers are functions of the step and need no saving.
 """
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import Unavailable
-from tasks.files import read_json, tree_manifest, write_json
+from tasks.files import read_json, tree_manifest, turn, write_json
 
 KEPT = 2
 FULL_BYTES = 1 << 20
@@ -26,17 +25,8 @@ STATE = "state"
 
 @contextmanager
 def claim(folder: Path) -> Iterator[Path]:
-    """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over.
-
-    The system lets go of the lock when the process ends, however it ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another run trains on the same inputs; waiting until it is over", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over."""
+    with turn(folder.with_suffix(".lock"), "another run trains on the same inputs"):
         folder.mkdir(exist_ok=True)
         yield folder
 

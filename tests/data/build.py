@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.data import clean, deduplicate, ingest, placed, split
+from tasks.data import clean, deduplicate, ingest, kept, placed, split
 from tasks.data.intake import ROWS
 from tasks.data.pin import resolve_sources
 from tasks.files import read_json, write_json
@@ -142,6 +143,10 @@ class Run:
         (self.root / name).write_bytes(data)
         self.resolve(source(name, **fields))
         return ingest.run(how or params(), self.layout)
+
+    def forget(self) -> None:
+        """Drop what is kept of sources, so that the next `ingest` reads them."""
+        shutil.rmtree(kept.folder(self.layout))
 
     def records_of(self, stage: str, name: str = "records") -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = read_table(self.layout.stage(stage) / f"{name}.parquet").to_pylist()

@@ -201,6 +201,7 @@ def test_the_same_source_gives_the_same_bytes(run: Run) -> None:
     data = table(messages(500)) + b"one\n"
     run.ingest(data)
     first = tree_manifest(run.layout.stage("ingest"))
+    run.forget()
     run.ingest(data)
     assert tree_manifest(run.layout.stage("ingest")) == first
 

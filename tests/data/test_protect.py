@@ -100,10 +100,30 @@ def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:
 
 
 def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
-    pattern = terms.finder({"trade_secret": ["(a+)+$", "a*" * 5]})
-    began = time.monotonic()
-    terms.find("a" * 20_000 + "!", pattern)
-    assert time.monotonic() - began < 5
+    began = time.thread_time()
+    for term in ("(a+)+$", "a*" * 5, "a*" * 9 + "b", "*a" * 9 + "*b", "a** a* a*b", "*-a*-a*b", "****b"):
+        pattern = terms.finder({"trade_secret": [term]})
+        for text in ("a" * 200_000 + "!", "a " * 100_000, "a\n " * 70_000 + "a", "-a" * 100_000):
+            terms.find(text, pattern)
+    assert time.thread_time() - began < 5, "a fifth of a second here; a polynomial pattern takes hours"
+
+
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        ("hx-*", ["HX-4711", "HX-"]),
+        ("*corn", ["Popcorn", "corn"]),
+        ("*o*c*n", ["Popcorn"]),
+        ("p*p*", ["Popcorn", "pp"]),
+        ("p*p", ["pp"]),
+        ("po*rn of*", ["Popcorn\noffer"]),
+        ("**o**", ["Popcorn", "offer", "corn"]),
+    ],
+)
+def test_a_star_stands_for_any_part_of_a_word(term: str, found: list[str]) -> None:
+    text = "HX-4711 (HX-) Popcorn\noffer corn, pp"
+    pattern = terms.finder({"trade_secret": [term]})
+    assert [text[f.start : f.end] for f in terms.find(text, pattern)] == found
 
 
 def test_what_overlaps_is_covered_once() -> None:
@@ -165,6 +185,7 @@ def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest
         monkeypatch.setenv("HALLMARK_WORKERS", workers)
         run.ingest(table(rows))
         made.append(tree_manifest(run.layout.stage("ingest")))
+        run.forget()
     assert made[0] == made[1]
     assert len(run.records_of("ingest")) == 4_500
 

@@ -8,15 +8,19 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import s3fs
 
 from tasks.data import ingest
 from tasks.data.pin import resolve_source
+from tasks.data.readers import content
 from tasks.errors import InputError, Unavailable
 from tasks.files import sha256_bytes
+from tasks.govern.sources import Source
 from tests.data.build import Run, messages, params, source, table
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]
@@ -96,6 +100,34 @@ def test_an_object_that_changed_since_is_refused(run: Run, store: s3fs.S3FileSys
     store.pipe("sources/changing.csv", table(messages(11)))
     with pytest.raises(InputError, match="has changed since the run was resolved"):
         ingest.run(params(), run.layout)
+
+
+@pytest.mark.parametrize("length", ["the same", "longer", "gone"])
+def test_an_object_that_changes_while_it_is_read_is_refused(
+    run: Run, store: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch, length: str
+) -> None:
+    data = table(messages(700_000))
+    assert len(data) > 2 * 8 * content.BLOCK, "more than one request"
+    store.pipe("sources/moving.csv", data)
+    run.resolve(source("s3://sources/moving.csv"))
+    opened = content.opened
+
+    @contextmanager
+    def meddled(declared: Source, root: Path) -> Iterator[SimpleNamespace]:
+        with opened(declared, root) as file:
+            yield SimpleNamespace(read=lambda size: (file.read(size), change())[0])
+
+    def change() -> None:
+        if length != "gone":
+            store.pipe("sources/moving.csv", data.replace(b"message", b"MESSAGE") + b"x,y\n" * (length == "longer"))
+        elif store.exists("sources/moving.csv"):
+            store.rm("sources/moving.csv")
+            store.invalidate_cache()
+
+    monkeypatch.setattr(content, "opened", meddled)
+    with pytest.raises(InputError, match=r"has changed since|changed while it was read|there is no s3://"):
+        ingest.run(params(), run.layout)
+    assert not run.layout.stage("ingest").exists()
 
 
 @pytest.mark.parametrize("place", ["sources/nothing.csv", "no-such-bucket/data.csv"])

@@ -32,8 +32,9 @@ def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place,
 
 def _originals(item: ResolvedSource, root: Path, wanted: Container[Place]) -> Iterator[tuple[Place, list[str]]]:
     source = item.source
-    for row in READERS[source.kind](content.read(item, root), source):
-        place = Place(source.id, row.number)
-        if place in wanted and not isinstance(row, Malformed):
-            record = to_record(row.values, source, Counter())
-            yield place, [turn["content"] for turn in record["messages"]]
+    with content.read(item, root) as pinned:
+        for row in READERS[source.kind](pinned.file, source):
+            place = Place(source.id, row.number)
+            if place in wanted and not isinstance(row, Malformed):
+                record = to_record(row.values, source, Counter())
+                yield place, [turn["content"] for turn in record["messages"]]

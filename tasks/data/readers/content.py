@@ -1,38 +1,83 @@
-"""A source's bytes, from a local file or from S3.
+"""A source's content, from a local file or from S3, as a copy that nobody else can change.
 
-A source is held in memory while it is read: what is parsed is then exactly what was hashed, and no copy of it is left
-on a disk. S3 is reached with the usual AWS_* settings, AWS_ENDPOINT_URL included.
+What is parsed is exactly what was hashed: the source may change while it is read, its copy does not. The copy is held
+in memory while it is small; a larger one is a file without a name, which is gone when the process ends, however it
+ends. S3 is reached with the usual AWS_* settings, AWS_ENDPOINT_URL included.
 """
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
+from tasks.data.readers import gzipped
 from tasks.errors import InputError, Unavailable
 from tasks.govern.sources import ResolvedSource, Source, expand
 from tasks.layout import Layout
 
 BLOCK = 1 << 20
+IN_MEMORY = 64 * BLOCK
+"""Bytes of a copy that are kept off the disk."""
+REPLACED = (errno.EBUSY, errno.EINVAL)
+"""How s3fs says that an object is no longer the one that was opened: by the store's wording either of the two."""
 
 
-def read(resolved: ResolvedSource, root: Path) -> bytes:
+@dataclass(frozen=True)
+class Pinned:
+    """The content that was pinned."""
+
+    file: IO[bytes]
+    """At its beginning, unpacked."""
+    lines: int
+    """Line ends in it: about how many rows to expect."""
+
+
+@contextmanager
+def read(resolved: ResolvedSource, root: Path) -> Iterator[Pinned]:
     """The content that was pinned. Raises InputError where it has changed since, Unavailable where it is out of reach.
 
     Relative locations start at `root`, or, for what is not committed, at the checkout (`Layout.locate`).
     """
-    source = resolved.source
+    source, state = resolved.source, Layout(root).state
+    with _copy(state) as packed:
+        _fill(packed, resolved, root)
+        if source.kind == "parquet" or not gzipped.is_gzip(packed):
+            yield _rewound(packed)
+            return
+        with _copy(state) as plain:
+            gzipped.unpack(packed, plain, source)
+            packed.close()
+            yield _rewound(plain)
+
+
+def _copy(state: Path) -> SpooledTemporaryFile[bytes]:
+    state.mkdir(parents=True, exist_ok=True)
+    return SpooledTemporaryFile(IN_MEMORY, dir=str(state))
+
+
+def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
+    source, digest, size = resolved.source, hashlib.sha256(), 0
     with opened(source, root) as file:
-        data: bytes = file.read()
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != resolved.sha256:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            size += copy.write(block)
+    if digest.hexdigest() != resolved.sha256:
         raise InputError(
             f"source {source.id}: {source.location} has changed since the run was resolved: expected SHA-256 "
-            f"{resolved.sha256} ({resolved.bytes:,} bytes), got {digest} ({len(data):,} bytes); resolve again, or "
-            "restore the file"
+            f"{resolved.sha256} ({resolved.bytes:,} bytes), got {digest.hexdigest()} ({size:,} bytes); resolve again, "
+            "or restore the file"
         )
-    return data
+
+
+def _rewound(file: IO[bytes]) -> Pinned:
+    file.seek(0)
+    lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b""))
+    file.seek(0)
+    return Pinned(file, lines)
 
 
 @contextmanager
@@ -54,6 +99,10 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"source {source.id}: no permission to read {location} ({error})") from None
     except _away() as error:
         raise Unavailable(f"source {source.id}: {location} cannot be reached: {error}") from None
+    except OSError as error:
+        if not (location.startswith("s3://") and error.errno in REPLACED):
+            raise
+        raise InputError(f"source {source.id}: {location} changed while it was read; resolve again") from None
 
 
 def _s3() -> Any:

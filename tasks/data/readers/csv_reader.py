@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tasks.data.readers.columns import check_columns
 from tasks.data.readers.decoding import text
@@ -31,9 +31,9 @@ class Lines:
         return self.last.replace("\0", "")
 
 
-def read(data: bytes, source: Source) -> Iterator[Row | Malformed]:
+def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
     """Rows as text by column. Rows with too few or many fields or stray quotes are malformed."""
-    lines = Lines(text(data, source))
+    lines = Lines(text(file, source))
     parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
     # A field of any length is for `clean` to judge; a limit would cut the row in two.
     limit = csv.field_size_limit(sys.maxsize)

@@ -1,10 +1,10 @@
 """Bytes that claim to be text, as text; or a clear account of what they are instead."""
 
 import codecs
-import gzip
 import io
-import zlib
-from typing import TextIO
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, TextIO
 
 from tasks.errors import InputError
 from tasks.govern.sources import Source
@@ -31,37 +31,30 @@ SIGNATURES = {
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
-def text(data: bytes, source: Source) -> TextIO:
-    """The content decoded as declared, line ends kept as they are; gzip is unpacked first.
+def text(file: IO[bytes], source: Source) -> TextIO:
+    """The content decoded as declared, line ends kept as they are.
 
     Bytes that do not decode come as lone surrogates (PEP 383), for the mapping to reject their rows, where the rest of
-    the content shows that the declared encoding is right. Raises InputError for empty, binary, truncated or wrongly
-    declared content.
+    the content shows that the declared encoding is right. Raises InputError for empty, binary or wrongly declared
+    content. The file is read several times, a block at a time.
     """
-    data = _unpacked(data, source)
-    if not data.strip():
+    if not any(block.strip() for block in _blocks(file)):
         raise InputError(f"source {source.id}: {source.location} is empty; expected at least one row")
-    encoding = _encoding(data, source)
-    _refuse_binary(data, encoding, source)
-    _refuse_wrong_encoding(data, encoding, source)
-    return io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="surrogateescape", newline="")
+    head = next(_blocks(file))
+    encoding = _encoding(head, source)
+    _refuse_binary(head, encoding, source)
+    _refuse_wrong_encoding(file, encoding, source)
+    file.seek(0)
+    return io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
 
 
-def _unpacked(data: bytes, source: Source) -> bytes:
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except EOFError:
-        raise InputError(
-            f"source {source.id}: {source.location} is truncated: its gzip stream ends early, after {len(data):,} "
-            "bytes; fetch it again"
-        ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"source {source.id}: {source.location} is damaged gzip ({error}); fetch it again") from None
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(BLOCK):
+        yield block
 
 
-def _encoding(data: bytes, source: Source) -> str:
+def _encoding(head: bytes, source: Source) -> str:
     """The declared encoding, or the byte order mark's where that is the same one spelled out."""
     try:
         "".encode(source.encoding)  # finds codecs that are not about text too, as `lookup` does not
@@ -71,7 +64,7 @@ def _encoding(data: bytes, source: Source) -> str:
             f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
             f"{', '.join(LIKELY)}"
         ) from None
-    mark = next((name for start, name in MARKS.items() if data.startswith(start)), None)
+    mark = next((name for start, name in MARKS.items() if head.startswith(start)), None)
     if mark == "utf-8-sig" and declared == "utf-8":
         return mark
     if mark in ("utf-16", "utf-32"):
@@ -81,16 +74,16 @@ def _encoding(data: bytes, source: Source) -> str:
     return declared
 
 
-def _refuse_binary(data: bytes, encoding: str, source: Source) -> None:
+def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
     for signature, what in SIGNATURES.items():
-        if data.startswith(signature):
+        if head.startswith(signature):
             raise InputError(
                 f"source {source.id}: {source.location} is {what}, expected {source.kind} text; correct `kind` or "
                 "`location`"
             )
     if not _extends_ascii(encoding):
         return  # bytes below 32 are ordinary in UTF-16 and the like
-    sample = data[: BLOCK // 16]
+    sample = head[: BLOCK // 16]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) > len(sample) / 8 and min(even, odd) < max(even, odd) / 10:
         likely = "utf-16-be" if even > odd else "utf-16-le"
@@ -103,40 +96,45 @@ def _refuse_binary(data: bytes, encoding: str, source: Source) -> None:
         )
 
 
-def _refuse_wrong_encoding(data: bytes, encoding: str, source: Source) -> None:
+def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> None:
     """A declaration is wrong where nothing beyond ASCII decodes by it, or where everything decodes as UTF-8 instead."""
-    if data.isascii() and _extends_ascii(encoding):
+    if _extends_ascii(encoding) and all(block.isascii() for block in _blocks(file)):
         return
     utf8 = encoding in ("utf-8", "utf-8-sig")
-    offset = undecodable(data, encoding)
-    if offset is None:
+    wrong = undecodable(file, encoding)
+    if wrong is None:
         one_byte = len("é".encode(encoding, "ignore")) == 1
-        if one_byte and not utf8 and undecodable(data, "utf-8") is None:
-            first = next(position for position, byte in enumerate(data) if byte > 127)
-            raise _wrong(source, first, "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
-    elif not (utf8 and _some_decode(data)):
-        likely = next((name for name in LIKELY if undecodable(data, name) is None), None)
-        raise _wrong(source, offset, f"byte 0x{data[offset]:02x}", likely)
+        if one_byte and not utf8 and undecodable(file, "utf-8") is None:
+            first = undecodable(file, "ascii")
+            assert first is not None, "text of ASCII alone was let pass above"
+            raise _wrong(source, first[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
+    elif not (utf8 and _some_decode(file)):
+        likely = next((name for name in LIKELY if undecodable(file, name) is None), None)
+        raise _wrong(source, wrong[0], f"byte 0x{wrong[1]:02x}", likely)
 
 
 def _extends_ascii(encoding: str) -> bool:
     return "\n,a".encode(encoding, "ignore") == b"\n,a"
 
 
-def _some_decode(data: bytes) -> bool:
+def _some_decode(file: IO[bytes]) -> bool:
     """Whether any text beyond ASCII is valid UTF-8, which does not happen by chance in another encoding's prose."""
-    return any(character > "\x7f" for character in set(data.decode("utf-8", "ignore")))
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    return any(not decoder.decode(block).isascii() for block in _blocks(file))
 
 
-def undecodable(data: bytes, encoding: str) -> int | None:
-    """Offset of the first byte that does not decode; null where all do."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    for start in range(0, len(data), BLOCK):
-        pending = len(decoder.getstate()[0])
+def undecodable(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
+    """Offset and value of the first byte that does not decode; null where all do."""
+    decoder, start = codecs.getincrementaldecoder(encoding)(), 0
+    for block in chain(_blocks(file), [b""]):
+        pending = decoder.getstate()[0]
         try:
-            decoder.decode(data[start : start + BLOCK], final=start + BLOCK >= len(data))
+            decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            return start - pending + error.start
+            return start - len(pending) + error.start, (pending + block)[error.start]
+        except UnicodeError:  # UTF-16 without its byte order mark
+            return 0, block[0]
+        start += len(block)
     return None
 
 

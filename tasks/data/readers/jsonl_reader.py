@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from tasks.data.readers.columns import check_mapped
 from tasks.data.readers.decoding import text
@@ -15,12 +15,12 @@ class _NotJson(ValueError):
     """JSON that Python would take and RFC 8259 does not, or that says a thing twice."""
 
 
-def read(data: bytes, source: Source) -> Iterator[Row | Malformed]:
+def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
     """Rows as JSON values by field; a field may be absent from a row, but not from all. Blank lines are skipped."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
     fields: dict[str, None] = {}
     number = 0
-    for index, line in enumerate(text(data, source), start=1):
+    for index, line in enumerate(text(file, source), start=1):
         if not line.strip():
             continue
         number += 1

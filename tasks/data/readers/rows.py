@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from tasks.govern.sources import Source
 
@@ -25,5 +25,6 @@ class Malformed:
     """For the data owner: what was expected and what came, never a value of the row."""
 
 
-Reader = Callable[[bytes, Source], Iterator[Row | Malformed]]
-"""Content and declaration of a source to its rows, in order. Raises InputError where the whole source is unusable."""
+Reader = Callable[[IO[bytes], Source], Iterator[Row | Malformed]]
+"""Unpacked content and declaration of a source to its rows, in order. Raises InputError where the whole source is
+unusable."""

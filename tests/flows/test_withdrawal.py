@@ -1,0 +1,93 @@
+"""An owner withdraws a source while a run has it: before training, while it is parked, and before anything starts."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.gates import gate
+from flows.stages import stages
+from tasks.errors import Refused
+from tasks.runs.request import RunRequest
+from tasks.runs.run import Run, create
+from tests.tiny_project import hallmark, hallmark_json, make_project
+
+OWNER = ("--as", "data-owner")
+WITHDRAW = ("data", "withdraw", "messages", "--reason", "consent ended", *OWNER)
+RESTORE = ("data", "withdraw", "messages", "--restore", "--reason", "a mistake", *OWNER)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    hallmark(folder, "init")
+    yield folder
+    hallmark(folder, "down")
+
+
+@pytest.fixture
+def run(project: Path) -> Run:
+    return create(project, RunRequest(requested_by="ml-engineer", run_id="20260101-000000-abcd"))
+
+
+def test_between_the_gate_and_training_the_next_stage_does_not_start(project: Path, run: Run) -> None:
+    hallmark(project, *WITHDRAW)
+    for step in (lambda: stages(run, "base_model", "train"), lambda: gate(run, "data")):
+        with pytest.raises(Refused, match=f"run {run.id} stops: source messages was withdrawn by data-owner on"):
+            step()
+    assert not run.layout.stage("base_model").exists() and not run.layout.evidence("data").exists()
+    told = hallmark(project, *RESTORE)
+    assert "source messages is given again" in told
+    assert run.held_back() is None
+
+
+def test_who_does_not_own_it_is_told(project: Path) -> None:
+    told = hallmark(project, *WITHDRAW[:-1], "risk-officer", code=1)
+    assert "risk-officer does not own source messages; only data-owner may" in told
+    told = hallmark(project, "data", "withdraw", "letters", *WITHDRAW[3:], code=2)
+    assert "'letters' is not in sources.yaml; it has messages" in told
+
+
+def test_a_run_that_names_it_is_refused_before_anything_starts(project: Path) -> None:
+    hallmark(project, *WITHDRAW)
+    for command in (("run", "--as", "ml-engineer"), ("resolve",)):
+        told = hallmark(project, *command, code=2)
+        assert "source messages was withdrawn by data-owner" in told and "(consent ended)" in told
+        assert "--restore" in told and "Traceback" not in told
+    hallmark(project, *RESTORE)
+    assert not (project / ".hallmark" / "prefect" / "up.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(project: Path) -> None:
+    run = hallmark_json(project, "run", "--as", "ml-engineer")["run"]
+    hallmark(project, *WITHDRAW)
+    ended = wait_for(project, run, "failed")
+    assert "source messages was withdrawn by data-owner" in ended["error"] and "train" not in ended["stages"]
+    (row,) = hallmark_json(project, "data", "inventory")
+    assert row["withdrawn"].endswith("(consent ended)") and (row["runs"], row["releases"]) == ([run], [])
+    assert f"in runs: {run}; in releases: none" in hallmark(project, "data", "inventory")
+
+    hallmark(project, "gates", "approve", run, "data", *OWNER)  # helps nothing
+    told = hallmark(project, "run", "--resume", run, code=1)
+    assert "source messages was withdrawn by data-owner" in told
+    hallmark(project, *RESTORE)
+    parked = hallmark_json(project, "run", "--resume", run)
+    assert (parked["status"], parked["gates"]["evaluation"]["state"]) == ("waiting", "waiting")
+
+    hallmark(project, *WITHDRAW)
+    assert "source messages was withdrawn" in wait_for(project, run, "failed")["error"]
+    assert hallmark_json(project, "releases", "list") == []
+
+
+def wait_for(project: Path, run: str, status: str, seconds: float = 240) -> dict:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        known = hallmark_json(project, "status", run)
+        assert isinstance(known, dict)
+        if known["status"] == status:
+            return known
+        time.sleep(1)
+    raise AssertionError(f"run {run} is {known['status']}, not {status}, after {seconds} s")

@@ -1,0 +1,106 @@
+"""What was trained on a withdrawn source is not promoted; what was promoted before stays what it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks.errors import Refused
+from tasks.files import write_json
+from tasks.govern import withdrawals
+from tasks.registry import admission, intents, mirror, promotion, recovery, releases, succession
+from tests.registry.house import NAME, SOURCE, House
+
+
+def withdraw(house: House) -> None:
+    declare(house)
+    withdrawals.withdraw(house.ledger, house.governance, "tickets", "owner", "consent ended")
+
+
+def restore(house: House) -> None:
+    withdrawals.restore(house.ledger, house.governance, "tickets", "owner", "a mistake")
+
+
+def declare(house: House) -> None:
+    with (house.governance.folder / "sources.yaml").open("w") as file:
+        YAML().dump({"sources": [SOURCE["source"]]}, file)
+
+
+def champion(house: House) -> list[str]:
+    every = releases.list_releases(house.ledger, house.governance)
+    return [str(release.label) for release in every if "champion" in release.aliases]
+
+
+def test_a_run_behind_all_its_gates_is_not_promoted(ready: House) -> None:
+    withdraw(ready)
+    with pytest.raises(Refused, match="not promoted: source tickets was withdrawn by owner"):
+        ready.promote(ready.run("run-1"))
+    assert champion(ready) == [] and not ready.bundle().exists()
+    restore(ready)
+    assert ready.promote(ready.run("run-1")).label == "triage-1"
+
+
+def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None:
+    withdraw(ready)
+    layout = ready.run("run-1")
+    write_json(layout.sources, {"sources": [], "as_of": "2026-03-01", "vault": "0" * 32})
+    with pytest.raises(Refused):
+        ready.promote(layout)
+    assert champion(ready) == []
+
+
+def test_a_withdrawal_while_the_release_is_being_built_is_in_time(
+    ready: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered: Callable[..., None] = mirror.register
+
+    def register(*args: object) -> None:
+        registered(*args)
+        withdraw(ready)
+
+    monkeypatch.setattr(mirror, "register", register)
+    with pytest.raises(Refused, match="source tickets was withdrawn"):
+        ready.promote(ready.run("run-1"))
+    assert champion(ready) == [] and not ready.bundle().exists()
+
+
+def test_a_promotion_that_a_crash_interrupted_is_undone(ready: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(recovery, "make", crash)
+        ready.promote(ready.run("run-1"))
+    assert intents.pending(ready.ledger)
+    withdraw(ready)
+    (told,) = promotion.reconcile(ready.governance, ready.ledger)
+    assert "is undone: what was trained on a withdrawn source" in told
+    assert champion(ready) == []
+
+
+def test_a_release_promoted_before_stays_valid_and_in_production(released: House) -> None:
+    withdraw(released)
+    assert releases.verify(released.bundle(), released.governance).ok
+    assert releases.problems(released.ledger, released.governance) == []
+    assert champion(released) == ["triage-1"] and admission.admit(released.ledger, released.governance, NAME)
+    assert releases.by_source(released.ledger, released.governance) == {"tickets": ["triage-1"]}
+
+
+def test_no_rollback_to_what_was_trained_on_it(released: House) -> None:
+    released.release("run-2", weights=b"other")
+    withdraw(released)
+    with pytest.raises(Refused, match="source tickets was withdrawn"):
+        promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(released) == ["triage-2"]
+    restore(released)
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(released) == ["triage-1"]
+
+
+def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(released: House, tmp_path: Path) -> None:
+    from tasks.registry import consent
+
+    with pytest.raises(Refused, match="cannot be read which sources"):
+        consent.require(tmp_path, released.governance, released.ledger)
+    assert succession.read(released.ledger, released.governance, NAME).newest
