@@ -61,7 +61,10 @@ def cluster_of(record_id: pa.ChunkedArray, clusters: pa.Table) -> Places:
 
 
 def lots(keys: Iterable[str], seed: int) -> Lots:
-    """64 bits that each prompt key draws. They depend on the key and the seed alone, and no two keys share them."""
+    """64 bits that each prompt key draws, by the key and the seed alone.
+
+    That two of a million keys draw the same happens once in 40 million datasets; they would then count as one group.
+    """
     drawn = (hashlib.sha256(f"{seed}\n{key}".encode()).digest() for key in keys)
     return np.array([int.from_bytes(digest[:8], "big") for digest in drawn], np.uint64)
 
@@ -79,6 +82,7 @@ def _lots(path: Path, cluster: Places, seed: int) -> Lots:
             smallest[number] = min(key, smallest.get(number, key))
         begin += len(keys)
     inside = cluster != APART
-    shared = lots((smallest[number] for number in range(cluster.max(initial=APART) + 1)), seed)
+    # A cluster may have lost its records since; nobody asks for its lot.
+    shared = lots((smallest.get(number, "") for number in range(cluster.max(initial=APART) + 1)), seed)
     own[inside] = shared[cluster[inside]]
     return own

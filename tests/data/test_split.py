@@ -168,6 +168,14 @@ def test_near_identical_prompts_stand_on_one_side(run: Run) -> None:
     assert any(len({apart[r] for r, c in clusters.items() if c == name}) == 2 for name in set(clusters.values()))
 
 
+def test_a_cluster_goes_by_its_smallest_prompt_and_records_that_are_gone_by_none() -> None:
+    pair = [record(text, number=number) for number, text in enumerate(["b", "a"], start=1)]
+    ids = [item["record_id"] for item in pair]
+    clusters = {f"{9:032x}": f"{9:032x}"} | dict.fromkeys(ids, ids[0])
+    lots = as_placed(pair, 3, clusters).lot.tolist()
+    assert lots == [as_placed(pair, 3).lot.tolist()[1]] * 2
+
+
 def test_parted_near_prompts_are_a_fact_only_where_somebody_looked(run: Run) -> None:
     assert run.split(fifty()).near_prompts_on_both_sides == 0
     assert run.result("split")["facts"]["near_prompts_on_both_sides"]["value"] == 0
