@@ -75,6 +75,8 @@ class Constants(Frozen):
     """Fixes which side of the split the source stands on."""
 
 
+Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
+"""A field of a record that is no text of its own, yet holds what the source says."""
 Terms = dict[Category, list[Term]]
 """The owners' own words by the class they are of, e.g. trade_secret."""
 
@@ -113,10 +115,18 @@ class Source(Frozen):
     description: str = ""
     protect: Protection = Protection()
     """What is done with personal and secret text, class by class."""
+    labels: dict[Label, list[Text]] = {}
+    """The values that a label may have. A row with another is put aside; for `labelled_by` it is replaced, as `protect`
+    says of names."""
     suite: str | None = None
     """File with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: Mapping
     constants: Constants
+
+    @property
+    def labellers(self) -> frozenset[str]:
+        """Who is known to label, by this file itself."""
+        return frozenset([*self.labels.get("labelled_by", []), *filter(None, [self.constants.labelled_by])])
 
     @model_validator(mode="after")
     def _kind_known(self) -> Self:

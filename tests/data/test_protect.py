@@ -132,6 +132,43 @@ def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run
     assert [name in record["subjects"] for record in run.records_of("ingest")] == [True, True, False]
 
 
+LABELLED = {"text": "text", "label": "label", "dep": "cards", "lang": "en", "tags": "vip", "by": "desk 1"}
+LABELS = {
+    "prompt": "text", "response": "label", "department": "dep", "language": "lang", "policy_tags": "tags",
+    "labelled_by": "by",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "wanted"),
+    [
+        ({"by": "ada.l"}, "labelled_by", r"\[name:\w{12}\]"),
+        ({"by": "desk 1"}, "labelled_by", "desk 1"),
+        ({"dep": "483920175"}, "department", r"\[account:\w{12}\]"),
+        ({"dep": "Ada Lovelace"}, "department", r"\[name:\w{12}\]"),
+        ({"dep": "ISO 27001"}, "department", "ISO 27001"),
+        ({"lang": "P1234567"}, "language", r"\[account:\w{12}\]"),
+        ({"tags": "vip;4111 1111 1111 1111"}, "policy_tags", r"\['\[card:\w{12}\]', 'vip'\]"),
+    ],
+)
+def test_who_and_what_stands_in_a_label_is_replaced(run: Run, changes: Any, name: str, wanted: str) -> None:
+    """A label has no words around it by which a name or a number could be told."""
+    data = table([LABELLED | changes], list(LABELLED))
+    run.ingest(data, mapping=LABELS, constants={"task": "triage"}, labels={"labelled_by": ["desk 1"]})
+    (record,) = run.records_of("ingest")
+    assert re.fullmatch(wanted, str(record[name]))
+
+
+@pytest.mark.parametrize("changes", [{"dep": "ada l"}, {"lang": "ada"}, {"tags": "vip;ada"}])
+def test_a_label_that_is_not_listed_puts_its_row_aside(run: Run, changes: dict[str, str]) -> None:
+    data = table([LABELLED, LABELLED | changes], list(LABELLED))
+    listed = {"department": ["cards"], "language": ["en"], "policy_tags": ["vip"]}
+    run.ingest(data, mapping=LABELS, constants={"task": "triage"}, labels=listed)
+    assert run.rules_of("ingest") == {2: f"unknown_{next(n for n in LABELS if LABELS[n] in changes)}"}
+    (entry,) = run.records_of("ingest", "quarantine")
+    assert "ada" not in entry["reason"]
+
+
 def test_a_record_is_dropped_where_its_source_says_so(run: Run) -> None:
     run.ingest(table(PERSONAL), protect={"iban": "drop"})
     assert run.rules_of("ingest") == {2: "holds_iban"}

@@ -1,5 +1,10 @@
-"""The records of a batch, protected together, so that a language model sees many texts at once."""
+"""The records of a batch, protected together, so that a language model sees many texts at once.
 
+A label (department, tags) is no sentence: nothing around a number says what it is the number of, so a long one counts
+as an account's. Who labelled is a person, or stands for one, and is replaced as a whole.
+"""
+
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +15,10 @@ from tasks.data.protect.found import Detector, Found
 from tasks.govern.protection import Protection
 from tasks.govern.sources import Terms
 
-LABELS = ("department", "geography", "labelled_by")
+LABELS = ("department", "geography", "language")
 """Fields of a record beside its messages and tags that hold text of the source."""
+NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
+"""Six digits and more, however they are grouped, with the few letters before them: P1234567."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,8 @@ class Guard:
     protection: Protection
     terms: Terms
     token_key: bytes
+    labellers: frozenset[str] = frozenset()
+    """Values of `labelled_by` that sources.yaml itself names, so that they say nothing new."""
 
 
 def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
@@ -30,27 +39,36 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
     for record in records:
         outcome = Outcome()
 
-        def safe(text: str, outcome: Outcome = outcome) -> str:
+        def safe(text: str, more: Sequence[Found] = (), outcome: Outcome = outcome) -> str:
             spans = found.get(text, ())
             outcome.undetectable |= spans is None
+            spans = merged(spans or (), more) if more else spans
             return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
 
-        yield _replaced(record, safe) | {"subjects": sorted(outcome.subjects)}, outcome
+        replaced = _replaced(record, safe, guard.labellers)
+        yield replaced | {"subjects": sorted(outcome.subjects)}, outcome
 
 
 def _texts(record: dict[str, Any]) -> Iterator[str]:
-    """Every text of a record that is the source's own."""
+    """Every text of a record that is the source's own, but for who labelled it."""
     yield from (turn["content"] for turn in record["messages"])
     yield from record["policy_tags"]
     yield from (record[name] for name in LABELS)
 
 
-def _replaced(record: dict[str, Any], safe: Callable[[str], str]) -> dict[str, Any]:
+def _replaced(record: dict[str, Any], safe: Callable[..., str], labellers: frozenset[str]) -> dict[str, Any]:
+    by = record["labelled_by"]
+    known = not by or by in labellers
     return record | {
         "messages": [turn | {"content": safe(turn["content"])} for turn in record["messages"]],
-        "policy_tags": [safe(tag) for tag in record["policy_tags"]],
-        **{name: safe(record[name]) for name in LABELS},
+        "policy_tags": sorted({safe(tag, _numbers(tag)) for tag in record["policy_tags"]}),
+        **{name: safe(record[name], _numbers(record[name])) for name in LABELS},
+        "labelled_by": by if known else safe(by, [Found(0, len(by), "name")]),
     }
+
+
+def _numbers(label: str) -> list[Found]:
+    return [Found(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
 
 
 def _found(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
