@@ -13,7 +13,6 @@ import re
 import sqlite3
 import tempfile
 import unicodedata
-import urllib.parse
 import zipfile
 import zlib
 from collections import defaultdict
@@ -24,6 +23,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tasks.files import sha256_bytes
 
 WINDOW = 8
 """Bytes of a value's beginning by which it is found."""
@@ -188,11 +189,16 @@ class Findings:
     """By value, the names of the files."""
     files: int = 0
     bytes: int = 0
+    _seen: dict[str, set[str]] = field(default_factory=dict)
+    """By digest, what stands in it: a cache and a worktree hold the same bytes."""
 
     def look(self, name: str, data: bytes, planted: Planted) -> None:
+        digest = sha256_bytes(data)
+        if digest not in self._seen:
+            self._seen[digest] = search(data, planted)
         self.files += 1
         self.bytes += len(data)
-        for value in search(data, planted) | planted.within(urllib.parse.unquote_to_bytes(name)):
+        for value in self._seen[digest] | planted.within(name.encode()):
             self.places[value].add(name)
 
 

@@ -7,8 +7,10 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
+from infra.cli.conflicts import conflicts
 from infra.cli.shared import console
 from tasks.data import disclose, inventory, lineage
+from tasks.data.conflicts.words import visible
 from tasks.data.inventory import Holding
 from tasks.data.lineage import Membership
 from tasks.data.protect.tokens import token
@@ -28,9 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-COLUMNS = (
-    "source", "owner", "class", "region", "kept", "newest", "rows", "put aside", "personal", "data gate", "without it"
-)  # fmt: skip
+app.command()(conflicts)
 Governance = Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")]
 
 
@@ -133,7 +133,7 @@ def show(
         return
     console.print(f"record {found.record_id}: source {found.source_id}, row {found.row}")
     for turn in found.messages:
-        console.print(f"  {turn['role']}: {turn['content']}")
+        console.print(f"  {turn['role']}: {visible(turn['content'])}")
     for finding in found.findings:
         console.print(f"  put aside by {finding}")
 

@@ -160,6 +160,11 @@ def test_another_encoding_than_declared_is_refused(run: Run, written: str, decla
     assert advice in refused(run, table(GERMAN).decode().encode(written), encoding=declared)
 
 
+@pytest.mark.parametrize("declared", ["utf-16", "utf-32"])
+def test_plain_text_that_is_declared_to_begin_with_a_mark_is_refused(run: Run, declared: str) -> None:
+    assert "it is likely utf-8" in refused(run, table(messages(10)), encoding=declared)
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig", "utf-8", "iso8859-15"])
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_declared_encodings_are_read(run: Run, encoding: str, kind: str) -> None:

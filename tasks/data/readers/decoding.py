@@ -137,6 +137,8 @@ def undecodable(data: bytes, encoding: str) -> int | None:
             decoder.decode(data[start : start + BLOCK], final=start + BLOCK >= len(data))
         except UnicodeDecodeError as error:
             return start - pending + error.start
+        except UnicodeError:  # utf-16 and utf-32 without the mark at their beginning
+            return 0
     return None
 
 
