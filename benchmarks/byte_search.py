@@ -4,9 +4,11 @@
 
 A real run in a project of its own, from sources to a release, and four more that end in an error over the data; then
 `hallmark data`, `gates`, `releases`, `status`. The sources lie outside. Searched are the project with its worktrees,
-caches, databases, logs and git objects, the home folder, the folder for temporary files (Ray's too) and what the
-commands print; left out are the vault and its key. What `hallmark data show` prints is not searched: it shows a row as
-it is to who may see it. No other tool was found that does this, so figures stand against their goals alone.
+caches, databases, logs and git objects, the home folder, the folder for temporary files, Ray's session folders as they
+are while there is one, and what the commands print; left out are the vault and its key, and values that the code itself
+holds before anything runs (a name may be two neighbours in a list of names). What `hallmark data show` prints is not
+searched: it shows a row as it is to who may see it. No other tool was found that does this, so figures stand against
+their goals alone.
 
 What is in a text is found as well as recognisers do, and what they miss is counted; faker's names are in their lists,
 so recall is higher here than in benchmarks/protect.py. Names of files and of mapped columns are an owner's own words in
@@ -14,6 +16,7 @@ sources.yaml and stay as they are.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -21,17 +24,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tasks.train.cluster import PREFIX  # noqa: E402
 from tests import planted_identifiers, tiny_project  # noqa: E402
 from tests.byte_search import Findings, Planted, search_folder  # noqa: E402
 from tests.data.build import INVENTORY  # noqa: E402
@@ -40,6 +46,35 @@ from tests.planted_identifiers import Identifier  # noqa: E402
 MISSED_GOAL = 0.05
 """1 less the recall that the recognisers are to reach."""
 DATA = "data: {test_share: 0.2, seed: 1, max_malformed_share: 0.9, near_duplicates: {jaccard: 0.9}}"
+
+
+class RaySessions(threading.Thread):
+    """Copies what lies in the session folders of a project's training, which go when it ends."""
+
+    def __init__(self, base: Path) -> None:
+        super().__init__(daemon=True)
+        self.base, self.ended = base, threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(2):
+            for folder in Path("/tmp").glob(f"{PREFIX}*"):
+                if self._is_ours(folder):
+                    for path in folder.rglob("*"):
+                        self._copy(path)
+
+    def _is_ours(self, folder: Path) -> bool:
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        try:
+            return pid.isdigit() and Path(psutil.Process(int(pid)).cwd()).is_relative_to(self.base)
+        except psutil.Error:
+            return False
+
+    def _copy(self, path: Path) -> None:
+        with contextlib.suppress(OSError):  # it may go at any moment
+            if path.is_file() and not path.is_symlink():
+                target = self.base / "ray" / path.relative_to("/tmp")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
 
 
 def inventory(folder: Path) -> dict[str, Any]:
@@ -70,6 +105,13 @@ def make(base: Path, sources: planted_identifiers.Sources) -> Path:
     (governance / "sources.yaml").write_text(yaml.safe_dump(inventory(folder), sort_keys=False))
     tiny_project.commit(project, "The planted sources")
     return project
+
+
+def told_from_code(identifiers: list[Identifier], project: Path) -> list[Identifier]:
+    """Those that do not stand in the project by chance, before anything has run."""
+    chance = Findings()
+    search_folder(project, Planted(item.value for item in identifiers), chance)
+    return [item for item in identifiers if item.value not in chance.places]
 
 
 def without_header(sources: planted_identifiers.Sources) -> bytes:
@@ -117,6 +159,7 @@ def use(base: Path, project: Path, someone: str) -> bytes:
             ["status"], ["status", run, "--json"], ["gates", "list"], ["gates", "show", run, "data", "--json"],
             ["releases", "list"], ["releases", "show", release], ["data", "inventory"], ["data", "records", release],
             ["data", "where", "--record", behind[0]["record"]], ["data", "where", "--subject", someone],
+            ["data", "conflicts", run, "--as", "data-owner"],
         ):  # fmt: skip
             hallmark(*words)
         why = ["--run", run, "--reason", "to look at it", "--as", "data-owner"]
@@ -199,7 +242,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "byte_search.json")
     given = parser.parse_args()
     sources = planted_identifiers.make(given.each, given.seed)
-    texts = [item for item in sources.identifiers if item.place == "text"]
     base = Path(tempfile.mkdtemp(prefix="hm-", dir="/tmp"))  # short: Ray's sockets lie below it
     began = time.monotonic()
     try:
@@ -207,17 +249,23 @@ def main() -> None:
             (base / name).mkdir()
             os.environ[variable] = str(base / name)
         project = make(base, sources)
+        identifiers = told_from_code(sources.identifiers, project)
+        texts = [item for item in identifiers if item.place == "text"]
+        sessions = RaySessions(base)
+        sessions.start()
         printed = use(base, project, next(item.value for item in texts if item.category == "name"))
-        print(f"ran in {time.monotonic() - began:.0f} s")
-        findings = searched(base, project, printed, Planted(item.value for item in sources.identifiers))
+        sessions.ended.set()
+        sessions.join()
+        print(f"ran in {time.monotonic() - began:.0f} s, searching")
+        findings = searched(base, project, printed, Planted(item.value for item in identifiers))
     finally:
         if given.keep:
             print(f"left in {base}")
         else:
             shutil.rmtree(base, ignore_errors=True)
     missed = planted_identifiers.missed(texts)
-    tell(sources.identifiers, missed, findings)
-    lines = figures(sources.identifiers, missed, findings)
+    tell(identifiers, missed, findings)
+    lines = figures(identifiers, missed, findings)
     for line in lines:
         verdict = "" if line["goal"] is None else f"goal {line['goal']:g}  {'met' if line['met'] else 'NOT met'}"
         print(f"{line['metric']:<50} {line['ours']:>12,} {line['unit']:<12} {verdict}")

@@ -10,6 +10,7 @@ import base64
 import binascii
 import io
 import re
+import shutil
 import sqlite3
 import tempfile
 import unicodedata
@@ -208,4 +209,17 @@ def search_folder(
     """Look into every file below a folder, names too; a file that others link to counts once for each name."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink() and not left_out(path):
-            findings.look(path.relative_to(folder).as_posix(), path.read_bytes(), planted)
+            findings.look(path.relative_to(folder).as_posix(), _content(path), planted)
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes; of a database with a write-ahead log those it has once the log is worked in."""
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists():
+        return path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [shutil.copy(file, folder) for file in (path, log)]
+        connection = sqlite3.connect(copies[0])
+        connection.execute("pragma wal_checkpoint(truncate)")
+        connection.close()
+        return Path(copies[0]).read_bytes()

@@ -85,6 +85,18 @@ def test_a_value_in_a_packed_cell_of_a_database_is_found(tmp_path: Path) -> None
     assert search(sqlite(TEXT, tmp_path), Planted(VALUES)) == set(VALUES)
 
 
+def test_a_database_whose_log_is_not_worked_in_is_searched_with_it(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("pragma journal_mode=wal")
+    connection.execute("create table t (body blob)")
+    connection.execute("insert into t values (?)", (base64.b64encode(zlib.compress(TEXT.encode())),))
+    connection.commit()
+    findings = Findings()
+    search_folder(tmp_path, Planted(VALUES), findings, lambda path: path.name != "a.db")
+    connection.close()
+    assert set(findings.places) == set(VALUES)
+
+
 def test_a_value_is_found_at_every_offset() -> None:
     planted = Planted(VALUES)
     assert all(search(b"x" * n + MAIL.encode(), planted) == {MAIL} for n in range(20))

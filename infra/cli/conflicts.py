@@ -26,7 +26,9 @@ def conflicts(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; the last one where none is said.")] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to read or print.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page to read or print.")
+    ] = None,
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:

@@ -134,6 +134,8 @@ def show(
     console.print(f"record {found.record_id}: source {found.source_id}, row {found.row}")
     for turn in found.messages:
         console.print(f"  {turn['role']}: {visible(turn['content'])}")
+    if found.labelled_by:
+        console.print(f"  labelled by {visible(found.labelled_by)}")
     for finding in found.findings:
         console.print(f"  put aside by {finding}")
 

@@ -26,6 +26,7 @@ class Shown(Frozen):
     """1-based data row of its source."""
     messages: list[dict[str, str]]
     """As the source has them, as far as the vault knows; what was masked stays masked."""
+    labelled_by: str
     findings: list[str]
     """Why stages put it aside, with the record kept instead where there is one."""
 
@@ -34,13 +35,15 @@ def show(layout: Layout, record_id: str, person: str, reason: str, people: Peopl
     """The record of a run. Raises InputError for one that is not there, Refused for who may not look."""
     record, row = _find(layout, record_id)
     _may_look(_source(layout, record["source_id"]), known(person, people))
-    tokens = {token for turn in record["messages"] for token in TOKEN.findall(turn["content"])}
+    texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
+    tokens = {token for text in texts for token in TOKEN.findall(text)}
     values = open_vault(layout.state).reveal(tokens, ledger, person, reason, record["record_id"])
     return Shown(
         record_id=record["record_id"],
         source_id=record["source_id"],
         row=row,
         messages=[turn | {"content": _spelled_out(turn["content"], values)} for turn in record["messages"]],
+        labelled_by=_spelled_out(record["labelled_by"], values),
         findings=_findings(layout, record["record_id"]),
     )
 
