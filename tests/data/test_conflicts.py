@@ -147,7 +147,7 @@ def test_the_terminal_shows_both_and_what_to_do(run: Run) -> None:
     judged(run, two(second=LONG.replace("Friday", "Sunday")))
     told = terminal(found(run), run)
     assert "⟦Friday⟧" in told and "⟦Sunday⟧" in told and "a, row 11" in told and "b, row 12" in told
-    assert "undecided, neither is kept" in told and "Set `authority`" in told
+    assert "undecided, neither is kept" in told and "the higher `authority` in sources.yaml" in told
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from tasks.data.conflicts.words import compare, visible
 
 FOLDER = Path(__file__).parent
 ADVICE = (
-    "Set `authority` of one of two sources higher in sources.yaml: its records are then kept.",
-    "Give the row that holds a newer `effective_from` in its source.",
-    "Correct one of the rows in its source, or retire it by a date in `retired_at`.",
+    "Two sources: give the one that is right the higher `authority` in sources.yaml.",
+    "Two rows: give the one that is right the newer `effective_from` in its source.",
+    "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
 )
 """What an owner can do about a pair; the next run takes it up."""
 
