@@ -110,7 +110,7 @@ def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: R
 
 
 def test_an_owner_sees_who_labelled_a_record(run: Run) -> None:
-    rows = [row | {"by": "ada.l"} for row in messages(3)]
+    rows = [row | {"by": "ada.l"} for row in (*messages(3), PERSON)]
     mapping = {"prompt": "text", "response": "label", "labelled_by": "by"}
     run.ingest(table(rows, ["text", "label", "by"]), mapping=mapping)
     assert "ada.l" not in str(run.records_of("ingest"))

@@ -159,6 +159,14 @@ def test_who_and_what_stands_in_a_label_is_replaced(run: Run, changes: Any, name
     assert re.fullmatch(wanted, str(record[name]))
 
 
+def test_a_record_is_neither_about_who_labelled_it_nor_put_aside_for_them(run: Run) -> None:
+    data = table([LABELLED | {"by": "Ada Lovelace"}], list(LABELLED))
+    result = run.ingest(data, mapping=LABELS, constants={"task": "triage"}, protect={"name": "drop"})
+    (record,) = run.records_of("ingest")
+    assert (record["labelled_by"], record["subjects"]) == ("[name]", [])
+    assert result.sources[0].protected == {"name": 1}, "but it is told"
+
+
 @pytest.mark.parametrize("changes", [{"dep": "ada l"}, {"lang": "ada"}, {"tags": "vip;ada"}])
 def test_a_label_that_is_not_listed_puts_its_row_aside(run: Run, changes: dict[str, str]) -> None:
     data = table([LABELLED, LABELLED | changes], list(LABELLED))

@@ -45,7 +45,7 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
             spans = merged(spans or (), more) if more else spans
             return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
 
-        replaced = _replaced(record, safe, guard.labellers)
+        replaced = _replaced(record, safe) | {"labelled_by": _labeller(record["labelled_by"], guard, outcome)}
         yield replaced | {"subjects": sorted(outcome.subjects)}, outcome
 
 
@@ -56,15 +56,23 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
     yield from (record[name] for name in LABELS)
 
 
-def _replaced(record: dict[str, Any], safe: Callable[..., str], labellers: frozenset[str]) -> dict[str, Any]:
-    by = record["labelled_by"]
-    known = not by or by in labellers
+def _replaced(record: dict[str, Any], safe: Callable[..., str]) -> dict[str, Any]:
     return record | {
         "messages": [turn | {"content": safe(turn["content"])} for turn in record["messages"]],
         "policy_tags": sorted({safe(tag, _numbers(tag)) for tag in record["policy_tags"]}),
         **{name: safe(record[name], _numbers(record[name])) for name in LABELS},
-        "labelled_by": by if known else safe(by, [Found(0, len(by), "name")]),
     }
+
+
+def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
+    """Who labelled, as it may be written. A record is not about them, and not put aside for them."""
+    if not by or by in guard.labellers:
+        return by
+    aside = Outcome()
+    replaced = actions.replace(by, [Found(0, len(by), "name")], guard.protection, guard.token_key, aside)
+    outcome.secrets += aside.secrets
+    outcome.counts["name"] = outcome.counts.get("name", 0) + 1
+    return replaced
 
 
 def _numbers(label: str) -> list[Found]:
