@@ -80,16 +80,16 @@ def find(layout: Layout, person_id: str, people: People, most: int, undecided: b
     resolved = ResolvedSources.model_validate(read_json(layout.sources))
     sources = {item.source.id: item.source for item in resolved.sources}
     named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] == UNDECIDED]
-    source_of = _places(layout, named)
+    places = _places(layout, named)
     seen = {name for name, source in sources.items() if sees(source, person)}
-    shown = [entry for entry in named if {source_of[entry[end]][0] for end in ("record_id", "other")} <= seen]
+    shown = [entry for entry in named if _sources(entry, places) <= seen]
     if named and not shown:
-        needed = sorted({source_of[entry[end]][0] for entry in named for end in ("record_id", "other")} - seen)
+        needed = sorted(set.union(*(_sources(entry, places) for entry in named)) - seen)
         raise Refused(
             f"{person.id} may see none of the {len(named):,} conflicts of run {layout.root.name}: that takes owner, "
             f"steward or a role in `access` of {', '.join(needed)}"
         )
-    sides = _sides(layout, shown[:most], sources, source_of)
+    sides = _sides(layout, shown[:most], sources, places)
     return Conflicts(
         run=layout.root.name,
         total=len(shown),
@@ -113,6 +113,11 @@ def _places(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[st
     rows = read_table(layout.stage("ingest") / "rows.parquet")
     found = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
     return {row["record_id"]: (row["source_id"], row["row"]) for row in found}
+
+
+def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> set[str]:
+    """Of the two records of a pair."""
+    return {places[entry[end]][0] for end in ("record_id", "other")}
 
 
 def _sides(
