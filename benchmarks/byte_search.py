@@ -11,7 +11,7 @@ searched: it shows a row as it is to who may see it. No other tool was found tha
 their goals alone.
 
 What is in a text is found as well as recognisers do, and what they miss is counted; faker's names are in their lists,
-so recall is higher here than in benchmarks/protect.py. A lower-case name in a department's place is counted apart: only
+so recall is higher here than in benchmarks/protect.py. A lower-case name in a region's place is counted apart: only
 `labels` in sources.yaml tells it from one. Names of files and of mapped columns are an owner's own words and stay.
 """
 

@@ -31,6 +31,7 @@ CSV_MAPPING: dict[str, Any] = {
 CSV_LABELS = {"department": ["cards", "loans"], "geography": ["eu"], "language": ["en"], "policy_tags": ["vip"]}
 JSONL_MAPPING: dict[str, Any] = {
     "messages": "turns", "department": "team", "policy_tags": "tags", "labelled_by": "by", "language": "lang",
+    "geography": "region",
 }  # fmt: skip
 TERM = "Halcyon"
 """An internal name, for which a record is dropped."""
@@ -72,8 +73,8 @@ LINES = {
     "line that is no JSON": '{"turns": VALUE, "by": }',
 }
 """Lines of the JSON Lines source with a value that is in no text kept."""
-UNLISTED = "lower-case name in a label without a list"
-"""The one place outside texts where a value is left: only a list of labels tells it from a department."""
+UNLISTED = "lower-case name in a region's place"
+"""The one place outside texts where a value is left: only a list in sources.yaml tells it from a town."""
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,12 @@ def _jsonl(texts: list[str], rows: int, each: int, values: Unique, identifiers: 
             identifiers.append(Identifier(value, category, place))
             said = json.dumps(turns(f"A question about transfer number {len(identifiers)}"))[1:-1]
             lines.append(line.replace("TURNS", said).replace("VALUE", value))
-    for _ in range(each):
-        value = values.make("name").lower()
-        identifiers.append(Identifier(value, "name", UNLISTED))
-        lines.append(
-            json.dumps({"turns": turns(f"A question about transfer {len(identifiers)}")} | plain | {"team": value})
-        )
+    for name, place in (("team", "lower-case name in a label without a list"), ("region", UNLISTED)):
+        for _ in range(each):
+            value = values.make("name").lower()
+            identifiers.append(Identifier(value, "name", place))
+            said = {"turns": turns(f"A question about transfer {len(identifiers)}")}
+            lines.append(json.dumps(said | plain | {name: value}))
     return ("\n".join(lines) + "\n").encode()
 
 

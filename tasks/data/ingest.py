@@ -156,7 +156,7 @@ def _take_in(
     resolved: ResolvedSource, every: ResolvedSources, params: Params, layout: Layout, output: _Output
 ) -> SourceCounts:
     source = resolved.source
-    guard = Guard(detect.find_all, source.protect, every.terms, output.vault.keys.tokens, source.labellers)
+    guard = Guard(detect.find_all, source.protect, every.terms, output.vault.keys.tokens, source.named)
     data = content.read(resolved, layout.root)
     rows, progress = READERS[source.kind](data, source), Progress("ingest", data.count(b"\n"))
     tally = _Tally()

@@ -146,7 +146,10 @@ LABELS = {
         ({"by": "desk 1"}, "labelled_by", "desk 1"),
         ({"dep": "483920175"}, "department", r"\[account:\w{12}\]"),
         ({"dep": "Ada Lovelace"}, "department", r"\[name:\w{12}\]"),
+        ({"dep": "lovelace, ada"}, "department", r"\[name:\w{12}\]"),
         ({"dep": "ISO 27001"}, "department", "ISO 27001"),
+        ({"dep": "customer care"}, "department", "customer care"),
+        ({"tags": "ada.lovelace"}, "policy_tags", r"\['\[name:\w{12}\]'\]"),
         ({"lang": "P1234567"}, "language", r"\[account:\w{12}\]"),
         ({"tags": "vip;4111 1111 1111 1111"}, "policy_tags", r"\['\[card:\w{12}\]', 'vip'\]"),
     ],
@@ -165,6 +168,17 @@ def test_a_record_is_neither_about_who_labelled_it_nor_put_aside_for_them(run: R
     (record,) = run.records_of("ingest")
     assert (record["labelled_by"], record["subjects"]) == ("[name]", [])
     assert result.sources[0].protected == {"name": 1}, "but it is told"
+
+
+def test_a_label_that_sources_yaml_names_stays(run: Run) -> None:
+    data = table([LABELLED | {"dep": "austin branch"}], list(LABELLED))
+    mapping = {name: column for name, column in LABELS.items() if name != "policy_tags"}
+    constants = {"task": "triage", "policy_tags": ["2024-03-31"]}
+    run.ingest(data, mapping=mapping, constants=constants)
+    assert run.records_of("ingest")[0]["department"].startswith("[name:")
+    run.ingest(data, mapping=mapping, constants=constants, labels={"department": ["austin branch"]})
+    (record,) = run.records_of("ingest")
+    assert (record["department"], record["policy_tags"]) == ("austin branch", ["2024-03-31"])
 
 
 @pytest.mark.parametrize("changes", [{"dep": "ada l"}, {"lang": "ada"}, {"tags": "vip;ada"}])
