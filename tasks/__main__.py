@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,8 @@ STAGES = {
 """The module of each stage; its `run(params, layout)` is the stage, `run(params, layout, which)` for NAME@WHICH."""
 
 
+READS_SOURCES = "ingest"
+"""The stage that sees what has not been protected yet."""
 STARTED_BY = "HALLMARK_STARTED_BY"
 """Environment variable: pid of the process that wants the stage's result."""
 
@@ -51,6 +54,12 @@ def run_stage(name: str, root: Path) -> None:
 def error_file(root: Path, name: str) -> Path:
     """Where a failed stage leaves its message for whoever started it."""
     return root / "measured" / f"{name}.error"
+
+
+def without_values(error: BaseException) -> str:
+    """Where an unforeseen error came from, without its message: that may quote a row, and logs are kept."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}{type(error).__name__} (its message is left out, since it may quote a source)"
 
 
 def end_with(pid: int) -> None:
@@ -76,7 +85,10 @@ def main() -> int:
         return error.exit_code
     except Exception as error:
         if not is_full_disk(error):
-            raise
+            if name != READS_SOURCES:
+                raise
+            print(without_values(error), file=sys.stderr)
+            return 1
         message = f"{name}: no space left on the disk that holds {root}; free some and run again, nothing is lost"
         with contextlib.suppress(OSError):  # it is likely the same disk
             write_bytes(error_file(root, name), message.encode())

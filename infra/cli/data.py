@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import datasets, shared, withdraw
+from infra.cli import datasets, shared
+from infra.cli.conflicts import conflicts
 from infra.cli.shared import console
+from infra.cli.withdraw import withdraw
 from tasks.data import disclose, inventory, lineage
+from tasks.data.conflicts.words import visible
 from tasks.data.inventory import Holding
 from tasks.data.lineage import Membership
 from tasks.data.protect.tokens import token
@@ -31,7 +34,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command("withdraw")(withdraw.withdraw)
+app.command()(conflicts)
+app.command()(withdraw)
 Governance = Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")]
 
 
@@ -148,7 +152,9 @@ def show(
         return
     console.print(f"record {found.record_id}: source {found.source_id}, row {found.row}")
     for turn in found.messages:
-        console.print(f"  {turn['role']}: {turn['content']}")
+        console.print(f"  {turn['role']}: {visible(turn['content'])}")
+    if found.labelled_by:
+        console.print(f"  labelled by {visible(found.labelled_by)}")
     for finding in found.findings:
         console.print(f"  put aside by {finding}")
 

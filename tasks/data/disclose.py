@@ -10,7 +10,7 @@ from tasks.config import Frozen
 from tasks.errors import InputError, Refused
 from tasks.files import read_json
 from tasks.govern.ledger import Ledger
-from tasks.govern.people import People
+from tasks.govern.people import People, Person
 from tasks.govern.sources import ResolvedSources, Source
 from tasks.govern.vault import open_vault
 from tasks.layout import Layout
@@ -26,6 +26,7 @@ class Shown(Frozen):
     """1-based data row of its source."""
     messages: list[dict[str, str]]
     """As the source has them, as far as the vault knows; what was masked stays masked."""
+    labelled_by: str
     findings: list[str]
     """Why stages put it aside, with the record kept instead where there is one."""
 
@@ -33,14 +34,16 @@ class Shown(Frozen):
 def show(layout: Layout, record_id: str, person: str, reason: str, people: People, ledger: Ledger) -> Shown:
     """The record of a run. Raises InputError for one that is not there, Refused for who may not look."""
     record, row = _find(layout, record_id)
-    _may_look(_source(layout, record["source_id"]), person, people)
-    tokens = {token for turn in record["messages"] for token in TOKEN.findall(turn["content"])}
+    _may_look(_source(layout, record["source_id"]), known(person, people))
+    texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
+    tokens = {token for text in texts for token in TOKEN.findall(text)}
     values = open_vault(layout.state).reveal(tokens, ledger, person, reason, record["record_id"])
     return Shown(
         record_id=record["record_id"],
         source_id=record["source_id"],
         row=row,
         messages=[turn | {"content": _spelled_out(turn["content"], values)} for turn in record["messages"]],
+        labelled_by=_spelled_out(record["labelled_by"], values),
         findings=_findings(layout, record["record_id"]),
     )
 
@@ -64,11 +67,21 @@ def _source(layout: Layout, source_id: str) -> Source:
     return next(item.source for item in resolved.sources if item.source.id == source_id)
 
 
-def _may_look(source: Source, person_id: str, people: People) -> None:
+def known(person_id: str, people: People) -> Person:
+    """The person. Raises InputError for one who is not in people.yaml, or no longer."""
     person = people.get(person_id)
     if person is None or not person.active:
         raise InputError(f"{person_id!r} is nobody in people.yaml who may look at data")
-    if person.id not in (source.owner, source.steward) and not set(person.roles) & set(source.access):
+    return person
+
+
+def sees(source: Source, person: Person) -> bool:
+    """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
+    return person.id in (source.owner, source.steward) or bool(set(person.roles) & set(source.access))
+
+
+def _may_look(source: Source, person: Person) -> None:
+    if not sees(source, person):
         raise Refused(
             f"{person.id} may not look at records of {source.id}: that takes its owner, its steward, or role "
             f"{' or '.join(source.access)}"

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -132,9 +133,19 @@ def _label(row: dict[str, Any], source: Source, name: str) -> str:
     """A short text such as a department; empty where there is none."""
     column = getattr(source.mapping, name)
     value = row.get(column) if column is not None else None
-    return (
-        _text(str(value) if isinstance(value, int | float) else value, column, Counter()) if value is not None else ""
-    )
+    if value is None:
+        return ""
+    label = _text(str(value) if isinstance(value, int | float) else value, column, Counter())
+    _refuse_unlisted([label], source, name)
+    return label
+
+
+def _refuse_unlisted(labels: Iterable[str], source: Source, name: str) -> None:
+    """A label that its source does not list may be anything. Who labelled is a person, and is replaced instead."""
+    listed = None if name == "labelled_by" else source.labels.get(name)  # type: ignore[call-overload]
+    if listed is not None and any(label and label not in listed for label in labels):
+        column = getattr(source.mapping, name)
+        raise Reject(f"unknown_{name}", f"column {column!r}: holds none of the labels that sources.yaml lists for it")
 
 
 def _choice(row: dict[str, Any], source: Source, name: str, allowed: tuple[str, ...]) -> str:
@@ -149,8 +160,9 @@ def _tags(row: dict[str, Any], source: Source) -> list[str]:
     column = source.mapping.policy_tags
     value = row.get(column) if column is not None else None
     parts = value if isinstance(value, list) else [] if value is None else str(value).split(";")
-    tags = {_text(part, column or "", Counter()) for part in parts} | set(source.constants.policy_tags)
-    return sorted(tags - {""})
+    tags = {_text(part, column or "", Counter()) for part in parts}
+    _refuse_unlisted(tags, source, "policy_tags")
+    return sorted((tags | set(source.constants.policy_tags)) - {""})
 
 
 def _date(row: dict[str, Any], source: Source, name: str) -> date | None:

@@ -126,7 +126,7 @@ def read(resolved: ResolvedSource, desk: Desk, folder: Path) -> None:
 def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     source, tally = resolved.source, _Tally()
     known: set[str] = set()
-    guard = Guard(detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens)
+    guard = Guard(detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens, source.named)
     with content.read(resolved, desk.root) as pinned:
         rows, progress = READERS[source.kind](pinned.file, source), Progress("ingest", pinned.lines)
         for taken in pool.in_order(Intake(resolved, desk.every.as_of, guard), pool.batched(rows, BATCH)):

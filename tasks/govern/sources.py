@@ -3,7 +3,7 @@
 import os
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
@@ -75,6 +75,8 @@ class Constants(Frozen):
     """Fixes which side of the split the source stands on."""
 
 
+Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
+"""A field of a record that is no text of its own, yet holds what the source says."""
 Terms = dict[Category, list[Term]]
 """The owners' own words by the class they are of, e.g. trade_secret."""
 
@@ -116,10 +118,20 @@ class Source(Frozen):
     description: str = ""
     protect: Protection = Protection()
     """What is done with personal and secret text, class by class."""
+    labels: dict[Label, list[Text]] = {}
+    """The values that a label may have, each harmless. A row with another is put aside; another `labelled_by` is
+    replaced, as `protect` says of names."""
     suite: str | None = None
     """File with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: Mapping
     constants: Constants
+
+    @property
+    def named(self) -> dict[str, frozenset[str]]:
+        """By label, the values that this file itself names: listed, or constant."""
+        constants = {name: getattr(self.constants, name) for name in get_args(Label)}
+        one_or_more = {name: [value] if isinstance(value, str) else value or [] for name, value in constants.items()}
+        return {name: frozenset([*values, *self.labels.get(name, [])]) for name, values in one_or_more.items()}
 
     @model_validator(mode="after")
     def _kind_known(self) -> Self:

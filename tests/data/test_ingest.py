@@ -46,6 +46,7 @@ EVERY_COLUMN = {
         "split": "side",
     },
     "constants": {"task": "triage", "policy_tags": ["bank"]},
+    "labels": {"labelled_by": ["team 7"]},
 }
 
 

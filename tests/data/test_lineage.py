@@ -109,6 +109,14 @@ def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: R
     assert entry.body["person"] == "data-owner" and "Lovelace" not in json.dumps(entry.body)
 
 
+def test_an_owner_sees_who_labelled_a_record(run: Run) -> None:
+    rows = [row | {"by": "ada.l"} for row in (*messages(3), PERSON)]
+    mapping = {"prompt": "text", "response": "label", "labelled_by": "by"}
+    run.ingest(table(rows, ["text", "label", "by"]), mapping=mapping)
+    assert "ada.l" not in str(run.records_of("ingest"))
+    assert shown(run, "data-owner").labelled_by == "ada.l"
+
+
 def test_who_holds_no_role_for_a_source_sees_nothing(run: Run) -> None:
     dataset(run, [*messages(20), PERSON], access=["auditor"])
     assert shown(run, "reader").messages

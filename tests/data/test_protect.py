@@ -151,6 +151,65 @@ def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run
     assert [name in record["subjects"] for record in run.records_of("ingest")] == [True, True, False]
 
 
+LABELLED = {"text": "text", "label": "label", "dep": "cards", "lang": "en", "tags": "vip", "by": "desk 1"}
+LABELS = {
+    "prompt": "text", "response": "label", "department": "dep", "language": "lang", "policy_tags": "tags",
+    "labelled_by": "by",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "wanted"),
+    [
+        ({"by": "ada.l"}, "labelled_by", r"\[name:\w{12}\]"),
+        ({"by": "desk 1"}, "labelled_by", "desk 1"),
+        ({"dep": "483920175"}, "department", r"\[account:\w{12}\]"),
+        ({"dep": "Ada Lovelace"}, "department", r"\[name:\w{12}\]"),
+        ({"dep": "lovelace, ada"}, "department", r"\[name:\w{12}\]"),
+        ({"dep": "ISO 27001"}, "department", "ISO 27001"),
+        ({"dep": "customer care"}, "department", "customer care"),
+        ({"tags": "ada.lovelace"}, "policy_tags", r"\['\[name:\w{12}\]'\]"),
+        ({"lang": "P1234567"}, "language", r"\[account:\w{12}\]"),
+        ({"tags": "vip;4111 1111 1111 1111"}, "policy_tags", r"\['\[card:\w{12}\]', 'vip'\]"),
+    ],
+)
+def test_who_and_what_stands_in_a_label_is_replaced(run: Run, changes: Any, name: str, wanted: str) -> None:
+    """A label has no words around it by which a name or a number could be told."""
+    data = table([LABELLED | changes], list(LABELLED))
+    run.ingest(data, mapping=LABELS, constants={"task": "triage"}, labels={"labelled_by": ["desk 1"]})
+    (record,) = run.records_of("ingest")
+    assert re.fullmatch(wanted, str(record[name]))
+
+
+def test_a_record_is_neither_about_who_labelled_it_nor_put_aside_for_them(run: Run) -> None:
+    data = table([LABELLED | {"by": "Ada Lovelace"}], list(LABELLED))
+    result = run.ingest(data, mapping=LABELS, constants={"task": "triage"}, protect={"name": "drop"})
+    (record,) = run.records_of("ingest")
+    assert (record["labelled_by"], record["subjects"]) == ("[name]", [])
+    assert result.sources[0].protected == {"name": 1}, "but it is told"
+
+
+def test_a_label_that_sources_yaml_names_stays(run: Run) -> None:
+    data = table([LABELLED | {"dep": "austin branch"}], list(LABELLED))
+    mapping = {name: column for name, column in LABELS.items() if name != "policy_tags"}
+    constants = {"task": "triage", "policy_tags": ["2024-03-31"]}
+    run.ingest(data, mapping=mapping, constants=constants)
+    assert run.records_of("ingest")[0]["department"].startswith("[name:")
+    run.ingest(data, mapping=mapping, constants=constants, labels={"department": ["austin branch"]})
+    (record,) = run.records_of("ingest")
+    assert (record["department"], record["policy_tags"]) == ("austin branch", ["2024-03-31"])
+
+
+@pytest.mark.parametrize("changes", [{"dep": "ada l"}, {"lang": "ada"}, {"tags": "vip;ada"}])
+def test_a_label_that_is_not_listed_puts_its_row_aside(run: Run, changes: dict[str, str]) -> None:
+    data = table([LABELLED, LABELLED | changes], list(LABELLED))
+    listed = {"department": ["cards"], "language": ["en"], "policy_tags": ["vip"]}
+    run.ingest(data, mapping=LABELS, constants={"task": "triage"}, labels=listed)
+    assert run.rules_of("ingest") == {2: f"unknown_{next(n for n in LABELS if LABELS[n] in changes)}"}
+    (entry,) = run.records_of("ingest", "quarantine")
+    assert "ada" not in entry["reason"]
+
+
 def test_a_record_is_dropped_where_its_source_says_so(run: Run) -> None:
     run.ingest(table(PERSONAL), protect={"iban": "drop"})
     assert run.rules_of("ingest") == {2: "holds_iban"}

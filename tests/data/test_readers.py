@@ -70,17 +70,27 @@ def test_a_source_without_rows_is_refused(run: Run, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
-        ("csv", table([{"message": "a", "label": "b"}], ["message", "label"])),
-        ("jsonl", jsonl([{"message": "a", "label": "b"}])),
-        ("parquet", parquet([{"message": "a", "label": "b"}])),
+        ("csv", table([{"texts": "a", "label": "b", "ada@example.org": "c"}], ["texts", "label", "ada@example.org"])),
+        ("jsonl", jsonl([{"texts": "a", "label": "b", "ada@example.org": "c"}])),
+        ("parquet", parquet([{"texts": "a", "label": "b", "ada@example.org": "c"}])),
     ],
 )
-def test_a_missing_column_is_named_with_those_that_are_there(run: Run, kind: str, data: bytes) -> None:
-    assert "has no column 'text', which its mapping names; it has 'label', 'message'" in refused(run, data, kind=kind)
+def test_a_missing_column_is_named_with_what_is_like_it(run: Run, kind: str, data: bytes) -> None:
+    told = refused(run, data, kind=kind)
+    assert "has no column 'text', which its mapping names; it has 'label', and much like it 'texts'" in told
+    assert "ada" not in told
+
+
+def test_a_missing_header_is_not_quoted(run: Run) -> None:
+    told = refused(run, b"I am Ada Lovelace,card_lost\nmy card is gone,card_lost\n")
+    assert "none of its 2 columns is named there; is its header missing?" in told
+    assert "Lovelace" not in told and "card" not in told
 
 
 def test_a_column_that_stands_twice_is_refused(run: Run) -> None:
     assert "more than one column 'text'" in refused(run, b"text,label,text\na,b,c\n")
+    told = refused(run, b"text,label,Ada,Ada\na,b,c,d\n")
+    assert "more than one column of the same name: the columns 3, 4 from the left" in told and "Ada" not in told
     twice = pa.table([pa.array(["a"])] * 3, names=["text", "label", "text"])
     assert "more than one column 'text'" in refused(run, parquet(twice), kind="parquet")
 
@@ -148,6 +158,11 @@ GERMAN = [{"text": f"Ich möchte über Gebühren sprechen {number}", "label": "g
 )
 def test_another_encoding_than_declared_is_refused(run: Run, written: str, declared: str, advice: str) -> None:
     assert advice in refused(run, table(GERMAN).decode().encode(written), encoding=declared)
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "utf-32"])
+def test_plain_text_that_is_declared_to_begin_with_a_mark_is_refused(run: Run, declared: str) -> None:
+    assert "it is likely utf-8" in refused(run, table(messages(10)), encoding=declared)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig", "utf-8", "iso8859-15"])

@@ -16,6 +16,7 @@ from tasks.files import tree_digest
 from tasks.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.hold import held
+from tests.byte_search import Findings, Planted, search_folder
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -109,8 +110,11 @@ def its_data(project: Path, run: str, release: str) -> None:
     told = hallmark(project, "data", "show", mentions[0]["record"], *asked[:-1], "ml-engineer", code=1)
     assert "ml-engineer may not look" in told and "Ada" not in told
     # A run's worktree has the source, which is committed; everything else is what the run wrote.
-    written = [path for path in (project / ".hallmark").rglob("*") if path.is_file() and path.parent.name != "examples"]
-    assert not [path for path in written if b"Lovelace" in path.read_bytes()], "readable outside sources and vault"
+    findings = Findings()
+    search_folder(
+        project / ".hallmark", Planted(["Ada Lovelace"]), findings, lambda path: path.parent.name == "examples"
+    )
+    assert not findings.places, "readable outside sources and vault"
 
 
 def test_a_vault_that_lost_its_values_gets_them_again(project: Path) -> None:

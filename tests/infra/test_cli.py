@@ -17,7 +17,8 @@ from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
-from tests.tiny_project import git, hallmark, make_project
+from tests.data.build import Run, record
+from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -66,6 +67,8 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["gates", "show", "20260101-000000-0000", "data"], 2, "has asked nothing"),
         (["releases", "show", "tiny-9"], 2, "tiny-9"),
         (["releases", "verify", "nowhere"], 2, "does not exist"),
+        (["data", "conflicts", "--as", "data-owner"], 2, "no run here has been through `deduplicate`"),
+        (["data", "conflicts", "nosuch", "--as", "data-owner"], 2, "run nosuch has no conflicts here"),
         (["nosuch"], 2, "No such command"),
     ],
 )
@@ -241,3 +244,21 @@ def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: 
     finally:
         assert hallmark(project, "down") == "stopped\n"
     assert hallmark(project, "down") == "nothing was up\n"
+
+
+def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Path, tmp_path: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "one")
+    told_apart = [record("Where is the bill of last month", label, n) for n, label in enumerate(("x", "y"))]
+    other = record("What are your opening hours", number=2)
+    run.deduplicate([*told_apart, other], near_duplicates={"conflict_jaccard": 0.9})
+    asked = ("data", "conflicts", "one", "--as", "data-owner")
+    told = hallmark(project, *asked)
+    assert "src, row 1" in told and "⟦x⟧" in told and "1 of 1 conflicts of run one" in told
+    (pair,) = hallmark_json(project, *asked)["pairs"]
+    assert {pair["went"]["target"], pair["other"]["target"]} == {"x", "y"} and pair["decided_by"] == ""
+    page = tmp_path / "page.html"
+    told = hallmark(project, *asked, "--html", str(page))
+    assert "1 of 1 conflicts" in told and "last month" not in told and "last month" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may see none of the 1 conflicts" in told and "last month" not in told

@@ -1,5 +1,10 @@
-"""The columns that a source must have."""
+"""The columns that a source must have.
 
+An export without a header has a row of data in its place, so an error quotes no name that sources.yaml has not, unless
+it is much like one.
+"""
+
+import difflib
 from collections.abc import Collection, Sequence
 
 from tasks.errors import InputError
@@ -8,20 +13,31 @@ from tasks.govern.sources import Source
 
 def check_columns(names: Sequence[str], source: Source) -> None:
     """Raises InputError for a column that stands twice, or that the mapping names and the source lacks."""
-    twice = sorted({name for name in names if name and list(names).count(name) > 1})
-    if twice:
-        raise InputError(
-            f"source {source.id}: {source.location} has more than one column {', '.join(map(repr, twice))}; "
-            "rename all but one"
-        )
     check_mapped(names, source)
+    twice = {name: [n for n, other in enumerate(names, start=1) if other == name] for name in names if name}
+    for name, numbers in twice.items():
+        if len(numbers) > 1:
+            called = repr(name) if name in source.mapping.columns() else "of the same name"
+            raise InputError(
+                f"source {source.id}: {source.location} has more than one column {called}: the columns "
+                f"{', '.join(map(str, numbers))} from the left; rename all but one"
+            )
 
 
 def check_mapped(names: Collection[str], source: Source) -> None:
-    """Raises InputError for a mapped column that is not among `names`, naming those that are."""
-    missing = sorted(source.mapping.columns() - set(names))
-    if missing:
-        raise InputError(
-            f"source {source.id}: {source.location} has no column {', '.join(map(repr, missing))}, which its mapping "
-            f"names; it has {', '.join(map(repr, sorted(names))) or 'none'}. Correct `mapping` in sources.yaml"
-        )
+    """Raises InputError for a mapped column that is not among `names`, with what is like it there."""
+    mapped = source.mapping.columns()
+    missing = sorted(mapped - set(names))
+    if not missing:
+        return
+    there = sorted({like for name in missing for like in difflib.get_close_matches(name, set(names) - mapped, n=2)})
+    known = sorted(mapped & set(names))
+    if known or there:
+        found = f"it has {', '.join(map(repr, known)) or 'none of those named'}"
+        found += f", and much like it {', '.join(map(repr, there))}" if there else ""
+    else:
+        found = f"none of its {len(names)} columns is named there; is its header missing?"
+    raise InputError(
+        f"source {source.id}: {source.location} has no column {', '.join(map(repr, missing))}, which its mapping "
+        f"names; {found}. Correct `mapping` in sources.yaml"
+    )

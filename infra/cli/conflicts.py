@@ -1,0 +1,106 @@
+"""`hallmark data conflicts`: records that contradict each other, side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.data.conflicts import page, pairs
+from tasks.data.conflicts.pairs import Conflicts, Pair, Side
+from tasks.data.conflicts.words import Piece, compare
+from tasks.errors import InputError
+from tasks.files import write_bytes
+from tasks.layout import Layout
+from tasks.runs import journal
+from tasks.runs.run import installed_governance
+
+PRIVATE = 0o600
+"""Permissions of a page: it holds customers' words."""
+
+
+def conflicts(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; the last one where none is said.")] = None,
+    undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page to read or print.")
+    ] = None,
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Records with nearly the same prompt and different targets, side by side, for who may see both sources.
+
+    Example: hallmark data conflicts --undecided --as data-owner
+    """
+    root = shared.root()
+    layout = Layout(root / ".hallmark" / "runs" / (run or _last(root / ".hallmark")))
+    people = installed_governance(root, None).people
+    found = pairs.find(layout, shared.identity(who), people, limit, undecided)
+    if html:
+        write_bytes(html, page.render(found).encode(), mode=PRIVATE)
+    if as_json:
+        shared.print_json(found.model_dump(mode="json"))
+    elif not html:
+        _show(found)
+    shared.notice(f"{f'{html}: ' if html else ''}{_counted(found)}", as_json)
+
+
+def _last(state: Path) -> str:
+    """The newest run that has looked for conflicts."""
+    for line in reversed(journal.read_all(state)):
+        if pairs.path(Layout(state / "runs" / line.run)).exists():
+            return line.run
+    raise InputError("no run here has been through `deduplicate`; start one with `hallmark run --as ID`")
+
+
+def _counted(found: Conflicts) -> str:
+    more = f"; --limit {found.total} shows all" if len(found.pairs) < found.total else ""
+    withheld = f"; {found.withheld:,} more are about sources that you may not look at" if found.withheld else ""
+    return f"{len(found.pairs):,} of {found.total:,} conflicts of run {found.run}{more}{withheld}"
+
+
+def _show(found: Conflicts) -> None:
+    for number, pair in enumerate(found.pairs, start=1):
+        verdict = f"decided, {pair.decided_by}" if pair.decided_by else "undecided, neither is kept"
+        console.print(f"{number}. prompts {pair.jaccard:.0%} alike: {verdict}", style="bold")
+        console.print(_table(pair), soft_wrap=False)
+    if found.pairs:
+        console.print("What to do:")
+        for line in page.ADVICE:
+            console.print(f"  {line}")
+
+
+def _table(pair: Pair) -> Table:
+    """Both records, a column each."""
+    sides = (pair.went, pair.other)
+    prompts, targets = compare(pair.went.prompt, pair.other.prompt), compare(pair.went.target, pair.other.target)
+    table = Table("", *map(_name, sides), box=None, header_style="bold", expand=True)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.ratio, column.overflow = 1, "fold"
+    table.add_row("prompt", *map(_marked, prompts))
+    table.add_row("target", *map(_marked, targets))
+    table.add_row("owner", *(f"{side.owner}, authority {side.authority}" for side in sides))
+    table.add_row("effective", *map(_dates, sides))
+    table.add_row("record", *(side.record_id for side in sides), end_section=True)
+    return table
+
+
+def _name(side: Side) -> str:
+    return f"{side.source_id}, row {side.row}{' (kept)' if side.kept else ''}"
+
+
+def _dates(side: Side) -> str:
+    return f"{side.effective_from or 'no date'}{f', retired {side.retired_at}' if side.retired_at else ''}"
+
+
+def _marked(pieces: list[Piece]) -> Text:
+    """Never read as markup; brackets tell what differs where there are no colours."""
+    text = Text()
+    for piece in pieces:
+        text.append(f"⟦{piece.text}⟧" if piece.differs else piece.text, style="bold yellow" if piece.differs else None)
+    return text

@@ -1,0 +1,29 @@
+"""The pairs as a page: one self-contained file without script, which loads nothing and says so to the browser.
+
+What customers wrote is escaped, and would do nothing if it were not.
+"""
+
+from pathlib import Path
+
+import jinja2
+
+from tasks.data.conflicts.pairs import Conflicts
+from tasks.data.conflicts.words import compare, visible
+
+FOLDER = Path(__file__).parent
+ADVICE = (
+    "Two sources: give the one that is right the higher `authority` in sources.yaml.",
+    "Two rows: give the one that is right the newer `effective_from` in its source.",
+    "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
+)
+"""What an owner can do about a pair; the next run takes it up."""
+
+
+def render(found: Conflicts) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["visible"] = visible
+    return environment.get_template("page.html").render(found=found, advice=ADVICE, compare=compare)
