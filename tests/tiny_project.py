@@ -88,6 +88,7 @@ people:
 """
 
 SOURCES = """
+truth: examples/truth.csv
 sources:
   - id: messages
     kind: csv
@@ -108,7 +109,6 @@ sources:
       response: {intent: intent, queue: queue}
       department: queue
     constants: {task: triage, language: en, kind: answer, origin: synthetic}
-truth: examples/truth.csv
 """
 
 SUITE = """

@@ -22,7 +22,7 @@ def resolve(
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Params file of the use case; becomes the checkout's.")
     ] = None,
-    governance: Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")] = None,
+    governance: shared.Governance = None,
     changes: shared.Changes = None,
 ) -> None:
     """Write inputs/ and the gate files of risk tier `experiment` into this checkout, for `dvc repro` by hand.

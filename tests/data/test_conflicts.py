@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from infra.cli.conflicts import _show
+from infra.cli.data.conflicts import _show
 from tasks.data.conflicts import page, pairs
 from tasks.data.conflicts.words import Piece, compare, visible
 from tasks.errors import InputError, Refused
@@ -137,7 +137,7 @@ def terminal(shown: pairs.Conflicts, run: Run) -> str:
     """What a person sees in a terminal without colours."""
     screen = Console(file=io.StringIO(), width=400, markup=False, highlight=False, emoji=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("infra.cli.conflicts.console", screen)
+        patch.setattr("infra.cli.data.conflicts.console", screen)
         _show(shown)
     told: str = screen.file.getvalue()  # type: ignore[attr-defined]
     return told

@@ -1,6 +1,5 @@
 """`hallmark data withdraw`: an owner takes back a source, or gives it again."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
     restore: Annotated[bool, typer.Option("--restore", help="Take your withdrawal back.")] = False,
     who: shared.As = None,
-    governance: Annotated[Path | None, typer.Option(metavar="DIR", help="Other governance files.")] = None,
+    governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
     """Withdraw a source that you own: new runs that name it are refused, runs that have it stop before their next

@@ -1,0 +1,43 @@
+"""`hallmark data manifest`: what a run's dataset is made of."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli import datasets, shared
+from tasks.dataset import Dataset
+from tasks.errors import InputError
+from tasks.govern import approved, docket, evidence
+from tasks.govern.change import Change
+from tasks.govern.ledger import open_ledger
+from tasks.runs.run import open_run
+
+
+def manifest(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")],
+    as_json: shared.Json = False,
+) -> None:
+    """What a run's dataset is made of, source by source, and what changed since the one approved last.
+
+    Example: hallmark data manifest 20260303-120000-a1b2
+    """
+    dataset, change = _manifest(run)
+    if as_json:
+        known = change.model_dump(mode="json") if change else None
+        shared.print_json({"dataset": dataset.model_dump(mode="json"), "change": known})
+    else:
+        datasets.show(dataset, change)
+
+
+def _manifest(run: str) -> tuple[Dataset, Change | None]:
+    """As the owners were shown it; before the data gate, as it would be shown now."""
+    root = shared.root()
+    opened, ledger = open_run(root, run), open_ledger(root / ".hallmark")
+    for case in reversed(docket.cases(ledger, run, "data")):
+        if case.evidence.dataset:
+            return case.evidence.dataset, case.evidence.change
+    found = evidence.read_dataset(opened.layout)
+    if found is None:
+        raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
+    before = approved.last(ledger, opened.params.use_case.name, opened.request.demo_approvals)
+    return found, evidence.changed(before, found)

@@ -1,0 +1,45 @@
+"""`hallmark data records`: the records behind a release."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.data import lineage
+from tasks.govern.ledger import open_ledger
+from tasks.govern.sources import ResolvedSources
+from tasks.registry import releases
+from tasks.runs.repository import Repository
+from tasks.runs.run import installed_governance
+
+
+def records(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows.")],
+    as_json: shared.Json = False,
+) -> None:
+    """The records behind a release, by source, with licence and lawful basis as they were; --json lists each.
+
+    Example: hallmark data records support-triage-1
+    """
+    root = shared.root()
+    found = releases.get(open_ledger(root / ".hallmark"), installed_governance(root, None), release)
+    pinned = Repository.open(root).git("show", f"{found.commit}:inputs/sources.json")
+    named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
+    members = lineage.of_dataset(root / ".hallmark", releases.dataset(found))
+    if as_json:
+        shared.print_json(
+            [
+                {"record": m.record, "side": m.side, "source": m.source_id, "row": m.row}
+                | named[m.source_id].model_dump(include={"owner", "licence", "lawful_basis"})
+                for m in members
+            ]
+        )
+        return
+    table = Table("source", "train", "test", "owner", "licence", "lawful basis", box=None, header_style="bold")
+    for source in named.values():
+        sides = [m.side for m in members if m.source_id == source.id]
+        counts = (f"{sides.count(side):,}" for side in lineage.SIDES)
+        table.add_row(source.id, *counts, source.owner, source.licence, source.lawful_basis)
+    console.print(table)

@@ -1,0 +1,66 @@
+"""`hallmark data where`: everything that a record or a person is in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.data import lineage
+from tasks.data.lineage import Membership
+from tasks.data.protect.tokens import token
+from tasks.errors import InputError
+from tasks.govern import vault_keys
+from tasks.govern.ledger import open_ledger
+from tasks.govern.protection import IDENTIFYING
+from tasks.registry import releases
+from tasks.runs.run import installed_governance
+
+
+def where(
+    record: Annotated[str | None, typer.Option(metavar="ID", help="A record's id, at least 16 digits.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="A name, address or number of a person, as they would write it.")
+    ] = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Every source row, dataset and release that a record or a person is in.
+
+    A person is looked up by keyed tokens: the index holds nothing readable, and the vault's key is needed.
+
+    Example: hallmark data where --subject "ada@example.org"
+    """
+    if (record is None) == (subject is None):
+        raise InputError("say either --record ID or --subject VALUE")
+    root = shared.root()
+    found = _members(root / ".hallmark", record, subject)
+    released = _releases(root)
+    rows = [vars(member) | {"releases": released.get(member.dataset, [])} for member in found]
+    if as_json:
+        shared.print_json(rows)
+        return
+    table = Table("record", "source", "row", "dataset", "side", "releases", box=None, header_style="bold")
+    for member, row in zip(found, rows, strict=True):
+        names = ", ".join(row["releases"])
+        table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, names)
+    console.print(table if rows else "in no dataset")
+
+
+def _members(state: Path, record: str | None, subject: str | None) -> list[Membership]:
+    if subject is not None:
+        key = vault_keys.load(state).tokens
+        return lineage.of_subjects(state, [token(category, subject, key) for category in sorted(IDENTIFYING)])
+    if record is None or len(record) < 16 or set(record) - set("0123456789abcdef"):
+        raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
+    return lineage.of_record(state, record)
+
+
+def _releases(root: Path) -> dict[str, list[str]]:
+    """By the digest of a dataset, the releases trained on it."""
+    governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
+    found: dict[str, list[str]] = {}
+    for release in releases.list_releases(ledger, governed):
+        found.setdefault(releases.dataset(release), []).append(str(release.label))
+    return found
