@@ -11,7 +11,7 @@ from time import thread_time
 
 from tasks.data.protect.recognise import health
 from tasks.data.protect.recognise.address import address
-from tasks.data.protect.recognise.credentials import assigned, blocks, providers
+from tasks.data.protect.recognise.credentials import assigned, blocks, prefixed, providers
 from tasks.data.protect.recognise.fold import Folded, fold
 from tasks.data.protect.recognise.names import cues, gazetteer, lower, model
 from tasks.data.protect.recognise.names.language import is_german
@@ -96,7 +96,7 @@ def patterns(text: str) -> list[Span]:
     if digits or capital:
         spans += address.find(text)
     if SECRET.search(text):
-        spans += providers.find(text) + blocks.find(text) + assigned.find(text)
+        spans += providers.find(text) + prefixed.find(text) + blocks.find(text) + assigned.find(text)
     return spans
 
 
