@@ -85,10 +85,15 @@ def _strings(body: str) -> list[str]:
 
 
 def _example(text: str, pattern: Any, name: str) -> Text:
-    """The rules' patterns take quotes along."""
-    found = [(m.start(group), m[group]) for m in pattern.finditer(text) for group in [1 if m.groups() else 0]]
-    starts = [(at + len(secret) - len(secret.lstrip("\"'")), secret.strip("\"'")) for at, secret in found]
-    return Text(text, [Key(at, at + len(secret), name) for at, secret in starts])
+    return Text(text, [_key(match, name) for match in pattern.finditer(text)])
+
+
+def _key(match: Any, name: str) -> Key:
+    """The first group that matched, without the quotes that the rules' patterns take along."""
+    group = next((i for i, value in enumerate(match.groups(), start=1) if value), 0)
+    start, secret = match.start(group), match[group]
+    start += len(secret) - len(secret.lstrip("\"'"))
+    return Key(start, start + len(secret.strip("\"'")), name)
 
 
 def rows(name: str, texts: list[Text], peer: Callable[[Sequence[Text]], Marks] | None) -> list[dict[str, Any]]:
