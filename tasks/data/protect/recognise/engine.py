@@ -40,7 +40,7 @@ SECRET = re.compile(
     r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
 )
 CAPITAL = re.compile(r"[^\W\d_a-z]")
-HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}")
+HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
 
 
 @dataclass
@@ -91,7 +91,7 @@ def patterns(text: str) -> list[Span]:
     if digits:
         for recogniser in NUMBERS:
             spans += recogniser(text)
-    elif ":" in text and HEX_GROUPS.search(text):
+    elif HEX_GROUPS.search(text):
         spans += network.find(text)
     if digits or capital:
         spans += address.find(text)
