@@ -31,7 +31,7 @@ phone +48 {N3} {D3} {D3}|phone 070-{N3} {D2} {D2}|phone +45 {N1}{D1} {D2} {D2} {
 phone +1.{N3}.{N3}.{D4}
 birth_date {day} {month} {year}|birth_date {month} {day}, {year}|birth_date {d2}/{m2}/{year}|birth_date {year}-{m2}-{d2}
 birth_date {d2}.{m2}.{year}|birth_date {d2}.{m2}.{y2}|birth_date {day}. {monat} {year}|birth_date {d2}-{mon}-{year}
-birth_date the {day}th of {month} {year}|birth_date {month} {day}th, {year}|birth_date {day} {mon} {y2}
+birth_date the «{day}th of {month} {year}»|birth_date {month} {day}th, {year}|birth_date {day} {mon} {y2}
 birth_date {m2}-{d2}-{year}
 birth_date {mon}. {day}, {year}|birth_date {year}/{m2}/{d2}|birth_date {d2} {m2} {year}|birth_date {day} {monat} {year}
 network {v4}|network «{v4}»:{D4}|network {v6}|network {v6s}|network [«{v6s}»]:443|network {h2}:{h2}:{h2}:{h2}:{h2}:{h2}
