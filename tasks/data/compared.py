@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from tasks.data.conversations import conversations, digest, spaced
 from tasks.data.near.form import casefold, forms, has_marker
+from tasks.data.near.versions import newness
 from tasks.errors import InputError
 from tasks.record import batches
 
@@ -51,6 +52,8 @@ class Compared:
     forms: pa.Array
     marked: np.ndarray
     """Whether prompt or target says which version it is."""
+    version: np.ndarray
+    """How new they say they are: the larger, the newer; 1 where they say nothing of it."""
     length: np.ndarray
     """Characters of the prompt."""
 
@@ -86,6 +89,7 @@ def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
         form=pc.fill_null(form.indices, -1).to_numpy(),
         forms=form.dictionary,
         marked=columns["marked"].to_numpy(zero_copy_only=False),
+        version=pc.rank(columns["version"], tiebreaker="dense").to_numpy().astype(np.int64),
         length=columns["length"].to_numpy(),
     )
 
@@ -102,6 +106,7 @@ DERIVED = pa.schema(
         ("target", pa.binary(16)),
         ("form", pa.large_string()),  # null for none
         ("marked", pa.bool_()),
+        ("version", pa.string()),
         ("length", pa.int32()),
     ]
 )
@@ -111,14 +116,16 @@ def _derive(batch: pa.RecordBatch) -> pa.RecordBatch:
     turns = conversations(batch.column("messages"))
     prompts, targets = list(turns.prompts()), [spaced(target) for target in turns.targets()]
     tasks = batch.column("task").to_pylist()
-    caseless = casefold(prompts)
-    form = forms(caseless)
+    caseless, answers = casefold(prompts), casefold(targets)
+    form, marked = forms(caseless), pc.or_(has_marker(caseless), has_marker(answers))
+    said = zip(marked.to_pylist(), caseless.to_pylist(), answers.to_pylist(), strict=True)
     derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}
     derived |= {
         "whole": [digest(f"{task}\n{whole}") for task, whole in zip(tasks, turns.wholes(), strict=True)],
         "target": [digest(target) for target in targets],
         "form": pc.if_else(pc.equal(form, ""), None, form),
-        "marked": pc.or_(has_marker(caseless), has_marker(casefold(targets))),
+        "marked": marked,
+        "version": [newness(f"{prompt}\n{target}") if says else "" for says, prompt, target in said],
         "length": [len(prompt) for prompt in prompts],
     }
     columns = [pa.array(derived[field.name], field.type) for field in DERIVED]

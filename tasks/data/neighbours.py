@@ -48,7 +48,7 @@ class Neighbours:
     def _items(self, group: np.ndarray) -> list[Item]:
         """`group` in the order of preference."""
         of = self.records
-        columns = (of.authority, of.retired, of.effective, of.side, of.task, of.target, of.form, of.marked)
+        columns = (of.authority, of.retired, of.effective, of.version, of.side, of.task, of.target, of.form, of.marked)
         values = zip(*(column[group].tolist() for column in columns), strict=True)
         return [
             Item(record, rank, *item) for rank, (record, item) in enumerate(zip(group.tolist(), values, strict=True))

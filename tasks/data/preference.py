@@ -6,12 +6,14 @@ from tasks.data.compared import TEST, Compared
 
 WORDS = (
     "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "
-    "the one that is not retired, then the one with the newer effective_from, then the one with the longer prompt, "
-    "then the one that comes first in the sources"
+    "the one that is not retired, then the one with the newer effective_from, then the one that names the higher "
+    "version or the later date of its own, then the one with the longer prompt, then the one that comes first in the "
+    "sources"
 )
 
 
 def order(records: Compared) -> np.ndarray:
     """The records' positions, the best first. Depends on the records, not on the order of their table."""
-    last_is_first = (records.place, -records.length, -records.effective, records.retired, -records.authority)
+    by_text = (records.place, -records.length, -records.version)
+    last_is_first = (*by_text, -records.effective, records.retired, -records.authority)
     return np.lexsort((*last_is_first, records.side != TEST))

@@ -6,7 +6,8 @@
     conflict            another target, and the other record's precedence is higher
     conflict_undecided  another target, and the same precedence
 
-Precedence is authority, then in force, then effective date. All but the first are about records of the same task.
+Precedence is authority, then in force, then effective date, then the version that a text names. All but the first rule
+are about records of the same task.
 """
 
 from collections import defaultdict
@@ -43,6 +44,7 @@ class Item(NamedTuple):
     authority: int
     retired: bool
     effective: int
+    version: int
     side: int
     task: int
     target: int
@@ -50,9 +52,9 @@ class Item(NamedTuple):
     marked: bool
 
     @property
-    def precedence(self) -> tuple[int, bool, int]:
+    def precedence(self) -> tuple[int, bool, int, int]:
         """Smaller is higher."""
-        return -self.authority, self.retired, -self.effective
+        return -self.authority, self.retired, -self.effective, -self.version
 
 
 class Verdict(NamedTuple):
@@ -181,6 +183,6 @@ def _rule(better: Item, worse: Item, jaccard: float, nearness: Nearness) -> str 
 
 def _revises(better: Item, worse: Item) -> bool:
     """Whether one is a version of the other that came later or is still in force."""
-    later = better.effective > worse.effective
+    later = (better.effective, better.version) > (worse.effective, worse.version)
     retired = worse.retired and (later or not better.retired)
     return better.authority == worse.authority and (retired or (later and (better.marked or worse.marked)))

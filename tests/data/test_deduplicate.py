@@ -188,6 +188,24 @@ def test_the_version_in_force_stays(run: Run, old: dict[str, Any], new: dict[str
     assert rules(run) == {1: ("superseded", 2)}
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"text": f"{LONG}, Version 9"}, {"text": f"{LONG}, Version 10"}),
+        ({"text": f"Policy v1: {LONG}, and more"}, {"text": f"Policy v2: {LONG}"}),
+        ({"text": f"{LONG} updated 2025-02"}, {"text": f"{LONG} updated 2025-03"}),
+        ({"text": f"{LONG} v1", "label": "The fee is 5"}, {"text": f"{LONG} v2", "label": "The fee is 7"}),
+        ({"text": LONG, "label": "The fee is 5, v1"}, {"text": LONG, "label": "The fee is 7, v2"}),
+    ],
+)
+def test_without_dates_the_version_that_the_texts_name_decides(
+    run: Run, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    result = run.deduplicate([record(number=1, **old), record(number=2, **new), record(OTHER, number=3)])
+    assert rules(run) == {1: ("superseded", 2)}
+    assert "higher version" in result.kept
+
+
 def test_a_retired_record_without_a_successor_stays(run: Run) -> None:
     run.deduplicate([record(LONG, number=1, retired_at=NEW), record(OTHER, number=2)])
     assert rules(run) == {}

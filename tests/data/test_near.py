@@ -16,6 +16,7 @@ from tasks.data.near.pairs import near_pairs
 from tasks.data.near.parts import parts
 from tasks.data.near.shingles import WIDTH, shingles
 from tasks.data.near.signatures import BANDS, MISSED, MOST_ROWS, band_keys, rows
+from tasks.data.near.versions import newness
 
 
 def windows(form: str) -> set[bytes]:
@@ -60,6 +61,32 @@ def test_what_is_compared(text: str, form: str) -> None:
 )
 def test_what_says_its_version(text: str, marked: bool) -> None:
     assert has_marker(casefold([text])).to_pylist() == [marked]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("fees", "fees v1"),
+        ("Fees v2", "Fees v10"),
+        ("Version 2.9: fees", "Version 2.10: fees"),
+        ("Fees, Fassung 2", "Fees, Fassung 3, ersetzt Fassung 9"),
+        ("new in version 2.0, this is version 3.1", "new in version 2.0, this is version 3.2"),
+        ("Fees v7", "Fees, updated 2025-03"),
+        ("updated 2025-03-01", "updated 2025-03-02"),
+        ("gültig ab 31.1.2024", "gültig ab 1.2.2024"),
+        ("valid from 1/31/24", "valid from 2/1/24"),
+        ("Stand: 31. März 2025", "Stand: 1. Dezember 2025"),
+        ("effective May 31, 2025", "effective October 1, 2025"),
+        ("revised on 2024-12-31", "aktualisiert am 1.1.25"),
+    ],
+)
+def test_which_of_two_texts_says_that_it_is_newer(older: str, newer: str) -> None:
+    assert newness(older.casefold()) < newness(newer.casefold())
+
+
+@pytest.mark.parametrize("text", ["", "fees", "paid on 2025-03-01", "replaces version 3", "v for victory"])
+def test_what_says_nothing_of_its_age(text: str) -> None:
+    assert newness(text) == ""
 
 
 TEXTS = st.text(st.sampled_from("abc äß你👍"), min_size=1, max_size=30)

@@ -2,6 +2,7 @@
 
     form.py         what of a text is compared
     markers.py      version markers and dates, which revisions of a text differ in
+    versions.py     how new a text says it is by them
     shingles.py     a form as the set of its 5-byte windows
     signatures.py   shingles as 32 band keys (rensa)
     candidates.py   band keys to pairs worth a look

@@ -14,12 +14,10 @@ DATE = "|".join(
         rf"\b(?:\d{{1,2}}\.? )?{MONTH} (?:\d{{1,2}}, )?\d{{4}}\b",  # 1 March 2025, März 2025, March 1, 2025
     )
 )
-MARKER = "|".join(
-    (
-        r"\b(?:v|ver|version|rev|revision|release|fassung)\.? ?\d+(?:\.\d+)*\b",  # v2, Version 3.1, Fassung 2
-        # … and what is replaced, to the end of the clause.
-        r"\b(?:replaces|supersedes|superseded by|ersetzt|ersetzt durch)\b[^.;)\n]{0,60}",
-        rf"\b(?:updated|revised|as of|valid from|effective from|effective|aktualisiert|stand|neu ab|gültig ab|gilt ab)"
-        rf"(?: on| am| im|:)? ?(?:{DATE})",
-    )
+VERSION = r"\b(?:v|ver|version|rev|revision|release|fassung)\.? ?\d+(?:\.\d+)*\b"  # v2, Version 3.1, Fassung 2
+REPLACED = r"\b(?:replaces|supersedes|superseded by|ersetzt|ersetzt durch)\b[^.;)\n]{0,60}"  # to the end of the clause
+DATED = (
+    rf"\b(?:updated|revised|as of|valid from|effective from|effective|aktualisiert|stand|neu ab|gültig ab|gilt ab)"
+    rf"(?: on| am| im|:)? ?(?:{DATE})"
 )
+MARKER = f"{VERSION}|{REPLACED}|{DATED}"

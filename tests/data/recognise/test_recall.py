@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.data.protect.recognise import detect
+from tests.data.recognise import formats
 from tests.data.recognise.planted import Score, names_held_out, planted, scores
 
 WORDS = {"all", "name", "address", "health"}
@@ -35,3 +36,11 @@ def test_identifiers_with_a_form_are_found_to_the_last_character(seed: int) -> N
     formed = [score for name, score in found.items() if name not in WORDS]
     assert sum(score.hit for score in formed) >= 0.995 * sum(score.truth for score in formed)
     assert sum(score.right for score in formed) >= 0.99 * sum(score.marked for score in formed)
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_identifiers_of_many_countries_are_found_in_sentences_that_no_rule_was_written_against(held_out: bool) -> None:
+    cases = formats.made(held_out, each=2, seed=4)
+    found = scores(cases, detect.find_all([case.text for case in cases]))
+    assert found["all"].truth > 1_000
+    assert found["all"].recall >= 0.99 and found["all"].precision >= 0.9

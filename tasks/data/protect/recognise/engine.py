@@ -11,7 +11,7 @@ from time import thread_time
 
 from tasks.data.protect.recognise import health
 from tasks.data.protect.recognise.address import address
-from tasks.data.protect.recognise.credentials import assigned, blocks, providers
+from tasks.data.protect.recognise.credentials import assigned, blocks, prefixed, providers
 from tasks.data.protect.recognise.fold import Folded, fold
 from tasks.data.protect.recognise.names import cues, gazetteer, lower, model
 from tasks.data.protect.recognise.names.language import is_german
@@ -40,7 +40,7 @@ SECRET = re.compile(
     r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
 )
 CAPITAL = re.compile(r"[^\W\d_a-z]")
-HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}")
+HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
 
 
 @dataclass
@@ -91,12 +91,12 @@ def patterns(text: str) -> list[Span]:
     if digits:
         for recogniser in NUMBERS:
             spans += recogniser(text)
-    elif ":" in text and HEX_GROUPS.search(text):
+    elif HEX_GROUPS.search(text):
         spans += network.find(text)
     if digits or capital:
         spans += address.find(text)
     if SECRET.search(text):
-        spans += providers.find(text) + blocks.find(text) + assigned.find(text)
+        spans += providers.find(text) + prefixed.find(text) + blocks.find(text) + assigned.find(text)
     return spans
 
 

@@ -34,6 +34,11 @@ BESIDE = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase)\s(?P<secret>[^\s\"'`,;<>(]{6,64})"
 )
 """With nothing between: only for what can be no word."""
+PAST_WORDS = re.compile(
+    r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase|pw)(?:\s[^\W_][\w@.'-]{0,30}){1,6}?"
+    r"(?:,|:|\s(?:is|was|ist|war|lautet|to|auf))\s[\"'`<(]?(?P<secret>[^\s\"'`,;<>()]{6,64})"
+)
+"""With words between, for what can be no word either: "the password you sent, …", "the password for the shop is …"."""
 LETTER_AND_DIGIT = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
 
 LENGTHS = r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86,88}={0,2})"
@@ -46,7 +51,8 @@ def find(text: str) -> list[Span]:
     """.9 assigned and random; a password needs to look like one: a digit, a sign or mixed case, not a plain word."""
     spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
     said = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
-    said += [m for m in BESIDE.finditer(text) if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
+    apart = (m for form in (BESIDE, PAST_WORDS) for m in form.finditer(text))
+    said += [m for m in apart if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
     spans += [Span(m.start("secret"), _without_stop(m), "CREDENTIAL", 0.85) for m in said]
     keys = (m for m in KEY_LIKE.finditer(text) if bits(m.group()) > 3 and is_random(m.group()))
     spans += [Span(*m.span(), "CREDENTIAL", 0.8) for m in keys if NEAR.search(text, max(0, m.start() - 80), m.start())]
@@ -54,8 +60,8 @@ def find(text: str) -> list[Span]:
 
 
 def _without_stop(m: re.Match[str]) -> int:
-    """The end without the full stop of the sentence; a sign may belong to the password, so it goes along."""
-    return m.end("secret") - (m["secret"][-1] in ".?)")
+    """The end without the full stop of the sentence; another sign may belong to the password, so it goes along."""
+    return m.end("secret") - (m["secret"][-1] in ".)")
 
 
 def _is_key(secret: str) -> bool:

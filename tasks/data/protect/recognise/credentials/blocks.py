@@ -1,6 +1,7 @@
 """Private key blocks, JSON web tokens, connection strings, credentials in URLs and in HTTP headers."""
 
 import re
+from collections.abc import Iterator
 
 from tasks.data.protect.recognise.credentials.entropy import is_placeholder
 from tasks.data.protect.recognise.span import Span
@@ -14,31 +15,38 @@ URL_LOGIN = re.compile(
     r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/?#]{2,120})@[^\s/@]{1,255}",
     re.IGNORECASE,
 )
-USER_OPTION = re.compile(r"(?:\s-u|--user)[ =][\"']?(?P<user>[^\s:\"']{1,80}):(?P<secret>[^\s\"']{3,100})")
+USER_OPTION = re.compile(
+    r"(?:\s-u|--user)[ =]{1,3}[\"']?(?P<user>[^\s:\"']{0,80})[\"']?:[\"']?(?P<secret>[^\s\"']{3,100})"
+)
 """curl, wget and many others."""
+PASSWORD_OPTION = re.compile(r"(?:\bsshpass\s-p\s?|\s--?pass(?:word|wd)?[ =])[\"']?(?P<secret>[^\s\"']{4,100})")
 PAIRS = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
 HEADER = re.compile(
-    r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey)\s)?"
+    r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey|ssws)\s)?"
     r"(?P<secret>[A-Za-z0-9+/=._~-]{12,2000})"
     r"|\bbearer\s(?P<bearer>[A-Za-z0-9+/=._~-]{20,2000})"
 )
 
 
 def find(text: str) -> list[Span]:
-    """1.0; in a URL only the user's part and the secret, so that the host stays readable."""
+    """1.0; in a URL and for curl only the user's part and the secret, so that the host stays readable."""
     spans = []
     if "PRIVATE KEY" in text:
         spans += [Span(m.start(), _key_end(text, m.end()), "CREDENTIAL", 1.0) for m in KEY_BEGINS.finditer(text)]
     if "ey" in text:
         spans += [Span(*m.span(), "CREDENTIAL", 1.0) for m in JWT.finditer(text)]
     if "://" in text:
-        logins = (m for m in URL_LOGIN.finditer(text) if not is_placeholder(m["secret"]))
-        spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0) for m in logins]
-    for sign, form, score in (("-u", USER_OPTION, 0.95), ("=", PAIRS, 0.9)):
+        spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0) for m in _secrets(URL_LOGIN, text)]
+    if "-u" in text:
+        spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 0.95) for m in _secrets(USER_OPTION, text)]
+    for sign, form, score in (("-p", PASSWORD_OPTION, 0.95), ("=", PAIRS, 0.9)):
         if sign in text:
-            secrets = (m for m in form.finditer(text) if not is_placeholder(m["secret"]))
-            spans += [Span(*m.span("secret"), "CREDENTIAL", score) for m in secrets]
+            spans += [Span(*m.span("secret"), "CREDENTIAL", score) for m in _secrets(form, text)]
     return spans + _headers(text)
+
+
+def _secrets(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    return (m for m in form.finditer(text) if not is_placeholder(m["secret"]))
 
 
 def _headers(text: str) -> list[Span]:

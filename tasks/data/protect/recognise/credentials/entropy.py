@@ -7,7 +7,8 @@ from math import log2
 from tasks.data.protect.recognise.wording import either
 
 PLACEHOLDERS = either(
-    r"""x{4,}, \*{3,}, \.{3,}, <[^>]{1,40}>, \$\{[\w.]+\}, \$(?-i:[A-Z_]{3,}), \{\{.{1,40}\}\}, %\w+%,
+    r"""x{4,}, \*{3,}, \.{3,}, <[^>]{1,40}>, <?[a-z _-]{1,40}>, \[\w{1,40}\], \$\{{1,2}[ \w.]+\}{1,2},
+    \$(?-i:[A-Z_]{3,}), \{\{.{1,40}\}\}, %\w+%,
     your[_-]?\w*, my[_-]?(?:key|token|secret|password), example, changeme, placeholder, dummy, sample, insert, redacted,
     masked, secret, password, passwort, token, none, null, true, false, undefined, hidden, todo, abc123, 123456789\d*"""
 )

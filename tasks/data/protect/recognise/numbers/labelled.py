@@ -12,7 +12,7 @@ from tasks.data.protect.recognise.wording import either
 NUMBER = r"[ \-]?(?:numbers?|no|num|nr|nummer|id|code|#|№)"
 LABELS = {
     "MEDICAL_RECORD": r"mrn|medical records?|patient(?:en)?|chart|hospital|fall|krankenakte|akten(?:zeichen)?|case"
-    r"|health records?",
+    r"|health records?|health plan|beneficiary",
     "HEALTH_INSURANCE": r"(?:health |medical |travel )?insurance|medicare|medicaid|member(?:ship)?|subscriber|group"
     r"|krankenkassen?|krankenversicherungs?|versicherten|mitglieds?|versicherungs?(?:schein)?s?|polic(?:y|e|en)|policen",
     "ACCOUNT": r"(?:bank |checking |savings |current )?(?:account|acct|a/c)|konto|depot|loan|darlehens|kredit|iban"
@@ -23,6 +23,7 @@ LABELS = {
     "DRIVER_LICENSE": r"(?:driver'?s?|driving)[ -]?licen[cs]es?|dl|führerschein|fahrerlaubnis|licen[cs]e",
     "ID_NUMBER": r"(?:national |personal |government )?id(?:entity|entification)?(?: card)?|ausweis|personal-?ausweis"
     r"|steuer|tax"
+    r"|green card|resident(?:ce)? (?:permit|card)|alien registration|voter|vat|ust|steueridentifikations"
     r"|sozialversicherungs|rentenversicherungs|ssn|social security|national insurance|visa",
     "VEHICLE": r"(?:number|license|licence) plates?|registration|kennzeichen|kfz-?kennzeichen|vin|fahrgestell",
 }
@@ -37,7 +38,7 @@ VALUE = re.compile(
     r"\d(?:[./_\-]{0,2}[A-Za-z0-9]|[ \n](?=[A-Z]{0,3}\d)[A-Z0-9]){3,29}(?![\w@])"
 )
 NOT_A_NUMBER = re.compile(
-    r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$"
+    r"(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|[12]\d|3[01])[./-]\d{2,4}$"
     r"|(?:19|20)\d\d$"
     r"|\d{1,3}(?:[.,]\d{3})*[.,]\d\d$"
     r"|\d{1,2}:\d\d"
@@ -57,7 +58,7 @@ def _label() -> re.Pattern[str]:
     """All labels in one pattern, the kind in the group's name."""
     kinds = "|".join(f"(?P<{kind}>{words})" for kind, words in LABELS.items())
     numbered = rf"{NUMBER}(?![A-Za-z]){JOIN}"
-    bare = rf"(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}[\-]?\d{{4}}){JOIN}"
+    bare = rf"(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}-?(?:\d[ .\-/]?){{4}}){JOIN}"
     return re.compile(rf"(?i)(?<![A-Za-z])(?:{kinds})(?:{numbered}|{bare})")
 
 

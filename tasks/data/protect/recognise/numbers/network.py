@@ -10,7 +10,12 @@ V4 = re.compile(rf"(?<![\w.])(?:{OCTET}(?:\.|\[\.\]|\(\.\))){{3}}{OCTET}(?![\w]|
 VERSION = re.compile(r"(?i)(?:version|release|firmware|build|v|ver\.?)[ :=]{0,3}$")
 V6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?:%\w{1,16})?(?![\w:])")
 PAIR = r"[0-9A-Fa-f]{2}"
-MAC = re.compile(rf"(?<![\w:-]){PAIR}(?:([:-])(?:{PAIR}\1){{4}}{PAIR})(?![\w:-])")
+MAC = re.compile(
+    rf"(?<![\w:-]){PAIR}(?:([:-])(?:{PAIR}\1){{4}}{PAIR})(?![\w:-])"
+    r"|(?<![\w.])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w]|\.\w)"
+)
+"""IEEE 802, and in three groups as Cisco writes it."""
+MAC_SIGNS = re.compile(r"[:-][0-9A-Fa-f]{2}[:-]|\.[0-9A-Fa-f]{4}\.")
 
 
 def find(text: str) -> list[Span]:
@@ -22,8 +27,14 @@ def find(text: str) -> list[Span]:
     ]
     if ":" in text:
         spans += [Span(*m.span(), "IP_ADDRESS", 0.95) for m in V6.finditer(text) if _is_v6(m.group())]
-        spans += [Span(*m.span(), "MAC_ADDRESS", 0.9) for m in MAC.finditer(text)]
+    if MAC_SIGNS.search(text):
+        spans += [Span(*m.span(), "MAC_ADDRESS", 0.9) for m in MAC.finditer(text) if _is_mac(m.group())]
     return spans
+
+
+def _is_mac(found: str) -> bool:
+    """Three groups of four digits may be anything."""
+    return not found.replace(".", "").isdigit()
 
 
 def _is_v6(found: str) -> bool:

@@ -1,0 +1,321 @@
+"""Near-duplicates and versions in force among real revisions: what successive releases of packages say of themselves.
+
+    python benchmarks/revisions.py [--cache FOLDER] [--out FILE]
+
+Documents are the docstrings and README sections of 40 to 400 words in the wheels of 22 well-known packages under
+permissive licences, three to five releases each, fetched by `pip download` from the index that pip is set to. Where it
+cannot be reached the script says so and exits with 3.
+
+Recall: true pairs are all pairs of different releases of a package whose forms have an exact Jaccard of JACCARD and
+more, by Python's own sets and a product of all with all. datasketch and rensa get the same windows of five bytes and
+prove nothing.
+
+The version in force: all documents are records for the stage `deduplicate`, in mixed order, once with the order of
+releases as effective_from, once without dates and with "Version 1.2.3" in the text. Revisions of one paragraph are the
+documents of a package that hang together by true pairs or equal forms; and, as a harder question, those of the same
+name, many of them written anew. Counted are paragraphs whose words changed. Precision: of the records kept, how many
+are of the newest release of their paragraph. Recall: of the paragraphs, of how many one is.
+"""
+
+import argparse
+import ast
+import json
+import os
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from importlib.metadata import version
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # records are built as the tests build them
+PACKAGES = """
+attrs 21.4.0 22.2.0 23.2.0 24.3.0 25.3.0
+click 7.1.2 8.0.4 8.1.8 8.2.1
+flask 1.1.4 2.0.3 2.3.3 3.0.3 3.1.0
+jinja2 2.11.3 3.0.3 3.1.2 3.1.6
+werkzeug 1.0.1 2.0.3 2.3.8 3.0.6 3.1.3
+requests 2.25.1 2.28.2 2.31.0 2.32.3
+httpx 0.18.2 0.23.3 0.25.2 0.28.1
+starlette 0.20.4 0.27.0 0.37.2 0.46.2
+fastapi 0.70.0 0.95.2 0.110.3 0.115.12
+uvicorn 0.15.0 0.20.0 0.29.0 0.34.0
+rich 10.16.2 12.6.0 13.7.1 14.0.0
+typer 0.4.2 0.9.4 0.12.5 0.15.2
+marshmallow 3.13.0 3.19.0 3.22.0 3.26.1
+pytest 6.2.5 7.0.1 7.4.4 8.3.5
+packaging 20.9 21.3 23.2 24.2
+urllib3 1.26.18 2.0.7 2.2.3 2.4.0
+tenacity 8.0.1 8.2.3 9.0.0 9.1.2
+structlog 21.5.0 22.3.0 23.3.0 24.4.0 25.1.0
+anyio 3.7.1 4.0.0 4.4.0 4.9.0
+networkx 2.5.1 2.8.8 3.1 3.4.2
+dask 2021.10.0 2022.12.1 2023.12.1 2024.12.1
+setuptools 60.10.0 65.7.0 69.5.1 75.8.0
+"""
+"""Oldest first."""
+WORDS = range(40, 401)
+JACCARD = 0.85
+RECALL_GOAL = 0.995
+IN_FORCE_GOAL = 0.90
+HEADING = re.compile(r"(?m)^(?:#{1,4} +(.+)|(\S.*)\n(?:={3,}|-{3,}|~{3,})$)")
+Pairs = set[tuple[int, int]]
+Row = dict[str, Any]
+
+
+class Document(NamedTuple):
+    package: str
+    release: int
+    """0 for the oldest."""
+    version: str
+    name: str
+    text: str
+
+
+def fetched(cache: Path) -> list[Path]:
+    """The wheels, oldest release first; those in the cache are not fetched again."""
+    cache.mkdir(parents=True, exist_ok=True)
+    lines = [line.split() for line in PACKAGES.strip().splitlines()]
+    for place in range(1, max(map(len, lines))):
+        wanted = [f"{line[0]}=={line[place]}" for line in lines if len(line) > place and not _wheel(cache, line, place)]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        if wanted and subprocess.run([*command, "--dest", str(cache), *wanted], check=False).returncode:
+            print("the package index cannot be reached, so there are no revisions to measure with; set pip's index or "
+                  "name a --cache that holds the wheels", file=sys.stderr)  # fmt: skip
+            sys.exit(3)
+    return [wheel for line in lines for place in range(1, len(line)) if (wheel := _wheel(cache, line, place))]
+
+
+def _wheel(cache: Path, line: list[str], place: int) -> Path | None:
+    known = (path for path in cache.glob("*.whl") if path.name.lower().startswith(f"{line[0]}-{line[place]}-"))
+    return next(known, None)
+
+
+def documents(wheels: list[Path]) -> list[Document]:
+    """Each of a name and text once a release."""
+    found, releases = [], defaultdict[str, int](int)
+    for wheel in wheels:
+        package, number = wheel.name.lower().split("-")[:2]
+        with zipfile.ZipFile(wheel) as archive:
+            texts = {(name, text.strip()) for name, text in _texts(archive) if len(text.split()) in WORDS}
+        found += [Document(package, releases[package], number, *item) for item in sorted(texts)]
+        releases[package] += 1
+    return found
+
+
+def _texts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    for path in archive.namelist():
+        if path.endswith(".dist-info/METADATA"):
+            yield from _sections(archive.read(path).decode().partition("\n\n")[2])
+        elif path.endswith(".py") and "_vendor" not in path and "/tests/" not in path:
+            yield from _docstrings(path, archive.read(path))
+
+
+def _sections(readme: str) -> Iterator[tuple[str, str]]:
+    headings = list(HEADING.finditer(readme))
+    for heading, after in zip_longest(headings, headings[1:]):
+        yield f"README {heading[1] or heading[2]}", readme[heading.end() : after.start() if after else None]
+
+
+def _docstrings(path: str, source: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        open_nodes: list[tuple[str, ast.AST]] = [(path, ast.parse(source))]
+    except SyntaxError:
+        return
+    while open_nodes:
+        name, node = open_nodes.pop()
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield name, ast.get_docstring(node) or ""
+        within = (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+        open_nodes += [(f"{name}.{getattr(child, 'name', '')}".rstrip("."), child) for child in within]
+
+
+def windows(form: str) -> set[bytes]:
+    padded = form.encode() + b" " * 4
+    return {padded[i : i + 5] for i in range(len(padded) - 4)}
+
+
+def true_pairs(kept: list[Document], sets: list[set[bytes]]) -> Pairs:
+    """Of the documents' places, by package."""
+    by_package = defaultdict[str, list[int]](list)
+    for place, document in enumerate(kept):
+        by_package[document.package].append(place)
+    near = (pair for places in by_package.values() for pair in _near(places, sets))
+    return {(one, other) for one, other in near if kept[one].release != kept[other].release}
+
+
+def _near(places: list[int], sets: list[set[bytes]]) -> Iterator[tuple[int, int]]:
+    """All with all: the table of documents and windows times itself counts what each two have in common."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    numbers: dict[bytes, int] = {}
+    columns = [numbers.setdefault(window, len(numbers)) for place in places for window in sets[place]]
+    sizes = np.array([len(sets[place]) for place in places])
+    ones, starts = np.ones(len(columns), np.float32), np.append(0, np.cumsum(sizes))
+    table = csr_array((ones, columns, starts), shape=(len(places), len(numbers)))
+    turned = table.T.tocsr()
+    for begin in range(0, len(places), 200):
+        common = (table[begin : begin + 200] @ turned).toarray()
+        either = sizes[begin : begin + 200, None] + sizes - common
+        for one, other in np.argwhere(common >= JACCARD * either).tolist():
+            if begin + one < other:
+                yield places[begin + one], places[other]
+
+
+def ours(kept_forms: list[str], _: list[set[bytes]]) -> Pairs:
+    import numpy as np
+    import pyarrow as pa
+
+    from tasks.data.near.pairs import near_pairs
+
+    found = near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
+    return set(map(tuple, found.pairs.tolist()))
+
+
+def datasketch(_: list[str], sets: list[set[bytes]]) -> Pairs:
+    from datasketch import MinHash, MinHashLSH
+
+    index, found = MinHashLSH(threshold=JACCARD, num_perm=128), set()
+    for place, own in enumerate(sets):
+        sketch = MinHash(num_perm=128)
+        sketch.update_batch(list(own))
+        found.update((other, place) for other in index.query(sketch))
+        index.insert(place, sketch)
+    return found
+
+
+def rensa(_: list[str], sets: list[set[bytes]]) -> Pairs:
+    """With 32 bands of its 128 permutations."""
+    from rensa import RMinHash, RMinHashLSH
+
+    index, found = RMinHashLSH(threshold=JACCARD, num_perm=128, num_bands=32), set()
+    for place, own in enumerate(sets):
+        sketch = RMinHash(num_perm=128, seed=42)
+        sketch.update([window.hex() for window in own])
+        found.update((other, place) for other in index.query(sketch))
+        index.insert(place, sketch)
+    return found
+
+
+def in_force(found: list[Document], paragraph: list[int], dated: bool) -> dict[str, float]:
+    """Precision, recall and F1 of the stage's choice; `paragraph` has a number for each document."""
+    newest, words = defaultdict[int, int](int), defaultdict[int, set[str]](set)
+    for number, document in zip(paragraph, found, strict=True):
+        newest[number] = max(newest[number], document.release)
+        words[number].add(document.text)
+    changed = {number for number, texts in words.items() if len(texts) > 1}
+    kept = [place for place in chosen(found, dated) if paragraph[place] in changed]
+    right = [place for place in kept if found[place].release == newest[paragraph[place]]]
+    precision, recall = len(right) / len(kept), len({paragraph[place] for place in right}) / len(changed)
+    print(f"{len(changed):,} paragraphs changed, in {sum(map(changed.__contains__, paragraph)):,} records; "
+          f"{len(kept):,} of them kept")  # fmt: skip
+    return {"precision": precision, "recall": recall, "F1": 2 * precision * recall / (precision + recall)}
+
+
+def paragraphs(found: list[Document], keys: Sequence[str], pairs: Pairs) -> list[int]:
+    """Numbers of what hangs together: documents of a package with the same key, or joined by a pair."""
+    import numpy as np
+
+    from tasks.data.near.groups import components
+
+    first: dict[tuple[str, str], int] = {}
+    same = [(first.setdefault((d.package, key), i), i) for i, (d, key) in enumerate(zip(found, keys, strict=True))]
+    numbers: list[int] = components(len(found), np.array([*same, *pairs])).tolist()
+    return numbers
+
+
+def chosen(found: list[Document], dated: bool) -> list[int]:
+    """The places of the records that the stage keeps; they are given to it in mixed order."""
+    from tests.data.build import Run, record
+
+    records = []
+    for place, document in enumerate(found):
+        when = {"effective_from": date(2020 + document.release, 1, 1)} if dated else {}
+        text = document.text if dated else f"{document.text}\n\nVersion {document.version}"
+        records.append(record(text, document.package, place, **when))
+    random.Random(1).shuffle(records)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder))
+        run.deduplicate(records, near_duplicates={"jaccard": JACCARD})
+        return [int(item["record_id"], 16) for item in run.records_of("deduplicate")]
+
+
+def row(metric: str, value: float, goal: float | None, peer: str | None = None, theirs: float | None = None) -> Row:
+    return {
+        "metric": metric,
+        "ours": round(value, 4),
+        "peer": peer,
+        "peer_value": None if theirs is None else round(theirs, 4),
+        "ratio": round(value / theirs, 4) if theirs else None,
+        "goal": goal,
+        "met": value >= goal if goal else None,
+        "unit": "share",
+    }
+
+
+def recalls(kept_forms: list[str], sets: list[set[bytes]], truth: Pairs) -> list[Row]:
+    peers: dict[str, Callable[[list[str], list[set[bytes]]], Pairs]] = {
+        "datasketch, 128 permutations": datasketch,
+        "rensa, 32 bands": rensa,
+    }
+    mine = len(ours(kept_forms, sets) & truth) / len(truth)
+    return [
+        row(
+            "near-duplicates, recall of revisions",
+            mine,
+            RECALL_GOAL,
+            name,
+            len(find(kept_forms, sets) & truth) / len(truth),
+        )
+        for name, find in peers.items()
+    ]
+
+
+def choices(found: list[Document], found_forms: list[str], truth: Pairs) -> list[Row]:
+    near = paragraphs(found, found_forms, truth)
+    named = paragraphs(found, [document.name for document in found], set())
+    asked = [("near-identical, dates", near, True), ("near-identical, versions in the text", near, False)]
+    return [
+        row(f"in force, {what}: {metric}", value, IN_FORCE_GOAL if metric == "F1" else None)
+        for what, paragraph, dated in [*asked, ("same name, dates", named, True)]
+        for metric, value in in_force(found, paragraph, dated).items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "hallmark-revisions")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "revisions.json")
+    given = parser.parse_args()
+    from tasks.data.near.form import casefold, forms
+
+    found = documents(fetched(given.cache))
+    found_forms: list[str] = forms(casefold(document.text for document in found)).to_pylist()
+    places = list({form: place for place, form in enumerate(found_forms) if form}.values())
+    sets = [windows(found_forms[place]) for place in places]
+    truth = true_pairs([found[place] for place in places], sets)
+    print(f"{len(found):,} documents, {len(places):,} different ones, {len(truth):,} true pairs")
+    rows = recalls([found_forms[place] for place in places], sets, truth)
+    rows += choices(found, found_forms, {(places[one], places[other]) for one, other in truth})
+    for line in rows:
+        peers = f"{line['peer']}: {line['peer_value']:.4f}  " if line["peer"] else ""
+        verdict = "" if line["goal"] is None else f"goal {line['goal']:g}  {'met' if line['met'] else 'NOT met'}"
+        print(f"{line['metric']:<58} {line['ours']:.4f} {line['unit']}  {peers}{verdict}")
+    where = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    where |= {name: version(name) for name in ("rensa", "datasketch", "numpy", "pyarrow")}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps([line | where for line in rows], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
