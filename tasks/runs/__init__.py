@@ -6,5 +6,6 @@ resolve.py     everything a stage will read that is not code, looked up once and
 run.py         create, open and finish a run
 hold.py        one process at a time executes a run
 dvc.py         a stage through `dvc repro`, with its progress
+dvc_lock.py    dvc.lock, whole whatever happens to DVC
 journal.py     what happened so far, for whoever watches
 """

@@ -19,6 +19,7 @@ from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.files import write_bytes
 from tasks.layout import Layout, home
+from tasks.runs import dvc_lock
 
 PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
@@ -69,6 +70,7 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None], force: bool = 
     started = time.monotonic()
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", *["--force"] * force, stage]
     lines: list[str] = []
+    dvc_lock.keep(layout.root)
     with subprocess.Popen(
         command, cwd=layout.root, env=_environment(layout.root, stage), text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
@@ -82,6 +84,8 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None], force: bool = 
         except BaseException:
             _end(process)
             raise
+    if code >= 0:
+        dvc_lock.release(layout.root)
     if code:
         raise _failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)

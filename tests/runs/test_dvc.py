@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -47,6 +46,26 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(root)
 
 
+SLOW = """
+import sys
+from pathlib import Path
+from tasks.layout import Layout
+from tasks.runs import dvc
+dvc.repro(Layout(Path(sys.argv[1])), "slow", print)
+"""
+
+
+def start_slow(layout: Layout) -> tuple["subprocess.Popen[bytes]", int]:
+    """A process in the middle of the stage `slow`, and the stage's own process id."""
+    command = [sys.executable, "-c", SLOW, str(layout.root)]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    told, deadline = layout.root / "pid", time.monotonic() + 60
+    while not (told.exists() and told.read_text()):
+        assert parent.poll() is None and time.monotonic() < deadline, "the stage did not begin"
+        time.sleep(0.1)
+    return parent, int(told.read_text())
+
+
 def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
     heard: list[str] = []
     assert dvc.repro(layout, "good", heard.append).cached is False
@@ -56,6 +75,23 @@ def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
     assert dvc.repro(layout, "good", heard.append).cached is True, "a lost output comes back from the cache"
     assert (layout.root / "out.txt").read_text() == "x"
     assert (layout.state / "cache").is_dir(), "worktrees share the checkout's cache"
+
+
+def test_a_killed_dvc_leaves_no_half_lock(layout: Layout) -> None:
+    """It is killed while a stage runs, and is taken to have been writing its files, which it does in place."""
+    dvc.repro(layout, "good", print)
+    lock = layout.root / "dvc.lock"
+    whole = lock.read_bytes()
+    parent, stage = start_slow(layout)
+    inside = psutil.Process(parent.pid).children(recursive=True)
+    for process in (parent, *inside):
+        process.kill()
+    parent.wait()
+    assert stage in [process.pid for process in inside]
+    lock.write_bytes(whole[: len(whole) // 2])
+    (layout.root / ".dvc" / "tmp" / "rwlock").write_bytes(b"")
+    assert dvc.repro(layout, "good", print).cached is True
+    assert lock.read_bytes() == whole
 
 
 OWN = """# mine
@@ -103,20 +139,8 @@ def test_a_defect_shows_its_last_lines(layout: Layout) -> None:
         dvc.repro(layout, "broken", print)
 
 
-def test_interrupting_ends_the_stages_own_process(layout: Layout, tmp_path: Path) -> None:
-    script = textwrap.dedent("""
-        import sys
-        from pathlib import Path
-        from tasks.layout import Layout
-        from tasks.runs import dvc
-        dvc.repro(Layout(Path(sys.argv[1])), "slow", print)
-    """)
-    parent = subprocess.Popen([sys.executable, "-c", script, str(layout.root)], stderr=subprocess.DEVNULL)
-    pid_file = layout.root / "pid"
-    deadline = time.monotonic() + 30
-    while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    stage = int(pid_file.read_text())
+def test_interrupting_ends_the_stages_own_process(layout: Layout) -> None:
+    parent, stage = start_slow(layout)
     os.kill(parent.pid, signal.SIGINT)
     parent.wait(timeout=30)
     time.sleep(0.5)

@@ -1,0 +1,32 @@
+"""dvc.lock, whole whatever happens to DVC.
+
+DVC 3.67 writes dvc.lock and its own .dvc/tmp/rwlock in place, so a kill may leave half of either, and half a YAML file
+can be valid. So the lock is kept aside while DVC runs. Where the copy is still there at the next start, DVC did not end
+by itself: what was whole is put back, and the stage that had just run comes from the run cache.
+"""
+
+from pathlib import Path
+
+from tasks.files import write_bytes
+
+
+def keep(root: Path) -> None:
+    """Before DVC starts in `root`, where no other DVC runs."""
+    lock, copy, rwlock = root / "dvc.lock", _copy(root), root / ".dvc" / "tmp" / "rwlock"
+    if not copy.exists():
+        write_bytes(copy, lock.read_bytes() if lock.exists() else b"")
+        return
+    rwlock.unlink(missing_ok=True)
+    if whole := copy.read_bytes():
+        write_bytes(lock, whole)
+    else:
+        lock.unlink(missing_ok=True)
+
+
+def release(root: Path) -> None:
+    """Once DVC has ended by itself, well or not."""
+    _copy(root).unlink(missing_ok=True)
+
+
+def _copy(root: Path) -> Path:
+    return root / ".dvc" / "tmp" / "dvc.lock.before"
