@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,14 +62,23 @@ def write_run(root: Path, rows: int) -> None:
     named = sources.load(governance)
     located = [
         source.model_copy(
-            update={"kind": kind, "location": f"sources/{source.id}.{kind}", "encoding": "utf-8", "delimiter": ","}
+            update={
+                "kind": kind,
+                "location": f"sources/{source.id}.{kind}",
+                "encoding": "utf-8",
+                "delimiter": ",",
+                "mapping": source.mapping.model_copy(update={"retired_at": None}),
+            }
         )
         for source in named.sources
         for kind in [SOURCES[source.id]]
     ]
     vault_keys.create(layout.state)
     pinned = resolve_sources(
-        named.model_copy(update={"sources": located}), root, date(2026, 3, 1), vault_keys.load(layout.state).fingerprint
+        named.model_copy(update={"sources": located, "truth": None}),
+        root,
+        date(2026, 3, 1),
+        vault_keys.load(layout.state).fingerprint,
     )
     write_json(layout.sources, pinned.model_dump(mode="json"))
     write_json(layout.suites, sources.load_suites(governance, named).model_dump(mode="json"))
@@ -105,6 +115,7 @@ def run_stages(root: Path, rows: int, workers: int) -> dict[str, Taken]:
 
 def measure(folder: Path, sizes: list[int], workers: int) -> list[dict[str, Any]]:
     from tasks.files import tree_manifest
+    from tasks.layout import Layout
 
     taken, differing = {}, 0
     for rows in sizes:
@@ -113,6 +124,7 @@ def measure(folder: Path, sizes: list[int], workers: int) -> list[dict[str, Any]
         taken[rows] = run_stages(root, rows, workers)
         if rows == sizes[0]:
             first = tree_manifest(root / "artefacts")
+            shutil.rmtree(Layout(root).state / "ingested")  # else nothing would be read again
             run_stages(root, rows, 1)
             differing = len(dict(first.items() ^ tree_manifest(root / "artefacts").items()))
     return [*compared(taken), row(f"outputs that differ with one worker, {sizes[0]:,} records", differing, 0, "files")]
