@@ -115,7 +115,7 @@ def _turns(value: Any, column: str) -> list[Any]:
         raise Reject("missing_target", f"column {column!r} is empty")
     try:
         turns = json.loads(value) if isinstance(value, str) else value
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         turns = None
     if not isinstance(turns, list):
         raise Reject("bad_messages", f"column {column!r}: expected a list of turns", malformed=True)
