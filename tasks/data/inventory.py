@@ -8,12 +8,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.dataset import SIDES
 from tasks.files import read_json
 from tasks.govern.sources import Source, Sources
 from tasks.layout import Layout
 from tasks.record import read_table
-
-SIDES = ("train", "test")
 
 
 class Quality(Frozen):

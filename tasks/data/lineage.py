@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.dataset import SIDES
 from tasks.errors import InputError
 from tasks.files import read_json, sha256_bytes, tree_digest, whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Sha256
 from tasks.record import batches, read_table
 
-SIDES = ("train", "test")
 Keys = npt.NDArray[np.uint64]
 
 

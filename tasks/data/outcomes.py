@@ -1,10 +1,11 @@
 """What became of every row of the sources on its way to the records: one word a row, for expectations to count."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tasks.files import read_json
 from tasks.govern.protection import CATEGORIES
+from tasks.govern.sources import Label
 from tasks.layout import Layout
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ RULES = (
     "bad_effective_from", "bad_retired_at", "unknown_kind", "unknown_split", "missing_target", "past_retention",
     "retired", "undetectable",
     *(f"holds_{category}" for category in CATEGORIES),
+    *(f"unknown_{label}" for label in get_args(Label) if label != "labelled_by"),
     # clean
     "empty_prompt", "prompt_too_short", "prompt_too_long", "target_too_long",
     # deduplicate
