@@ -73,3 +73,8 @@ class Dataset(Frozen):
     """Rows by segment, side and value, e.g. segments["language"]["train"]["en"]."""
     settings: dict[str, Value]
     """`data` of params.yaml, by dotted key."""
+
+    @property
+    def owners(self) -> list[str]:
+        """Who answers for its sources, sorted."""
+        return sorted({source.owner for source in self.sources.values()})
