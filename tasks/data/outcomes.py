@@ -32,13 +32,18 @@ NEAR = ("near_test", "superseded", "near_duplicate", "conflict", "conflict_undec
 
 
 def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
-    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come."""
+    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come.
+
+    Raises AssertionError for a rule that is not listed here: its rows would be missing from every share.
+    """
     import numpy as np
     import pandas as pd
 
     counts = _counts(layout, source)
     near = read_json(layout.stage("deduplicate") / "result.json")["near"] is not None
     possible = [KEPT, *RULES, *(NEAR if near else ())]
+    if unlisted := sorted(set(counts) - {KEPT, *RULES, *NEAR}):
+        raise AssertionError(f"outcomes: stages put rows aside by {', '.join(unlisted)}, which is not listed")
     codes = np.repeat(np.arange(len(possible), dtype=np.int8), [counts[outcome] for outcome in possible])
     return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=pd.Index(possible))})
 

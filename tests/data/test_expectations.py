@@ -245,6 +245,13 @@ def test_rules_that_nobody_looked_by_are_no_outcomes(run: Run) -> None:
         check(run, NOT_IN_SET, column="outcome", value_set=["near_test"])
 
 
+def test_a_rule_that_is_not_listed_loses_no_rows_in_silence(run: Run) -> None:
+    went(run)
+    write_json(run.layout.stage("clean") / "result.json", {"by_source": {"a": gone(8, 7, new_rule=1), "b": gone(4, 4)}})
+    with pytest.raises(AssertionError, match="put rows aside by new_rule"):
+        check(run, NOT_IN_SET, column="outcome", value_set=["retired"])
+
+
 def test_the_same_question_twice_is_refused(run: Run) -> None:
     texts(run, "a")
     twice = asking(BETWEEN, column="prompt_chars", max_value=9).expectations * 2
