@@ -22,15 +22,27 @@ class Passage(Frozen):
     quarantined: dict[str, int]
 
 
+TERMS = (
+    "owner", "steward", "access", "classification", "lawful_basis", "licence", "retention_days", "region",
+    "approved_uses",
+)  # fmt: skip
+"""What the inventory says of a source and its owner signs with the dataset."""
+
+
 class Origin(Frozen):
     """One source, as it was when the dataset was made."""
 
     sha256: Sha256
     """Of its content."""
     owner: str
-    licence: str
-    lawful_basis: str
+    steward: str
+    access: list[str]
     classification: str
+    lawful_basis: str
+    licence: str
+    retention_days: int
+    region: str
+    approved_uses: list[str]
     passages: dict[str, Passage]
     """By stage."""
     rows: dict[str, int]
@@ -73,3 +85,8 @@ class Dataset(Frozen):
     """Rows by segment, side and value, e.g. segments["language"]["train"]["en"]."""
     settings: dict[str, Value]
     """`data` of params.yaml, by dotted key."""
+
+    @property
+    def owners(self) -> list[str]:
+        """Who answers for its sources, sorted."""
+        return sorted({source.owner for source in self.sources.values()})

@@ -99,8 +99,8 @@ def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
             file.write(pa.Table.from_batches([part]))
 
 
-def read_table(path: Path) -> pa.Table:
-    return pq.read_table(path)
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    return pq.read_table(path, columns=None if columns is None else list(columns))
 
 
 def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:

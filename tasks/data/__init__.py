@@ -21,7 +21,12 @@
         verdicts.py      which of them go, and for which other
     validate.py      stage: the data owners' suites
         frame.py         records as the table that expectations are about
-        expectations.py  Great Expectations, and results without values of records
+        ages.py          … how old they are, against what their source promises
+        outcomes.py      … and what became of every row of the sources
+        questions.py     what a suite asks, as Great Expectations' own objects
+        own_expectations/  expectations that it has not
+        leftovers.py     what the recognisers still find in protected texts
+        expectations.py  suites asked, and results without values of records
         checked.py       what is said of a suite
         docs/            Data Docs
     split.py         stage: no prompt on both sides, nor one that is near-identical
@@ -32,11 +37,11 @@
     lineage.py       where a record is, and a person
     inventory.py     what is known of each source
     disclose.py      one record as its source had it
+    conflicts/       records that contradict each other, side by side
     planted/         how much of what a drill planted was found
     vaulted.py       whether the vault still knows a run's tokens
     progress.py      how far a stage is
     conversations.py the turns of many records at once
-    turns.py         the two halves of one record
     quarantine.py    what a stage took out, and counts that add up
 
 What is removed is never dropped: each stage writes quarantine.parquet with the rule and the reason.

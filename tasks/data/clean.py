@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data.conversations import conversations
+from tasks.data.conversations import prompts, targets
 from tasks.data.quarantine import REMOVED, Counts, count, of_records
 from tasks.data.text import is_blank
 from tasks.errors import InputError
@@ -64,9 +64,8 @@ def run(params: Params, layout: Layout) -> Cleaned:
 
 def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
     """Records within the bounds, and the others with the reason."""
-    turns = conversations(batch.column("messages"))
-    halves = zip(turns.prompts(), turns.targets(), strict=True)
-    verdicts = [_misfit(prompt, target, data) for prompt, target in halves]
+    halves = (half(batch.column("messages")).to_pylist() for half in (prompts, targets))
+    verdicts = [_misfit(prompt, target, data) for prompt, target in zip(*halves, strict=True)]
     records = pa.Table.from_batches([batch])
     there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
     removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.data.conversations import conversations, digest, spaced
+from tasks.data import conversations
 from tasks.data.near.form import casefold, forms, has_marker
 from tasks.data.near.versions import newness
 from tasks.errors import InputError
@@ -113,16 +113,20 @@ DERIVED = pa.schema(
 
 
 def _derive(batch: pa.RecordBatch) -> pa.RecordBatch:
-    turns = conversations(batch.column("messages"))
-    prompts, targets = list(turns.prompts()), [spaced(target) for target in turns.targets()]
+    messages = batch.column("messages")
+    prompts = conversations.prompts(messages).to_pylist()
+    targets = [conversations.spaced(target) for target in conversations.targets(messages).to_pylist()]
     tasks = batch.column("task").to_pylist()
     caseless, answers = casefold(prompts), casefold(targets)
     form, marked = forms(caseless), pc.or_(has_marker(caseless), has_marker(answers))
     said = zip(marked.to_pylist(), caseless.to_pylist(), answers.to_pylist(), strict=True)
     derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}
     derived |= {
-        "whole": [digest(f"{task}\n{whole}") for task, whole in zip(tasks, turns.wholes(), strict=True)],
-        "target": [digest(target) for target in targets],
+        "whole": [
+            conversations.digest(f"{task}\n{whole}")
+            for task, whole in zip(tasks, conversations.wholes(messages), strict=True)
+        ],
+        "target": [conversations.digest(target) for target in targets],
         "form": pc.if_else(pc.equal(form, ""), None, form),
         "marked": marked,
         "version": [newness(f"{prompt}\n{target}") if says else "" for says, prompt, target in said],

@@ -27,7 +27,7 @@ from tasks.data import compared, duplicates, preference
 from tasks.data.compared import Compared
 from tasks.data.neighbours import Neighbours, find
 from tasks.data.quarantine import Counts, count
-from tasks.data.verdicts import REASONS, Verdict
+from tasks.data.verdicts import REASONS, UNDECIDED, Verdict
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
@@ -50,7 +50,6 @@ CLUSTERS = pa.schema(
         ("cluster", pa.string()),  # the smallest record_id in it
     ]
 )
-UNDECIDED = "conflict_undecided"
 
 
 class Deduplicated(Frozen):

@@ -1,12 +1,12 @@
 """One record as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.data.protect.tokens import IN_TEXT
 from tasks.errors import InputError, Refused
 from tasks.files import read_json
 from tasks.govern.ledger import Ledger
@@ -15,8 +15,6 @@ from tasks.govern.sources import ResolvedSources, Source
 from tasks.govern.vault import open_vault
 from tasks.layout import Layout
 from tasks.record import read_table
-
-TOKEN = re.compile(r"\[([a-z_]+:[a-z2-7]{12})\]")
 
 
 class Shown(Frozen):
@@ -36,7 +34,7 @@ def show(layout: Layout, record_id: str, person: str, reason: str, people: Peopl
     record, row = _find(layout, record_id)
     _may_look(_source(layout, record["source_id"]), known(person, people))
     texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
-    tokens = {token for text in texts for token in TOKEN.findall(text)}
+    tokens = {token for text in texts for token in IN_TEXT.findall(text)}
     values = open_vault(layout.state).reveal(tokens, ledger, person, reason, record["record_id"])
     return Shown(
         record_id=record["record_id"],
@@ -89,7 +87,7 @@ def _may_look(source: Source, person: Person) -> None:
 
 
 def _spelled_out(text: str, values: dict[str, str]) -> str:
-    return TOKEN.sub(lambda match: values.get(match[1], match[0]), text)
+    return IN_TEXT.sub(lambda match: values.get(match[1], match[0]), text)
 
 
 def _findings(layout: Layout, record_id: str) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.data.ages import AGES, Ages
-from tasks.data.halves import prompt_texts, target_texts
+from tasks.data.conversations import prompts, targets
 from tasks.govern.sources import ResolvedSources
 from tasks.record import SCHEMA, batches
 
@@ -23,10 +23,10 @@ MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
     "policy_tags": lambda batch: _joined(batch["policy_tags"]),
     "subjects": lambda batch: _joined(batch["subjects"]),
-    "prompt": lambda batch: prompt_texts(batch["messages"]),
-    "target": lambda batch: target_texts(batch["messages"]),
-    "prompt_chars": lambda batch: pc.utf8_length(prompt_texts(batch["messages"])),
-    "target_chars": lambda batch: pc.utf8_length(target_texts(batch["messages"])),
+    "prompt": lambda batch: prompts(batch["messages"]),
+    "target": lambda batch: targets(batch["messages"]),
+    "prompt_chars": lambda batch: pc.utf8_length(prompts(batch["messages"])),
+    "target_chars": lambda batch: pc.utf8_length(targets(batch["messages"])),
 }
 """Columns that are not in the table of records as they are asked for."""
 BATCH = 50_000

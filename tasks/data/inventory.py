@@ -8,12 +8,14 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.dataset import SIDES
 from tasks.files import read_json
 from tasks.govern.sources import Source, Sources
 from tasks.layout import Layout
 from tasks.record import read_table
 
-SIDES = ("train", "test")
+CARRIED = ("department", "language", "kind")
+"""Columns whose values may be in one source alone."""
 
 
 class Quality(Frozen):
@@ -90,7 +92,7 @@ def _quality(source_id: str, layout: Layout) -> Quality | None:
 
 
 def _newest(source_id: str, layout: Layout) -> date | None:
-    table = read_table(layout.stage("ingest") / "records.parquet")
+    table = read_table(layout.stage("ingest") / "records.parquet", ["source_id", "effective_from"])
     own = table.filter(pc.equal(table["source_id"], source_id))
     newest: date | None = pc.max(own["effective_from"]).as_py() if own.num_rows else None
     return newest
@@ -100,7 +102,7 @@ def _loss(source_id: str, layout: Layout) -> Loss | None:
     paths = {side: layout.stage("split") / f"{side}.parquet" for side in SIDES}
     if not all(path.exists() for path in paths.values()):
         return None
-    tables = {side: read_table(path) for side, path in paths.items()}
+    tables = {side: read_table(path, ["source_id", *CARRIED]) for side, path in paths.items()}
     own = {side: table.filter(pc.equal(table["source_id"], source_id)) for side, table in tables.items()}
     others = {side: table.filter(pc.not_equal(table["source_id"], source_id)) for side, table in tables.items()}
     rows = {side: table.num_rows for side, table in own.items()}
@@ -110,7 +112,7 @@ def _loss(source_id: str, layout: Layout) -> Loss | None:
         share=round(sum(rows.values()) / every, 4) if every else 0.0,
         only_here={
             name: lost
-            for name in ("department", "language", "kind")
+            for name in CARRIED
             if (lost := sorted(_values(own.values(), name) - _values(others.values(), name)))
         },
     )

@@ -7,6 +7,7 @@ the disk, 20 looks for a million, so a hundred datasets take no longer to ask th
     records.npy    uint64, sorted                  sides.npy, sources.npy, rows.npy   of the same records
     subjects.npy   uint64, sorted, one a mention   about.npy                          the record of each mention
     about.json     `Dataset`
+    runs/          an empty file for each run that made it, named by its id
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.dataset import SIDES
 from tasks.errors import InputError
-from tasks.files import read_json, sha256_bytes, tree_digest, whole_folder, write_json
+from tasks.files import read_json, sha256_bytes, tree_digest, turn, whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Sha256
 from tasks.record import batches, read_table
 
-SIDES = ("train", "test")
 Keys = npt.NDArray[np.uint64]
 
 
@@ -56,11 +57,18 @@ class Membership:
 
 
 def add(layout: Layout, use_case: str) -> Dataset:
-    """Index the dataset that lies in `layout`; one that is indexed already is left as it is."""
+    """Index the dataset that lies in `layout`, for its run; of one that is indexed already only the run is new."""
     sha256 = tree_digest(layout.stage("split"))
     target = folder(layout.state) / sha256
-    if (target / "about.json").exists():
-        return Dataset.model_validate(read_json(target / "about.json"))
+    with turn(folder(layout.state) / ".lock", "another run indexes its dataset"):
+        known = (target / "about.json").exists()
+        made = Dataset.model_validate(read_json(target / "about.json")) if known else _index(layout, use_case, sha256)
+        (target / "runs").mkdir(exist_ok=True)
+        (target / "runs" / layout.root.name).touch()
+    return made
+
+
+def _index(layout: Layout, use_case: str, sha256: str) -> Dataset:
     ingested = read_json(layout.stage("ingest") / "result.json")
     sources = {source["id"]: source["sha256"] for source in ingested["sources"]}
     columns, mentions = _collect(layout, list(sources))
@@ -71,7 +79,7 @@ def add(layout: Layout, use_case: str) -> Dataset:
         sources=sources,
         rows={side: int((columns["sides"] == number).sum()) for number, side in enumerate(SIDES)},
     )
-    with whole_folder(target) as aside:
+    with whole_folder(folder(layout.state) / sha256) as aside:
         for name, values in columns.items():
             np.save(aside / f"{name}.npy", values[order])
         by_subject = np.argsort(mentions["subjects"], kind="stable")
@@ -84,6 +92,11 @@ def add(layout: Layout, use_case: str) -> Dataset:
 def datasets(state: Path) -> list[Dataset]:
     """Every dataset that was indexed, sorted by digest."""
     return [Dataset.model_validate(read_json(path)) for path in sorted(folder(state).glob("*/about.json"))]
+
+
+def runs(state: Path, sha256: str) -> list[str]:
+    """The runs that made a dataset, oldest first: their ids begin with the time."""
+    return sorted(path.name for path in (folder(state) / sha256 / "runs").glob("*"))
 
 
 def of_record(state: Path, record_id: str) -> list[Membership]:

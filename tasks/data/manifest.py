@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.quarantine import Counts
-from tasks.dataset import SEGMENTS, SIDES, Dataset, Origin, Passage, Value
+from tasks.dataset import SEGMENTS, SIDES, TERMS, Dataset, Origin, Passage, Value
 from tasks.files import read_json, sha256_file
 from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
@@ -49,7 +49,7 @@ def _origins(
         yield (
             name,
             Origin(
-                **item.source.model_dump(include={"owner", "licence", "lawful_basis", "classification"}),
+                **item.source.model_dump(include=set(TERMS)),
                 sha256=source["sha256"],
                 passages=passages,
                 rows=rows,

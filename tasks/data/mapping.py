@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
+from tasks.data.protect.tokens import disarmed
 from tasks.data.text import SURROGATES, is_blank, normalise, repair
 from tasks.govern.sources import Source
 from tasks.record import KINDS
@@ -70,7 +71,7 @@ def _text(value: Any, column: str, notes: Counter[str]) -> str:
         raise Reject("undecodable", f"column {column!r}: holds what is not a character", malformed=True)
     repaired = repair(value)
     notes["repaired_texts"] += repaired is not value and repaired != normalise(value)
-    return repaired
+    return disarmed(repaired)
 
 
 def _target(value: Any, column: str, notes: Counter[str]) -> str:
@@ -115,7 +116,7 @@ def _turns(value: Any, column: str) -> list[Any]:
         raise Reject("missing_target", f"column {column!r} is empty")
     try:
         turns = json.loads(value) if isinstance(value, str) else value
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         turns = None
     if not isinstance(turns, list):
         raise Reject("bad_messages", f"column {column!r}: expected a list of turns", malformed=True)

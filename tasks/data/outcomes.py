@@ -1,10 +1,11 @@
 """What became of every row of the sources on its way to the records: one word a row, for expectations to count."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tasks.files import read_json
 from tasks.govern.protection import CATEGORIES
+from tasks.govern.sources import Label
 from tasks.layout import Layout
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ RULES = (
     "bad_effective_from", "bad_retired_at", "unknown_kind", "unknown_split", "missing_target", "past_retention",
     "retired", "undetectable",
     *(f"holds_{category}" for category in CATEGORIES),
+    *(f"unknown_{label}" for label in get_args(Label) if label != "labelled_by"),
     # clean
     "empty_prompt", "prompt_too_short", "prompt_too_long", "target_too_long",
     # deduplicate
@@ -30,13 +32,18 @@ NEAR = ("near_test", "superseded", "near_duplicate", "conflict", "conflict_undec
 
 
 def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
-    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come."""
+    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come.
+
+    Raises AssertionError for a rule that is not listed here: its rows would be missing from every share.
+    """
     import numpy as np
     import pandas as pd
 
     counts = _counts(layout, source)
     near = read_json(layout.stage("deduplicate") / "result.json")["near"] is not None
     possible = [KEPT, *RULES, *(NEAR if near else ())]
+    if unlisted := sorted(set(counts) - {KEPT, *RULES, *NEAR}):
+        raise AssertionError(f"outcomes: stages put rows aside by {', '.join(unlisted)}, which is not listed")
     codes = np.repeat(np.arange(len(possible), dtype=np.int8), [counts[outcome] for outcome in possible])
     return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=pd.Index(possible))})
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.data.conversations import conversations
+from tasks.data.conversations import prompt_keys
 from tasks.record import batches
 
 BATCH = 10_000
@@ -75,7 +75,7 @@ def _lots(path: Path, cluster: Places, seed: int) -> Lots:
     smallest: dict[int, str] = {}
     begin = 0
     for batch in batches(path, ["messages"], BATCH):
-        keys = list(conversations(batch.column("messages")).prompt_keys())
+        keys = prompt_keys(batch.column("messages"))
         there = slice(begin, begin + len(keys))
         own[there] = lots(keys, seed)
         for number, key in zip(cluster[there].tolist(), keys, strict=True):

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from tasks import facts
 from tasks.config import Frozen
 from tasks.data import placed
-from tasks.data.conversations import conversations
+from tasks.data.conversations import prompt_keys, targets
 from tasks.data.draw import draw
 from tasks.data.manifest import manifest
 from tasks.data.placed import APART, Lots, Placed, Places, cluster_of, lots
@@ -121,9 +121,9 @@ def _seen(path: Path, clusters: pa.Table, params: Params) -> Seen:
     ids = pq.read_table(path, columns=["record_id"])["record_id"]
     prompts, labels = [], set[str]()
     for batch in batches(path, ["messages"], placed.BATCH):
-        turns = conversations(batch.column("messages"))
-        prompts.append(lots(turns.prompt_keys(), params.data.seed))
-        labels |= {_label(target, params.evaluation) for target in set(turns.targets())}
+        messages = batch.column("messages")
+        prompts.append(lots(prompt_keys(messages), params.data.seed))
+        labels |= {_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
     return Seen(
         rows=len(ids),
         prompts=np.unique(np.concatenate(prompts)),

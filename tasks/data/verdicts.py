@@ -23,6 +23,7 @@ from tasks.data.compared import TEST
 SEEN = 64
 """Records with other targets that a record is compared with, for each form near its own: the best ones. More stand
 there only where conflicts are not looked for."""
+UNDECIDED = "conflict_undecided"
 REASONS = {
     "exact_duplicate": "the same conversation and target as the record kept instead",
     "near_test": "near-identical to a record of a fixed test set",
@@ -30,8 +31,7 @@ REASONS = {
     "near_duplicate": "near-identical to the record kept instead, with the same target",
     "conflict": "near-identical to the record kept instead, which has another target and the higher authority or the "
     "newer date",
-    "conflict_undecided": "near-identical to a record with another target, of the same authority and date: an owner's "
-    "to decide",
+    UNDECIDED: "near-identical to a record with another target, of the same authority and date: an owner's to decide",
 }
 
 
@@ -157,10 +157,7 @@ def _clash(item: Item, shelves: Sequence[Shelf], nearness: Nearness) -> Verdict 
     near = (found for shelf in shelves for found in shelf.near(item, nearness))
     return _verdict(
         item,
-        (
-            (other, jaccard, "conflict_undecided" if nearness.contradict(item, other, jaccard) else None)
-            for other, jaccard in near
-        ),
+        ((other, jaccard, UNDECIDED if nearness.contradict(item, other, jaccard) else None) for other, jaccard in near),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tasks.config import Frozen
-from tasks.dataset import SEGMENTS, SIDES, STAGES, Dataset, Origin, Value
+from tasks.dataset import SEGMENTS, SIDES, STAGES, TERMS, Dataset, Origin, Value
 from tasks.params import Sha256
 
 
@@ -89,8 +89,9 @@ def _content(before: Origin | None, now: Origin | None) -> Literal["added", "rem
 
 
 def _terms(source: Origin) -> dict[str, Value]:
-    said: dict[str, Value] = source.model_dump(include={"owner", "licence", "lawful_basis", "classification"})
-    return said | {f"protect.{category}": action for category, action in source.actions.items()}
+    said = {name: getattr(source, name) for name in TERMS}
+    told: dict[str, Value] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
+    return told | {f"protect.{category}": action for category, action in source.actions.items()}
 
 
 def _share(dataset: Dataset, stage: str) -> float:

@@ -46,6 +46,18 @@ class Governance:
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
 
+    def identify(self, person_id: str) -> Person:
+        """Who acts, as their key shows.
+
+        Raises InputError for nobody in people.yaml and where the key is not here, Refused where it is another's.
+        """
+        person = self.people.get(person_id)
+        if person is None or not person.active:
+            known = ", ".join(one.id for one in self.people.people if one.active)
+            raise InputError(f"{person_id!r} is nobody in people.yaml; it has {known}")
+        self.signing_key(person)
+        return person
+
     def signing_key(self, person: Person, given: Ed25519PrivateKey | None = None) -> Ed25519PrivateKey:
         """The key that the person signs with: `given`, else the one in `.hallmark/keys`.
 

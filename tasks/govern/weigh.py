@@ -105,6 +105,9 @@ def deadline(case: Case, rules: Gate) -> datetime:
     return case.entry.time + timedelta(days=rules.deadline_days)
 
 
+SUITES = "inputs/suites.json"
+
+
 def _scope(signed: Signed, own: Case, bench: _Bench) -> str:
     """About this output, under this policy, on this evidence; at the data gate also on an earlier run's."""
     evidence, decision = bench.case.evidence, signed.decision
@@ -118,6 +121,8 @@ def _scope(signed: Signed, own: Case, bench: _Bench) -> str:
         return "it was made under another policy"
     if own is not bench.case and evidence.gate != "data":
         return "it is about the evidence of another run, and only data decisions carry over"
+    if own.evidence.artefacts.get(SUITES) != evidence.artefacts.get(SUITES):
+        return "other expectations were asked then"
     return ""
 
 

@@ -9,11 +9,10 @@ import pytest
 from tasks.data import leftovers, outcomes, validate
 from tasks.data.ages import AGES
 from tasks.data.checked import CheckedExpectation
+from tasks.data.conversations import prompts, targets
 from tasks.data.frame import KNOWN, Records
-from tasks.data.halves import prompt_texts, target_texts
 from tasks.data.leftovers import left
 from tasks.data.protect.found import Found
-from tasks.data.turns import prompt_text, target_text
 from tasks.errors import InputError
 from tasks.files import read_json, write_json
 from tasks.govern.sources import ResolvedSource, ResolvedSources, Suite, Suites
@@ -206,13 +205,13 @@ def test_what_cannot_be_asked_is_refused(run: Run, kind: str, kwargs: dict[str, 
         check(run, kind, **kwargs)
 
 
-def test_halves_of_many_records_are_those_of_one() -> None:
+def test_prompts_and_targets_of_a_column() -> None:
     turns = [["a", "b"], ["é", "", "x\ny", "z"], ["only"], ["", ""]]
     rows = [[{"role": "user", "content": text} for text in texts] for texts in turns]
     column = pa.array(rows, pa.list_(MESSAGE))
     for part, own in ((column, rows), (column.slice(1, 2), rows[1:3]), (column.slice(0, 0), [])):
-        assert prompt_texts(part).to_pylist() == [prompt_text({"messages": row}) for row in own]
-        assert target_texts(part).to_pylist() == [target_text({"messages": row}) for row in own]
+        assert prompts(part).to_pylist() == ["\n".join(turn["content"] for turn in row[:-1]) for row in own]
+        assert targets(part).to_pylist() == [row[-1]["content"] for row in own]
 
 
 def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +245,13 @@ def test_rules_that_nobody_looked_by_are_no_outcomes(run: Run) -> None:
         check(run, NOT_IN_SET, column="outcome", value_set=["near_test"])
 
 
+def test_a_rule_that_is_not_listed_loses_no_rows_in_silence(run: Run) -> None:
+    went(run)
+    write_json(run.layout.stage("clean") / "result.json", {"by_source": {"a": gone(8, 7, new_rule=1), "b": gone(4, 4)}})
+    with pytest.raises(AssertionError, match="put rows aside by new_rule"):
+        check(run, NOT_IN_SET, column="outcome", value_set=["retired"])
+
+
 def test_the_same_question_twice_is_refused(run: Run) -> None:
     texts(run, "a")
     twice = asking(BETWEEN, column="prompt_chars", max_value=9).expectations * 2
@@ -255,11 +261,20 @@ def test_the_same_question_twice_is_refused(run: Run) -> None:
 
 
 def test_every_rule_of_the_stages_before_is_an_outcome(run: Run) -> None:
-    rows = ['{"t": "x", "l": "y", "k": "z"}', '{"t": "x", "l": "y", "d": "soon"}', '{"t": 1, "l": "y"}', "no", "[]"]
+    rows = [
+        '{"t": "x", "l": "y", "a": "z"}',
+        '{"t": "x", "l": "y", "k": "z"}',
+        '{"t": "x", "l": "y", "d": "soon"}',
+        '{"t": 1, "l": "y"}',
+        "no",
+        "[]",
+    ]
     data = "\n".join([*rows, '{"t": "ok", "l": "y"}']).encode()
-    mapping = {"prompt": "t", "response": "l", "kind": "k", "effective_from": "d"}
-    result = run.ingest(data, "data.jsonl", params(max_malformed_share=1), kind="jsonl", mapping=mapping)
+    mapping = {"prompt": "t", "response": "l", "kind": "k", "effective_from": "d", "department": "a"}
+    told = {"mapping": mapping, "labels": {"department": ["sales"]}}
+    result = run.ingest(data, "data.jsonl", params(max_malformed_share=1), kind="jsonl", **told)
     assert set(result.counts.quarantined) == {
+        "unknown_department",
         "unknown_kind",
         "bad_effective_from",
         "not_text",

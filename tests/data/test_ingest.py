@@ -154,6 +154,7 @@ def test_chats_in_every_kind(run: Run, kind: str) -> None:
         ([{"role": "bot", "content": "x"}], "bad_messages"),
         (["Hi", "Hello"], "bad_messages"),
         ("Hi", "bad_messages"),
+        ("1" * 5_000, "bad_messages"),
         ([{"role": "user", "content": 5}, TURNS[-1]], "not_text"),
     ],
 )

@@ -1,6 +1,7 @@
 """Where a record is, and where a person is: the index, what is shown of a record, and the inventory."""
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,15 @@ def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     assert lineage.add(run.layout, "tests") == made
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert lineage.datasets(state) == [made]
+
+
+def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
+    made = dataset(run, messages(20))
+    assert lineage.runs(state, made.sha256) == [run.root.name]
+    again = Layout(state / "runs" / "20260303-120000-a1b2")
+    shutil.copytree(run.root / "artefacts", again.root / "artefacts")
+    assert lineage.add(again, "tests") == made
+    assert set(lineage.runs(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
 
 
 def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:

@@ -212,14 +212,22 @@ def test_a_tenth_of_malformed_rows_is_refused_without_quoting_them(run: Run, kin
         ('{"text": "a", "text": "b", "label": "c"}', "not_json"),
         ('{"text": NaN, "label": "c"}', "not_json"),
         ("[" * 100_000, "not_json"),
+        ('{"text": "a", "label": ' + "1" * 5_000 + "}", "not_json"),
         ('{"text": 5, "label": "c"}', "not_text"),
         ('{"text": "\\ud83d", "label": "c"}', "undecodable"),
     ],
-    ids=["list", "twice", "nan", "deep", "number", "surrogate"],
+    ids=["list", "twice", "nan", "deep", "digits", "number", "surrogate"],
 )
 def test_what_json_lines_may_not_hold(run: Run, line: str, rule: str) -> None:
     run.ingest(jsonl(messages(40)) + line.encode() + b"\n", kind="jsonl")
     assert run.rules_of("ingest") == {41: rule}
+
+
+def test_a_parquet_date_that_no_calendar_has_is_refused(run: Run) -> None:
+    far = pa.array([10**8], pa.int32()).cast(pa.date32())
+    data = parquet(pa.table({"text": ["a"], "label": ["b"], "day": far}))
+    mapping = {"prompt": "text", "response": "label", "effective_from": "day"}
+    assert "is damaged after row 0" in refused(run, data, kind="parquet", mapping=mapping)
 
 
 def test_a_field_longer_than_the_csv_module_likes(run: Run) -> None:

@@ -100,6 +100,7 @@ def its_data(project: Path, run: str, release: str) -> None:
     assert (held["last_data_gate"], held["trend"][-1]["rows"], held["trend"][-1]["protected"]) == ("passed", 60, 20)
     mentions = hallmark_json(project, "data", "where", "--subject", "Ada Lovelace")
     assert len(mentions) == 20 and {tuple(row["releases"]) for row in mentions} == {(release,)}
+    assert all(run in row["runs"] for row in mentions)
     behind = hallmark_json(project, "data", "records", release)
     assert len(behind) == 60
     assert {(row["licence"], row["lawful_basis"]) for row in behind} == {("CC0-1.0", "no personal data, synthetic")}

@@ -23,6 +23,13 @@ def origin(rows: int, content: str = "1", **fields: Any) -> dict[str, Any]:
     passages = {"ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10)}
     passages |= {"deduplicate": passage(left), "split": passage(left)}
     plain = {"owner": "owner", "licence": "CC0-1.0", "lawful_basis": "consent", "classification": "internal"}
+    plain |= {
+        "steward": "owner",
+        "access": ["auditor"],
+        "retention_days": 30,
+        "region": "eu",
+        "approved_uses": ["triage"],
+    }
     counted = {"protected": {"name": 4}, "actions": {"name": "tokenise"}}
     sides = {"train": left - 2, "test": 2}
     return plain | counted | {"sha256": content * 64, "passages": passages, "rows": sides} | fields
@@ -149,3 +156,14 @@ def approve(house: House, run: str) -> Evidence:
     house.decide(asked, "owner")
     assert house.settle(asked).state == "passed"
     return asked
+
+
+def test_everything_that_the_inventory_says_of_a_source_is_compared() -> None:
+    change = compare(
+        dataset({"a": origin(50)}),
+        dataset({"a": origin(50, region="us", approved_uses=["triage", "resale"])}),
+        "r",
+        "6" * 64,
+    )
+    moved = {name: (pair.before, pair.now) for name, pair in change.sources["a"].terms.items()}
+    assert moved == {"region": ("eu", "us"), "approved_uses": ("triage", "triage, resale")}

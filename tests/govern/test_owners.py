@@ -11,6 +11,7 @@ from tasks.govern.evidence import Asks
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tests.data.build import TODAY, source
 from tests.govern.house import PEOPLE, POLICY, House, reload
+from tests.govern.test_change import dataset, origin, put
 
 OWNERS = POLICY.replace("{role: data-owner}", "{role: data-owner, owners: true}")
 
@@ -65,6 +66,17 @@ def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: Ho
     asking.ledger.append("gate.asked", "run-1", altered(asked.model_copy(update={"asks": Asks.of(rules, [])})))
     with pytest.raises(Refused, match="states other roles"):
         asking.judge(asked.model_copy(update={"asks": Asks.of(rules, [])}))
+
+
+def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: House) -> None:
+    put(asking, dataset({"a": origin(100), "b": origin(50, owner="both")}))
+    asked = asking.ask()
+    assert asking.judge(asked).state == "waiting"
+    rules = asking.governance.policy.gate("low", "data")
+    forged = asked.model_copy(update={"asks": Asks.of(rules, ["third"])})
+    asking.ledger.append("gate.asked", "run-1", altered(forged))
+    with pytest.raises(Refused, match="others than the owners of the sources in its dataset"):
+        asking.judge(forged)
 
 
 def altered(evidence: evidence_module.Evidence) -> dict[str, object]:

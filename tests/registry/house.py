@@ -9,6 +9,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tasks import params
+from tasks.dataset import TERMS
 from tasks.files import sha256_bytes, write_json
 from tasks.govern import decisions, evidence, gates, governance, statement
 from tasks.govern.evidence import Evidence
@@ -104,10 +105,7 @@ DATASET = {
     "sources": {
         "tickets": {
             "sha256": "1" * 64,
-            "owner": "owner",
-            "licence": "CC0-1.0",
-            "lawful_basis": "consent",
-            "classification": "internal",
+            **{name: SOURCE["source"][name] for name in TERMS},
             "passages": PASSED,
             "rows": {"train": 8, "test": 4},
             "protected": {"name": 3},

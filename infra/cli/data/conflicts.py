@@ -38,8 +38,9 @@ def conflicts(
     """
     root = shared.root()
     layout = Layout(root / ".hallmark" / "runs" / (run or _last(root / ".hallmark")))
-    people = installed_governance(root, None).people
-    found = pairs.find(layout, shared.identity(who), people, limit, undecided)
+    governed = installed_governance(root, None)
+    person = governed.identify(shared.identity(who))
+    found = pairs.find(layout, person.id, governed.people, limit, undecided)
     if html:
         write_bytes(html, page.render(found).encode(), mode=PRIVATE)
     if as_json:

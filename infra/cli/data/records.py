@@ -8,6 +8,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.data import lineage
+from tasks.dataset import SIDES
 from tasks.govern.ledger import open_ledger
 from tasks.govern.sources import ResolvedSources
 from tasks.registry import releases
@@ -40,6 +41,6 @@ def records(
     table = Table("source", "train", "test", "owner", "licence", "lawful basis", box=None, header_style="bold")
     for source in named.values():
         sides = [m.side for m in members if m.source_id == source.id]
-        counts = (f"{sides.count(side):,}" for side in lineage.SIDES)
+        counts = (f"{sides.count(side):,}" for side in SIDES)
         table.add_row(source.id, *counts, source.owner, source.licence, source.lawful_basis)
     console.print(table)

@@ -26,8 +26,9 @@ def show(
     """
     root = shared.root()
     layout = Layout(root / ".hallmark" / "runs" / run)
-    people = installed_governance(root, None).people
-    found = disclose.show(layout, record, shared.identity(who), reason, people, open_ledger(root / ".hallmark"))
+    governed = installed_governance(root, None)
+    person = governed.identify(shared.identity(who))
+    found = disclose.show(layout, record, person.id, reason, governed.people, open_ledger(root / ".hallmark"))
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
         return

@@ -22,11 +22,11 @@ from tasks.runs.run import installed_governance
 def where(
     record: Annotated[str | None, typer.Option(metavar="ID", help="A record's id, at least 16 digits.")] = None,
     subject: Annotated[
-        str | None, typer.Option(metavar="VALUE", help="A name, address or number of a person, as they would write it.")
+        str | None, typer.Option(metavar="VALUE", help="A name, e-mail address or number of a person.")
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Every source row, dataset and release that a record or a person is in.
+    """Every source row, dataset, run and release that a record or a person is in.
 
     A person is looked up by keyed tokens: the index holds nothing readable, and the vault's key is needed.
 
@@ -37,14 +37,17 @@ def where(
     root = shared.root()
     found = _members(root / ".hallmark", record, subject)
     released = _releases(root)
-    rows = [vars(member) | {"releases": released.get(member.dataset, [])} for member in found]
+    made = {sha256: lineage.runs(root / ".hallmark", sha256) for sha256 in {member.dataset for member in found}}
+    rows = [
+        vars(member) | {"runs": made[member.dataset], "releases": released.get(member.dataset, [])} for member in found
+    ]
     if as_json:
         shared.print_json(rows)
         return
-    table = Table("record", "source", "row", "dataset", "side", "releases", box=None, header_style="bold")
+    table = Table("record", "source", "row", "dataset", "side", "runs", "releases", box=None, header_style="bold")
     for member, row in zip(found, rows, strict=True):
-        names = ", ".join(row["releases"])
-        table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, names)
+        named = (", ".join(row[name]) for name in ("runs", "releases"))
+        table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, *named)
     console.print(table if rows else "in no dataset")
 
 

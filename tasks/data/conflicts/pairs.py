@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.data.conversations import prompts, targets
 from tasks.data.disclose import known, sees
-from tasks.data.turns import prompt_text, target_text
+from tasks.data.verdicts import UNDECIDED
 from tasks.errors import InputError, Refused
 from tasks.files import read_json
 from tasks.govern.people import People
@@ -23,7 +24,6 @@ from tasks.govern.sources import ResolvedSources, Source
 from tasks.layout import Layout
 from tasks.record import batches, read_table
 
-UNDECIDED = "conflict_undecided"
 READ = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
@@ -133,8 +133,8 @@ def _sides(
             authority=sources[record["source_id"]].authority,
             effective_from=record["effective_from"],
             retired_at=record["retired_at"],
-            prompt=prompt_text(record),
-            target=target_text(record),
+            prompt=record["prompt"],
+            target=record["target"],
             kept=record["record_id"] in kept,
         )
         for record in _records(layout, _ids(entries))
@@ -143,7 +143,10 @@ def _sides(
 
 def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
     for batch in batches(layout.stage("clean") / "records.parquet", READ):
-        yield from batch.filter(pc.is_in(batch["record_id"], value_set=ids)).to_pylist()
+        found = batch.filter(pc.is_in(batch["record_id"], value_set=ids))
+        halves = (half(found["messages"]).to_pylist() for half in (prompts, targets))
+        for record, prompt, target in zip(found.to_pylist(), *halves, strict=True):
+            yield record | {"prompt": prompt, "target": target}
 
 
 def _pair(entry: dict[str, Any], sides: dict[str, Side]) -> Pair:

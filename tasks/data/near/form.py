@@ -2,7 +2,7 @@
 place of personal data (`tasks.data.protect`): whom a text is about makes it no other text.
 
 Texts that differ only in the rest have the same form, so they count as near-identical whatever the threshold. Prompts
-with the same `Conversations.prompt_keys` always have the same form.
+with the same `conversations.prompt_keys` always have the same form.
 """
 
 from collections.abc import Iterable

@@ -45,6 +45,8 @@ def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: 
             ) from None
         what = f"{error.msg} at character {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
         return Malformed(number, "not_json", f"line {index}: {what}")
+    except ValueError:
+        return Malformed(number, "not_json", f"line {index}: a number with more digits than Python reads")
     if not isinstance(value, dict):
         return Malformed(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
     return Row(number, value)

@@ -31,7 +31,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
             for number, values in enumerate(batch.to_pylist(), start=done + 1):
                 yield Row(number, values)
             done += batch.num_rows
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError, OverflowError) as error:  # the last: a date of year 10,000
         raise InputError(
             f"source {source.id}: {source.location} is damaged after row {done} ({_first_line(error)}); fetch it again"
         ) from None
