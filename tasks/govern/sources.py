@@ -75,6 +75,9 @@ class Constants(Frozen):
     """Fixes which side of the split the source stands on."""
 
 
+MOST_DAYS = 365_000
+"""A thousand years: further back than that no calendar goes."""
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """A field of a record that is no text of its own, yet holds what the source says."""
 Terms = dict[Category, list[Term]]
@@ -107,12 +110,12 @@ class Source(Frozen):
     """Why it may be processed at all, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
     licence: Text
     """SPDX expression, or words where there is none."""
-    retention_days: Annotated[int, Field(ge=1)]
+    retention_days: Days
     """How long after `effective_from` a record may be used. Records leave at the beginning of the month in which their
     time ends, so that one month's runs are the same."""
     region: Text
     """Where it is kept, e.g. eu."""
-    refresh_days: Annotated[int, Field(ge=1)]
+    refresh_days: Days
     """How old its newest record may be before the source counts as stale."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
     description: str = ""
