@@ -77,6 +77,8 @@ class Constants(Frozen):
 
 MOST_DAYS = 365_000
 """A thousand years: further back than that no calendar goes."""
+MOST_AUTHORITY = 1_000_000
+"""Far more than there are sources, and numbers that tables can hold."""
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """A field of a record that is no text of its own, yet holds what the source says."""
@@ -99,7 +101,7 @@ class Source(Frozen):
     """What gzip or Parquet may unpack to, in bytes; 4 GiB where nothing is said. More than that is refused."""
     owner: Name
     """Person in people.yaml who answers for the data, and decides on it at the data gate."""
-    authority: int = 0
+    authority: Annotated[int, Field(ge=-MOST_AUTHORITY, le=MOST_AUTHORITY)] = 0
     """Of records that contradict or repeat each other the one from the source with the higher number is kept."""
     steward: Name
     """Person in people.yaml who looks after it from day to day."""

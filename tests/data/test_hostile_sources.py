@@ -272,6 +272,12 @@ def test_days_beyond_any_calendar_are_refused(field: str) -> None:
         source("data.csv", **{field: 10_000_000})
 
 
+@pytest.mark.parametrize("authority", [10**25, -(10**25)])
+def test_an_authority_that_no_table_holds_is_refused(authority: int) -> None:
+    with pytest.raises(ValueError, match=r"than or equal to -?1000000"):
+        source("data.csv", authority=authority)
+
+
 @pytest.mark.parametrize("document", [b"{", None])
 def test_pinned_sources_that_cannot_be_read_are_said(run: Run, document: bytes | None) -> None:
     run.ingest(CSV)
