@@ -233,8 +233,9 @@ def load_resolved(path: Path) -> ResolvedSources:
     """Read inputs/sources.json. Raises InputError where it cannot be read."""
     try:
         return ResolvedSources.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `hallmark resolve` to write it") from None
+    except (OSError, ValueError) as error:  # pydantic's message would quote the owners' secret terms
+        what = error.strerror if isinstance(error, OSError) else "not what it should hold"
+        raise InputError(f"{path}: cannot be read ({what}); run `hallmark resolve` to write it") from None
 
 
 def load_suites(governance: Path, sources: Sources) -> Suites:

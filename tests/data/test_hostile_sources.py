@@ -278,11 +278,12 @@ def test_an_authority_that_no_table_holds_is_refused(authority: int) -> None:
         source("data.csv", authority=authority)
 
 
-@pytest.mark.parametrize("document", [b"{", None])
+@pytest.mark.parametrize("document", [b"{", b'{"terms": {"trade_secret": "Halcyon"}}', None])
 def test_pinned_sources_that_cannot_be_read_are_said(run: Run, document: bytes | None) -> None:
     run.ingest(CSV)
     run.layout.sources.unlink()
     if document is not None:
         run.layout.sources.write_bytes(document)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read") as told:
         ingest.run(params(), run.layout)
+    assert "Halcyon" not in str(told.value)
