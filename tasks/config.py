@@ -44,6 +44,8 @@ def read_yaml(path: Path) -> Any:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid YAML: it is nested too deep to be read") from None
     except YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(document, Mapping):

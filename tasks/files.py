@@ -108,8 +108,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
     try:
         yield aside
         aside.chmod(0o755)
-        if target.exists():
+        if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

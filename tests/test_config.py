@@ -110,3 +110,10 @@ def test_a_file_that_is_missing_or_binary_is_told(tmp_path: Path) -> None:
     (tmp_path / "bin.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
         config.read_yaml(tmp_path / "bin.yaml")
+
+
+def test_yaml_without_bottom_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text("[" * 5_000)
+    with pytest.raises(InputError, match="nested too deep"):
+        config.read_yaml(path)

@@ -30,8 +30,8 @@ from tasks.data.quarantine import Counts, count
 from tasks.data.verdicts import REASONS, UNDECIDED, Verdict
 from tasks.errors import InputError
 from tasks.facts import Fact
-from tasks.files import read_json, whole_folder, write_json
-from tasks.govern.sources import ResolvedSources
+from tasks.files import whole_folder, write_json
+from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import NearDuplicates, Params
 from tasks.record import QUARANTINE, ROW_GROUP, batches, write_batches, write_table
@@ -70,7 +70,7 @@ class Deduplicated(Frozen):
 def run(params: Params, layout: Layout) -> Deduplicated:
     """Judge the records of `clean`. Raises InputError where nothing is left."""
     path = layout.stage("clean") / "records.parquet"
-    sources = ResolvedSources.model_validate(read_json(layout.sources)).sources
+    sources = load_resolved(layout.sources).sources
     authority = {item.source.id: item.source.authority for item in sources}
     records = compared.read(path, layout.stage("ingest") / "rows.parquet", authority)
     order = preference.order(records)

@@ -8,10 +8,9 @@ import pyarrow.compute as pc
 from tasks.config import Frozen
 from tasks.data.protect.tokens import IN_TEXT
 from tasks.errors import InputError, Refused
-from tasks.files import read_json
 from tasks.govern.ledger import Ledger
 from tasks.govern.people import People, Person
-from tasks.govern.sources import ResolvedSources, Source
+from tasks.govern.sources import Source, load_resolved
 from tasks.govern.vault import open_vault
 from tasks.layout import Layout
 from tasks.record import read_table
@@ -61,7 +60,7 @@ def _find(layout: Layout, record_id: str) -> tuple[dict[str, Any], int]:
 
 
 def _source(layout: Layout, source_id: str) -> Source:
-    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    resolved = load_resolved(layout.sources)
     return next(item.source for item in resolved.sources if item.source.id == source_id)
 
 

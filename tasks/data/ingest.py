@@ -25,7 +25,7 @@ from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
 from tasks.govern import vault as vaults
-from tasks.govern.sources import ResolvedSources
+from tasks.govern.sources import ResolvedSources, load_resolved
 from tasks.govern.vault import Vault
 from tasks.layout import Layout
 from tasks.params import Params
@@ -43,7 +43,7 @@ def run(params: Params, layout: Layout) -> Ingested:
     Raises InputError for a source that cannot be used, and for a vault whose key is not the run's: nothing is read
     then, and nothing written.
     """
-    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    resolved = load_resolved(layout.sources)
     _check_tasks(resolved, params)
     desk = Desk(resolved, params.data.max_malformed_share, layout.root, _vault(resolved, layout))
     with whole_folder(layout.stage("ingest")) as folder:

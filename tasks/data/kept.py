@@ -96,7 +96,7 @@ def code_digest(root: Path) -> str:
 
 def _usable(target: Path, vault: Vault) -> bool:
     """Whether a piece is there, whole, and the vault knows its tokens; says where one is there and cannot be used."""
-    if not target.exists():
+    if not target.exists() and not target.is_symlink():
         return False
     if not _whole(target):
         print(f"what is kept of source {target.parent.name} is damaged; reading it again", flush=True)
@@ -108,10 +108,12 @@ def _usable(target: Path, vault: Vault) -> bool:
 
 
 def _whole(target: Path) -> bool:
+    if target.is_symlink():  # what it leads to is not ours to keep
+        return False
     try:
         found = tree_manifest(target)
         return found.pop(MANIFEST, None) is not None and found == read_json(target / MANIFEST)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 

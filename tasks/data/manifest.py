@@ -8,7 +8,7 @@ from typing import Any
 from tasks.data.quarantine import Counts
 from tasks.dataset import SEGMENTS, SIDES, TERMS, Dataset, Origin, Passage, Value
 from tasks.files import read_json, sha256_file
-from tasks.govern.sources import ResolvedSources
+from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import Data
 from tasks.record import batches
@@ -39,7 +39,7 @@ def _origins(
 ) -> Iterator[tuple[str, Origin]]:
     """Every source of the inventory, in its order."""
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
-    for item in ResolvedSources.model_validate(read_json(layout.sources)).sources:
+    for item in load_resolved(layout.sources).sources:
         name, source = item.source.id, ingested[item.source.id]
         rows = {side: segments["source_id"][side][name] for side in SIDES}
         passages = {"ingest": source["counts"]}

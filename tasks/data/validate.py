@@ -20,7 +20,7 @@ from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
 from tasks.govern.protection import CATEGORIES
-from tasks.govern.sources import ResolvedSources, Suite, Suites
+from tasks.govern.sources import ResolvedSources, Suite, Suites, load_resolved
 from tasks.layout import Layout
 from tasks.params import Params
 
@@ -32,7 +32,7 @@ class Validated(Frozen):
 def run(params: Params, layout: Layout) -> Validated:
     """Check the records of `deduplicate`. Raises InputError for a suite that cannot be asked of them."""
     suites = Suites.model_validate(read_json(layout.suites))
-    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    resolved = load_resolved(layout.sources)
     records = Records(layout.stage("deduplicate") / "records.parquet", resolved, params.evaluation.target == "json")
     rows, spared = records.rows(), _spared(resolved)
     checked = []

@@ -6,8 +6,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.files import read_json
-from tasks.govern.sources import ResolvedSources, Source
+from tasks.govern.sources import Source, load_resolved
 from tasks.layout import Layout
 from tasks.record import read_table
 
@@ -34,7 +33,7 @@ def read(layout: Layout) -> tuple[Holding, ...]:
     """Every source of the run; none where it was not resolved."""
     if not layout.sources.is_file():
         return ()
-    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    resolved = load_resolved(layout.sources)
     tables = [read_table(layout.stage("split") / f"{side}.parquet") for side in SIDES]
     table = pa.concat_tables([part.select(["source_id", "effective_from"]) for part in tables])
     return tuple(_holding(item.source, table, resolved.as_of) for item in resolved.sources)

@@ -75,6 +75,11 @@ class Constants(Frozen):
     """Fixes which side of the split the source stands on."""
 
 
+MOST_DAYS = 365_000
+"""A thousand years: further back than that no calendar goes."""
+MOST_AUTHORITY = 1_000_000
+"""Far more than there are sources, and numbers that tables can hold."""
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """A field of a record that is no text of its own, yet holds what the source says."""
 Terms = dict[Category, list[Term]]
@@ -96,7 +101,7 @@ class Source(Frozen):
     """What gzip or Parquet may unpack to, in bytes; 4 GiB where nothing is said. More than that is refused."""
     owner: Name
     """Person in people.yaml who answers for the data, and decides on it at the data gate."""
-    authority: int = 0
+    authority: Annotated[int, Field(ge=-MOST_AUTHORITY, le=MOST_AUTHORITY)] = 0
     """Of records that contradict or repeat each other the one from the source with the higher number is kept."""
     steward: Name
     """Person in people.yaml who looks after it from day to day."""
@@ -107,12 +112,12 @@ class Source(Frozen):
     """Why it may be processed at all, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
     licence: Text
     """SPDX expression, or words where there is none."""
-    retention_days: Annotated[int, Field(ge=1)]
+    retention_days: Days
     """How long after `effective_from` a record may be used. Records leave at the beginning of the month in which their
     time ends, so that one month's runs are the same."""
     region: Text
     """Where it is kept, e.g. eu."""
-    refresh_days: Annotated[int, Field(ge=1)]
+    refresh_days: Days
     """How old its newest record may be before the source counts as stale."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
     description: str = ""
@@ -228,8 +233,9 @@ def load_resolved(path: Path) -> ResolvedSources:
     """Read inputs/sources.json. Raises InputError where it cannot be read."""
     try:
         return ResolvedSources.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `hallmark resolve` to write it") from None
+    except (OSError, ValueError) as error:  # pydantic's message would quote the owners' secret terms
+        what = error.strerror if isinstance(error, OSError) else "not what it should hold"
+        raise InputError(f"{path}: cannot be read ({what}); run `hallmark resolve` to write it") from None
 
 
 def load_suites(governance: Path, sources: Sources) -> Suites:

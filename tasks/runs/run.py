@@ -13,11 +13,12 @@ from tasks.layout import Layout
 from tasks.params import Params, load
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
-from tasks.runs.request import RunRequest
+from tasks.runs.request import RUN_ID, RunRequest
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
 
 COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
 """What a run adds to its commit; everything else it makes is DVC's or measured."""
+NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
 
 GIT_REMOTE = "HALLMARK_GIT_REMOTE"
 """Environment variable: name or URL of the git remote that runs are pushed to before they park."""
@@ -135,11 +136,19 @@ def create(root: Path, request: RunRequest) -> Run:
     return run
 
 
+def layout_of(root: Path, run_id: str) -> Layout:
+    """Where a run lies, if there is one. Raises InputError for what is no run's id: a path would lead to records under
+    rules that nobody signed, and what those say of access would be believed."""
+    if not RUN_ID.fullmatch(run_id):
+        raise InputError(NO_RUN.format(run_id))
+    return Layout(root.resolve() / ".hallmark" / "runs" / run_id)
+
+
 def open_run(root: Path, run_id: str) -> Run:
     """A run that was created before. Raises InputError for an unknown id."""
-    layout = Layout(root.resolve() / ".hallmark" / "runs" / run_id)
+    layout = layout_of(root, run_id)
     request = layout.inputs / "request.json"
     if not request.exists():
-        raise InputError(f"there is no run {run_id!r} here; `hallmark status` lists the runs")
+        raise InputError(NO_RUN.format(run_id))
     parsed = RunRequest.model_validate_json(request.read_bytes())
     return Run(parsed, layout, load(layout.params), Repository.open(root))

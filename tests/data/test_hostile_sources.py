@@ -229,3 +229,61 @@ def test_two_runs_fill_the_vault_at_once(run: Run) -> None:
     tokens = [{row["token"] for row in each.records_of("ingest", "tokens")} for each in runs]
     assert tokens[0] == tokens[1] and len(tokens[0]) == 301
     assert open_vault(runs[0].layout.state).missing(tokens[0]) == []
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(("make", "said"), [(pipe, "a pipe or a device"), (loop, "cannot be opened")])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, make, said: str) -> None:  # type: ignore[no-untyped-def]
+    make(tmp_path / "odd")
+    with pytest.raises(InputError, match=said):
+        resolve_source(source("odd"), tmp_path)
+
+
+@pytest.mark.parametrize("location", ["a\0b", "a" * 5000, "~nobody-of-this-name/x", "data.csv/x"])
+def test_a_location_that_leads_nowhere_is_refused(tmp_path: Path, location: str) -> None:
+    (tmp_path / "data.csv").write_bytes(CSV)
+    with pytest.raises(InputError, match="source src: "):
+        resolve_source(source(location), tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["idna", "undefined", "utf\0-8"])
+def test_a_codec_that_is_not_for_files_is_refused(run: Run, encoding: str) -> None:
+    with pytest.raises(InputError, match="not a Python text codec"):
+        run.ingest(CSV, encoding=encoding)
+
+
+def test_a_number_of_endless_digits_costs_its_row_alone(run: Run) -> None:
+    rows = [json.dumps({"text": f"message {n}", "label": "a"}) for n in range(30)]
+    rows[3] = '{"text": ' + "9" * 10_000 + ', "label": "a"}'
+    run.ingest("\n".join([*rows, ""]).encode(), "data.jsonl", kind="jsonl")
+    assert run.rules_of("ingest") == {4: "not_json"}
+
+
+@pytest.mark.parametrize("field", ["retention_days", "refresh_days"])
+def test_days_beyond_any_calendar_are_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="less than or equal to 365000"):
+        source("data.csv", **{field: 10_000_000})
+
+
+@pytest.mark.parametrize("authority", [10**25, -(10**25)])
+def test_an_authority_that_no_table_holds_is_refused(authority: int) -> None:
+    with pytest.raises(ValueError, match=r"than or equal to -?1000000"):
+        source("data.csv", authority=authority)
+
+
+@pytest.mark.parametrize("document", [b"{", b'{"terms": {"trade_secret": "Halcyon"}}', None])
+def test_pinned_sources_that_cannot_be_read_are_said(run: Run, document: bytes | None) -> None:
+    run.ingest(CSV)
+    run.layout.sources.unlink()
+    if document is not None:
+        run.layout.sources.write_bytes(document)
+    with pytest.raises(InputError, match="cannot be read") as told:
+        ingest.run(params(), run.layout)
+    assert "Halcyon" not in str(told.value)

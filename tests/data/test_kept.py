@@ -89,6 +89,17 @@ def recount(piece: Path) -> None:
     (piece / "counts.json").write_text(json.dumps(counts | {"malformed": 7}))
 
 
+def replace_by_file(piece: Path) -> None:
+    shutil.rmtree(piece)
+    piece.write_text("no folder")
+
+
+def replace_by_link(piece: Path) -> None:
+    elsewhere = piece.parents[3] / "elsewhere"
+    piece.rename(elsewhere)
+    piece.symlink_to(elsewhere)
+
+
 HARM: list[Callable[[Path], None]] = [
     damage,
     recount,
@@ -96,7 +107,10 @@ HARM: list[Callable[[Path], None]] = [
     lambda piece: (piece / "more.parquet").write_bytes(b""),
     lambda piece: (piece / "manifest.json").unlink(),
     lambda piece: (piece / "manifest.json").write_text("[]"),
+    lambda piece: (piece / "manifest.json").write_text("[" * 100_000),
     lambda piece: shutil.rmtree(piece),
+    replace_by_file,
+    replace_by_link,
 ]
 
 

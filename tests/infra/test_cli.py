@@ -69,6 +69,14 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["releases", "verify", "nowhere"], 2, "does not exist"),
         (["data", "conflicts", "--as", "data-owner"], 2, "no run here has been through `deduplicate`"),
         (["data", "conflicts", "nosuch", "--as", "data-owner"], 2, "run nosuch has no conflicts here"),
+        (["data", "conflicts", "../..", "--as", "data-owner"], 2, "there is no run '../..' here"),
+        (
+            ["data", "show", "0", "--run", "/tmp", "--reason", "r", "--as", "data-owner"],
+            2,
+            "there is no run '/tmp' here",
+        ),
+        (["data", "manifest", "../one"], 2, "there is no run '../one' here"),
+        (["data", "where", "--subject", " "], 2, "--subject is empty"),
         (["nosuch"], 2, "No such command"),
     ],
 )

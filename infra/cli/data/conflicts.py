@@ -16,7 +16,7 @@ from tasks.errors import InputError
 from tasks.files import write_bytes
 from tasks.layout import Layout
 from tasks.runs import journal
-from tasks.runs.run import installed_governance
+from tasks.runs.run import installed_governance, layout_of
 
 PRIVATE = 0o600
 """Permissions of a page: it holds customers' words."""
@@ -37,7 +37,7 @@ def conflicts(
     Example: hallmark data conflicts --undecided --as data-owner
     """
     root = shared.root()
-    layout = Layout(root / ".hallmark" / "runs" / (run or _last(root / ".hallmark")))
+    layout = layout_of(root, run or _last(root / ".hallmark"))
     governed = installed_governance(root, None)
     person = governed.identify(shared.identity(who))
     found = pairs.find(layout, person.id, governed.people, limit, undecided)

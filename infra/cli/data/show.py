@@ -9,8 +9,7 @@ from infra.cli.shared import console
 from tasks.data import disclose
 from tasks.data.conflicts.words import visible
 from tasks.govern.ledger import open_ledger
-from tasks.layout import Layout
-from tasks.runs.run import installed_governance
+from tasks.runs.run import installed_governance, layout_of
 
 
 def show(
@@ -25,7 +24,7 @@ def show(
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
     root = shared.root()
-    layout = Layout(root / ".hallmark" / "runs" / run)
+    layout = layout_of(root, run)
     governed = installed_governance(root, None)
     person = governed.identify(shared.identity(who))
     found = disclose.show(layout, record, person.id, reason, governed.people, open_ledger(root / ".hallmark"))

@@ -53,6 +53,8 @@ def where(
 
 def _members(state: Path, record: str | None, subject: str | None) -> list[Membership]:
     if subject is not None:
+        if not subject.strip():
+            raise InputError("--subject is empty; give a name, an address or a number of the person")
         key = vault_keys.load(state).tokens
         return lineage.of_subjects(state, [token(category, subject, key) for category in sorted(IDENTIFYING)])
     if record is None or len(record) < 16 or set(record) - set("0123456789abcdef"):

@@ -18,9 +18,8 @@ from tasks.data.conversations import prompts, targets
 from tasks.data.disclose import known, sees
 from tasks.data.verdicts import UNDECIDED
 from tasks.errors import InputError, Refused
-from tasks.files import read_json
 from tasks.govern.people import People
-from tasks.govern.sources import ResolvedSources, Source
+from tasks.govern.sources import Source, load_resolved
 from tasks.layout import Layout
 from tasks.record import batches, read_table
 
@@ -77,7 +76,7 @@ def find(layout: Layout, person_id: str, people: People, most: int, undecided: b
     person = known(person_id, people)
     if not path(layout).exists():
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
-    resolved = ResolvedSources.model_validate(read_json(layout.sources))
+    resolved = load_resolved(layout.sources)
     sources = {item.source.id: item.source for item in resolved.sources}
     named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] == UNDECIDED]
     places = _places(layout, named)

@@ -12,8 +12,8 @@ from tasks.data.planted.texts import compared
 from tasks.data.planted.truth import Row, Truth
 from tasks.data.planted.values import ClassScore
 from tasks.errors import InputError
-from tasks.files import read_json, write_json
-from tasks.govern.sources import ResolvedSources
+from tasks.files import write_json
+from tasks.govern.sources import ResolvedSources, load_resolved
 from tasks.layout import Layout
 
 
@@ -24,7 +24,7 @@ class Planted(Frozen):
 
 def write(layout: Layout) -> None:
     """Write measured/planted.json where the run's inventory names a truth; else there is none. Raises as `score`."""
-    resolved, path = ResolvedSources.model_validate(read_json(layout.sources)), layout.measured("planted.json")
+    resolved, path = load_resolved(layout.sources), layout.measured("planted.json")
     if resolved.truth is None:
         path.unlink(missing_ok=True)
         return

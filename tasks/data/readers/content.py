@@ -7,6 +7,7 @@ ends. S3 is reached with the usual AWS_* settings, AWS_ENDPOINT_URL included.
 
 import errno
 import hashlib
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ IN_MEMORY = 64 * BLOCK
 """Bytes of a copy that are kept off the disk."""
 REPLACED = (errno.EBUSY, errno.EINVAL)
 """How s3fs says that an object is no longer the one that was opened: by the store's wording either of the two."""
+
+UNUSABLE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
+"""How the system says that a path leads nowhere, other than that nothing is there."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
             with _s3().open(location, "rb", block_size=8 * BLOCK, cache_type="readahead") as file:
                 yield file
         else:
-            with Layout(root).locate(str(Path(location).expanduser())).open("rb") as file:
+            with _local(source, location, root).open("rb") as file:
                 yield file
     except FileNotFoundError:
         raise InputError(f"source {source.id}: there is no {location}; correct its location in sources.yaml") from None
@@ -100,9 +104,23 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
     except _away() as error:
         raise Unavailable(f"source {source.id}: {location} cannot be reached: {error}") from None
     except OSError as error:
+        if error.errno in UNUSABLE:
+            raise InputError(f"source {source.id}: {location} cannot be opened ({error.strerror})") from None
         if not (location.startswith("s3://") and error.errno in REPLACED):
             raise
         raise InputError(f"source {source.id}: {location} changed while it was read; resolve again") from None
+
+
+def _local(source: Source, location: str, root: Path) -> Path:
+    """Where a local file lies. Raises InputError for what is no file: a pipe would be waited for without end."""
+    try:
+        path = Layout(root).locate(str(Path(location).expanduser()))
+        mode = path.stat().st_mode
+    except (RuntimeError, ValueError) as error:  # of `~` where there is no such home, and of a zero byte
+        raise InputError(f"source {source.id}: {location!r} is no path ({error}); correct it in sources.yaml") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"source {source.id}: {location} is a pipe or a device; give the path of a file")
+    return path
 
 
 def _s3() -> Any:

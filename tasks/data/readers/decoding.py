@@ -57,9 +57,9 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 def _encoding(head: bytes, source: Source) -> str:
     """The declared encoding, or the byte order mark's where that is the same one spelled out."""
     try:
-        "".encode(source.encoding)  # finds codecs that are not about text too, as `lookup` does not
+        _extends_ascii(source.encoding)  # finds codecs that are not about text too, as `lookup` does not
         declared = codecs.lookup(source.encoding).name
-    except LookupError:
+    except (LookupError, ValueError):  # the latter of a codec that cannot encode at all, and of a zero byte in its name
         raise InputError(
             f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
             f"{', '.join(LIKELY)}"

@@ -37,19 +37,22 @@ def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: 
         value = decoder.decode(line.replace("\0", ""))
     except _NotJson as error:
         return Malformed(number, "not_json", f"line {index}: {error}")
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         if not line.endswith(("\n", "\r")):
             raise InputError(
                 f"source {source.id}: {source.location} is truncated: its last line ({index}) ends within an object; "
                 "fetch it again"
             ) from None
-        what = f"{error.msg} at character {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
-        return Malformed(number, "not_json", f"line {index}: {what}")
-    except ValueError:
-        return Malformed(number, "not_json", f"line {index}: a number with more digits than Python reads")
+        return Malformed(number, "not_json", f"line {index}: {_what(error)}")
     if not isinstance(value, dict):
         return Malformed(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
     return Row(number, value)
+
+
+def _what(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.colno}"
+    return "too deep" if isinstance(error, RecursionError) else "a number of too many digits"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
