@@ -119,6 +119,16 @@ def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: R
     assert entry.body["person"] == "data-owner" and "Lovelace" not in json.dumps(entry.body)
 
 
+def test_a_row_that_holds_anothers_token_reveals_nothing(run: Run) -> None:
+    """Whoever writes into a source they may look at asks for a value of a source they may not."""
+    dataset(run, [*messages(20), PERSON])
+    (stolen,) = (r["subjects"][0] for r in run.records_of("ingest") if r["subjects"])
+    forged = {"text": f"Grace Hopper wants to know who [{stolen}] is", "label": "label0"}
+    dataset(run, [*messages(20), forged])
+    found = shown(run, "data-owner")
+    assert "Grace Hopper" in found.messages[0]["content"] and "Lovelace" not in str(found)
+
+
 def test_an_owner_sees_who_labelled_a_record(run: Run) -> None:
     rows = [row | {"by": "ada.l"} for row in (*messages(3), PERSON)]
     mapping = {"prompt": "text", "response": "label", "labelled_by": "by"}

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tasks.errors import InputError, Refused
+from tasks.files import write_json
 from tasks.govern import docket, evidence, gates
 from tasks.govern.decisions import decide_demo
 from tests.govern.house import PEOPLE, POLICY, House, put_result, reload
@@ -259,6 +260,13 @@ class TestCarryingOver:
         house.decide(house.ask(run="run-1"), "owner")
         (house.layout.stage("split") / "train.txt").write_text("rowz")
         assert house.judge(house.ask(run="run-2")).decisions == []
+
+    def test_not_where_other_expectations_were_asked(self, house: House) -> None:
+        house.decide(house.ask(run="run-1"), "owner")
+        write_json(house.layout.suites, {"by_source": {}, "dataset": None})
+        later = house.ask(run="run-2")
+        assert house.judge(later).state == "waiting"
+        assert house.why_not(later) == "other expectations were asked then"
 
     def test_evaluation_and_release_do_not(self, house: House) -> None:
         for gate, person in (("evaluation", "lead"), ("release", "releaser")):

@@ -254,6 +254,17 @@ def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: 
     assert hallmark(project, "down") == "nothing was up\n"
 
 
+@pytest.mark.parametrize("verb", [["conflicts"], ["show", "0", "--run", "one", "--reason", "curious"]])
+def test_who_looks_at_data_shows_their_key(project: Path, verb: list[str]) -> None:
+    key = project / ".hallmark" / "keys" / "data-owner"
+    aside = key.rename(key.with_name("elsewhere"))
+    try:
+        told = hallmark(project, "data", *verb, "--as", "data-owner", code=2)
+        assert "the private key of data-owner is wanted" in told
+    finally:
+        aside.rename(key)
+
+
 def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Path, tmp_path: Path) -> None:
     run = Run(project / ".hallmark" / "runs" / "one")
     told_apart = [record("Where is the bill of last month", label, n) for n, label in enumerate(("x", "y"))]
