@@ -50,7 +50,7 @@ class Origin(Frozen):
     protected: dict[Category, int]
     """How often text of each class was found."""
     actions: dict[Category, Action]
-    """What was done with it."""
+    """What is done with each class, found or not."""
 
     @property
     def taken(self) -> int:

@@ -2,9 +2,11 @@
 
 DVC deletes a stage's outputs before it runs again, so pieces lie outside them, in `.hallmark/ingested/SOURCE/`, each in
 a folder named by the digest of everything that decides it. A piece holds what the stage's outputs hold of the source:
-protected, nothing readable. One that is damaged, or whose tokens the vault does not know, is read again.
+protected, nothing readable. It is sealed with the vault's key, which no other stage has. One that is damaged or forged,
+or whose tokens the vault does not know, is read again.
 """
 
+import hmac
 import os
 import platform
 import shutil
@@ -17,13 +19,12 @@ from tasks import config
 from tasks.data.reading import Desk, read
 from tasks.files import (
     canonical_json,
-    read_json,
     sha256_bytes,
     sha256_file,
     tree_manifest,
     turn,
     whole_folder,
-    write_json,
+    write_bytes,
 )
 from tasks.govern.sources import ResolvedSource
 from tasks.govern.vault import Vault
@@ -32,7 +33,8 @@ from tasks.record import batches
 
 KEPT = 2
 """Pieces of a source: the last one, and one for a change that is taken back."""
-MANIFEST = "manifest.json"
+SEAL = "seal"
+"""HMAC-SHA256, in hex, over name and manifest of the piece, by the vault's key for it."""
 CODE = Path(__file__).parents[2]
 
 
@@ -58,7 +60,7 @@ def piece(resolved: ResolvedSource, desk: Desk, layout: Layout) -> Iterator[Piec
         if fresh:
             with whole_folder(target) as aside:
                 read(resolved, desk, aside)
-                write_json(aside / MANIFEST, tree_manifest(aside))
+                write_bytes(aside / SEAL, _seal(target.name, tree_manifest(aside), desk.vault).encode())
         os.utime(target)
         _prune(home)
         yield Piece(target, fresh)
@@ -98,7 +100,7 @@ def _usable(target: Path, vault: Vault) -> bool:
     """Whether a piece is there, whole, and the vault knows its tokens; says where one is there and cannot be used."""
     if not target.exists() and not target.is_symlink():
         return False
-    if not _whole(target):
+    if not _whole(target, vault):
         print(f"what is kept of source {target.parent.name} is damaged; reading it again", flush=True)
         return False
     unknown = sum(len(vault.missing(batch["token"].to_pylist())) for batch in batches(target / "tokens.parquet"))
@@ -107,14 +109,19 @@ def _usable(target: Path, vault: Vault) -> bool:
     return not unknown
 
 
-def _whole(target: Path) -> bool:
+def _whole(target: Path, vault: Vault) -> bool:
     if target.is_symlink():  # what it leads to is not ours to keep
         return False
     try:
         found = tree_manifest(target)
-        return found.pop(MANIFEST, None) is not None and found == read_json(target / MANIFEST)
-    except (OSError, ValueError, RecursionError):
+        seal = (target / SEAL).read_bytes() if found.pop(SEAL, None) else b""
+    except (OSError, ValueError):
         return False
+    return hmac.compare_digest(seal, _seal(target.name, found, vault).encode())
+
+
+def _seal(name: str, files: dict[str, str], vault: Vault) -> str:
+    return hmac.digest(vault.keys.seals, canonical_json([name, files]), "sha256").hex()
 
 
 def _prune(home: Path) -> None:

@@ -1,5 +1,7 @@
 """Which record is in which dataset, and which records a person is in: an index that answers in milliseconds.
 
+Records that a stage put aside are in it too, as ASIDE: a run keeps them, though no model was trained on them.
+
 One folder for each dataset, named by the digest of `artefacts/split`, under `.hallmark/lineage/`. A record is known by
 the first 16 of its id's hex digits, a subject by 16 digits of its token's SHA-256; both are kept sorted and searched on
 the disk, 20 looks for a million, so a hundred datasets take no longer to ask than to open.
@@ -29,6 +31,10 @@ from tasks.params import Sha256
 from tasks.record import batches, read_table
 
 Keys = npt.NDArray[np.uint64]
+ASIDE = "put aside"
+"""Of a record that its run read and that is on neither side of the dataset."""
+PLACES = (*SIDES, ASIDE)
+"""What the numbers in sides.npy mean."""
 
 
 class Dataset(Frozen):
@@ -40,17 +46,18 @@ class Dataset(Frozen):
     sources: dict[str, Sha256]
     """By source_id, in the order that sources.npy counts in: the digest of what was read."""
     rows: dict[str, int]
-    """By side."""
+    """By side, and those put aside."""
 
 
 @dataclass(frozen=True)
 class Membership:
-    """A record in a dataset."""
+    """A record in a dataset, or put aside when it was made."""
 
     dataset: Sha256
     record: str
     """The first 16 hex digits of its id."""
     side: str
+    """One of PLACES."""
     source_id: str
     row: int
     """1-based data row of its source."""
@@ -71,13 +78,13 @@ def add(layout: Layout, use_case: str) -> Dataset:
 def _index(layout: Layout, use_case: str, sha256: str) -> Dataset:
     ingested = read_json(layout.stage("ingest") / "result.json")
     sources = {source["id"]: source["sha256"] for source in ingested["sources"]}
-    columns, mentions = _collect(layout, list(sources))
+    columns, mentions = _columns(layout, list(sources)), _mentions(layout)
     order = np.argsort(columns["records"], kind="stable")
     dataset = Dataset(
         sha256=sha256,
         use_case=use_case,
         sources=sources,
-        rows={side: int((columns["sides"] == number).sum()) for number, side in enumerate(SIDES)},
+        rows={place: int((columns["sides"] == number).sum()) for number, place in enumerate(PLACES)},
     )
     with whole_folder(folder(layout.state) / sha256) as aside:
         for name, values in columns.items():
@@ -116,12 +123,13 @@ def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
 
 
 def of_dataset(state: Path, sha256: str) -> list[Membership]:
-    """Every record of a dataset, by source and row. Raises InputError for one that was never indexed here."""
+    """Every record on a side of a dataset, by source and row. Raises InputError for one that was never indexed here."""
     dataset = next((known for known in datasets(state) if known.sha256 == sha256), None)
     if dataset is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
     found = _at(state, dataset, range(sum(dataset.rows.values())))
-    return sorted(found, key=lambda member: (member.source_id, member.row))
+    on_a_side = (member for member in found if member.side != ASIDE)
+    return sorted(on_a_side, key=lambda member: (member.source_id, member.row))
 
 
 def folder(state: Path) -> Path:
@@ -140,35 +148,31 @@ def _keys(record_ids: list[str]) -> Keys:
     return np.array([_key(record_id) for record_id in record_ids], dtype=np.uint64)
 
 
-def _collect(layout: Layout, sources: list[str]) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Keys]]:
-    """The columns of the index, in the order of the dataset's files."""
+def _columns(layout: Layout, sources: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """Of every record that was read: its key, the number of its side or of ASIDE, of its source, and its row."""
     rows = read_table(layout.stage("ingest") / "rows.parquet")
-    parts: list[dict[str, npt.NDArray[Any]]] = []
+    keys = _keys(rows["record_id"].to_pylist())
+    sides = np.full(len(keys), PLACES.index(ASIDE), np.uint8)
+    for number, side in enumerate(SIDES):
+        held = read_table(layout.stage("split") / f"{side}.parquet", ["record_id"])["record_id"]
+        sides[np.isin(keys, _keys(held.to_pylist()))] = number
+    return {
+        "records": keys,
+        "sides": sides,
+        "sources": pc.index_in(rows["source_id"], pa.array(sources)).to_numpy().astype(np.uint16),
+        "rows": rows["row"].to_numpy().astype(np.uint32),
+    }
+
+
+def _mentions(layout: Layout) -> dict[str, Keys]:
+    """Each time that a record is about a person: the key of the person's token, and that of the record."""
     subjects: list[int] = []
     about: list[int] = []
-    for number, side in enumerate(SIDES):
-        for batch in batches(layout.stage("split") / f"{side}.parquet", ["record_id", "source_id", "subjects"]):
-            ids = batch["record_id"].to_pylist()
-            keys = _keys(ids)
-            parts.append(
-                {
-                    "records": keys,
-                    "sides": np.full(len(ids), number, np.uint8),
-                    "sources": np.array([sources.index(name) for name in batch["source_id"].to_pylist()], np.uint16),
-                    "rows": _rows(rows, batch["record_id"]),
-                }
-            )
-            for key, tokens in zip(keys.tolist(), batch["subjects"].to_pylist(), strict=True):
-                subjects += [subject_key(token) for token in tokens]
-                about += [key] * len(tokens)
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return columns, {"subjects": np.array(subjects, np.uint64), "about": np.array(about, np.uint64)}
-
-
-def _rows(rows: pa.Table, ids: pa.ChunkedArray) -> npt.NDArray[np.uint32]:
-    """The row in its source of each record."""
-    places = pc.index_in(ids, value_set=rows["record_id"].combine_chunks())
-    return rows["row"].take(places).to_numpy().astype(np.uint32)
+    for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "subjects"]):
+        for record_id, tokens in zip(batch["record_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
+            subjects += [subject_key(token) for token in tokens]
+            about += [_key(record_id)] * len(tokens)
+    return {"subjects": np.array(subjects, np.uint64), "about": np.array(about, np.uint64)}
 
 
 def _members(state: Path, dataset: Dataset, keys: list[int]) -> list[Membership]:
@@ -181,7 +185,7 @@ def _at(state: Path, dataset: Dataset, places: Sequence[int]) -> list[Membership
     records, sides, sources, rows = (_load(state, dataset, name) for name in ("records", "sides", "sources", "rows"))
     names = list(dataset.sources)
     return [
-        Membership(dataset.sha256, f"{int(records[p]):016x}", SIDES[sides[p]], names[sources[p]], int(rows[p]))
+        Membership(dataset.sha256, f"{int(records[p]):016x}", PLACES[sides[p]], names[sources[p]], int(rows[p]))
         for p in places
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.data.quarantine import Counts
 from tasks.dataset import SEGMENTS, SIDES, TERMS, Dataset, Origin, Passage, Value
 from tasks.files import read_json, sha256_file
+from tasks.govern.protection import CATEGORIES
 from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import Data
@@ -54,7 +55,7 @@ def _origins(
                 passages=passages,
                 rows=rows,
                 protected=source["protected"],
-                actions=source["actions"],
+                actions={category: item.source.protect.action(category) for category in CATEGORIES},
             ),
         )
 

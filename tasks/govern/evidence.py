@@ -108,7 +108,7 @@ def collect(
     facts = _facts(layout, LOOKS_AT[gate])
     artefacts = _artefacts(layout, LOOKS_AT[gate])
     metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
-    dataset = read_dataset(layout) if gate == "data" else None
+    dataset = _dataset(layout) if gate == "data" else None
     checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
     return Evidence(
         gate=gate,
@@ -142,6 +142,14 @@ def read_dataset(layout: Layout) -> Dataset | None:
         return None
     except (ValueError, OSError):
         raise InputError(f"{path}: is not the manifest of a dataset; run stage split again") from None
+
+
+def _dataset(layout: Layout) -> Dataset:
+    found = read_dataset(layout)
+    if found is None:
+        path = layout.stage("split") / "manifest.json"
+        raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
+    return found
 
 
 def changed(before: Evidence | None, now: Dataset | None) -> Change | None:

@@ -130,6 +130,8 @@ def _rules(evidence: Evidence, governance: Governance) -> Gate:
     named = evidence.asks.owners
     if evidence.asks != Asks.of(rules, named) or bool(named) != (rules.asks_owners and not evidence.demo):
         raise Refused("the evidence states other roles, waivers or a deadline than policy asks")
+    if evidence.gate == "data" and evidence.dataset is None:
+        raise Refused("the evidence says nothing of the dataset that is to be approved")
     if named and evidence.dataset and named != evidence.dataset.owners:
         raise Refused("the evidence asks others than the owners of the sources in its dataset")
     own = [check_result(check, evidence.facts) for check in rules.checks]

@@ -1,7 +1,7 @@
 """The vault's key and what is derived from it.
 
-One secret of 32 bytes; HKDF (RFC 5869) makes of it a key that encrypts values, one that makes tokens, and a fingerprint
-that may be told to anybody.
+One secret of 32 bytes; HKDF (RFC 5869) makes of it a key that encrypts values, one that makes tokens, one that seals
+what only `ingest` may write, and a fingerprint that may be told to anybody.
 """
 
 import base64
@@ -30,6 +30,8 @@ class VaultKeys:
     """32 bytes for AES-256-GCM."""
     tokens: bytes
     """32 bytes for HMAC-SHA256."""
+    seals: bytes
+    """32 bytes for HMAC-SHA256 over what `ingest` keeps between runs."""
     fingerprint: str
     """32 hex digits; says which key it is and nothing about it."""
 
@@ -58,7 +60,10 @@ def create(state: Path) -> None:
 
 
 def derive(secret: bytes) -> VaultKeys:
-    return VaultKeys(_hkdf(secret, "encryption"), _hkdf(secret, "tokens"), _hkdf(secret, "fingerprint")[:16].hex())
+    encryption, tokens, seals, fingerprint = (
+        _hkdf(secret, purpose) for purpose in ("encryption", "tokens", "seals", "fingerprint")
+    )
+    return VaultKeys(encryption, tokens, seals, fingerprint[:16].hex())
 
 
 def _hkdf(secret: bytes, purpose: str) -> bytes:

@@ -1,5 +1,6 @@
 """A rerun reads only what changed, and leaves the same bytes as if it had read everything."""
 
+import hmac
 import json
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 from tasks.data import ingest, kept
 from tasks.data.reading import Desk
 from tasks.errors import InputError
-from tasks.files import tree_manifest
+from tasks.files import canonical_json, sha256_file, tree_manifest
 from tasks.govern.sources import ResolvedSources
 from tasks.govern.vault import open_vault
 from tests.data.build import TODAY, Run, messages, params, source, table
@@ -100,17 +101,34 @@ def replace_by_link(piece: Path) -> None:
     piece.symlink_to(elsewhere)
 
 
+def replace_by_anothers(piece: Path) -> None:
+    """Sealed by the right key, but under another name."""
+    (other,) = (path for path in (piece.parents[1] / "two").iterdir() if path.is_dir())
+    shutil.rmtree(piece)
+    shutil.copytree(other, piece)
+
+
+def reseal(piece: Path) -> None:
+    """By whoever may write here and has not got the vault's key."""
+    damage(piece)
+    files = {path.name: sha256_file(path) for path in piece.iterdir() if path.name != kept.SEAL}
+    sealed = hmac.digest(bytes(32), canonical_json([piece.name, files]), "sha256").hex()
+    (piece / kept.SEAL).write_text(sealed)
+
+
 HARM: list[Callable[[Path], None]] = [
     damage,
     recount,
     lambda piece: (piece / "tokens.parquet").unlink(),
     lambda piece: (piece / "more.parquet").write_bytes(b""),
-    lambda piece: (piece / "manifest.json").unlink(),
-    lambda piece: (piece / "manifest.json").write_text("[]"),
-    lambda piece: (piece / "manifest.json").write_text("[" * 100_000),
+    lambda piece: (piece / "seal").unlink(),
+    lambda piece: (piece / "seal").write_text(""),
+    lambda piece: (piece / "seal").write_bytes(b"\xff" * 64),
     lambda piece: shutil.rmtree(piece),
     replace_by_file,
     replace_by_link,
+    replace_by_anothers,
+    reseal,
 ]
 
 

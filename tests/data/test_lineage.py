@@ -11,6 +11,7 @@ import pytest
 
 from tasks.data import clean, deduplicate, disclose, ingest, inventory, lineage, split
 from tasks.data.protect.tokens import token
+from tasks.dataset import SIDES
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
 from tasks.govern import vault_keys
@@ -69,6 +70,16 @@ def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path
     assert lineage.of_subjects(state, [token("name", "Somebody Else", key)]) == []
     stored = b"".join(path.read_bytes() for path in lineage.folder(state).rglob("*") if path.is_file())
     assert b"Lovelace" not in stored
+
+
+def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
+    """The second of two equal records is a duplicate: the run has it, a release would not."""
+    made = dataset(run, [*messages(20), PERSON, PERSON])
+    assert made.rows[lineage.ASIDE] == 1
+    found = lineage.of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
+    kept, gone = sorted(found, key=lambda member: member.side == lineage.ASIDE)
+    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, lineage.ASIDE)
+    assert [member.row for member in lineage.of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
 def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:

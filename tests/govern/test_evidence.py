@@ -90,6 +90,7 @@ def test_every_file_looked_at_has_its_digest(house: House) -> None:
     found = house.collect().artefacts
     assert set(found) == {
         "artefacts/ingest/result.json",
+        "artefacts/split/manifest.json",
         "artefacts/split/result.json",
         "artefacts/split/train.txt",
         "inputs/sources.json",

@@ -10,8 +10,9 @@ from tasks.govern.decisions import decide_demo
 from tasks.govern.evidence import Asks
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tests.data.build import TODAY, source
+from tests.govern.datasets import dataset, origin
 from tests.govern.house import PEOPLE, POLICY, House, reload
-from tests.govern.test_change import dataset, origin, put
+from tests.govern.test_change import put
 
 OWNERS = POLICY.replace("{role: data-owner}", "{role: data-owner, owners: true}")
 
@@ -33,6 +34,7 @@ def own(house: House, *owners: str) -> None:
     ]
     resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
     write_json(house.layout.sources, resolved.model_dump(mode="json"))
+    put(house, dataset({item.source.id: origin(50, owner=item.source.owner) for item in pinned}))
 
 
 def test_every_owner_must_approve_and_nobody_else_can(asking: House) -> None:
@@ -69,13 +71,19 @@ def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: Ho
 
 
 def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: House) -> None:
-    put(asking, dataset({"a": origin(100), "b": origin(50, owner="both")}))
     asked = asking.ask()
     assert asking.judge(asked).state == "waiting"
     rules = asking.governance.policy.gate("low", "data")
     forged = asked.model_copy(update={"asks": Asks.of(rules, ["third"])})
     asking.ledger.append("gate.asked", "run-1", altered(forged))
     with pytest.raises(Refused, match="others than the owners of the sources in its dataset"):
+        asking.judge(forged)
+
+
+def test_evidence_without_the_dataset_is_refused(asking: House) -> None:
+    forged = asking.ask().model_copy(update={"dataset": None})
+    asking.ledger.append("gate.asked", "run-1", altered(forged))
+    with pytest.raises(Refused, match="says nothing of the dataset"):
         asking.judge(forged)
 
 

@@ -26,7 +26,7 @@ def where(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Every source row, dataset, run and release that a record or a person is in.
+    """Every source row, dataset, run and release that a record or a person is in, records put aside among them.
 
     A person is looked up by keyed tokens: the index holds nothing readable, and the vault's key is needed.
 
@@ -39,7 +39,7 @@ def where(
     released = _releases(root)
     made = {sha256: lineage.runs(root / ".hallmark", sha256) for sha256 in {member.dataset for member in found}}
     rows = [
-        vars(member) | {"runs": made[member.dataset], "releases": released.get(member.dataset, [])} for member in found
+        vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released)} for member in found
     ]
     if as_json:
         shared.print_json(rows)
@@ -48,7 +48,7 @@ def where(
     for member, row in zip(found, rows, strict=True):
         named = (", ".join(row[name]) for name in ("runs", "releases"))
         table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, *named)
-    console.print(table if rows else "in no dataset")
+    console.print(table if rows else "in no dataset, and in nothing that was put aside")
 
 
 def _members(state: Path, record: str | None, subject: str | None) -> list[Membership]:
@@ -60,6 +60,10 @@ def _members(state: Path, record: str | None, subject: str | None) -> list[Membe
     if record is None or len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
     return lineage.of_record(state, record)
+
+
+def _trained_on(member: Membership, released: dict[str, list[str]]) -> list[str]:
+    return [] if member.side == lineage.ASIDE else released.get(member.dataset, [])
 
 
 def _releases(root: Path) -> dict[str, list[str]]:
