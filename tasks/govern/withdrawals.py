@@ -6,12 +6,14 @@
 
 Every entry is one signed statement. A withdrawal counts whoever in people.yaml signed it: it can only hold things back,
 and must outlast a change of owner. Taking it back names that very withdrawal, and counts only by its signer or by the
-owner in the sources.yaml in force, so that an old statement written anew lets nothing pass.
+owner in the sources.yaml in force, so that an old statement written anew lets nothing pass. A source that sources.yaml
+names no longer, but runs still use, is withdrawn by who owned it in the newest of them.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
@@ -120,10 +122,24 @@ def _record(
 
 
 def _source(governance: Governance, source_id: str) -> Source:
+    """As the sources.yaml in force has it; one that is there no longer, as the newest run here that read it."""
     named = {source.id: source for source in sources.load(governance.folder).sources}
-    if source_id not in named:
-        raise InputError(f"source {source_id!r} is not in sources.yaml; it has {', '.join(named)}")
-    return named[source_id]
+    found = named.get(source_id) or _of_runs(governance.state, source_id)
+    if found is None:
+        known = ", ".join(named)
+        raise InputError(f"source {source_id!r} is not in sources.yaml, which has {known}, and no run here read it")
+    return found
+
+
+def _of_runs(state: Path, source_id: str) -> Source | None:
+    for path in sorted((state / "runs").glob("*/inputs/sources.json"), reverse=True):
+        try:
+            pinned = sources.load_resolved(path).sources
+        except InputError:  # of a run that was broken off, or damaged
+            continue
+        if found := next((item.source for item in pinned if item.source.id == source_id), None):
+            return found
+    return None
 
 
 def _may(governance: Governance, person_id: str) -> Person:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from tasks.errors import InputError, Refused
-from tasks.files import write_bytes
+from tasks.files import write_bytes, write_json
 from tasks.govern import dsse, vault_keys, withdrawals
 from tasks.govern.ledger import Entry
+from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.layout import Layout
 from tasks.runs.resolve import resolve
-from tests.data.build import messages, source, table
+from tests.data.build import TODAY, messages, source, table
 from tests.govern.house import PEOPLE, House, raw, reload
 
 IDS = ("tickets", "chats")
@@ -97,7 +98,13 @@ def test_nobody_but_the_owner_withdraws_or_restores(owned: House, who: str) -> N
 @pytest.mark.parametrize(
     ("who", "name", "reason", "error", "wanted"),
     [
-        ("owner", "letters", "r", InputError, "'letters' is not in sources.yaml; it has tickets, chats"),
+        (
+            "owner",
+            "letters",
+            "r",
+            InputError,
+            "'letters' is not in sources.yaml, which has tickets, chats, and no run",
+        ),
         ("stranger", "tickets", "r", InputError, "stranger is not in people.yaml"),
         ("owner", "tickets", "  ", InputError, "say why with --reason"),
         ("gone", "chats", "r", Refused, "gone is not active"),
@@ -151,6 +158,22 @@ def test_a_withdrawal_outlasts_its_owner(owned: House) -> None:
     assert held(owned), "who left cannot decide, and what they decided stands"
     restore(owned, "both")
     assert held(owned) is None
+
+
+def test_a_source_that_only_runs_still_have_is_withdrawn_by_who_owned_it(owned: House) -> None:
+    for run, owner in (("20260301-120000-aaaa", "owner"), ("20260302-120000-aaaa", "both")):
+        pinned = ResolvedSource(source=source("a.csv", id="letters", owner=owner), sha256="0" * 64, bytes=1)
+        resolved = ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32)
+        layout = Layout(owned.state / "runs" / run)
+        write_json(layout.sources, resolved.model_dump(mode="json"))
+    broken = Layout(owned.state / "runs" / "20260303-120000-aaaa")
+    write_json(broken.sources, {})
+    with pytest.raises(Refused, match="owner does not own source letters; only both may"):
+        withdraw(owned, "owner", "letters")
+    withdraw(owned, "both", "letters")
+    assert held(owned, "letters")
+    restore(owned, "both", "letters")
+    assert held(owned, "letters") is None
 
 
 def test_a_person_taken_out_of_people_yaml_is_asked_back(owned: House) -> None:
