@@ -14,8 +14,9 @@ from tasks.files import tree_digest
 from tasks.layout import Layout
 from tasks.runs import dvc
 from tasks.train import checkpoints
+from tests.dvc_stages import run_of
 from tests.small_disk import fill, small_disk
-from tests.tiny_project import commit, git, hallmark, make_project
+from tests.tiny_project import hallmark, make_project
 
 STAGES = """
 stages:
@@ -81,14 +82,7 @@ def test_training_says_that_the_disk_of_its_checkpoints_is_full(
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     """A run of one stage that leaves a mebibyte."""
-    root = tmp_path / ".hallmark" / "runs" / "r1"
-    root.mkdir(parents=True)
-    (root / "dvc.yaml").write_text(STAGES)
-    git(root, "init", "--quiet")
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
-    commit(root, "stages")
-    dvc.configure(Layout(root))
-    return Layout(root)
+    return run_of(tmp_path, STAGES)
 
 
 @pytest.mark.slow

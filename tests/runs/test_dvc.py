@@ -13,7 +13,8 @@ import pytest
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.layout import Layout
 from tasks.runs import dvc
-from tests.tiny_project import commit, git
+from tests.dvc_stages import run_of
+from tests.tiny_project import git
 
 STAGES = """
 stages:
@@ -36,14 +37,7 @@ stages:
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    root = tmp_path / ".hallmark" / "runs" / "r1"
-    root.mkdir(parents=True)
-    (root / "dvc.yaml").write_text(STAGES)
-    git(root, "init", "--quiet")
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
-    commit(root, "stages")
-    dvc.configure(Layout(root))
-    return Layout(root)
+    return run_of(tmp_path, STAGES)
 
 
 SLOW = """
