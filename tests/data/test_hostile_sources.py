@@ -5,9 +5,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import IO
 
 import pyarrow as pa
@@ -36,18 +36,23 @@ def left_behind(run: Run) -> list[Path]:
 
 
 def test_a_source_that_changes_between_two_blocks_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe gives its first half as it was pinned, and the second otherwise."""
-    monkeypatch.setattr(content, "BLOCK", 64)
+    """Its first block is as it was pinned, and the second no longer."""
     file = run.root / "data.csv"
-    file.write_bytes(CSV)
+    file.write_bytes(table(messages(20_000)))
     run.resolve(source("data.csv"))
-    file.unlink()
-    os.mkfifo(file)
-    thread = threading.Thread(target=lambda: file.write_bytes(CSV[:100] + CSV[100:].replace(b"message", b"MESSAGE")))
-    thread.start()
+
+    class Meddling(SpooledTemporaryFile[bytes]):
+        """A copy during whose first write the source is changed."""
+
+        def write(self, block: bytes) -> int:
+            if self.tell() == 0:
+                file.write_bytes(file.read_bytes().replace(b"message", b"MESSAGE"))
+            return super().write(block)
+
+    monkeypatch.setattr(content, "BLOCK", 1 << 16)
+    monkeypatch.setattr(content, "SpooledTemporaryFile", Meddling)
     with pytest.raises(InputError, match="has changed since the run was resolved: expected SHA-256"):
         ingest.run(params(), run.layout)
-    thread.join()
     assert not run.layout.stage("ingest").exists() and not left_behind(run)
 
 

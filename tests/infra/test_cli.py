@@ -254,7 +254,7 @@ def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: 
     assert hallmark(project, "down") == "nothing was up\n"
 
 
-@pytest.mark.parametrize("verb", [["conflicts"], ["show", "0", "--run", "one", "--reason", "curious"]])
+@pytest.mark.parametrize("verb", [["conflicts", "one"], ["show", "0", "--run", "one", "--reason", "curious"]])
 def test_who_looks_at_data_shows_their_key(project: Path, verb: list[str]) -> None:
     key = project / ".hallmark" / "keys" / "data-owner"
     aside = key.rename(key.with_name("elsewhere"))
