@@ -36,6 +36,7 @@
         manifest.py      what the dataset is made of
     lineage.py       where a record is, and a person
     inventory.py     what is known of each source
+    access.py        who may look at single records
     disclose.py      one record as its source had it
     conflicts/       records that contradict each other, side by side
     planted/         how much of what a drill planted was found

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.data.access import Access
 from tasks.data.protect.tokens import IN_TEXT
-from tasks.errors import InputError, Refused
+from tasks.errors import InputError
 from tasks.govern.ledger import Ledger
-from tasks.govern.people import People, Person
 from tasks.govern.sources import Source, load_resolved
 from tasks.govern.vault import open_vault
 from tasks.layout import Layout
@@ -28,13 +28,13 @@ class Shown(Frozen):
     """Why stages put it aside, with the record kept instead where there is one."""
 
 
-def show(layout: Layout, record_id: str, person: str, reason: str, people: People, ledger: Ledger) -> Shown:
+def show(layout: Layout, record_id: str, access: Access, reason: str, ledger: Ledger) -> Shown:
     """The record of a run. Raises InputError for one that is not there, Refused for who may not look."""
     record, row = _find(layout, record_id)
-    _may_look(_source(layout, record["source_id"]), known(person, people))
+    access.check(_source(layout, record["source_id"]))
     texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
     tokens = {token for text in texts for token in IN_TEXT.findall(text)}
-    values = open_vault(layout.state).reveal(tokens, ledger, person, reason, record["record_id"])
+    values = open_vault(layout.state).reveal(tokens, ledger, access.person.id, reason, record["record_id"])
     return Shown(
         record_id=record["record_id"],
         source_id=record["source_id"],
@@ -62,27 +62,6 @@ def _find(layout: Layout, record_id: str) -> tuple[dict[str, Any], int]:
 def _source(layout: Layout, source_id: str) -> Source:
     resolved = load_resolved(layout.sources)
     return next(item.source for item in resolved.sources if item.source.id == source_id)
-
-
-def known(person_id: str, people: People) -> Person:
-    """The person. Raises InputError for one who is not in people.yaml, or no longer."""
-    person = people.get(person_id)
-    if person is None or not person.active:
-        raise InputError(f"{person_id!r} is nobody in people.yaml who may look at data")
-    return person
-
-
-def sees(source: Source, person: Person) -> bool:
-    """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
-    return person.id in (source.owner, source.steward) or bool(set(person.roles) & set(source.access))
-
-
-def _may_look(source: Source, person: Person) -> None:
-    if not sees(source, person):
-        raise Refused(
-            f"{person.id} may not look at records of {source.id}: that takes its owner, its steward, or role "
-            f"{' or '.join(source.access)}"
-        )
 
 
 def _spelled_out(text: str, values: dict[str, str]) -> str:

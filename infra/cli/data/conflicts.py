@@ -9,6 +9,7 @@ from rich.text import Text
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.data import access
 from tasks.data.conflicts import page, pairs
 from tasks.data.conflicts.pairs import Conflicts, Pair, Side
 from tasks.data.conflicts.words import Piece, compare
@@ -38,9 +39,8 @@ def conflicts(
     """
     root = shared.root()
     layout = layout_of(root, run or _last(root / ".hallmark"))
-    governed = installed_governance(root, None)
-    person = governed.identify(shared.identity(who))
-    found = pairs.find(layout, person.id, governed.people, limit, undecided)
+    looker = access.in_force(installed_governance(root, None), shared.identity(who))
+    found = pairs.find(layout, looker, limit, undecided)
     if html:
         write_bytes(html, page.render(found).encode(), mode=PRIVATE)
     if as_json:

@@ -6,7 +6,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.data import disclose
+from tasks.data import access, disclose
 from tasks.data.conflicts.words import visible
 from tasks.govern.ledger import open_ledger
 from tasks.runs.run import installed_governance, layout_of
@@ -25,9 +25,8 @@ def show(
     """
     root = shared.root()
     layout = layout_of(root, run)
-    governed = installed_governance(root, None)
-    person = governed.identify(shared.identity(who))
-    found = disclose.show(layout, record, person.id, reason, governed.people, open_ledger(root / ".hallmark"))
+    looker = access.in_force(installed_governance(root, None), shared.identity(who))
+    found = disclose.show(layout, record, looker, reason, open_ledger(root / ".hallmark"))
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
         return
