@@ -36,6 +36,7 @@
         manifest.py      what the dataset is made of
     lineage.py       where a record is, and a person
     inventory.py     what is known of each source
+    put_aside.py     what the stages of a run took out, for who answers for it
     access.py        who may look at single records
     disclose.py      one record as its source had it
     conflicts/       records that contradict each other, side by side
