@@ -67,7 +67,7 @@ def writable(path: Path) -> Iterator[Path]:
         yield target
     except OSError as error:
         away = is_full_disk(error)
-        raise (Unavailable if away else InputError)(f"{path}: cannot be written ({error.strerror})") from None
+        raise (Unavailable if away else InputError)(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def notice(text: str, as_json: bool) -> None:

@@ -79,6 +79,7 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["data", "quarantine"], 2, "no run here has been through `ingest`"),
         (["data", "quarantine", "nosuch"], 2, "run nosuch has put nothing aside here"),
         (["data", "quarantine", "../.."], 2, "there is no run '../..' here"),
+        (["data", "show", "src:1", "--run", "nosuch", "--reason", "r", "--as", "data-owner"], 2, "has no records here"),
         (["data", "manifest", "../one"], 2, "there is no run '../one' here"),
         (["data", "where", "--subject", " "], 2, "--subject is empty"),
         (["nosuch"], 2, "No such command"),
@@ -304,7 +305,25 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
     assert document["total"] == 1 and document["rows"][0]["row"] == 7 and file.read_text().count("\n") == 2
     told = hallmark(project, "data", "quarantine", "--csv", str(file))
     assert f"{file}: 4 rows" in told and "told twice" not in told + file.read_text()
-    assert "put none of those aside" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
+    assert "run two put no such rows aside" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
     assert "there is no rule 'none'" in hallmark(project, "data", "quarantine", "--rule", "none", code=2)
     told = hallmark(project, "data", "quarantine", "--csv", "/dev/null", code=2)
     assert "/dev/null is no file" in told and Path("/dev/null").is_char_device()
+
+
+def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "three")
+    run.root.mkdir(parents=True)
+    told_in = "Ada\x1b[31m\n  put aside by nobody"
+    run.ingest(table([*messages(3), {"text": told_in, "label": ""}, {"text": "", "label": "x"}]))
+    asked = ("data", "show", "src:4", "--run", "three", "--reason", "a test", "--as", "data-owner")
+    lines = hallmark(project, *asked).splitlines()
+    assert lines[0] == "no record was made of this row: source src, row 4" and "  label: (empty)" in lines
+    assert "  text: Ada<U+001B>[31m" in lines and "        put aside by nobody" in lines
+    assert lines[-1].startswith("  put aside by ingest: missing_target: ")
+    assert hallmark_json(project, *asked)["columns"] == {"text": told_in, "label": ""}
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may not look at records of src" in told and "Ada" not in told
+    (run.root / "data.csv").write_bytes(b"text,label\n")
+    told = hallmark(project, *asked, code=2)
+    assert "row 4 of source src can no longer be shown" in told and "Traceback" not in told

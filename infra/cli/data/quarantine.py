@@ -50,7 +50,7 @@ def quarantine(
 
 
 def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
-    of_run = f"{total:,} rows that run {run} put aside" if total else f"no rows: run {run} put none of those aside"
+    of_run = f"{total:,} rows that run {run} put aside" if total else f"run {run} put no such rows aside"
     if csv:
         return f"{csv}: {of_run}"
     more = f", and {total - shown:,} more; --csv FILE writes all" if shown < total else ""
