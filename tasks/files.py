@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -61,12 +61,22 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_bytes(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write aside, flush to disk, rename. `mode` is the file's permissions; until then only its owner can read it."""
+    """Write a file whole or not at all, as `whole_file` does."""
+    with whole_file(path, mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """Yield a file aside that replaces `path` when the block ends well, flushed to disk, and vanishes otherwise.
+
+    `mode` is its permissions; until then only its owner can read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(aside).chmod(mode)

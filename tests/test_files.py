@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import read_json, whole_folder, write_json
+from tasks.files import read_json, whole_file, whole_folder, write_json
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
@@ -33,3 +33,12 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None
         write_json(tmp_path / "file.json", {"figure": float("nan")})
     assert read_json(tmp_path / "file.json") == {"figure": 1.0}
     assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), whole_file(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old" and [one.name for one in tmp_path.iterdir()] == ["file"]

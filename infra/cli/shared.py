@@ -3,13 +3,17 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from tasks.errors import InputError
+from tasks.errors import InputError, Unavailable, is_full_disk
+from tasks.layout import Layout
+from tasks.runs import journal
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 As = Annotated[
@@ -41,6 +45,29 @@ def identity(given: str | None) -> str:
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
     return who
+
+
+def newest(root: Path, stage: str) -> Layout:
+    """The newest run that has been through a stage. Raises InputError where none has."""
+    state = root.resolve() / ".hallmark"
+    for line in reversed(journal.read_all(state)):
+        layout = Layout(state / "runs" / line.run)
+        if (layout.stage(stage) / "result.json").exists():
+            return layout
+    raise InputError(f"no run here has been through `{stage}`; start one with `hallmark run --as ID`")
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[Path]:
+    """Where a file that was asked for goes. Raises InputError or, of a full disk, Unavailable."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise InputError(f"{path} is no file; give the path of one")
+    try:
+        yield target
+    except OSError as error:
+        away = is_full_disk(error)
+        raise (Unavailable if away else InputError)(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def notice(text: str, as_json: bool) -> None:

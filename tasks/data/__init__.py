@@ -36,7 +36,10 @@
         manifest.py      what the dataset is made of
     lineage.py       where a record is, and a person
     inventory.py     what is known of each source
-    disclose.py      one record as its source had it
+    put_aside.py     what the stages of a run took out, for who answers for it
+    access.py        who may look at single records
+    disclose.py      one record, or one row, as its source had it
+        reread.py        a row, read from its source again
     conflicts/       records that contradict each other, side by side
     planted/         how much of what a drill planted was found
     vaulted.py       whether the vault still knows a run's tokens

@@ -1,99 +1,131 @@
-"""One record as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger."""
+"""A record or a row as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger.
 
-from pathlib import Path
-from typing import Any
+Of a record the texts that `ingest` kept are shown, with what the vault has in place of their tokens. Of a row that
+never became one nothing was kept, so it is read from the source again.
+"""
+
+import re
+from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tasks.config import Frozen
+from tasks.data import put_aside, reread
+from tasks.data.access import Access
 from tasks.data.protect.tokens import IN_TEXT
-from tasks.errors import InputError, Refused
+from tasks.data.readers.rows import Row
+from tasks.errors import InputError
+from tasks.files import read_json
+from tasks.govern import looks
 from tasks.govern.ledger import Ledger
-from tasks.govern.people import People, Person
-from tasks.govern.sources import Source, load_resolved
+from tasks.govern.sources import ResolvedSource, load_resolved
 from tasks.govern.vault import open_vault
 from tasks.layout import Layout
 from tasks.record import read_table
 
+READ = "source.read"
+"""In the ledger, of a row; of a record it is `tasks.govern.vault.READ`."""
+NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+
 
 class Shown(Frozen):
-    record_id: str
+    record_id: str | None
+    """None where the row never became a record."""
     source_id: str
     row: int
     """1-based data row of its source."""
-    messages: list[dict[str, str]]
-    """As the source has them, as far as the vault knows; what was masked stays masked."""
-    labelled_by: str
+    messages: list[dict[str, str]] = []
+    """Of a record: as the source has them, as far as the vault knows; what was masked stays masked."""
+    labelled_by: str = ""
+    columns: dict[str, str | None] = {}
+    """Of a row that never became a record: what its source says. Empty where it cannot be read as columns."""
     findings: list[str]
     """Why stages put it aside, with the record kept instead where there is one."""
 
 
-def show(layout: Layout, record_id: str, person: str, reason: str, people: People, ledger: Ledger) -> Shown:
-    """The record of a run. Raises InputError for one that is not there, Refused for who may not look."""
-    record, row = _find(layout, record_id)
-    _may_look(_source(layout, record["source_id"]), known(person, people))
+class Place(NamedTuple):
+    record_id: str | None
+    source_id: str
+    row: int
+
+
+def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledger) -> Shown:
+    """What a run's source says: `wanted` is a record's id, its beginning, or SOURCE:ROW.
+
+    Raises InputError for what is not there, or not any more, and Refused for who may not look.
+    """
+    if not (layout.stage("ingest") / "result.json").exists():
+        raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
+    place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
+    resolved = _source(layout, place.source_id)
+    access.check(resolved.source)
+    if place.record_id is None:
+        return _row(layout, place, resolved, access.person.id, reason, ledger)
+    return _record(layout, place, access.person.id, reason, ledger)
+
+
+def _by_id(layout: Layout, record_id: str) -> Place:
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    found = rows.filter(pc.starts_with(rows["record_id"], record_id))
+    if len(found) != 1:
+        what = f"{len(found):,} records" if len(found) else "no record"
+        raise InputError(f"{what} of run {layout.root.name} begin with {record_id!r}; give more of its id")
+    return Place(**found.to_pylist()[0])
+
+
+def _by_row(layout: Layout, text: str) -> Place:
+    source_id, _, number = text.partition(":")
+    _source(layout, source_id)
+    if not NUMBER.fullmatch(number):
+        raise InputError(f"{text!r}: expected SOURCE:ROW, and rows count from 1, e.g. {source_id}:57")
+    row, counted = int(number), read_json(layout.stage("ingest") / "result.json")["sources"]
+    rows = next(item["counts"]["rows"] for item in counted if item["id"] == source_id)
+    if row > rows:
+        raise InputError(f"source {source_id} had {rows:,} rows in run {layout.root.name}; there is no row {row:,}")
+    wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
+    found = pq.read_table(layout.stage("ingest") / "rows.parquet", filters=wanted).to_pylist()
+    return Place(**found[0]) if found else Place(None, source_id, row)
+
+
+def _source(layout: Layout, source_id: str) -> ResolvedSource:
+    sources = {item.source.id: item for item in load_resolved(layout.sources).sources}
+    if source_id not in sources:
+        raise InputError(f"run {layout.root.name} has no source {source_id!r}; it has {', '.join(sources)}")
+    return sources[source_id]
+
+
+def _record(layout: Layout, place: Place, person: str, reason: str, ledger: Ledger) -> Shown:
+    path, wanted = layout.stage("ingest") / "records.parquet", pc.field("record_id") == place.record_id
+    record: dict[str, Any] = pq.read_table(path, filters=wanted).to_pylist()[0]
     texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
     tokens = {token for text in texts for token in IN_TEXT.findall(text)}
     values = open_vault(layout.state).reveal(tokens, ledger, person, reason, record["record_id"])
     return Shown(
-        record_id=record["record_id"],
-        source_id=record["source_id"],
-        row=row,
+        **place._asdict(),
         messages=[turn | {"content": _spelled_out(turn["content"], values)} for turn in record["messages"]],
         labelled_by=_spelled_out(record["labelled_by"], values),
-        findings=_findings(layout, record["record_id"]),
+        findings=_findings(layout, place),
     )
 
 
-def _find(layout: Layout, record_id: str) -> tuple[dict[str, Any], int]:
-    path = layout.stage("ingest") / "records.parquet"
-    if not path.exists():
-        raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
-    table = read_table(path)
-    found = table.filter(pc.starts_with(table["record_id"], record_id)).to_pylist()
-    if len(found) != 1:
-        what = "no record" if not found else f"{len(found)} records"
-        raise InputError(f"{what} of run {layout.root.name} begin with {record_id!r}; give more of its id")
-    rows = read_table(layout.stage("ingest") / "rows.parquet")
-    row = rows.filter(pc.equal(rows["record_id"], found[0]["record_id"]))["row"].to_pylist()[0]
-    return found[0], row
-
-
-def _source(layout: Layout, source_id: str) -> Source:
-    resolved = load_resolved(layout.sources)
-    return next(item.source for item in resolved.sources if item.source.id == source_id)
-
-
-def known(person_id: str, people: People) -> Person:
-    """The person. Raises InputError for one who is not in people.yaml, or no longer."""
-    person = people.get(person_id)
-    if person is None or not person.active:
-        raise InputError(f"{person_id!r} is nobody in people.yaml who may look at data")
-    return person
-
-
-def sees(source: Source, person: Person) -> bool:
-    """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
-    return person.id in (source.owner, source.steward) or bool(set(person.roles) & set(source.access))
-
-
-def _may_look(source: Source, person: Person) -> None:
-    if not sees(source, person):
-        raise Refused(
-            f"{person.id} may not look at records of {source.id}: that takes its owner, its steward, or role "
-            f"{' or '.join(source.access)}"
-        )
+def _row(layout: Layout, place: Place, resolved: ResolvedSource, person: str, reason: str, ledger: Ledger) -> Shown:
+    about = f"{place.source_id}:{place.row}"
+    looks.record(ledger, READ, about, person, reason, {"sha256": resolved.sha256})
+    found = reread.read(resolved, place.row, layout)
+    columns = reread.spelled(found.values) if isinstance(found, Row) else {}
+    return Shown(**place._asdict(), columns=columns, findings=_findings(layout, place))
 
 
 def _spelled_out(text: str, values: dict[str, str]) -> str:
     return IN_TEXT.sub(lambda match: values.get(match[1], match[0]), text)
 
 
-def _findings(layout: Layout, record_id: str) -> list[str]:
+def _findings(layout: Layout, place: Place) -> list[str]:
     found = []
-    for path in sorted(Path(layout.root / "artefacts").glob("*/quarantine.parquet")):
-        table = read_table(path)
-        for entry in table.filter(pc.equal(table["record_id"], record_id)).to_pylist():
-            instead = f"; kept instead: {entry['winner']}" if entry["winner"] else ""
-            found.append(f"{path.parent.name}: {entry['rule']}: {entry['reason']}{instead}")
+    for entry in put_aside.of_row(layout, place.source_id, place.row):
+        instead = (
+            f"; kept instead: {entry.winner_source}, row {entry.winner_row}, {entry.winner}" if entry.winner else ""
+        )
+        found.append(f"{entry.stage}: {entry.rule}: {entry.reason}{instead}")
     return found

@@ -26,9 +26,11 @@ RULES = (
     # deduplicate
     "exact_duplicate",
 )  # fmt: skip
-"""Why a row may have been put aside, by stage. Stage `split` comes after validation."""
+"""Why a row may have been put aside, by stage."""
 NEAR = ("near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided")
 """The same, by `deduplicate` where params.yaml: data.near_duplicates is set."""
+SPLIT = ("prompt_in_test", "not_drawn")
+"""The same, by `split`: too late for an expectation to ask about."""
 
 
 def frame(layout: Layout, source: str | None) -> "pd.DataFrame":

@@ -37,6 +37,7 @@ What is about people in the data, for `ingest` and those who may look:
     protection.py       classes of personal and secret text, and what is done with each
     vault.py            what tokens stand for, encrypted value by value
     vault_keys.py       its key
+    looks.py            who looked at what is readable, and why
 
 Flow and command line call `governance.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
 `decisions.decide`, `gates.settle`, `statement.write_gate`, `withdrawals.held_back`; stages call

@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.data import clean, deduplicate, ingest, kept, placed, split
+from tasks.data.access import Access
 from tasks.data.intake import ROWS
 from tasks.data.pin import resolve_sources
 from tasks.files import read_json, write_json
 from tasks.govern import vault_keys
-from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites
+from tasks.govern.people import Person
+from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.record import SCHEMA, read_table, write_table
@@ -205,6 +207,10 @@ class Run:
 
     def put_suites(self, suites: Suites) -> None:
         write_json(self.layout.suites, suites.model_dump(mode="json"))
+
+    def access(self, person: Person) -> Access:
+        """What somebody may look at while sources.yaml says what it said when the run began."""
+        return Access(person, {item.source.id: item.source for item in load_resolved(self.layout.sources).sources})
 
     def result(self, stage: str) -> dict[str, Any]:
         document: dict[str, Any] = read_json(self.layout.stage(stage) / "result.json")

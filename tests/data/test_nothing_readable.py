@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tasks import __main__ as command
-from tasks.data import clean, deduplicate, ingest, split, validate
+from tasks.data import clean, deduplicate, disclose, ingest, put_aside, split, validate
 from tasks.errors import InputError
+from tasks.govern.ledger import open_ledger
+from tasks.govern.people import Person
 from tasks.govern.sources import Suite, Suites
 from tests import planted_identifiers
 from tests.byte_search import Findings, Planted, search, search_folder
@@ -76,6 +78,20 @@ def test_no_identifier_that_was_found_or_stands_outside_a_text_is_written(
     assert leaked == []
     assert len(allowed) <= 0.05 * len(in_texts)
     assert findings.files > 15
+
+
+def test_looking_at_rows_writes_nothing_of_them(run: Run, sources: planted_identifiers.Sources) -> None:
+    ingest.run(params(max_malformed_share=0.9), run.layout)
+    planted = Planted(identifier.value for identifier in sources.identifiers)
+    before = set(look(run, planted).places)
+    owner, ledger = Person(id="data-owner", name="Owner", roles=["data_owner"]), open_ledger(run.layout.state)
+    shown = Findings()
+    for entry in put_aside.read(run.layout).first(200):
+        wanted = f"{entry.source_id}:{entry.row}"
+        found = disclose.show(run.layout, wanted, run.access(owner), "a test", ledger)
+        shown.look("shown", found.model_dump_json().encode(), planted)
+    assert len(shown.places) > 10 and len(ledger.entries()) > 10
+    assert set(look(run, planted).places) == before
 
 
 def test_what_stops_a_run_is_not_quoted(run: Run, sources: planted_identifiers.Sources) -> None:

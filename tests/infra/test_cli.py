@@ -13,11 +13,12 @@ from infra.cli import follow
 from infra.prefect import client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
+from tasks.data import clean, deduplicate
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
-from tests.data.build import Run, record
+from tests.data.build import Run, messages, params, record, table
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 
@@ -75,6 +76,10 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
             2,
             "there is no run '/tmp' here",
         ),
+        (["data", "quarantine"], 2, "no run here has been through `ingest`"),
+        (["data", "quarantine", "nosuch"], 2, "run nosuch has put nothing aside here"),
+        (["data", "quarantine", "../.."], 2, "there is no run '../..' here"),
+        (["data", "show", "src:1", "--run", "nosuch", "--reason", "r", "--as", "data-owner"], 2, "has no records here"),
         (["data", "manifest", "../one"], 2, "there is no run '../one' here"),
         (["data", "where", "--subject", " "], 2, "--subject is empty"),
         (["nosuch"], 2, "No such command"),
@@ -281,3 +286,44 @@ def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Pat
     assert page.stat().st_mode & 0o777 == 0o600
     told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
     assert "ml-engineer may see none of the 1 conflicts" in told and "last month" not in told
+
+
+def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_path: Path) -> None:
+    run, file = Run(project / ".hallmark" / "runs" / "two"), tmp_path / "all.csv"
+    run.root.mkdir(parents=True)
+    rows = [*messages(6), {"text": "what a secret", "label": ""}, *[{"text": "told twice", "label": "x"}] * 4]
+    run.ingest(table(rows))
+    for stage in (clean, deduplicate):
+        stage.run(params(), run.layout)
+    journal.write(project / ".hallmark", Journal(run="two", requested_by="ml-engineer"))
+    told = hallmark(project, "data", "quarantine")
+    assert "src exact_duplicate deduplicate 3" in " ".join(told.split())
+    assert "column 'label' is empty" in told and "src, row " in told and "4 of 4 rows that run two put aside" in told
+    told = hallmark(project, "data", "quarantine", "two", "--limit", "1", "--source", "src")
+    assert "1 of 4 rows that run two put aside, and 3 more; --csv FILE writes all" in told
+    document = hallmark_json(project, "data", "quarantine", "--rule", "missing_target", "--csv", str(file))
+    assert document["total"] == 1 and document["rows"][0]["row"] == 7 and file.read_text().count("\n") == 2
+    told = hallmark(project, "data", "quarantine", "--csv", str(file))
+    assert f"{file}: 4 rows" in told and "told twice" not in told + file.read_text()
+    assert "run two put no such rows aside" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
+    assert "there is no rule 'none'" in hallmark(project, "data", "quarantine", "--rule", "none", code=2)
+    told = hallmark(project, "data", "quarantine", "--csv", "/dev/null", code=2)
+    assert "/dev/null is no file" in told and Path("/dev/null").is_char_device()
+
+
+def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "three")
+    run.root.mkdir(parents=True)
+    told_in = "Ada\x1b[31m\n  put aside by nobody"
+    run.ingest(table([*messages(3), {"text": told_in, "label": ""}, {"text": "", "label": "x"}]))
+    asked = ("data", "show", "src:4", "--run", "three", "--reason", "a test", "--as", "data-owner")
+    lines = hallmark(project, *asked).splitlines()
+    assert lines[0] == "no record was made of this row: source src, row 4" and "  label: (empty)" in lines
+    assert "  text: Ada<U+001B>[31m" in lines and "        put aside by nobody" in lines
+    assert lines[-1].startswith("  put aside by ingest: missing_target: ")
+    assert hallmark_json(project, *asked)["columns"] == {"text": told_in, "label": ""}
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may not look at records of src" in told and "Ada" not in told
+    (run.root / "data.csv").write_bytes(b"text,label\n")
+    told = hallmark(project, *asked, code=2)
+    assert "row 4 of source src can no longer be shown" in told and "Traceback" not in told

@@ -9,13 +9,11 @@ from rich.text import Text
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.data import access
 from tasks.data.conflicts import page, pairs
 from tasks.data.conflicts.pairs import Conflicts, Pair, Side
 from tasks.data.conflicts.words import Piece, compare
-from tasks.errors import InputError
 from tasks.files import write_bytes
-from tasks.layout import Layout
-from tasks.runs import journal
 from tasks.runs.run import installed_governance, layout_of
 
 PRIVATE = 0o600
@@ -37,25 +35,17 @@ def conflicts(
     Example: hallmark data conflicts --undecided --as data-owner
     """
     root = shared.root()
-    layout = layout_of(root, run or _last(root / ".hallmark"))
-    governed = installed_governance(root, None)
-    person = governed.identify(shared.identity(who))
-    found = pairs.find(layout, person.id, governed.people, limit, undecided)
+    looker = access.in_force(installed_governance(root, None), shared.identity(who))
+    layout = layout_of(root, run) if run else shared.newest(root, "deduplicate")
+    found = pairs.find(layout, looker, limit, undecided)
     if html:
-        write_bytes(html, page.render(found).encode(), mode=PRIVATE)
+        with shared.writable(html) as path:
+            write_bytes(path, page.render(found).encode(), mode=PRIVATE)
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
     elif not html:
         _show(found)
     shared.notice(f"{f'{html}: ' if html else ''}{_counted(found)}", as_json)
-
-
-def _last(state: Path) -> str:
-    """The newest run that has looked for conflicts."""
-    for line in reversed(journal.read_all(state)):
-        if pairs.path(Layout(state / "runs" / line.run)).exists():
-            return line.run
-    raise InputError("no run here has been through `deduplicate`; start one with `hallmark run --as ID`")
 
 
 def _counted(found: Conflicts) -> str:

@@ -1,4 +1,4 @@
-"""`hallmark data show`: one record as its source had it."""
+"""`hallmark data show`: one record, or one row, as its source had it."""
 
 from typing import Annotated
 
@@ -6,14 +6,15 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.data import disclose
+from tasks.data import access, disclose
 from tasks.data.conflicts.words import visible
+from tasks.data.disclose import Shown
 from tasks.govern.ledger import open_ledger
 from tasks.runs.run import installed_governance, layout_of
 
 
 def show(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, or its beginning.")],
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, or its beginning; or SOURCE:ROW.")],
     run: Annotated[str, typer.Option(metavar="RUN", help="The run whose finding it is.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
     who: shared.As = None,
@@ -21,20 +22,36 @@ def show(
 ) -> None:
     """One record as its source had it, through the vault. Who looked and why is on the ledger.
 
+    A row that never became a record, such as tickets:57, is read again from its source.
+
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
     root = shared.root()
     layout = layout_of(root, run)
-    governed = installed_governance(root, None)
-    person = governed.identify(shared.identity(who))
-    found = disclose.show(layout, record, person.id, reason, governed.people, open_ledger(root / ".hallmark"))
+    looker = access.in_force(installed_governance(root, None), shared.identity(who))
+    found = disclose.show(layout, record, looker, reason, open_ledger(root / ".hallmark"))
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
         return
-    console.print(f"record {found.record_id}: source {found.source_id}, row {found.row}")
+    _print(found)
+
+
+def _print(found: Shown) -> None:
+    what = f"record {found.record_id}" if found.record_id else "no record was made of this row"
+    console.print(f"{what}: source {found.source_id}, row {found.row}")
     for turn in found.messages:
-        console.print(f"  {turn['role']}: {visible(turn['content'])}")
+        console.print(f"  {turn['role']}: {_indented(turn['content'])}")
     if found.labelled_by:
-        console.print(f"  labelled by {visible(found.labelled_by)}")
+        console.print(f"  labelled by {_indented(found.labelled_by)}")
+    for name, value in found.columns.items():
+        told = "(null)" if value is None else "(empty)" if value == "" else _indented(value)
+        console.print(f"  {_indented(name)}: {told}")
+    if not (found.messages or found.columns):
+        console.print("  it has no columns that can be read, so there are no values to show")
     for finding in found.findings:
         console.print(f"  put aside by {finding}")
+
+
+def _indented(text: str) -> str:
+    """Visible, and further lines of it not to be taken for lines of this output."""
+    return visible(text).replace("\n", "\n      ")

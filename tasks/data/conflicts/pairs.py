@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import Frozen
+from tasks.data.access import Access
 from tasks.data.conversations import prompts, targets
-from tasks.data.disclose import known, sees
 from tasks.data.verdicts import UNDECIDED
 from tasks.errors import InputError, Refused
-from tasks.govern.people import People
 from tasks.govern.sources import Source, load_resolved
 from tasks.layout import Layout
 from tasks.record import batches, read_table
@@ -68,25 +67,24 @@ def path(layout: Layout) -> Path:
     return layout.stage("deduplicate") / "conflicts.parquet"
 
 
-def find(layout: Layout, person_id: str, people: People, most: int, undecided: bool = False) -> Conflicts:
+def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> Conflicts:
     """At most `most` pairs of a run, with `undecided` of those only where nothing decided.
 
     Raises InputError for a run without records, Refused where there are pairs and the person may see none.
     """
-    person = known(person_id, people)
     if not path(layout).exists():
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
     resolved = load_resolved(layout.sources)
     sources = {item.source.id: item.source for item in resolved.sources}
     named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] == UNDECIDED]
     places = _places(layout, named)
-    seen = {name for name, source in sources.items() if sees(source, person)}
+    seen = {name for name, source in sources.items() if access.sees(source)}
     shown = [entry for entry in named if _sources(entry, places) <= seen]
     if named and not shown:
         needed = sorted(set.union(*(_sources(entry, places) for entry in named)) - seen)
         raise Refused(
-            f"{person.id} may see none of the {len(named):,} conflicts of run {layout.root.name}: that takes owner, "
-            f"steward or a role in `access` of {', '.join(needed)}"
+            f"{access.person.id} may see none of the {len(named):,} conflicts of run {layout.root.name}: that takes "
+            f"owner, steward or a role in `access` of {', '.join(needed)}"
         )
     sides = _sides(layout, shown[:most], sources, places)
     return Conflicts(

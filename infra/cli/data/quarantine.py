@@ -1,0 +1,89 @@
+"""`hallmark data quarantine`: the rows that a run put aside, and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.data import put_aside
+from tasks.data.put_aside import Count, Entry
+from tasks.runs.run import layout_of
+
+SHORT = 8
+"""Digits of a record's id that tell it from others; `hallmark data show` takes them."""
+
+
+def quarantine(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; the last one where none is said.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", metavar="ID", help="Of this source; may be repeated.")
+    ] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", metavar="NAME", help="By this rule; may be repeated.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", dir_okay=False, help="Write all rows to a file.")
+    ] = None,
+    as_json: shared.Json = False,
+) -> None:
+    """The rows that a run put aside: how many by which rule, then each with its reason and what was kept instead.
+
+    Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
+    """
+    root = shared.root()
+    layout = layout_of(root, run) if run else shared.newest(root, "ingest")
+    found = put_aside.read(layout, source or (), rule or ())
+    shown = [] if csv and not as_json else found.first(limit)
+    if csv:
+        with shared.writable(csv) as path:
+            found.write(path)
+    if as_json:
+        rows, counts = ([one.model_dump() for one in part] for part in (shown, found.counts()))
+        shared.print_json({"run": layout.root.name, "total": found.total, "counts": counts, "rows": rows})
+    else:
+        _show(found.counts(), shown)
+    shared.notice(_counted(layout.root.name, found.total, len(shown), csv), as_json)
+
+
+def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
+    of_run = f"{total:,} rows that run {run} put aside" if total else f"run {run} put no such rows aside"
+    if csv:
+        return f"{csv}: {of_run}"
+    more = f", and {total - shown:,} more; --csv FILE writes all" if shown < total else ""
+    way = (
+        f"\nhallmark data show SOURCE:ROW --run {run} --reason TEXT --as ID shows one as its source has it"
+        if shown
+        else ""
+    )
+    return f"{shown:,} of {of_run}{more}{way}" if total else of_run
+
+
+def _show(counts: list[Count], entries: list[Entry]) -> None:
+    if counts:
+        table = Table("source", "rule", "stage", "rows", box=None, header_style="bold")
+        for count in counts:
+            table.add_row(count.source_id, count.rule, count.stage, f"{count.rows:,}")
+        console.print(table)
+    if entries:
+        console.print(_table(entries), soft_wrap=False)
+
+
+def _table(entries: list[Entry]) -> Table:
+    table = Table("source", "row", "stage", "rule", "reason", "record", "kept instead", box=None, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    for entry in entries:
+        record = (entry.record_id or "")[:SHORT]
+        told = (entry.source_id, str(entry.row), entry.stage, entry.rule, entry.reason)
+        table.add_row(*told, record, _winner(entry))
+    return table
+
+
+def _winner(entry: Entry) -> str:
+    if entry.winner is None:
+        return ""
+    return f"{entry.winner_source}, row {entry.winner_row} ({entry.winner[:SHORT]})"

@@ -1,0 +1,51 @@
+"""Whose single records somebody may look at: what sources.yaml says now, not what it said when a run began.
+
+Who was taken off `access` looks at no old run either, and who was put there looks at them all. Of a source that
+sources.yaml no longer names, the run's own record says who owned it and looked after it: they may look, and no role.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tasks.errors import Refused
+from tasks.govern import sources
+from tasks.govern.governance import Governance
+from tasks.govern.people import Person
+from tasks.govern.sources import Source
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a person may look at. A source is given as the run has it that holds the records."""
+
+    person: Person
+    inventory: Mapping[str, Source]
+    """The sources of sources.yaml in force, by id."""
+
+    def sees(self, recorded: Source) -> bool:
+        """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
+        deciding = self.inventory.get(recorded.id, recorded)
+        by_role = recorded.id in self.inventory and not set(self.person.roles).isdisjoint(deciding.access)
+        return by_role or self.person.id in (deciding.owner, deciding.steward)
+
+    def check(self, recorded: Source) -> None:
+        """Raises Refused where they are not."""
+        if not self.sees(recorded):
+            raise Refused(
+                f"{self.person.id} may not look at records of {recorded.id}: that takes {self._whom(recorded)}"
+            )
+
+    def _whom(self, recorded: Source) -> str:
+        now = self.inventory.get(recorded.id)
+        if now is None:
+            return "who owned it in that run or looked after it, since sources.yaml no longer names it"
+        return f"its owner, its steward, or role {' or '.join(now.access)}"
+
+
+def in_force(governed: Governance, person_id: str) -> Access:
+    """What a person may look at now, once their key has shown who they are.
+
+    Raises InputError for nobody in people.yaml and where the key is not here, Refused where it is another's.
+    """
+    person = governed.identify(person_id)
+    return Access(person, {source.id: source for source in sources.load(governed.folder).sources})
