@@ -147,8 +147,26 @@ def layout_of(root: Path, run_id: str) -> Layout:
 def open_run(root: Path, run_id: str) -> Run:
     """A run that was created before. Raises InputError for an unknown id."""
     layout = layout_of(root, run_id)
-    request = layout.inputs / "request.json"
-    if not request.exists():
+    request = _request(layout)
+    if request is None:
         raise InputError(NO_RUN.format(run_id))
-    parsed = RunRequest.model_validate_json(request.read_bytes())
-    return Run(parsed, layout, load(layout.params), Repository.open(root))
+    return Run(request, layout, load(layout.params), Repository.open(root))
+
+
+def governance_of(root: Path, layout: Layout) -> Governance:
+    """The governance in force for what lies in a run's worktree, also of a run that was broken off as it began."""
+    request = _request(layout)
+    return installed_governance(root, request.governance if request else None)
+
+
+def _request(layout: Layout) -> RunRequest | None:
+    """What was asked for; None where nobody has, or not to the end."""
+    path = layout.inputs / "request.json"
+    try:
+        return RunRequest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InputError(
+            f"{path}: is not the request of a run any more ({error}); restore it from the run's commit"
+        ) from None

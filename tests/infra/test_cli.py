@@ -15,6 +15,7 @@ from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
 from tasks.data import clean, deduplicate
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.files import write_json
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
@@ -286,6 +287,23 @@ def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Pat
     assert page.stat().st_mode & 0o777 == 0o600
     told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
     assert "ml-engineer may see none of the 1 conflicts" in told and "last month" not in told
+
+
+def test_a_run_under_other_governance_is_looked_at_by_its_own_people(project: Path) -> None:
+    theirs = project / "theirs"
+    shutil.copytree(project / "infra" / "governance", theirs)
+    people = (theirs / "people.yaml").read_text()
+    (theirs / "people.yaml").write_text(people + "  - {id: their-auditor, name: Auditor, roles: [auditor]}\n")
+    hallmark(project, "init", "--governance", "theirs")
+    run = Run(project / ".hallmark" / "runs" / "three")
+    run.deduplicate([record("Where is my card")])
+    asked = ("data", "conflicts", "three", "--as", "their-auditor")
+    assert "'their-auditor' is nobody" in hallmark(project, *asked, code=2)
+    request = run.layout.inputs / "request.json"
+    write_json(request, {"requested_by": "ml-engineer", "run_id": "three", "governance": "theirs"})
+    assert "0 of 0 conflicts of run three" in hallmark(project, *asked)
+    request.write_text("{}")
+    assert "request.json: is not the request of a run any more" in hallmark(project, *asked, code=2)
 
 
 def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_path: Path) -> None:

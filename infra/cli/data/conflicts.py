@@ -14,7 +14,7 @@ from tasks.data.conflicts import page, pairs
 from tasks.data.conflicts.pairs import Conflicts, Pair, Side
 from tasks.data.conflicts.words import Piece, compare
 from tasks.files import write_bytes
-from tasks.runs.run import installed_governance, layout_of
+from tasks.runs.run import governance_of, layout_of
 
 PRIVATE = 0o600
 """Permissions of a page: it holds customers' words."""
@@ -35,8 +35,8 @@ def conflicts(
     Example: hallmark data conflicts --undecided --as data-owner
     """
     root = shared.root()
-    looker = access.in_force(installed_governance(root, None), shared.identity(who))
     layout = layout_of(root, run) if run else shared.newest(root, "deduplicate")
+    looker = access.in_force(governance_of(root, layout), shared.identity(who))
     found = pairs.find(layout, looker, limit, undecided)
     if html:
         with shared.writable(html) as path:

@@ -10,7 +10,7 @@ from tasks.data import access, disclose
 from tasks.data.conflicts.words import visible
 from tasks.data.disclose import Shown
 from tasks.govern.ledger import open_ledger
-from tasks.runs.run import installed_governance, layout_of
+from tasks.runs.run import governance_of, layout_of
 
 
 def show(
@@ -28,7 +28,7 @@ def show(
     """
     root = shared.root()
     layout = layout_of(root, run)
-    looker = access.in_force(installed_governance(root, None), shared.identity(who))
+    looker = access.in_force(governance_of(root, layout), shared.identity(who))
     found = disclose.show(layout, record, looker, reason, open_ledger(root / ".hallmark"))
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
