@@ -3,8 +3,11 @@
 It holds counts, digests and what the inventory said; no time, so that the same sources give the same manifest.
 """
 
+from typing import Any
+
 from tasks.config import Frozen
-from tasks.govern.protection import Action, Category
+from tasks.govern.protection import CATEGORIES, Action, Category
+from tasks.govern.sources import ResolvedSource
 from tasks.params import Sha256
 
 STAGES = ("ingest", "clean", "deduplicate", "split")
@@ -69,6 +72,17 @@ class Origin(Frozen):
     @property
     def aside_share(self) -> float:
         return sum(self.aside.values()) / self.taken if self.taken else 0.0
+
+
+def declared(item: ResolvedSource) -> dict[str, Any]:
+    """The fields of `Origin` that stand before anything is read: what the inventory says, and what was pinned."""
+    source = item.source
+    actions = {category: source.protect.action(category) for category in CATEGORIES}
+    return source.model_dump(include=set(TERMS)) | {"sha256": item.sha256, "actions": actions}
+
+
+DECLARED = (*TERMS, "sha256", "actions")
+"""What `declared` gives."""
 
 
 class Dataset(Frozen):

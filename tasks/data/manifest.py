@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.quarantine import Counts
-from tasks.dataset import SEGMENTS, SIDES, TERMS, Dataset, Origin, Passage, Value
+from tasks.dataset import SEGMENTS, SIDES, Dataset, Origin, Passage, Value, declared
 from tasks.files import read_json, sha256_file
-from tasks.govern.protection import CATEGORIES
 from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import Data
@@ -50,12 +49,10 @@ def _origins(
         yield (
             name,
             Origin(
-                **item.source.model_dump(include=set(TERMS)),
-                sha256=source["sha256"],
+                **declared(item),
                 passages=passages,
                 rows=rows,
                 protected=source["protected"],
-                actions={category: item.source.protect.action(category) for category in CATEGORIES},
             ),
         )
 

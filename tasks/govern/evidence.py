@@ -8,8 +8,8 @@ from typing import Literal
 
 from tasks import facts as facts_module
 from tasks.config import Frozen
-from tasks.dataset import Dataset
-from tasks.errors import InputError
+from tasks.dataset import DECLARED, Dataset, declared
+from tasks.errors import InputError, Refused
 from tasks.facts import Fact, Facts
 from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
 from tasks.govern import sources
@@ -145,11 +145,31 @@ def read_dataset(layout: Layout) -> Dataset | None:
 
 
 def _dataset(layout: Layout) -> Dataset:
-    found = read_dataset(layout)
+    """What the owners sign, once it is known to be of what was pinned: a run's own code wrote it."""
+    path, found = layout.stage("split") / "manifest.json", read_dataset(layout)
     if found is None:
-        path = layout.stage("split") / "manifest.json"
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
+    pinned = {item.source.id: declared(item) for item in sources.load_resolved(layout.sources).sources}
+    told = {name: origin.model_dump(include=set(DECLARED)) for name, origin in found.sources.items()}
+    if differ := sorted(name for name in {*pinned, *told} if pinned.get(name) != told.get(name)):
+        raise Refused(
+            f"{path}: what it says of {', '.join(differ)} is not what {layout.sources} says that the run was resolved "
+            "with; correct stage split, or resolve again"
+        )
     return found
+
+
+def check_asks(evidence: Evidence, rules: Gate) -> None:
+    """Raises Refused where evidence asks others than policy, and the dataset that it is about, say."""
+    named = evidence.asks.owners
+    if evidence.asks != Asks.of(rules, named) or bool(named) != (rules.asks_owners and not evidence.demo):
+        raise Refused(
+            f"the evidence of gate {evidence.gate} states other roles, waivers or a deadline than policy asks"
+        )
+    if (evidence.gate == "data") != (evidence.dataset is not None):
+        raise Refused("the evidence of the data gate says what the dataset is, and no other does")
+    if named and evidence.dataset and named != evidence.dataset.owners:
+        raise Refused("the evidence asks others than the owners of the sources in its dataset")
 
 
 def changed(before: Evidence | None, now: Dataset | None) -> Change | None:

@@ -11,7 +11,7 @@ from tasks.config import Frozen
 from tasks.errors import InputError, Refused
 from tasks.govern import docket
 from tasks.govern.docket import Case, ask, waiting
-from tasks.govern.evidence import Asks, CheckResult, Evidence, check_result
+from tasks.govern.evidence import CheckResult, Evidence, check_asks, check_result
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.missing import missing_approvals, missing_waivers, missing_withdrawals
@@ -127,13 +127,7 @@ def _rules(evidence: Evidence, governance: Governance) -> Gate:
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     rules = governance.policy.gate(evidence.tier, evidence.gate)
-    named = evidence.asks.owners
-    if evidence.asks != Asks.of(rules, named) or bool(named) != (rules.asks_owners and not evidence.demo):
-        raise Refused("the evidence states other roles, waivers or a deadline than policy asks")
-    if evidence.gate == "data" and evidence.dataset is None:
-        raise Refused("the evidence says nothing of the dataset that is to be approved")
-    if named and evidence.dataset and named != evidence.dataset.owners:
-        raise Refused("the evidence asks others than the owners of the sources in its dataset")
+    check_asks(evidence, rules)
     own = [check_result(check, evidence.facts) for check in rules.checks]
     others = evidence.checks[len(own) :]
     if evidence.checks[: len(own)] != own or (others and not rules.success_metrics):

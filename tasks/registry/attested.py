@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tasks import files
+from tasks.dataset import Dataset
 from tasks.errors import Refused
 from tasks.govern import dsse, signed_decision
 from tasks.govern import statement as gate_statement
-from tasks.govern.evidence import Asks, Evidence
+from tasks.govern.evidence import Evidence, check_asks
 from tasks.govern.governance import LOCAL
 from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName, Policy
@@ -44,6 +45,7 @@ class _Attested:
         self.policy = Policy.model_validate(self._canonical("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._canonical("people.json"))
         self.people = {person.id: person for person in people}
+        self.dataset = Dataset.model_validate_json((folder / bundle.PAYLOAD / "dataset" / "manifest.json").read_bytes())
         self.evidence = {gate: Evidence.model_validate(self._canonical(f"evidence/{gate}.json")) for gate in GATES}
 
     def decisions(self, gate: GateName) -> list[tuple[Decision, Person, dict[str, str]]]:
@@ -99,6 +101,8 @@ def _gate(attested: _Attested, gate: GateName, promotion: Promotion, listing: di
         raise Refused(f"the evidence of gate {gate} is about something else than its statement")
     if (evidence.run, evidence.requested_by) != (promotion.run, promotion.requested_by):
         raise Refused(f"the evidence of gate {gate} is of another run than the promotion statement")
+    if evidence.dataset not in (None, attested.dataset):
+        raise Refused(f"the evidence of gate {gate} is about another dataset than payload/dataset/manifest.json")
     waived = sum(check.verdict == "failed" for check in evidence.checks)
     held = f"{len(evidence.checks)} checks, {waived} waived" if evidence.checks else "policy asks no check there"
     return f"gate {gate} passed on this very output: {held}"
@@ -108,10 +112,8 @@ def _decisions(attested: _Attested, gate: GateName, approved_by: list[str]) -> s
     """Every role that the policy asks has approved, and every failed check is waived by the role for it."""
     evidence = attested.evidence[gate]
     rules = attested.policy.gate(evidence.tier, gate)
+    check_asks(evidence, rules)
     owners = set(evidence.asks.owners)
-    asked = rules.asks_owners and not evidence.demo
-    if evidence.asks != Asks.of(rules, evidence.asks.owners) or bool(owners) != asked:
-        raise Refused(f"the evidence of gate {gate} states other roles, waivers or a deadline than policy.json")
     approved: dict[str, set[str]] = {}
     waived: set[str] = set()
     for decision, person, subjects in attested.decisions(gate):

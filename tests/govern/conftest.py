@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import write_json
 from tasks.govern import governance
 from tasks.govern.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.params import Params
-from tests.govern.datasets import dataset, origin
+from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PARAMS, PEOPLE, POLICY, House, put_result
 
 
@@ -43,7 +42,7 @@ def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPa
     put_result(layout.stage("ingest"), rows=210)
     put_result(layout.stage("split"), train_rows=200)
     (layout.stage("split") / "train.txt").write_text("rows")
-    write_json(layout.stage("split") / "manifest.json", dataset({"a": origin(222)}).model_dump(mode="json"))
+    put(layout, dataset({"a": origin(222)}))
     put_result(layout.stage("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85})
     put_result(layout.measured("predict/candidate"), latency_p95_ms=300)
     put_result(layout.stage("package"))

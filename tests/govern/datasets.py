@@ -2,29 +2,38 @@
 
 from typing import Any
 
-from tasks.dataset import Dataset
+from tasks.dataset import TERMS, Dataset, declared
+from tasks.files import write_json
+from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tasks.layout import Layout
+from tests.data.build import TODAY, source
 
 
 def passage(rows: int, **gone: int) -> dict[str, Any]:
     return {"rows": rows, "records": rows - sum(gone.values()), "quarantined": gone}
 
 
-def origin(rows: int, content: str = "1", **fields: Any) -> dict[str, Any]:
-    """A source of which one in ten rows is empty and two of what is left are for testing."""
+SAID = {
+    "owner": "owner",
+    "steward": "owner",
+    "access": ["auditor"],
+    "classification": "internal",
+    "lawful_basis": "consent",
+    "licence": "CC0-1.0",
+    "retention_days": 30,
+    "region": "eu",
+    "approved_uses": ["triage"],
+}
+"""Of a source, in sources.yaml."""
+
+
+def origin(rows: int, content: str = "1", **said: Any) -> dict[str, Any]:
+    """A source of which one in ten rows is empty and two of what is left are for testing; `said` in sources.yaml."""
     left = rows - rows // 10
     passages = {"ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10)}
     passages |= {"deduplicate": passage(left), "split": passage(left)}
-    plain = {"owner": "owner", "licence": "CC0-1.0", "lawful_basis": "consent", "classification": "internal"}
-    plain |= {
-        "steward": "owner",
-        "access": ["auditor"],
-        "retention_days": 30,
-        "region": "eu",
-        "approved_uses": ["triage"],
-    }
-    counted = {"protected": {"name": 4}, "actions": {"name": "tokenise"}}
-    sides = {"train": left - 2, "test": 2}
-    return plain | counted | {"sha256": content * 64, "passages": passages, "rows": sides} | fields
+    pinned = ResolvedSource(source=source("a.csv", **SAID | said), sha256=content * 64, bytes=1)
+    return declared(pinned) | {"passages": passages, "rows": {"train": left - 2, "test": 2}, "protected": {"name": 4}}
 
 
 def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
@@ -47,3 +56,18 @@ def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
         "settings": {"seed": 17, "near_duplicates.jaccard": 0.85},
     }  # fmt: skip
     return Dataset.model_validate(made | fields)
+
+
+def put(layout: Layout, found: Dataset) -> None:
+    """Write the manifest, and the sources that a run with it was resolved with."""
+    pinned = [
+        ResolvedSource(
+            source=source("a.csv", id=name, protect=one.actions, **one.model_dump(include=set(TERMS))),
+            sha256=one.sha256,
+            bytes=1,
+        )
+        for name, one in found.sources.items()
+    ]
+    resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
+    write_json(layout.sources, resolved.model_dump(mode="json"))
+    write_json(layout.stage("split") / "manifest.json", found.model_dump(mode="json"))

@@ -1,19 +1,16 @@
 """What a dataset's owners are told: how it differs from the one approved last, and which one that is."""
 
+from typing import Any
+
 import pytest
 
-from tasks.dataset import Dataset
-from tasks.errors import InputError
+from tasks.errors import InputError, Refused
 from tasks.files import write_json
 from tasks.govern import approved, evidence
 from tasks.govern.change import Moved, compare
 from tasks.govern.evidence import Evidence
-from tests.govern.datasets import dataset, origin
+from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import House
-
-
-def put(house: House, found: Dataset) -> None:
-    write_json(house.layout.stage("split") / "manifest.json", found.model_dump(mode="json"))
 
 
 def test_nothing_changes_between_equals() -> None:
@@ -28,7 +25,7 @@ def test_nothing_changes_between_equals() -> None:
 
 def test_every_kind_of_difference_is_told() -> None:
     before = dataset({"a": origin(100), "b": origin(50), "c": origin(30)})
-    own = origin(110, content="2", owner="other", actions={"name": "mask"})
+    own = origin(110, content="2", owner="other", protect={"name": "mask"})
     now = dataset({"a": own, "b": origin(50), "d": origin(40)}, settings={"seed": 18, "near_duplicates": None})
     change = compare(before, now, "run-0", "9" * 64)
     assert {name: source.content for name, source in change.sources.items()} == {
@@ -50,10 +47,10 @@ def test_every_kind_of_difference_is_told() -> None:
 
 
 def test_the_dataset_and_its_change_are_part_of_what_is_signed(house: House) -> None:
-    put(house, dataset({"a": origin(100)}))
+    put(house.layout, dataset({"a": origin(100)}))
     first = approve(house, "run-1")
     assert first.dataset == dataset({"a": origin(100)}) and first.change is None
-    put(house, dataset({"a": origin(120, content="2")}))
+    put(house.layout, dataset({"a": origin(120, content="2")}))
     second = collect(house, "run-2")
     assert second.change is not None and second.change.sources["a"].content == "changed"
     assert (second.change.run, second.change.subject_sha256) == ("run-1", first.subject.sha256)
@@ -62,7 +59,7 @@ def test_the_dataset_and_its_change_are_part_of_what_is_signed(house: House) -> 
 
 
 def test_only_what_passed_for_the_same_use_case_was_approved(house: House) -> None:
-    put(house, dataset({"a": origin(100)}))
+    put(house.layout, dataset({"a": origin(100)}))
     assert approved.last(house.ledger, "triage", demo=False) is None
     waits = house.ask(run="run-1")
     assert approved.last(house.ledger, "triage", demo=False) is None
@@ -70,14 +67,14 @@ def test_only_what_passed_for_the_same_use_case_was_approved(house: House) -> No
     assert house.settle(waits).state == "rejected"
     assert approved.last(house.ledger, "triage", demo=False) is None
     for run, rows in (("run-2", 105), ("run-3", 110)):
-        put(house, dataset({"a": origin(rows)}))
+        put(house.layout, dataset({"a": origin(rows)}))
         newest = approve(house, run)
     assert approved.last(house.ledger, "triage", demo=False) == newest
     assert approved.last(house.ledger, "another", demo=False) is None
 
 
 def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(house: House) -> None:
-    put(house, dataset({"a": origin(100)}))
+    put(house.layout, dataset({"a": origin(100)}))
     asked = house.ask(run="run-1", demo=True)
     house.decide(asked, "demo-owner")
     assert house.settle(asked).state == "passed"
@@ -86,9 +83,9 @@ def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(hou
 
 
 def test_a_resumed_run_is_still_compared_with_what_was_approved_before_it(house: House) -> None:
-    put(house, dataset({"a": origin(100)}))
+    put(house.layout, dataset({"a": origin(100)}))
     approve(house, "run-1")
-    put(house, dataset({"a": origin(110)}))
+    put(house.layout, dataset({"a": origin(110)}))
     asked = approve(house, "run-2")
     again = house.ask_again(collect(house, "run-2"))
     assert again == asked and again.change is not None and again.change.run == "run-1"
@@ -105,6 +102,27 @@ def test_without_a_manifest_there_is_nothing_to_sign(house: House) -> None:
     with pytest.raises(InputError, match=r"manifest\.json, which its owners sign; run stage split first"):
         house.collect()
     assert house.collect("evaluation").dataset is None
+
+
+@pytest.mark.parametrize(
+    ("told", "differs"),
+    [
+        ({"a": origin(100)}, "b"),
+        ({"a": origin(100), "b": origin(50), "c": origin(30)}, "c"),
+        ({"a": origin(100), "b": origin(50, licence="LicenseRef-other")}, "b"),
+        ({"a": origin(100, content="2"), "b": origin(50)}, "a"),
+        ({"a": origin(100), "b": origin(50, protect={"name": "keep"})}, "b"),
+    ],
+)
+def test_a_manifest_of_other_sources_than_the_run_was_resolved_with_is_refused(
+    house: House, told: dict[str, Any], differs: str
+) -> None:
+    """A run's own code wrote it."""
+    put(house.layout, dataset({"a": origin(100), "b": origin(50)}))
+    manifest = house.layout.stage("split") / "manifest.json"
+    write_json(manifest, dataset(told).model_dump(mode="json"))
+    with pytest.raises(Refused, match=f"what it says of {differs} is not what .*sources.json says"):
+        house.collect()
 
 
 def collect(house: House, run: str) -> Evidence:

@@ -3,16 +3,12 @@
 import pytest
 
 from tasks.errors import InputError, Refused
-from tasks.files import write_json
 from tasks.govern import evidence as evidence_module
 from tasks.govern import keys, policy
 from tasks.govern.decisions import decide_demo
 from tasks.govern.evidence import Asks
-from tasks.govern.sources import ResolvedSource, ResolvedSources
-from tests.data.build import TODAY, source
-from tests.govern.datasets import dataset, origin
+from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PEOPLE, POLICY, House, reload
-from tests.govern.test_change import put
 
 OWNERS = POLICY.replace("{role: data-owner}", "{role: data-owner, owners: true}")
 
@@ -28,13 +24,8 @@ def asking(house: House) -> House:
 
 
 def own(house: House, *owners: str) -> None:
-    pinned = [
-        ResolvedSource(source=source("a.csv", id=f"s{number}", owner=name), sha256="0" * 64, bytes=1)
-        for number, name in enumerate([*owners, owners[0]])
-    ]
-    resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
-    write_json(house.layout.sources, resolved.model_dump(mode="json"))
-    put(house, dataset({item.source.id: origin(50, owner=item.source.owner) for item in pinned}))
+    named = enumerate([*owners, owners[0]])
+    put(house.layout, dataset({f"s{number}": origin(50, owner=name) for number, name in named}))
 
 
 def test_every_owner_must_approve_and_nobody_else_can(asking: House) -> None:
@@ -83,7 +74,7 @@ def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: Hou
 def test_evidence_without_the_dataset_is_refused(asking: House) -> None:
     forged = asking.ask().model_copy(update={"dataset": None})
     asking.ledger.append("gate.asked", "run-1", altered(forged))
-    with pytest.raises(Refused, match="says nothing of the dataset"):
+    with pytest.raises(Refused, match="says what the dataset is"):
         asking.judge(forged)
 
 

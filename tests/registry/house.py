@@ -9,7 +9,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tasks import params
-from tasks.dataset import TERMS
+from tasks.dataset import declared
 from tasks.files import sha256_bytes, write_json
 from tasks.govern import decisions, evidence, gates, governance, statement
 from tasks.govern.evidence import Evidence
@@ -17,6 +17,7 @@ from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES, GateName
+from tasks.govern.sources import ResolvedSource
 from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.registry import champion, package, promotion
@@ -104,12 +105,10 @@ PASSED = {
 DATASET = {
     "sources": {
         "tickets": {
-            "sha256": "1" * 64,
-            **{name: SOURCE["source"][name] for name in TERMS},
+            **declared(ResolvedSource.model_validate(SOURCE)),
             "passages": PASSED,
             "rows": {"train": 8, "test": 4},
             "protected": {"name": 3},
-            "actions": {"name": "tokenise"},
         }
     },
     "counts": PASSED,

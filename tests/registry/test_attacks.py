@@ -291,6 +291,14 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
         lambda f: rewrite(f / "attestations/evidence/data.json", lambda e: e["asks"].update(roles=[])),
         "gate data states other roles",
     ),
+    "evidence without the dataset": (
+        lambda f: rewrite(f / "attestations/evidence/data.json", lambda e: e.update(dataset=None)),
+        "says what the dataset is",
+    ),
+    "evidence of another dataset": (
+        lambda f: rewrite(f / "attestations/evidence/data.json", lambda e: e["dataset"]["rows"].update(train=9)),
+        "about another dataset than payload/dataset/manifest.json",
+    ),
     "evidence without the requester": (
         lambda f: rewrite(f / "attestations/evidence/release.json", lambda e: e.update(requested_by="risk-officer")),
         "is of another run",
