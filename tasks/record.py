@@ -21,7 +21,7 @@ MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
 SCHEMA = pa.schema(
     [
-        ("record_id", pa.string()),  # keyed by the source's digest; 32 hex digits
+        ("record_id", pa.string()),  # source and row under the vault's key; 32 hex digits
         ("source_id", pa.string()),
         ("task", pa.string()),  # the prompt template, a key of params.yaml: prompts
         ("messages", pa.list_(MESSAGE)),  # chat turns without system prompt; the last one is the target

@@ -63,6 +63,8 @@ class Intake:
     resolved: ResolvedSource
     as_of: date
     guard: Guard
+    record_key: bytes
+    """`tasks.govern.vault_keys.VaultKeys.records`"""
 
     def __call__(self, items: Sequence[Row | Malformed]) -> Taken:
         """Raises InputError where a row holds what its source says must stop the run."""
@@ -90,7 +92,15 @@ class Intake:
             raise Reject("retired", f"retired by {self.as_of.isoformat()}")
         if cutoff is not None and begun is not None and begun < cutoff:
             raise Reject("past_retention", f"from before {cutoff.isoformat()}, the retention cut-off of its source")
-        return {"record_id": _record_id(row.number, record, self.resolved.sha256), **record}
+        return {"record_id": self._record_id(row.number), **record}
+
+    def _record_id(self, row: int) -> str:
+        """Says where the record comes from, to the holder of the vault's key alone, and nothing of what stands in it.
+
+        A digest of the row's texts would let anybody who has the record try what was masked in it.
+        """
+        place = canonical_json([self.resolved.sha256, self.resolved.source.id, row])
+        return hmac.digest(self.record_key, place, "sha256").hex()[:32]
 
     def _put(self, number: int, record: dict[str, Any], outcome: Outcome, tray: _Tray) -> None:
         tray.found.update(outcome.counts)
@@ -131,9 +141,3 @@ class Intake:
             found=tray.found,
             secrets=tray.secrets,
         )
-
-
-def _record_id(row: int, record: dict[str, Any], source_sha256: str) -> str:
-    """Unique, the same for the same source, and not to be guessed by who has not got the source."""
-    plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in record.items()}
-    return hmac.digest(bytes.fromhex(source_sha256), canonical_json([row, plain]), "sha256").hex()[:32]

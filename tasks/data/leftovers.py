@@ -12,7 +12,7 @@ MASK = re.compile(rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]")
 
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
-    """The records with the smallest ids. Ids are keyed hashes of the records, so these are any, and always the same."""
+    """The records with the smallest ids. Ids are keyed digests, so these are any, and always the same."""
     return set(heapq.nsmallest(size, record_ids))
 
 

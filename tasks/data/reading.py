@@ -127,9 +127,10 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     source, tally = resolved.source, _Tally()
     known: set[str] = set()
     guard = Guard(detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens, source.named)
+    intake = Intake(resolved, desk.every.as_of, guard, desk.vault.keys.records)
     with content.read(resolved, desk.root) as pinned:
         rows, progress = READERS[source.kind](pinned.file, source), Progress("ingest", pinned.lines)
-        for taken in pool.in_order(Intake(resolved, desk.every.as_of, guard), pool.batched(rows, BATCH)):
+        for taken in pool.in_order(intake, pool.batched(rows, BATCH)):
             new = [secret for secret in taken.secrets if secret.token not in known]
             desk.vault.keep(new)
             known.update(secret.token for secret in new)

@@ -1,7 +1,7 @@
 """The vault's key and what is derived from it.
 
 One secret of 32 bytes; HKDF (RFC 5869) makes of it a key that encrypts values, one that makes tokens, one that seals
-what only `ingest` may write, and a fingerprint that may be told to anybody.
+what only `ingest` may write, one that makes the ids of records, and a fingerprint that may be told to anybody.
 """
 
 import base64
@@ -32,6 +32,8 @@ class VaultKeys:
     """32 bytes for HMAC-SHA256."""
     seals: bytes
     """32 bytes for HMAC-SHA256 over what `ingest` keeps between runs."""
+    records: bytes
+    """32 bytes for HMAC-SHA256 over where a record comes from, which is its id."""
     fingerprint: str
     """32 hex digits; says which key it is and nothing about it."""
 
@@ -60,10 +62,10 @@ def create(state: Path) -> None:
 
 
 def derive(secret: bytes) -> VaultKeys:
-    encryption, tokens, seals, fingerprint = (
-        _hkdf(secret, purpose) for purpose in ("encryption", "tokens", "seals", "fingerprint")
+    encryption, tokens, seals, records, fingerprint = (
+        _hkdf(secret, purpose) for purpose in ("encryption", "tokens", "seals", "records", "fingerprint")
     )
-    return VaultKeys(encryption, tokens, seals, fingerprint[:16].hex())
+    return VaultKeys(encryption, tokens, seals, records, fingerprint[:16].hex())
 
 
 def _hkdf(secret: bytes, purpose: str) -> bytes:

@@ -1,6 +1,7 @@
 """Rows as records: the mapping, what is rejected and why, and counts that add up."""
 
 import json
+import re
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -11,9 +12,14 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tasks.data import ingest
+from tasks.data.intake import Intake
 from tasks.data.mapping import Reject, to_record
+from tasks.data.protect.records import Guard
+from tasks.data.readers.rows import Row
 from tasks.errors import InputError
 from tasks.files import tree_manifest
+from tasks.govern import vault_keys
+from tasks.govern.sources import load_resolved
 from tasks.record import SCHEMA
 from tests.data.build import Run, messages, params, source, table
 from tests.data.test_readers import jsonl, parquet
@@ -191,12 +197,40 @@ def test_a_task_without_a_prompt_template_is_refused(run: Run) -> None:
         run.ingest(table(messages(3)), constants={"task": "other"})
 
 
-def test_ids_depend_on_source_row_and_content(run: Run) -> None:
-    run.ingest(table([*messages(2), *messages(2)]))
-    ids = [record["record_id"] for record in run.records_of("ingest")]
-    assert len(set(ids)) == 4
-    run.ingest(table([*messages(2), *messages(2), *messages(1)]))
-    assert not set(ids) & {record["record_id"] for record in run.records_of("ingest")}, "the key is the source's digest"
+def ids_of(run: Run, data: bytes, **fields: Any) -> list[str]:
+    run.ingest(data, **fields)
+    return [record["record_id"] for record in run.records_of("ingest")]
+
+
+def test_ids_depend_on_source_and_row(run: Run) -> None:
+    data = table([*messages(2), *messages(2)])
+    ids = ids_of(run, data)
+    assert len(set(ids)) == 4 and all(re.fullmatch("[0-9a-f]{32}", record_id) for record_id in ids)
+    assert not set(ids) & set(ids_of(run, data + table(messages(1)))), "another content"
+    assert not set(ids) & set(ids_of(run, data, id="other"))
+    run.forget()
+    assert ids_of(run, data) == ids
+
+
+def test_no_id_can_be_made_without_the_vaults_key(run: Run) -> None:
+    data = table(messages(3))
+    ids = ids_of(run, data)
+    for path in (run.layout.state / "vault.db", run.layout.state / vault_keys.FILE):
+        path.unlink()
+    assert not set(ids) & set(ids_of(run, data)), "another key"
+
+
+def test_an_id_tells_nothing_of_what_was_masked(run: Run) -> None:
+    """Who has the key of ids, and all that stands in the artefacts, tries a value in vain: no text is in an id."""
+    run.ingest(table(messages(2)))
+    (resolved,) = load_resolved(run.layout.sources).sources
+    keys = vault_keys.load(run.layout.state)
+    guard = Guard(lambda texts: [[] for _ in texts], resolved.source.protect, {}, keys.tokens)
+    intake = Intake(resolved, date(2026, 3, 1), guard, keys.records)
+    one, other = (
+        intake([Row(1, {"text": f"my birthday is {day}", "label": "x"})]).rows.to_pylist() for day in ("1 May", "2 May")
+    )
+    assert one == other and one[0]["record_id"] == run.records_of("ingest")[0]["record_id"]
 
 
 def test_the_same_source_gives_the_same_bytes(run: Run) -> None:
