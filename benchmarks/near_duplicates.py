@@ -60,10 +60,10 @@ def texts(count: int, words: int, copies: float, changes: int, seed: int) -> Ite
 def ours(given: list[str]) -> Pairs:
     import numpy as np
 
-    from tasks.data.near.form import casefold, forms
+    from tasks.data.near.form import even, forms
     from tasks.data.near.pairs import near_pairs
 
-    folded = [forms(casefold(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
+    folded = [forms(even(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
     import pyarrow as pa
 
     found = near_pairs(pa.concat_arrays(folded), np.arange(len(given)), JACCARD)

@@ -297,10 +297,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "hallmark-revisions")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "revisions.json")
     given = parser.parse_args()
-    from tasks.data.near.form import casefold, forms
+    from tasks.data.near.form import even, forms
 
     found = documents(fetched(given.cache))
-    found_forms: list[str] = forms(casefold(document.text for document in found)).to_pylist()
+    found_forms: list[str] = forms(even(document.text for document in found)).to_pylist()
     places = list({form: place for place, form in enumerate(found_forms) if form}.values())
     sets = [windows(found_forms[place]) for place in places]
     truth = true_pairs([found[place] for place in places], sets)

@@ -11,16 +11,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.data import conversations
-from tasks.data.near.form import casefold, forms, has_marker
+from tasks.data.near.form import even, forms, has_marker
 from tasks.data.near.versions import newness
+from tasks.data.protect.placeholders import without_values
 from tasks.errors import InputError
 from tasks.record import batches
 
 BATCH = 5_000
 """Records whose texts are Python's at the same time."""
 READ = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
-FREE, TRAIN, TEST = range(3)
-SIDES = {"": FREE, "train": TRAIN, "test": TEST}
+FREE, FIXED_TRAIN, FIXED_TEST = range(3)
+NUMBERS = {"": FREE, "train": FIXED_TRAIN, "test": FIXED_TEST}
 NO_DATE = np.iinfo(np.int32).min
 """Before every date: a record without one gives way to one that has one."""
 
@@ -41,12 +42,13 @@ class Compared:
     """effective_from in days since 1970, or NO_DATE."""
     retired: np.ndarray
     side: np.ndarray
-    """FREE, TRAIN or TEST: as the source fixed it."""
+    """FREE, FIXED_TRAIN or FIXED_TEST: as the source fixed it."""
     task: np.ndarray
     whole: np.ndarray
-    """A number for the task, all turns and the target, evenly spaced."""
+    """A number for the task, all turns and the target, evenly spaced, tokens included."""
     target: np.ndarray
-    """A number for the target, evenly spaced."""
+    """A number for the target, evenly spaced, with the class alone of what is protected in it: two answers that differ
+    in whom they name do not contradict each other."""
     form: np.ndarray
     """The position of the prompt's form in `forms`; -1 where it has none."""
     forms: pa.Array
@@ -82,7 +84,7 @@ def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
         authority=np.array([authority[name] for name in columns["source_id"].to_pylist()], np.int64),
         effective=pc.fill_null(columns["effective_from"].cast(pa.int32()), NO_DATE).to_numpy().astype(np.int64),
         retired=pc.is_valid(columns["retired_at"]).to_numpy(zero_copy_only=False),
-        side=np.array([SIDES[side] for side in columns["split"].to_pylist()], np.int8),
+        side=np.array([NUMBERS[side] for side in columns["split"].to_pylist()], np.int8),
         task=_numbers(columns["task"]),
         whole=_numbers(columns["whole"]),
         target=_numbers(columns["target"]),
@@ -115,21 +117,23 @@ DERIVED = pa.schema(
 def _derive(batch: pa.RecordBatch) -> pa.RecordBatch:
     messages = batch.column("messages")
     prompts = conversations.prompts(messages).to_pylist()
-    targets = [conversations.spaced(target) for target in conversations.targets(messages).to_pylist()]
+    targets = conversations.targets(messages).to_pylist()
     tasks = batch.column("task").to_pylist()
-    caseless, answers = casefold(prompts), casefold(targets)
-    form, marked = forms(caseless), pc.or_(has_marker(caseless), has_marker(answers))
-    said = zip(marked.to_pylist(), caseless.to_pylist(), answers.to_pylist(), strict=True)
+    asked, answered = even(prompts), even(targets)
+    form, marked = forms(asked), pc.or_(has_marker(asked), has_marker(answered))
     derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}
     derived |= {
         "whole": [
             conversations.digest(f"{task}\n{whole}")
             for task, whole in zip(tasks, conversations.wholes(messages), strict=True)
         ],
-        "target": [conversations.digest(target) for target in targets],
+        "target": [conversations.digest(conversations.spaced(without_values(target))) for target in targets],
         "form": pc.if_else(pc.equal(form, ""), None, form),
         "marked": marked,
-        "version": [newness(f"{prompt}\n{target}") if says else "" for says, prompt, target in said],
+        "version": [
+            newness(f"{prompt}\n{target}") if says else ""
+            for says, prompt, target in zip(marked.to_pylist(), prompts, targets, strict=True)
+        ],
         "length": [len(prompt) for prompt in prompts],
     }
     columns = [pa.array(derived[field.name], field.type) for field in DERIVED]

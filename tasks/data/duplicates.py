@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.data.compared import FREE, TEST, TRAIN, Compared
+from tasks.data.compared import FREE, FIXED_TEST, FIXED_TRAIN, Compared
 
 ABSENT = -1
 
@@ -18,6 +18,6 @@ def winners(records: Compared, order: np.ndarray) -> np.ndarray:
     last_to_first = order[::-1]  # of several values for one place NumPy keeps the last
     best[records.whole[last_to_first], records.side[last_to_first]] = last_to_first
     mine = best[records.whole]
-    test, train, free = mine[:, TEST], mine[:, TRAIN], mine[:, FREE]
+    test, train, free = mine[:, FIXED_TEST], mine[:, FIXED_TRAIN], mine[:, FREE]
     of_free = np.select([test != ABSENT, train != ABSENT], [test, train], free)
-    return np.select([records.side == TEST, records.side == TRAIN], [np.arange(len(records)), train], of_free)
+    return np.select([records.side == FIXED_TEST, records.side == FIXED_TRAIN], [np.arange(len(records)), train], of_free)

@@ -1,15 +1,11 @@
 """What the recognisers still find in texts that have been protected."""
 
 import heapq
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.data.protect.found import Detector, Found, merged
-from tasks.govern.protection import CATEGORIES, Category
-
-MASK = re.compile(rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]")
-"""What protecting puts in the place of a value."""
-
+from tasks.data.protect.placeholders import PLACEHOLDER
+from tasks.govern.protection import Category
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
     """The records with the smallest ids. Ids are keyed digests, so these are any, and always the same."""
@@ -37,6 +33,6 @@ def left(text: str, spans: Sequence[Found] | None) -> set[Category] | None:
     """The classes of what was found outside of masks; None where the text could not be read."""
     if spans is None:
         return None
-    masks = [Found(mask.start(), mask.end(), mask[1]) for mask in MASK.finditer(text)]  # type: ignore[arg-type]
+    masks = [Found(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
     pieces = [piece for piece in merged(masks, spans) if piece not in masks]
     return {piece.category for piece in pieces if any(letter.isalnum() for letter in text[piece.start : piece.end])}

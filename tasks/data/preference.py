@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.data.compared import TEST, Compared
+from tasks.data.compared import FIXED_TEST, Compared
 
 WORDS = (
     "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "
@@ -16,4 +16,4 @@ def order(records: Compared) -> np.ndarray:
     """The records' positions, the best first. Depends on the records, not on the order of their table."""
     by_text = (records.place, -records.length, -records.version)
     last_is_first = (*by_text, -records.effective, records.retired, -records.authority)
-    return np.lexsort((*last_is_first, records.side != TEST))
+    return np.lexsort((*last_is_first, records.side != FIXED_TEST))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.data.compared import TEST
+from tasks.data.compared import FIXED_TEST
 
 SEEN = 64
 """Records with other targets that a record is compared with, for each form near its own: the best ones. More stand
@@ -112,11 +112,11 @@ def judge(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
 
     What a verdict cites as kept is kept, and is itself near the record that goes, never by way of a third.
     """
-    tests = Shelf(item for item in items if item.side == TEST)
+    tests = Shelf(item for item in items if item.side == FIXED_TEST)
     tasks = sorted({item.task for item in items})
     rest = []
     for item in items:
-        if item.side == TEST:
+        if item.side == FIXED_TEST:
             continue
         near = (found for task in tasks for found in tests.near(item._replace(task=task), nearness))
         if verdict := _verdict(item, ((other, jaccard, "near_test") for other, jaccard in near)):

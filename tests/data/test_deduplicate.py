@@ -196,6 +196,10 @@ def test_the_version_in_force_stays(run: Run, old: dict[str, Any], new: dict[str
         ({"text": f"{LONG} updated 2025-02"}, {"text": f"{LONG} updated 2025-03"}),
         ({"text": f"{LONG} v1", "label": "The fee is 5"}, {"text": f"{LONG} v2", "label": "The fee is 7"}),
         ({"text": LONG, "label": "The fee is 5, v1"}, {"text": LONG, "label": "The fee is 7, v2"}),
+        (
+            {"text": f"{LONG}, valid from March 2025", "label": "The fee is 5"},
+            {"text": f"{LONG}, valid from April 2025", "label": "The fee is 7"},
+        ),
     ],
 )
 def test_without_dates_the_version_that_the_texts_name_decides(
@@ -204,6 +208,45 @@ def test_without_dates_the_version_that_the_texts_name_decides(
     result = run.deduplicate([record(number=1, **old), record(number=2, **new), record(OTHER, number=3)])
     assert rules(run) == {1: ("superseded", 2)}
     assert "higher version" in result.kept
+
+
+@pytest.mark.parametrize("word", ["error", "warning"])
+def test_other_words_in_brackets_are_the_sources_own(run: Run, word: str) -> None:
+    run.deduplicate([record("What does [note] mean?", "a", 1), record(f"What does [{word}] mean?", "b", 2)])
+    assert rules(run) == {}
+
+
+ABOUT = "I am {}, where is my parcel? It was to come last week and nobody could tell me anything"
+
+
+def test_answers_that_differ_in_whom_they_name_do_not_contradict(run: Run) -> None:
+    said = [("[name:k3v9x2ab7dqm]", 1), ("[name:aaaabbbbcccc]", 2), ("[name]", 3)]
+    run.deduplicate([record(ABOUT.format(who), f"Dear {who}, it comes today", number) for who, number in said])
+    assert rules(run) == {2: ("near_duplicate", 1), 3: ("near_duplicate", 1)}
+
+
+def test_answers_that_differ_in_more_than_whom_they_name_contradict(run: Run) -> None:
+    one, other = ABOUT.format("[name:k3v9x2ab7dqm]"), ABOUT.format("[name:aaaabbbbcccc]")
+    said = [(one, "Dear [name:k3v9x2ab7dqm], it comes today"), (other, "Dear [email:aaaabbbbcccc], it comes today")]
+    run.deduplicate([*(record(*pair, number=number) for number, pair in enumerate(said)), record(OTHER, number=3)])
+    assert {rule for rule, _ in rules(run).values()} == {"conflict_undecided"}
+
+
+def test_the_same_conversation_with_somebody_else_is_no_exact_duplicate(run: Run) -> None:
+    people = ["[name:k3v9x2ab7dqm]", "[name:aaaabbbbcccc]"] * 2
+    run.deduplicate([record(ABOUT.format(who), who, number) for number, who in enumerate(people)], near_duplicates=None)
+    assert rules(run) == {2: ("exact_duplicate", 0), 3: ("exact_duplicate", 1)}
+
+
+def test_however_a_prompt_is_spaced_it_has_one_form_and_stands_in_one_cluster(run: Run) -> None:
+    texts = ["policy version 2", "policy version  2", "policy\nversion\t2"]
+    texts += ["fees, replaces all\nthat was before", "fees, replaces all that was before"]
+    run.deduplicate(
+        [record(text, f"answer {number}", number) for number, text in enumerate(texts)],
+        near_duplicates={"conflict_jaccard": None},
+    )
+    assert rules(run) == {}
+    assert clusters(run) == [{0, 1, 2}, {3, 4}]
 
 
 def test_a_retired_record_without_a_successor_stays(run: Run) -> None:

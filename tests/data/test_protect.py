@@ -12,6 +12,7 @@ from tasks.data import ingest
 from tasks.data.protect import terms
 from tasks.data.protect.actions import Outcome, generalised, replace
 from tasks.data.protect.found import Found, merged
+from tasks.data.protect.placeholders import PLACEHOLDER
 from tasks.data.protect.tokens import canonical, token
 from tasks.errors import InputError
 from tasks.files import tree_manifest
@@ -86,10 +87,14 @@ def test_the_class_is_part_of_the_token() -> None:
         ("network", "192.0.2.77", "[network:192.0.2.0/24]"),
         ("network", "2001:db8::1", "[network]"),
         ("phone", "+44 20 7946 0018", "[phone]"),
+        ("email", "ada@\nexample.org", "[email:example.org]"),
+        ("email", "ada @ example.org", "[email:example.org]"),
+        ("email", "ada [@] example [.] org", "[email]"),
     ],
 )
 def test_what_is_coarse_of_a_value_is_kept(category: Any, value: str, wanted: str) -> None:
     assert generalised(category, value) == wanted
+    assert PLACEHOLDER.fullmatch(wanted)
 
 
 def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:

@@ -1,6 +1,6 @@
 """Version markers and dates: what two revisions of one text differ in, in English and German.
 
-Patterns are RE2's, so no text can make them slow; they are asked of casefolded text.
+Patterns are RE2's, so no text can make them slow; they are asked of text that is casefolded and evenly spaced.
 """
 
 MONTH = (

@@ -15,9 +15,13 @@ MONTHS = ("jan", "feb", "m[aä]r", "apr", "ma[yi]", "jun", "jul", "aug", "sep", 
 """As they begin in English and German."""
 
 
-def newness(casefolded: str) -> str:
-    """Empty where a text says nothing; else the larger, the newer. A year stands above the numbers of most versions."""
-    said = sorted((_parts(m) for m in SAID.finditer(GONE.sub(" ", casefolded))), reverse=True)
+def newness(text: str) -> str:
+    """Empty where a text says nothing; else the larger, the newer. A year stands above the numbers of most versions.
+
+    Lines are kept apart: what "replaces" refers to ends with its own.
+    """
+    lines = "\n".join(" ".join(line.split()) for line in text.casefold().split("\n"))
+    said = sorted((_parts(m) for m in SAID.finditer(GONE.sub(" ", lines))), reverse=True)
     return "".join(f"{part:06}" for parts in said[:MOST] for part in parts)
 
 
@@ -29,12 +33,12 @@ def _parts(marker: re.Match[str]) -> list[int]:
 
 
 def _dated(marker: str, numbers: list[int]) -> list[int]:
-    """Year, month, day. Of 3/1/25 the month comes first, of 3.1.25 the day."""
-    if numbers[0] > 31:
-        return numbers
+    """Year, month, day; 0 for a day that is not said. Of 3/1/25 the month comes first, of 3.1.25 the day."""
     year = numbers[-1] + 2000 * (numbers[-1] < 100)
     named = [place for place, month in enumerate(MONTHS, start=1) if re.search(rf"\b{month}", marker)]
     if named:
         return [year, named[0], numbers[0] * (len(numbers) > 1)]
+    if numbers[0] > 31:
+        return numbers
     day, month = numbers[1::-1] if "/" in marker else numbers[:2]
     return [year, month, day]

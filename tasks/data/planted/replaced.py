@@ -1,13 +1,7 @@
 """What stood in a source's text where a record has a class or a token in its place."""
 
-import re
-from typing import get_args
-
 from tasks.data.protect.found import Found
-from tasks.govern.protection import Category
-
-PLACEHOLDER = re.compile(rf"\[({'|'.join(get_args(Category))})(?::[^\[\]\s]*)?\]")
-"""What `protect.actions` puts in the place of a value."""
+from tasks.data.protect.placeholders import PLACEHOLDER
 
 
 def replaced(original: str, protected: str) -> list[Found]:

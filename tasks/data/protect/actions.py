@@ -10,6 +10,7 @@ from tasks.govern.protection import IDENTIFYING, Category, Protection
 from tasks.govern.vault import Secret
 
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+DOMAIN = re.compile(r"@\s?([\w.-]+)$")
 NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
 
 
@@ -66,6 +67,6 @@ def generalised(category: Category, value: str) -> str:
         coarse = year[0]
     elif category == "network" and (network := NETWORK.match(value)):
         coarse = f"{network[1]}.0/24"
-    elif category == "email" and "@" in value:
-        coarse = value.rpartition("@")[2]
+    elif category == "email" and (domain := DOMAIN.search(value)):
+        coarse = domain[1]
     return f"[{category}:{coarse}]" if coarse else f"[{category}]"
