@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.data import json_text
 from tasks.data.ages import AGES, Ages
 from tasks.data.conversations import prompts, targets
 from tasks.govern.sources import ResolvedSources
@@ -63,9 +64,8 @@ class Records:
         table = self._table(source, dict.fromkeys([*named, "target"] if fields else named))
         frame = table.select(named).to_pandas()
         if fields:
-            for name, values in _fields(table["target"]):
-                if columns is None or name in columns:
-                    frame[name] = values
+            for name, values in _fields(table["target"], columns):
+                frame[name] = values
         return frame
 
     def _table(self, source: str | None, names: Collection[str]) -> pa.Table:
@@ -93,22 +93,30 @@ def _joined(lists: pa.ListArray) -> pa.StringArray:
     return pc.fill_null(pc.binary_join(lists, ";"), "")
 
 
-def _fields(targets: pa.ChunkedArray) -> Iterator[tuple[str, "pd.Series"]]:
-    """Each field with its value in every target, by name; the same target is parsed once."""
+def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterator[tuple[str, "pd.Series"]]:
+    """Each field that is asked for with its value in every target, by name; the same target is parsed once."""
     import pandas as pd
 
     encoded = targets.dictionary_encode().unify_dictionaries()
     objects = [_object(target) for target in encoded.chunk(0).dictionary.to_pylist()] if encoded.num_chunks else []
     places = encoded.combine_chunks().indices.to_numpy() if objects else []
-    for name in sorted({name for item in objects for name in item}):
+    for name in sorted(_names(objects, columns)):
         values = pd.Series([_scalar(item.get(name)) for item in objects])
         yield f"{FIELD}{name}", values.take(places).reset_index(drop=True)
 
 
+def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> set[str]:
+    """The fields that any object has, of those asked for."""
+    if columns is None:
+        return {name for item in objects for name in item}
+    asked = {name.removeprefix(FIELD) for name in columns if name.startswith(FIELD)}
+    return {name for name in asked if any(name in item for item in objects)}
+
+
 def _object(target: str) -> dict[str, Any]:
     try:
-        value = json.loads(target)
-    except (ValueError, RecursionError):
+        value = json_text.whole(target)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
+from tasks.data import json_text
 from tasks.data.protect.tokens import disarmed
 from tasks.data.text import SURROGATES, is_blank, normalise, repair
 from tasks.govern.sources import Source
@@ -78,7 +79,14 @@ def _target(value: Any, column: str, notes: Counter[str]) -> str:
     target = _text(value if value is None or isinstance(value, str) else _dumps(value, column), column, notes)
     if is_blank(target):
         raise Reject("missing_target", f"column {column!r} is empty; a record needs a target")
+    _refuse_halves(target, column)
     return target
+
+
+def _refuse_halves(target: str, column: str) -> None:
+    """Of a target that is JSON: it is read as such later, where nothing could be said of its row any more."""
+    if json_text.has_half(target):
+        raise Reject("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
 
 
 def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
@@ -93,6 +101,9 @@ def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str
 
 
 def _dumps(value: Any, column: str) -> str:
+    if json_text.is_deep(value):
+        reason = f"column {column!r}: lists and objects stand in more than {json_text.DEEPEST} others"
+        raise Reject("not_text", reason, malformed=True)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
@@ -108,6 +119,7 @@ def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
         raise Reject("missing_target", f"column {column!r}: the last turn is not an assistant's with text")
     if not any(turn["role"] == "user" for turn in kept):
         raise Reject("bad_messages", f"column {column!r}: there is no user turn", malformed=True)
+    _refuse_halves(kept[-1]["content"], column)
     return kept
 
 
@@ -115,8 +127,8 @@ def _turns(value: Any, column: str) -> list[Any]:
     if value is None or value == "":
         raise Reject("missing_target", f"column {column!r} is empty")
     try:
-        turns = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
+        turns = json_text.loads(value) if isinstance(value, str) else value
+    except ValueError:
         turns = None
     if not isinstance(turns, list):
         raise Reject("bad_messages", f"column {column!r}: expected a list of turns", malformed=True)
@@ -160,6 +172,8 @@ def _choice(row: dict[str, Any], source: Source, name: str, allowed: tuple[str, 
 def _tags(row: dict[str, Any], source: Source) -> list[str]:
     column = source.mapping.policy_tags
     value = row.get(column) if column is not None else None
+    if isinstance(value, dict):
+        raise Reject("not_text", f"column {column!r}: expected tags, got an object", malformed=True)
     parts = value if isinstance(value, list) else [] if value is None else str(value).split(";")
     tags = {_text(part, column or "", Counter()) for part in parts}
     _refuse_unlisted(tags, source, "policy_tags")

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tasks.data.json_text import DEEPEST, is_deep
 from tasks.data.readers import content
 from tasks.data.readers.kinds import READERS
 from tasks.data.readers.rows import Malformed, Row
@@ -37,6 +38,8 @@ def spelled(values: dict[str, Any]) -> dict[str, str | None]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if is_deep(value):
+        return f"<lists and objects in more than {DEEPEST} others>"
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | dict) else str(value)
 
 

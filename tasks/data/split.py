@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tasks import facts
 from tasks.config import Frozen
-from tasks.data import placed
+from tasks.data import json_text, placed
 from tasks.data.conversations import prompt_keys, targets
 from tasks.data.draw import draw
 from tasks.data.manifest import manifest
@@ -137,7 +137,7 @@ def _label(target: str, how: Evaluation) -> str:
     if how.target == "label":
         return target
     try:
-        value = json.loads(target)[how.label_field]
+        value = json_text.whole(target)[how.label_field]
     except (ValueError, KeyError, TypeError):
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -1,5 +1,6 @@
 """What owners ask about protection, ages and what became of rows; and columns made of a million records as of one."""
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -227,6 +228,20 @@ def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: p
     assert frame["target.b"].fillna("").tolist() == ["[2]", "", "", "[2]"]
     assert list(records.frame("src").columns) == [*KNOWN, "target.a", "target.b"]
     assert len(records.frame("src", set())) == 4
+
+
+def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets may be maps keyed by ids, each with fields of its own."""
+    targets = [json.dumps({"a": n, **{f"id{n}-{m}": m for m in range(50)}}) for n in range(100)]
+    targets += ["[" * 2000, r'{"a": "\ud83d"}']
+    run.put("deduplicate", [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
+    seen: list[Any] = []
+    monkeypatch.setattr("tasks.data.frame._scalar", lambda value: seen.append(value) or value)
+    frame = Records(run.layout.stage("deduplicate") / "records.parquet", resolved, True).frame(None, {"target.a"})
+    assert list(frame.columns) == ["source_id", "target.a"]
+    assert frame["target.a"].tolist()[:100] == list(range(100)) and frame["target.a"].isna().sum() == 2
+    assert len(seen) == len(targets)
 
 
 def test_a_row_condition_may_name_any_column(run: Run) -> None:

@@ -129,6 +129,61 @@ def test_a_json_target_has_the_fields_in_the_order_of_the_mapping(run: Run) -> N
     assert run.rules_of("ingest") == {2: "missing_target"}
 
 
+HALF, PAIR = r'{"intent": "x\ud83d"}', r'{"intent": "x\ud83d\ude00"}'
+
+
+@pytest.mark.parametrize(
+    ("target", "rule"),
+    [
+        (HALF, "undecodable"),
+        (HALF.replace("intent", r"\uDE00"), "undecodable"),
+        (PAIR, None),
+        (r'{"intent": "a path, \\ud83d"}', None),
+        (r"no JSON: \ud83d", None),
+    ],
+)
+@pytest.mark.parametrize("chat", [False, True])
+def test_half_a_character_in_a_json_target_is_told_of_its_row(
+    run: Run, target: str, rule: str | None, chat: bool
+) -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": target}]
+    mapping = {"messages": "chat"} if chat else {"prompt": "text", "response": "label"}
+    rows: list[dict[str, Any]] = [{"text": f"a{n}", "label": "b", "chat": TURNS} for n in range(30)]
+    run.ingest(jsonl([*rows, {"text": "a", "label": target, "chat": turns}]), kind="jsonl", mapping=mapping)
+    assert run.rules_of("ingest") == ({31: rule} if rule else {})
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("mapping", "column", "rules"),
+    [
+        ({"prompt": "text", "response": "odd"}, "odd", {31: "not_text"}),
+        ({"prompt": "text", "response": {"a": "odd", "b": "label"}}, "odd", {31: "not_text"}),
+        ({"prompt": "text", "response": "label", "policy_tags": "odd"}, "odd", {31: "not_text"}),
+        ({"prompt": "text", "response": "label", "policy_tags": "odd"}, "tags", {}),
+    ],
+)
+@pytest.mark.parametrize("depth", [101, 700])
+def test_what_is_nested_too_deep_is_told_of_its_row_however_much_stack_is_left(
+    run: Run, mapping: dict[str, Any], column: str, rules: dict[int, str], depth: int
+) -> None:
+    rows: list[dict[str, Any]] = [{"text": f"a{n}", "label": "b", "odd": "c"} for n in range(30)]
+    odd = {"x": nested(depth)} if column == "odd" else 7
+    run.ingest(jsonl([*rows, {"text": "a", "label": "b", "odd": odd}]), kind="jsonl", mapping=mapping)
+    assert run.rules_of("ingest") == rules
+
+
+def test_what_is_nested_less_deep_is_a_target(run: Run) -> None:
+    run.ingest(jsonl([{"text": "a", "label": nested(100)}]), kind="jsonl")
+    assert json.loads(run.records_of("ingest")[0]["messages"][-1]["content"]) == nested(100)
+
+
 TURNS = [
     {"role": "system", "content": "Be kind."},
     {"role": "user", "content": "Hi"},

@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 from datetime import date
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +147,11 @@ def test_what_is_no_text_is_told_as_json_would_have_it() -> None:
         "yes": True,
         "list": ["x", {"y": None}],
         "half": "\ud800",
+        "deep": reduce(lambda inner, _: [inner], range(900), "x"),
         "raw": b"\xff",
     }
-    told = reread.spelled(values)
-    assert [*told.values()] == ["2025-01-02", None, "true", '["x", {"y": null}]', "<U+D800>", "b'\\xff'"]
+    told, deep = reread.spelled(values), "<lists and objects in more than 100 others>"
+    assert [*told.values()] == ["2025-01-02", None, "true", '["x", {"y": null}]', "<U+D800>", deep, "b'\\xff'"]
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,9 @@ def test_a_training_record_whose_prompt_is_in_the_fixed_test_set_is_quarantined(
         ({"target": "json", "label_field": "intent"}, '{"intent": "rare"}', ["rare"]),
         ({"target": "json", "label_field": "intent"}, '{"queue": "rare"}', []),
         ({"target": "json", "label_field": "intent"}, "no JSON", []),
+        ({"target": "json", "label_field": "intent"}, "[" * 2000, []),
+        ({"target": "json", "label_field": "intent"}, f'{{"intent": {"[" * 900}{"]" * 900}}}', []),
+        ({"target": "json", "label_field": "intent"}, r'{"intent": "rare\ud83d"}', []),
     ],
 )
 def test_a_label_only_in_the_test_set_is_a_fact(
