@@ -13,8 +13,10 @@ which record is kept).
 What goes and what stays depends neither on the order of the records nor on the number of threads.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +36,7 @@ from tasks.files import whole_folder, write_json
 from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import NearDuplicates, Params
-from tasks.record import QUARANTINE, ROW_GROUP, batches, write_batches, write_table
+from tasks.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batches, write_table
 
 CONFLICTS = pa.schema(
     [
@@ -67,6 +69,16 @@ class Deduplicated(Frozen):
     """Records in the largest of them."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """What stands in the tables, counted there: a record that is in neither of them, or in both, is noticed."""
+
+    kept: Counter[str]
+    """Records by source."""
+    rules: defaultdict[str, list[str]]
+    """Of those in quarantine, by source."""
+
+
 def run(params: Params, layout: Layout) -> Deduplicated:
     """Judge the records of `clean`. Raises InputError where nothing is left."""
     path = layout.stage("clean") / "records.parquet"
@@ -83,12 +95,12 @@ def run(params: Params, layout: Layout) -> Deduplicated:
             "params.yaml: data.near_duplicates"
         )
     clusters = _clusters(records, neighbours, keep)
-    result = _result(records, verdicts, neighbours, clusters, params.data.near_duplicates)
     with whole_folder(layout.stage("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
         write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
         write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
+        result = _result(records, _written(folder), neighbours, clusters, params.data.near_duplicates)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
@@ -153,24 +165,23 @@ def _conflicts(records: Compared, verdicts: list[Verdict]) -> pa.Table:
     return pa.table(columns, schema=CONFLICTS).sort_by("record_id")
 
 
+def _written(folder: Path) -> Written:
+    kept = read_table(folder / "records.parquet", ["source_id"])["source_id"]
+    gone = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
+    rules = defaultdict[str, list[str]](list)
+    for source, rule in zip(gone["source_id"].to_pylist(), gone["rule"].to_pylist(), strict=True):
+        rules[source].append(rule)
+    return Written(Counter(kept.to_pylist()), rules)
+
+
 def _result(
-    records: Compared,
-    verdicts: list[Verdict],
-    neighbours: Neighbours | None,
-    clusters: pa.Table,
-    near: NearDuplicates | None,
+    records: Compared, written: Written, neighbours: Neighbours | None, clusters: pa.Table, near: NearDuplicates | None
 ) -> Deduplicated:
-    source = records.source_id.to_pylist()
-    before = Counter(source)
-    rules: dict[str, list[str]] = {name: [] for name in sorted(before)}
-    for verdict in verdicts:
-        rules[source[verdict.record]].append(verdict.rule)
+    before, kept, rules = Counter(records.source_id.to_pylist()), written.kept, written.rules
     sizes = Counter(clusters["cluster"].to_pylist())
     return Deduplicated(
-        counts=count("deduplicate", len(records), len(records) - len(verdicts), (verdict.rule for verdict in verdicts)),
-        by_source={
-            name: count("deduplicate", before[name], before[name] - len(gone), gone) for name, gone in rules.items()
-        },
+        counts=count("deduplicate", before.total(), kept.total(), chain(*rules.values())),
+        by_source={name: count("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
         kept=preference.WORDS,
         near=near,
         near_pairs=len(neighbours.near.pairs) if neighbours else 0,

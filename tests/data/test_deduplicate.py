@@ -311,6 +311,17 @@ def test_counts_add_up_by_source(run: Run) -> None:
     assert run.result("deduplicate")["facts"]["quarantined_share"]["value"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("times", [0, 2])
+def test_a_record_that_is_lost_or_written_twice_is_noticed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    whole = deduplicate._kept
+    monkeypatch.setattr(deduplicate, "_kept", lambda path, keep: [*whole(path, keep)] * times)
+    with pytest.raises(AssertionError, match=rf"deduplicate: 3 rows in, but {2 * times} records and 1 quarantined out"):
+        run.deduplicate([record("a", number=1), record("a", number=2), record("b", number=3)])
+    assert not run.layout.stage("deduplicate").joinpath("records.parquet").exists()
+
+
 def planted(seed: int, groups: int) -> tuple[list[dict[str, Any]], set[int]]:
     """Records of random words, some with a copy in which one word of forty differs; and the numbers of the copies."""
     dice = random.Random(seed)
