@@ -14,8 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 KINDS = ("answer", "refuse", "escalate", "clarify")
-ORIGINS = ("source", "expert", "synthetic")
-SPLITS = ("train", "test", "")
 
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
@@ -33,7 +31,7 @@ SCHEMA = pa.schema(
         ("effective_from", pa.date32()),
         ("retired_at", pa.date32()),
         ("subjects", pa.list_(pa.string())),  # keyed pseudonyms of the people it is about
-        ("origin", pa.string()),  # one of ORIGINS
+        ("origin", pa.string()),  # source, expert or synthetic: `constants.origin` of its source
         ("labelled_by", pa.string()),  # label provenance, as the source says
         ("split", pa.string()),  # fixed by the source: train, test, or empty
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.data.compared import FREE, FIXED_TEST, FIXED_TRAIN, Compared
+from tasks.data.compared import FIXED_TEST, FIXED_TRAIN, FREE, Compared
 
 ABSENT = -1
 
@@ -20,4 +20,6 @@ def winners(records: Compared, order: np.ndarray) -> np.ndarray:
     mine = best[records.whole]
     test, train, free = mine[:, FIXED_TEST], mine[:, FIXED_TRAIN], mine[:, FREE]
     of_free = np.select([test != ABSENT, train != ABSENT], [test, train], free)
-    return np.select([records.side == FIXED_TEST, records.side == FIXED_TRAIN], [np.arange(len(records)), train], of_free)
+    return np.select(
+        [records.side == FIXED_TEST, records.side == FIXED_TRAIN], [np.arange(len(records)), train], of_free
+    )

@@ -7,6 +7,7 @@ from tasks.data.protect.found import Detector, Found, merged
 from tasks.data.protect.placeholders import PLACEHOLDER
 from tasks.govern.protection import Category
 
+
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
     """The records with the smallest ids. Ids are keyed digests, so these are any, and always the same."""
     return set(heapq.nsmallest(size, record_ids))

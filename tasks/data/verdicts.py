@@ -4,7 +4,7 @@
     superseded          an older version: retired, or older where one of the two says its version
     near_duplicate      the same target
     conflict            another target, and the other record's precedence is higher
-    conflict_undecided  another target, and the same precedence
+    conflict_undecided  another target, and the same precedence; or another than a record has that goes by this rule
 
 Precedence is authority, then in force, then effective date, then the version that a text names. All but the first rule
 are about records of the same task.
@@ -31,7 +31,8 @@ REASONS = {
     "near_duplicate": "near-identical to the record kept instead, with the same target",
     "conflict": "near-identical to the record kept instead, which has another target and the higher authority or the "
     "newer date",
-    UNDECIDED: "near-identical to a record with another target, of the same authority and date: an owner's to decide",
+    UNDECIDED: "near-identical to a record with another target, of the same authority and date, or "
+    "contradicts records in dispute: an owner's to decide",
 }
 
 

@@ -11,7 +11,8 @@ REPEATS = {
     "near_duplicate": "nearly the same words, the same target",
     "superseded": "an older version of another record",
     "conflict": "another target than a record of higher authority, or newer",
-    "conflict_undecided": "another target than a record of the same authority and date, for an owner to decide",
+    "conflict_undecided": "another target than a record of the same authority and date, or than one in dispute, for an "
+    "owner to decide",
     "near_test": "training text that a fixed test set holds",
 }
 """Rules of `deduplicate` in the reader's words."""
