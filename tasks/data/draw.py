@@ -14,7 +14,7 @@ Stratum = tuple[str, str]
 
 def draw(records: Placed, there: Places, rows: int | None, seed: int) -> Places:
     """`rows` of the records at the positions `there`, stratified by source and kind in proportion; all where there are
-    no more. Ascending; depends on the records and the seed alone."""
+    no more. Ascending; depends on the records, by their ids, and on the seed alone."""
     if rows is None or rows >= len(there):
         return there
     strata: dict[Stratum, list[tuple[bytes, int]]] = defaultdict(list)

@@ -146,4 +146,7 @@ def test_no_cell_of_the_file_is_a_formula(run: Run, tmp_path: Path, column: str)
 
 def test_a_row_is_asked_about_alone(done: Run) -> None:
     assert [entry.rule for entry in put_aside.of_row(done.layout, "b", 21)] == ["missing_target"]
-    assert put_aside.of_row(done.layout, "b", 26) == [] and put_aside.of_row(done.layout, "c", 21) == []
+    kept = done.records_of("split", "train")[0]["record_id"]
+    place = next(item for item in done.records_of("ingest", "rows") if item["record_id"] == kept)
+    assert put_aside.of_row(done.layout, place["source_id"], place["row"]) == []
+    assert put_aside.of_row(done.layout, "c", 21) == []
