@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.data.protect.placeholders import without_values
+
 SEPARATOR = "\x1f"
 """Between turns: a character that `str.split` takes for white space, so that no evenly spaced text holds it."""
 
@@ -31,8 +33,9 @@ def targets(messages: pa.ListArray) -> pa.StringArray:
 
 
 def prompt_keys(messages: pa.ListArray) -> list[str]:
-    """What makes two prompts the same for splitting: the turns before the target, caseless and evenly spaced."""
-    turns = [f"{role}:{spaced(text.casefold())}" for role, text in _turns(messages)]
+    """What makes two prompts the same for splitting: the turns before the target, caseless, evenly spaced, whomever
+    they name."""
+    turns = [f"{role}:{spaced(without_values(text).casefold())}" for role, text in _turns(messages)]
     return ["\n".join(turns[begin : end - 1]) for begin, end in pairwise(_starts(messages))]
 
 

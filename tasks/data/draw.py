@@ -1,9 +1,7 @@
 """Drawing some records of many, so that sources and kinds keep their shares."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
-from heapq import nsmallest
 
 import numpy as np
 
@@ -12,17 +10,17 @@ from tasks.data.placed import Placed, Places
 Stratum = tuple[str, str]
 
 
-def draw(records: Placed, there: Places, rows: int | None, seed: int) -> Places:
-    """`rows` of the records at the positions `there`, stratified by source and kind in proportion; all where there are
-    no more. Ascending; depends on the records, by their ids, and on the seed alone."""
+def draw(records: Placed, there: Places, rows: int | None) -> Places:
+    """The first `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion;
+    all where there are no more. Ascending."""
     if rows is None or rows >= len(there):
         return there
-    strata: dict[Stratum, list[tuple[bytes, int]]] = defaultdict(list)
-    columns = (column.take(there).to_pylist() for column in (records.record_id, records.source_id, records.kind))
-    for position, record_id, source_id, kind in zip(there.tolist(), *columns, strict=True):
-        strata[source_id, kind].append((_order(record_id, seed), position))
+    strata: dict[Stratum, list[int]] = defaultdict(list)
+    columns = (column.take(there).to_pylist() for column in (records.source_id, records.kind))
+    for position, source_id, kind in zip(there.tolist(), *columns, strict=True):
+        strata[source_id, kind].append(position)
     quotas = allocate({stratum: len(items) for stratum, items in strata.items()}, rows)
-    drawn = [position for stratum, items in strata.items() for _, position in nsmallest(quotas[stratum], items)]
+    drawn = [position for stratum, items in strata.items() for position in items[: quotas[stratum]]]
     return np.array(sorted(drawn), np.int64)
 
 
@@ -38,7 +36,3 @@ def allocate(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:
             quotas[max(quotas, key=lambda other: (quotas[other], other))] -= 1
             quotas[stratum] = 1
     return quotas
-
-
-def _order(record_id: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed} {record_id}".encode()).digest()

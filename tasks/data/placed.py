@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.data.conversations import prompt_keys
+from tasks.data.conversations import prompt_keys, wholes
+from tasks.data.protect.placeholders import without_values
 from tasks.record import batches
 
 BATCH = 10_000
@@ -25,7 +26,8 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Placed:
-    """The records in the order of their ids."""
+    """The records in the order in which they are drawn: by a digest of the seed, the source and the text, so that what
+    comes or goes beside a record changes nothing, nor does the vault's key, of which its id is made."""
 
     record_id: pa.Array
     source_id: pa.Array
@@ -46,8 +48,9 @@ def read(path: Path, clusters: pa.Table, seed: int) -> Placed:
     """Of the records in a Parquet file. `clusters` are the near-identical prompts that `deduplicate` found; records
     with the same prompt key are in the same one."""
     table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split"])
-    lot = _lots(path, cluster_of(table["record_id"], clusters), seed)
-    order = pc.sort_indices(table["record_id"])
+    lot, turn = _draws(path, cluster_of(table["record_id"], clusters), seed)
+    drawn = pa.table({"turn": turn, "record_id": table["record_id"]})  # equal texts, whomever they name, go by their id
+    order = pc.sort_indices(drawn, sort_keys=[(name, "ascending") for name in drawn.column_names])
     record_id, source_id, kind, fixed = (column.combine_chunks().take(order) for column in table.columns)
     place = order.to_numpy().astype(np.int64)
     return Placed(record_id, source_id, kind, fixed, lot[place], place)
@@ -61,7 +64,7 @@ def cluster_of(record_id: pa.ChunkedArray, clusters: pa.Table) -> Places:
 
 
 def lots(keys: Iterable[str], seed: int) -> Lots:
-    """64 bits that each prompt key draws, by the key and the seed alone.
+    """64 bits that each key draws, by the key and the seed alone.
 
     That two of a million keys draw the same happens once in 40 million datasets; they would then count as one group.
     """
@@ -69,15 +72,16 @@ def lots(keys: Iterable[str], seed: int) -> Lots:
     return np.array([int.from_bytes(digest[:8], "big") for digest in drawn], np.uint64)
 
 
-def _lots(path: Path, cluster: Places, seed: int) -> Lots:
-    """Those of the records' groups, in the order of the table."""
-    own = np.empty(len(cluster), np.uint64)
+def _draws(path: Path, cluster: Places, seed: int) -> tuple[Lots, Lots]:
+    """The lots of the records' groups, and the records' own, in the order of the table."""
+    own, turn = np.empty((2, len(cluster)), np.uint64)
     smallest: dict[int, str] = {}
     begin = 0
-    for batch in batches(path, ["messages"], BATCH):
-        keys = prompt_keys(batch.column("messages"))
+    for batch in batches(path, ["source_id", "messages"], BATCH):
+        keys, texts = prompt_keys(batch["messages"]), map(without_values, wholes(batch["messages"]))
         there = slice(begin, begin + len(keys))
         own[there] = lots(keys, seed)
+        turn[there] = lots(map("\n".join, zip(batch["source_id"].to_pylist(), texts, strict=True)), seed)
         for number, key in zip(cluster[there].tolist(), keys, strict=True):
             smallest[number] = min(key, smallest.get(number, key))
         begin += len(keys)
@@ -85,4 +89,4 @@ def _lots(path: Path, cluster: Places, seed: int) -> Lots:
     # A cluster may have lost its records since; nobody asks for its lot.
     shared = lots((smallest.get(number, "") for number in range(cluster.max(initial=APART) + 1)), seed)
     own[inside] = shared[cluster[inside]]
-    return own
+    return own, turn

@@ -1,6 +1,7 @@
-"""Stage `split`: training and test records that share no prompt, however cased or spaced, and no near-identical one.
+"""Stage `split`: training and test records that share no prompt, however cased or spaced and whomever it names, and no
+near-identical one.
 
-    artefacts/split/train.parquet, test.parquet   tasks.record.SCHEMA, ordered by record_id
+    artefacts/split/train.parquet, test.parquet   tasks.record.SCHEMA, in the order of `placed.Placed`
     artefacts/split/quarantine.parquet            rules prompt_in_test, not_drawn
     artefacts/split/manifest.json                 what the dataset is made of
     artefacts/split/result.json                   `Split`
@@ -88,7 +89,7 @@ def divide(records: Placed, data: Data) -> tuple[dict[str, Places], pa.Table]:
     kept = {}
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
         there = np.flatnonzero(sides.members[side])
-        kept[side] = draw(records, there, most, data.seed)
+        kept[side] = draw(records, there, most)
         reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
         left = np.setdiff1d(there, kept[side], assume_unique=True)
         removed.append(_removed(records, left, "not_drawn", reason, pa.nulls(len(left), pa.string())))
