@@ -46,15 +46,25 @@ class Governance:
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
 
-    def identify(self, person_id: str) -> Person:
-        """Who acts, as their key shows.
+    def actor(self, person_id: str) -> Person:
+        """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
 
-        Raises InputError for nobody in people.yaml and where the key is not here, Refused where it is another's.
+        Raises InputError for nobody in people.yaml, Refused for who is not active and for a demo identity elsewhere
+        than in environment `local`.
         """
         person = self.people.get(person_id)
-        if person is None or not person.active:
+        if person is None:
             known = ", ".join(one.id for one in self.people.people if one.active)
             raise InputError(f"{person_id!r} is nobody in people.yaml; it has {known}")
+        if not person.active:
+            raise Refused(f"{person.id} is not active in people.yaml and may no longer act")
+        if person.demo and not self.local:
+            raise Refused(f"{person.id} is a demo identity, which counts in environment {LOCAL} alone")
+        return person
+
+    def identify(self, person_id: str) -> Person:
+        """Who acts, as their key shows. Raises as `actor` and `signing_key`."""
+        person = self.actor(person_id)
         self.signing_key(person)
         return person
 

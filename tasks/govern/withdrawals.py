@@ -64,7 +64,7 @@ def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: 
 
     Raises InputError for an unknown source or person and without a reason, Refused for whoever is not the owner.
     """
-    source, person = _source(governance, source_id), _may(governance, person_id)
+    source, person = _source(governance, source_id), governance.actor(person_id)
     _owns(source, person)
     with ledger.transaction():
         known = in_force(ledger, governance).get(source_id)
@@ -73,7 +73,7 @@ def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: 
 
 def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str) -> Entry:
     """Record that an owner gives a withdrawn source again. Raises as `withdraw`, and Refused for one not withdrawn."""
-    source, person = _source(governance, source_id), _may(governance, person_id)
+    source, person = _source(governance, source_id), governance.actor(person_id)
     _owns(source, person)
     with ledger.transaction():
         known = in_force(ledger, governance).get(source_id)
@@ -140,18 +140,6 @@ def _of_runs(state: Path, source_id: str) -> Source | None:
         if found := next((item.source for item in pinned if item.source.id == source_id), None):
             return found
     return None
-
-
-def _may(governance: Governance, person_id: str) -> Person:
-    person = governance.people.get(person_id)
-    if person is None:
-        known = ", ".join(p.id for p in governance.people.people)
-        raise InputError(f"{person_id} is not in people.yaml; it has {known}")
-    if not person.active:
-        raise Refused(f"{person.id} is not active in people.yaml and may no longer decide")
-    if person.demo and not governance.local:
-        raise Refused(f"{person.id} is a demo identity, which counts in environment local alone")
-    return person
 
 
 def _owns(source: Source, person: Person) -> None:
