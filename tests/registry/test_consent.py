@@ -1,7 +1,9 @@
 """What was trained on a withdrawn source is not promoted; what was promoted before stays what it is."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -9,7 +11,8 @@ from ruamel.yaml import YAML
 from tasks.errors import Refused
 from tasks.files import write_json
 from tasks.govern import withdrawals
-from tasks.registry import admission, intents, mirror, promotion, recovery, releases, succession
+from tasks.registry import admission, intents, mirror, orders, promotion, recovery, releases, succession
+from tests.registry.conftest import open_house
 from tests.registry.house import NAME, SOURCE, House
 
 
@@ -104,3 +107,23 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
     with pytest.raises(Refused, match="cannot be read which sources"):
         consent.require(tmp_path, released.governance, released.ledger)
     assert succession.read(released.ledger, released.governance, NAME).newest
+
+
+def test_a_withdrawal_while_a_rollback_is_being_signed_is_in_time(
+    released: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's connection writes between the look at the release and the ledger's transaction."""
+    released.release("run-2", weights=b"other")
+    signed: Callable[..., dict[str, Any]] = orders.sign
+
+    def sign(*args: object) -> dict[str, Any]:
+        order = signed(*args)
+        owner = threading.Thread(target=withdraw, args=(open_house(released.root),))
+        owner.start()
+        owner.join()
+        return order
+
+    monkeypatch.setattr(orders, "sign", sign)
+    with pytest.raises(Refused, match="source tickets was withdrawn"):
+        promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(released) == ["triage-2"]
