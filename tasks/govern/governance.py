@@ -84,10 +84,21 @@ class Governance:
         return key
 
     @property
-    def init_command(self) -> str:
-        """The command that makes the keys of these people: other files than the checkout's own are named in it."""
+    def place(self) -> str:
+        """The folder as seen from the checkout, the same wherever that lies."""
+        folder, root = self.folder.resolve(), self.state.parent.resolve()
+        return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
+
+    @property
+    def option(self) -> str:
+        """What a command needs besides where it is about these files: other ones than the checkout's own are named."""
         own = self.state.parent / "infra" / "governance"
-        return "hallmark init" if self.folder == own else f"hallmark init --governance {self.folder}"
+        return "" if self.folder == own else f" --governance {self.folder}"
+
+    @property
+    def init_command(self) -> str:
+        """The command that makes the keys of these people."""
+        return f"hallmark init{self.option}"
 
 
 def load(folder: Path, state: Path) -> Governance:

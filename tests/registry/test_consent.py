@@ -1,5 +1,6 @@
 """What was trained on a withdrawn source is not promoted; what was promoted before stays what it is."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from tasks.files import write_json
 from tasks.govern import withdrawals
 from tasks.registry import admission, intents, mirror, orders, promotion, recovery, releases, succession
 from tests.registry.conftest import open_house
-from tests.registry.house import NAME, SOURCE, House
+from tests.registry.house import NAME, SOURCE, House, writable
 
 
 def withdraw(house: House) -> None:
@@ -87,7 +88,7 @@ def test_a_release_promoted_before_stays_valid_and_in_production(released: House
     assert releases.verify(released.bundle(), released.governance).ok
     assert releases.problems(released.ledger, released.governance) == []
     assert champion(released) == ["triage-1"] and admission.admit(released.ledger, released.governance, NAME)
-    assert releases.by_source(released.ledger, released.governance) == {"tickets": ["triage-1"]}
+    assert releases.by_source(released.ledger, released.governance).on == {"tickets": ["triage-1"]}
 
 
 def test_no_rollback_to_what_was_trained_on_it(released: House) -> None:
@@ -127,3 +128,16 @@ def test_a_withdrawal_while_a_rollback_is_being_signed_is_in_time(
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
     assert champion(released) == ["triage-2"]
+
+
+def test_releases_that_cannot_be_read_here_are_named_and_the_rest_is_told(released: House) -> None:
+    released.release("run-2", weights=b"other")
+    (digest,) = releases.by_dataset(released.ledger, released.governance).on
+    payload = writable(released.bundle("triage-1")) / "payload"
+    (payload / "dataset" / "manifest.json").write_text("{")
+    found = releases.by_source(released.ledger, released.governance)
+    assert (found.on, found.unreadable) == ({"tickets": ["triage-2"]}, ["triage-1"])
+    assert found.notice() == "what these releases were trained on cannot be read on this machine: triage-1"
+    shutil.rmtree(released.bundle("triage-1"))
+    found = releases.by_dataset(released.ledger, released.governance)
+    assert (found.on, found.unreadable) == ({digest: ["triage-2"]}, ["triage-1"])
