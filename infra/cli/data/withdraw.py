@@ -33,16 +33,17 @@ def withdraw(
     governed = installed_governance(root, str(governance) if governance else None)
     record = withdrawals.restore if restore else withdrawals.withdraw
     entry = record(ledger, governed, source, shared.identity(who), reason)
-    held = withdrawals.held_back(ledger, governed, [source])
+    held = withdrawals.held_back(ledger, governed, [source]) if restore else None
+    given = restore and not held
     if not as_json:
         console.print(_confirmed(source, entry, restore, held))
     made = _made(ledger, governed, as_json)
     if as_json:
-        state, on = "withdrawn" if held else "given", made.on.get(source, [])
+        state, on = "given" if given else "withdrawn", made.on.get(source, [])
         document = {"source": source, "state": state, "ledger_entry": entry.seq, "releases": on}
         shared.print_json(document | {"unreadable_releases": made.unreadable})
         return
-    for label in made.on.get(source, []) if held else []:
+    for label in [] if given else made.on.get(source, []):
         console.print(f"  release {label} was trained on it and stays valid; only another release takes its place")
 
 
