@@ -30,6 +30,14 @@ class Layout:
         return self.inputs / "sources.json"
 
     @property
+    def made(self) -> float:
+        """When the run was resolved, in seconds: its sources are written once. 0 where they are not there.
+
+        A run's id does not tell: it may be any word.
+        """
+        return self.sources.stat().st_mtime if self.sources.exists() else 0.0
+
+    @property
     def suites(self) -> Path:
         """The Great Expectations suites as adopted: `tasks.govern.sources.Suites`."""
         return self.inputs / "suites.json"

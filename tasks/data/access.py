@@ -45,7 +45,7 @@ class Access:
 def in_force(governed: Governance, person_id: str) -> Access:
     """What a person may look at now, once their key has shown who they are.
 
-    Raises InputError for nobody in people.yaml and where the key is not here, Refused where it is another's.
+    Raises as `Governance.identify`.
     """
     person = governed.identify(person_id)
     return Access(person, {source.id: source for source in sources.load(governed.folder).sources})

@@ -59,19 +59,32 @@ class Holding(Frozen):
 
 def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]:
     """Every source with what `runs` (roots of worktrees, oldest first) made of it."""
-    layouts = [Layout(root) for root in runs if (root / "artefacts" / "ingest" / "result.json").exists()]
+    layouts = _ingested(runs)
     return [_holding(source, layouts, today) for source in inventory.sources]
 
 
+def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
+    """What `runs` made of a source, also of one that sources.yaml does not name."""
+    return _trend(source_id, _ingested(runs))
+
+
+def _ingested(runs: Iterable[Path]) -> list[Layout]:
+    layouts = [Layout(root) for root in runs]
+    return [layout for layout in layouts if (layout.stage("ingest") / "result.json").exists()]
+
+
+def _trend(source_id: str, layouts: list[Layout]) -> list[Quality]:
+    return [quality for layout in layouts if (quality := _quality(source_id, layout)) is not None]
+
+
 def _holding(source: Source, layouts: list[Layout], today: date) -> Holding:
-    trend = [quality for layout in layouts if (quality := _quality(source.id, layout)) is not None]
     last = next((layout for layout in reversed(layouts) if _quality(source.id, layout)), None)
     newest = _newest(source.id, last) if last else None
     return Holding(
         source=source,
         newest=newest,
         age_days=(today - newest).days if newest else None,
-        trend=trend,
+        trend=_trend(source.id, layouts),
         loss=_loss(source.id, last) if last else None,
     )
 

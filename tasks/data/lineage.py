@@ -102,8 +102,9 @@ def datasets(state: Path) -> list[Dataset]:
 
 
 def runs(state: Path, sha256: str) -> list[str]:
-    """The runs that made a dataset, oldest first: their ids begin with the time."""
-    return sorted(path.name for path in (folder(state) / sha256 / "runs").glob("*"))
+    """The runs that made a dataset, oldest first."""
+    named = [path.name for path in (folder(state) / sha256 / "runs").glob("*")]
+    return sorted(named, key=lambda run: (Layout(state / "runs" / run).made, run))
 
 
 def of_record(state: Path, record_id: str) -> list[Membership]:

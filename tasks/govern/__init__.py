@@ -22,7 +22,8 @@ A gate, in the order in which it goes:
 
 At any time:
 
-    withdrawals.py      an owner takes back a source; what holds it goes no further
+    withdrawals.py        an owner takes back a source; what holds it goes no further
+    signed_withdrawal.py  what they sign, and how it is read back
 
 Underneath:
 

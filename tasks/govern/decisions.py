@@ -91,12 +91,7 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
 
 
 def _person(governance: Governance, evidence: Evidence, person_id: str) -> Person:
-    person = governance.people.get(person_id)
-    if person is None:
-        known = ", ".join(p.id for p in governance.people.people)
-        raise InputError(f"{person_id} is not in people.yaml; it has {known}")
-    if not person.active:
-        raise Refused(f"{person.id} is not active in people.yaml and may no longer decide")
+    person = governance.actor(person_id)
     if person.id == evidence.requested_by:
         raise Refused(f"{person.id} asked for run {evidence.run}; nobody decides on their own run")
     if person.demo and not evidence.demo:

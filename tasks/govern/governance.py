@@ -46,15 +46,25 @@ class Governance:
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
 
-    def identify(self, person_id: str) -> Person:
-        """Who acts, as their key shows.
+    def actor(self, person_id: str) -> Person:
+        """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
 
-        Raises InputError for nobody in people.yaml and where the key is not here, Refused where it is another's.
+        Raises InputError for nobody in people.yaml, Refused for who is not active and for a demo identity elsewhere
+        than in environment `local`.
         """
         person = self.people.get(person_id)
-        if person is None or not person.active:
+        if person is None:
             known = ", ".join(one.id for one in self.people.people if one.active)
             raise InputError(f"{person_id!r} is nobody in people.yaml; it has {known}")
+        if not person.active:
+            raise Refused(f"{person.id} is not active in people.yaml and may no longer act")
+        if person.demo and not self.local:
+            raise Refused(f"{person.id} is a demo identity, which counts in environment {LOCAL} alone")
+        return person
+
+    def identify(self, person_id: str) -> Person:
+        """Who acts, as their key shows. Raises as `actor` and `signing_key`."""
+        person = self.actor(person_id)
         self.signing_key(person)
         return person
 
@@ -74,10 +84,21 @@ class Governance:
         return key
 
     @property
-    def init_command(self) -> str:
-        """The command that makes the keys of these people: other files than the checkout's own are named in it."""
+    def place(self) -> str:
+        """The folder as seen from the checkout, the same wherever that lies."""
+        folder, root = self.folder.resolve(), self.state.parent.resolve()
+        return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
+
+    @property
+    def option(self) -> str:
+        """What a command needs besides where it is about these files: other ones than the checkout's own are named."""
         own = self.state.parent / "infra" / "governance"
-        return "hallmark init" if self.folder == own else f"hallmark init --governance {self.folder}"
+        return "" if self.folder == own else f" --governance {self.folder}"
+
+    @property
+    def init_command(self) -> str:
+        """The command that makes the keys of these people."""
+        return f"hallmark init{self.option}"
 
 
 def load(folder: Path, state: Path) -> Governance:

@@ -24,6 +24,7 @@ from tasks.registry import (
     bundle,
     candidate,
     champion,
+    consent,
     intents,
     manifest,
     mirror,
@@ -161,7 +162,10 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
 
 def _carry_out(order: dict[str, Any], back_to: Signed, line: Succession, person: str, reason: str,
                governance: Governance, ledger: Ledger) -> None:  # fmt: skip
-    """One ledger entry: the person's order and the promotion statement that follows from it."""
+    """One ledger entry: the person's order and the promotion statement that follows from it.
+
+    Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
+    """
     assert line.newest is not None, "there is no earlier release without a newer one"
     told = back_to.promotion.model_copy(
         update={
@@ -177,5 +181,6 @@ def _carry_out(order: dict[str, Any], back_to: Signed, line: Succession, person:
     envelope = succession.sign(told, back_to.release_sha256, governance)
     with ledger.transaction():
         signed = succession.verify(envelope, governance.gate_public_key())
+        consent.require(bundle.folder(governance.state, told.label) / bundle.PAYLOAD, governance, ledger)
         recovery.follows(signed, succession.read(ledger, governance, told.name).newest)
         ledger.append(succession.MADE, told.name, {"envelope": envelope, "order": order})

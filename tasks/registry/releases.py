@@ -1,13 +1,14 @@
 """What was promoted: releases as the signed statements in the ledger tell of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import computed_field
 
 from tasks.config import Frozen
-from tasks.errors import InputError
+from tasks.errors import InputError, Refused
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GateName
@@ -98,17 +99,49 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
 
 
 def dataset(release: Release) -> str:
-    """Digest of the dataset that a release was trained and tested on."""
-    return manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages["split"]
+    """Digest of the dataset that a release was trained and tested on. Raises Refused where its bundle does not say."""
+    stages = manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages
+    if "split" not in stages:
+        raise Refused(f"{release.bundle}: the manifest names no dataset")
+    return stages["split"]
 
 
-def by_source(ledger: Ledger, governance: Governance) -> dict[str, list[str]]:
-    """The releases that were trained on each source, oldest version first."""
+@dataclass(frozen=True)
+class Trained:
+    """Releases by something that they were trained on, oldest version first."""
+
+    on: dict[str, list[str]]
+    unreadable: list[str]
+    """Releases whose bundle is damaged or not on this machine: what they were trained on cannot be told here."""
+
+    def notice(self) -> str:
+        """In words what cannot be told; empty where all can."""
+        named = ", ".join(self.unreadable)
+        return f"what these releases were trained on cannot be read on this machine: {named}" if named else ""
+
+
+def by_source(ledger: Ledger, governance: Governance) -> Trained:
+    """The releases by the sources that they were trained on."""
+    return _by(ledger, governance, lambda release: consent.trained_on(Path(release.bundle) / bundle.PAYLOAD))
+
+
+def by_dataset(ledger: Ledger, governance: Governance) -> Trained:
+    """The releases by the digest of the dataset that they were trained on."""
+    return _by(ledger, governance, lambda release: [dataset(release)])
+
+
+def _by(ledger: Ledger, governance: Governance, told: Callable[[Release], list[str]]) -> Trained:
     found: dict[str, list[str]] = {}
+    unreadable = []
     for release in list_releases(ledger, governance):
-        for source in consent.trained_on(Path(release.bundle) / bundle.PAYLOAD):
-            found.setdefault(source, []).append(str(release.label))
-    return found
+        try:
+            names = told(release)
+        except Refused:
+            unreadable.append(str(release.label))
+            continue
+        for name in names:
+            found.setdefault(name, []).append(str(release.label))
+    return Trained(found, unreadable)
 
 
 def verify(folder: Path, governance: Governance) -> Verification:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tasks import files
 from tasks.config import Frozen
+from tasks.layout import Layout
 from tasks.runs.hold import held
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted"]
@@ -66,8 +67,13 @@ def read(state: Path, run_id: str) -> Journal | None:
 
 def read_all(state: Path) -> list[Journal]:
     """Every run of this checkout as it stands, oldest first."""
-    found = [Journal.model_validate_json(file.read_bytes()) for file in sorted((state / "runs").glob("*.json"))]
-    return [as_it_stands(state, known) for known in found]
+    written = sorted((state / "runs").glob("*.json"), key=lambda file: (_made(file), file.name))
+    return [as_it_stands(state, Journal.model_validate_json(file.read_bytes())) for file in written]
+
+
+def _made(file: Path) -> float:
+    """When the run of a journal was made; of one that was never resolved, when its journal was written last."""
+    return Layout(file.with_suffix("")).made or file.stat().st_mtime
 
 
 def as_it_stands(state: Path, known: Journal) -> Journal:

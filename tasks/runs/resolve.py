@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from tasks import config, files
 from tasks.data.pin import resolve_sources
-from tasks.errors import InputError
+from tasks.errors import InputError, Refused
 from tasks.govern import sources, vault_keys, withdrawals
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
@@ -39,7 +39,8 @@ def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
 def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layout) -> None:
     """Write inputs/*.json below `layout`.
 
-    Raises InputError for a source that is not there or that its owner has withdrawn, and for an unknown tier.
+    Raises InputError for a source that is not there and for an unknown tier, Refused for a source that its owner has
+    withdrawn.
     """
     policy = governance.policy
     policy.tier(params.use_case.risk_tier)
@@ -60,9 +61,9 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
 
 
 def refuse_withdrawn(named: Sources, governance: Governance, ledger: Ledger) -> None:
-    """Raises InputError where an owner has withdrawn one of the sources."""
+    """Raises Refused where an owner has withdrawn one of the sources."""
     if held := withdrawals.held_back(ledger, governance, [source.id for source in named.sources]):
-        raise InputError(held)
+        raise Refused(held)
 
 
 def _known_owners(params: Params, governance: Governance) -> None:

@@ -97,10 +97,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     """
     params, _ = read_params(checkout.root / request.params, request.changes)
     governed = installed_governance(checkout.root, request.governance)
-    person = governed.people.get(request.requested_by)
-    if person is None or not person.active:
-        known = ", ".join(p.id for p in governed.people.people if p.active)
-        raise InputError(f"{request.requested_by!r} is nobody in people.yaml who may ask for a run; it has {known}")
+    governed.actor(request.requested_by)
     gates = governed.policy.tier(params.use_case.risk_tier).gates
     named = sources.load(governed.folder)
     sources.load_suites(governed.folder, named)

@@ -96,10 +96,27 @@ def test_conflicts_go_by_the_same_list(run: Run) -> None:
         pairs.find(run.layout, access.in_force(governed, "auditor"), 20)
 
 
-@pytest.mark.parametrize("who", ["unknown", "gone"])
-def test_nobody_in_people_may_look(old: Run, who: str) -> None:
-    with pytest.raises(InputError, match=f"'{who}' is nobody in people.yaml"):
+@pytest.mark.parametrize(
+    ("who", "error", "wanted"),
+    [("unknown", InputError, "'unknown' is nobody in people.yaml"), ("gone", Refused, "gone is not active in people")],
+)
+def test_nobody_in_people_may_look(old: Run, who: str, error: type[Exception], wanted: str) -> None:
+    with pytest.raises(error, match=wanted):
         look(old, govern(old, source("data.csv", **THEN)), who)
+
+
+def test_a_demo_identity_looks_in_environment_local_alone(old: Run) -> None:
+    folder = govern(old, source("data.csv", **THEN)).folder
+    keys = {name: (old.layout.state / "keys" / f"{name}.pub").read_text().strip() for name in ("owner", "steward")}
+    people = [{"id": name, "name": name, "roles": ["desk"], "public_key": key} for name, key in keys.items()]
+    people[1]["demo"] = True
+    write_json(folder / "people.yaml", {"people": people})
+    assert look(old, governance.load(folder, old.layout.state), "steward").row == 1
+    (folder / "policy.yaml").write_text(POLICY.replace("local", "prod"))
+    elsewhere = governance.load(folder, old.layout.state)
+    assert look(old, elsewhere, "owner").row == 1
+    with pytest.raises(Refused, match="steward is a demo identity, which counts in environment local alone"):
+        look(old, elsewhere, "steward")
 
 
 def test_without_a_list_in_force_nobody_looks(old: Run) -> None:

@@ -17,7 +17,7 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 @pytest.mark.parametrize(
     ("person", "options", "error", "message"),
     [
-        ("stranger", {}, InputError, "stranger is not in people.yaml; it has asker, owner"),
+        ("stranger", {}, InputError, "'stranger' is nobody in people.yaml; it has asker, owner"),
         ("gone", {}, Refused, "gone is not active"),
         ("asker", {}, Refused, "asker asked for run run-1; nobody decides on their own run"),
         ("demo-owner", {}, Refused, "demo-owner is a demo identity"),

@@ -1,6 +1,8 @@
 """An owner takes back a source, and nobody else can, nor give it again."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,13 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import write_bytes, write_json
-from tasks.govern import dsse, vault_keys, withdrawals
+from tasks.govern import dsse, governance, keys, vault_keys, withdrawals
 from tasks.govern.ledger import Entry
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.layout import Layout
 from tasks.runs.resolve import resolve
 from tests.data.build import TODAY, messages, source, table
-from tests.govern.house import PEOPLE, House, raw, reload
+from tests.govern.house import PEOPLE, POLICY, House, raw, reload
 
 IDS = ("tickets", "chats")
 
@@ -31,6 +33,10 @@ def declare(house: House, *owners: str) -> None:
     named = [source("a.csv", id=name, owner=who, steward=who) for name, who in zip(IDS, owners, strict=True)]
     document = {"sources": [item.model_dump(mode="json") for item in named]}
     write_bytes(house.governance.folder / "sources.yaml", json.dumps(document).encode())  # JSON is YAML
+
+
+def folder(house: House) -> Path:
+    return house.governance.folder
 
 
 def withdraw(house: House, who: str = "owner", name: str = "tickets", reason: str = "consent ended") -> Entry:
@@ -54,8 +60,20 @@ def forge(house: House, kind: str, name: str, who: str, key: str, **changes: Any
 
 
 def standing(house: House) -> withdrawals.Withdrawal:
-    (found,) = withdrawals.in_force(house.ledger, house.governance).values()
+    ((found,),) = withdrawals.in_force(house.ledger, house.governance).values()
     return found
+
+
+def by(house: House, name: str = "tickets") -> list[str | None]:
+    """Who withdrew it, of those that stand."""
+    return [each.person for each in withdrawals.in_force(house.ledger, house.governance).get(name, [])]
+
+
+def new_key(house: House, who: str = "owner") -> None:
+    """The person has another key from now on."""
+    for file in (house.state / "keys" / who, house.state / "keys" / f"{who}.pub"):
+        file.unlink()
+    keys.create(house.state / "keys", who)
 
 
 def test_a_withdrawn_source_holds_back_what_uses_it_and_says_who_why_and_what_to_do(owned: House) -> None:
@@ -63,7 +81,7 @@ def test_a_withdrawn_source_holds_back_what_uses_it_and_says_who_why_and_what_to
     withdraw(owned)
     told = held(owned)
     assert told and "source tickets was withdrawn by owner on 20" in told and "(consent ended)" in told
-    assert "hallmark data withdraw tickets --restore" in told
+    assert f"hallmark data withdraw tickets --restore --reason TEXT --as owner --governance {folder(owned)}" in told
     assert held(owned, "chats") is None
 
 
@@ -105,7 +123,7 @@ def test_nobody_but_the_owner_withdraws_or_restores(owned: House, who: str) -> N
             InputError,
             "'letters' is not in sources.yaml, which has tickets, chats, and no run",
         ),
-        ("stranger", "tickets", "r", InputError, "stranger is not in people.yaml"),
+        ("stranger", "tickets", "r", InputError, "'stranger' is nobody in people.yaml"),
         ("owner", "tickets", "  ", InputError, "say why with --reason"),
         ("gone", "chats", "r", Refused, "gone is not active"),
     ],
@@ -143,11 +161,141 @@ def test_an_old_restoration_written_anew_restores_nothing(owned: House) -> None:
     assert held(owned)
 
 
-def test_a_withdrawal_that_was_changed_stops_everything(owned: House) -> None:
+def test_a_withdrawal_that_was_changed_holds_back_what_it_is_about(owned: House) -> None:
     entry = withdraw(owned)
-    raw(owned, f"UPDATE hallmark_ledger SET subject = 'other' WHERE seq = {entry.seq}")
-    with pytest.raises(Refused, match=f"entry {entry.seq} of the ledger, which withdraws source other, cannot be veri"):
-        held(owned)
+    raw(owned, f"UPDATE hallmark_ledger SET subject = 'chats' WHERE seq = {entry.seq}")
+    for name in IDS:
+        told = held(owned, name) or ""
+        assert "source chats and tickets was withdrawn on 20" in told and "cannot be verified: what was signed" in told
+        assert f"as entry {entry.seq} of the ledger says" in told
+    assert held(owned, "letters") is None
+    restore(owned)
+    assert held(owned, "tickets") is None and held(owned, "chats")
+    restore(owned, "both", "chats")
+    assert held(owned) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"envelope": "none"},
+        {"envelope": {"payload": "\ud800"}},
+        {"envelope": {"payload": "e30=", "payloadType": dsse.PAYLOAD_TYPE, "signatures": []}},
+    ],
+)
+def test_a_withdrawal_that_cannot_be_read_holds_back_its_source_until_the_owner_gives_it(
+    owned: House, body: dict[str, Any]
+) -> None:
+    spelled = json.dumps(body)
+    time = f"{owned.ledger.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    raw(owned, f"INSERT INTO hallmark_ledger VALUES (1, '{time}', '{withdrawals.WITHDRAWN}', 'tickets', '{spelled}')")
+    assert "cannot be verified" in (held(owned) or "") and held(owned, "chats") is None
+    restore(owned)
+    assert held(owned) is None
+
+
+def test_who_gave_a_source_again_and_has_another_key_since_stops_nothing(owned: House) -> None:
+    withdraw(owned)
+    restore(owned)
+    new_key(owned)
+    assert held(owned) is None
+
+
+def test_who_withdrew_and_has_another_key_since_is_told_and_may_give_it_again(owned: House) -> None:
+    withdraw(owned)
+    new_key(owned)
+    told = held(owned) or ""
+    assert "the envelope is signed by" in told and "--restore --reason TEXT --as owner" in told
+    assert held(owned, "chats") is None
+    restore(owned)
+    assert held(owned) is None
+
+
+def test_a_withdrawal_by_somebody_whom_only_other_governance_files_know_stops_its_source_alone(owned: House) -> None:
+    forge(owned, withdrawals.WITHDRAWN, "tickets", "stranger", "both")
+    assert "who signed it is not in people.yaml" in (held(owned) or "") and held(owned, "chats") is None
+    with pytest.raises(Refused, match="both does not own source tickets"):
+        restore(owned, "both")
+    restore(owned)
+    assert held(owned) is None
+
+
+def test_a_person_without_a_public_key_here_stops_only_what_they_withdrew(owned: House) -> None:
+    withdraw(owned)
+    (owned.state / "keys" / "owner.pub").unlink()
+    assert "cannot be verified" in (held(owned, "tickets") or "") and held(owned, "chats") is None
+
+
+def test_owners_withdraw_one_after_the_other_and_the_present_one_gives_all_of_it_again(owned: House) -> None:
+    first = withdraw(owned)
+    declare(owned, "both", "both")
+    second = withdraw(owned, "both")
+    assert second != first and withdraw(owned, "both") == second and by(owned) == ["owner", "both"]
+    assert (held(owned) or "").count("was withdrawn by") == 2
+    restore(owned, "both")
+    assert by(owned) == []
+
+
+def test_a_former_owner_gives_again_only_what_they_withdrew(owned: House) -> None:
+    withdraw(owned)
+    declare(owned, "both", "both")
+    withdraw(owned, "both")
+    restore(owned, "owner")
+    assert by(owned) == ["both"]
+    for again in (restore, withdraw):
+        with pytest.raises(Refused, match="owner does not own source tickets; only both may"):
+            again(owned, "owner")
+
+
+def test_a_source_given_again_by_a_new_owner_stays_so_under_the_next(owned: House) -> None:
+    withdraw(owned)
+    declare(owned, "both", "both")
+    restore(owned, "both")
+    declare(owned, "asker", "asker")
+    assert by(owned) == []
+    document = {"sources": [source("a.csv", id="chats", owner="both", steward="both").model_dump(mode="json")]}
+    write_bytes(folder(owned) / "sources.yaml", json.dumps(document).encode())
+    assert held(owned) is None
+    new_key(owned, "both")
+    assert held(owned) is None
+
+
+def test_only_this_installations_signature_makes_an_owner_of_then(owned: House) -> None:
+    """Of somebody who owns the source now, and appends their own signed statement to the ledger without asking."""
+    withdraw(owned)
+    declare(owned, "both", "both")
+    said = {"verb": "restore", "restores": standing(owned).sha256, "environment": "local"}
+    forge(owned, withdrawals.RESTORED, "tickets", "both", "both", **said)
+    forge(owned, withdrawals.RESTORED, "tickets", "both", "both", **said, owned_under=owned.governance.place)
+    (last,) = owned.ledger.entries(withdrawals.RESTORED)[-1:]
+    owned.ledger.append(last.kind, last.subject, {**last.body, "countersigned": last.body["envelope"]})
+    assert by(owned) == ["owner"]
+
+
+def test_other_governance_files_give_a_source_again_for_themselves_alone(owned: House, tmp_path: Path) -> None:
+    """`--governance` may name files in which anybody owns anything."""
+    withdraw(owned)
+    theirs = shutil.copytree(folder(owned), tmp_path / "theirs")
+    other = House(owned.layout, owned.params, governance.load(theirs, owned.state), owned.ledger, owned.state)
+    declare(other, "both", "both")
+    restore(other, "both")
+    assert by(other) == [] and by(owned) == ["owner"]
+    restore(owned, "owner")
+    assert by(owned) == []
+
+
+def test_what_a_new_owner_gave_again_in_another_environment_is_not_given_here(owned: House) -> None:
+    withdraw(owned)
+    declare(owned, "both", "both")
+    restore(owned, "both")
+    people = PEOPLE
+    for file in (owned.state / "keys").glob("*.pub"):
+        people = people.replace(f"id: {file.stem},", f"id: {file.stem}, public_key: {file.read_text().strip()},")
+    reload(owned, policy=POLICY.replace("environment: local", "environment: prod"), people=people)
+    assert by(owned) == ["owner"]
+    restore(owned, "both")
+    assert by(owned) == []
 
 
 def test_a_withdrawal_outlasts_its_owner(owned: House) -> None:
@@ -160,14 +308,22 @@ def test_a_withdrawal_outlasts_its_owner(owned: House) -> None:
     assert held(owned) is None
 
 
+def resolved_with(house: House, run: str, owner: str, at: int) -> Layout:
+    """A run made at a time, with source letters."""
+    pinned = ResolvedSource(source=source("a.csv", id="letters", owner=owner), sha256="0" * 64, bytes=1)
+    layout = Layout(house.state / "runs" / run)
+    write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
+    os.utime(layout.sources, (at, at))
+    return layout
+
+
 def test_a_source_that_only_runs_still_have_is_withdrawn_by_who_owned_it(owned: House) -> None:
-    for run, owner in (("20260301-120000-aaaa", "owner"), ("20260302-120000-aaaa", "both")):
-        pinned = ResolvedSource(source=source("a.csv", id="letters", owner=owner), sha256="0" * 64, bytes=1)
-        resolved = ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32)
-        layout = Layout(owned.state / "runs" / run)
-        write_json(layout.sources, resolved.model_dump(mode="json"))
-    broken = Layout(owned.state / "runs" / "20260303-120000-aaaa")
+    resolved_with(owned, "zz", "owner", at=1)
+    resolved_with(owned, "20260302-120000-aaaa", "both", at=2)
+    broken = resolved_with(owned, "20260303-120000-aaaa", "both", at=3)
     write_json(broken.sources, {})
+    others = resolved_with(owned, "20260304-120000-aaaa", "asker", at=4)
+    write_json(others.inputs / "request.json", {"requested_by": "asker", "governance": "theirs"})
     with pytest.raises(Refused, match="owner does not own source letters; only both may"):
         withdraw(owned, "owner", "letters")
     withdraw(owned, "both", "letters")
@@ -180,8 +336,10 @@ def test_a_person_taken_out_of_people_yaml_is_asked_back(owned: House) -> None:
     withdraw(owned)
     declare(owned, "both", "both")
     reload(owned, people=PEOPLE.replace("  - {id: owner, name: Data owner, roles: [data-owner]}\n", ""))
-    with pytest.raises(Refused, match=r"no longer in people.yaml: put them back, as `active: false`"):
-        held(owned)
+    assert "no longer in people.yaml: put them back, as `active: false`" in (held(owned, "tickets") or "")
+    assert held(owned, "chats") is None
+    reload(owned)
+    assert by(owned) == ["owner"]
 
 
 def test_a_new_run_that_names_the_source_is_refused(owned: House, tmp_path: Path) -> None:
@@ -192,6 +350,6 @@ def test_a_new_run_that_names_the_source_is_refused(owned: House, tmp_path: Path
     resolve(owned.params, owned.governance, owned.ledger, layout)
     withdraw(owned)
     layout.sources.unlink()
-    with pytest.raises(InputError, match="source tickets was withdrawn by owner"):
+    with pytest.raises(Refused, match="source tickets was withdrawn by owner"):
         resolve(owned.params, owned.governance, owned.ledger, layout)
     assert not layout.sources.exists()

@@ -330,11 +330,11 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
 
 
 def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> None:
-    run = Run(project / ".hallmark" / "runs" / "three")
+    run = Run(project / ".hallmark" / "runs" / "four")
     run.root.mkdir(parents=True)
     told_in = "Ada\x1b[31m\n  put aside by nobody"
     run.ingest(table([*messages(3), {"text": told_in, "label": ""}, {"text": "", "label": "x"}]))
-    asked = ("data", "show", "src:4", "--run", "three", "--reason", "a test", "--as", "data-owner")
+    asked = ("data", "show", "src:4", "--run", "four", "--reason", "a test", "--as", "data-owner")
     lines = hallmark(project, *asked).splitlines()
     assert lines[0] == "no record was made of this row: source src, row 4" and "  label: (empty)" in lines
     assert "  text: Ada<U+001B>[31m" in lines and "        put aside by nobody" in lines

@@ -1,7 +1,10 @@
 """What was trained on a withdrawn source is not promoted; what was promoted before stays what it is."""
 
+import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -9,8 +12,9 @@ from ruamel.yaml import YAML
 from tasks.errors import Refused
 from tasks.files import write_json
 from tasks.govern import withdrawals
-from tasks.registry import admission, intents, mirror, promotion, recovery, releases, succession
-from tests.registry.house import NAME, SOURCE, House
+from tasks.registry import admission, intents, mirror, orders, promotion, recovery, releases, succession
+from tests.registry.conftest import open_house
+from tests.registry.house import NAME, SOURCE, House, writable
 
 
 def withdraw(house: House) -> None:
@@ -84,7 +88,7 @@ def test_a_release_promoted_before_stays_valid_and_in_production(released: House
     assert releases.verify(released.bundle(), released.governance).ok
     assert releases.problems(released.ledger, released.governance) == []
     assert champion(released) == ["triage-1"] and admission.admit(released.ledger, released.governance, NAME)
-    assert releases.by_source(released.ledger, released.governance) == {"tickets": ["triage-1"]}
+    assert releases.by_source(released.ledger, released.governance).on == {"tickets": ["triage-1"]}
 
 
 def test_no_rollback_to_what_was_trained_on_it(released: House) -> None:
@@ -104,3 +108,36 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
     with pytest.raises(Refused, match="cannot be read which sources"):
         consent.require(tmp_path, released.governance, released.ledger)
     assert succession.read(released.ledger, released.governance, NAME).newest
+
+
+def test_a_withdrawal_while_a_rollback_is_being_signed_is_in_time(
+    released: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's connection writes between the look at the release and the ledger's transaction."""
+    released.release("run-2", weights=b"other")
+    signed: Callable[..., dict[str, Any]] = orders.sign
+
+    def sign(*args: object) -> dict[str, Any]:
+        order = signed(*args)
+        owner = threading.Thread(target=withdraw, args=(open_house(released.root),))
+        owner.start()
+        owner.join()
+        return order
+
+    monkeypatch.setattr(orders, "sign", sign)
+    with pytest.raises(Refused, match="source tickets was withdrawn"):
+        promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(released) == ["triage-2"]
+
+
+def test_releases_that_cannot_be_read_here_are_named_and_the_rest_is_told(released: House) -> None:
+    released.release("run-2", weights=b"other")
+    (digest,) = releases.by_dataset(released.ledger, released.governance).on
+    payload = writable(released.bundle("triage-1")) / "payload"
+    (payload / "dataset" / "manifest.json").write_text("{")
+    found = releases.by_source(released.ledger, released.governance)
+    assert (found.on, found.unreadable) == ({"tickets": ["triage-2"]}, ["triage-1"])
+    assert found.notice() == "what these releases were trained on cannot be read on this machine: triage-1"
+    shutil.rmtree(released.bundle("triage-1"))
+    found = releases.by_dataset(released.ledger, released.governance)
+    assert (found.on, found.unreadable) == ({digest: ["triage-2"]}, ["triage-1"])

@@ -304,7 +304,7 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) ->
         ("triage-9", "risk-officer", "r", InputError, "there is no release"),
         ("triage-2", "risk-officer", "r", Refused, "champion already"),
         ("triage-1", "owner", "r", Refused, "may not order a rollback"),
-        ("triage-1", "nobody", "r", InputError, "not in people.yaml"),
+        ("triage-1", "nobody", "r", InputError, "'nobody' is nobody in people.yaml"),
         ("triage-1", "risk-officer", "  ", InputError, "needs a reason"),
     ],
 )

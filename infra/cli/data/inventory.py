@@ -7,7 +7,7 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.data.inventory import Holding, take
+from tasks.data.inventory import Holding, take, trend
 from tasks.govern import sources, withdrawals
 from tasks.govern.ledger import open_ledger
 from tasks.govern.withdrawals import Withdrawal
@@ -34,29 +34,46 @@ def inventory(
     state = root / ".hallmark"
     runs = [state / "runs" / line.run for line in journal.read_all(state)]
     ledger = open_ledger(state)
-    held = take(sources.load(governed.folder), runs, ledger.now().date())
-    gates, withdrawn, made = _gates(state), withdrawals.in_force(ledger, governed), releases.by_source(ledger, governed)
+    held, gates = take(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
+    made = releases.by_source(ledger, governed)
+    uses = _uses(held, withdrawals.in_force(ledger, governed), runs, made.on)
     if as_json:
-        shared.print_json([_row(holding, gates) | _use(holding, withdrawn, made) for holding in held])
-        return
+        rows = {holding.source.id: _row(holding, gates) for holding in held}
+        shared.print_json([rows.get(name, {"source": {"id": name}}) | use for name, use in uses.items()])
+    else:
+        _show(held, gates, uses)
+    if told := made.notice():
+        shared.notice(told, as_json)
+
+
+def _uses(
+    held: list[Holding], withdrawn: dict[str, list[Withdrawal]], runs: list[Path], made: dict[str, list[str]]
+) -> dict[str, dict[str, Any]]:
+    """By source, those that were withdrawn and are not in sources.yaml last: who withdrew it, when and why, if anybody
+    did, and the runs and releases that have it."""
+    trends = {holding.source.id: holding.trend for holding in held}
+    trends |= {name: trend(name, runs) for name in sorted(withdrawn.keys() - trends.keys())}
+    return {
+        name: {
+            "withdrawn": "; ".join(map(str, withdrawn.get(name, []))) or None,
+            "runs": [quality.run for quality in qualities],
+            "releases": made.get(name, []),
+        }
+        for name, qualities in trends.items()
+    }
+
+
+def _show(held: list[Holding], gates: dict[str, str], uses: dict[str, dict[str, Any]]) -> None:
     table = Table(*COLUMNS, box=None, header_style="bold")
     for holding in held:
         table.add_row(*_cells(holding, gates))
     console.print(table)
-    for use in (_use(holding, withdrawn, made) for holding in held):
+    declared = [holding.source.id for holding in held]
+    for name, use in uses.items():
         if use["withdrawn"]:
-            of_run, of_release = (", ".join(use[name]) or "none" for name in ("runs", "releases"))
-            console.print(f"{use['withdrawn']}; in runs: {of_run}; in releases: {of_release}")
-
-
-def _use(holding: Holding, withdrawn: dict[str, Withdrawal], made: dict[str, list[str]]) -> dict[str, Any]:
-    """Who withdrew a source, when and why, if anybody did, and the runs and releases that have it."""
-    found = withdrawn.get(holding.source.id)
-    return {
-        "withdrawn": str(found) if found else None,
-        "runs": [quality.run for quality in holding.trend],
-        "releases": made.get(holding.source.id, []),
-    }
+            of_run, of_release = (", ".join(use[what]) or "none" for what in ("runs", "releases"))
+            gone = "" if name in declared else f"; {name} is not in sources.yaml"
+            console.print(f"{use['withdrawn']}{gone}; in runs: {of_run}; in releases: {of_release}")
 
 
 def _gates(state: Path) -> dict[str, str]:

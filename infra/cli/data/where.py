@@ -36,10 +36,12 @@ def where(
         raise InputError("say either --record ID or --subject VALUE")
     root = shared.root()
     found = _members(root / ".hallmark", record, subject)
-    released = _releases(root)
+    released = releases.by_dataset(open_ledger(root / ".hallmark"), installed_governance(root, None))
+    if told := released.notice():
+        shared.notice(told, as_json)
     made = {sha256: lineage.runs(root / ".hallmark", sha256) for sha256 in {member.dataset for member in found}}
     rows = [
-        vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released)} for member in found
+        vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released.on)} for member in found
     ]
     if as_json:
         shared.print_json(rows)
@@ -64,12 +66,3 @@ def _members(state: Path, record: str | None, subject: str | None) -> list[Membe
 
 def _trained_on(member: Membership, released: dict[str, list[str]]) -> list[str]:
     return [] if member.side == lineage.ASIDE else released.get(member.dataset, [])
-
-
-def _releases(root: Path) -> dict[str, list[str]]:
-    """By the digest of a dataset, the releases trained on it."""
-    governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
-    found: dict[str, list[str]] = {}
-    for release in releases.list_releases(ledger, governed):
-        found.setdefault(releases.dataset(release), []).append(str(release.label))
-    return found

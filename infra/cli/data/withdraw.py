@@ -6,16 +6,19 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.errors import HallmarkError
 from tasks.govern import withdrawals
-from tasks.govern.ledger import open_ledger
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Entry, Ledger, open_ledger
 from tasks.registry import releases
+from tasks.registry.releases import Trained
 from tasks.runs.run import installed_governance
 
 
 def withdraw(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Id of a source that you own.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
-    restore: Annotated[bool, typer.Option("--restore", help="Take your withdrawal back.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Give it again.")] = False,
     who: shared.As = None,
     governance: shared.Governance = None,
     as_json: shared.Json = False,
@@ -30,12 +33,34 @@ def withdraw(
     governed = installed_governance(root, str(governance) if governance else None)
     record = withdrawals.restore if restore else withdrawals.withdraw
     entry = record(ledger, governed, source, shared.identity(who), reason)
-    held = releases.by_source(ledger, governed).get(source, [])
+    held = withdrawals.held_back(ledger, governed, [source]) if restore else None
+    given = restore and not held
+    if not as_json:
+        console.print(_confirmed(source, entry, restore, held))
+    made = _made(ledger, governed, as_json)
     if as_json:
-        state = "given" if restore else "withdrawn"
-        shared.print_json({"source": source, "state": state, "ledger_entry": entry.seq, "releases": held})
+        state, on = "given" if given else "withdrawn", made.on.get(source, [])
+        document = {"source": source, "state": state, "ledger_entry": entry.seq, "releases": on}
+        shared.print_json(document | {"unreadable_releases": made.unreadable})
         return
-    what = "is given again" if restore else f"was withdrawn on {entry.time:%Y-%m-%d %H:%M} UTC"
-    console.print(f"source {source} {what}: entry {entry.seq} of the ledger")
-    for label in [] if restore else held:
+    for label in [] if given else made.on.get(source, []):
         console.print(f"  release {label} was trained on it and stays valid; only another release takes its place")
+
+
+def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> str:
+    where = f"entry {entry.seq} of the ledger"
+    if not restore:
+        return f"source {source} was withdrawn on {entry.time:%Y-%m-%d %H:%M} UTC: {where}"
+    return f"your withdrawal is taken back: {where}; {held}" if held else f"source {source} is given again: {where}"
+
+
+def _made(ledger: Ledger, governed: Governance, as_json: bool) -> Trained:
+    """The releases by source; what cannot be told of them is no reason to say nothing of what is recorded."""
+    try:
+        made = releases.by_source(ledger, governed)
+    except HallmarkError as error:
+        shared.notice(f"the releases cannot be told: {error}", as_json)
+        return Trained({}, [])
+    if told := made.notice():
+        shared.notice(told, as_json)
+    return made
