@@ -91,6 +91,16 @@ def test_a_mistake_is_told_without_traceback(project: Path, args: list[str], cod
     assert wanted in told and "Traceback" not in told
 
 
+@pytest.mark.parametrize("given", ["../prefect/other", "a" * 300])
+@pytest.mark.parametrize("verb", [["status"], ["run", "--resume"]])
+def test_what_is_no_runs_id_is_told_whatever_lies_there(project: Path, verb: list[str], given: str) -> None:
+    (project / ".hallmark" / "runs").mkdir(exist_ok=True)
+    other = project / ".hallmark" / "prefect" / "other.json"
+    write_json(other, {"api": "http://127.0.0.1:4200/api"})
+    told = hallmark(project, *verb, given, code=2)
+    assert f"there is no run '{given}' here" in told and "Traceback" not in told
+
+
 def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
     assert not (project / ".hallmark" / "prefect" / "up.json").exists()
     assert git(project, "for-each-ref", "refs/hallmark") == ""
