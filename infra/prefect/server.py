@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from tasks.errors import InputError, Unavailable
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
+PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
+"""Environment variable: another port to try first."""
 
 
 class Process(Frozen):
@@ -126,7 +129,7 @@ def _folder(root: Path) -> Path:
 
 def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
     """A server of this checkout's own and its API's URL: on the usual port, or on a free one where that is taken."""
-    for wanted in (int(os.environ.get("HALLMARK_PREFECT_PORT", PORT)), 0):
+    for wanted in (_port(), 0):
         port = ports.free(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
@@ -136,6 +139,16 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
                 return server, api
         say(f"port {wanted} is in use; taking a free one")
     raise Unavailable("no free port on 127.0.0.1")
+
+
+def _port() -> int:
+    """The port to try first. Raises InputError for a setting that is none."""
+    given = os.environ.get(PORT_VARIABLE) or str(PORT)
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
+        raise InputError(
+            f"{PORT_VARIABLE}: expected a port, a number from 1 to 65535 (or 0: any free one), got {given!r}"
+        )
+    return int(given)
 
 
 def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:

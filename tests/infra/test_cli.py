@@ -1,6 +1,8 @@
 """The command line as a person meets it: bad input gets a clear error and exit code 2, and nothing is left behind."""
 
+import errno
 import json
+import os
 import shutil
 import socket
 import threading
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import follow
+from infra.cli import follow, shared
 from infra.prefect import client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
@@ -228,6 +230,39 @@ def test_work_by_hand_takes_other_parameters(project: Path) -> None:
     finally:
         own.write_text(before)
         other.unlink()
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "-1", "4200.0", "9" * 5000, "٤٢"])
+def test_a_port_that_is_none_is_told_and_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("HALLMARK_PREFECT_PORT", port)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with pytest.raises(InputError, match="HALLMARK_PREFECT_PORT: expected a port, a number from 1 to 65535"):
+        server.start(tmp_path, print)
+    assert server.find(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "place", ["{}/loop/file.csv", "{}/loop", "{}/" + "a" * 300, "{}/file/below", "{}/none/file.csv"]
+)
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match=r"cannot be written \(\w"),
+        shared.writable(Path(place.format(tmp_path))) as path,
+    ):
+        path.write_text("")
+
+
+def test_a_folder_that_may_not_be_searched_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "exists", forbidden)  # root may search any folder
+    with pytest.raises(InputError, match=r"file\.csv: cannot be written \(Permission denied\)"):
+        shared.writable(tmp_path / "file.csv").__enter__()
 
 
 @pytest.mark.slow
