@@ -18,8 +18,12 @@ from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import check_request, open_run
 from tasks.runs.summary import summarise
 
+NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals")
+"""What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
+
 
 def run(
+    context: typer.Context,
     params: Annotated[str, typer.Option(metavar="FILE", help="Params file of the use case.")] = "params.yaml",
     governance: Annotated[
         str | None, typer.Option(metavar="DIR", help="Other governance files; in environment local only.")
@@ -29,7 +33,9 @@ def run(
     demo_approvals: Annotated[
         bool, typer.Option(help="Demo identities decide at once; marked on everything; environment local only.")
     ] = False,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, as it was asked for.")
+    ] = None,
     detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
     as_json: shared.Json = False,
 ) -> None:
@@ -45,6 +51,7 @@ def run(
             console.print(text)
 
     if resume:
+        _refuse_changes(context, resume)
         started = _go_on(where, resume, say)
     else:
         request = RunRequest(
@@ -68,6 +75,22 @@ class _Started(NamedTuple):
     up: Up
     run_id: str
     flow_run: str
+
+
+def _refuse_changes(context: typer.Context, run_id: str) -> None:
+    """Raises InputError where the command line gives a run that goes on what only a new one takes."""
+    named = {one.name: one.opts[0] for one in context.command.params if one.name in NEW_ONLY}
+    given = [option for name, option in named.items() if _on_command_line(context, name)]
+    if given:
+        raise InputError(
+            f"{', '.join(given)}: run {run_id} goes on as it was asked for when it began, so --resume takes no "
+            "others; leave them out, or start a new run without --resume"
+        )
+
+
+def _on_command_line(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _begin(where: Path, request: RunRequest, say: Callable[[str], None]) -> _Started:

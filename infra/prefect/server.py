@@ -145,9 +145,7 @@ def _port() -> int:
     """The port to try first. Raises InputError for a setting that is none."""
     given = os.environ.get(PORT_VARIABLE) or str(PORT)
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
-        raise InputError(
-            f"{PORT_VARIABLE}: expected a port, a number from 1 to 65535 (or 0: any free one), got {given!r}"
-        )
+        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
     return int(given)
 
 

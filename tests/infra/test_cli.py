@@ -67,6 +67,14 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["run", "--as", "ml-engineer", "--params", "none.yaml"], 2, "none.yaml: no such file"),
         (["run", "--as", "ml-engineer", "--governance", "nowhere"], 2, "no such file"),
         (["run", "--resume", "20260101-000000-0000"], 2, "there is no run"),
+        (
+            ["run", "--resume", "r1", "--set", "data.seed=2", "--set", "data.seed=3"],
+            2,
+            "--set: run r1 goes on as it was",
+        ),
+        (["run", "--resume", "r1", "--params", "params.yaml"], 2, "--params: run r1 goes on as it was asked for"),
+        (["run", "--resume", "r1", "--as", "ml-engineer", "--demo-approvals"], 2, "--as, --demo-approvals: run r1"),
+        (["run", "--resume", "r1", "--governance", "mine"], 2, "--governance: run r1 goes on as it was asked for"),
         (["status", "20260101-000000-0000"], 2, "there is no run"),
         (["gates", "show", "20260101-000000-0000", "data"], 2, "has asked nothing"),
         (["releases", "show", "tiny-9"], 2, "tiny-9"),
@@ -201,6 +209,11 @@ def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) 
     assert not (state / "prefect" / "up.json").exists()
 
 
+def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_IDENTITY", "ml-engineer")
+    assert "there is no run 'r1' here" in hallmark(project, "run", "--resume", "r1", "--json", "--detach", code=2)
+
+
 def test_settings_are_compared_and_not_kept() -> None:
     environment = {"HALLMARK_SHARED": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin"}
     kept = Settings.of(environment)
@@ -238,20 +251,19 @@ def test_a_port_that_is_none_is_told_and_nothing_is_started(
 ) -> None:
     monkeypatch.setenv("HALLMARK_PREFECT_PORT", port)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    with pytest.raises(InputError, match="HALLMARK_PREFECT_PORT: expected a port, a number from 1 to 65535"):
+    monkeypatch.setattr(ports, "free", lambda _: pytest.fail("it was taken for a port"))
+    with pytest.raises(InputError, match="HALLMARK_PREFECT_PORT: expected a port from 1 to 65535"):
         server.start(tmp_path, print)
     assert server.find(tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    "place", ["{}/loop/file.csv", "{}/loop", "{}/" + "a" * 300, "{}/file/below", "{}/none/file.csv"]
-)
+@pytest.mark.parametrize("place", ["loop/file.csv", "loop", "a" * 300, "file/below", "none/file.csv"])
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(InputError, match=r"cannot be written \(\w"),
-        shared.writable(Path(place.format(tmp_path))) as path,
+        shared.writable(tmp_path / place) as path,
     ):
         path.write_text("")
 
