@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -62,10 +62,11 @@ def find(root: Path) -> Up | None:
     return up if all(process.alive() for process in wanted) else None
 
 
-def start(root: Path, say: Callable[[str], None]) -> Up:
+def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
     """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path.
 
-    Raises InputError where they are up with other settings than this command's: runs would not follow these.
+    Raises InputError where they are up with other settings than this command's: runs would not follow these. `also` are
+    variables that count as settings too.
     """
     _folder(root).mkdir(parents=True, exist_ok=True)
     with (_folder(root) / "up.lock").open("w") as lock:
@@ -73,7 +74,7 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
         up = find(root)
         if up is None:
             return _start(root, say)
-    if other := up.settings.differ(os.environ):
+    if other := up.settings.differ(os.environ, also):
         raise InputError(
             f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
@@ -91,7 +92,8 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
         server, api = _serve(root, say)
     runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], api)
     up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ))
-    files.write_json(_folder(root) / "up.json", up.model_dump(mode="json"))
+    # Nobody else may read it: a short password can be guessed from its digest.
+    files.write_bytes(_folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
 

@@ -5,10 +5,14 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from infra.cli import follow, shared
@@ -21,8 +25,8 @@ from tasks.files import write_json
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
-from tests.data.build import Run, messages, params, record, table
-from tests.tiny_project import git, hallmark, hallmark_json, make_project
+from tests.data.build import Run, messages, params, record, source, table
+from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -215,13 +219,58 @@ def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatc
 
 
 def test_settings_are_compared_and_not_kept() -> None:
-    environment = {"HALLMARK_SHARED": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin"}
+    environment = {"DATA_ROOT": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin", "ODD": "\udcff"}
     kept = Settings.of(environment)
     assert kept.differ(environment | {"PATH": "/usr/bin"}) == []
-    assert kept.differ({"HALLMARK_SHARED": "/other", "RAY_ADDRESS": "auto"}) == [
-        "AWS_SECRET_ACCESS_KEY", "HALLMARK_SHARED", "RAY_ADDRESS",
-    ]  # fmt: skip
+    assert kept.differ({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == ["AWS_SECRET_ACCESS_KEY", "RAY_ADDRESS"]
+    assert kept.differ(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
+    assert kept.differ(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
+    assert kept.differ(environment, {"DATA_ROOT", "NONE"}) == []
     assert "secret" not in kept.model_dump_json()
+
+
+@pytest.fixture
+def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project with a process that does nothing in the place of its runner, started with DATA_ROOT=/data."""
+    monkeypatch.setenv("DATA_ROOT", "/data")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as idle:
+        runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
+        up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
+        file = project / ".hallmark" / "prefect" / "up.json"
+        write_json(file, up.model_dump(mode="json"))
+        yield project
+        file.unlink()
+        idle.kill()
+
+
+def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_start_anew(
+    with_runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = with_runner / "examples" / "elsewhere"
+    shutil.copytree(with_runner / "infra" / "governance", other)
+    named = other / "sources.yaml"
+    named.write_text(named.read_text().replace("location: examples", "location: ${DATA_ROOT:-examples}"))
+    commit(with_runner, "Sources elsewhere")
+    monkeypatch.setenv("DATA_ROOT", "/other")
+    asked = ("run", "--as", "ml-engineer", "--governance", "examples/elsewhere")
+    told = hallmark(with_runner, *asked, code=2)
+    assert "the runner was started with other settings: DATA_ROOT" in told and "hallmark down" in told
+    assert "up: http://127.0.0.1:1" in hallmark(with_runner, "up"), "whose sources do not name it"
+    monkeypatch.delenv("DATA_ROOT")
+    assert "other settings: DATA_ROOT" in hallmark(with_runner, *asked, code=2)
+
+
+def test_a_run_that_goes_on_reads_from_where_its_own_sources_say(
+    with_runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(with_runner / ".hallmark" / "runs" / "four")
+    run.root.mkdir(parents=True)
+    (run.root / "data.csv").write_bytes(table(messages(2)))
+    run.resolve(source("${DATA_NAME:-data}.csv"))
+    journal.write(with_runner / ".hallmark", Journal(run="four", requested_by="ml-engineer"))
+    monkeypatch.setenv("DATA_NAME", "other")
+    assert "other settings: DATA_NAME." in hallmark(with_runner, "run", "--resume", "four", code=2)
+    journal.path(with_runner / ".hallmark", "four").unlink()
 
 
 def test_work_by_hand_takes_other_parameters(project: Path) -> None:
