@@ -150,6 +150,11 @@ def open_run(root: Path, run_id: str) -> Run:
     return Run(request, layout, load(layout.params), Repository.open(root))
 
 
+def is_here(layout: Layout) -> bool:
+    """Whether a run is on this machine; the ledger may be one that several share."""
+    return (layout.inputs / "request.json").exists()
+
+
 def governance_of(root: Path, layout: Layout) -> Governance:
     """The governance in force for what lies in a run's worktree, also of a run that was broken off as it began."""
     request = _request(layout)
