@@ -1,6 +1,7 @@
 """The fixtures of this room; what they are made of is in house.py."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tasks.govern import governance
 from tasks.govern.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.params import Params
+from tests.govern import postgres
 from tests.govern.datasets import dataset, origin
 from tests.govern.house import PARAMS, PEOPLE, POLICY, House, put_result
 
@@ -48,3 +50,10 @@ def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPa
     put_result(layout.measured("predict/candidate"), latency_p95_ms=300)
     put_result(layout.stage("package"))
     return House(layout, Params.model_validate(PARAMS), loaded, open_ledger(state), state)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """URL of a fresh Postgres."""
+    with postgres.started() as url:
+        yield url
