@@ -263,14 +263,14 @@ def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_star
 def test_a_run_that_goes_on_reads_from_where_its_own_sources_say(
     with_runner: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(with_runner / ".hallmark" / "runs" / "four")
+    run = Run(with_runner / ".hallmark" / "runs" / "moved")
     run.root.mkdir(parents=True)
     (run.root / "data.csv").write_bytes(table(messages(2)))
     run.resolve(source("${DATA_NAME:-data}.csv"))
-    journal.write(with_runner / ".hallmark", Journal(run="four", requested_by="ml-engineer"))
+    journal.write(with_runner / ".hallmark", Journal(run="moved", requested_by="ml-engineer"))
     monkeypatch.setenv("DATA_NAME", "other")
-    assert "other settings: DATA_NAME." in hallmark(with_runner, "run", "--resume", "four", code=2)
-    journal.path(with_runner / ".hallmark", "four").unlink()
+    assert "other settings: DATA_NAME." in hallmark(with_runner, "run", "--resume", "moved", code=2)
+    journal.path(with_runner / ".hallmark", "moved").unlink()
 
 
 def test_work_by_hand_takes_other_parameters(project: Path) -> None:
@@ -436,11 +436,11 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
 
 
 def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> None:
-    run = Run(project / ".hallmark" / "runs" / "three")
+    run = Run(project / ".hallmark" / "runs" / "four")
     run.root.mkdir(parents=True)
     told_in = "Ada\x1b[31m\n  put aside by nobody"
     run.ingest(table([*messages(3), {"text": told_in, "label": ""}, {"text": "", "label": "x"}]))
-    asked = ("data", "show", "src:4", "--run", "three", "--reason", "a test", "--as", "data-owner")
+    asked = ("data", "show", "src:4", "--run", "four", "--reason", "a test", "--as", "data-owner")
     lines = hallmark(project, *asked).splitlines()
     assert lines[0] == "no record was made of this row: source src, row 4" and "  label: (empty)" in lines
     assert "  text: Ada<U+001B>[31m" in lines and "        put aside by nobody" in lines
