@@ -11,9 +11,9 @@ from tasks.govern import governance
 from tasks.govern.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.params import Params
-from tests.govern import postgres
 from tests.govern.datasets import dataset, origin
 from tests.govern.house import PARAMS, PEOPLE, POLICY, House, put_result
+from tests.govern.postgres import started
 
 
 @pytest.fixture
@@ -55,5 +55,5 @@ def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """URL of a fresh Postgres."""
-    with postgres.started() as url:
+    with started() as url:
         yield url
