@@ -9,7 +9,7 @@ from rich.table import Table
 from infra.cli import datasets, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
-from tasks.errors import HallmarkError, InputError
+from tasks.errors import HallmarkError, InputError, Refused
 from tasks.facts import Fact
 from tasks.govern import decisions, docket, gates
 from tasks.govern.evidence import Evidence
@@ -17,7 +17,7 @@ from tasks.govern.gates import CheckStanding, Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.runs import journal
-from tasks.runs.run import open_run
+from tasks.runs.run import governance_of, is_here, layout_of
 
 app = typer.Typer(
     help="List the gates that wait, look at their evidence, approve, reject, waive or withdraw.",
@@ -52,12 +52,13 @@ def list_gates(
 
 
 def _list_row(evidence: Evidence, ledger: Ledger) -> dict[str, Any]:
-    """A gate in the list; one that can no longer be judged, say because policy changed, says why instead."""
+    """A gate in the list; one that cannot be judged says why instead: policy changed, or its run is elsewhere."""
     try:
         return _row(evidence, _standing(evidence, ledger))
     except HallmarkError as error:
         known = evidence.model_dump(include={"run", "gate", "requested_by", "demo"})
-        return known | {"state": "void", "waiting_for": [str(error)]}
+        state = "elsewhere" if isinstance(error, Elsewhere) else "void"
+        return known | {"state": state, "waiting_for": [str(error)]}
 
 
 @app.command()
@@ -133,12 +134,32 @@ def _find(run: str, gate: str) -> tuple[Evidence, Governance, Ledger]:
     asked = [case for case in docket.cases(ledger, run) if case.evidence.gate == gate]
     if not asked:
         raise InputError(f"run {run} has asked nothing at a gate {gate!r}; `hallmark gates list --all` shows what was")
-    return asked[-1].evidence, open_run(where, run).governance(), ledger
+    return asked[-1].evidence, _governance(asked[-1].evidence), ledger
 
 
 def _standing(evidence: Evidence, ledger: Ledger) -> Standing:
-    governed = open_run(shared.root(), evidence.run).governance()
-    return gates.judge(evidence, governed, ledger, ledger.now())
+    return gates.judge(evidence, _governance(evidence), ledger, ledger.now())
+
+
+class Elsewhere(Refused):
+    """A gate that can be judged on another machine alone."""
+
+
+def _governance(evidence: Evidence) -> Governance:
+    """What a gate is judged by. Of a run that is not on this machine these are the files installed here, since what is
+    decided here is judged again there.
+
+    Raises Elsewhere where they cannot stand for those there: the policy is another, or keys are each machine's own.
+    """
+    where = shared.root()
+    layout = layout_of(where, evidence.run)
+    governed = governance_of(where, layout)
+    if is_here(layout):
+        return governed
+    why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
+    if governed.local or governed.policy.digest() != evidence.policy_sha256:
+        raise Elsewhere(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
+    return governed
 
 
 def _decide(run: str, gate: str, who: str | None, verb: Any, reason: str, as_json: bool, **more: Any) -> None:
@@ -154,6 +175,8 @@ def _decide(run: str, gate: str, who: str | None, verb: Any, reason: str, as_jso
     stopped = _stopped(run)
     if stopped and standing.state in ("waiting", "passed") and all(check.holds for check in standing.checks):
         shared.notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
+    elif standing.state != "waiting" and not is_here(layout_of(shared.root(), run)):
+        shared.notice("the run goes on on the machine where it is", as_json)
     elif standing.state != "waiting" and not stopped and not _wake():
         shared.notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
 

@@ -11,15 +11,22 @@ from infra.cli.shared import console
 from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.errors import InputError, Unavailable
+from tasks.govern import sources
+from tasks.govern.sources import Source
+from tasks.layout import Layout
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
-from tasks.runs.run import check_request, open_run
+from tasks.runs.run import check_request, layout_of, open_run
 from tasks.runs.summary import summarise
+
+NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals")
+"""What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
 
 
 def run(
+    context: typer.Context,
     params: Annotated[str, typer.Option(metavar="FILE", help="Params file of the use case.")] = "params.yaml",
     governance: Annotated[
         str | None, typer.Option(metavar="DIR", help="Other governance files; in environment local only.")
@@ -29,7 +36,9 @@ def run(
     demo_approvals: Annotated[
         bool, typer.Option(help="Demo identities decide at once; marked on everything; environment local only.")
     ] = False,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, as it was asked for.")
+    ] = None,
     detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
     as_json: shared.Json = False,
 ) -> None:
@@ -45,6 +54,7 @@ def run(
             console.print(text)
 
     if resume:
+        _refuse_changes(context, resume)
         started = _go_on(where, resume, say)
     else:
         request = RunRequest(
@@ -52,8 +62,8 @@ def run(
             changes=shared.pairs(changes), demo_approvals=demo_approvals,
             commit=_commit(checkout, demo_approvals, as_json),
         )  # fmt: skip
-        check_request(checkout, request)
-        started = _begin(where, request, say)
+        _, governed = check_request(checkout, request)
+        started = _begin(where, request, sources.load(governed.folder).sources, say)
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
         if not detach:
@@ -70,8 +80,24 @@ class _Started(NamedTuple):
     flow_run: str
 
 
-def _begin(where: Path, request: RunRequest, say: Callable[[str], None]) -> _Started:
-    up = server.start(where, say)
+def _refuse_changes(context: typer.Context, run_id: str) -> None:
+    """Raises InputError where the command line gives a run that goes on what only a new one takes."""
+    named = {one.name: one.opts[0] for one in context.command.params if one.name in NEW_ONLY}
+    given = [option for name, option in named.items() if _on_command_line(context, name)]
+    if given:
+        raise InputError(
+            f"{', '.join(given)}: run {run_id} goes on as it was asked for when it began, so --resume takes no "
+            "others; leave them out, or start a new run without --resume"
+        )
+
+
+def _on_command_line(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _begin(where: Path, request: RunRequest, named: list[Source], say: Callable[[str], None]) -> _Started:
+    up = server.start(where, say, also=sources.variables(named))
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
     return _Started(up, request.named, client.trigger(where, up, request))
 
@@ -86,11 +112,18 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
         open_run(where, run_id)
     with only_one(where / ".hallmark", run_id):
         pass
-    up = server.start(where, say)
+    up = server.start(where, say, also=_read_from(layout_of(where, run_id)))
     say(f"run {run_id} goes on")
     if known and not known.finished and known.flow_run and client.take_up(where, up, known.flow_run):
         return _Started(up, run_id, known.flow_run)
     return _Started(up, run_id, client.trigger(where, up, open_run(where, run_id).request))
+
+
+def _read_from(layout: Layout) -> set[str]:
+    """The variables that a run's sources are found by; none where it was broken off before they were pinned."""
+    if not layout.sources.exists():
+        return set()
+    return sources.variables(item.source for item in sources.load_resolved(layout.sources).sources)
 
 
 def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:

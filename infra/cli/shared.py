@@ -1,5 +1,6 @@
 """What several verbs need: where the checkout is, who asks, and how a document or a table is printed."""
 
+import errno
 import json
 import os
 import sys
@@ -60,14 +61,21 @@ def newest(root: Path, stage: str) -> Layout:
 @contextmanager
 def writable(path: Path) -> Iterator[Path]:
     """Where a file that was asked for goes. Raises InputError or, of a full disk, Unavailable."""
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise InputError(f"{path} is no file; give the path of one")
     try:
+        target = _resolved(path)
+        if target.exists() and not target.is_file():
+            raise InputError(f"{path} is no file; give the path of one")
         yield target
     except OSError as error:
         away = is_full_disk(error)
         raise (Unavailable if away else InputError)(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # of links that lead round in a circle, before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
 def notice(text: str, as_json: bool) -> None:

@@ -1,7 +1,11 @@
 """`hallmark up`"""
 
+from pathlib import Path
+
 from infra.cli.shared import console, root
 from infra.prefect import server
+from tasks.errors import InputError
+from tasks.govern import sources
 
 
 def up() -> None:
@@ -9,5 +13,14 @@ def up() -> None:
 
     Example: hallmark up
     """
-    started = server.start(root(), console.print)
+    where = root()
+    started = server.start(where, console.print, also=_read_from(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
+
+
+def _read_from(where: Path) -> set[str]:
+    """The variables that the checkout's sources are found by; none while sources.yaml is being edited."""
+    try:
+        return sources.variables(sources.load(where / "infra" / "governance").sources)
+    except InputError:
+        return set()

@@ -3,10 +3,11 @@
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,8 @@ from tasks.errors import InputError, Unavailable
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
+PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
+"""Environment variable: another port to try first."""
 
 
 class Process(Frozen):
@@ -59,10 +62,11 @@ def find(root: Path) -> Up | None:
     return up if all(process.alive() for process in wanted) else None
 
 
-def start(root: Path, say: Callable[[str], None]) -> Up:
+def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
     """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path.
 
-    Raises InputError where they are up with other settings than this command's: runs would not follow these.
+    Raises InputError where they are up with other settings than this command's: runs would not follow these. `also` are
+    variables that count as settings too.
     """
     _folder(root).mkdir(parents=True, exist_ok=True)
     with (_folder(root) / "up.lock").open("w") as lock:
@@ -70,7 +74,7 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
         up = find(root)
         if up is None:
             return _start(root, say)
-    if other := up.settings.differ(os.environ):
+    if other := up.settings.differ(os.environ, also):
         raise InputError(
             f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
@@ -88,7 +92,8 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
         server, api = _serve(root, say)
     runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], api)
     up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ))
-    files.write_json(_folder(root) / "up.json", up.model_dump(mode="json"))
+    # Nobody else may read it: a short password can be guessed from its digest.
+    files.write_bytes(_folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
 
@@ -126,7 +131,7 @@ def _folder(root: Path) -> Path:
 
 def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
     """A server of this checkout's own and its API's URL: on the usual port, or on a free one where that is taken."""
-    for wanted in (int(os.environ.get("HALLMARK_PREFECT_PORT", PORT)), 0):
+    for wanted in (_port(), 0):
         port = ports.free(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
@@ -136,6 +141,14 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
                 return server, api
         say(f"port {wanted} is in use; taking a free one")
     raise Unavailable("no free port on 127.0.0.1")
+
+
+def _port() -> int:
+    """The port to try first. Raises InputError for a setting that is none."""
+    given = os.environ.get(PORT_VARIABLE) or str(PORT)
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
+        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
+    return int(given)
 
 
 def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:

@@ -1,7 +1,11 @@
-"""The settings in the environment that a runner keeps from its start, so that a later change does not reach it."""
+"""The settings in the environment that a runner keeps from its start, so that a later change does not reach it.
+
+Besides Hallmark's own these are the variables that `location`s in sources.yaml name, which nobody knows beforehand: the
+next run may have other governance files. So the digest of every variable is kept, and those that matter are compared.
+"""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tasks.config import Frozen
 from tasks.files import sha256_bytes
@@ -9,10 +13,10 @@ from tasks.files import sha256_bytes
 NAMES = (
     "HALLMARK_GIT_REMOTE",
     "HALLMARK_LEDGER_URL",
-    "HALLMARK_SHARED",
     "HALLMARK_VAULT_KEY",
     "HALLMARK_VAULT_URL",
     "HALLMARK_WORKERS",
+    "MLFLOW_REGISTRY_URI",
     "MLFLOW_TRACKING_URI",
     "PREFECT_API_URL",
     "RAY_ADDRESS",
@@ -30,14 +34,18 @@ class Settings(Frozen):
     @staticmethod
     def of(environment: Mapping[str, str], salt: str | None = None) -> "Settings":
         salt = secrets.token_hex(16) if salt is None else salt
-        named = {name for name in environment if name in NAMES or name.startswith(PREFIX)}
-        return Settings(salt=salt, digests={name: _digest(salt, environment[name]) for name in sorted(named)})
+        return Settings(salt=salt, digests={name: _digest(salt, value) for name, value in sorted(environment.items())})
 
-    def differ(self, environment: Mapping[str, str]) -> list[str]:
-        """Names of the variables that are set otherwise in `environment`, or in one of the two alone."""
+    def differ(self, environment: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
+        """Names of the settings that are set otherwise in `environment`, or in one of the two alone; `also` are names
+        of more variables to compare."""
         here = Settings.of(environment, self.salt).digests
-        return sorted(name for name in here.keys() | self.digests.keys() if here.get(name) != self.digests.get(name))
+        return sorted(
+            name
+            for name in here.keys() | self.digests.keys()
+            if (name in NAMES or name in also or name.startswith(PREFIX)) and here.get(name) != self.digests.get(name)
+        )
 
 
 def _digest(salt: str, value: str) -> str:
-    return sha256_bytes(f"{salt}{value}".encode())
+    return sha256_bytes(f"{salt}{value}".encode(errors="surrogateescape"))

@@ -122,14 +122,16 @@ def load(folder: Path, state: Path) -> Governance:
 
 
 def initialise(state: Path, people: People) -> None:
-    """Make the machine's key, one for each person without a public key, and the vault's, in `state/keys/`.
+    """Make the machine's key, one for each person without a public key, the vault's, in `state/keys/`, and the vault.
 
-    Existing ones stay. A vault that has lost its key gets no other, which would open nothing in it.
+    Existing ones stay. A vault that is there gets no other key, which would open nothing in it: raises InputError where
+    its own is not here, Unavailable where its database is away.
     """
     for name in [MACHINE, *(person.id for person in people.people if person.public_key is None)]:
         keys.create(state / "keys", name)
     if not vault.exists(state):
         vault_keys.create(state)
+    vault.open_vault(state)
 
 
 def _unsatisfiable(policy: Policy, people: People, path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The inventory of sources: sources.yaml, and the Great Expectations suites beside it."""
 
 import os
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -255,15 +256,28 @@ def load_suites(governance: Path, sources: Sources) -> Suites:
 
 def expand(location: str) -> str:
     """Fill `${NAME}` and `${NAME:-default}` from the environment. Raises InputError for a variable that is not set."""
-    out, rest = "", location
+    out = ""
+    for before, name, default in _parts(location):
+        value = "" if name is None else os.environ.get(name) or default
+        if value is None:
+            raise InputError(f"location {location!r}: environment variable {name} is not set; export it and try again")
+        out += before + value
+    return out
+
+
+def variables(named: Iterable[Source]) -> set[str]:
+    """Names of the environment variables in the locations of sources."""
+    return {name for source in named for _, name, _ in _parts(source.location) if name}
+
+
+def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
+    """Text, the name of the variable after it, and its default if it has one; the last text has no variable."""
+    rest = location
     while "${" in rest:
         before, _, tail = rest.partition("${")
         inner, closed, rest = tail.partition("}")
         if not closed:
             raise InputError(f"location {location!r}: `${{` without `}}`")
         name, has_default, default = inner.partition(":-")
-        value = os.environ.get(name) or (default if has_default else None)
-        if value is None:
-            raise InputError(f"location {location!r}: environment variable {name} is not set; export it and try again")
-        out += before + value
-    return out + rest
+        yield before, name, default if has_default else None
+    yield rest, None, None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.engine import Connection
 
 from tasks.errors import InputError, Refused
@@ -22,6 +22,10 @@ from tasks.govern import database, looks, vault_keys
 from tasks.govern.ledger import Ledger
 from tasks.govern.vault_keys import VaultKeys
 
+VARIABLE = "HALLMARK_VAULT_URL"
+"""Environment variable: a Postgres URL."""
+FILE = "vault.db"
+"""In `.hallmark/`, where no URL is given."""
 READ = "vault.read"
 NONCE = 12
 """Bytes of an AES-GCM nonce, fresh for every value."""
@@ -130,14 +134,26 @@ def open_vault(state: Path) -> Vault:
     Raises InputError for a key that is absent or another's, Unavailable where the database is away.
     """
     keys = vault_keys.load(state)
-    configured = os.environ.get("HALLMARK_VAULT_URL")
-    if configured:
-        engine = database.postgres(database.postgres_url(configured, "HALLMARK_VAULT_URL"), ADVISORY_LOCK)
-    else:
-        engine = _private(state / "vault.db")
-    vault = Vault(engine, keys)
+    vault = Vault(_engine(state), keys)
     vault.prepare()
     return vault
+
+
+def exists(state: Path) -> bool:
+    """Whether a vault was made with a key, so that a lost one must be found again and not replaced.
+
+    Raises Unavailable where the database is away.
+    """
+    if not os.environ.get(VARIABLE) and not (state / FILE).exists():
+        return False
+    with _reach(), _engine(state).connect().execution_options(takes_turn=False) as connection:
+        return inspect(connection).has_table(KEY.name) and connection.scalars(select(KEY)).first() is not None
+
+
+def _engine(state: Path) -> Engine:
+    if configured := os.environ.get(VARIABLE):
+        return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
+    return _private(state / FILE)
 
 
 def _private(path: Path) -> Engine:
@@ -145,11 +161,6 @@ def _private(path: Path) -> Engine:
     engine = database.sqlite(path)
     path.touch(mode=0o600)
     return engine
-
-
-def exists(state: Path) -> bool:
-    """Whether there is a vault already, so that a lost key must be found again and not replaced."""
-    return (state / "vault.db").exists() or bool(os.environ.get("HALLMARK_VAULT_URL"))
 
 
 def _reach() -> AbstractContextManager[None]:

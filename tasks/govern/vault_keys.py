@@ -57,7 +57,7 @@ def load(state: Path) -> VaultKeys:
 
 def create(state: Path) -> None:
     """Make the key's file, unless there is one or the environment gives the key."""
-    if VARIABLE not in os.environ and not (state / FILE).exists():
+    if not os.environ.get(VARIABLE) and not (state / FILE).exists():
         write_new(state / FILE, base64.b64encode(secrets.token_bytes(BYTES)) + b"\n")
 
 

@@ -25,7 +25,24 @@ PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)
 """What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
 
 VAULTED = "ingest"
-"""The stage that fills the vault."""
+"""The stage that fills the vault, and the one that reads the sources."""
+PUSH = "push"
+"""No stage: DVC as a run calls it itself, to push what its stages made."""
+
+GIVEN_TO: Mapping[str, tuple[str, ...]] = {
+    "PREFECT": (),
+    "GIT_": (),
+    "HALLMARK_LEDGER_URL": (),
+    "HALLMARK_GIT_REMOTE": (),
+    "HALLMARK_VAULT": (VAULTED,),
+    "PGPASS": (VAULTED,),  # its own vault's, where the URL has none
+    "AWS_": (VAULTED, PUSH),
+    "SSH_": (PUSH,),
+    "MLFLOW_TRACKING": ("train",),
+    "MLFLOW_REGISTRY": (),
+}
+"""Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
+way to what a stage has no business with, and a stage is the run's own code."""
 
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """What DVC tells a person after every stage, and a run does by itself."""
@@ -101,7 +118,7 @@ def push(layout: Layout) -> None:
     if "remote" not in _config(layout.root)["core"]:
         return
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root, "push"), text=True,
+        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root, PUSH), text=True,
         check=False, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if done.returncode:
@@ -127,8 +144,7 @@ def _config(root: Path) -> Any:
 
 
 def _environment(root: Path, stage: str) -> dict[str, str]:
-    """The stage's `python` is this one, and imports the worktree's code; it holds no signing keys, and only the stage
-    that fills the vault holds its key.
+    """The stage's `python` is this one, and imports the worktree's code; of what `GIVEN_TO` names it holds its own.
 
     Libraries draw no progress bars into the log, where every frame would be a line; a stage tells its own progress.
     """
@@ -145,7 +161,7 @@ def _environment(root: Path, stage: str) -> dict[str, str]:
 
 def _withheld(stage: str) -> tuple[str, ...]:
     """Beginnings of the names of variables that a stage does not get."""
-    return ("PREFECT", "GIT_") + (() if stage == VAULTED else ("HALLMARK_VAULT",))
+    return tuple(beginning for beginning, given in GIVEN_TO.items() if stage not in given)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -11,6 +11,7 @@ from tasks import files
 from tasks.config import Frozen
 from tasks.layout import Layout
 from tasks.runs.hold import held
+from tasks.runs.request import checked_run_id
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted"]
 """`interrupted` is never written: who is killed writes nothing. `as_it_stands` finds it."""
@@ -57,10 +58,11 @@ class Journal(Frozen):
 
 
 def path(state: Path, run_id: str) -> Path:
-    return state / "runs" / f"{run_id}.json"
+    return state / "runs" / f"{checked_run_id(run_id)}.json"
 
 
 def read(state: Path, run_id: str) -> Journal | None:
+    """What is known of a run; None where there is none of that id. Raises InputError for what is no run's id."""
     file = path(state, run_id)
     return Journal.model_validate_json(file.read_bytes()) if file.exists() else None
 

@@ -8,9 +8,18 @@ from typing import Annotated
 from pydantic import Field
 
 from tasks.config import Frozen
+from tasks.errors import InputError
 from tasks.params import Name
 
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
+
+
+def checked_run_id(given: str) -> str:
+    """`given`, where it is a run's id; paths are made of it. Raises InputError for anything else."""
+    if not RUN_ID.fullmatch(given):
+        raise InputError(NO_RUN.format(given))
+    return given
 
 
 def new_run_id() -> str:

@@ -13,12 +13,11 @@ from tasks.layout import Layout
 from tasks.params import Params, load
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
-from tasks.runs.request import RUN_ID, RunRequest
+from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
 
 COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
 """What a run adds to its commit; everything else it makes is DVC's or measured."""
-NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
 
 GIT_REMOTE = "HALLMARK_GIT_REMOTE"
 """Environment variable: name or URL of the git remote that runs are pushed to before they park."""
@@ -136,9 +135,7 @@ def create(root: Path, request: RunRequest) -> Run:
 def layout_of(root: Path, run_id: str) -> Layout:
     """Where a run lies, if there is one. Raises InputError for what is no run's id: a path would lead to records under
     rules that nobody signed, and what those say of access would be believed."""
-    if not RUN_ID.fullmatch(run_id):
-        raise InputError(NO_RUN.format(run_id))
-    return Layout(root.resolve() / ".hallmark" / "runs" / run_id)
+    return Layout(root.resolve() / ".hallmark" / "runs" / checked_run_id(run_id))
 
 
 def open_run(root: Path, run_id: str) -> Run:
@@ -148,6 +145,11 @@ def open_run(root: Path, run_id: str) -> Run:
     if request is None:
         raise InputError(NO_RUN.format(run_id))
     return Run(request, layout, load(layout.params), Repository.open(root))
+
+
+def is_here(layout: Layout) -> bool:
+    """Whether a run is on this machine; the ledger may be one that several share."""
+    return (layout.inputs / "request.json").exists()
 
 
 def governance_of(root: Path, layout: Layout) -> Governance:

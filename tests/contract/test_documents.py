@@ -8,6 +8,7 @@ import typer
 from typer.main import get_command
 
 from infra.cli import app
+from infra.prefect import settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
@@ -91,3 +92,16 @@ def test_make_targets_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"`?make ([a-z]+)", (ROOT / "README.md").read_text()):
         assert re.search(rf"^{target}:", makefile, re.M), f"README names make {target}"
+
+
+def test_the_settings_that_a_runner_keeps_are_documented_as_such() -> None:
+    text = (ROOT / "docs" / "runs.md").read_text()
+    kept, read = text.split("| kept by the runner |")[1].split("| read by each command |")
+    assert set(re.findall(r"^\| `(\S+)` \|", kept, re.M)) == {*settings.NAMES, f"{settings.PREFIX}*"}
+    assert re.findall(r"^\| `(\S+)` \|", read, re.M), "the others stand in a table of their own"
+
+
+def test_the_readme_names_every_option_of_a_run() -> None:
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `hallmark run`"))
+    options = {param.opts[0] for param in commands()["run"].params} - {"--json", "--help"}
+    assert options == set(re.findall(r"--[a-z-]+", row))

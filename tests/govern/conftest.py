@@ -1,6 +1,7 @@
 """The fixtures of this room; what they are made of is in house.py."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tasks.layout import Layout
 from tasks.params import Params
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PARAMS, PEOPLE, POLICY, House, put_result
+from tests.govern.postgres import started
 
 
 @pytest.fixture
@@ -47,3 +49,10 @@ def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPa
     put_result(layout.measured("predict/candidate"), latency_p95_ms=300)
     put_result(layout.stage("package"))
     return House(layout, Params.model_validate(PARAMS), loaded, open_ledger(state), state)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """URL of a fresh Postgres."""
+    with started() as url:
+        yield url

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import vault, vault_keys
+from tasks.govern import governance, vault, vault_keys
 from tasks.govern.ledger import open_ledger
+from tasks.govern.people import People, Person
 from tasks.govern.vault import Secret, Vault, open_vault
 
+OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
 ANNA = Secret("name:aaaabbbbcccc", "Anna Schmidt")
 MAIL = Secret("email:ddddeeeeffff", "anna@example.org")
 
@@ -96,7 +98,21 @@ def test_a_lost_key_is_not_replaced(state: Path) -> None:
     (state / vault_keys.FILE).unlink()
     with pytest.raises(InputError, match="restore it"):
         open_vault(state)
-    assert vault.exists(state), "so `hallmark init` makes no other"
+    with pytest.raises(InputError, match="restore it"):
+        governance.initialise(state, OWNERS)
+    assert not (state / vault_keys.FILE).exists(), "`hallmark init` makes no other"
+
+
+def test_a_file_that_was_never_made_a_vault_of_does_not_keep_a_key_from_being_made(tmp_path: Path) -> None:
+    (tmp_path / "vault.db").touch()
+    governance.initialise(tmp_path, OWNERS)
+    assert open_vault(tmp_path).keep([ANNA]) == 1
+
+
+def test_a_setting_that_is_empty_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(vault_keys.VARIABLE, "")
+    governance.initialise(tmp_path, OWNERS)
+    assert open_vault(tmp_path).keep([ANNA]) == 1
 
 
 @pytest.mark.parametrize("spelled", ["", "short", base64.b64encode(bytes(31)).decode(), "ä" * 44])

@@ -1,15 +1,21 @@
 """The command line as a person meets it: bad input gets a clear error and exit code 2, and nothing is left behind."""
 
+import errno
 import json
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
-from infra.cli import follow
+from infra.cli import follow, shared
 from infra.prefect import client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
@@ -19,8 +25,8 @@ from tasks.files import write_json
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
-from tests.data.build import Run, messages, params, record, table
-from tests.tiny_project import git, hallmark, hallmark_json, make_project
+from tests.data.build import Run, messages, params, record, source, table
+from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -65,6 +71,14 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["run", "--as", "ml-engineer", "--params", "none.yaml"], 2, "none.yaml: no such file"),
         (["run", "--as", "ml-engineer", "--governance", "nowhere"], 2, "no such file"),
         (["run", "--resume", "20260101-000000-0000"], 2, "there is no run"),
+        (
+            ["run", "--resume", "r1", "--set", "data.seed=2", "--set", "data.seed=3"],
+            2,
+            "--set: run r1 goes on as it was",
+        ),
+        (["run", "--resume", "r1", "--params", "params.yaml"], 2, "--params: run r1 goes on as it was asked for"),
+        (["run", "--resume", "r1", "--as", "ml-engineer", "--demo-approvals"], 2, "--as, --demo-approvals: run r1"),
+        (["run", "--resume", "r1", "--governance", "mine"], 2, "--governance: run r1 goes on as it was asked for"),
         (["status", "20260101-000000-0000"], 2, "there is no run"),
         (["gates", "show", "20260101-000000-0000", "data"], 2, "has asked nothing"),
         (["releases", "show", "tiny-9"], 2, "tiny-9"),
@@ -89,6 +103,16 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
 def test_a_mistake_is_told_without_traceback(project: Path, args: list[str], code: int, wanted: str) -> None:
     told = hallmark(project, *args, code=code)
     assert wanted in told and "Traceback" not in told
+
+
+@pytest.mark.parametrize("given", ["../prefect/other", "a" * 300])
+@pytest.mark.parametrize("verb", [["status"], ["run", "--resume"]])
+def test_what_is_no_runs_id_is_told_whatever_lies_there(project: Path, verb: list[str], given: str) -> None:
+    (project / ".hallmark" / "runs").mkdir(exist_ok=True)
+    other = project / ".hallmark" / "prefect" / "other.json"
+    write_json(other, {"api": "http://127.0.0.1:4200/api"})
+    told = hallmark(project, *verb, given, code=2)
+    assert f"there is no run '{given}' here" in told and "Traceback" not in told
 
 
 def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
@@ -189,14 +213,64 @@ def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) 
     assert not (state / "prefect" / "up.json").exists()
 
 
+def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_IDENTITY", "ml-engineer")
+    assert "there is no run 'r1' here" in hallmark(project, "run", "--resume", "r1", "--json", "--detach", code=2)
+
+
 def test_settings_are_compared_and_not_kept() -> None:
-    environment = {"HALLMARK_SHARED": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin"}
+    environment = {"DATA_ROOT": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin", "ODD": "\udcff"}
     kept = Settings.of(environment)
     assert kept.differ(environment | {"PATH": "/usr/bin"}) == []
-    assert kept.differ({"HALLMARK_SHARED": "/other", "RAY_ADDRESS": "auto"}) == [
-        "AWS_SECRET_ACCESS_KEY", "HALLMARK_SHARED", "RAY_ADDRESS",
-    ]  # fmt: skip
+    assert kept.differ({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == ["AWS_SECRET_ACCESS_KEY", "RAY_ADDRESS"]
+    assert kept.differ(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
+    assert kept.differ(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
+    assert kept.differ(environment, {"DATA_ROOT", "NONE"}) == []
     assert "secret" not in kept.model_dump_json()
+
+
+@pytest.fixture
+def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project with a process that does nothing in the place of its runner, started with DATA_ROOT=/data."""
+    monkeypatch.setenv("DATA_ROOT", "/data")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as idle:
+        runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
+        up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
+        file = project / ".hallmark" / "prefect" / "up.json"
+        write_json(file, up.model_dump(mode="json"))
+        yield project
+        file.unlink()
+        idle.kill()
+
+
+def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_start_anew(
+    with_runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = with_runner / "examples" / "elsewhere"
+    shutil.copytree(with_runner / "infra" / "governance", other)
+    named = other / "sources.yaml"
+    named.write_text(named.read_text().replace("location: examples", "location: ${DATA_ROOT:-examples}"))
+    commit(with_runner, "Sources elsewhere")
+    monkeypatch.setenv("DATA_ROOT", "/other")
+    asked = ("run", "--as", "ml-engineer", "--governance", "examples/elsewhere")
+    told = hallmark(with_runner, *asked, code=2)
+    assert "the runner was started with other settings: DATA_ROOT" in told and "hallmark down" in told
+    assert "up: http://127.0.0.1:1" in hallmark(with_runner, "up"), "whose sources do not name it"
+    monkeypatch.delenv("DATA_ROOT")
+    assert "other settings: DATA_ROOT" in hallmark(with_runner, *asked, code=2)
+
+
+def test_a_run_that_goes_on_reads_from_where_its_own_sources_say(
+    with_runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(with_runner / ".hallmark" / "runs" / "moved")
+    run.root.mkdir(parents=True)
+    (run.root / "data.csv").write_bytes(table(messages(2)))
+    run.resolve(source("${DATA_NAME:-data}.csv"))
+    journal.write(with_runner / ".hallmark", Journal(run="moved", requested_by="ml-engineer"))
+    monkeypatch.setenv("DATA_NAME", "other")
+    assert "other settings: DATA_NAME." in hallmark(with_runner, "run", "--resume", "moved", code=2)
+    journal.path(with_runner / ".hallmark", "moved").unlink()
 
 
 def test_work_by_hand_takes_other_parameters(project: Path) -> None:
@@ -218,6 +292,38 @@ def test_work_by_hand_takes_other_parameters(project: Path) -> None:
     finally:
         own.write_text(before)
         other.unlink()
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "-1", "4200.0", "9" * 5000, "٤٢"])
+def test_a_port_that_is_none_is_told_and_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("HALLMARK_PREFECT_PORT", port)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr(ports, "free", lambda _: pytest.fail("it was taken for a port"))
+    with pytest.raises(InputError, match="HALLMARK_PREFECT_PORT: expected a port from 1 to 65535"):
+        server.start(tmp_path, print)
+    assert server.find(tmp_path) is None
+
+
+@pytest.mark.parametrize("place", ["loop/file.csv", "loop", "a" * 300, "file/below", "none/file.csv"])
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match=r"cannot be written \(\w"),
+        shared.writable(tmp_path / place) as path,
+    ):
+        path.write_text("")
+
+
+def test_a_folder_that_may_not_be_searched_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "exists", forbidden)  # root may search any folder
+    with pytest.raises(InputError, match=r"file\.csv: cannot be written \(Permission denied\)"):
+        shared.writable(tmp_path / "file.csv").__enter__()
 
 
 @pytest.mark.slow

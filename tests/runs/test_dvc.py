@@ -30,6 +30,8 @@ stages:
     outs: [gated.txt]
   broken:
     cmd: python -c "raise ValueError('a defect')"
+  tells:
+    cmd: python -c "import os; print(dict(os.environ))"
   slow:
     cmd: python -c "import time; open('pid','w').write(str(__import__('os').getpid())); time.sleep(600)"
 """
@@ -182,11 +184,32 @@ def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None
     assert stage.wait(timeout=20) == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("stage", ["ingest", "clean", "train", "package"])
-def test_only_the_stage_that_fills_the_vault_gets_its_key(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str
-) -> None:
-    for name in ("HALLMARK_VAULT_KEY", "HALLMARK_VAULT_URL"):
-        monkeypatch.setenv(name, "secret")
-    given = dvc._environment(layout.root, stage)
-    assert ("secret" in given.values()) == (stage == "ingest")
+WITHHELD = {
+    "HALLMARK_LEDGER_URL": [],
+    "HALLMARK_GIT_REMOTE": [],
+    "PREFECT_API_URL": [],
+    "GIT_ASKPASS": [],
+    "MLFLOW_REGISTRY_URI": [],
+    "MLFLOW_TRACKING_URI": ["train"],
+    "HALLMARK_VAULT_KEY": ["ingest"],
+    "HALLMARK_VAULT_URL": ["ingest"],
+    "PGPASSWORD": ["ingest"],
+    "AWS_SECRET_ACCESS_KEY": ["ingest", "push"],
+    "SSH_AUTH_SOCK": ["push"],
+}
+
+
+@pytest.mark.parametrize("stage", ["ingest", "clean", "train", "package", "push"])
+def test_a_stage_gets_only_what_is_its_own(layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    for name in [*WITHHELD, "HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"]:
+        monkeypatch.setenv(name, f"value of {name}")
+    given = {value.removeprefix("value of ") for value in dvc._environment(layout.root, stage).values()}
+    assert {name for name in WITHHELD if name in given} == {name for name, to in WITHHELD.items() if stage in to}
+    assert {"HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"} <= given
+
+
+def test_the_code_of_a_stage_does_not_see_the_ledgers_password(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", "postgresql://owner:s3cret@db/ledger")
+    heard: list[str] = []
+    dvc.repro(layout, "tells", heard.append)
+    assert "HALLMARK_STARTED_BY" in "".join(heard) and "s3cret" not in "".join(heard)
