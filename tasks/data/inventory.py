@@ -59,28 +59,30 @@ class Holding(Frozen):
 
 def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]:
     """Every source with what `runs` (roots of worktrees, oldest first) made of it."""
-    layouts = [Layout(root) for root in runs if (root / "artefacts" / "ingest" / "result.json").exists()]
-    return [_holding(source, layouts, today) for source in inventory.sources]
+    ran = [(layout, told) for layout in map(Layout, runs) if (told := _told(layout)) is not None]
+    return [_holding(source, ran, today) for source in inventory.sources]
 
 
-def _holding(source: Source, layouts: list[Layout], today: date) -> Holding:
-    trend = [quality for layout in layouts if (quality := _quality(source.id, layout)) is not None]
-    last = next((layout for layout in reversed(layouts) if _quality(source.id, layout)), None)
+def _told(layout: Layout) -> dict[str, Any] | None:
+    """What `ingest` of a run says of each source, by its id; None where the run has not been through it."""
+    path = layout.stage("ingest") / "result.json"
+    return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
+
+
+def _holding(source: Source, ran: list[tuple[Layout, dict[str, Any]]], today: date) -> Holding:
+    having = [(layout, told[source.id]) for layout, told in ran if source.id in told]
+    last = having[-1][0] if having else None
     newest = _newest(source.id, last) if last else None
     return Holding(
         source=source,
         newest=newest,
         age_days=(today - newest).days if newest else None,
-        trend=trend,
+        trend=[_quality(layout, found) for layout, found in having],
         loss=_loss(source.id, last) if last else None,
     )
 
 
-def _quality(source_id: str, layout: Layout) -> Quality | None:
-    told = read_json(layout.stage("ingest") / "result.json")
-    found: dict[str, Any] | None = next((source for source in told["sources"] if source["id"] == source_id), None)
-    if found is None:
-        return None
+def _quality(layout: Layout, found: dict[str, Any]) -> Quality:
     rows, records = found["counts"]["rows"], found["counts"]["records"]
     return Quality(
         run=layout.root.name,
