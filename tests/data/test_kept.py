@@ -14,6 +14,7 @@ import pytest
 
 from tasks.__main__ import run_stage
 from tasks.data import ingest, kept
+from tasks.data.pool import Pool
 from tasks.data.reading import Desk
 from tasks.errors import InputError
 from tasks.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
@@ -183,7 +184,7 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
         (run.root / "a.csv").write_bytes(table(messages(2)) + f"x,{label}\n".encode())
     run.resolve(source("a.csv", **of), today=today, terms=terms or {})
     every = ResolvedSources.model_validate_json(run.layout.sources.read_bytes())
-    return kept.key(every.sources[0], Desk(every, most, run.root, open_vault(run.layout.state)))
+    return kept.key(every.sources[0], Desk(every, most, run.root, open_vault(run.layout.state), Pool()))
 
 
 def test_the_code_and_its_libraries_decide_too(tmp_path: Path) -> None:
