@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 
 from tasks import params
-from tasks.errors import HallmarkError, is_full_disk
+from tasks.errors import HallmarkError, InputError, is_full_disk
 from tasks.files import write_bytes
+from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import Params
 
@@ -46,9 +47,26 @@ STARTED_BY = "HALLMARK_STARTED_BY"
 def run_stage(name: str, root: Path) -> None:
     """Run a stage in the worktree at `root`. Raises HallmarkError for what a person can mend."""
     _, _, which = name.partition("@")
+    if STAGES[name].startswith("tasks.data."):
+        refuse_other_python(Layout(root))
     stage: Callable[..., object] = importlib.import_module(STAGES[name]).run
     checked: Params = params.load(root / "params.yaml")
     stage(checked, Layout(root), *([which] if which else []))
+
+
+def refuse_other_python(layout: Layout) -> None:
+    """Raises InputError where the run was resolved with another version of Python.
+
+    Its Unicode tables decide what data stages write, and DVC would give these bytes to other runs of that version.
+    """
+    from tasks.data.pin import minor_version
+
+    told = load_resolved(layout.sources).python if layout.sources.exists() else None
+    if told not in (None, minor_version()):
+        raise InputError(
+            f"the run was resolved with Python {told}, and this is {minor_version()}, which may write other data; "
+            f"go on with {told}, or start a new run"
+        )
 
 
 def error_file(root: Path, name: str) -> Path:

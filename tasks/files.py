@@ -109,6 +109,7 @@ def write_new(path: Path, data: bytes) -> bool:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.
 
+    All that it holds is on the disk before it has its name, so that a power cut leaves no file of it empty.
     One process at a time makes a target, so what lies aside already was left by one that was killed, and goes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     try:
         yield aside
         aside.chmod(0o755)
+        _flush(aside)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         else:
@@ -125,6 +127,21 @@ def whole_folder(target: Path) -> Iterator[Path]:
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Have the system write what it still holds in memory of the files and folders below `folder`, and of itself.
+
+    That waits for the disk: milliseconds where little was written, a second or several for each gigabyte.
+    """
+    for path in (*folder.rglob("*"), folder):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            continue
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager

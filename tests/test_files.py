@@ -1,5 +1,6 @@
 """Outputs appear whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
         (folder / "new").touch()
         raise RuntimeError
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["old", "out"]
+
+
+def test_a_folder_has_its_name_when_all_of_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: set[int] = set()
+    flush, rename = os.fsync, Path.rename
+
+    def noted(handle: int) -> None:
+        flush(handle)
+        flushed.add(os.fstat(handle).st_ino)
+
+    def renamed(aside: Path, target: Path) -> Path:
+        assert {path.stat().st_ino for path in (*aside.rglob("*"), aside)} <= flushed
+        return rename(aside, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "rename", renamed)
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "below").mkdir()
+        for name in ("records.npy", "below/part"):
+            (folder / name).write_bytes(b"not flushed by who wrote it")
+    assert (tmp_path / "out" / "below" / "part").exists() and len(flushed) == 4
 
 
 def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:

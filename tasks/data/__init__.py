@@ -11,6 +11,7 @@
         intake.py        a batch of rows as records, or why not
         protect/         what is about people, or secret, found and replaced
         pool.py          batches on several processes, results in order
+        cores.py         how many of them the machine lets run at once
     clean.py         stage: texts that are empty, too short or too long
     deduplicate.py   stage: duplicates, older versions, conflicts, what a fixed test set holds
         compared.py      the records as columns

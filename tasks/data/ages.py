@@ -1,4 +1,8 @@
-"""How old records are, in days, against what their sources promise. Days count to the first of the run's month."""
+"""How old records are, in days, against what their sources promise.
+
+Days count to the first of the run's month; those of retention to the first of the next one, since a record leaves at
+the beginning of the month in which its time ends (`tasks.data.pin`).
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +22,7 @@ AGES = {
 
 age_days               since `effective_from`
 refresh_days_left      until the source is stale, had it no newer record than this one
-retention_days_left    until the record is past the retention of its source; less than 0: it is
+retention_days_left    from the first of the next month until the retention of its source ends; less than 0: it is past
 retirement_days_left   until `retired_at`; 0 or less: it is retired
 """
 EPOCH = date(1970, 1, 1)

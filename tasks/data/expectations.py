@@ -106,7 +106,10 @@ def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
 def _context() -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.execution_engine import pandas_execution_engine
 
+    # Of frames below this size GE computes a fingerprint, which nobody reads, by a Python string for each text.
+    pandas_execution_engine.HASH_THRESHOLD = 0
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

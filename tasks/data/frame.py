@@ -30,7 +30,8 @@ MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "target_chars": lambda batch: pc.utf8_length(targets(batch["messages"])),
 }
 """Columns that are not in the table of records as they are asked for."""
-BATCH = 50_000
+BATCH = 5_000
+"""Records read together: beside their texts stand the copies that the columns are made of."""
 HALVES = ("prompt", "target", "prompt_chars", "target_chars")
 KNOWN = (*SCHEMA.names, *HALVES, *AGES)
 """Every column but the fields of JSON targets."""

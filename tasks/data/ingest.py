@@ -19,6 +19,7 @@ import pyarrow as pa
 from tasks import facts
 from tasks.config import Frozen
 from tasks.data import kept
+from tasks.data.pool import Pool
 from tasks.data.quarantine import Counts
 from tasks.data.reading import COUNTS, TABLES, TOKENS, Desk, SourceCounts, Tables
 from tasks.errors import InputError
@@ -45,8 +46,9 @@ def run(params: Params, layout: Layout) -> Ingested:
     """
     resolved = load_resolved(layout.sources)
     _check_tasks(resolved, params)
-    desk = Desk(resolved, params.data.max_malformed_share, layout.root, _vault(resolved, layout))
-    with whole_folder(layout.stage("ingest")) as folder:
+    vault = _vault(resolved, layout)
+    with Pool() as pool, whole_folder(layout.stage("ingest")) as folder:
+        desk = Desk(resolved, params.data.max_malformed_share, layout.root, vault, pool)
         sources = _gather(desk, layout, folder)
         result = Ingested(counts=_total(sources), sources=sources)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})

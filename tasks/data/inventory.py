@@ -16,6 +16,8 @@ from tasks.record import read_table
 
 CARRIED = ("department", "language", "kind")
 """Columns whose values may be in one source alone."""
+Ran = list[tuple[Layout, dict[str, Any]]]
+"""Runs that have been through `ingest`, oldest first, with what it says of each source."""
 
 
 class Quality(Frozen):
@@ -59,41 +61,39 @@ class Holding(Frozen):
 
 def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]:
     """Every source with what `runs` (roots of worktrees, oldest first) made of it."""
-    layouts = _ingested(runs)
-    return [_holding(source, layouts, today) for source in inventory.sources]
+    ran = _ran(runs)
+    return [_holding(source, ran, today) for source in inventory.sources]
 
 
 def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
     """What `runs` made of a source, also of one that sources.yaml does not name."""
-    return _trend(source_id, _ingested(runs))
+    return [_quality(layout, told[source_id]) for layout, told in _ran(runs) if source_id in told]
 
 
-def _ingested(runs: Iterable[Path]) -> list[Layout]:
-    layouts = [Layout(root) for root in runs]
-    return [layout for layout in layouts if (layout.stage("ingest") / "result.json").exists()]
+def _ran(runs: Iterable[Path]) -> Ran:
+    return [(layout, told) for layout in map(Layout, runs) if (told := _told(layout)) is not None]
 
 
-def _trend(source_id: str, layouts: list[Layout]) -> list[Quality]:
-    return [quality for layout in layouts if (quality := _quality(source_id, layout)) is not None]
+def _told(layout: Layout) -> dict[str, Any] | None:
+    """What `ingest` of a run says of each source, by its id; None where the run has not been through it."""
+    path = layout.stage("ingest") / "result.json"
+    return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
 
 
-def _holding(source: Source, layouts: list[Layout], today: date) -> Holding:
-    last = next((layout for layout in reversed(layouts) if _quality(source.id, layout)), None)
+def _holding(source: Source, ran: Ran, today: date) -> Holding:
+    having = [(layout, told[source.id]) for layout, told in ran if source.id in told]
+    last = having[-1][0] if having else None
     newest = _newest(source.id, last) if last else None
     return Holding(
         source=source,
         newest=newest,
         age_days=(today - newest).days if newest else None,
-        trend=_trend(source.id, layouts),
+        trend=[_quality(layout, found) for layout, found in having],
         loss=_loss(source.id, last) if last else None,
     )
 
 
-def _quality(source_id: str, layout: Layout) -> Quality | None:
-    told = read_json(layout.stage("ingest") / "result.json")
-    found: dict[str, Any] | None = next((source for source in told["sources"] if source["id"] == source_id), None)
-    if found is None:
-        return None
+def _quality(layout: Layout, found: dict[str, Any]) -> Quality:
     rows, records = found["counts"]["rows"], found["counts"]["records"]
     return Quality(
         run=layout.root.name,

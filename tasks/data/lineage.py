@@ -97,8 +97,8 @@ def _index(layout: Layout, use_case: str, sha256: str) -> Dataset:
 
 
 def datasets(state: Path) -> list[Dataset]:
-    """Every dataset that was indexed, sorted by digest."""
-    return [Dataset.model_validate(read_json(path)) for path in sorted(folder(state).glob("*/about.json"))]
+    """Every dataset that was indexed, sorted by digest. What begins with a dot is an index that never was finished."""
+    return [Dataset.model_validate(read_json(path)) for path in sorted(folder(state).glob("[!.]*/about.json"))]
 
 
 def runs(state: Path, sha256: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Pinning sources: what a run will read and by which rules, fixed before its first stage."""
 
 import hashlib
+import platform
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
         truth=_truth(inventory.truth, root) if inventory.truth else None,
         as_of=first,
         vault=vault,
+        python=minor_version(),
     )
 
 
@@ -40,6 +42,11 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
+
+
+def minor_version() -> str:
+    """Python's, as `ResolvedSources.python` has it."""
+    return ".".join(platform.python_version_tuple()[:2])
 
 
 def _truth(path: str, root: Path) -> ResolvedTruth:

@@ -99,5 +99,6 @@ def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.Da
 
 def _conditions_of(expectation: Expectation) -> Iterator[str]:
     """Columns that a row condition may name."""
-    words = re.findall(r"[\w.-]+", str(expectation.kwargs.get("row_condition", "")))
+    condition = str(expectation.kwargs.get("row_condition", ""))
+    words = re.findall(r"[\w.-]+", condition) + re.findall(r"""[`"']([^`"']+)[`"']""", condition)
     yield from (word for word in words if word in KNOWN or word.startswith(FIELD))

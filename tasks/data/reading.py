@@ -14,14 +14,15 @@ from typing import Self
 import pyarrow as pa
 
 from tasks.config import Frozen
-from tasks.data import pool
 from tasks.data.intake import ROWS, Intake, Taken
+from tasks.data.pool import Pool, batched
 from tasks.data.progress import Progress
 from tasks.data.protect.recognise import detect
 from tasks.data.protect.records import Guard
 from tasks.data.quarantine import Counts
 from tasks.data.readers import content
 from tasks.data.readers.kinds import READERS
+from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.files import write_json
 from tasks.govern.protection import Action, Category
@@ -29,8 +30,10 @@ from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.govern.vault import Vault
 from tasks.record import QUARANTINE, SCHEMA, Writer
 
-BATCH = 2_000
+BATCH = 1_000
 """Rows that go to a process together."""
+CHARACTERS = 2_000_000
+"""… and their characters, up to the row that passes it: two batches a process are in memory, however long rows are."""
 EXAMPLES = 5
 """Malformed rows named in an error."""
 TOKENS = pa.schema([("token", pa.string())])
@@ -86,6 +89,7 @@ class Desk:
     root: Path
     """Where relative locations start."""
     vault: Vault
+    pool: Pool
 
 
 @dataclass
@@ -130,7 +134,8 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     intake = Intake(resolved, desk.every.as_of, guard, desk.vault.keys.records)
     with content.read(resolved, desk.root) as pinned:
         rows, progress = READERS[source.kind](pinned.file, source), Progress("ingest", pinned.lines)
-        for taken in pool.in_order(intake, pool.batched(rows, BATCH)):
+        batches = batched(rows, BATCH, _characters, CHARACTERS)
+        for taken in desk.pool.in_order(intake, batches):
             new = [secret for secret in taken.secrets if secret.token not in known]
             desk.vault.keep(new)
             known.update(secret.token for secret in new)
@@ -140,6 +145,20 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
             progress.tell(tally.rows, source.id)
     tables.write("tokens", pa.table({"token": sorted(known)}, schema=TOKENS))
     return tally
+
+
+def _characters(item: Row | Malformed) -> int:
+    """How much text a row holds, however it is nested."""
+    found, left = 0, list(item.values.values()) if isinstance(item, Row) else []
+    while left:
+        value = left.pop()
+        if isinstance(value, str | bytes):
+            found += len(value)
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return found
 
 
 def _refuse_unusable(resolved: ResolvedSource, tally: _Tally, most: float) -> None:

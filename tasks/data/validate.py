@@ -6,7 +6,8 @@
 A failed expectation is a fact for the data gate to judge, never an error. Nothing written holds a value of a record.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from tasks import facts
 from tasks.config import Frozen
@@ -20,9 +21,15 @@ from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import read_json, whole_folder, write_json
 from tasks.govern.protection import CATEGORIES
-from tasks.govern.sources import ResolvedSources, Suite, Suites, load_resolved
+from tasks.govern.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
 from tasks.layout import Layout
 from tasks.params import Params
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGE = frozenset({"messages", "prompt", "target"})
+"""Columns that hold most of what a table of records holds."""
 
 
 class Validated(Frozen):
@@ -61,13 +68,25 @@ def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, st
 
 
 def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -> Iterator[Asked]:
-    """The suite's expectations by the table that they are about; one table is in memory at a time."""
+    """The suite's expectations by the table that they are about."""
     numbered = list(enumerate(suite.expectations))
     if about_records := [(place, item) for place, item in numbered if not about_source_rows(item)]:
         frame = records.frame(source, columns_asked(item for _, item in about_records))
-        yield Asked([place for place, _ in about_records], frame)
+        yield from _by_texts(about_records, frame)
     if about_rows := [place for place, item in numbered if about_source_rows(item)]:
         yield Asked(about_rows, outcomes.frame(layout, source))
+
+
+def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[Asked]:
+    """Those that ask about the same texts together, without the others: GE copies its table for each expectation."""
+    parts: dict[frozenset[str], list[tuple[int, Expectation]]] = {}
+    for place, item in numbered:
+        asked = columns_asked([item])
+        parts.setdefault(LARGE if asked is None else LARGE & asked, []).append((place, item))
+    for part in parts.values():
+        asked = columns_asked(item for _, item in part)
+        names = [name for name in frame.columns if asked is None or name in asked] or frame.columns[:1]
+        yield Asked([place for place, _ in part], frame[list(names)])
 
 
 def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:

@@ -216,6 +216,9 @@ class ResolvedSources(Frozen):
     """The first day of the run's month: records retired by then stay out. Stages read no clock."""
     vault: str
     """Fingerprint of the vault's key, which makes the tokens."""
+    python: str | None = None
+    """`3.11`: its Unicode tables decide what data stages write, so what another version wrote is not the run's. Null
+    where the run was resolved before this was noted."""
 
 
 class Suites(Frozen):

@@ -66,6 +66,11 @@ def test_what_stands_behind_a_gate_depends_on_its_file(stage: str) -> None:
     assert {gate, "inputs/authority.json"} <= set(expanded()[stage]["deps"])
 
 
+@pytest.mark.parametrize("stage", [name for name, module in STAGES.items() if module.startswith("tasks.data.")])
+def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage: str) -> None:
+    assert "inputs/sources.json" in expanded()[stage]["deps"], "it names the version that decides a data stage's bytes"
+
+
 DECIDING = ("protection.py", "sources.py", "vault.py", "vault_keys.py")
 """Code of `govern` that a data stage's outputs depend on."""
 

@@ -16,15 +16,16 @@ from tasks.data.leftovers import left
 from tasks.data.protect.found import Found
 from tasks.errors import InputError
 from tasks.files import read_json, write_json
-from tasks.govern.sources import ResolvedSource, ResolvedSources, Suite, Suites
+from tasks.govern.sources import ResolvedSources, Suite, Suites
 from tasks.record import MESSAGE
-from tests.data.build import Run, params, record, source
+from tests.data.build import Run, messages, params, record, source, table
 
 TEXTS = "expect_texts_to_hold_nothing_protected"
 BETWEEN = "expect_column_values_to_be_between"
 IN_SET = "expect_column_values_to_be_in_set"
 NOT_IN_SET = "expect_column_values_to_not_be_in_set"
-AS_OF = date(2026, 3, 1)
+AS_OF, NEXT = date(2026, 3, 1), date(2026, 4, 1)
+"""The first of the run's month, and of the next one."""
 PLANTED = "Call Dr. Quentin Zacharias on +49 30 901820, IBAN DE89 3704 0044 0532 0130 00"
 
 
@@ -44,17 +45,13 @@ def check(run: Run, kind: str, of: str | None = None, **kwargs: Any) -> CheckedE
 
 def pin(run: Run, **protect: dict[str, str]) -> None:
     """Sources of a year's retention and a week's refresh, with what each says of protection."""
-    pinned = [
-        ResolvedSource(
-            source=source("x.csv", id=name, retention_days=365, refresh_days=7, protect=actions),
-            sha256="0" * 64,
-            bytes=1,
-            cutoff=AS_OF - timedelta(days=365),
+    (run.root / "x.csv").write_bytes(table(messages(1)))
+    run.resolve(
+        *(
+            source("x.csv", id=name, retention_days=365, refresh_days=7, protect=actions)
+            for name, actions in protect.items()
         )
-        for name, actions in protect.items()
-    ]
-    resolved = ResolvedSources(sources=pinned, as_of=AS_OF, vault="0" * 32)
-    write_json(run.layout.sources, resolved.model_dump(mode="json"))
+    )
 
 
 def texts(run: Run, *prompts: str, source_id: str = "src") -> None:
@@ -111,7 +108,8 @@ def test_a_text_that_cannot_be_read_counts() -> None:
 
 
 def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:
-    dates = [AS_OF - timedelta(days=365), AS_OF - timedelta(days=366), None]
+    first_kept = NEXT - timedelta(days=365)
+    dates = [first_kept, first_kept - timedelta(days=1), None]
     run.put(
         "deduplicate",
         [record(f"p{n}", number=n, effective_from=day, retired_at=AS_OF) for n, day in enumerate(dates)],
@@ -119,15 +117,26 @@ def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:
     pin(run, src={})
     resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
     frame = Records(run.layout.stage("deduplicate") / "records.parquet", resolved, False).frame("src", set(AGES))
-    assert frame["age_days"].tolist()[:2] == [365, 366]
-    assert frame["retention_days_left"].tolist()[:2] == [0, -1]
-    assert frame["refresh_days_left"].tolist()[:2] == [-358, -359]
+    assert frame["age_days"].tolist()[:2] == [334, 335]
+    assert frame["retention_days_left"].tolist()[:2] == [0, -1], "counted to the first of the next month"
+    assert frame["refresh_days_left"].tolist()[:2] == [-327, -328]
     assert frame["retirement_days_left"].tolist() == [0, 0, 0]
     assert frame["age_days"].isna().tolist() == [False, False, True]
     late = check(run, BETWEEN, of="src", column="retention_days_left", min_value=0)
     assert (late.success, late.unexpected_count) == (False, 1)
     stale = check(run, "expect_column_max_to_be_between", of="src", column="refresh_days_left", min_value=0)
-    assert (stale.success, stale.observed) == (False, -358)
+    assert (stale.success, stale.observed) == (False, -327)
+
+
+def test_what_ingest_keeps_has_retention_days_left(run: Run) -> None:
+    first_kept = NEXT - timedelta(days=365)
+    rows = [{"text": f"t{n}", "label": "x", "from": first_kept - timedelta(days=n)} for n in (0, 1)]
+    mapping = {"prompt": "text", "response": "label", "effective_from": "from"}
+    run.ingest(table(rows, ["text", "label", "from"]), mapping=mapping, retention_days=365)
+    assert run.rules_of("ingest") == {2: "past_retention"}
+    resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
+    kept = Records(run.layout.stage("ingest") / "records.parquet", resolved, False).frame("src", set(AGES))
+    assert kept["retention_days_left"].tolist() == [0]
 
 
 def test_freshness_of_a_source_without_dates_is_not_met(run: Run) -> None:

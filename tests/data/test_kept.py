@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.__main__ import run_stage
 from tasks.data import ingest, kept
+from tasks.data.pool import Pool
 from tasks.data.reading import Desk
 from tasks.errors import InputError
-from tasks.files import canonical_json, sha256_file, tree_manifest
+from tasks.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
 from tasks.govern.sources import ResolvedSources
 from tasks.govern.vault import open_vault
 from tests.data.build import TODAY, Run, messages, params, source, table
@@ -182,7 +184,7 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
         (run.root / "a.csv").write_bytes(table(messages(2)) + f"x,{label}\n".encode())
     run.resolve(source("a.csv", **of), today=today, terms=terms or {})
     every = ResolvedSources.model_validate_json(run.layout.sources.read_bytes())
-    return kept.key(every.sources[0], Desk(every, most, run.root, open_vault(run.layout.state)))
+    return kept.key(every.sources[0], Desk(every, most, run.root, open_vault(run.layout.state), Pool()))
 
 
 def test_the_code_and_its_libraries_decide_too(tmp_path: Path) -> None:
@@ -245,3 +247,16 @@ def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run) -> None:
     assert [process.returncode for process in begun] == [0, 0]
     assert sorted("rows read" in text for text in said) == [False, True], said
     assert written(runs[0]) == written(runs[1])
+
+
+def test_data_stages_go_on_with_the_python_that_the_run_was_resolved_with(run: Run) -> None:
+    run.ingest(table(messages(5)))
+    resolved = read_json(run.layout.sources)
+    assert resolved["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    write_json(run.layout.sources, resolved | {"python": "3.9"})
+    for stage in ("ingest", "clean"):
+        with pytest.raises(InputError, match=r"was resolved with Python 3\.9, and this is 3\.1"):
+            run_stage(stage, run.root)
+    write_json(run.layout.sources, {name: value for name, value in resolved.items() if name != "python"})
+    with pytest.raises(InputError, match=r"params\.yaml"):  # of an older run nothing is known, and it goes on
+        run_stage("clean", run.root)

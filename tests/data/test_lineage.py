@@ -13,7 +13,7 @@ from tasks.data import clean, deduplicate, disclose, ingest, inventory, lineage,
 from tasks.data.protect.tokens import token
 from tasks.dataset import SIDES
 from tasks.errors import InputError, Refused
-from tasks.files import write_json
+from tasks.files import read_json, write_json
 from tasks.govern import vault_keys
 from tasks.govern.ledger import open_ledger
 from tasks.govern.people import People
@@ -99,6 +99,15 @@ def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
     assert set(lineage.runs(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
 
 
+def test_an_index_that_was_never_finished_is_none(run: Run, state: Path) -> None:
+    made = dataset(run, messages(20))
+    whole = lineage.folder(state) / made.sha256
+    shutil.copytree(whole, whole.with_name(f".{made.sha256}.k1ll3d"))
+    (whole.with_name(f".{made.sha256}.k1ll3d") / "rows.npy").unlink()
+    assert lineage.datasets(state) == [made]
+    assert len(lineage.of_record(state, run.records_of("split", "train")[0]["record_id"])) == 1
+
+
 def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:
     """Many keys, some of them next to each other and one at each end."""
     keys = np.unique(np.concatenate([np.random.default_rng(1).integers(0, 2**64 - 1, 9_999, np.uint64), [0, 1, 2, 5]]))
@@ -177,6 +186,21 @@ def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: 
     assert [(q.run, q.rows, q.records) for q in first.trend] == [("one", 31, 30)]
     assert second.loss is not None and second.loss.only_here == {"department": ["care"], "language": ["de"]}
     assert second.loss.share == 0.25 and sum(second.loss.rows.values()) == 10
+
+
+def test_the_inventory_reads_each_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [tmp_path / name for name in ("one", "two")]
+    for root in runs:
+        counts = {"rows": 3, "records": 2, "quarantined": {"missing_target": 1}}
+        told = {"sources": [{"id": name, "counts": counts} for name in ("a", "b")]}
+        write_json(Layout(root).stage("ingest") / "result.json", told)
+    read: list[Path] = []
+    monkeypatch.setattr(inventory, "read_json", lambda path: (read.append(path), read_json(path))[1])
+    monkeypatch.setattr(inventory, "_newest", lambda *_: None)
+    named = Sources(sources=[source(f"{name}.csv", id=name) for name in ("a", "b", "c")])
+    held = inventory.take(named, runs, date(2026, 3, 14))
+    assert [[quality.run for quality in one.trend] for one in held] == [["one", "two"], ["one", "two"], []]
+    assert len(read) == len(runs)
 
 
 def test_a_source_that_never_ran_has_nothing_to_tell(tmp_path: Path) -> None:

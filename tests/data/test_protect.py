@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from tasks.data import ingest
+from tasks.data import ingest, reading
+from tasks.data.pool import batched
 from tasks.data.protect import terms
 from tasks.data.protect.actions import Outcome, generalised, replace
 from tasks.data.protect.found import Found, merged
 from tasks.data.protect.placeholders import PLACEHOLDER
 from tasks.data.protect.tokens import canonical, token
+from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.files import tree_manifest
 from tasks.govern.ledger import open_ledger
@@ -252,6 +254,27 @@ def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest
         run.forget()
     assert made[0] == made[1]
     assert len(run.records_of("ingest")) == 4_500
+
+
+def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_WORKERS", "1")
+    rows = [{"text": f"{row['text']} number {n}" * (1 + n % 7), "label": "x"} for n in range(30) for row in PERSONAL]
+    made = []
+    for batch, characters in ((1_000, 1_000_000), (1_000, 200), (7, 1_000_000)):
+        monkeypatch.setattr(reading, "BATCH", batch)
+        monkeypatch.setattr(reading, "CHARACTERS", characters)
+        run.ingest(table(rows))
+        made.append(tree_manifest(run.layout.stage("ingest")))
+        run.forget()
+    assert made[0] == made[1] == made[2]
+
+
+def test_a_batch_ends_early_where_its_rows_are_long() -> None:
+    turns = [{"role": "user", "content": "x" * 30}]
+    rows = [Row(n, {"messages": turns, "label": "y" * 20, "number": 5, "nothing": None}) for n in range(5)]
+    batches = batched([*rows, Malformed(6, "not_json", "broken")], 1_000, reading._characters, 100)
+    assert [len(batch) for batch in batches] == [2, 2, 2]
+    assert [len(batch) for batch in batched(rows, 2, reading._characters, 1_000)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("workers", ["0", "many", "-1"])

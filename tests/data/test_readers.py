@@ -230,6 +230,31 @@ def test_a_parquet_date_that_no_calendar_has_is_refused(run: Run) -> None:
     assert "is damaged after row 0" in refused(run, data, kind="parquet", mapping=mapping)
 
 
+def test_a_parquet_compression_that_cannot_be_read_is_no_damage(run: Run) -> None:
+    data = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(messages(40)), data, compression="SNAPPY")
+    snappy, lzo = b"\x19\x18\x04text\x15\x02", b"\x19\x18\x04text\x15\x06"  # path and codec in the footer
+    assert data.getvalue().count(snappy) == 1
+    message = refused(run, data.getvalue().replace(snappy, lzo), kind="parquet")
+    assert "uses what cannot be read here (While LZO compression is supported" in message
+    assert "damaged" not in message and "fetch it again" not in message
+
+
+def test_parquet_nested_as_no_reader_can_is_no_damage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pyarrow answers where the texts of a thousand nested rows are more than 2 GB."""
+
+    def nested(*_: object, **__: object) -> None:
+        raise pa.ArrowNotImplementedError("Nested data conversions not implemented for chunked array outputs")
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", nested)
+    assert "uses what cannot be read here (Nested data" in refused(run, parquet(messages(3)), kind="parquet")
+
+
+def test_a_parquet_column_whose_name_is_no_text_is_damage(run: Run) -> None:
+    data = parquet([{"text": "a", "label": "b", "other": "c"}]).replace(b"other", b"\xffther")
+    assert "is a damaged Parquet file" in refused(run, data, kind="parquet")
+
+
 def test_a_field_longer_than_the_csv_module_likes(run: Run) -> None:
     assert run.ingest(table([{"text": "x" * 200_000, "label": "long"}])).counts.records == 1
 

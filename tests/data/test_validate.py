@@ -5,11 +5,13 @@ from datetime import date
 from typing import Any
 
 import pytest
+from great_expectations.execution_engine import pandas_execution_engine
 
-from tasks.data import validate
+from tasks.data import expectations, validate
+from tasks.data.questions import Spared, columns_asked
 from tasks.errors import InputError
 from tasks.files import tree_manifest
-from tasks.govern.sources import Suite, Suites
+from tasks.govern.sources import Expectation, Suite, Suites
 from tests.data.build import Run, params, record
 
 PLANTED = "Zacharias Quentin 4711"
@@ -135,6 +137,37 @@ def test_the_same_records_give_the_same_bytes(run: Run) -> None:
     first = tree_manifest(run.layout.stage("validate"))
     check(run, **suites)
     assert tree_manifest(run.layout.stage("validate")) == first
+
+
+def test_a_question_is_asked_of_a_table_without_other_texts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations copies its table for each, and texts are most of it."""
+    tables: list[tuple[str, ...]] = []
+
+    def looking(suite: Suite, where: str, asked: expectations.Asked, spared: Spared) -> Any:
+        tables.append(tuple(asked.frame.columns))
+        return validated(suite, where, asked, spared)
+
+    validated = expectations._validate
+    monkeypatch.setattr(expectations, "_validate", looking)
+    prompt = ("expect_column_values_to_not_be_null", {"column": "prompt"})
+    equal = (PAIR, {"column_A": "prompt", "column_B": "target"})
+    lengths = ("expect_column_values_to_be_between", {"column": "prompt_chars", "max_value": 100})
+    result = check(run, dataset=suite(IN_SET, prompt, ROWS, equal, lengths)).suites[0]
+    assert tables == [("language", "prompt_chars"), ("prompt",), ("prompt", "target")]
+    assert [item.success for item in result.expectations] == [False, True, True, False, True]
+
+
+def test_a_condition_may_name_a_field_whatever_it_is_called() -> None:
+    asked = Expectation(type="x", why="w", kwargs={"row_condition": '`target.my own field` == "kept"'})
+    assert columns_asked([asked]) == {"target.my", "target.my own field"}
+
+
+def test_no_fingerprint_is_made_of_records(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations would make a Python string of each text for it."""
+    called: list[object] = []
+    monkeypatch.setattr(pandas_execution_engine, "hash_pandas_dataframe", called.append)
+    check(run, dataset=suite(IN_SET))
+    assert not called
 
 
 UNASKABLE = {

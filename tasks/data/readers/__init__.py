@@ -3,6 +3,7 @@
     kinds.py      the reader of each kind
     rows.py       what a reader hands on: rows and malformed rows
     content.py    the bytes, from a local file or S3, checked against their pinned SHA-256
+    store.py      an object of S3, and what the store's answers mean
     gzipped.py    unpacked, as far as the owner allows
     decoding.py   bytes to text, or what they are instead
     columns.py    the columns that a mapping needs

@@ -2,7 +2,7 @@
 
 What is parsed is exactly what was hashed: the source may change while it is read, its copy does not. The copy is held
 in memory while it is small; a larger one is a file without a name, which is gone when the process ends, however it
-ends. S3 is reached with the usual AWS_* settings, AWS_ENDPOINT_URL included.
+ends.
 """
 
 import errno
@@ -13,19 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO
 
-from tasks.data.readers import gzipped
-from tasks.errors import InputError, Unavailable
+from tasks.data.readers import gzipped, store
+from tasks.errors import InputError
 from tasks.govern.sources import ResolvedSource, Source, expand
 from tasks.layout import Layout
 
 BLOCK = 1 << 20
 IN_MEMORY = 64 * BLOCK
 """Bytes of a copy that are kept off the disk."""
-REPLACED = (errno.EBUSY, errno.EINVAL)
-"""How s3fs says that an object is no longer the one that was opened: by the store's wording either of the two."""
-
 UNUSABLE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 """How the system says that a path leads nowhere, other than that nothing is there."""
 
@@ -88,9 +85,10 @@ def _rewound(file: IO[bytes]) -> Pinned:
 def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
     """The source's content as a binary file. Raises InputError or Unavailable, naming source and location."""
     location = expand(source.location)
+    where = f"source {source.id}: {location}"
     try:
         if location.startswith("s3://"):
-            with _s3().open(location, "rb", block_size=8 * BLOCK, cache_type="readahead") as file:
+            with store.opened(location, where) as file:
                 yield file
         else:
             with _local(source, location, root).open("rb") as file:
@@ -98,17 +96,13 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise InputError(f"source {source.id}: there is no {location}; correct its location in sources.yaml") from None
     except IsADirectoryError:
-        raise InputError(f"source {source.id}: {location} is a folder; give the path of one file") from None
+        raise InputError(f"{where} is a folder; give the path of one file") from None
     except PermissionError as error:
         raise InputError(f"source {source.id}: no permission to read {location} ({error})") from None
-    except _away() as error:
-        raise Unavailable(f"source {source.id}: {location} cannot be reached: {error}") from None
     except OSError as error:
-        if error.errno in UNUSABLE:
-            raise InputError(f"source {source.id}: {location} cannot be opened ({error.strerror})") from None
-        if not (location.startswith("s3://") and error.errno in REPLACED):
+        if error.errno not in UNUSABLE:
             raise
-        raise InputError(f"source {source.id}: {location} changed while it was read; resolve again") from None
+        raise InputError(f"{where} cannot be opened ({error.strerror})") from None
 
 
 def _local(source: Source, location: str, root: Path) -> Path:
@@ -121,16 +115,3 @@ def _local(source: Source, location: str, root: Path) -> Path:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(f"source {source.id}: {location} is a pipe or a device; give the path of a file")
     return path
-
-
-def _s3() -> Any:
-    import s3fs
-
-    # A cached instance would keep listings and credentials from before.
-    return s3fs.S3FileSystem(skip_instance_cache=True)
-
-
-def _away() -> tuple[type[Exception], ...]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    return (BotoCoreError, ClientError, ConnectionError, TimeoutError)

@@ -1,6 +1,7 @@
 """Apache Parquet, read a batch of rows at a time and only the mapped columns."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import IO
 
@@ -16,12 +17,17 @@ from tasks.govern.sources import Source
 MAGIC = b"PAR1"
 BATCH = 1_000
 """Rows decoded together: a dictionary can make many large texts of few bytes, so a batch is what counts in memory."""
+UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError, OverflowError)
+"""What pyarrow raises for a file that it cannot read; the last is a date of the year 10,000."""
+UNSUPPORTED = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
+"""How it says in an OSError, as it raises for damage too, that there is no reader for something: for LZO, say."""
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
-    """Rows as Python values by column. A Parquet row cannot be malformed; a damaged file is refused as a whole."""
-    opened = _opened(file, source)
-    check_columns(opened.schema_arrow.names, source)
+    """Rows as Python values by column. A Parquet row cannot be malformed: a damaged file is refused as a whole, and one
+    that uses what cannot be read here."""
+    opened, names = _opened(file, source)
+    check_columns(names, source)
     _refuse_claims(opened, source)
     done = size = 0
     try:
@@ -31,13 +37,12 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
             for number, values in enumerate(batch.to_pylist(), start=done + 1):
                 yield Row(number, values)
             done += batch.num_rows
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError, OverflowError) as error:  # the last: a date of year 10,000
-        raise InputError(
-            f"source {source.id}: {source.location} is damaged after row {done} ({_first_line(error)}); fetch it again"
-        ) from None
+    except UNREADABLE as error:
+        raise _refused(error, source, f"is damaged after row {done}") from None
 
 
-def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
+def _opened(file: IO[bytes], source: Source) -> tuple[pq.ParquetFile, list[str]]:
+    """The file, and the names of its columns."""
     where = f"source {source.id}: {source.location}"
     begin, end = file.read(len(MAGIC)), file.seek(0, os.SEEK_END)
     if not end:
@@ -48,9 +53,10 @@ def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
     if file.read() != MAGIC:
         raise InputError(f"{where} is truncated: it does not end with Parquet's footer; fetch it again")
     try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{where} is a damaged Parquet file ({_first_line(error)}); fetch it again") from None
+        opened = pq.ParquetFile(file)
+        return opened, opened.schema_arrow.names
+    except UNREADABLE as error:
+        raise _refused(error, source, "is a damaged Parquet file") from None
 
 
 def _refuse_claims(opened: pq.ParquetFile, source: Source) -> None:
@@ -61,5 +67,12 @@ def _refuse_claims(opened: pq.ParquetFile, source: Source) -> None:
     refuse_more(sum(c.total_uncompressed_size for c in chunks if c.path_in_schema.split(".")[0] in wanted), source)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def _refused(error: Exception, source: Source, damaged: str) -> InputError:
+    """What cannot be read here is no damage, and fetching it again would not help."""
+    where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
+    if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED.search(why):
+        return InputError(
+            f"{where} uses what cannot be read here ({why}); write it with another compression, such as zstd, or with "
+            "flat columns"
+        )
+    return InputError(f"{where} {damaged} ({why}); fetch it again")

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.data.recognise.seen import kinds, seen
@@ -44,3 +48,13 @@ def test_other_capitals_are_no_names(text: str) -> None:
 def test_the_language_model_reads_what_lists_leave_open() -> None:
     text = "Yesterday Zorblat Quixwell complained about the delay."
     assert ("Zorblat Quixwell", "PERSON") in seen(text, language_model=True)
+
+
+def test_the_language_model_does_without_torch_and_hides_it_from_nobody() -> None:
+    """Importing it takes longer than all else that a process of `ingest` loads."""
+    script = (
+        "import sys; from tasks.data.protect.recognise.names import model; "
+        "assert [s.kind for s in next(model.find(['I met Quentin Featherstone in Leeds']))] == ['PERSON']; "
+        "assert 'torch' not in sys.modules; import torch"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[3])
