@@ -66,9 +66,8 @@ def drill(run: Run) -> None:
     try:
         score.write(run.layout)
     except Exception as error:
-        told = (
-            str(error) if isinstance(error, HallmarkError) else type(error).__name__
-        )  # others' messages may quote a row
+        # Messages of errors that are not ours may quote a row.
+        told = str(error) if isinstance(error, HallmarkError) else type(error).__name__
         get_run_logger().warning(f"the report has no new figures of what was planted: {told}")
 
 
