@@ -140,9 +140,12 @@ def write_run(root: Path, records: int) -> None:
     from tasks.record import SCHEMA, write_table
 
     layout, stream = Layout(root), texts(records, words=13, copies=0.1, changes=1, seed=2)
-    source = {"id": "src", "kind": "csv", "location": "x", "owner": "o", "licence": "CC0-1.0"}
+    source = {"id": "src", "kind": "csv", "location": "x", "owner": "o", "steward": "o", "access": ["r"]}
+    source |= {"classification": "public", "lawful_basis": "no personal data", "licence": "CC0-1.0", "region": "eu"}
+    source |= {"retention_days": 365, "refresh_days": 30, "approved_uses": ["benchmarks"]}
     source |= {"mapping": {"prompt": "p", "response": "r"}, "constants": {"task": "t"}}
-    write_json(layout.sources, {"sources": [{"source": source, "sha256": "0" * 64, "bytes": 1}]})
+    pinned = {"source": source, "sha256": "0" * 64, "bytes": 1}
+    write_json(layout.sources, {"sources": [pinned], "as_of": "2026-03-01", "vault": "0" * 32})
     plain = dict.fromkeys(SCHEMA.names, "") | {"policy_tags": [], "subjects": [], "source_id": "src", "task": "t"}
     plain |= {"effective_from": None, "retired_at": None}
     (layout.stage("clean")).mkdir(parents=True)
