@@ -4,6 +4,8 @@ A transaction holds SQLite's write lock or a Postgres advisory lock from its fir
 still holds when it writes. A connection with the execution option `takes_turn=False` only reads, and waits for nobody.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +34,7 @@ def sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")  # what was confirmed survives a power cut
 
     @event.listens_for(engine, "begin")
@@ -81,6 +83,19 @@ def reaching(what: str) -> Iterator[None]:
             f"{what} cannot be used ({error.orig}); nothing was recorded. Check that the database is up, writable and "
             "not full, then try again"
         ) from error
+
+
+def _write_ahead(connection: Any) -> None:
+    """SQLite waits for no lock when it changes a file's journal mode, so of two that make a database one waits here."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _takes_turn(connection: Connection) -> bool:

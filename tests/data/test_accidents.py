@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.data.build import Run, messages, params, source, table
 from tests.small_disk import fill, small_disk
 
 STAGES = {"ingest": ingest, "clean": clean, "deduplicate": deduplicate, "validate": validate, "split": split}
+DIE = Path(__file__).parents[1] / "die_at_rename.py"
 ROWS = 20_000
 SUITE = Suite.model_validate(
     {
@@ -46,9 +46,10 @@ def prepare(run: Run, stage: str, rows: int = ROWS) -> None:
             module.run(params(), run.layout)
 
 
-def start(run: Run, stage: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tasks", stage]
-    return subprocess.Popen(command, cwd=run.root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(run: Run, *command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *command], cwd=run.root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def asides(run: Run, stage: str) -> list[Path]:
@@ -68,7 +69,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(on_small_disk: Run, stage
     run = on_small_disk
     prepare(run, stage)
     filler = fill(run.root / "artefacts")
-    process = start(run, stage)
+    process = start(run, "-m", "tasks", stage)
     said = process.communicate(timeout=120)[1]
     assert (process.returncode, said.splitlines()[-1]) == (
         3,
@@ -84,16 +85,12 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(on_small_disk: Run, stage
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_killed_while_it_writes_leaves_nothing_half_written(run: Run, stage: str) -> None:
     prepare(run, stage)
-    process = start(run, stage)
-    while process.poll() is None and not asides(run, stage):
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL, "the stage ended before it could be killed"
-    target = run.layout.stage(stage)
-    found = tree_manifest(target) if target.exists() else None
+    process = start(run, "-P", str(DIE), str(run.layout.stage(stage)), stage)
+    told = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, told
+    assert asides(run, stage) and not run.layout.stage(stage).exists()
     STAGES[stage].run(params(), run.layout)
-    assert found in (None, tree_manifest(target))
+    assert tree_manifest(run.layout.stage(stage)) and not asides(run, stage)
 
 
 @pytest.mark.parametrize("stage", ["ingest", "clean", "deduplicate", "split"])

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +16,15 @@ from tests.tiny_project import hallmark, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+DIE = Path(__file__).parents[1] / "die_at_rename.py"
 STAGES = ["base_model", "train", "predict@candidate", "evaluate", "package"]
 
 
 def command(project: Path, *args: str) -> "subprocess.Popen[str]":
-    """`python -m ARGS` in the project, with the project's code and this environment's `python`."""
+    """`python -P ARGS` in the project, with the project's code and this environment's `python`."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
-        [sys.executable, "-m", *args], cwd=project, env=os.environ | {"PATH": path, "PYTHONPATH": str(project)},
+        [sys.executable, "-P", *args], cwd=project, env=os.environ | {"PATH": path, "PYTHONPATH": str(project)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -41,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("by-hand"))
     hallmark(folder, "init")
     hallmark(folder, "resolve")
-    finish(command(folder, "dvc", "repro", "--quiet"))
+    finish(command(folder, "-m", "dvc", "repro", "--quiet"))
     return folder
 
 
@@ -73,11 +73,11 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(project: Path, artefacts:
     before = tree_digest(output(artefacts, stage))
     shutil.rmtree(output(artefacts, stage))
     filler = fill(artefacts)
-    told = finish(command(project, "tasks", stage), code=3)
+    told = finish(command(project, "-m", "tasks", stage), code=3)
     assert f"{stage}: no space left on the disk" in told and "nothing is lost" in told
     assert not output(artefacts, stage).exists() and not asides(artefacts, stage)
     filler.unlink()
-    finish(command(project, "tasks", stage))
+    finish(command(project, "-m", "tasks", stage))
     assert tree_digest(output(artefacts, stage)) == before
 
 
@@ -86,11 +86,8 @@ def test_a_killed_stage_leaves_nothing_half_written_and_can_be_repeated(project:
     artefacts = project / "artefacts"
     before = tree_digest(output(artefacts, stage))
     shutil.rmtree(output(artefacts, stage))
-    process = command(project, "tasks", stage)
-    while process.poll() is None and not asides(artefacts, stage):
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    finish(process, code=-signal.SIGKILL)
+    finish(command(project, str(DIE), str(output(artefacts, stage)), stage), code=-signal.SIGKILL)
+    assert asides(artefacts, stage)
     assert not output(artefacts, stage).exists()
-    finish(command(project, "tasks", stage))
+    finish(command(project, "-m", "tasks", stage))
     assert tree_digest(output(artefacts, stage)) == before and not asides(artefacts, stage)
