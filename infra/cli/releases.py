@@ -1,6 +1,8 @@
 """`hallmark releases`: what was promoted, by whose decisions, and back to an earlier one."""
 
+import socket
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
-from tasks.registry import promotion
+from tasks.registry import admission, promotion
 from tasks.registry import releases as registry
 from tasks.runs.run import installed_governance
 
@@ -72,6 +74,27 @@ def verify(
             console.print(f"  {'ok ' if line.ok else 'NO '} {line.text}")
         console.print("valid" if verified.ok else "NOT valid")
     raise typer.Exit(0 if verified.ok else 1)
+
+
+@app.command()
+def admit(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model: use_case.name of its runs.")],
+    as_json: shared.Json = False,
+) -> None:
+    """Verify what is in production and print the folder to load it from; recorded on the ledger.
+
+    For whoever starts a server: what this does not print must not be loaded.
+
+    Example: hallmark releases admit support-triage
+    """
+    governed, ledger = _registry()
+    found = admission.admit(ledger, governed, name, server=socket.gethostname())
+    told = {field.name: getattr(found, field.name) for field in fields(found)}
+    if as_json:
+        shared.print_json(told)
+        return
+    console.print(f"{found.label}, promotion statement {found.sequence}, SHA-256 {found.release_sha256}")
+    console.print(f"  model  {found.model}" + (f"\n  base   {found.base}" if found.base else ""))
 
 
 @app.command()

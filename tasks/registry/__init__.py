@@ -21,5 +21,9 @@ champion.py      the release in production, as runs compare with it
 releases.py      every release, for people
 verification.py  check a release from its folder and one public key
 attested.py      gates, evidence, decisions and provenance in a release, held against each other
-admission.py     the only way to a model for serving
+admission.py     `admit`, the only way to a model for serving
+remembered.py    what was admitted last, for when the ledger is away
+undelivered.py   what was served then, kept to be recorded
 """
+
+from tasks.registry.admission import admit as admit

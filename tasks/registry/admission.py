@@ -1,28 +1,108 @@
-"""The only way to a model for serving. It verifies first, and believes no alias, folder name or unsigned record."""
+"""The only way to a model for serving. It verifies first, and believes no alias, folder name or unsigned record.
 
+What is served follows the newest valid promotion statement of the environment. With the ledger away no newer one can be
+known: what was admitted here before goes on, and the records of it are kept and delivered later.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.errors import Refused
+from tasks import files
+from tasks.errors import HallmarkError, Refused, Unavailable
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
-from tasks.registry import bundle, succession, verification
+from tasks.layout import Layout
+from tasks.registry import bundle, manifest, remembered, succession, undelivered, verification
+from tasks.registry.package import SAFE
+from tasks.registry.succession import Signed
+
+ADMITTED, REFUSED = "admission.admitted", "admission.refused"
+"""Ledger entries; their subject is the name of the model."""
+READABLE = (*SAFE, ".txt", ".md", "")
+"""Endings of files in a base model, which beside weights and JSON has word lists, a card and a licence."""
 
 
-def admit(ledger: Ledger, governance: Governance, name: str) -> Path:
-    """The model folder of the release that is in production: safetensors, JSON and a chat template, nothing else.
+@dataclass(frozen=True)
+class Admitted:
+    """A model that may be served."""
 
-    Follows the newest valid promotion statement of the environment that policy.yaml names. Raises Refused where there
-    is none, or where the release's folder is not byte for byte what was promoted; no older release takes its place.
+    label: str
+    """Name and version of its release."""
+    release_sha256: str
+    sequence: int
+    """Of the promotion statement that it follows."""
+    model: Path
+    """safetensors, JSON and a chat template, nothing else: an adapter or a whole model."""
+    base: Path | None
+    """The base model of an adapter, in the same forms; None for a whole model."""
+    ledger_away: bool
+    """Whether a newer statement may exist that could not be asked for."""
+
+
+def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> Admitted:
+    """The release that is in production, every byte of it verified now; `server` says in the ledger who wanted it.
+
+    Raises Refused, and says so on the ledger, where no release is promoted or its folder or base model is not byte for
+    byte what was promoted; no older release takes its place. Raises Unavailable where the ledger is away, or cannot be
+    written, and this release was not admitted here before.
     """
-    newest = succession.read(ledger, governance, name).newest
-    environment = governance.policy.environment
-    if newest is None:
-        raise Refused(f"no release of {name!r} is promoted in environment {environment}; there is nothing to serve")
-    label = newest.promotion.label
+    try:
+        newest, away = succession.read(ledger, governance, name).newest, False
+    except Unavailable:
+        newest, away = remembered.read(governance, name), True
+    about = {"server": server, "statement": newest.sha256 if newest else None}
+    try:
+        if newest is None:
+            where = governance.policy.environment
+            raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
+        admitted = _verified(newest, governance, away)
+    except HallmarkError as error:
+        undelivered.record(ledger, governance.state, REFUSED, name, about | {"reason": _spelt(error)})
+        raise
+    told = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
+    if away or remembered.is_last(governance, name, newest):
+        undelivered.record(ledger, governance.state, ADMITTED, name, told)
+    else:
+        ledger.append(ADMITTED, name, told)
+        remembered.write(governance, name, newest)
+    return admitted
+
+
+def _spelt(error: Exception) -> str:
+    """What it says, also of file names that are no text."""
+    return str(error).encode(errors="backslashreplace").decode()
+
+
+def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
+    label, environment = newest.promotion.label, governance.policy.environment
     if newest.promotion.demo and not governance.local:
         raise Refused(f"{label} was approved by demo identities, which do not count in environment {environment}")
     folder = bundle.folder(governance.state, label)
-    signed = verification.require(folder, governance)
-    if signed.release_sha256 != newest.release_sha256:
+    if verification.require(folder, governance).release_sha256 != newest.release_sha256:
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
-    return folder / bundle.PAYLOAD / "model"
+    payload = folder / bundle.PAYLOAD
+    return Admitted(
+        label=label,
+        release_sha256=newest.release_sha256,
+        sequence=newest.promotion.sequence,
+        model=payload / "model",
+        base=_base(Layout(governance.state.parent), payload),
+        ledger_away=away,
+    )
+
+
+def _base(layout: Layout, payload: Path) -> Path | None:
+    """The base model that the release's adapter was tuned from, as promotion kept it."""
+    told = manifest.read(payload)
+    if told.method == "full":
+        return None
+    folder, wanted = layout.base(told.stages["base_model"]), told.stages["base_model"]
+    try:
+        found = files.tree_digest(folder) if folder.is_dir() else None
+    except ValueError as error:  # a link
+        raise Refused(str(error)) from None
+    if found != wanted:
+        raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")
+    if unsafe := sorted(p.name for p in (folder / "model").rglob("*") if p.is_file() and p.suffix not in READABLE):
+        raise Refused(f"{folder} holds what could run code when it is read: {', '.join(unsafe)}")
+    return folder / "model"

@@ -26,7 +26,7 @@ Attack = Callable[[Path], object]
 
 
 def admit(house: House) -> bytes:
-    model = admission.admit(house.ledger, house.governance, NAME)
+    model = admission.admit(house.ledger, house.governance, NAME).model
     return (model / "adapter_model.safetensors").read_bytes()
 
 

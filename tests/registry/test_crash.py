@@ -81,7 +81,7 @@ def kill(house: House, point: str, moment: str, what: str = "promote") -> None:
 def check(house: House) -> str:
     """Everything agrees on one champion, and nothing else is left. Returns its weights."""
     house.ledger = open_ledger(house.state)
-    model = admission.admit(house.ledger, house.governance, NAME)
+    model = admission.admit(house.ledger, house.governance, NAME).model
     known = releases.list_releases(house.ledger, house.governance)
     (reigning,) = [release for release in known if "champion" in release.aliases]
     assert all(releases.verify(Path(release.bundle), house.governance).ok for release in known)
@@ -109,7 +109,7 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     line = succession.read(house.ledger, house.governance, NAME)
     made = POINTS.index(point) > POINTS.index("appended") or (point, moment) == ("made", "after")
     assert len(line.valid) == (2 if made else 1), "the statement in the ledger is the point of no return"
-    model = admission.admit(house.ledger, house.governance, NAME)
+    model = admission.admit(house.ledger, house.governance, NAME).model
     assert (model / "adapter_model.safetensors").read_bytes() == (b"new" if made else b"old")
 
     promotion.reconcile(house.governance, house.ledger)

@@ -30,7 +30,7 @@ def mlflow_aliases(house: House) -> dict[str, str]:
 
 
 def served(house: House) -> bytes:
-    model = admission.admit(house.ledger, house.governance, NAME)
+    model = admission.admit(house.ledger, house.governance, NAME).model
     return (model / "adapter_model.safetensors").read_bytes()
 
 

@@ -1,0 +1,150 @@
+"""What is served follows the newest signed statement, is verified first, and is on the ledger, now or later."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import Refused, Unavailable
+from tasks.files import canonical_json
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.registry import admission, promotion, remembered, succession, undelivered
+from tasks.registry.admission import Admitted
+from tests.registry.house import NAME, House, writable
+
+
+def admit(house: House, ledger: Ledger | None = None) -> Admitted:
+    return admission.admit(ledger or house.ledger, house.governance, NAME, "server-1")
+
+
+def weights(admitted: Admitted) -> bytes:
+    return (admitted.model / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Ledger:
+    """A ledger whose database went away after it was opened."""
+    ledger = open_ledger(tmp_path / "elsewhere")
+    shutil.rmtree(tmp_path / "elsewhere")
+    with pytest.raises(Unavailable):
+        ledger.entries()
+    return ledger
+
+
+def test_what_is_admitted_says_what_it_is_and_is_recorded(released: House) -> None:
+    admitted = admit(released)
+    assert (admitted.label, admitted.sequence, admitted.ledger_away) == ("triage-1", 1, False)
+    assert weights(admitted) == b"adapter" and admitted.base is not None
+    (entry,) = released.ledger.entries(admission.ADMITTED, NAME)
+    newest = succession.read(released.ledger, released.governance, NAME).newest
+    assert newest is not None
+    assert entry.body == {
+        "server": "server-1", "statement": newest.sha256, "release": "triage-1", "sha256": admitted.release_sha256,
+        "ledger_away": False,
+    }  # fmt: skip
+
+
+def test_a_refusal_is_recorded_with_its_reason(released: House) -> None:
+    path = released.bundle() / "payload/model/adapter_model.safetensors"
+    writable(path)
+    path.write_bytes(b"evil")
+    with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
+        admit(released)
+    (entry,) = released.ledger.entries(admission.REFUSED, NAME)
+    assert "changed: payload/model/adapter_model" in entry.body["reason"]
+    assert not released.ledger.entries(admission.ADMITTED, NAME)
+
+
+@pytest.mark.parametrize(("name", "content"), [("model.safetensors", b"other weights"), ("pytorch_model.bin", b"\x80")])
+def test_a_base_model_that_was_touched_is_not_admitted(released: House, name: str, content: bytes) -> None:
+    (folder,) = (released.state / "bases").iterdir()
+    (folder / "model").mkdir(exist_ok=True)
+    writable(folder / "model")
+    (folder / "model" / name).write_bytes(content)
+    with pytest.raises(Refused, match="is not the base model that the release is an adapter of"):
+        admit(released)
+
+
+def test_with_the_ledger_away_what_was_admitted_goes_on_and_is_delivered_once(released: House, away: Ledger) -> None:
+    admit(released)
+    admitted = admit(released, away)
+    assert weights(admitted) == b"adapter" and admitted.ledger_away
+    kept = list((released.state / undelivered.FOLDER).iterdir())
+    assert len(kept) == 1 and len(released.ledger.entries(admission.ADMITTED)) == 1
+    saved = kept[0].read_bytes()
+
+    assert undelivered.deliver(released.ledger, released.state) == 1
+    assert not kept[0].exists()
+    late = released.ledger.entries(admission.ADMITTED)[-1].body
+    assert late["ledger_away"] and late["kept"] == kept[0].stem and late["happened"]
+
+    kept[0].write_bytes(saved)  # as after a kill between recording it and removing the file
+    assert undelivered.deliver(released.ledger, released.state) == 0
+    assert len(released.ledger.entries(admission.ADMITTED)) == 2 and not kept[0].exists()
+
+
+def test_what_was_kept_is_delivered_before_what_comes_next(released: House, away: Ledger) -> None:
+    admit(released)
+    admit(released, away)
+    admit(released)
+    assert [e.body["ledger_away"] for e in released.ledger.entries(admission.ADMITTED)] == [False, True, False]
+
+
+def test_with_the_ledger_away_nothing_is_admitted_for_the_first_time(released: House, away: Ledger) -> None:
+    with pytest.raises(Unavailable, match="no release of 'triage' was admitted here before"):
+        admit(released, away)
+
+
+def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, away: Ledger) -> None:
+    admit(released)
+    path = released.bundle() / "payload/model/adapter_model.safetensors"
+    writable(path)
+    path.write_bytes(b"evil")
+    with pytest.raises(Refused, match="changed"):
+        admit(released, away)
+    assert undelivered.deliver(released.ledger, released.state) == 1
+    assert len(released.ledger.entries(admission.REFUSED)) == 1
+
+
+def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: Ledger) -> None:
+    admit(released)
+    path = released.state / remembered.FOLDER / f"{NAME}.json"
+    newest = succession.read(released.ledger, released.governance, NAME).newest
+    assert newest is not None
+    forged = newest.promotion.model_copy(update={"sequence": 99})
+    envelope = succession.sign(forged, newest.release_sha256, released.governance)
+    envelope["signatures"] = newest.envelope["signatures"]
+    path.write_bytes(canonical_json(envelope))
+    with pytest.raises(Refused, match="signature does not match"):
+        admit(released, away)
+    path.write_text("[")
+    with pytest.raises(Refused, match="is no promotion statement any more"):
+        admit(released, away)
+
+
+def test_a_newer_release_is_admitted_and_remembered_when_the_ledger_is_back(released: House, away: Ledger) -> None:
+    admit(released)
+    released.release("run-2", b"better")
+    assert weights(admit(released, away)) == b"adapter", "nobody can know of the newer one"
+    assert weights(admit(released)) == b"better"
+    assert weights(admit(released, away)) == b"better"
+
+
+def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
+    """Readable, but nothing can be written to it: what is in production is known, and the record is kept."""
+    admit(released)
+    with sqlite3.connect(released.state / "ledger.db") as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    connection.close()
+    assert weights(admit(released)) == b"adapter"
+    assert len(list((released.state / undelivered.FOLDER).iterdir())) == 1
+
+
+def test_rolled_back_means_the_earlier_release_is_admitted(released: House) -> None:
+    released.release("run-2", b"better")
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
+    admitted = admit(released)
+    assert (admitted.label, admitted.sequence, weights(admitted)) == ("triage-1", 3, b"adapter")
