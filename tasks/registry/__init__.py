@@ -25,5 +25,3 @@ admission.py     `admit`, the only way to a model for serving
 remembered.py    what was admitted last, for when the ledger is away
 undelivered.py   what was served then, kept to be recorded
 """
-
-from tasks.registry.admission import admit as admit
