@@ -67,13 +67,14 @@ tiers:
           - {name: no prompt on both sides, fact: split.groups_on_both_sides, at_most: 0}
           - {name: enough rows, fact: split.train_rows, at_least: 10}
         decisions: [{role: data_owner, owners: true}]
-        waive: risk_officer
+        waive: {role: risk_officer, max_days: 90}
       evaluation:
         success_metrics: true
         decisions: [{role: product_owner}]
-        waive: risk_officer
+        waive: {role: risk_officer, max_days: 90}
       release:
         decisions: [{role: risk_officer}]
+changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}]}
 """
 
 PEOPLE = """

@@ -3,8 +3,10 @@
 Settings, each one schema and one file in infra/governance/:
 
     sources.py          the inventory of sources and their Great Expectations suites
-    policy.py           gates by risk tier
+    policy.py           gates by risk tier, who asks for runs, who signs off changes
+    gate_rules.py       of one gate: checks, roles, waivers, deadlines, keys
     people.py           identities, roles, public keys
+    satisfiable.py      whether enough people are there for what policy asks
     governance.py       policy and people that fit each other, and their keys
 
 A gate, in the order in which it goes:

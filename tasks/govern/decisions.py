@@ -8,14 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.errors import InputError, Refused
 from tasks.govern import docket
 from tasks.govern.docket import Case
-from tasks.govern.evidence import Evidence
+from tasks.govern.evidence import Evidence, check_asks
 from tasks.govern.gates import judge
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.missing import eligible, needed
+from tasks.govern.missing import barred, eligible, needed
 from tasks.govern.people import Person
 from tasks.govern.signed_decision import KIND, Decision, Signed, Verb, sign
-from tasks.govern.weigh import deadline, roles_for, weigh
+from tasks.govern.weigh import another_role, deadline, not_waivable, roles_before, roles_for, weigh
 
 VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
@@ -64,6 +64,7 @@ def decide(
         if same is not None:
             return same
         _consistent(decision, case, own)
+        _as_policy_allows(decision, case, own, governance, ledger)
         envelope = sign(decision, evidence.subject.stage, evidence.subject.sha256, case.sha256, signer)
         return ledger.append(KIND, evidence.subject.sha256, {"envelope": envelope})
 
@@ -83,7 +84,7 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
         if judge(evidence, governance, ledger, ledger.now()).state != "waiting":
             return []
         weighed = weigh(case, governance, ledger, ledger.now())
-        for role, count, given in needed(evidence, governance.policy.gate(evidence.tier, evidence.gate), weighed):
+        for role, count, given in needed(evidence, weighed):
             demo = [person for person in eligible(evidence, governance, role, weighed) if person.demo]
             for person in demo[: max(0, count - len(given))]:
                 entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
@@ -117,6 +118,7 @@ def _open_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Ca
     rules = governance.policy.gate(evidence.tier, evidence.gate)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
+    check_asks(evidence, governance.policy)
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     if case.closed is not None:
@@ -130,7 +132,7 @@ def _open_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Ca
 
 
 def _role(governance: Governance, evidence: Evidence, person: Person, verb: Verb, role: str | None) -> str:
-    asked = roles_for(verb, governance.policy.gate(evidence.tier, evidence.gate))
+    asked = roles_for(verb, evidence.asks)
     if not asked:
         raise Refused(f"policy asks nobody to {verb} at gate {evidence.gate} in risk tier {evidence.tier}")
     if role is not None and role not in person.roles:
@@ -142,6 +144,11 @@ def _role(governance: Governance, evidence: Evidence, person: Person, verb: Verb
         raise Refused(
             f"to {verb} at gate {evidence.gate} takes role {' or '.join(asked)}; {person.id} holds "
             f"{', '.join(person.roles)}"
+        )
+    if verb == "approve" and all(person.id in barred(evidence, name) for name in held):
+        raise Refused(
+            f"{person.id} owns all sources of this run; policy wants somebody besides them in role "
+            f"{evidence.asks.besides_owner}"
         )
     if verb == "approve" and not _may_approve(evidence, person, held):
         raise Refused(f"{person.id} owns no source of this run; at gate {evidence.gate} its owners approve: "
@@ -188,3 +195,21 @@ def _consistent(decision: Decision, case: Case, own: list[Signed]) -> None:
     for name in decision.checks:
         if name not in failed:
             raise Refused(f"check {name!r} did not fail; waivers are for {', '.join(sorted(failed)) or 'none'}")
+
+
+def _as_policy_allows(
+    decision: Decision, case: Case, own: list[Signed], governance: Governance, ledger: Ledger
+) -> None:
+    """How long and what may be waived, in how many roles one person decides, and with which keys."""
+    person = governance.actor(decision.person)
+    rules = governance.policy.gate(case.evidence.tier, case.evidence.gate)
+    why_not = governance.too_weak(person, rules.signature)
+    if decision.verb == "waive":
+        why_not = why_not or not_waivable(decision, case.evidence.asks, decision.time)
+    roles = roles_before(case, governance, ledger)
+    if roles is not None:
+        for standing in own:
+            another_role(standing.decision, roles)
+        why_not = why_not or another_role(decision, roles)
+    if why_not:
+        raise Refused(why_not)

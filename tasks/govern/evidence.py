@@ -14,7 +14,7 @@ from tasks.facts import Fact, Facts
 from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
 from tasks.govern import sources
 from tasks.govern.change import Change, compare
-from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, Gate, GateName, Policy, Role
+from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, GateName, Policy, Role, Tier, Waive
 from tasks.layout import Layout
 from tasks.params import Name, Params, Sha256, SuccessMetric
 
@@ -50,16 +50,27 @@ class Asks(Frozen):
 
     roles: list[Role]
     """Who must approve, and how many of each role; none where the checks alone decide."""
-    waive: Name | None
-    """Role that may waive a failed check; null: nobody may."""
+    waive: Waive | None
+    """Who may waive which failed checks for how long; null: nobody may."""
     deadline_days: float
     """Days after the gate was asked in which decisions count."""
     owners: list[str]
     """Owners of the sources, each of whom must approve; none where policy doesn't ask that, and on a demo run."""
+    besides_owner: Name | None
+    """Where one person owns all sources: one of `roles`, in which that owner does not count; null: none."""
 
     @staticmethod
-    def of(rules: Gate, owners: list[str]) -> "Asks":
-        return Asks(roles=rules.decisions, waive=rules.waive, deadline_days=rules.deadline_days, owners=owners)
+    def of(tier: Tier, gate: GateName, dataset: Dataset | None, demo: bool) -> "Asks":
+        rules, owners = tier.gates[gate], dataset.owners if dataset else []
+        besides = tier.separation.sole_owner if len(owners) == 1 else None
+        more = [Role(role=besides)] if besides and besides not in {role.role for role in rules.decisions} else []
+        return Asks(
+            roles=rules.decisions + more,
+            waive=rules.waive,
+            deadline_days=rules.deadline_days,
+            owners=owners if rules.asks_owners and not demo else [],
+            besides_owner=besides,
+        )
 
 
 class Evidence(Frozen):
@@ -119,7 +130,7 @@ def collect(
         tier=params.use_case.risk_tier,
         subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
         policy_sha256=policy.digest(),
-        asks=Asks.of(rules, owners(layout) if rules.asks_owners and not demo else []),
+        asks=Asks.of(policy.tier(params.use_case.risk_tier), gate, dataset, demo),
         checks=[check_result(check, facts) for check in checks],
         facts=facts,
         artefacts=artefacts,
@@ -159,17 +170,20 @@ def _dataset(layout: Layout) -> Dataset:
     return found
 
 
-def check_asks(evidence: Evidence, rules: Gate) -> None:
-    """Raises Refused where evidence asks others than policy, and the dataset that it is about, say."""
-    named = evidence.asks.owners
-    if evidence.asks != Asks.of(rules, named) or bool(named) != (rules.asks_owners and not evidence.demo):
-        raise Refused(
-            f"the evidence of gate {evidence.gate} states other roles, waivers or a deadline than policy asks"
-        )
+def check_asks(evidence: Evidence, policy: Policy) -> None:
+    """Raises Refused where evidence asks others than policy, and the dataset that it is about, say.
+
+    Raises InputError for a tier that is not in policy.yaml or asks nothing.
+    """
+    policy.gate(evidence.tier, evidence.gate)
     if (evidence.gate == "data") != (evidence.dataset is not None):
         raise Refused("the evidence of the data gate says what the dataset is, and no other does")
-    if named and evidence.dataset and named != evidence.dataset.owners:
-        raise Refused("the evidence asks others than the owners of the sources in its dataset")
+    wanted = Asks.of(policy.tier(evidence.tier), evidence.gate, evidence.dataset, evidence.demo)
+    if evidence.asks != wanted:
+        raise Refused(
+            f"the evidence of gate {evidence.gate} states other roles, owners, waivers or a deadline than policy asks "
+            "on its dataset"
+        )
 
 
 def changed(before: Evidence | None, now: Dataset | None) -> Change | None:

@@ -78,13 +78,14 @@ def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datet
     weighed = weigh(case, governance, ledger, now)
     checks = [_check_standing(result, weighed) for result in evidence.checks]
     failed = [check.result for check in checks if not check.holds]
-    missing = missing_waivers(failed, rules) + missing_withdrawals(weighed)
-    missing += missing_approvals(evidence, governance, rules, weighed)
+    missing = missing_waivers(failed, evidence.asks) + missing_withdrawals(weighed)
+    missing += missing_approvals(evidence, governance, weighed)
+    hopeless = not all(rules.waivable(result.name) for result in failed)
     return Standing(
         gate=evidence.gate,
         run=evidence.run,
         evidence_sha256=case.sha256,
-        state=_state(case, rules, now, weighed, bool(failed), bool(missing)),
+        state=_state(case, rules, now, weighed, hopeless, bool(missing)),
         checks=checks,
         decisions=[_decision_standing(w) for w in weighed],
         waiting_for=missing,
@@ -127,7 +128,9 @@ def _rules(evidence: Evidence, governance: Governance) -> Gate:
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     rules = governance.policy.gate(evidence.tier, evidence.gate)
-    check_asks(evidence, rules)
+    check_asks(evidence, governance.policy)
+    if refused := governance.may_not_request(evidence.requested_by, evidence.tier):
+        raise Refused(f"run {evidence.run}: {refused}")
     own = [check_result(check, evidence.facts) for check in rules.checks]
     others = evidence.checks[len(own) :]
     if evidence.checks[: len(own)] != own or (others and not rules.success_metrics):
@@ -149,12 +152,12 @@ def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStandin
     return CheckStanding(result=result, waived_by=longest.person, waived_until=longest.expires)
 
 
-def _state(case: Case, rules: Gate, now: datetime, weighed: list[Weighed], failing: bool, missing: bool) -> State:
+def _state(case: Case, rules: Gate, now: datetime, weighed: list[Weighed], hopeless: bool, missing: bool) -> State:
     if any(w.decision and w.decision.verb == "reject" and not w.carried for w in weighed):
         return "rejected"
     if not missing:
         return "passed"
-    if failing and not rules.waive:
+    if hopeless:
         return "failed"
     if (case.closed.time if case.closed else now) > deadline(case, rules):
         return "expired"

@@ -8,15 +8,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks import config
 from tasks.errors import InputError, Refused
-from tasks.govern import keys, vault, vault_keys
+from tasks.govern import keys, satisfiable, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
+from tasks.govern.gate_rules import Strength
 from tasks.govern.people import MACHINE, People, Person
-from tasks.govern.policy import Policy
+from tasks.govern.policy import LOCAL, Policy
 from tasks.govern.sources import Sources
 
-LOCAL = "local"
-"""The environment in which keys made by `hallmark init` and demo people count."""
+__all__ = ["LOCAL", "Governance", "initialise", "load"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,15 @@ class Governance:
             raise Refused(f"the key {found} is not that of {person.id}, who has {wanted} in people.yaml")
         return key
 
+    def may_not_request(self, who: str, tier: str) -> str:
+        """Why somebody may not ask for a run of a risk tier; empty where they may. See `Tier.may_not_request`."""
+        person = self.people.get(who)
+        return self.policy.tier(tier).may_not_request(who, person.roles if person else [])
+
+    def too_weak(self, person: Person, wanted: Strength) -> str:
+        """Why the key that counts for a person does not do at a gate that wants `wanted`; empty where it does."""
+        return person.too_weak(wanted, self.policy.environment)
+
     @property
     def place(self) -> str:
         """The folder as seen from the checkout, the same wherever that lies."""
@@ -113,7 +122,7 @@ def load(folder: Path, state: Path) -> Governance:
     except InputError as error:
         problems.append(str(error))
     if policy is not None and people is not None:
-        problems += _unsatisfiable(policy, people, folder / "policy.yaml")
+        problems += satisfiable.problems(policy, people, folder / "policy.yaml")
         problems += _keyless(policy, people, folder / "people.yaml")
         problems += _ownerless(people, folder / "sources.yaml")
         if not problems:
@@ -132,33 +141,6 @@ def initialise(state: Path, people: People) -> None:
     if not vault.exists(state):
         vault_keys.create(state)
     vault.open_vault(state)
-
-
-def _unsatisfiable(policy: Policy, people: People, path: Path) -> list[str]:
-    """Roles that too few active people hold; demo people count in environment local only."""
-    document = config.read_yaml(path)
-    local = policy.environment == LOCAL
-    problems = []
-    for where, role, count in _wanted(policy):
-        holders = [person for person in people.with_role(role) if local or not person.demo]
-        if len(holders) < count:
-            line = config.line_of(document, where)
-            problems.append(
-                f"{path}:{line}: {'.'.join(map(str, where))}: policy that nobody can satisfy: it wants {count} active "
-                f"with role {role}, people.yaml has {len(holders)}; give somebody the role or change the policy"
-            )
-    return problems
-
-
-def _wanted(policy: Policy) -> list[tuple[list[str | int], str, int]]:
-    """Place in policy.yaml, role, and how many people must hold it."""
-    wanted: list[tuple[list[str | int], str, int]] = []
-    for tier_name, tier in policy.tiers.items():
-        for gate_name, gate in tier.gates.items():
-            where: list[str | int] = ["tiers", tier_name, "gates", gate_name]
-            wanted += [([*where, "decisions", i], role.role, role.count) for i, role in enumerate(gate.decisions)]
-            wanted += [([*where, "waive"], gate.waive, 1)] if gate.waive else []
-    return wanted
 
 
 def _keyless(policy: Policy, people: People, path: Path) -> list[str]:

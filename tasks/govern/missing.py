@@ -1,15 +1,20 @@
 """What a gate still wants, and from whom, in words."""
 
-from tasks.govern.evidence import CheckResult, Evidence
+from tasks.govern.evidence import Asks, CheckResult, Evidence
 from tasks.govern.governance import Governance
 from tasks.govern.people import Person
-from tasks.govern.policy import Gate
+from tasks.govern.signed_decision import Decision
 from tasks.govern.weigh import Weighed
 
 
-def missing_waivers(failed: list[CheckResult], rules: Gate) -> list[str]:
-    way = f"a waiver by role {rules.waive}" if rules.waive else "other outputs: policy lets nobody waive it"
-    return [f"check {result.name!r} failed ({_shown(result)}); it needs {way}" for result in failed]
+def missing_waivers(failed: list[CheckResult], asks: Asks) -> list[str]:
+    return [f"check {result.name!r} failed ({_shown(result)}); it needs {_way(result, asks)}" for result in failed]
+
+
+def _way(result: CheckResult, asks: Asks) -> str:
+    if asks.waive is None or not asks.waive.covers(result.name):
+        return "other outputs: policy lets nobody waive it"
+    return f"a waiver by role {asks.waive.role}"
 
 
 def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
@@ -22,9 +27,9 @@ def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
     ]
 
 
-def missing_approvals(evidence: Evidence, governance: Governance, rules: Gate, weighed: list[Weighed]) -> list[str]:
+def missing_approvals(evidence: Evidence, governance: Governance, weighed: list[Weighed]) -> list[str]:
     missing = []
-    for role, count, given in needed(evidence, rules, weighed):
+    for role, count, given in needed(evidence, weighed):
         left = count - len(given)
         if left > 0:
             able = ", ".join(person.id for person in eligible(evidence, governance, role, weighed))
@@ -33,18 +38,29 @@ def missing_approvals(evidence: Evidence, governance: Governance, rules: Gate, w
     return missing
 
 
-def needed(evidence: Evidence, rules: Gate, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
+def needed(evidence: Evidence, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
     """Each role that must approve, how many of it, and who of those that count has."""
+    return still_needed(evidence, [w.decision for w in weighed if w.decision])
+
+
+def still_needed(evidence: Evidence, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
+    """The same of decisions that are known to count, however they came here."""
     given: dict[str, set[str]] = {}
-    for w in weighed:
-        if w.decision and w.decision.verb == "approve":
-            given.setdefault(w.decision.role, set()).add(w.decision.person)
+    for decision in counted:
+        if decision.verb == "approve":
+            given.setdefault(decision.role, set()).add(decision.person)
     return [
         (role.role, len(owners), given.get(role.role, set()) & owners)
         if role.owners and (owners := set(evidence.asks.owners))
-        else (role.role, role.count, given.get(role.role, set()))
-        for role in rules.decisions
+        else (role.role, role.count, given.get(role.role, set()) - barred(evidence, role.role))
+        for role in evidence.asks.roles
     ]
+
+
+def barred(evidence: Evidence, role: str) -> set[str]:
+    """Who does not count in a role: the sole owner of the sources, where policy wants somebody besides them."""
+    besides = evidence.dataset is not None and role == evidence.asks.besides_owner
+    return set(evidence.dataset.owners) if besides and evidence.dataset else set()
 
 
 def eligible(evidence: Evidence, governance: Governance, role: str, weighed: list[Weighed]) -> list[Person]:
@@ -57,7 +73,7 @@ def eligible(evidence: Evidence, governance: Governance, role: str, weighed: lis
     return [
         person
         for person in governance.people.with_role(role)
-        if person.id not in done | {evidence.requested_by}
+        if person.id not in done | barred(evidence, role) | {evidence.requested_by}
         and (evidence.demo or not person.demo)
         and (not owners or person.id in owners)
     ]

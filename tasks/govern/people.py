@@ -9,6 +9,7 @@ from tasks import config
 from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.govern import keys
+from tasks.govern.gate_rules import LOCAL, Strength
 from tasks.params import Name, Text
 
 MACHINE = "gate"
@@ -43,6 +44,14 @@ class Person(Frozen):
     """A stand-in who decides at once under --demo-approvals; never counts without it."""
     active: bool = True
     """False: may no longer decide."""
+
+    def too_weak(self, wanted: Strength, environment: str) -> str:
+        """Why their key does not do where `wanted` is asked; empty where it does."""
+        if wanted == "hardware":
+            return "policy asks for keys in hardware, which cannot be told from others yet"
+        if self.public_key or (wanted == "installed" and environment == LOCAL):
+            return ""
+        return f"policy asks for a key that people.yaml gives, and {self.id} has none there"
 
 
 class People(Frozen):

@@ -1,5 +1,6 @@
 """Gates by risk tier: policy.yaml."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -9,7 +10,10 @@ from tasks import config
 from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.files import canonical_json, sha256_bytes
-from tasks.params import Name, Text
+from tasks.govern.gate_rules import LOCAL, Check, Escalate, Gate, Role, Waive
+from tasks.params import Name
+
+__all__ = ["LOCAL", "Check", "Escalate", "Gate", "GateName", "Policy", "Role", "Tier", "Waive"]
 
 GateName = Literal["data", "evaluation", "release"]
 GATES: tuple[GateName, ...] = ("data", "evaluation", "release")
@@ -21,79 +25,84 @@ LOOKS_AT: dict[GateName, tuple[str, ...]] = {
     "release": ("package",),
 }
 """The stages whose facts and artefacts a gate's evidence holds."""
+SCHEDULER = "scheduler"
+"""Id of the machine that asks for scheduled runs."""
 EXPERIMENT = "experiment"
 """The risk tier that asks nobody, and whose models can never be promoted."""
 
 
-class Check(Frozen):
-    """A figure that must be reached for the gate to pass by itself."""
+class Separation(Frozen):
+    """Who must be different people."""
 
-    name: Text
-    fact: Text
-    """`STAGE.NAME`, or `measured.STAGE.NAME` (tasks/facts.py)."""
-    bound: Literal["value", "low", "high"] = "value"
-    at_least: float | None = None
-    at_most: float | None = None
-    optional: bool = False
-    """Passes where the fact does not exist, e.g. a comparison with a champion when there is none."""
-
-    @model_validator(mode="after")
-    def _one_threshold(self) -> Self:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError(f"{self.name}: give exactly one of at_least and at_most")
-        return self
+    two_roles: bool = True
+    """Whether one person's approvals and waivers may count in more than one role in a run. False: in the role of
+    their first at the earliest gate alone."""
+    sole_owner: Name | None = None
+    """Where one person owns all sources of a run, somebody else in this role must approve its data gate too."""
 
 
-class Role(Frozen):
-    """How many people of a role must approve."""
+class BreakGlass(Frozen):
+    """Who may go back to an earlier champion at once, and who confirms it afterwards."""
 
     role: Name
-    count: Annotated[int, Field(ge=1)] = 1
-    owners: bool = False
-    """At the data gate: every owner of a source must approve, in this role, and nobody else may. On a demo run a demo
-    identity stands in for them."""
-
-    @model_validator(mode="after")
-    def _all_of_them(self) -> Self:
-        if self.owners and self.count != 1:
-            raise ValueError(f"role {self.role}: with `owners` the sources say how many; leave `count` out")
-        return self
-
-
-class Gate(Frozen):
-    checks: list[Check] = []
-    success_metrics: bool = False
-    """Also check the use case's success metrics that are judged at evaluation."""
-    decisions: list[Role] = []
-    """Empty: the checks alone decide."""
-    waive: Name | None = None
-    """Role that may waive a failed check, with reason and expiry; null: nobody may."""
-    deadline_days: Annotated[float, Field(gt=0)] = 14
-
-    @property
-    def asks_owners(self) -> bool:
-        return any(role.owners for role in self.decisions)
-
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        for what, names in (("check", [c.name for c in self.checks]), ("role", [r.role for r in self.decisions])):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"each {what} of a gate stands here once; twice: {', '.join(twice)}")
-        return self
+    confirm_role: Name
+    """Of the second person."""
+    confirm_hours: Annotated[float, Field(gt=0)]
+    """Hours in which they must have confirmed it."""
 
 
 class Tier(Frozen):
     gates: dict[GateName, Gate]
     """Empty for tier `experiment`: nothing is asked, nothing can be promoted."""
+    requesters: list[Name] | None = None
+    """Roles that may ask for a run; null: everybody in people.yaml, empty: nobody but the scheduler."""
+    scheduler: bool = False
+    """Whether the scheduler may ask for runs under its own identity."""
+    separation: Separation = Separation()
+    break_glass: BreakGlass | None = None
+    """Null: every rollback is ordered as the release gate's roles allow."""
+
+    def may_not_request(self, who: str, roles: Collection[str]) -> str:
+        """Why somebody may not ask for a run of this tier, in words; empty where they may.
+
+        The scheduler is no person and holds no roles.
+        """
+        if who == SCHEDULER:
+            return "" if self.scheduler else "policy does not let the scheduler ask for runs of this risk tier"
+        if self.requesters is None or set(roles) & set(self.requesters):
+            return ""
+        asked = " or ".join(self.requesters) or "nobody but the scheduler"
+        return f"to ask for a run of this risk tier takes {asked}; {who} holds {', '.join(roles) or 'no role'}"
 
     @model_validator(mode="after")
     def _all_or_none(self) -> Self:
         if self.gates and set(self.gates) != set(GATES):
             raise ValueError(f"a tier has either no gates or all of {', '.join(GATES)}; got {', '.join(self.gates)}")
+        if "data" in self.gates and self.separation.sole_owner in _of_owners(self.gates["data"]):
+            raise ValueError(
+                f"separation: sole_owner {self.separation.sole_owner} is the owners' own role; name another"
+            )
         elsewhere = [name for name, gate in self.gates.items() if name != "data" and gate.asks_owners]
         if elsewhere:
             raise ValueError(f"owners of sources decide at the data gate, not at {', '.join(elsewhere)}")
+        return self
+
+
+def _of_owners(gate: Gate) -> list[str]:
+    return [role.role for role in gate.decisions if role.owners]
+
+
+class Changes(Frozen):
+    """Who signs off changes to policy.yaml and people.yaml, each role by other people. Judged under the policy and the
+    people in force before the change."""
+
+    policy: list[Role] = []
+    people: list[Role] = []
+
+    @model_validator(mode="after")
+    def _not_owners(self) -> Self:
+        if any(role.owners for role in (*self.policy, *self.people)):
+            raise ValueError("owners of sources decide at the data gate, not on changes; leave `owners` out")
         return self
 
 
@@ -102,7 +111,15 @@ class Policy(Frozen):
 
     environment: Name
     """Where promotions count. `local` alone allows --demo-approvals, --governance and keys made by `hallmark init`."""
+    changes: Changes = Changes()
+    """Names nobody: the root key alone adopts changes, in environment `local`."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _changes_are_signed_off(self) -> Self:
+        if self.environment != LOCAL and not (self.changes.policy and self.changes.people):
+            raise ValueError(f"changes: name who signs off policy and people; only environment {LOCAL} does without")
+        return self
 
     @model_validator(mode="after")
     def _experiment_alone_is_free(self) -> Self:

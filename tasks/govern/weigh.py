@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from tasks.errors import HallmarkError
 from tasks.govern import docket
 from tasks.govern.docket import Case
+from tasks.govern.evidence import Asks
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.policy import Gate
+from tasks.govern.policy import GATES, Gate
 from tasks.govern.signed_decision import KIND, Decision, Signed, read
 
 
@@ -48,7 +49,45 @@ def weigh(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> 
     rules = governance.policy.gate(case.evidence.tier, case.evidence.gate)
     bench = _Bench(case, rules, governance, now)
     weighed = [_weigh_one(entry, bench, ledger) for entry in ledger.entries(KIND, case.evidence.subject.sha256)]
-    return _without_repeats(_without_withdrawn(weighed))
+    return _in_one_role(_without_repeats(_without_withdrawn(weighed)), roles_before(case, governance, ledger))
+
+
+def roles_before(case: Case, governance: Governance, ledger: Ledger) -> dict[str, str] | None:
+    """In which role each person decided at the run's earlier gates; None where policy lets them take several."""
+    evidence = case.evidence
+    if governance.policy.tier(evidence.tier).separation.two_roles:
+        return None
+    roles: dict[str, str] = {}
+    for gate in GATES[: GATES.index(evidence.gate)]:
+        for earlier in docket.cases(ledger, evidence.run, gate)[-1:]:
+            asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
+            if earlier.closed and asked == (evidence.tier, evidence.policy_sha256):
+                for w in weigh(earlier, governance, ledger, earlier.closed.time):
+                    if w.decision and w.decision.verb in BINDING:
+                        roles.setdefault(w.decision.person, w.decision.role)
+    return roles
+
+
+def _in_one_role(weighed: list[Weighed], roles: dict[str, str] | None) -> list[Weighed]:
+    """Approvals and waivers of one person in a run count in one role; a rejection stops it in any."""
+    if roles is None:
+        return weighed
+    result = []
+    for w in weighed:
+        why_not = another_role(w.decision, roles) if w.decision else ""
+        result.append(replace(w, why_not=why_not) if why_not else w)
+    return result
+
+
+def another_role(decision: Decision, roles: dict[str, str]) -> str:
+    """Why a decision does not count beside those that its person took in `roles`, where that is so; else it is added
+    to them."""
+    if decision.verb not in BINDING:
+        return ""
+    first = roles.setdefault(decision.person, decision.role)
+    if first == decision.role:
+        return ""
+    return f"{decision.person} decides in role {first} in this run, and policy lets nobody decide in two"
 
 
 def _weigh_one(entry: Entry, bench: _Bench, ledger: Ledger) -> Weighed:
@@ -106,6 +145,8 @@ def deadline(case: Case, rules: Gate) -> datetime:
 
 
 SUITES = "inputs/suites.json"
+BINDING = ("approve", "waive")
+"""What lets something pass; separation of duties is about these."""
 
 
 def _scope(signed: Signed, own: Case, bench: _Bench) -> str:
@@ -140,7 +181,7 @@ def _person(signed: Signed, own: Case, bench: _Bench) -> str:
         return f"{signed.person.id} is not active in people.yaml"
     if signed.person.id in (bench.case.evidence.requested_by, own.evidence.requested_by):
         return f"{signed.person.id} asked for the run, and nobody decides on their own run"
-    return ""
+    return bench.governance.too_weak(signed.person, bench.rules.signature)
 
 
 def _demo(signed: Signed, own: Case, bench: _Bench) -> str:
@@ -157,15 +198,15 @@ def _role(signed: Signed, own: Case, bench: _Bench) -> str:
         return ""
     if decision.role not in signed.person.roles:
         return f"{signed.person.id} does not hold role {decision.role}"
-    if decision.role not in roles_for(decision.verb, bench.rules):
+    if decision.role not in roles_for(decision.verb, bench.case.evidence.asks):
         return f"gate {decision.gate} does not ask role {decision.role} to {decision.verb}"
     return ""
 
 
-def roles_for(verb: str, rules: Gate) -> list[str]:
+def roles_for(verb: str, asks: Asks) -> list[str]:
     """Roles that may approve, reject or waive at a gate."""
-    asked = [role.role for role in rules.decisions]
-    waiving = [rules.waive] if rules.waive else []
+    asked = [role.role for role in asks.roles]
+    waiving = [asks.waive.role] if asks.waive else []
     return {"approve": asked, "waive": waiving}.get(verb, list(dict.fromkeys(asked + waiving)))
 
 
@@ -178,8 +219,26 @@ def _waiver(signed: Signed, own: Case, bench: _Bench) -> str:
         return "a waiver needs a reason, the checks it is for and an expiry"
     if decision.expires <= bench.now:
         return f"the waiver expired on {decision.expires:%Y-%m-%d %H:%M} UTC"
+    if why_not := not_waivable(decision, bench.case.evidence.asks, min(signed.entry.time, decision.time)):
+        return why_not
     for name in decision.checks:
         then, here = ([c for c in e.checks if c.name == name] for e in (own.evidence, bench.case.evidence))
         if then != here:
             return f"check {name!r} came out differently when it was waived"
+    return ""
+
+
+def not_waivable(decision: Decision, asks: Asks, signed_at: datetime) -> str:
+    """Why policy does not allow a waiver of these checks for so long; empty where it does."""
+    if asks.waive is None or decision.expires is None:
+        return "policy lets nobody waive a check at this gate"
+    beyond = [name for name in decision.checks if not asks.waive.covers(name)]
+    if beyond:
+        return f"policy lets nobody waive {', '.join(map(repr, beyond))}"
+    latest = signed_at + timedelta(days=asks.waive.max_days)
+    if decision.expires > latest:
+        return (
+            f"a waiver at gate {decision.gate} may last {asks.waive.max_days:g} days, until {latest:%Y-%m-%d %H:%M} "
+            f"UTC, and this one is until {decision.expires:%Y-%m-%d %H:%M}"
+        )
     return ""

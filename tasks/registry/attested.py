@@ -14,10 +14,12 @@ from tasks.govern import dsse, signed_decision
 from tasks.govern import statement as gate_statement
 from tasks.govern.evidence import Evidence, check_asks
 from tasks.govern.governance import LOCAL
+from tasks.govern.missing import still_needed
 from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName, Policy
 from tasks.govern.signed_decision import Decision
 from tasks.govern.statement import GateStatement
+from tasks.govern.weigh import another_role, not_waivable, roles_for
 from tasks.registry import bundle, manifest
 from tasks.registry.manifest import Manifest
 from tasks.registry.succession import Promotion
@@ -30,9 +32,11 @@ def checks(folder: Path, promotion: Promotion, listing: dict[str, str], public_l
     """
     attested = _Attested(folder)
     yield _manifest(attested, promotion)
+    yield _requested(attested, promotion)
+    roles: dict[str, str] = {}
     for gate in GATES:
         yield _gate(attested, gate, promotion, listing, public_line)
-        yield _decisions(attested, gate, promotion.approved_by.get(gate, []))
+        yield _decisions(attested, gate, promotion, roles)
     yield _provenance(attested, promotion, public_line)
 
 
@@ -108,28 +112,27 @@ def _gate(attested: _Attested, gate: GateName, promotion: Promotion, listing: di
     return f"gate {gate} passed on this very output: {held}"
 
 
-def _decisions(attested: _Attested, gate: GateName, approved_by: list[str]) -> str:
-    """Every role that the policy asks has approved, and every failed check is waived by the role for it."""
+def _decisions(attested: _Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
+    """Every role that the policy asks has approved, and every failed check is waived by the role for it.
+
+    `roles` is in which role each person decided at earlier gates, and grows by those at this one.
+    """
     evidence = attested.evidence[gate]
-    rules = attested.policy.gate(evidence.tier, gate)
-    check_asks(evidence, rules)
-    owners = set(evidence.asks.owners)
-    approved: dict[str, set[str]] = {}
-    waived: set[str] = set()
+    check_asks(evidence, attested.policy)
+    counted, waived = [], set()
     for decision, person, subjects in attested.decisions(gate):
         _counts(decision, person, subjects, evidence)
-        if decision.verb == "approve":
-            approved.setdefault(decision.role, set()).add(person.id)
-        elif decision.verb == "waive" and decision.role == rules.waive:
+        _as_policy_allows(decision, person, attested, gate, promotion, roles)
+        counted.append(decision)
+        if decision.verb == "waive":
             waived |= set(decision.checks)
-    for role in rules.decisions:
-        given = approved.get(role.role, set())
-        if len(given) < role.count or (role.owners and not owners <= given):
-            raise Refused(f"gate {gate} lacks an approval in role {role.role}")
+    for role, count, given in still_needed(evidence, counted):
+        if len(given) < count:
+            raise Refused(f"gate {gate} lacks an approval in role {role}")
     if open_checks := [c.name for c in evidence.checks if c.verdict == "failed" and c.name not in waived]:
         raise Refused(f"gate {gate}: checks failed and nobody waived them: {', '.join(open_checks)}")
-    who = sorted(f"{person} as {role}" for role, people in approved.items() for person in people)
-    if who != approved_by:
+    who = sorted({f"{d.person} as {d.role}" for d in counted if d.verb == "approve"})
+    if who != promotion.approved_by.get(gate, []):
         raise Refused(f"gate {gate}: the promotion statement names other people than its decisions")
     return f"gate {gate} was approved by {', '.join(who) or 'its checks alone, as policy allows'}"
 
@@ -152,6 +155,34 @@ def _counts(decision: Decision, person: Person, subjects: dict[str, str], eviden
         raise Refused(f"{person.id} decided in role {decision.role}, which they did not hold")
     if decision.verb == "reject":
         raise Refused(f"{person.id} rejected at gate {evidence.gate}")
+
+
+def _as_policy_allows(
+    decision: Decision, person: Person, attested: _Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]
+) -> None:
+    """The role, how long and what was waived, in how many roles, with which keys. Raises Refused."""
+    evidence, policy = attested.evidence[gate], attested.policy
+    why_not = person.too_weak(policy.gate(evidence.tier, gate).signature, policy.environment)
+    if decision.verb != "withdraw" and decision.role not in roles_for(decision.verb, evidence.asks):
+        why_not = f"policy does not ask role {decision.role} to {decision.verb} there"
+    elif decision.verb == "waive":
+        # Nobody but the signer says when it was signed, but not later than what it let pass was promoted.
+        why_not = why_not or not_waivable(decision, evidence.asks, min(decision.time, promotion.time))
+        if decision.expires is None or decision.expires <= promotion.time:
+            why_not = "the waiver had expired when the release was promoted"
+    if not why_not and not policy.tier(evidence.tier).separation.two_roles:
+        why_not = another_role(decision, roles)
+    if why_not:
+        raise Refused(f"a decision of {person.id} at gate {gate} does not count: {why_not}")
+
+
+def _requested(attested: _Attested, promotion: Promotion) -> str:
+    person = attested.people.get(promotion.requested_by)
+    tier = attested.policy.tier(promotion.tier)
+    why_not = tier.may_not_request(promotion.requested_by, person.roles if person else [])
+    if why_not:
+        raise Refused(f"{promotion.requested_by} could not ask for the run: {why_not}")
+    return f"{promotion.requested_by} asked for the run, as policy allows"
 
 
 def _provenance(attested: _Attested, promotion: Promotion, public_line: str) -> str:

@@ -46,6 +46,8 @@ class Candidate:
     layout: Layout
     run: str
     requested_by: str
+    requester: Person | None
+    """Null: the scheduler."""
     tier: str
     demo: bool
     manifest: Manifest
@@ -55,8 +57,10 @@ class Candidate:
 
     @property
     def deciders(self) -> list[Person]:
-        """Everybody who decided at any gate, by id."""
+        """Everybody who decided at any gate, and who asked for the run, by id."""
         found = {person.id: person for passed in self.gates.values() for person in passed.deciders}
+        if self.requester:
+            found[self.requester.id] = self.requester
         return [found[name] for name in sorted(found)]
 
 
@@ -67,10 +71,12 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
     """
     passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
     evidence = [gate.evidence for gate in passed.values()]
+    requested_by = _one({e.requested_by for e in evidence}, "requester")
     candidate = Candidate(
         layout=layout,
         run=run,
-        requested_by=_one({e.requested_by for e in evidence}, "requester"),
+        requested_by=requested_by,
+        requester=_with_key(requested_by, governance) if governance.people.get(requested_by) else None,
         tier=_one({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
         manifest=manifest.read(layout.stage("package") / "payload"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import governance, sources, withdrawals
+from tasks.govern import governance, satisfiable, sources, withdrawals
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.layout import Layout
@@ -97,7 +97,10 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     params, _ = read_params(checkout.root / request.params, request.changes)
     governed = installed_governance(checkout.root, request.governance)
     governed.actor(request.requested_by)
-    gates = governed.policy.tier(params.use_case.risk_tier).gates
+    tier = params.use_case.risk_tier
+    if refused := governed.may_not_request(request.requested_by, tier):
+        raise Refused(refused)
+    gates = governed.policy.tier(tier).gates
     named = sources.load(governed.folder)
     sources.load_suites(governed.folder, named)
     refuse_withdrawn(named, governed, open_ledger(governed.state))
@@ -107,6 +110,10 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
             f"{request.requested_by} owns {', '.join(own)} and would have to approve that at the data gate of a run of "
             "their own; let somebody else ask for it"
         )
+    owners = sorted({source.owner for source in named.sources})
+    who, demo = request.requested_by, request.demo_approvals
+    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo):
+        raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     return params, governed

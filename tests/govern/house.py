@@ -29,7 +29,7 @@ tiers:
           - {name: enough rows, fact: split.train_rows, at_least: 100}
           - {name: new fact, fact: split.not_there, at_least: 1, optional: true}
         decisions: [{role: data-owner}]
-        waive: risk
+        waive: {role: risk, max_days: 30}
       evaluation:
         checks:
           - {name: good enough, fact: evaluate.exact_match, bound: low, at_least: 0.7}
@@ -37,6 +37,7 @@ tiers:
         decisions: [{role: ml-lead}, {role: risk, count: 2}]
       release:
         decisions: [{role: release-manager}]
+changes: {policy: [{role: risk}], people: [{role: risk}]}
 """
 PEOPLE = """\
 people:

@@ -9,7 +9,7 @@ from tasks.facts import Fact
 from tasks.files import sha256_file, tree_digest
 from tasks.govern import evidence
 from tasks.govern.evidence import Evidence, check_result
-from tasks.govern.policy import Check
+from tasks.govern.policy import Check, Waive
 from tests.govern.house import POLICY, House, put_result, reload
 
 
@@ -44,8 +44,9 @@ def test_it_states_whom_policy_asks_who_may_waive_and_by_when(house: House) -> N
         "waive": None,
         "deadline_days": 14,
         "owners": [],
+        "besides_owner": None,
     }
-    assert house.collect("data").asks.waive == "risk"
+    assert house.collect("data").asks.waive == Waive(role="risk", max_days=30)
 
 
 @pytest.mark.parametrize(

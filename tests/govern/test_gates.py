@@ -136,7 +136,7 @@ def test_a_withdrawn_approval_counts_no_more_and_can_be_given_again(house: House
 
 
 def test_past_its_deadline_a_gate_expires_and_late_decisions_are_refused(house: House) -> None:
-    reload(house, POLICY.replace("        waive: risk", "        waive: risk\n        deadline_days: 0.00001"))
+    reload(house, POLICY.replace("max_days: 30}", "max_days: 30}\n        deadline_days: 0.00001"))
     asked = house.ask()
     time.sleep(1)
     assert house.judge(asked).state == "expired"

@@ -51,7 +51,7 @@ def test_mistakes_of_both_files_are_reported_together(folder: Path) -> None:
         ("      release:\n        decisions: [{role: release-manager}]\n", "", r"policy.yaml:4: .*all of data, eval"),
         ("experiment: {gates: {}}", "other: {gates: {}}", r"tier other: `experiment` has no gates, and every other"),
         ("environment: local\n", "", r"policy.yaml:1: environment: missing"),
-        ("        waive: risk", "        waive: risk\n        deadline_days: 0", r"deadline_days: .*greater than 0"),
+        ("max_days: 30}", "max_days: 30}\n        deadline_days: 0", r"deadline_days: .*greater than 0"),
     ],
 )
 def test_a_policy_that_means_nothing(folder: Path, old: str, new: str, expected: str) -> None:

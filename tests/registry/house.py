@@ -38,9 +38,10 @@ tiers:
         checks: [{name: good enough, fact: evaluate.exact_match, bound: low, at_least: 0.7}]
         success_metrics: true
         decisions: [{role: product-owner}]
-        waive: risk
+        waive: {role: risk, max_days: 30}
       release:
         decisions: [{role: risk}]
+changes: {policy: [{role: risk}], people: [{role: risk}]}
 """
 PEOPLE = """\
 people:
