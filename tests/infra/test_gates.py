@@ -1,17 +1,28 @@
-"""`hallmark gates` where the ledger is shared, and a run that asks is on another machine."""
+"""`hallmark gates`: the evidence before the decision, and a run that asks on another machine."""
 
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
 
 from tasks.govern import docket, evidence, governance
+from tasks.govern.evidence import Evidence
 from tasks.govern.ledger import open_ledger
+from tasks.govern.signed_decision import KIND, read
 from tasks.layout import Layout
 from tasks.params import load
 from tests.govern.house import put_result
 from tests.tiny_project import hallmark, hallmark_json, make_project
 
 RUN = "20260101-000000-abcd"
+WIDTH = 100
 
 
 @pytest.fixture
@@ -21,13 +32,13 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def ask(project: Path) -> None:
+def ask(project: Path, **facts: float) -> Evidence:
     """The release gate of a run, as the machine puts it that has the run."""
     elsewhere = Layout(project.parent / "elsewhere")
-    put_result(elsewhere.stage("package"))
+    put_result(elsewhere.stage("package"), **facts)
     policy = governance.load(project / "infra" / "governance", project / ".hallmark").policy
     asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), policy, RUN, "ml-engineer", False)
-    docket.ask(open_ledger(project / ".hallmark"), asked)
+    return docket.ask(open_ledger(project / ".hallmark"), asked)
 
 
 def bring_keys(project: Path) -> None:
@@ -61,3 +72,84 @@ def test_a_gate_of_a_run_elsewhere_is_decided_where_the_same_policy_is_installed
     told = approve(project, code=0)
     assert "the gate is passed" in told and "goes on on the machine where it is" in told
     assert "risk-officer" in hallmark(project, "gates", "show", RUN, "release")
+
+
+class Terminal:
+    """`hallmark` at a terminal of WIDTH columns."""
+
+    def __init__(self, project: Path, *args: str) -> None:
+        self.screen, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
+        command = [Path(sys.executable).with_name("hallmark"), *args]
+        env = os.environ | {"TERM": "xterm"}
+        self.process = subprocess.Popen(command, cwd=project, stdin=end, stdout=end, stderr=end, env=env)
+        os.close(end)
+        self.text = ""
+
+    def until(self, wanted: str) -> str:
+        """What has been printed when `wanted` has been, or at the end."""
+        while wanted not in self.text:
+            try:
+                self.text += os.read(self.screen, 4096).decode()
+            except OSError:  # Linux says so of a terminal whose last process has ended
+                break
+        return re.sub("\x1b\\[[0-9;]*m", "", self.text)
+
+    def answer(self, text: str) -> tuple[int, str]:
+        """Exit code, and all that was printed."""
+        os.write(self.screen, f"{text}\n".encode())
+        told = self.until("\0")
+        return self.process.wait(60), told
+
+
+def decided(project: Path) -> int:
+    return len(open_ledger(project / ".hallmark").entries(KIND))
+
+
+APPROVE = ("gates", "approve", RUN, "release", "--as", "risk-officer", "--reason", "fine")
+
+
+def test_at_a_terminal_the_evidence_is_shown_and_what_was_shown_is_signed(project: Path) -> None:
+    bring_keys(project)
+    asked = ask(project)
+    shown = hallmark(project, "gates", "show", RUN, "release")
+    refused = Terminal(project, *APPROVE)
+    before = refused.until("?")
+    assert "1 in role risk_officer" in before and "decide by" in before
+    page = [line.rstrip() for line in shown.splitlines() if "ago" not in line]
+    assert not set(page) - {line.rstrip() for line in before.splitlines()}, "the page is that of `gates show`"
+    assert max(map(len, before.splitlines())) <= WIDTH
+    code, told = refused.answer("n")
+    assert (code, decided(project)) == (1, 0) and "nothing was decided" in told
+
+    terminal = Terminal(project, *APPROVE)
+    terminal.until("?")
+    code, told = terminal.answer("y")
+    assert code == 0 and "the gate is passed" in told
+    governed = governance.load(project / "infra" / "governance", project / ".hallmark")
+    (entry,) = open_ledger(project / ".hallmark").entries(KIND)
+    assert read(entry, governed).evidence_sha256 == evidence.digest(asked)
+
+
+def test_evidence_that_changed_after_it_was_shown_is_not_signed(project: Path) -> None:
+    bring_keys(project)
+    ask(project)
+    terminal = Terminal(project, *APPROVE)
+    terminal.until("?")
+    ask(project, other=1)
+    code, told = terminal.answer("y")
+    assert code == 1 and "is not the one on record" in told.replace("\r\n", "")
+    assert decided(project) == 0
+
+
+def test_a_script_approves_only_what_a_person_has_seen(project: Path) -> None:
+    bring_keys(project)
+    seen = evidence.digest(ask(project))
+    assert f"evidence  SHA-256 {seen}" in hallmark(project, "gates", "show", RUN, "release")
+    assert "expected the first 12 or more" in hallmark(project, *APPROVE, "--evidence", seen[:11], code=2)
+    ask(project, other=1)
+    assert f"not {seen[:12]}; look at it again" in hallmark(project, *APPROVE, "--evidence", seen[:12], code=1)
+    assert decided(project) == 0
+    now = evidence.digest(ask(project, other=1))
+    document = hallmark_json(project, *APPROVE, "--evidence", now)
+    assert (document["state"], document["evidence_sha256"]) == ("passed", now)

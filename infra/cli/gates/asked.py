@@ -1,0 +1,67 @@
+"""A gate's question as it was put last, and what it is judged by here."""
+
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from infra.cli import shared
+from tasks.errors import InputError, Refused
+from tasks.govern import docket, gates
+from tasks.govern.docket import Case
+from tasks.govern.evidence import Evidence
+from tasks.govern.gates import Standing
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.runs.run import governance_of, is_here, layout_of
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")]
+Gate = Annotated[str, typer.Argument(metavar="GATE", help="data, evaluation or release.")]
+
+
+class Elsewhere(Refused):
+    """A gate that can be judged on another machine alone."""
+
+
+class Question(NamedTuple):
+    case: Case
+    governance: Governance
+    """What the gate is judged by."""
+    ledger: Ledger
+
+    def standing(self) -> Standing:
+        """Where the gate stands now."""
+        return gates.judge(self.case.evidence, self.governance, self.ledger, self.ledger.now())
+
+
+def find(run: str, gate: str) -> Question:
+    """A gate as it was asked last. Raises InputError where it never was."""
+    ledger = open_ledger(shared.root() / ".hallmark")
+    asked = [case for case in docket.cases(ledger, run) if case.evidence.gate == gate]
+    if not asked:
+        raise InputError(f"run {run} has asked nothing at a gate {gate!r}; `hallmark gates list --all` shows what was")
+    return Question(asked[-1], governance(asked[-1].evidence), ledger)
+
+
+def governance(evidence: Evidence) -> Governance:
+    """What a gate is judged by. Of a run that is not on this machine these are the files installed here, since what is
+    decided here is judged again there.
+
+    Raises Elsewhere where they cannot stand for those there: the policy is another, or keys are each machine's own.
+    """
+    where = shared.root()
+    layout = layout_of(where, evidence.run)
+    governed = governance_of(where, layout)
+    if is_here(layout):
+        return governed
+    why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
+    if governed.local or governed.policy.digest() != evidence.policy_sha256:
+        raise Elsewhere(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
+    return governed
+
+
+def row(evidence: Evidence, stands: Standing) -> dict[str, Any]:
+    """A gate as `--json` prints it."""
+    return {
+        "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,
+        **stands.model_dump(mode="json"),
+    }  # fmt: skip

@@ -1,0 +1,160 @@
+"""`hallmark gates approve | reject | waive | withdraw`: the evidence first, then the question, then the signature.
+
+The evidence that is printed is the very object that is signed; where the run has asked anew meanwhile, nothing is.
+"""
+
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli import shared
+from infra.cli.gates import asked, page
+from infra.cli.gates.asked import Question
+from infra.cli.shared import console
+from infra.prefect import client, server
+from tasks.errors import HallmarkError, InputError, Refused
+from tasks.govern import decisions
+from tasks.govern.docket import Case
+from tasks.govern.gates import Standing
+from tasks.govern.signed_decision import Verb
+from tasks.runs import journal
+from tasks.runs.run import is_here, layout_of
+
+Reason = Annotated[str, typer.Option(help="Why; kept in the ledger for good.")]
+Role = Annotated[str | None, typer.Option(metavar="ROLE", help="The role decided in, where you hold several.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask no question; a pipe and --json never do.")]
+Seen = Annotated[
+    str | None,
+    typer.Option("--evidence", metavar="DIGEST", help="Only if its evidence has this SHA-256, or one that begins so."),
+]
+
+
+def approve(
+    run: asked.RunId, gate: asked.Gate, reason: Reason = "", who: shared.As = None, role: Role = None,
+    seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
+) -> None:  # fmt: skip
+    """Look at a gate's evidence and approve it with your key.
+
+    Example: hallmark gates approve 20260303-120000-a1b2 data --as data-owner --reason "suites clean"
+    """
+    _decide(_shown(run, gate, "approve", seen, yes, as_json), who, "approve", reason, as_json, role=role)
+
+
+def reject(
+    run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
+    seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
+) -> None:  # fmt: skip
+    """Look at a gate's evidence and reject it with your key; the run stops.
+
+    Example: hallmark gates reject 20260303-120000-a1b2 data --as data-owner --reason "wrong extract"
+    """
+    _decide(_shown(run, gate, "reject", seen, yes, as_json), who, "reject", reason, as_json, role=role)
+
+
+def waive(
+    run: asked.RunId,
+    gate: asked.Gate,
+    check: Annotated[list[str], typer.Option(help="Name of a failed check; may be repeated.")],
+    reason: Reason,
+    expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
+    who: shared.As = None,
+    seen: Seen = None,
+    yes: Yes = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Look at a gate's evidence and waive failed checks, in the role that policy names for it, until a date.
+
+    Then go on with `hallmark run --resume RUN`.
+
+    Example: hallmark gates waive 20260303-120000-a1b2 data --check "few malformed rows" --reason "known export
+    defect" --expires 2026-04-01 --as risk-officer
+    """
+    until = expires.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    question = _shown(run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", seen, yes, as_json)
+    _decide(question, who, "waive", reason, as_json, checks=tuple(check), expires=until)
+
+
+def withdraw(
+    run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, as_json: shared.Json = False
+) -> None:
+    """Withdraw your own decision while the gate is open.
+
+    Example: hallmark gates withdraw 20260303-120000-a1b2 data --as data-owner --reason "looked at the wrong run"
+    """
+    _decide(asked.find(run, gate), who, "withdraw", reason, as_json)
+
+
+def _shown(run: str, gate: str, deed: str, seen: str | None, yes: bool, as_json: bool) -> Question:
+    """The question, once the person has had its evidence before them and, at a terminal, has said yes to it."""
+    question = asked.find(run, gate)
+    case = question.case
+    _same(case, seen)
+    if as_json:
+        return question
+    page.show(case, question.standing(), question.ledger)
+    if not yes and sys.stdin.isatty() and sys.stdout.isatty():
+        console.print()
+        if not typer.confirm(f"{deed} at the {gate} gate, on the evidence above ({case.sha256[:12]})?"):
+            raise Refused("nothing was decided")
+    return question
+
+
+def _same(case: Case, seen: str | None) -> None:
+    """Raises Refused where the gate's evidence is not what the person saw before."""
+    if seen is None:
+        return
+    if not re.fullmatch("[0-9a-f]{12,64}", seen):
+        raise InputError(f"--evidence {seen}: expected the first 12 or more hex digits of the digest that `hallmark "
+                         "gates show` prints")  # fmt: skip
+    if not case.sha256.startswith(seen):
+        raise Refused(
+            f"the evidence of gate {case.evidence.gate} in run {case.evidence.run} is {case.sha256[:12]} now, not "
+            f"{seen[:12]}; look at it again: hallmark gates show {case.evidence.run} {case.evidence.gate}"
+        )
+
+
+def _decide(question: Question, who: str | None, verb: Verb, reason: str, as_json: bool, **more: Any) -> None:
+    evidence, person = question.case.evidence, shared.identity(who)
+    entry = decisions.decide(question.ledger, question.governance, evidence, person, verb, reason, **more)
+    standing = question.standing()
+    if as_json:
+        shared.print_json(asked.row(evidence, standing) | {"ledger_entry": entry.seq})
+    else:
+        where = f"{evidence.gate} gate of run {evidence.run}"
+        console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {where}")
+        console.print(f"the gate is {standing.state}" + "".join(f"; waits for {w}" for w in standing.waiting_for))
+    _what_next(evidence.run, standing, as_json)
+
+
+def _what_next(run: str, standing: Standing, as_json: bool) -> None:
+    stopped = _stopped(run)
+    if stopped and standing.state in ("waiting", "passed") and all(check.holds for check in standing.checks):
+        shared.notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
+    elif standing.state != "waiting" and not is_here(layout_of(shared.root(), run)):
+        shared.notice("the run goes on on the machine where it is", as_json)
+    elif standing.state != "waiting" and not stopped and not _wake():
+        shared.notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
+
+
+def _stopped(run: str) -> bool:
+    """Whether the run has ended without passing: a waiver that comes now is too late for it to go on by itself."""
+    known = journal.read(shared.root() / ".hallmark", run)
+    return known is not None and known.status == "failed"
+
+
+def _wake() -> bool:
+    """Resume decided runs now rather than at the runner's next look; False where Prefect is away."""
+    up = server.find(shared.root())
+    if up is None:
+        return False
+    try:
+        with client.connected(shared.root(), up):
+            from flows.watch import resume_decided
+
+            resume_decided(shared.root())
+    except HallmarkError:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""A gate's evidence as a person reads it before deciding: what it is about, the checks, what changed, who decides."""
+
+from datetime import datetime, timedelta
+
+from rich.table import Table
+
+from infra.cli import datasets
+from infra.cli.shared import console
+from tasks.facts import Fact
+from tasks.govern import since
+from tasks.govern.docket import Case
+from tasks.govern.evidence import Asks
+from tasks.govern.gates import CheckStanding, DecisionStanding, Standing
+from tasks.govern.ledger import Ledger
+from tasks.govern.since import Since
+
+MOST = 5
+"""Files named one by one; the others are counted."""
+
+
+def show(case: Case, standing: Standing, ledger: Ledger) -> None:
+    """Print the page."""
+    evidence, before = case.evidence, since.last_passed(case.evidence, ledger)
+    console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
+    console.print(_head(case, standing, ledger.now()))
+    console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
+    console.print()
+    if evidence.dataset:
+        datasets.show(evidence.dataset, evidence.change)
+    else:
+        console.print(f" {_changed(before)}")
+    for decision in standing.decisions:
+        console.print(f" {_decision(decision)}")
+    for wanted in standing.waiting_for:
+        console.print(f" waits for {wanted}")
+
+
+def _head(case: Case, standing: Standing, now: datetime) -> Table:
+    evidence = case.evidence
+    waits = f", {_days(now - case.entry.time)} ago" if case.closed is None else ""
+    left = f", in {_days(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
+    lines = {
+        "subject": f"output of {evidence.subject.stage} {evidence.subject.sha256}",
+        "evidence": f"SHA-256 {case.sha256}",
+        "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
+        "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
+        + ", demo run: not for production" * evidence.demo,
+        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.requested_by}",
+        "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
+        "who": _who(evidence.asks),
+    }
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    for name, text in lines.items():
+        table.add_row(name, text)
+    return table
+
+
+def _who(asks: Asks) -> str:
+    roles = [
+        f"every owner of a source ({', '.join(asks.owners)})" if role.owners and asks.owners
+        else f"{role.count} in role {role.role}"
+        for role in asks.roles
+    ]  # fmt: skip
+    said = " and ".join(roles) or "nobody: the checks alone decide"
+    return said + (f"; role {asks.waive} may waive a failed check" if asks.waive else "; nobody may waive a check")
+
+
+def _checks(standing: Standing, before: Since | None) -> Table:
+    table = Table("check", "verdict", "value", "wanted", *["before"] * bool(before), box=None, header_style="bold")
+    for check in sorted(standing.checks, key=lambda check: check.holds):
+        then = [before.value(check.result.fact)] if before else []
+        table.add_row(*_cells(check), *then, style=None if check.holds else "bold")
+    return table
+
+
+def _cells(check: CheckStanding) -> list[str]:
+    result = check.result
+    value = Fact(value=result.value, low=result.low, high=result.high) if result.value is not None else "absent"
+    wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
+    bound = "" if result.bound == "value" else f"{result.bound} end "
+    verdict = f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}" if check.waived_by else result.verdict
+    return [f"{result.name} ({result.fact})", verdict, str(value), f"{bound}{wanted}"]
+
+
+def _changed(before: Since | None) -> str:
+    if before is None:
+        return "this gate has let nothing of the use case pass before"
+    if not before.files:
+        return f"every file is as in run {before.run}, which passed here last"
+    named = ", ".join(before.files[:MOST]) + f" and {len(before.files) - MOST} more" * (len(before.files) > MOST)
+    return f"since run {before.run}, which passed here last, {len(before.files)} files differ: {named}"
+
+
+def _decision(decision: DecisionStanding) -> str:
+    role = f" as {decision.role}" if decision.role else ""
+    said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {decision.reason}".rstrip()
+    return said if decision.counted else f"{said} (does not count: {decision.why_not})"
+
+
+def _days(span: timedelta) -> str:
+    """A span of time to two significant units."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
