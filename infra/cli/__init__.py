@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from infra.cli import data, down, gates, init, params, releases, resolve, run, status, up
+from infra.cli import data, down, gates, incidents, init, params, releases, resolve, run, status, up
 from tasks.errors import HallmarkError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("resolve")(resolve.resolve)
 app.add_typer(data.app, name="data")
 app.add_typer(gates.app, name="gates")
 app.add_typer(releases.app, name="releases")
+app.add_typer(incidents.app, name="incidents")
 
 
 def main() -> None:

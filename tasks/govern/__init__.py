@@ -14,7 +14,8 @@ A gate, in the order in which it goes:
     evidence.py         figures, checks and digests of what the stages left, as one file
     change.py           how a dataset differs from the one approved before
     docket.py           which gates were asked, are open, were closed
-    approved.py         the dataset approved last
+    approved.py         what passed a gate last
+    since.py            how a gate's evidence differs from that
     decisions.py        people approve, reject, waive, withdraw
     signed_decision.py  what they sign, and how it is read back
     weigh.py            which decisions count, and why the others don't
@@ -26,6 +27,8 @@ At any time:
 
     withdrawals.py        an owner takes back a source; what holds it goes no further
     signed_withdrawal.py  what they sign, and how it is read back
+    incidents.py          something that a person has to look into: opened once, escalated, closed
+    signed_incident.py    what is signed of one, and how it is read back
 
 Underneath:
 

@@ -17,18 +17,17 @@ from sqlalchemy.pool import NullPool
 
 from tasks.config import Frozen
 from tasks.errors import Unavailable
+from tasks.govern import incidents
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES
-from tasks.registry import bundle, manifest, releases, succession
+from tasks.registry import bundle, manifest, orders, releases, succession
 from tasks.registry.succession import Signed, Succession
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 TAG = "hallmark.release"
 MIRRORED = "promotion.mirrored"
 """Ledger entry: MLflow's aliases say what the statement of that sequence says."""
-MOVED = "incident.alias_moved"
-"""Ledger entry: an alias was moved by somebody else than Hallmark."""
 
 
 class Mirrored(Frozen):
@@ -71,10 +70,10 @@ def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:
     with Registry(governance.state) as client:
         wanted = _wanted(client, governance, line)
         found = _aliases(client, name)
-        moved = _moved(ledger, line.newest, found, wanted)
+        moved = _moved(ledger, governance, line.newest, found, wanted)
         for alias, version in wanted.items():
             _set(client, name, alias, found.get(alias), version)
-        _record(ledger, line.newest, moved)
+        _record(ledger, line.newest)
         told = {alias: _label(client, name, version) for alias, version in wanted.items()}
     return Mirrored(aliases=told, moved_by_hand=moved)
 
@@ -113,15 +112,26 @@ def _wanted(client: Any, governance: Governance, line: Succession) -> dict[str, 
     return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}
 
 
-def _moved(ledger: Ledger, newest: Signed, found: Mapping[str, int], wanted: Mapping[str, int | None]) -> list[str]:
+def _moved(
+    ledger: Ledger, governance: Governance, newest: Signed, found: Mapping[str, int], wanted: Mapping[str, int | None]
+) -> list[str]:
+    """In words, each alias that somebody else has moved; an incident is opened for it."""
     if not is_mirrored(ledger, newest):
         return []  # they are where the statement before this one left them
-    return [
-        f"alias {alias} of {newest.promotion.name} was at MLflow version {found.get(alias, 'none')}, "
+    moved = {
+        alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {found.get(alias, 'none')}, "
         f"the newest promotion statement says {version or 'none'}"
         for alias, version in wanted.items()
         if found.get(alias) != version
-    ]
+    }
+    for alias, text in moved.items():
+        facts = {"statement": newest.sha256, "alias": alias, "found": found.get(alias)}
+        role = orders.owner_role(governance, newest.promotion.tier)
+        told = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
+        incidents.open_once(
+            ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, told, recurs=True
+        )
+    return list(moved.values())
 
 
 def _set(client: Any, name: str, alias: str, found: int | None, wanted: int | None) -> None:
@@ -131,13 +141,11 @@ def _set(client: Any, name: str, alias: str, found: int | None, wanted: int | No
         client.set_registered_model_alias(name, alias, str(wanted))
 
 
-def _record(ledger: Ledger, newest: Signed, moved: list[str]) -> None:
-    name = newest.promotion.name
+def _record(ledger: Ledger, newest: Signed) -> None:
     with ledger.transaction():
-        for text in moved:
-            ledger.append(MOVED, name, {"statement": newest.sha256, "text": text})
         if not is_mirrored(ledger, newest):
-            ledger.append(MIRRORED, name, {"statement": newest.sha256, "sequence": newest.promotion.sequence})
+            body = {"statement": newest.sha256, "sequence": newest.promotion.sequence}
+            ledger.append(MIRRORED, newest.promotion.name, body)
 
 
 def _ensure_version(client: Any, governance: Governance, signed: Signed) -> int:

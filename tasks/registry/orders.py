@@ -22,13 +22,24 @@ def may_order(governance: Governance, person_id: str, target: Signed) -> Person:
     Raises InputError for somebody unknown, Refused for somebody who may not.
     """
     person = governance.actor(person_id)
-    roles = [role.role for role in governance.policy.gate(target.promotion.tier, "release").decisions]
+    roles = deciders(governance, target.promotion.tier)
     if not set(roles) & set(person.roles):
         raise Refused(
             f"{person.id} may not order a rollback: it takes a role that decides at the release gate "
             f"({', '.join(roles) or 'policy names none'})"
         )
     return person
+
+
+def deciders(governance: Governance, tier: str) -> list[str]:
+    """The roles that decide at the release gate of a risk tier; none for a tier that policy names no longer."""
+    gates = governance.policy.tiers[tier].gates if tier in governance.policy.tiers else {}
+    return [role.role for role in gates["release"].decisions] if "release" in gates else []
+
+
+def owner_role(governance: Governance, tier: str) -> str | None:
+    """Who answers for what happens to releases of a risk tier: the first role that decides at its release gate."""
+    return next(iter(deciders(governance, tier)), None)
 
 
 def target(governance: Governance, ledger: Ledger, line: Succession, label: str) -> Signed:

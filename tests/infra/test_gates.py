@@ -145,7 +145,7 @@ def test_evidence_that_changed_after_it_was_shown_is_not_signed(project: Path) -
 def test_a_script_approves_only_what_a_person_has_seen(project: Path) -> None:
     bring_keys(project)
     seen = evidence.digest(ask(project))
-    assert f"evidence  SHA-256 {seen}" in hallmark(project, "gates", "show", RUN, "release")
+    assert f"evidence   SHA-256 {seen}" in hallmark(project, "gates", "show", RUN, "release")
     assert "expected the first 12 or more" in hallmark(project, *APPROVE, "--evidence", seen[:11], code=2)
     ask(project, other=1)
     assert f"not {seen[:12]}; look at it again" in hallmark(project, *APPROVE, "--evidence", seen[:12], code=1)

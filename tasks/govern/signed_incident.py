@@ -1,0 +1,131 @@
+"""What is signed of an incident, and how it is read back: its opening and escalation by this installation's key, its
+closing by a person."""
+
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from tasks.config import Frozen
+from tasks.errors import HallmarkError, Refused
+from tasks.files import canonical_json, sha256_bytes
+from tasks.govern import dsse
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Entry
+from tasks.govern.people import Person
+from tasks.params import Name, Sha256
+
+OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
+"""Kinds of ledger entries; their subject is the incident's id."""
+TYPE = "urn:hallmark:incident:v1"
+What = Literal["alias-moved", "waiver-expired", "break-glass"]
+Severity = Literal["minor", "major", "critical"]
+
+
+class Opening(Frozen):
+    """The predicate of an opening."""
+
+    deed: Literal["open"] = "open"
+    id: str
+    what: What
+    about: str
+    """A release, or the name of a model."""
+    cause: Sha256
+    """Of what happened; it opens one incident, however often it is seen."""
+    severity: Severity
+    role: Name | None
+    """Who owns it: whoever holds this role may close it; null: everybody, where policy names no role at all."""
+    text: str
+    """What happened and what is to be done, in words. It names roles, no people, since it is sent to others."""
+    by: str | None
+    """Whose deed it was, if somebody's who is known here; they may not close it."""
+    answer_by: datetime | None
+    """When it escalates, if nobody has closed it; null: never."""
+    environment: Name
+    time: datetime
+
+
+class Escalation(Frozen):
+    """The predicate of an escalation."""
+
+    deed: Literal["escalate"] = "escalate"
+    id: str
+    severity: Severity
+    environment: Name
+    time: datetime
+
+
+class Closing(Frozen):
+    """The predicate of a closing."""
+
+    deed: Literal["close"] = "close"
+    id: str
+    person: str
+    role: Name | None
+    reason: str
+    environment: Name
+    time: datetime
+
+
+Said = TypeVar("Said", Opening, Escalation, Closing)
+
+
+def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
+    """The digest that tells one cause from another."""
+    return sha256_bytes(canonical_json({"what": what, "about": about, **facts}))
+
+
+def by_machine(said: Opening | Escalation, cause: str, governance: Governance) -> dict[str, Any]:
+    return dsse.sign(_statement(said, cause), governance.gate_private_key())
+
+
+def by_person(said: Closing, cause: str, person: Person, governance: Governance) -> dict[str, Any]:
+    return dsse.sign(_statement(said, cause), governance.signing_key(person))
+
+
+def opening(entry: Entry, governance: Governance) -> Opening | None:
+    """What an entry opens; None where this installation did not sign it, or for another environment."""
+    return _read(entry, governance, governance.gate_public_key(), Opening, None)
+
+
+def escalation(entry: Entry, opened: Opening, governance: Governance) -> Escalation | None:
+    return _read(entry, governance, governance.gate_public_key(), Escalation, opened.cause)
+
+
+def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
+    """Who closed an incident; None where they did not sign that, or might not."""
+    try:
+        named = dsse.peek(entry.body["envelope"])["predicate"].get("person")
+        person = governance.people.get(str(named))
+        said = _read(entry, governance, governance.public_key(person), Closing, opened.cause) if person else None
+    except (HallmarkError, KeyError, TypeError, AttributeError):
+        return None
+    if said is None or person is None or said.person != person.id or may_not_close(opened, person):
+        return None
+    return said
+
+
+def may_not_close(opened: Opening, person: Person) -> str:
+    """Why a person may not close an incident; empty where they may."""
+    if person.id == opened.by:
+        return f"{person.id} may not close {opened.id}: it was their own deed, and somebody else has to look at it"
+    if opened.role and opened.role not in person.roles:
+        return f"{person.id} may not close {opened.id}: it takes role {opened.role}"
+    return ""
+
+
+def _statement(said: Opening | Escalation | Closing, cause: str) -> dict[str, Any]:
+    return dsse.statement(TYPE, {said.id: cause}, said.model_dump(mode="json"))
+
+
+def _read(entry: Entry, governance: Governance, line: str, form: type[Said], cause: str | None) -> Said | None:
+    """What the key of `line` signed about the incident that the entry names."""
+    try:
+        statement = dsse.verify(entry.body["envelope"], line)
+        said = form.model_validate(statement["predicate"])
+        about = cause or getattr(said, "cause", None)
+    except (Refused, ValidationError, KeyError, TypeError):
+        return None
+    wanted = (TYPE, {entry.subject: about}, entry.subject, governance.policy.environment)
+    found = (statement["predicateType"], dsse.subjects(statement), said.id, said.environment)
+    return said if found == wanted else None
