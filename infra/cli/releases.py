@@ -11,10 +11,13 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.errors import InputError
+from tasks.govern import keys
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
-from tasks.registry import admission, promotion
+from tasks.registry import admission, promotion, verification
 from tasks.registry import releases as registry
+from tasks.registry.report import EXIT, Verification
 from tasks.runs.run import installed_governance
 
 app = typer.Typer(
@@ -59,21 +62,33 @@ def verify(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A release's bundle folder.")
     ],
+    root: Annotated[
+        str | None,
+        typer.Option(metavar="FINGERPRINT", help="Root of trust, received by another way; default: this project's."),
+    ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a release's files, gates, decisions and promotion against this project's gate key and people.
+    """Check a release from its folder alone: files, gates, decisions, provenance, signatures.
 
-    Example: hallmark releases verify .hallmark/releases/support-triage-1
+    With --root it needs nothing else, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
+
+    Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """
-    governed, _ = _registry()
-    verified = registry.verify(folder, governed)
+    verified = verification.verify_from_root(folder, keys.checked_fingerprint(root)) if root else _own(folder)
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
     else:
-        for line in verified.checks:
-            console.print(f"  {'ok ' if line.ok else 'NO '} {line.text}")
-        console.print("valid" if verified.ok else "NOT valid")
-    raise typer.Exit(0 if verified.ok else 1)
+        for line in verified.describe():
+            console.print(line)
+    raise typer.Exit(EXIT[verified.verdict])
+
+
+def _own(folder: Path) -> Verification:
+    try:
+        where = shared.root()
+    except InputError as error:
+        raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
+    return registry.verify(folder, installed_governance(where, None))
 
 
 @app.command()

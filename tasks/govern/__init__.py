@@ -33,6 +33,7 @@ At any time:
 Underneath:
 
     keys.py             OpenSSH ed25519 keys
+    model_key.py        the key that signs models, of another kind
     dsse.py             signed in-toto statements with one spelling
     database.py         SQLite or Postgres, whose writers take turns
     ledger.py           the append-only table

@@ -25,13 +25,19 @@ from tasks.govern import keys
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-PREDICATE_TYPE = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
+OWN = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
+STANDARD = (
+    "https://slsa.dev/provenance/v1",
+    "https://in-toto.io/attestation/test-result/v0.1",
+    "https://slsa.dev/verification_summary/v1",
+)
+"""Types of predicates that others defined and other tools read."""
 
 
 def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
-    """An in-toto Statement about `subject` (name to SHA-256). Predicate types are `urn:hallmark:…:v1`."""
-    if not PREDICATE_TYPE.fullmatch(predicate_type):
-        raise ValueError(f"predicate type {predicate_type!r} is not of the form urn:hallmark:NAME:v1")
+    """An in-toto Statement about `subject` (name to SHA-256). Predicate types: `urn:hallmark:…:v1`, or in STANDARD."""
+    if not OWN.fullmatch(predicate_type) and predicate_type not in STANDARD:
+        raise ValueError(f"predicate type {predicate_type!r} is neither urn:hallmark:NAME:v1 nor a known standard's")
     if not subject:
         raise ValueError("a statement is about at least one subject")
     return {
@@ -90,12 +96,20 @@ def read(path: Path) -> dict[str, Any]:
     """Read an envelope file, unverified. Raises Refused where it is absent or in another spelling."""
     try:
         data = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path}: no signed statement can be read here ({error})") from None
+    return parse(data, str(path))
+
+
+def parse(data: bytes, name: str) -> dict[str, Any]:
+    """An envelope from the bytes of the file `name`, unverified. Raises Refused where it is in another spelling."""
+    try:
         envelope = json.loads(data)
         same = canonical_json(envelope) == data
-    except (OSError, ValueError, RecursionError) as error:
-        raise Refused(f"{path}: no signed statement can be read here ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{name}: no signed statement can be read here ({error})") from None
     if not isinstance(envelope, dict) or not same:
-        raise Refused(f"{path}: not in canonical form; the file was changed after it was signed")
+        raise Refused(f"{name}: not in canonical form; the file was changed after it was signed")
     return envelope
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks import config
 from tasks.errors import InputError, Refused
-from tasks.govern import keys, satisfiable, vault, vault_keys
+from tasks.govern import keys, model_key, satisfiable, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.gate_rules import Strength
@@ -131,13 +131,14 @@ def load(folder: Path, state: Path) -> Governance:
 
 
 def initialise(state: Path, people: People) -> None:
-    """Make the machine's key, one for each person without a public key, the vault's, in `state/keys/`, and the vault.
+    """Make the machine's keys, one for each person without a public key, the vault's, in `state/keys/`, and the vault.
 
     Existing ones stay. A vault that is there gets no other key, which would open nothing in it: raises InputError where
     its own is not here, Unavailable where its database is away.
     """
     for name in [MACHINE, *(person.id for person in people.people if person.public_key is None)]:
         keys.create(state / "keys", name)
+    model_key.create(state / "keys")
     if not vault.exists(state):
         vault_keys.create(state)
     vault.open_vault(state)

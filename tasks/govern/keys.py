@@ -4,6 +4,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import re
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -87,3 +88,10 @@ def fingerprint(public_line: str) -> str:
     except binascii.Error:
         raise InputError(f"expected base64 in the public key line, got {public_line!r}") from None
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def checked_fingerprint(text: str) -> str:
+    """A fingerprint as somebody gave it. Raises InputError where it is none."""
+    if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text.strip()):
+        raise InputError(f"expected a fingerprint `SHA256:…` as `ssh-keygen -lf KEY.pub` prints it, got {text[:80]!r}")
+    return text.strip()

@@ -14,14 +14,26 @@ bases.py         the base models that releases are adapters of, kept
 bundle.py        a release as a folder: payload and attestations
 orders.py        who may order a rollback, and what they sign
 succession.py    the chain of signed promotion statements: which release is in production
-recovery.py     what a crash left of a promotion, finished or undone
+recovery.py      what a crash left of a promotion, finished or undone
 mirror.py        MLflow's registry, which shows it to people and tools
 
 champion.py      the release in production, as runs compare with it
 releases.py      every release, for people
-verification.py  check a release from its folder and one public key
-attested.py      gates, evidence, decisions and provenance in a release, held against each other
+
+contents.py      what lies in a release's folder, read once
+trust.py         whose signatures count, and from what that follows
+verification.py  check a release from its folder and one fingerprint
+attestations.py  what stands beside its payload, parsed
+attested.py      gates, evidence and decisions, held against each other
+forms.py         the standard forms, held against them
+report.py        what a verification found, for people and machines
+
 admission.py     `admit`, the only way to a model for serving
 remembered.py    what was admitted last, for when the ledger is away
 undelivered.py   what was served then, kept to be recorded
+
+gate_results.py     a gate as an in-toto test result
+provenance.py       where a release comes from, as SLSA provenance
+summary.py          that it was let into production, as an SLSA verification summary
+model_signature.py  OpenSSF Model Signing over its payload
 """

@@ -1,80 +1,41 @@
-"""What stands beside a payload: gates, evidence, decisions and provenance, held against each other."""
+"""What stands beside a payload: gates, evidence and decisions, held against each other."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from tasks import files
-from tasks.dataset import Dataset
 from tasks.errors import Refused
-from tasks.govern import dsse, signed_decision
 from tasks.govern import statement as gate_statement
 from tasks.govern.evidence import Evidence, check_asks
 from tasks.govern.governance import LOCAL
 from tasks.govern.missing import still_needed
 from tasks.govern.people import Person
-from tasks.govern.policy import EXPERIMENT, GATES, GateName, Policy
+from tasks.govern.policy import EXPERIMENT, GATES, GateName
 from tasks.govern.signed_decision import Decision
 from tasks.govern.statement import GateStatement
 from tasks.govern.weigh import another_role, not_waivable, roles_for
-from tasks.registry import bundle, manifest
-from tasks.registry.manifest import Manifest
+from tasks.registry import bundle, forms
+from tasks.registry.attestations import Attested
+from tasks.registry.contents import Contents
+from tasks.registry.report import Check
 from tasks.registry.succession import Promotion
 
 
-def checks(folder: Path, promotion: Promotion, listing: dict[str, str], public_line: str) -> Iterator[str]:
+def checks(found: Contents, promotion: Promotion, listing: dict[str, str], public_line: str) -> Iterator[Check]:
     """Each check in words once it holds. Raises Refused or ValueError where one does not.
 
     `listing` holds the digests of the bundle's files, which are already known to be those of the statement.
     """
-    attested = _Attested(folder)
-    yield _manifest(attested, promotion)
-    yield _requested(attested, promotion)
+    attested = Attested(found, public_line)
+    yield _ok("manifest", _manifest(attested, promotion))
+    yield _ok("request", _requested(attested, promotion))
     roles: dict[str, str] = {}
     for gate in GATES:
-        yield _gate(attested, gate, promotion, listing, public_line)
-        yield _decisions(attested, gate, promotion, roles)
-    yield _provenance(attested, promotion, public_line)
+        yield _ok(f"gate {gate}", _gate(attested, gate, promotion, listing))
+        yield _ok(f"gate {gate}", _decisions(attested, gate, promotion, roles))
+    yield from forms.checks(attested, promotion, listing)
 
 
-class _Attested:
-    """What stands beside the payload, parsed once its digests are known to be right."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / bundle.ATTESTATIONS
-        self.manifest: Manifest = manifest.read(folder / bundle.PAYLOAD)
-        self.policy = Policy.model_validate(self._canonical("policy.json"))
-        people = TypeAdapter(list[Person]).validate_python(self._canonical("people.json"))
-        self.people = {person.id: person for person in people}
-        self.dataset = Dataset.model_validate_json((folder / bundle.PAYLOAD / "dataset" / "manifest.json").read_bytes())
-        self.evidence = {gate: Evidence.model_validate(self._canonical(f"evidence/{gate}.json")) for gate in GATES}
-
-    def decisions(self, gate: GateName) -> list[tuple[Decision, Person, dict[str, str]]]:
-        """The gate's decisions with who made them and their subjects, signatures verified."""
-        paths = sorted((self.folder / "decisions" / gate).glob("*.json"))
-        return [self._decision(dsse.read(path), path.name) for path in paths]
-
-    def _decision(self, envelope: dict[str, Any], name: str) -> tuple[Decision, Person, dict[str, str]]:
-        person = self.people.get(str(dsse.peek(envelope)["predicate"].get("person")))
-        if person is None or person.public_key is None:
-            raise Refused(f"decision {name} is by somebody whose key is not in people.json")
-        statement = dsse.verify(envelope, person.public_key)
-        if statement["predicateType"] != signed_decision.PREDICATE_TYPE:
-            raise Refused(f"{name} is a {statement['predicateType']}, not a decision")
-        return Decision.model_validate(statement["predicate"]), person, dsse.subjects(statement)
-
-    def _canonical(self, name: str) -> Any:
-        data = (self.folder / name).read_bytes()
-        value = json.loads(data)
-        if files.canonical_json(value) != data:
-            raise Refused(f"attestations/{name} is not in canonical form")
-        return value
-
-
-def _manifest(attested: _Attested, promotion: Promotion) -> str:
+def _manifest(attested: Attested, promotion: Promotion) -> str:
     told = attested.manifest
     if (told.name, told.tier, told.demo) != (promotion.name, promotion.tier, promotion.demo):
         raise Refused("payload/manifest.json and the promotion statement are about different candidates")
@@ -87,9 +48,9 @@ def _manifest(attested: _Attested, promotion: Promotion) -> str:
     return f"the payload's manifest agrees: risk tier {told.tier}{', demonstration only' if told.demo else ''}"
 
 
-def _gate(attested: _Attested, gate: GateName, promotion: Promotion, listing: dict[str, str], public_line: str) -> str:
+def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
     """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
-    statement = dsse.verify(dsse.read(attested.folder / "gates" / f"{gate}.json"), public_line)
+    statement = attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json")
     claim = GateStatement.model_validate(statement["predicate"])
     stages = attested.manifest.stages
     subject = {"data": stages.get("split"), "evaluation": stages.get("evaluate")}
@@ -112,7 +73,7 @@ def _gate(attested: _Attested, gate: GateName, promotion: Promotion, listing: di
     return f"gate {gate} passed on this very output: {held}"
 
 
-def _decisions(attested: _Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
+def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
     """Every role that the policy asks has approved, and every failed check is waived by the role for it.
 
     `roles` is in which role each person decided at earlier gates, and grows by those at this one.
@@ -158,7 +119,7 @@ def _counts(decision: Decision, person: Person, subjects: dict[str, str], eviden
 
 
 def _as_policy_allows(
-    decision: Decision, person: Person, attested: _Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]
+    decision: Decision, person: Person, attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]
 ) -> None:
     """The role, how long and what was waived, in how many roles, with which keys. Raises Refused."""
     evidence, policy = attested.evidence[gate], attested.policy
@@ -176,7 +137,7 @@ def _as_policy_allows(
         raise Refused(f"a decision of {person.id} at gate {gate} does not count: {why_not}")
 
 
-def _requested(attested: _Attested, promotion: Promotion) -> str:
+def _requested(attested: Attested, promotion: Promotion) -> str:
     person = attested.people.get(promotion.requested_by)
     tier = attested.policy.tier(promotion.tier)
     why_not = tier.may_not_request(promotion.requested_by, person.roles if person else [])
@@ -185,12 +146,5 @@ def _requested(attested: _Attested, promotion: Promotion) -> str:
     return f"{promotion.requested_by} asked for the run, as policy allows"
 
 
-def _provenance(attested: _Attested, promotion: Promotion, public_line: str) -> str:
-    statement = dsse.verify(dsse.read(attested.folder / "provenance.json"), public_line)
-    told = statement["predicate"]
-    wanted = {"run": promotion.run, "commit": promotion.commit, "candidate_inputs": promotion.candidate_inputs}
-    if statement["predicateType"] != bundle.PROVENANCE_TYPE or {name: told.get(name) for name in wanted} != wanted:
-        raise Refused("provenance.json is about another run than the promotion statement")
-    if dsse.subjects(statement) != {bundle.PAYLOAD: promotion.payload_sha256}:
-        raise Refused("provenance.json is about another payload")
-    return f"made by run {promotion.run} at commit {promotion.commit[:12]}, asked for by {told.get('requested_by')}"
+def _ok(about: str, text: str) -> Check:
+    return Check(about=about, state="ok", text=text)

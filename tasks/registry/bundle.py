@@ -5,31 +5,40 @@
         evidence/GATE.json      what each gate looked at
         decisions/GATE/NN.json  what people signed there, in the order of the ledger
         gates/GATE.json         the gate's statement
+        results/GATE.json       the gate as an in-toto test result (gate_results.py)
         policy.json people.json the policy in force, and the keys and roles of those who decided
         result.json             of stage `package`: with payload/ it gives the subject of the release gate
-        provenance.json         run, commit and who asked for it
+        gate.pub                the gate's public key
+        model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
+        provenance.json         where it comes from, as SLSA provenance (provenance.py)
+        summary.json            that it was verified, as an SLSA verification summary (summary.py)
         promotion.json          the promotion statement, which lists every other file
+        ledger.json             proof that the promotion stands in the ledger: comes later, so nothing lists it
 
 A bundle is built aside and renamed, so that one under its own name is whole.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.errors import Refused
-from tasks.govern import dsse
+from tasks.govern import dsse, keys
 from tasks.govern.governance import Governance
+from tasks.registry import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.candidate import Candidate
+from tasks.registry.succession import Promotion
 
 RELEASES = "releases"
 """Folder below `.hallmark/`."""
 PAYLOAD, ATTESTATIONS = "payload", "attestations"
 PROMOTION = f"{ATTESTATIONS}/promotion.json"
-PROVENANCE_TYPE = "urn:hallmark:provenance:v1"
+LEDGER = f"{ATTESTATIONS}/ledger.json"
+UNLISTED = {PROMOTION, LEDGER}
+"""Files that the promotion statement does not list."""
+GATE_KEY = f"{ATTESTATIONS}/gate.pub"
 
 
 def folder(state: Path, label: str) -> Path:
@@ -42,8 +51,11 @@ def aside(state: Path, label: str) -> Path:
     return state / RELEASES / f".building-{label}"
 
 
-def build(candidate: Candidate, commit: str, governance: Governance, target: Path) -> dict[str, str]:
-    """Write everything but the promotion statement to `target`. Returns `listing(target)`."""
+def build(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
+    """Write everything but the promotion statement, of which `draft` lacks the files yet, to `target`.
+
+    Returns `listing(target)`. Raises Refused where the payload holds what no release may.
+    """
     shutil.rmtree(target, ignore_errors=True)
     _copy(candidate.layout.stage("package") / PAYLOAD, target / PAYLOAD)
     attestations = target / ATTESTATIONS
@@ -55,8 +67,30 @@ def build(candidate: Candidate, commit: str, governance: Governance, target: Pat
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
     _write(attestations / "policy.json", governance.policy.model_dump(mode="json"))
     _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.deciders])
-    dsse.write(attestations / "provenance.json", _provenance(candidate, commit, governance, target))
+    files.write_bytes(target / GATE_KEY, f"{governance.gate_public_key()}\n".encode())
+    model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
+    _attest(candidate, draft, governance, target)
+    contents.require_plain(listing(target))
     return listing(target)
+
+
+def _attest(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
+    """Say it again in forms that other tools read, over the digests of the payload's files."""
+    gate_key = keys.fingerprint(governance.gate_public_key())
+
+    def write(name: str, predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> None:
+        statement = dsse.statement(predicate_type, subject, predicate)
+        dsse.write(target / name, dsse.sign(statement, governance.gate_private_key()))
+
+    for gate, passed in candidate.gates.items():
+        about = {passed.evidence.subject.stage: passed.evidence.subject.sha256}
+        told = gate_results.predicate(passed.evidence, draft.approved_by[gate])
+        write(gate_results.place(gate), gate_results.PREDICATE_TYPE, about, told)
+    listed = listing(target)
+    payload = part(listed, PAYLOAD)
+    made = provenance.predicate(draft, candidate.manifest, candidate.dataset, listed, gate_key)
+    write(provenance.PLACE, provenance.PREDICATE_TYPE, payload, made)
+    write(summary.PLACE, summary.PREDICATE_TYPE, payload, summary.predicate(draft, listing(target), gate_key))
 
 
 def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
@@ -75,12 +109,17 @@ def publish(built: Path, target: Path) -> None:
 
 
 def listing(bundle: Path) -> dict[str, str]:
-    """SHA-256 of every file but the promotion statement, by path in the bundle.
+    """SHA-256 of every file that the promotion statement lists, by path in the bundle.
 
     Raises Refused for anything but plain files and the folders that hold them.
     """
-    digests = {name: files.sha256_file(bundle / name) for name in _plain(bundle) if name != PROMOTION}
-    return dict(sorted(digests.items()))
+    listed = sorted(set(contents.names(bundle)) - UNLISTED)
+    return {name: files.sha256_file(bundle / name) for name in listed}
+
+
+def part(listing: Mapping[str, str], folder: str) -> dict[str, str]:
+    """The files of one folder of the bundle, under their paths in the bundle."""
+    return {name: digest for name, digest in listing.items() if name.startswith(f"{folder}/")}
 
 
 def release_digest(listing: dict[str, str]) -> str:
@@ -90,32 +129,18 @@ def release_digest(listing: dict[str, str]) -> str:
 
 def part_digest(listing: dict[str, str], folder: str) -> str:
     """`tasks.files.tree_digest` of a folder of the bundle, from the digests of its files."""
-    prefix = f"{folder}/"
-    part = {name.removeprefix(prefix): digest for name, digest in listing.items() if name.startswith(prefix)}
-    return files.sha256_bytes(files.canonical_json(part))
+    found = {name.removeprefix(f"{folder}/"): digest for name, digest in part(listing, folder).items()}
+    return files.sha256_bytes(files.canonical_json(found))
 
 
 def package_digest(listing: dict[str, str]) -> str:
     """`tasks.files.tree_digest` of artefacts/package, the subject of the release gate."""
-    part = {name: digest for name, digest in listing.items() if name.startswith(f"{PAYLOAD}/")}
-    part["result.json"] = listing.get(f"{ATTESTATIONS}/result.json", "")
-    return files.sha256_bytes(files.canonical_json(part))
-
-
-def _plain(bundle: Path) -> Iterator[str]:
-    """Paths of all files. A link could lead out of the bundle, an empty folder is something that nothing lists."""
-    for path in sorted(bundle.rglob("*")):
-        name = path.relative_to(bundle).as_posix()
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise Refused(f"{name} is not a plain file; a release holds no links, pipes or devices")
-        if path.is_file():
-            yield name
-        elif not any(path.iterdir()):
-            raise Refused(f"{name} is an empty folder, which no release has")
+    found = part(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
+    return files.sha256_bytes(files.canonical_json(found))
 
 
 def _copy(source: Path, target: Path) -> None:
-    for name in _plain(source):
+    for name in contents.names(source):
         _copy_file(source / name, target / name)
 
 
@@ -126,18 +151,6 @@ def _copy_file(source: Path, target: Path) -> None:
 
 def _write(path: Path, value: Any) -> None:
     files.write_bytes(path, files.canonical_json(value))
-
-
-def _provenance(candidate: Candidate, commit: str, governance: Governance, target: Path) -> dict[str, Any]:
-    predicate = {
-        "run": candidate.run,
-        "commit": commit,
-        "requested_by": candidate.requested_by,
-        "candidate_inputs": candidate.candidate_inputs,
-        "policy_sha256": governance.policy.digest(),
-    }
-    statement = dsse.statement(PROVENANCE_TYPE, {PAYLOAD: files.tree_digest(target / PAYLOAD)}, predicate)
-    return dsse.sign(statement, governance.gate_private_key())
 
 
 def _flush(path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.dataset import Dataset
 from tasks.errors import InputError, Refused
 from tasks.govern import docket, dsse, gates, signed_decision, statement
 from tasks.govern import evidence as evidence_of
@@ -54,6 +55,13 @@ class Candidate:
     candidate_inputs: Sha256
     """What decided it, see `tasks.registry.identity`. Not in the payload: DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
+
+    @property
+    def dataset(self) -> Dataset:
+        """What its data gate let pass."""
+        found = self.gates["data"].evidence.dataset
+        assert found is not None, "the evidence of the data gate says what the dataset is"
+        return found
 
     @property
     def deciders(self) -> list[Person]:

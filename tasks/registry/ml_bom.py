@@ -46,13 +46,15 @@ def _bom(parts: Parts, model_files: Mapping[str, str]) -> Any:
 def _model(parts: Parts, model_files: Mapping[str, str]) -> Any:
     from cyclonedx.model import Property
     from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.contact import OrganizationalContact
 
-    manifest = parts.manifest
+    manifest, owners = parts.manifest, parts.params.use_case.owners.model_dump()
     return Component(
         bom_ref=MODEL,
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=manifest.name,
         description=parts.params.use_case.problem,
+        authors=[OrganizationalContact(name=f"{who} ({kind} owner)") for kind, who in owners.items()],
         hashes=[_sha256(files.sha256_bytes(files.canonical_json(dict(model_files))))],
         properties=[
             Property(name="hallmark:code_sha256", value=manifest.code_sha256),

@@ -139,12 +139,11 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
     bases.keep(found.layout, found.manifest)
-    listing = bundle.build(found, intent.commit, governance, building)
-    statement = Promotion(
+    draft = Promotion(
         action="promote",
         **intent.model_dump(),
-        payload_sha256=bundle.part_digest(listing, bundle.PAYLOAD),
-        files=listing,
+        payload_sha256=files.tree_digest(found.layout.stage("package") / bundle.PAYLOAD),
+        files={},
         candidate_inputs=found.candidate_inputs,
         tier=found.tier,
         demo=found.demo,
@@ -154,6 +153,8 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
         order_sha256=None,
         time=ledger.now(),
     )
+    listing = bundle.build(found, draft, governance, building)
+    statement = draft.model_copy(update={"files": listing})
     bundle.add_promotion(building, succession.sign(statement, bundle.release_digest(listing), governance))
     signed = verification.require(building, governance)
     bundle.publish(building, target)

@@ -14,8 +14,8 @@ from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GateName
 from tasks.params import Sha256
 from tasks.registry import bundle, consent, manifest, succession, verification
+from tasks.registry.report import Verification
 from tasks.registry.succession import Signed, Succession
-from tasks.registry.verification import Verification
 
 CHAMPION, ROLLBACK = "champion", "rollback"
 

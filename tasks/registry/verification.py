@@ -1,4 +1,4 @@
-"""Check a release from its folder and one public key alone: no network, no database, nothing loaded.
+"""Check a release from its folder and one fingerprint or key: no network, no database, no project, nothing loaded.
 
 First the promotion statement, which lists every file; only where all digests agree is anything else parsed.
 """
@@ -6,70 +6,71 @@ First the promotion statement, which lists every file; only where all digests ag
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError, computed_field
+from pydantic import ValidationError
 
-from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
-from tasks.registry import attested, bundle, succession
+from tasks.registry import attestations, attested, bundle, contents, succession, trust
+from tasks.registry.contents import Contents, shown
 from tasks.registry.package import SAFE
+from tasks.registry.report import Check, Verification
 from tasks.registry.succession import Signed
+from tasks.registry.trust import Trust
 
-MAX_STATEMENT_BYTES = 16 * 2**20
-"""A promotion statement has some hundred bytes a file; a larger one is not read."""
-
-
-class Check(Frozen):
-    ok: bool
-    text: str
-    """What was checked and what came out, in words."""
-
-
-class Verification(Frozen):
-    """What was checked. A check that failed ends the verification: what stands behind it means nothing then."""
-
-    release: str
-    """Name and version as the statement says; empty where there is no valid one."""
-    sha256: str
-    """Digest of the release; empty where there is no valid statement."""
-    checks: list[Check]
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def ok(self) -> bool:
-        return bool(self.checks) and all(check.ok for check in self.checks)
-
-    @property
-    def against(self) -> str:
-        """The first check that failed; empty where all hold."""
-        return next((check.text for check in self.checks if not check.ok), "")
+BESIDE = (".md", ".html", ".yaml", *SAFE)
+"""Endings of files of the payload beside the model."""
+UNCHECKED = [
+    "whether a newer statement took the release back, or a key was revoked since: ask who promoted it, or their ledger",
+    "the sources and the dataset themselves: a release holds their digests, not their records",
+    "whether training again gives these very bytes: `hallmark reproduce` does that where the sources are",
+]
 
 
 def verify(folder: Path, gate_public_line: str) -> Verification:
     """Check the release in `folder` against the public key line of the installation that promoted it."""
-    checks: list[Check] = []
-    signed: Signed | None = None
+    return _verify(folder, trust.own(gate_public_line))[0]
+
+
+def verify_from_root(folder: Path, root: str) -> Verification:
+    """Check the release in `folder` against the fingerprint of a root of trust that was received by another way."""
     try:
-        signed = statement(folder, gate_public_line)
-        checks.append(Check(ok=True, text=f"the promotion statement of {signed.promotion.label} is signed by the key"))
-        for text in _steps(folder, signed, gate_public_line):
-            checks.append(Check(ok=True, text=text))
+        found = trust.from_root(folder, root)
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
-        checks.append(Check(ok=False, text=_in_words(error)))
-    label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
-    return Verification(release=label, sha256=sha256, checks=checks)
+        against = Check(about="root of trust", state="no", text=_in_words(error))
+        return Verification(release="", sha256="", root=root, checks=[against], unchecked=UNCHECKED)
+    return _verify(folder, found)[0]
 
 
 def require(folder: Path, governance: Governance) -> Signed:
-    """The promotion statement of a release that checks. Raises Refused with the first check that does not hold."""
-    checked = verify(folder, governance.gate_public_key())
-    if not checked.ok:
+    """The promotion statement of a release that checks. Raises Refused with the first check that does not hold.
+
+    What is incomplete passes: an installation has its own ledger, and needs no proof of what stands there.
+    """
+    checked, signed = _verify(folder, trust.own(governance.gate_public_key()))
+    if checked.verdict == "invalid" or signed is None:
         raise Refused(f"the release in {folder} does not verify: {checked.against}")
-    signed = statement(folder, governance.gate_public_key())
-    if signed.release_sha256 != checked.sha256:
-        raise Refused(f"the release in {folder} changed while it was verified")
     return signed
+
+
+def statement(folder: Path, public_line: str) -> Signed:
+    """The promotion statement in a release's folder. Raises Refused where there is none that the key signed."""
+    return _statement(_read_statement(folder), public_line)
+
+
+def _verify(folder: Path, trusted: Trust) -> tuple[Verification, Signed | None]:
+    checks, signed = list(trusted.checks), None
+    try:
+        data = _read_statement(folder)
+        signed = _statement(data, trusted.gate)
+        checks.append(_promoted(signed))
+        for check in _steps(folder, data, signed, trusted):
+            checks.append(check)
+    except (HallmarkError, OSError, ValueError, RecursionError) as error:
+        checks.append(Check(about="", state="no", text=_in_words(error)))
+    label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
+    found = Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=UNCHECKED)
+    return found, signed
 
 
 def _in_words(error: Exception) -> str:
@@ -78,43 +79,66 @@ def _in_words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def statement(folder: Path, public_line: str) -> Signed:
-    """The promotion statement in a release's folder. Raises Refused where there is none that the key signed."""
-    path = folder / bundle.PROMOTION
-    if path.is_symlink() or not path.is_file():
-        raise Refused(f"{bundle.PROMOTION} is missing; this is no release, or was never promoted")
-    if path.stat().st_size > MAX_STATEMENT_BYTES:
-        raise Refused(f"{bundle.PROMOTION} has {path.stat().st_size:,} bytes; no promotion statement is that long")
-    return succession.verify(dsse.read(path), public_line)
+def _read_statement(folder: Path) -> bytes:
+    try:
+        return contents.read_one(folder, bundle.PROMOTION)
+    except Refused as error:
+        raise Refused(f"{error}; this is no release, or was never promoted") from None
 
 
-def _steps(folder: Path, signed: Signed, public_line: str) -> Iterator[str]:
-    """Each check in words once it holds. Raises Refused, OSError or ValueError where one does not."""
-    listing = _files(folder, signed)
-    yield f"all {len(listing)} files are those that the statement lists, and no other is there"
-    yield _model(listing)
-    yield from attested.checks(folder, signed.promotion, listing, public_line)
+def _statement(data: bytes, public_line: str) -> Signed:
+    return succession.verify(dsse.parse(data, bundle.PROMOTION), public_line)
 
 
-def _files(folder: Path, signed: Signed) -> dict[str, str]:
-    found, wanted = bundle.listing(folder), signed.promotion.files
-    for what, names in (
-        ("missing", sorted(wanted.keys() - found.keys())),
-        ("not listed by the promotion statement", sorted(found.keys() - wanted.keys())),
-        ("changed", sorted(name for name in found.keys() & wanted.keys() if found[name] != wanted[name])),
-    ):
-        if names:
-            raise Refused(f"{what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
-    if bundle.release_digest(found) != signed.release_sha256:
+def _promoted(signed: Signed) -> Check:
+    promotion = signed.promotion
+    text = (
+        f"statement {promotion.sequence} of {promotion.name} in environment {promotion.environment}, "
+        f"{promotion.time:%Y-%m-%d %H:%M} UTC, is signed by the gate's key"
+    )
+    return Check(about="promotion", state="ok", text=f"the promotion statement of {promotion.label}: {text}")
+
+
+def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust) -> Iterator[Check]:
+    """Each check once it is made. Raises Refused, OSError or ValueError where one does not hold."""
+    found = _files(folder, signed)
+    if found.bytes(bundle.PROMOTION) != data:
+        raise Refused(f"{bundle.PROMOTION} changed while it was verified")
+    listing = {name: found.digests[name] for name in signed.promotion.files}
+    text = f"all {len(listing)} files are those that the statement lists, and no other is there"
+    yield Check(about="files", state="ok", text=text)
+    yield Check(about="files", state="ok", text=_harmless(listing))
+    yield from attested.checks(found, signed.promotion, listing, trusted.gate)
+    found.require_unchanged()
+
+
+def _files(folder: Path, signed: Signed) -> Contents:
+    """What lies there, if it is what the statement lists. Names are compared before anything is hashed."""
+    wanted = signed.promotion.files
+    contents.require_plain(wanted)
+    there = set(contents.names(folder)) - bundle.UNLISTED
+    _refuse("missing", wanted.keys() - there)
+    _refuse("not listed by the promotion statement", there - wanted.keys())
+    parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
+    unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
+    found = contents.read(folder, [*wanted, *unlisted], [*parsed, *unlisted, *attestations.PARSED])
+    _refuse("changed", {name for name in wanted if found.digests[name] != wanted[name]})
+    if bundle.release_digest(wanted) != signed.release_sha256:
         raise Refused("the digest of the files is not the one that the promotion statement is about")
-    if bundle.part_digest(found, bundle.PAYLOAD) != signed.promotion.payload_sha256:
+    if bundle.part_digest(wanted, bundle.PAYLOAD) != signed.promotion.payload_sha256:
         raise Refused("the digest of the payload is not the one in the promotion statement")
     return found
 
 
-def _model(listing: dict[str, str]) -> str:
-    names = [name for name in listing if name.startswith(f"{bundle.PAYLOAD}/model/")]
-    unsafe = [name for name in names if Path(name).suffix not in SAFE]
-    if unsafe or not names:
+def _refuse(what: str, names: set[str]) -> None:
+    if names:
+        raise Refused(f"{what}: {shown(names)}")
+
+
+def _harmless(listing: dict[str, str]) -> str:
+    payload = [name.split("/")[1:] for name in listing if name.startswith(f"{bundle.PAYLOAD}/")]
+    model = [parts for parts in payload if parts[0] == "model"]
+    unsafe = ["/".join(p) for p in payload if Path(p[-1]).suffix not in (SAFE if p[0] == "model" else BESIDE)]
+    if unsafe or not model:
         raise Refused(f"payload/model holds more than safetensors, JSON and a chat template: {', '.join(unsafe)}")
     return "the model is safetensors and JSON; nothing in it can run code when it is loaded"

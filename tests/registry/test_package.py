@@ -87,6 +87,7 @@ def test_the_card_is_in_the_form_of_the_hub_and_says_what_the_facts_say(gated: L
         "| de | 2 | 0 |",
         "synthetic data only",
         "product (business), engineer (technical), owner (data)",
+        "**Contact and escalation:** to the risk officer",
     ):
         assert expected in card.text, expected
     assert "Demonstration only" not in card.text
@@ -118,6 +119,9 @@ def test_the_bill_of_materials_is_valid_and_complete(gated: Layout) -> None:
     weights = tree_manifest(payload / "model")["adapter_model.safetensors"]
     assert {"name": "hallmark:file:adapter_model.safetensors", "value": weights} in model["properties"]
     assert model["modelCard"]["considerations"]["useCases"] == ["suggest a queue"]
+    assert {"name": "product (business owner)"} in model["authors"]
+    metrics = {metric["type"]: metric for metric in model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]}
+    assert metrics["evaluate.exact_match"]["confidenceInterval"] == {"lowerBound": "0.75", "upperBound": "0.85"}
     components = {component["bom-ref"]: component for component in bom["components"]}
     assert components["base-model"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
     assert components["source:tickets"]["hashes"] == [{"alg": "SHA-256", "content": "1" * 64}]

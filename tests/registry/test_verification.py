@@ -30,7 +30,7 @@ def test_an_outsider_needs_the_folder_and_the_key_alone(
     assert checked.ok, checked.against
     told = " | ".join(check.text for check in checked.checks)
     for expected in (
-        "statement of triage-1 is signed by the key",
+        "the promotion statement of triage-1: statement 1 of triage in environment local",
         "files are those that the statement lists, and no other is there",
         "safetensors and JSON",
         "gate data passed on this very output: 1 checks, 0 waived",
@@ -47,7 +47,7 @@ def test_what_was_checked_ends_at_the_first_thing_wrong(house: House) -> None:
     folder = copy(Path(house.release("run-1").bundle), house.root / "copied")
     (folder / "payload" / "README.md").write_text("better than it was")
     checked = releases.verify(folder, house.governance)
-    assert [check.ok for check in checked.checks] == [True, False]
+    assert [check.state for check in checked.checks] == ["ok", "ok", "no"]
     assert checked.against == "changed: payload/README.md"
 
 
