@@ -1,8 +1,10 @@
 """The registry as a flow sees it: is this candidate new, and let it in."""
 
 from prefect import task
+from prefect.logging import get_run_logger
 
 from flows import exhibits
+from tasks.govern import publish
 from tasks.registry import champion, promotion
 from tasks.registry.identity import candidate_inputs
 from tasks.runs.run import Run
@@ -29,6 +31,9 @@ def promote(run: Run) -> str | None:
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return None
     commit = run.commit("Gates passed; ready for promotion")
-    release = promotion.promote(run.layout, run.id, commit, run.governance(), run.ledger())
+    governed, ledger = run.governance(), run.ledger()
+    release = promotion.promote(run.layout, run.id, commit, governed, ledger)
     exhibits.promoted(release)
+    for told in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
+        get_run_logger().warning(told)
     return release.label

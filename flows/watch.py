@@ -1,5 +1,7 @@
 """What keeps runs going that nothing else would: parked ones whose gate has closed, and orphans of a crash.
 
+Beside that, it takes a signed head of the ledger to where its owner cannot rewrite it, whenever the ledger grew.
+
 The runner calls both. A decision that lands just before its run parks would be missed by whoever decided; a process
 that was killed tells nobody.
 """
@@ -20,11 +22,11 @@ from prefect.states import Scheduled
 
 from flows.chronicle import run_id
 from tasks.errors import HallmarkError, Refused
-from tasks.govern import gates
+from tasks.govern import gates, publish
 from tasks.govern.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.hold import only_one
-from tasks.runs.run import open_run
+from tasks.runs.run import installed_governance, open_run
 
 PAGE = 200
 """Flow runs asked for at once; Prefect's server gives no more."""
@@ -60,6 +62,11 @@ def decided(root: Path, run: str) -> bool:
         return any(gates.judge(e, governed, ledger, ledger.now()).state != "waiting" for e in asked)
     except HallmarkError:
         return False  # governance files are being edited, say: the run stays parked
+
+
+def publish_heads(root: Path) -> list[str]:
+    """Publish a head of the ledger where it grew. Returns what somebody should be told."""
+    return publish.publish_grown(open_ledger(root / ".hallmark"), installed_governance(root, None))
 
 
 def revive_orphans(root: Path) -> list[str]:

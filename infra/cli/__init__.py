@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from infra.cli import data, down, gates, incidents, init, params, releases, resolve, run, status, up
+from infra.cli import data, down, gates, incidents, init, ledger, params, releases, resolve, run, status, up
 from tasks.errors import HallmarkError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("params")(params.params)
 app.command("resolve")(resolve.resolve)
 app.add_typer(data.app, name="data")
 app.add_typer(gates.app, name="gates")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(releases.app, name="releases")
 app.add_typer(incidents.app, name="incidents")
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import InputError
-from tasks.govern import keys
+from tasks.govern import keys, publish
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.registry import admission, promotion, verification
@@ -125,6 +125,8 @@ def rollback(
     """
     governed, ledger = _registry()
     made = promotion.rollback(governed, ledger, release, shared.identity(who), reason)
+    for told in publish.publish_grown(ledger, governed):
+        print(f"hallmark: {told}", file=sys.stderr)
     shared.print_json(made.model_dump(mode="json")) if as_json else console.print(f"{made.label} is champion again")
 
 

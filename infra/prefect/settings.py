@@ -12,6 +12,7 @@ from tasks.files import sha256_bytes
 
 NAMES = (
     "HALLMARK_GIT_REMOTE",
+    "HALLMARK_LEDGER_HEADS",
     "HALLMARK_LEDGER_URL",
     "HALLMARK_VAULT_KEY",
     "HALLMARK_VAULT_URL",

@@ -36,8 +36,21 @@ Underneath:
     model_key.py        the key that signs models, of another kind
     dsse.py             signed in-toto statements with one spelling
     database.py         SQLite or Postgres, whose writers take turns
-    ledger.py           the append-only table
+
+The ledger, and how it shows that nothing in it was changed:
+
+    ledger.py           the append-only table and the tree over it
     ledger_guards.py    its triggers
+    ledger_entry.py     an entry, as a row, as a leaf of the tree, as it is read
+    merkle.py           the tree of RFC 9162: hashing, proofs
+    heads.py            signed heads of the tree
+    publish.py          where they go
+    places/             folder, S3, git remote
+    ledger_walk.py      entries against heads, wherever they come from
+    ledger_check.py     `hallmark ledger verify`
+    ledger_proof.py     proofs about one entry, and between two heads
+    ledger_export.py    the whole ledger as a file
+    ledger_search.py    entries by kind, run, person, time
 
 What is about people in the data, for `ingest` and those who may look:
 

@@ -36,6 +36,7 @@ def sqlite(path: Path) -> Engine:
         connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")  # what was confirmed survives a power cut
+        connection.text_factory = _text
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -96,6 +97,11 @@ def _write_ahead(connection: Any) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _text(data: bytes) -> str:
+    """What is no UTF-8 was put there by hand, and is for whoever reads the row to refuse."""
+    return data.decode(errors="surrogateescape")
 
 
 def _takes_turn(connection: Connection) -> bool:

@@ -12,7 +12,7 @@ from tasks.govern import keys, model_key, satisfiable, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.gate_rules import Strength
-from tasks.govern.people import MACHINE, People, Person
+from tasks.govern.people import LEDGER, MACHINE, People, Person
 from tasks.govern.policy import LOCAL, Policy
 from tasks.govern.sources import Sources
 
@@ -45,6 +45,13 @@ class Governance:
 
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
+
+    def ledger_public_key(self) -> str:
+        """Public key line of whoever signs heads of the ledger. Raises InputError before `hallmark init`."""
+        return _read_public(self.state / "keys" / f"{LEDGER}.pub", "hallmark init")
+
+    def ledger_private_key(self) -> Ed25519PrivateKey:
+        return keys.load_private(self.state / "keys" / LEDGER)
 
     def actor(self, person_id: str) -> Person:
         """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
@@ -136,7 +143,7 @@ def initialise(state: Path, people: People) -> None:
     Existing ones stay. A vault that is there gets no other key, which would open nothing in it: raises InputError where
     its own is not here, Unavailable where its database is away.
     """
-    for name in [MACHINE, *(person.id for person in people.people if person.public_key is None)]:
+    for name in [MACHINE, LEDGER, *(person.id for person in people.people if person.public_key is None)]:
         keys.create(state / "keys", name)
     model_key.create(state / "keys")
     if not vault.exists(state):

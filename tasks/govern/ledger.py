@@ -2,10 +2,9 @@
 
 Writers take turns (`database`), so `seq` has no gaps, and what was read inside a transaction still holds when it
 appends. Triggers block UPDATE and DELETE; whoever owns the database can drop them, so what must not be forged
-(decisions) is signed besides.
+(decisions) is signed besides, and entries are leaves of a Merkle tree whose signed heads stand elsewhere (`heads`).
 """
 
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -14,16 +13,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Engine, Index, Integer, MetaData, Table, Text, func, inspect, select, text
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, func, inspect, select, text
 from sqlalchemy.engine import Connection
 
-from tasks.config import Frozen
 from tasks.errors import Refused
 from tasks.files import canonical_json
-from tasks.govern import database
-from tasks.govern.ledger_guards import guards
+from tasks.govern import database, ledger_entry
+from tasks.govern.ledger_entry import Entry, Row
+from tasks.govern.ledger_guards import guards, missing_guards
+from tasks.govern.merkle import Frontier
+
+__all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
+PAGE = 1000
+"""Rows that `rows` holds in memory at once."""
+LOWEST = -(2**63)
+"""Below every seq that a database can hold."""
 
 METADATA = MetaData()
 ENTRIES = Table(
@@ -37,18 +43,13 @@ ENTRIES = Table(
     Index("hallmark_ledger_by_subject", "subject", "kind"),
     Index("hallmark_ledger_by_kind", "kind"),
 )
-
-
-class Entry(Frozen):
-    """One row."""
-
-    seq: int
-    time: datetime
-    kind: str
-    """What happened, `NOUN.VERB`, e.g. gate.asked."""
-    subject: str
-    """What it is about: usually a SHA-256."""
-    body: dict[str, Any]
+TREE = Table(
+    "hallmark_ledger_tree",
+    METADATA,
+    Column("size", BigInteger, nullable=False),
+    Column("peaks", Text, nullable=False),  # hex digests, with spaces between
+    comment="one row: the frontier of the tree. What it says can be computed from the entries, and is by `verify`",
+)
 
 
 class Ledger:
@@ -71,6 +72,7 @@ class Ledger:
         with self.transaction(), self._reading() as connection:
             if not inspect(connection).has_table(ENTRIES.name):
                 METADATA.create_all(connection)
+                connection.execute(TREE.insert().values(size=0, peaks=""))
                 for statement in guards(self._engine.dialect.name, ENTRIES.name):
                     connection.execute(text(statement))
 
@@ -91,23 +93,69 @@ class Ledger:
                 self._open.connection = None
 
     def append(self, kind: str, subject: str, body: dict[str, Any]) -> Entry:
-        """Record `body` (JSON-ready) as the next entry. It is durable when the outermost transaction ends."""
+        """Record `body` (JSON-ready) as the next entry. It is durable when the outermost transaction ends.
+
+        Raises Refused where the table and its tree differ, which takes somebody who changed the database by hand.
+        """
         spelled = canonical_json(body).decode()
         with self.transaction(), self._reading() as connection:
-            last = connection.scalar(select(func.coalesce(func.max(ENTRIES.c.seq), 0)))
-            row = {"seq": int(last or 0) + 1, "time": _spell(self.now()), "kind": kind, "subject": subject}
-            connection.execute(ENTRIES.insert().values(**row, body=spelled))
-        return _entry((*row.values(), spelled))
+            before, last = _frontier(connection), self.last()
+            if last != before.size:
+                raise Refused(
+                    f"the ledger at {self.where} was changed by hand: its last entry is {last}, its tree has "
+                    f"{before.size}; nothing was recorded. `hallmark ledger verify` says what is wrong"
+                )
+            row = Row(before.size + 1, ledger_entry.spell_time(self.now()), kind, subject, spelled)
+            after = before.append(row.leaf_hash())
+            connection.execute(ENTRIES.insert().values(row._asdict()))
+            connection.execute(TREE.update().values(size=after.size, peaks=" ".join(map(bytes.hex, after.peaks))))
+        return ledger_entry.read(row)
 
-    def entries(self, kind: str | None = None, subject: str | None = None, after: int = 0) -> list[Entry]:
-        """Entries with seq above `after`, oldest first, of one kind and subject where these are given."""
+    def entries(
+        self, kind: str | None = None, subject: str | None = None, after: int = 0, upto: int | None = None
+    ) -> list[Entry]:
+        """Entries with seq above `after`, and not above `upto`, oldest first, of one kind and subject where given."""
         query = select(ENTRIES).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq)
+        if upto is not None:
+            query = query.where(ENTRIES.c.seq <= upto)
         if kind is not None:
             query = query.where(ENTRIES.c.kind == kind)
         if subject is not None:
             query = query.where(ENTRIES.c.subject == subject)
         with self._reading() as connection:
-            return [_entry(tuple(row)) for row in connection.execute(query)]
+            return [ledger_entry.read(Row(*row)) for row in connection.execute(query)]
+
+    def rows(self, after: int = LOWEST, upto: int | None = None) -> Iterator[Row]:
+        """Rows with seq above `after`, and not above `upto` where that is given, oldest first, letter for letter."""
+        query = select(ENTRIES).order_by(ENTRIES.c.seq).limit(PAGE)
+        query = query if upto is None else query.where(ENTRIES.c.seq <= upto)
+        while True:
+            with self._reading() as connection:
+                page = [Row(*row) for row in connection.execute(query.where(ENTRIES.c.seq > after))]
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1].seq
+
+    def frontier(self) -> Frontier:
+        """The tree as it was at the last append."""
+        with self._reading() as connection:
+            return _frontier(connection)
+
+    def last(self) -> int:
+        """seq of the last row, 0 where there is none."""
+        with self._reading() as connection:
+            return connection.scalar(select(func.max(ENTRIES.c.seq))) or 0
+
+    def count(self) -> int:
+        """How many rows there are."""
+        with self._reading() as connection:
+            return connection.scalar(select(func.count()).select_from(ENTRIES)) or 0
+
+    def unguarded(self) -> list[str]:
+        """Names of the triggers that are missing."""
+        with self._reading() as connection:
+            return missing_guards(connection, ENTRIES.name)
 
     def now(self) -> datetime:
         """The one clock, in UTC: the database server's, or this machine's for SQLite."""
@@ -144,16 +192,10 @@ def open_ledger(state: Path) -> Ledger:
     return ledger
 
 
-def _spell(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    seq, time, kind, subject, body = row
+def _frontier(connection: Connection) -> Frontier:
+    stored = [tuple(row) for row in connection.execute(select(TREE.c.size, TREE.c.peaks))]
     try:
-        moment = datetime.fromisoformat(time)
-        if _spell(moment.astimezone(UTC)) != time:
-            raise ValueError(f"time {time!r} is not UTC with microseconds")
-        return Entry(seq=seq, time=moment, kind=kind, subject=subject, body=json.loads(body))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Refused(f"entry {seq} of the ledger was changed: it cannot be read ({error})") from None
+        ((size, peaks),) = stored
+        return Frontier(size, tuple(map(bytes.fromhex, peaks.split())))
+    except (ValueError, AttributeError):
+        raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None

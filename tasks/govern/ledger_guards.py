@@ -1,5 +1,10 @@
 """The triggers that keep the ledger's table append-only, in the words of each database."""
 
+import re
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
 _SQLITE = [
     """CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
@@ -31,3 +36,19 @@ _POSTGRES = [
 def guards(dialect: str, table: str) -> list[str]:
     """Statements that put the triggers in place where they are missing; safe to run every time."""
     return [statement.format(table=table) for statement in (_SQLITE if dialect == "sqlite" else _POSTGRES)]
+
+
+def missing_guards(connection: Connection, table: str) -> list[str]:
+    """Names of the triggers that somebody took off the table or turned off."""
+    if connection.dialect.name == "sqlite":
+        expected, query = _named(_SQLITE, table), "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        expected, query = _named(_POSTGRES, table), "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
+    there = set(connection.scalars(text(query)))
+    return [name for name in expected if name not in there]
+
+
+def _named(statements: list[str], table: str) -> list[str]:
+    """Names of the triggers that statements make."""
+    found = [re.findall(r"TRIGGER .*?{table}_(\w+)", statement) for statement in statements]
+    return [f"{table}_{name}" for names in found for name in names]

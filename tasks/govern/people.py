@@ -14,6 +14,8 @@ from tasks.params import Name, Text
 
 MACHINE = "gate"
 """Id of the installation's own key, which signs gate statements."""
+LEDGER = "ledger"
+"""Id of the installation's key that signs heads of the ledger."""
 
 
 def _key_line(value: str) -> str:
@@ -25,8 +27,8 @@ def _key_line(value: str) -> str:
 
 
 def _person_id(value: str) -> str:
-    if value == MACHINE:
-        raise ValueError(f"`{MACHINE}` is the name of the machine's key; give the person another id")
+    if value in (MACHINE, LEDGER):
+        raise ValueError(f"`{value}` is the name of the machine's key; give the person another id")
     return value
 
 

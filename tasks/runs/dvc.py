@@ -32,7 +32,7 @@ PUSH = "push"
 GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "PREFECT": (),
     "GIT_": (),
-    "HALLMARK_LEDGER_URL": (),
+    "HALLMARK_LEDGER": (),
     "HALLMARK_GIT_REMOTE": (),
     "HALLMARK_VAULT": (VAULTED,),
     "PGPASS": (VAULTED,),  # its own vault's, where the URL has none

@@ -17,6 +17,7 @@ from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.params import Params
+from tests.ledger_tampering import mend
 
 POLICY = """\
 environment: local
@@ -121,11 +122,12 @@ def put_result(folder: Path, **facts: float | dict) -> None:
 
 
 def raw(house: House, *statements: str) -> None:
-    """What somebody does who has the database file and no scruples: the triggers are dropped first."""
+    """What somebody does who has the database file and no scruples: drop the triggers, and mend the tree after."""
     with sqlite3.connect(house.state / "ledger.db") as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
         for statement in [*(f"DROP TRIGGER {name}" for name in names), *statements]:
             connection.execute(statement)
+        mend(connection)
     connection.close()
 
 

@@ -1,0 +1,240 @@
+"""`hallmark ledger`: what is recorded, and whether it is still what was recorded."""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.errors import InputError, Unavailable
+from tasks.govern import dsse, ledger_check, ledger_export, ledger_proof, ledger_search, publish
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.ledger_walk import Report, Tick
+from tasks.runs.run import installed_governance
+
+app = typer.Typer(
+    help="Show, verify, prove and export the ledger; publish its heads.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Key = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key", metavar="KEY", help="Public key line or fingerprint of the ledger's signer; may be repeated."
+    ),
+]  # fmt: skip
+Moment = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")
+]
+TELL_SECONDS = 5.0
+
+
+@app.command()
+def show(
+    entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="One entry whole, by its number.")] = None,
+    kind: Annotated[str | None, typer.Option(help="E.g. gate.asked, or gate for all of its kinds.")] = None,
+    subject: Annotated[str | None, typer.Option(help="What entries are about, or its beginning.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.")] = None,
+    person: Annotated[str | None, typer.Option(metavar="ID", help="Entries that name a person.")] = None,
+    since: Moment = None,
+    until: Moment = None,
+    last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit; 0: all.")] = 50,
+    as_json: shared.Json = False,
+) -> None:
+    """What was recorded, newest last. It shows what entries say; whether a decision counts, `hallmark gates show` says.
+
+    Example: hallmark ledger show --kind gate --since 2026-03-01
+    """
+    _, ledger = _opened()
+    if entry is not None:
+        _show_one(ledger, entry, as_json)
+        return
+    wanted = ledger_search.Wanted(
+        kind=kind, subject=subject, run=run, person=person, since=_utc(since), until=_utc(until)
+    )
+    found = ledger_search.find(ledger, wanted, last or None)
+    if as_json:
+        shared.print_json([one.model_dump(mode="json") for one in found])
+        return
+    table = Table("entry", "time (UTC)", "kind", "subject", "says", box=None, header_style="bold")
+    for one in found:
+        table.add_row(
+            str(one.seq), f"{one.time:%Y-%m-%d %H:%M:%S}", one.kind, _short(one.subject), ledger_search.gist(one)
+        )
+    console.print(table if found else "no entry fits")
+    if last and len(found) == last:
+        shared.notice(f"the last {last} that fit; --last 0 shows all", as_json)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="An exported ledger instead of this one.")] = None,
+    key: Key = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Recompute everything and compare it with every signed head that can be reached.
+
+    Exit code 1: it does not hold. 3: it holds as far as could be seen, and a place with heads is away.
+
+    Example: hallmark ledger verify
+    """
+    if file is not None:
+        report = ledger_export.verify(file, _trusted(key), _progress())
+    elif key:
+        raise InputError("--key is for --file FILE; the ledger here is verified with its own key")
+    else:
+        governed, ledger = _opened()
+        report = ledger_check.verify(ledger, governed, _progress())
+    if as_json:
+        shared.print_json(report.model_dump(mode="json"))
+    else:
+        _print(report)
+    raise typer.Exit({"holds": 0, "wrong": 1, "incomplete": 3}[report.verdict])
+
+
+@app.command()
+def prove(
+    entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of the entry.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(metavar="HEAD", help="An older head's file: prove that nothing before it changed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As it is: a proof is one JSON document.")] = True,
+) -> None:
+    """Print a proof, as JSON: that an entry is under the newest signed head, or that this goes on from an older one.
+
+    Example: hallmark ledger prove 42 > proof.json
+    """
+    if (entry is None) == (since is None):
+        raise InputError("give the number of an entry, or --since with the file of an older head")
+    governed, ledger = _opened()
+    made: ledger_proof.Proof
+    if since is not None:
+        made = ledger_proof.prove_since(ledger, governed, dsse.read(since))
+    else:
+        assert entry is not None
+        made = ledger_proof.prove(ledger, governed, entry)
+    shared.print_json(made.model_dump(mode="json"))
+
+
+@app.command()
+def check(
+    proof: Annotated[Path, typer.Argument(metavar="PROOF", help="A file that `hallmark ledger prove` printed.")],
+    key: Key = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Check a proof, with nothing but the ledger's public key.
+
+    Example: hallmark ledger check proof.json --key SHA256:3q2+7w…
+    """
+    try:
+        parsed = ledger_proof.parse(json.loads(proof.read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{proof}: no proof can be read here ({error})") from None
+    said = ledger_proof.check(parsed, ledger_export.trusted_lines(_trusted(key), [parsed.key]))
+    shared.print_json({"holds": True, "text": said}) if as_json else console.print(said)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; JSON lines.")],
+    as_json: shared.Json = False,
+) -> None:
+    """Write entries and signed heads to one file, which `hallmark ledger verify --file` checks anywhere.
+
+    Example: hallmark ledger export ledger.jsonl
+    """
+    governed, ledger = _opened()
+    with shared.writable(file) as target:
+        header = ledger_export.export(ledger, governed, target)
+    if as_json:
+        shared.print_json({"file": str(file), **header.model_dump(mode="json")})
+    else:
+        console.print(f"{header.entries:,} entries and {header.heads:,} signed heads in {file}")
+        console.print(f"whoever gets it: hallmark ledger verify --file {file.name} --key KEY, with this key")
+        for line in header.keys:
+            console.print(f"  {line}")
+
+
+@app.command("publish")
+def publish_heads(as_json: shared.Json = False) -> None:
+    """Sign a head of the ledger as it is now, and take every head to the places of HALLMARK_LEDGER_HEADS.
+
+    Example: hallmark ledger publish
+    """
+    governed, ledger = _opened()
+    done = publish.publish(ledger, governed)
+    newest = done.newest.model_dump(mode="json") if done.newest else None
+    if as_json:
+        shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.away})
+    else:
+        console.print(f"newest head: {done.newest.describe()}" if done.newest else "the ledger is empty")
+        for name, count in done.delivered.items():
+            console.print(f"  {name}: {count:,} new")
+        if not done.delivered and not done.away:
+            console.print(f"it is kept beside the ledger alone: {publish.PLACES} names no place")
+    if done.away:
+        raise Unavailable("\n".join(done.away))
+
+
+def _opened() -> tuple[Governance, Ledger]:
+    where = shared.root()
+    return installed_governance(where, None), open_ledger(where / ".hallmark")
+
+
+def _trusted(given: list[str] | None) -> list[str]:
+    """Keys that count: those given, else this installation's own."""
+    if given:
+        return given
+    try:
+        return publish.signers(installed_governance(shared.root(), None))
+    except InputError as error:
+        raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
+
+
+def _show_one(ledger: Ledger, seq: int, as_json: bool) -> None:
+    found = ledger.entries(after=seq - 1, upto=seq)
+    if not found:
+        raise InputError(f"there is no entry {seq}; the last one is {ledger.last()}")
+    told = found[0].model_dump(mode="json")
+    shared.print_json(told if as_json else told | {"body": ledger_search.opened(told["body"])})
+
+
+def _print(report: Report) -> None:
+    marks = {"holds": "ok ", "wrong": "NO ", "away": "?  ", "told": "-  "}
+    for finding in report.findings:
+        console.print(f"  {marks[finding.verdict]} {finding.text}")
+    verdicts = {
+        "holds": "the ledger holds",
+        "wrong": "the ledger does NOT hold",
+        "incomplete": "what could be seen holds; some could not be",
+    }
+    console.print(verdicts[report.verdict])
+
+
+def _progress() -> Tick:
+    """Say on stderr now and then how far it is."""
+    told = time.monotonic()
+
+    def tick(count: int) -> None:
+        nonlocal told
+        if count % 1000 == 0 and time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            print(f"… {count:,} entries", file=sys.stderr)
+
+    return tick
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= 32 else f"{subject[:12]}…"
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

@@ -1,0 +1,379 @@
+"""Signed heads, where they are published, and what shows when the ledger is rewritten."""
+
+import json
+import random
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.files import canonical_json
+from tasks.govern import dsse, heads, ledger_check, publish
+from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger_walk import Report
+from tests.govern.house import House
+from tests.ledger_tampering import KINDS, mend, tamper, unguard
+
+UNTYPED = "ALTER TABLE hallmark_ledger RENAME TO old", "CREATE TABLE hallmark_ledger AS SELECT * FROM old"
+"""Statements that make the table one which takes anything."""
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Path:
+    """A folder that the ledger's owner cannot write, let us say."""
+    return tmp_path / "mounted" / "heads"
+
+
+@pytest.fixture
+def kept(house: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A ledger of 8 entries with heads of 3 and 6, published."""
+    away.parent.mkdir()
+    monkeypatch.setenv(publish.PLACES, str(away))
+    for _ in range(2):
+        append(house, 3)
+        published(house)
+    append(house, 2)
+    return house
+
+
+def append(house: House, count: int) -> None:
+    for number in range(count):
+        house.ledger.append("a.b", f"subject {number}", {"n": number, "who": "ä"})
+
+
+def published(house: House) -> publish.Published:
+    return publish.publish(house.ledger, house.governance)
+
+
+def verified(house: House) -> Report:
+    return ledger_check.verify(house.ledger, house.governance)
+
+
+def said(house: House, verdict: str) -> str:
+    return "\n".join(finding.text for finding in verified(house).findings if finding.verdict == verdict)
+
+
+def edit(house: House, *statements: str) -> None:
+    with sqlite3.connect(house.state / "ledger.db") as connection:
+        unguard(connection)
+        for statement in statements:
+            connection.execute(statement)
+        mend(connection)
+    connection.close()
+
+
+def test_a_head_says_what_the_ledger_holds(kept: House, away: Path) -> None:
+    assert sorted(path.name for path in away.iterdir()) == ["000000000003.json", "000000000006.json"]
+    head, envelope = heads.parse((away / "000000000006.json").read_bytes(), publish.signers(kept.governance))
+    (first, *_), before = kept.ledger.rows(), list(kept.ledger.rows(upto=6))
+    assert head.ledger == first.leaf_hash().hex() and head.size == 6 and head.time >= kept.ledger.entries()[5].time
+    assert dsse.subjects(dsse.peek(envelope)) == {"ledger": head.root}
+    tree = head.tree
+    for row in kept.ledger.rows(after=6):
+        tree = tree.append(row.leaf_hash())
+    assert len(before) == 6 and tree == kept.ledger.frontier()
+
+
+def test_publishing_again_changes_nothing(kept: House, away: Path) -> None:
+    assert published(kept).delivered == {str(away): 1}
+    before = {path: path.read_bytes() for path in away.iterdir()}
+    assert published(kept).delivered == {str(away): 0}
+    assert {path: path.read_bytes() for path in away.iterdir()} == before and len(before) == 3
+
+
+def test_a_ledger_that_is_as_it_was_verifies_and_what_no_head_covers_is_said(kept: House, away: Path) -> None:
+    report = verified(kept)
+    assert (report.verdict, report.entries, report.anchored) == ("holds", 8, 6)
+    assert "entries 7 to 8 came after the newest signed head" in said(kept, "told")
+    assert f"2 signed heads in {away} agree" in said(kept, "holds")
+    published(kept)
+    assert verified(kept).anchored == 8 and said(kept, "told") == ""
+
+
+def test_an_empty_ledger_has_no_head_and_verifies(house: House) -> None:
+    assert published(house).newest is None
+    assert verified(house).verdict == "holds"
+    assert "names no place" in said(house, "told")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_changed_before_the_last_published_head_shows(kept: House, kind: str) -> None:
+    rng = random.Random(kind)
+    untouched = (kept.state / "ledger.db").read_bytes()
+    for _ in range(8):
+        # Those beside the ledger go too: whoever owns one may own the other.
+        shutil.rmtree(kept.state / "heads", ignore_errors=True)
+        (kept.state / "ledger.db").write_bytes(untouched)
+        for name in ("ledger.db-wal", "ledger.db-shm"):
+            (kept.state / name).unlink(missing_ok=True)
+        told = tamper(kept.state / "ledger.db", kind, 6, rng)
+        assert verified(kept).verdict == "wrong", told
+
+
+def test_where_a_change_is_can_be_read_off_the_heads(kept: House, away: Path) -> None:
+    edit(kept, "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 5")
+    assert "the head in" in said(kept, "wrong") and "entries 1 to 6 are not those" in said(kept, "wrong")
+    assert "1 signed heads" in said(kept, "holds") and "the newest has 3 entries" in said(kept, "holds")
+
+
+def test_a_rewritten_ledger_gets_no_new_head(kept: House, away: Path) -> None:
+    edit(kept, "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 2")
+    with pytest.raises(Refused, match="was rewritten: its tree of 8 entries does not go on"):
+        published(kept)
+    assert len(list(away.iterdir())) == 2
+    assert "was rewritten" in publish.publish_grown(kept.ledger, kept.governance)[0]
+
+
+def test_a_shortened_ledger_gets_no_new_head_and_takes_no_more_entries_while_its_tree_is_longer(kept: House) -> None:
+    with sqlite3.connect(kept.state / "ledger.db") as connection:
+        unguard(connection)
+        connection.execute("DELETE FROM hallmark_ledger WHERE seq > 4")
+    connection.close()
+    with pytest.raises(Refused, match="last entry is 4, its tree has 8; nothing was recorded"):
+        append(kept, 1)
+    assert "the tree kept beside the entries is not theirs" in said(kept, "wrong")
+    assert "entries were taken off its end" in said(kept, "wrong") and "triggers" in said(kept, "told")
+    edit(kept)
+    append(kept, 1)
+    with pytest.raises(Refused, match="was rewritten"):
+        published(kept)
+
+
+def test_a_ledger_brought_back_from_an_old_copy_shows(kept: House, tmp_path: Path) -> None:
+    """Heads beside it included: only the place knows better."""
+    old = shutil.copytree(kept.state, tmp_path / "backup")
+    append(kept, 4)
+    published(kept)
+    shutil.rmtree(kept.state)
+    shutil.copytree(old, kept.state)
+    append(kept, 1)
+    assert "has a head" not in said(kept, "wrong") and "the ledger ends at entry 9" in said(kept, "wrong")
+    with pytest.raises(Refused, match=r"does not go on from what is known: .*has a head of 12 entries"):
+        published(kept)
+    append(kept, 3)
+    with pytest.raises(Refused, match=r"has a head of 12 entries.*its entries give another root"):
+        published(kept)
+
+
+def test_another_ledger_in_its_place_shows(kept: House) -> None:
+    for path in kept.state.glob("ledger.db*"):
+        path.unlink()
+    shutil.rmtree(kept.state / "heads")
+    kept.ledger = open_ledger(kept.state)
+    append(kept, 8)
+    assert "entries 1 to 6 are not those" in said(kept, "wrong")
+    with pytest.raises(Refused, match="was rewritten"):
+        published(kept)
+
+
+def test_a_row_under_an_impossible_number_or_a_number_twice_shows(kept: House) -> None:
+    columns = "time, kind, subject, body FROM hallmark_ledger WHERE seq = 8"
+    edit(kept, f"INSERT INTO hallmark_ledger SELECT -4, {columns}")
+    assert "entry -4 stands where 1 was expected" in said(kept, "wrong")
+    edit(
+        kept, "DELETE FROM hallmark_ledger WHERE seq = -4", *UNTYPED, f"INSERT INTO hallmark_ledger SELECT 8, {columns}"
+    )
+    assert "entry 8 stands where 9 was expected" in said(kept, "wrong")
+
+
+@pytest.mark.parametrize("value", ["x'ff'", "7", "NULL", "'[]'", "CAST(x'ff' AS TEXT)"])
+def test_a_value_that_cannot_be_one_of_an_entry_is_pointed_at(kept: House, value: str) -> None:
+    with sqlite3.connect(kept.state / "ledger.db") as connection:
+        unguard(connection)
+        for statement in UNTYPED:
+            connection.execute(statement)
+        connection.execute(f"UPDATE hallmark_ledger SET body = {value} WHERE seq = 4")
+    connection.close()
+    assert "entry 4 of the ledger was changed" in said(kept, "wrong")
+
+
+def test_a_clock_that_ran_back_is_told_and_is_no_tampering(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = kept.ledger.entries()[0].time
+    monkeypatch.setattr(type(kept.ledger), "now", lambda self: earlier)
+    append(kept, 1)
+    assert verified(kept).verdict == "holds"
+    assert "the clock ran back at entry 9 by" in said(kept, "told")
+
+
+def forged(house: House, size: int, **changes: object) -> bytes:
+    """A head of the ledger as it is, but for `changes`, signed with the ledger's key."""
+    tree = publish.newest(house.governance)
+    assert tree is not None
+    head = tree.model_copy(update={"size": size, **changes})
+    statement = dsse.statement(heads.HEAD, {"ledger": head.root}, head.model_dump(mode="json"))
+    return canonical_json(dsse.sign(statement, house.governance.ledger_private_key()))
+
+
+def other_key(house: House, data: bytes) -> bytes:
+    return canonical_json(dsse.sign(dsse.peek(json.loads(data)), house.key("owner")))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda house, data: other_key(house, data), "signed by"),
+        (lambda house, data: data[:-20], "no signed head can be read"),
+        (lambda house, data: data + b"\n", "not in canonical form"),
+        (lambda house, data: b"", "no signed head can be read"),
+        (lambda house, data: b"[" * 100_000, "no signed head can be read"),
+        (lambda house, data: b"[]", "no JSON object"),
+        (
+            lambda house, data: forged(house, 6, peaks=["0" * 64, "1" * 64]),
+            "the peaks of the head do not",
+        ),
+        (lambda house, data: (house.state / "heads" / "000000000003.json").read_bytes(), "one of 3 entries"),
+    ],
+)
+def test_a_head_that_does_not_count_is_pointed_at(
+    kept: House, away: Path, make: Callable[[House, bytes], bytes], told: str
+) -> None:
+    path = away / "000000000006.json"
+    data = make(kept, path.read_bytes())
+    path.unlink()
+    path.write_bytes(data)
+    wrong = said(kept, "wrong")
+    assert told in wrong and str(away) in wrong
+    append(kept, 1)
+    with pytest.raises(Refused, match=f"{away}"):
+        published(kept)
+    assert path.read_bytes() == data
+
+
+def test_a_head_of_another_ledger_in_the_place_is_refused_and_left_alone(kept: House, away: Path) -> None:
+    other = forged(kept, 6, root="0" * 64)
+    (away / "000000000006.json").unlink()
+    (away / "000000000006.json").write_bytes(other)
+    with pytest.raises(Refused, match="has another head of 6 entries than was signed here"):
+        published(kept)
+    assert (away / "000000000006.json").read_bytes() == other
+
+
+def test_a_place_that_is_away_loses_no_head(kept: House, away: Path, tmp_path: Path) -> None:
+    away.parent.rename(tmp_path / "unmounted")
+    done = published(kept)
+    assert done.delivered == {} and "there is no such folder" not in str(away) and str(away) in done.away[0]
+    assert verified(kept).verdict == "incomplete" and "not compared with the heads there" in said(kept, "away")
+    append(kept, 1)
+    assert published(kept).newest is not None
+    (tmp_path / "unmounted").rename(away.parent)
+    assert "lacks 2 heads" in said(kept, "told")
+    assert published(kept).delivered == {str(away): 2}
+    assert verified(kept).anchored == 9
+
+
+def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Path) -> None:
+    """One ledger, two states: each takes up what the other published."""
+    other = tmp_path / "other"
+    shutil.copytree(kept.state / "keys", other / "keys")
+    theirs = kept.governance.__class__(kept.governance.folder, kept.governance.policy, kept.governance.people, other)
+    assert publish.publish(kept.ledger, theirs).delivered == {str(away): 1}
+    append(kept, 1)
+    assert published(kept).delivered == {str(away): 1}
+    append(kept, 1)
+    assert publish.publish(kept.ledger, theirs).newest is not None
+    assert {head.head.size for head in ledger_check.known_heads(theirs)[0]} == {3, 6, 8, 9, 10}
+    assert verified(kept).verdict == "holds"
+
+
+def test_no_key_says_what_to_do(kept: House) -> None:
+    (kept.state / "keys" / "ledger").unlink()
+    with pytest.raises(InputError, match="no private key can be read here"):
+        published(kept)
+
+
+@pytest.mark.parametrize("words", ["s3://", "s3:///x"])
+def test_a_place_that_is_none_is_a_mistake_of_whoever_set_it(
+    kept: House, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv(publish.PLACES, words)
+    with pytest.raises(InputError, match="HALLMARK_LEDGER_HEADS"):
+        published(kept)
+
+
+class TestGit:
+    @pytest.fixture
+    def remote(self, tmp_path: Path, house: House, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folder = tmp_path / "remote.git"
+        git(tmp_path, "init", "--quiet", "--bare", str(folder))
+        monkeypatch.setenv(publish.PLACES, str(folder))
+        append(house, 3)
+        published(house)
+        append(house, 2)
+        return folder
+
+    def test_each_head_is_a_commit(self, house: House, remote: Path) -> None:
+        assert published(house).delivered == {str(remote): 1}
+        assert git(remote, "log", "--format=%s", "refs/hallmark/ledger") == "Ledger of 5 entries\nLedger of 3 entries"
+        head = git(remote, "show", "refs/hallmark/ledger:head.json")
+        assert heads.parse(head.encode(), publish.signers(house.governance))[0].size == 5
+        assert published(house).delivered == {str(remote): 0} and verified(house).anchored == 5
+
+    def test_what_is_changed_shows(self, house: House, remote: Path) -> None:
+        published(house)
+        shutil.rmtree(house.state / "heads")
+        edit(house, "UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 1")
+        assert verified(house).verdict == "wrong"
+
+    def test_another_machine_that_pushed_meanwhile_is_taken_up(
+        self, house: House, remote: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from tasks.govern.places.git import Git
+
+        fetch, calls = Git._fetch, []
+
+        def late(self: Git) -> None:
+            fetch(self)
+            calls.append(1)
+            if len(calls) == 2:  # after the place was looked at and fetched for the push
+                tree = git(remote, "rev-parse", "refs/hallmark/ledger^{tree}")
+                commit = git(remote, "commit-tree", tree, "-p", "refs/hallmark/ledger", "-m", "Ledger of 4 entries")
+                git(remote, "update-ref", "refs/hallmark/ledger", commit)
+
+        monkeypatch.setattr(Git, "_fetch", late)
+        assert published(house).delivered == {str(remote): 1}
+        assert git(remote, "log", "--format=%s", "refs/hallmark/ledger").splitlines()[:2] == [
+            "Ledger of 5 entries", "Ledger of 4 entries",
+        ]  # fmt: skip
+
+    def test_a_history_that_was_rewritten_is_refused(self, house: House, remote: Path) -> None:
+        published(house)
+        git(remote, "update-ref", "refs/hallmark/ledger", "refs/hallmark/ledger^")
+        assert "was rewritten" in said(house, "wrong")
+        tree = git(remote, "rev-parse", "refs/hallmark/ledger^{tree}")
+        git(remote, "update-ref", "refs/hallmark/ledger", git(remote, "commit-tree", tree, "-m", "anew"))
+        append(house, 1)
+        with pytest.raises(Refused, match="was rewritten"):
+            published(house)
+        git(remote, "update-ref", "-d", "refs/hallmark/ledger")
+        with pytest.raises(Refused, match="is gone"):
+            published(house)
+
+    def test_a_remote_that_is_away_is_retried(self, house: House, remote: Path, tmp_path: Path) -> None:
+        remote.rename(tmp_path / "gone.git")
+        assert "git ls-remote failed" in published(house).away[0]
+        (tmp_path / "gone.git").rename(remote)
+        assert published(house).delivered == {str(remote): 1}
+
+    def test_a_password_in_a_url_stays_secret(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(publish.PLACES, "http://anna:s3cret@127.0.0.1:9/heads")
+        append(house, 1)
+        (told,) = published(house).away
+        assert "127.0.0.1:9/heads" in told and "s3cret" not in told
+
+
+def git(folder: Path, *args: str) -> str:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
+    done = subprocess.run(["git", *identity, *args], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_a_folder_that_cannot_be_written_is_away(kept: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(publish.PLACES, f"{away} /proc/heads")
+    done = published(kept)
+    assert done.delivered == {str(away): 1} and len(done.away) == 1 and "/proc/heads cannot be used" in done.away[0]
+    with pytest.raises(Unavailable):
+        publish.places(kept.governance)[1].add({1: b"x"})

@@ -1,0 +1,90 @@
+"""`hallmark ledger`, as a person and as a stranger with a file and a fingerprint."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tasks.govern import keys
+from tasks.govern.ledger import open_ledger
+from tests.ledger_tampering import mend, unguard
+from tests.tiny_project import hallmark, hallmark_json, make_project
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("made") / "project")
+    hallmark(folder, "init")
+    ledger = open_ledger(folder / ".hallmark")
+    for number in range(5):
+        ledger.append("gate.closed", f"run-{number}", {"gate": "data", "state": "passed", "person": f"p{number % 2}"})
+    ledger.append("data.shown", "0" * 64, {"run": "run-3", "reason": "because"})
+    return folder
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """An empty folder of a stranger's, with no project in it."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fingerprint(made: Path) -> str:
+    return keys.fingerprint((made / ".hallmark" / "keys" / "ledger.pub").read_text().strip())
+
+
+def test_it_shows_what_fits(made: Path) -> None:
+    def seqs(*filters: str) -> list[int]:
+        return [entry["seq"] for entry in hallmark_json(made, "ledger", "show", *filters)]
+
+    assert seqs() == [1, 2, 3, 4, 5, 6] and seqs("--last", "2") == [5, 6] and seqs("--last", "0") == seqs()
+    assert seqs("--kind", "gate") == seqs("--kind", "gate.closed") == [1, 2, 3, 4, 5]
+    assert seqs("--run", "run-3") == [4, 6] and seqs("--person", "p1") == [2, 4] and seqs("--subject", "000") == [6]
+    assert seqs("--since", "2999-01-01") == [] and seqs("--until", "2999-01-01") == seqs()
+    told = hallmark(made, "ledger", "show", "--last", "1")
+    assert "data.shown" in told and "run=run-3" in told and "000000000000…" in told and "--last 0 shows all" in told
+    assert hallmark_json(made, "ledger", "show", "6")["body"] == {"run": "run-3", "reason": "because"}
+    assert "no entry 7; the last one is 6" in hallmark(made, "ledger", "show", "7", code=2)
+
+
+def test_a_stranger_checks_a_proof_and_an_export(made: Path, outside: Path, fingerprint: str) -> None:
+    assert "names no place" in hallmark(made, "ledger", "publish")
+    proof = hallmark_json(made, "ledger", "prove", "4")
+    (outside / "proof.json").write_text(json.dumps(proof))
+    assert "entry 4, gate.closed" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint)
+    proof["entry"]["subject"] = "run-9"
+    (outside / "proof.json").write_text(json.dumps(proof))
+    assert "does not show" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint, code=1)
+    told = hallmark(made, "ledger", "export", str(outside / "all.jsonl"))
+    assert "6 entries and 1 signed heads" in told and "ssh-ed25519" in told
+    verify = ("ledger", "verify", "--file", "all.jsonl", "--key")
+    assert "the ledger holds" in hallmark(outside, *verify, fingerprint)
+    assert "Give --key" in hallmark(outside, *verify[:-1], code=2)
+    wrong = keys.fingerprint(keys.create(outside, "another"))
+    assert "no key with the fingerprint" in hallmark(outside, *verify, wrong, code=1)
+    text = (outside / "all.jsonl").read_text()
+    (outside / "all.jsonl").write_text(text.replace("run-3", "run-4", 1))
+    assert "does NOT hold" in hallmark(outside, *verify, fingerprint, code=1)
+
+
+def test_a_ledger_changed_by_hand_is_told(made: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made, tmp_path / "copy", symlinks=True)
+    hallmark(folder, "ledger", "publish")
+    assert hallmark_json(folder, "ledger", "verify")["verdict"] == "holds"
+    with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
+        unguard(connection)
+        connection.execute("UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2")
+        mend(connection)
+    connection.close()
+    assert "does NOT hold" in hallmark(folder, "ledger", "verify", code=1)
+    assert "was rewritten" in hallmark(folder, "ledger", "publish", code=1)
+
+
+def test_a_place_that_is_away_is_exit_3(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_LEDGER_HEADS", str(tmp_path / "not" / "mounted"))
+    assert "cannot be used" in hallmark(made, "ledger", "publish", code=3)
+    assert "some could not be" in hallmark(made, "ledger", "verify", code=3)

@@ -1,0 +1,71 @@
+"""What somebody does to a ledger who owns its database: without triggers, and with the tree mended after."""
+
+import json
+import random
+import sqlite3
+from pathlib import Path
+
+from tasks.govern.ledger_entry import Row
+from tasks.govern.merkle import Frontier
+
+KINDS = ("edit", "delete", "insert", "reorder", "truncate")
+
+
+def tamper(database: Path, kind: str, before: int, rng: random.Random) -> str:
+    """Change entries 1 to `before` in one way, as a careful forger would; what was done, in words."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    unguard(connection)
+    rows = [Row(*row) for row in connection.execute("SELECT * FROM hallmark_ledger ORDER BY seq")]
+    changed, told = _change(rows, kind, before, rng)
+    connection.execute("BEGIN")
+    connection.execute("DELETE FROM hallmark_ledger")
+    numbered = [row._replace(seq=seq) for seq, row in enumerate(changed, 1)] if rng.random() < 0.7 else changed
+    connection.executemany("INSERT INTO hallmark_ledger VALUES (?, ?, ?, ?, ?)", numbered)
+    mend(connection)
+    connection.execute("COMMIT")
+    connection.close()
+    return told
+
+
+def unguard(connection: sqlite3.Connection) -> None:
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+    for name in names:
+        connection.execute(f"DROP TRIGGER {name}")
+
+
+def mend(connection: sqlite3.Connection) -> None:
+    """Make the tree beside the entries the one that they have now."""
+    tree = Frontier()
+    for row in connection.execute("SELECT seq, time, kind, subject, body FROM hallmark_ledger ORDER BY seq"):
+        tree = tree.append(Row(*row).leaf_hash())
+    peaks = " ".join(map(bytes.hex, tree.peaks))
+    connection.execute("UPDATE hallmark_ledger_tree SET size = ?, peaks = ?", (tree.size, peaks))
+
+
+def _change(rows: list[Row], kind: str, before: int, rng: random.Random) -> tuple[list[Row], str]:
+    place = rng.randrange(before)
+    if kind == "edit":
+        column = rng.choice(["time", "kind", "subject", "body"])
+        return [*rows[:place], _edited(rows[place], column, rng), *rows[place + 1 :]], f"{column} of {place + 1} edited"
+    if kind == "delete":
+        return rows[:place] + rows[place + 1 :], f"{place + 1} deleted"
+    if kind == "insert":
+        forged = rows[place]._replace(seq=rows[place].seq, body=json.dumps({"forged": rng.random()}))
+        shifted = [row._replace(seq=row.seq + 1) for row in rows[place:]]
+        return [*rows[:place], forged, *shifted], f"one inserted before {place + 1}"
+    if kind == "reorder":
+        other = rng.choice([number for number in range(before) if number != place])
+        one, two = rows[place], rows[other]
+        swapped = list(rows)
+        swapped[place], swapped[other] = two._replace(seq=one.seq), one._replace(seq=two.seq)
+        return swapped, f"{place + 1} and {other + 1} swapped"
+    return rows[:place], f"cut after {place}"
+
+
+def _edited(row: Row, column: str, rng: random.Random) -> Row:
+    """One character of a column made another; of a time or a body one that leaves it readable."""
+    text = getattr(row, column)
+    places = [place for place, letter in enumerate(text) if letter.isdigit()] if column in ("time", "body") else []
+    place = rng.choice(places or range(len(text)))
+    letter = rng.choice([other for other in "0123456789" if other != text[place]])
+    return row._replace(**{column: text[:place] + letter + text[place + 1 :]})
