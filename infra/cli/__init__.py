@@ -8,7 +8,21 @@ import sys
 
 import typer
 
-from infra.cli import data, down, gates, incidents, init, ledger, params, releases, resolve, run, status, up
+from infra.cli import (
+    data,
+    down,
+    gates,
+    incidents,
+    init,
+    ledger,
+    params,
+    releases,
+    reproduce,
+    resolve,
+    run,
+    status,
+    up,
+)
 from tasks.errors import HallmarkError
 
 app = typer.Typer(
@@ -26,6 +40,7 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("params")(params.params)
 app.command("resolve")(resolve.resolve)
+app.command("reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(gates.app, name="gates")
 app.add_typer(ledger.app, name="ledger")

@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import difference, history, shared
+from infra.cli.registered import in_force as _registry
 from infra.cli.shared import console
 from tasks.errors import InputError
 from tasks.govern import keys, publish
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, open_ledger
 from tasks.registry import admission, promotion, verification
 from tasks.registry import releases as registry
 from tasks.registry.report import EXIT, Verification
@@ -113,6 +112,30 @@ def admit(
 
 
 @app.command()
+def at(when: history.Time, as_json: shared.Json = False) -> None:
+    """What was champion and rollback at a moment of the past, and who had decided it.
+
+    Example: hallmark releases at 2026-03-03T12:00
+    """
+    governed, ledger = _registry()
+    history.show(when, ledger, governed, as_json)
+
+
+@app.command()
+def diff(before: difference.Named, now: difference.Named, as_json: shared.Json = False) -> None:
+    """What changed from one release to another: data, parameters, code, base model, figures, policy, people.
+
+    Exit code 1 where one of them does not verify here; what it says is printed all the same.
+
+    Example: hallmark releases diff support-triage-1 support-triage-2
+    """
+    governed, ledger = _registry()
+    found, latest = difference.between(shared.root(), before, now, ledger, governed)
+    shared.print_json(found.model_dump(mode="json")) if as_json else difference.show(found, latest)
+    raise typer.Exit(1 if found.before.against or found.now.against else 0)
+
+
+@app.command()
 def rollback(
     release: Label,
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
@@ -128,17 +151,3 @@ def rollback(
     for told in publish.publish_grown(ledger, governed):
         print(f"hallmark: {told}", file=sys.stderr)
     shared.print_json(made.model_dump(mode="json")) if as_json else console.print(f"{made.label} is champion again")
-
-
-def _registry() -> tuple[Governance, Ledger]:
-    """The governance in force and the ledger, after finishing or undoing what a crash left of a promotion.
-
-    What it did, and what is wrong with the promotions in the ledger, goes to stderr, beside whatever is asked.
-    """
-    where = shared.root()
-    governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
-    for told in promotion.reconcile(governed, ledger):
-        print(f"hallmark: {told}", file=sys.stderr)
-    for wrong in registry.problems(ledger, governed):
-        print(f"hallmark: not counted: {wrong}", file=sys.stderr)
-    return governed, ledger

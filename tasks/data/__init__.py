@@ -36,6 +36,7 @@
         draw.py          some records of many, by source and kind
         manifest.py      what the dataset is made of
     lineage.py       where a record is, and a person
+    records_changed.py  which records two datasets share
     inventory.py     what is known of each source
     put_aside.py     what the stages of a run took out, for who answers for it
     access.py        who may look at single records

@@ -61,9 +61,15 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Cha
             name: _source(before.sources.get(name), now.sources.get(name))
             for name in _both(before.sources, now.sources)
         },
-        segments={name: _moved(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
-        settings=_moved(before.settings, now.settings),
+        segments={name: moved(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
+        settings=moved(before.settings, now.settings),
     )
+
+
+def moved(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, Moved]:
+    """What differs between two mappings."""
+    pairs = {name: Moved(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
+    return {name: pair for name, pair in pairs.items() if not pair.same}
 
 
 def _source(before: Origin | None, now: Origin | None) -> SourceChange:
@@ -72,7 +78,7 @@ def _source(before: Origin | None, now: Origin | None) -> SourceChange:
         taken=_of(before, now, lambda source: source.taken),
         rows=_of(before, now, lambda source: sum(source.rows.values())),
         aside_share=_of(before, now, lambda source: round(source.aside_share, 6)),
-        terms=_moved(_terms(before), _terms(now)) if before and now else {},
+        terms=moved(_terms(before), _terms(now)) if before and now else {},
     )
 
 
@@ -102,12 +108,6 @@ def _share(dataset: Dataset, stage: str) -> float:
 def _segment(dataset: Dataset, name: str) -> dict[str, int]:
     sides = dataset.segments[name]
     return {value: sum(sides[side].get(value, 0) for side in SIDES) for value in _both(*sides.values())}
-
-
-def _moved(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, Moved]:
-    """What differs."""
-    pairs = {name: Moved(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
-    return {name: pair for name, pair in pairs.items() if not pair.same}
 
 
 def _both(*names: Iterable[str]) -> list[str]:

@@ -19,6 +19,9 @@ mirror.py        MLflow's registry, which shows it to people and tools
 
 champion.py      the release in production, as runs compare with it
 releases.py      every release, for people
+told.py          what a release says of itself, read for people
+difference.py    what changed between two releases
+history.py       what was in production at a moment of the past, and who had decided it
 
 contents.py      what lies in a release's folder, read once
 trust.py         whose signatures count, and from what that follows

@@ -44,6 +44,9 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
 """Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
 way to what a stage has no business with, and a stage is the run's own code."""
 
+APART = ("HALLMARK_VAULT_URL", "MLFLOW_TRACKING", "MLFLOW_REGISTRY")
+"""Beginnings of the names of variables that lead to what is shared: a stage that is to leave nothing there has none."""
+
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """What DVC tells a person after every stage, and a run does by itself."""
 
@@ -78,8 +81,11 @@ def _mode(path: Path) -> int:
     return path.stat().st_mode & 0o777 if path.exists() else 0o644
 
 
-def repro(layout: Layout, stage: str, say: Callable[[str], None], force: bool = False) -> StageOutcome:
+def repro(
+    layout: Layout, stage: str, say: Callable[[str], None], force: bool = False, apart: bool = False
+) -> StageOutcome:
     """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
+    With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others.
 
     Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
     stage's whole process group before it is passed on.
@@ -87,9 +93,12 @@ def repro(layout: Layout, stage: str, say: Callable[[str], None], force: bool = 
     started = time.monotonic()
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", *["--force"] * force, stage]
     lines: list[str] = []
+    environment = _environment(layout.root, stage)
+    if apart:
+        environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
-        command, cwd=layout.root, env=_environment(layout.root, stage), text=True, start_new_session=True,
+        command, cwd=layout.root, env=environment, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
     ) as process:  # fmt: skip
         try:

@@ -64,6 +64,13 @@ class Repository:
         except Unavailable:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
 
+    def changed_between(self, before: str, now: str, paths: list[str]) -> list[str]:
+        """Files that differ between two commits, as `git diff --name-status` has them. Raises InputError for a commit
+        that is not here."""
+        commits = [self.commit_of(before), self.commit_of(now)]
+        told = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
+        return [line.replace("\t", " ") for line in told.splitlines()]
+
     def changes(self) -> list[str]:
         """Paths that differ from HEAD or that git does not track, as `git status` shows them."""
         lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()

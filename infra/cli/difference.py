@@ -1,0 +1,127 @@
+"""`hallmark releases diff`: what changed between two releases."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import datasets
+from infra.cli.shared import console
+from tasks.data import records_changed
+from tasks.data.records_changed import RecordsChanged
+from tasks.errors import InputError
+from tasks.facts import Fact
+from tasks.govern.change import Moved
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.registry import difference, releases, told
+from tasks.registry.difference import Difference, Figure
+from tasks.registry.told import Told
+from tasks.runs.repository import Repository
+
+Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or the folder of a release.")]
+CODE = ["tasks", "dvc.yaml", "constraints.txt"]
+"""What decides the bytes of a release, beside its parameters and inputs."""
+
+
+def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governance) -> tuple[Difference, Told]:
+    """From one release to the other, and what the later one says of itself."""
+    first, second = (told.read(folder(name, ledger, governed)) for name in (before, now))
+    code, why = _code(root, first, second)
+    sides = tuple(difference.side(one, releases.verify(one.folder, governed).against) for one in (first, second))
+    records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
+    return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
+
+
+def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
+    """Where a release lies: one of this environment, else the folder that `name` is. Raises InputError for neither."""
+    known = {str(release.label): release for release in releases.list_releases(ledger, governed)}
+    if name in known:
+        return Path(known[name].bundle)
+    if not Path(name).is_dir():
+        raise InputError(f"{name!r} is neither a release nor a folder; known: {', '.join(known) or 'none yet'}")
+    return Path(name)
+
+
+def _code(root: Path, before: Told, now: Told) -> tuple[list[str] | None, str]:
+    try:
+        return Repository.open(root).changed_between(before.promotion.commit, now.promotion.commit, CODE), ""
+    except InputError as error:
+        return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
+
+
+def show(found: Difference, now: Told) -> None:
+    """Print it for people."""
+    for side in (found.before, found.now):
+        if side.against:
+            console.print(f"NOT verified: {side.release} in {side.bundle}: {side.against}")
+    console.print(f"from {found.before.release} (run {found.before.run}) to {found.now.release} (run {found.now.run})")
+    console.print("\nDATA")
+    datasets.show(now.dataset, found.data)
+    _records(found.records)
+    _moves("PARAMETERS", found.parameters)
+    console.print("\nCODE")
+    _code_lines(found)
+    _moves("BASE MODEL", found.base_model)
+    console.print("\nFIGURES of the candidate")
+    _figures(found)
+    _moves("POLICY", found.policy)
+    _moves("PEOPLE", found.people)
+
+
+def _records(found: RecordsChanged) -> None:
+    if found.how == "same":
+        console.print("  records: the very same dataset")
+    if found.why:
+        console.print(f"  records: {found.why}")
+    if not found.sources:
+        return
+    table = Table("records of", "kept", "on the other side", "added", "removed", "relabelled", box=None)
+    for name, it in found.sources.items():
+        again = "?" if it.relabelled is None else f"{it.relabelled:,}"
+        table.add_row(name, f"{it.kept:,}", f"{it.moved:,}", f"{it.added:,}", f"{it.removed:,}", again)
+    console.print(table)
+
+
+def _code_lines(found: Difference) -> None:
+    if not found.made_with:
+        console.print("  code, inputs and library versions: the same digests")
+    for name in found.made_with:
+        console.print(f"  {name}: another digest")
+    if found.code is None:
+        console.print(f"  files: {found.code_why}")
+    for line in found.code or []:
+        console.print(f"  {line}")
+
+
+def _moves(title: str, moved: Mapping[str, Moved]) -> None:
+    console.print(f"\n{title}")
+    if not moved:
+        console.print("  the same")
+        return
+    table = Table("", "before", "now", box=None, header_style="bold")
+    for name, pair in moved.items():
+        table.add_row(name, *("–" if value is None else str(value) for value in (pair.before, pair.now)))
+    console.print(table)
+
+
+def _figures(found: Difference) -> None:
+    if not found.same_test:
+        console.print("  tested on different rows: a difference may be the rows'")
+    table = Table("figure", "before", "now", "intervals", box=None, header_style="bold")
+    for name, figure in found.figures.items():
+        table.add_row(name, *_figure(figure))
+    console.print(table)
+
+
+def _figure(figure: Figure) -> list[str]:
+    return [*(_fact(fact) for fact in (figure.before, figure.now)), figure.intervals.replace("none", "")]
+
+
+def _fact(fact: Fact | None) -> str:
+    if fact is None:
+        return "–"
+    interval = f" [{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
+    return f"{fact.value:,.4g}{f' {fact.unit}' if fact.unit else ''}{interval}"

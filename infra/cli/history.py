@@ -1,0 +1,74 @@
+"""`hallmark releases at`: what was in production then."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.registry import history
+from tasks.registry.history import Holder, Moment, Standing
+
+Time = Annotated[
+    str, typer.Argument(metavar="TIME", help="As 2026-03-03T12:00, UTC unless it names a zone; a date means its end.")
+]
+
+
+def show(when: str, ledger: Ledger, governed: Governance, as_json: bool) -> None:
+    """Print what every model's places held at `when`."""
+    found = history.at(when, ledger, governed)
+    if as_json:
+        shared.print_json(found.model_dump(mode="json"))
+        return
+    console.print(f"environment {found.environment} at {_utc(found.at)}")
+    if not found.models:
+        console.print("no release was ever promoted here")
+        return
+    console.print(_table(found))
+    console.print(history.CANARY, style="dim")
+    for standing in found.models:
+        _tell(standing)
+
+
+def _table(found: Moment) -> Table:
+    table = Table("model", "place", "release", "since", "until", "entry", "digest", box=None, header_style="bold")
+    for model in found.models:
+        for place, holder in (("champion", model.champion), ("rollback", model.rollback)):
+            table.add_row(model.name, place, *_cells(holder))
+        table.add_row(model.name, "canary", "none")
+    return table
+
+
+def _cells(holder: Holder | None) -> list[str]:
+    if holder is None:
+        return ["none"]
+    until = _utc(holder.until) if holder.until else "still"
+    return [holder.release, _utc(holder.since), until, str(holder.entry), holder.sha256[:12]]
+
+
+def _tell(standing: Standing) -> None:
+    """Who decided on the champion; of a model that had none yet, when it had its first."""
+    if standing.champion is None:
+        console.print(
+            f"\n{standing.name}: nothing was in production yet; the first promotion was {_utc(standing.first)}"
+        )
+        return
+    holder = standing.champion
+    demo = ", demo identities decided" if holder.demo else ""
+    console.print(
+        f"\n{holder.release}: risk tier {holder.tier}{demo}, made by run {holder.run} at {holder.commit[:12]}"
+    )
+    if holder.ordered_by:
+        console.print(f"  brought back by {holder.ordered_by}: {holder.reason} (ledger entry {holder.entry})")
+    console.print(f"  run asked for by {holder.requested_by}")
+    for approval in holder.approvals:
+        where = f"ledger entry {approval.entry}" if approval.entry else "no such entry in the ledger any more"
+        console.print(f"  {approval.gate} gate: approved by {approval.who} ({where})")
+
+
+def _utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

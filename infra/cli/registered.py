@@ -1,0 +1,23 @@
+"""Where every command about releases begins."""
+
+import sys
+
+from infra.cli import shared
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.registry import promotion, releases
+from tasks.runs.run import installed_governance
+
+
+def in_force() -> tuple[Governance, Ledger]:
+    """The governance in force and the ledger, after finishing or undoing what a crash left of a promotion.
+
+    What it did, and what is wrong with the promotions in the ledger, goes to stderr, beside whatever is asked.
+    """
+    where = shared.root()
+    governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
+    for told in promotion.reconcile(governed, ledger):
+        print(f"hallmark: {told}", file=sys.stderr)
+    for wrong in releases.problems(ledger, governed):
+        print(f"hallmark: not counted: {wrong}", file=sys.stderr)
+    return governed, ledger

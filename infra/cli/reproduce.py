@@ -1,0 +1,56 @@
+"""`hallmark reproduce`"""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import registered, shared
+from infra.cli.releases import Label
+from infra.cli.shared import console
+from tasks.registry import releases
+from tasks.reproduce import rebuild
+from tasks.reproduce.rebuild import Reproduction
+from tasks.runs.repository import Repository
+
+EXIT = {"identical": 0, "differs": 1, "incomplete": 3}
+
+
+def reproduce(
+    release: Label,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the worktree, to look for a difference in it.")] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Build a release again from its run's commit, with nothing from any cache, and compare every stage's digest.
+
+    Exit code 0: identical; 1: something differs; 3: something needed is away, and the rest is the same.
+
+    Example: hallmark reproduce support-triage-1
+    """
+    governed, ledger = registered.in_force()
+    found = releases.get(ledger, governed, release)
+    made = rebuild.reproduce(
+        Repository.open(shared.root()), found, governed, ledger, lambda line: shared.notice(line, as_json), keep
+    )
+    shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
+    raise typer.Exit(EXIT[made.verdict])
+
+
+def _show(made: Reproduction) -> None:
+    table = Table("stage", "came out", "seconds", "wanted", "found", "", box=None, header_style="bold")
+    for stage in made.stages:
+        found = stage.found[:12] if stage.found else "–"
+        table.add_row(stage.stage, stage.came_out, f"{stage.seconds:.1f}", stage.wanted[:12], found, stage.why)
+    console.print(table)
+    for note in made.notes:
+        console.print(f"note: {note}")
+    if made.verdict == "differs":
+        console.print(f"note: another kind of processor may give other bits; this one: {made.machine}")
+    words = {
+        "identical": "identical: every stage and the payload have the release's digests",
+        "differs": "differs: what was built is not the release",
+        "incomplete": "incomplete: what could be built is the same, and some could not be",
+    }
+    console.print(f"{made.release}, run {made.run} at {made.commit[:12]}: {words[made.verdict]}")
+    if made.kept:
+        console.print(f"kept: {made.kept}")

@@ -1,0 +1,67 @@
+"""What stands in the way of the same bytes: known before anything is built, or why a stage cannot be built here."""
+
+import platform
+import re
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from tasks.govern import sources, withdrawals
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.layout import Layout
+from tasks.params import Params
+from tasks.registry import manifest
+from tasks.registry.manifest import Manifest
+
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
+SHOWN = 5
+"""Library versions told of; there may be hundreds."""
+
+
+def known(layout: Layout, told: Manifest, params: Params) -> list[str]:
+    """In words what makes other bytes likely, before a stage has run."""
+    return [*_read_otherwise(layout, told), *_libraries(layout.root / "constraints.txt"), *_machine(params)]
+
+
+def withdrawn(layout: Layout, governance: Governance, ledger: Ledger) -> str | None:
+    """Why the release's sources may not be read again, where an owner has withdrawn one."""
+    named = [item.source.id for item in sources.load_resolved(layout.sources).sources]
+    return withdrawals.held_back(ledger, governance, named)
+
+
+def _read_otherwise(layout: Layout, told: Manifest) -> Iterator[str]:
+    """The commit does not hold what the manifest says that the stages read."""
+    for name, found in manifest.read_by_stages(layout).items():
+        if getattr(told, name) != found:
+            yield f"{name} of the commit is not the manifest's: the release was made with something else"
+
+
+def _libraries(constraints: Path) -> Iterator[str]:
+    lines = constraints.read_text().splitlines()
+    wanted = {match[1]: match[2] for line in lines if (match := PINNED.match(line))}
+    found = {name: _version(name) for name in wanted}
+    other = [
+        f"{name} {found[name]} (wanted {wanted[name]})" for name in wanted if found[name] not in (None, wanted[name])
+    ]
+    if other:
+        more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
+        yield f"other library versions than the release's constraints.txt: {', '.join(other[:SHOWN])}{more}"
+
+
+def _version(name: str) -> str | None:
+    """Without the build's name: torch 2.13.0+cpu is the same source as 2.13.0."""
+    try:
+        return metadata.version(name).split("+")[0]
+    except metadata.PackageNotFoundError:
+        return None  # for another platform, or of an extra that is not installed here
+
+
+def _machine(params: Params) -> Iterator[str]:
+    if params.training.device == "gpu":
+        yield "trained on GPUs, some of whose kernels give other bits each time"
+
+
+def processor() -> str:
+    """This machine's kind, for whoever looks for the reason of a difference."""
+    return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"

@@ -1,0 +1,66 @@
+"""Where a release is built again: a worktree of its run's commit, with a state of its own.
+
+    .hallmark/reproduced/LABEL/              stands in for the checkout: a link to everything at its top
+        .hallmark/                           its own cache, checkpoints, kept sources, vault and tracking, all empty
+            keys/vault models releases bases links to the checkout's: keys and models that stages read
+            runs/LABEL/                      the worktree
+
+An empty state makes it a rebuilding: no stage comes from DVC's run cache, no source from what was kept of it, and no
+training from a checkpoint. The vault is empty too, so that reading a source again puts nothing back that was erased.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.files import turn
+from tasks.govern import vault_keys
+from tasks.layout import Layout
+from tasks.runs import dvc
+from tasks.runs.repository import Repository
+
+FOLDER = "reproduced"
+"""Below `.hallmark/`."""
+READ = ("releases", "bases", str(vault_keys.FILE))
+"""What stages read of the checkout's state, and never write."""
+OWN = (".hallmark", ".git")
+"""What at the top of the checkout is not linked."""
+
+
+@contextmanager
+def place(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator[Layout]:
+    """A worktree of `commit` with nothing made yet; gone when the block ends, however it ends, unless `keep`.
+
+    What a killed reproduction of the same release left goes first; of two at once one waits.
+    """
+    stand_in = checkout.root / ".hallmark" / FOLDER / label
+    with turn(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):
+        _remove(checkout, stand_in)
+        try:
+            yield _make(checkout, stand_in, label, commit)
+        finally:
+            if not keep:
+                _remove(checkout, stand_in)
+
+
+def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layout:
+    layout = Layout(stand_in / ".hallmark" / "runs" / label)
+    layout.root.parent.mkdir(parents=True)
+    for path in checkout.root.iterdir():
+        if path.name not in OWN:
+            (stand_in / path.name).symlink_to(path)
+    theirs, models = checkout.root / ".hallmark", checkout.root / ".hallmark" / "models"
+    for path in (*(theirs / name for name in READ), *(models.iterdir() if models.is_dir() else ())):
+        if path.exists():
+            own = layout.state / path.relative_to(theirs)
+            own.parent.mkdir(parents=True, exist_ok=True)
+            own.symlink_to(path)
+    checkout.add_worktree(layout.root, commit)
+    dvc.configure(layout)
+    return layout
+
+
+def _remove(checkout: Repository, stand_in: Path) -> None:
+    shutil.rmtree(stand_in, ignore_errors=True)
+    checkout.git("worktree", "prune")

@@ -1,0 +1,181 @@
+"""A release built again from its own run's commit, stage by stage, each compared with the manifest's digest.
+
+A stage that comes out otherwise, or cannot be built, is put in place from the run that made the release, where that is
+still here and has the manifest's digest; so the stages behind it are compared on the inputs that the release had.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks import config, files, params
+from tasks.config import Frozen
+from tasks.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.layout import Layout
+from tasks.params import Sha256
+from tasks.registry import bundle, manifest, verification
+from tasks.registry.manifest import Manifest
+from tasks.registry.releases import Release
+from tasks.reproduce import obstacles
+from tasks.reproduce.place import place
+from tasks.runs import dvc
+from tasks.runs.repository import Repository
+
+REPRODUCED = "release.reproduced"
+"""Ledger entry: how it came out; its subject is the release."""
+Verdict = Literal["identical", "differs", "incomplete"]
+
+
+class StageAgain(Frozen):
+    stage: str
+    came_out: Literal["same", "differs", "cannot"]
+    seconds: float
+    wanted: Sha256
+    """The manifest's digest of what the stage left; of `package`, the payload's."""
+    found: Sha256 | None
+    """Null where it could not be built."""
+    why: str
+    """Why it could not be, or what the stages behind it were compared on; else empty."""
+
+
+class Reproduction(Frozen):
+    release: str
+    sha256: Sha256
+    run: str
+    commit: str
+    verdict: Verdict
+    """`incomplete`: something is away, and what could be built is the same."""
+    stages: list[StageAgain]
+    notes: list[str]
+    """What makes other bytes likely here, known before anything was built."""
+    machine: str
+    kept: str | None
+    """The worktree, where it was to be kept."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    layout: Layout
+    release: Release
+    told: Manifest
+    original: Layout
+    """Of the run that made the release; it may be gone."""
+    withdrawn: str | None
+    say: Callable[[str], None]
+
+
+def reproduce(checkout: Repository, release: Release, governance: Governance, ledger: Ledger,
+              say: Callable[[str], None], keep: bool = False) -> Reproduction:  # fmt: skip
+    """Build it again and record how it came out. Nothing else is left, and nothing of the checkout is written.
+
+    Raises Refused for a release that does not verify, Unavailable where its commit is not in this clone.
+    """
+    folder = Path(release.bundle)
+    verification.require(folder, governance)
+    told = manifest.read(folder / bundle.PAYLOAD)
+    with place(checkout, release.label, _commit(checkout, release), keep) as layout:
+        work = _Work(
+            layout=layout,
+            release=release,
+            told=told,
+            original=Layout(governance.state / "runs" / release.run),
+            withdrawn=obstacles.withdrawn(layout, governance, ledger),
+            say=say,
+        )
+        notes = obstacles.known(layout, told, params.load(layout.params))
+        stages = list(_stages(work))
+        found = Reproduction(
+            release=release.label,
+            sha256=release.sha256,
+            run=release.run,
+            commit=release.commit,
+            verdict=_verdict(stages),
+            stages=stages,
+            notes=notes,
+            machine=obstacles.processor(),
+            kept=str(layout.root) if keep else None,
+        )
+    ledger.append(REPRODUCED, release.label, found.model_dump(mode="json", exclude={"kept"}))
+    return found
+
+
+def _commit(checkout: Repository, release: Release) -> str:
+    try:
+        return checkout.commit_of(release.commit)
+    except InputError:
+        raise Unavailable(
+            f"the commit {release.commit[:12]} of run {release.run} is not in this clone; fetch it: "
+            f"git fetch REMOTE refs/hallmark/runs/{release.run}"
+        ) from None
+
+
+def _stages(work: _Work) -> Iterator[StageAgain]:
+    reads = _reads(work.layout)
+    absent: set[str] = set()
+    for folder in (*manifest.STAGES, "package"):
+        name = folder.replace("/", "@")
+        wanted = work.told.stages.get(folder, work.release.payload_sha256)
+        missing = sorted(path for path in absent if any(read.startswith(f"artefacts/{path}") for read in reads[name]))
+        started = time.monotonic()
+        found, why = _build(work, name, folder, missing)
+        if found != wanted:
+            restored = folder != "package" and _restore(work, folder, wanted)
+            absent |= set() if restored or folder == "package" else {folder}
+            on = "; the stages behind it are compared on the release's own output" if restored else ""
+            why += on if why else on.removeprefix("; ")
+        again = StageAgain(
+            stage=name,
+            came_out="cannot" if found is None else "same" if found == wanted else "differs",
+            seconds=round(time.monotonic() - started, 2),
+            wanted=wanted,
+            found=found,
+            why=why,
+        )
+        work.say(f"{name:<18} {again.came_out:<8} {again.seconds:6.1f} s")
+        yield again
+
+
+def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str | None, str]:
+    """The digest of what the stage leaves now; or None, and why it cannot be built."""
+    if name == dvc.VAULTED and work.withdrawn:
+        return None, f"its sources may not be read again: {work.withdrawn}"
+    if missing:
+        return None, f"it reads what could not be built: {', '.join(missing)}"
+    try:
+        dvc.repro(work.layout, name, lambda line: None, force=True, apart=True)
+        made = work.layout.stage(folder)
+        return files.tree_digest(made / bundle.PAYLOAD if folder == "package" else made), ""
+    except (HallmarkError, ValueError) as error:
+        return None, str(error)
+
+
+def _restore(work: _Work, folder: str, wanted: str) -> bool:
+    """Put the release's own output of a stage in place, where the run that made it still has it."""
+    theirs, ours = work.original.stage(folder), work.layout.stage(folder)
+    try:
+        if not theirs.is_dir() or files.tree_digest(theirs) != wanted:
+            return False
+    except ValueError:  # a link
+        return False
+    shutil.rmtree(ours, ignore_errors=True)
+    shutil.copytree(theirs, ours)
+    return True
+
+
+def _reads(layout: Layout) -> dict[str, list[str]]:
+    """What each stage depends on, as the run's dvc.lock has it."""
+    path = layout.root / "dvc.lock"
+    if not path.is_file():
+        raise Refused(f"the commit of the release holds no dvc.lock; it is no run's: {path}")
+    stages = config.plain(config.read_yaml(path))["stages"]
+    return {name: [dep["path"] for dep in stage["deps"]] for name, stage in stages.items()}
+
+
+def _verdict(stages: list[StageAgain]) -> Verdict:
+    how = {stage.came_out for stage in stages}
+    return "differs" if "differs" in how else "incomplete" if "cannot" in how else "identical"

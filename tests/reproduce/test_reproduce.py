@@ -1,0 +1,132 @@
+"""Where a release is built again, what stands in the way, and, slowly, a whole release rebuilt bit by bit."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.files import tree_digest, write_json
+from tasks.layout import Layout
+from tasks.reproduce import obstacles, rebuild
+from tasks.reproduce.place import place
+from tasks.reproduce.rebuild import StageAgain
+from tasks.runs.repository import Repository
+from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Repository:
+    root = tmp_path / "checkout"
+    (root / "data").mkdir(parents=True)
+    (root / ".dvc").mkdir()
+    (root / "params.yaml").write_text("committed: true\n")
+    (root / ".gitignore").write_text(".hallmark\ndata\n")
+    (root / "data" / "not-committed.csv").write_text("a\n")
+    (root / ".hallmark" / "releases" / "tiny-1").mkdir(parents=True)
+    (root / ".hallmark" / "keys").mkdir()
+    (root / ".hallmark" / "keys" / "vault").write_text("key")
+    (root / ".hallmark" / "keys" / "gate").write_text("key")
+    (root / ".hallmark" / "ledger.db").write_text("ledger")
+    git(root, "init", "--quiet")
+    commit(root, "start")
+    return Repository.open(root)
+
+
+def worktrees(checkout: Repository) -> int:
+    return len(checkout.git("worktree", "list").splitlines())
+
+
+def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> None:
+    with place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+        assert layout.params.read_text() == "committed: true\n"
+        assert layout.state != checkout.root / ".hallmark"
+        assert layout.locate("data/not-committed.csv").read_text() == "a\n"
+        assert sorted(path.name for path in layout.state.iterdir()) == ["keys", "releases", "runs"]
+        assert [path.name for path in (layout.state / "keys").iterdir()] == ["vault"], "no key that signs"
+        assert (layout.state / "releases" / "tiny-1").is_dir()
+        assert str(layout.state / "cache") in (layout.root / ".dvc" / "config.local").read_text()
+    assert not layout.root.exists() and not layout.state.exists()
+    assert worktrees(checkout) == 1
+    assert (checkout.root / "data" / "not-committed.csv").exists() and (
+        checkout.root / ".hallmark" / "releases"
+    ).exists()
+
+
+def test_an_interruption_leaves_nothing(checkout: Repository) -> None:
+    with pytest.raises(KeyboardInterrupt), place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+        raise KeyboardInterrupt
+    assert not layout.root.exists() and worktrees(checkout) == 1
+
+
+def test_what_a_killed_one_left_goes_first_and_one_that_was_kept_too(checkout: Repository) -> None:
+    with place(checkout, "tiny-1", "HEAD", keep=True) as layout:
+        (layout.state / "cache").mkdir()
+    assert layout.root.exists(), "kept"
+    with place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+        assert not (layout.state / "cache").exists()
+    assert worktrees(checkout) == 1
+
+
+def test_other_library_versions_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "constraints.txt"
+    path.write_text("# why\npytest==0.1  # old\npydantic==1.0\nno-such-package==1\n")
+    (told,) = obstacles._libraries(path)
+    assert "pytest" in told and "(wanted 0.1)" in told and "pydantic" in told and "no-such" not in told
+    path.write_text(f"pytest=={pytest.__version__}\n")
+    assert list(obstacles._libraries(path)) == []
+
+
+def again(*came_out: str) -> list[StageAgain]:
+    return [
+        StageAgain.model_validate(
+            {"stage": "s", "came_out": how, "seconds": 1, "wanted": "0" * 64, "found": None, "why": ""}
+        )
+        for how in came_out
+    ]
+
+
+def test_one_difference_decides_the_verdict() -> None:
+    assert rebuild._verdict(again("same", "same")) == "identical"
+    assert rebuild._verdict(again("same", "cannot")) == "incomplete"
+    assert rebuild._verdict(again("cannot", "differs")) == "differs"
+
+
+@pytest.mark.slow
+def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    hallmark(project, "init")
+    try:
+        run = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals")
+    finally:
+        hallmark(project, "down")
+    assert run["status"] == "promoted", run["error"]
+    before = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
+    files = tree_digest(project / ".hallmark" / "releases")
+    checkpoints = sorted((project / ".hallmark" / "checkpoints").rglob("*"))
+
+    made = hallmark_json(project, "reproduce", "tiny-1")
+    assert made["verdict"] == "identical", made
+    assert len(made["stages"]) == 12 and {stage["came_out"] for stage in made["stages"]} == {"same"}
+    (release,) = hallmark_json(project, "releases", "list")
+    assert made["stages"][-1]["found"] == release["payload_sha256"]
+    assert all(stage["seconds"] > 0.3 for stage in made["stages"]), "a stage that came from a cache takes no time"
+    now = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
+    assert now == before
+    assert tree_digest(project / ".hallmark" / "releases") == files
+    assert sorted((project / ".hallmark" / "checkpoints").rglob("*")) == checkpoints
+
+    # A source that may not be read again: the stages behind it are built on what the release's own run still has.
+    hallmark(project, "data", "withdraw", "messages", "--as", "data-owner", "--reason", "a test")
+    own = Layout(project / ".hallmark" / "runs" / run["run"])
+    shutil.rmtree(own.stage("base_model"))
+    write_json(own.stage("validate") / "result.json", {"facts": {}})
+    (project / "examples" / "model" / "config.json").write_text("{}")
+    made = hallmark_json(project, "reproduce", "tiny-1", code=3)
+    out = {stage["stage"]: stage for stage in made["stages"]}
+    assert made["verdict"] == "incomplete"
+    assert {name for name, stage in out.items() if stage["came_out"] == "same"} == {
+        "clean", "deduplicate", "validate", "split", "evaluate",
+    }  # fmt: skip
+    assert "may not be read again" in out["ingest"]["why"] and "a test" in out["ingest"]["why"]
+    assert "base_model.sha256: expected" in out["base_model"]["why"]
+    assert out["train"]["why"].startswith("it reads what could not be built: base_model")
