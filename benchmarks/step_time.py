@@ -30,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,9 @@ def flow(folder: Path) -> None:
     import prefect
 
     from flows.stages import stage
+    from tasks.govern.signed_request import Request, SignedRequest
     from tasks.runs import dvc, journal
     from tasks.runs.repository import Repository
-    from tasks.runs.request import RunRequest
     from tasks.runs.run import Run
 
     layout = Bench.read(folder).layout
@@ -140,8 +141,11 @@ def flow(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=layout.root, check=True)
     dvc.configure(layout)
     journal.write(layout.state, journal.Journal(run="bench", requested_by="bench"))
-    request = RunRequest(run_id="bench", requested_by="bench")
-    run = Run(request, layout, params_of_the_sample(), Repository(layout.root))
+    request = Request(
+        run_id="bench", requested_by="bench", commit="0" * 40, params="params.yaml", params_sha256=None,
+        governance=None, changes={}, demo_approvals=False, time=datetime.now(UTC),
+    )  # fmt: skip
+    run = Run(SignedRequest(request, {}, ""), layout, params_of_the_sample(), Repository(layout.root))
     prefect.flow(name="bench")(lambda: stage(run, "bench"))()
 
 

@@ -2,19 +2,20 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prefect import task
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
-from tasks.errors import HallmarkError
+from tasks.errors import HallmarkError, Unavailable
 from tasks.runs import journal
+from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
 from tasks.runs.request import RunRequest, derived_run_id, new_run_id
-from tasks.runs.run import Run, create
+from tasks.runs.run import Run, create, on_record
 
 
 def root() -> Path:
@@ -52,26 +53,36 @@ def name_of_flow_run() -> str:
 
 
 @contextmanager
-def chronicle(request: RunRequest) -> Iterator[RunRequest]:
+def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunRequest]:
     """Hold the run, and write down how this execution of it ends: parked, failed, or by `end`.
 
-    Yields the request with the run's id in it.
+    Yields the request with the run's id in it. Raises Refused, and writes nothing down, where the run is there already
+    and was asked for otherwise.
     """
     flow_run = current()
     run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
+    asked = request.model_copy(update={"run_id": run})
     with only_one(state(), run):
+        _as_before(asked, envelope)
         before = journal.read(state(), run) or Journal(
             run=run, requested_by=request.requested_by, demo=request.demo_approvals
         )
         note(before, status="running", flow_run=str(flow_run.id) if flow_run else None, error=None, exit_code=0)
         try:
-            yield request.model_copy(update={"run_id": run})
+            yield asked
         except HallmarkError as error:
             note(run, status="failed", error=str(error), exit_code=error.exit_code)
             raise
         except Exception as error:
             note(run, status="failed", error=f"{type(error).__name__}: {error}", exit_code=1)
             raise
+
+
+def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
+    """Raises Refused where the ledger has another request for the run. Where it is away, the run says so later."""
+    with suppress(Unavailable):
+        if known := on_record(root(), request.named):
+            require_same(known, request, envelope)
 
 
 def note(run: str | Journal, **changes: object) -> Journal:
@@ -84,9 +95,9 @@ def note(run: str | Journal, **changes: object) -> Journal:
 
 
 @task(task_run_name="resolve")
-def resolve(request: RunRequest) -> Run:
+def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open it where it is there already."""
-    run = create(root(), request)
+    run = create(root(), request, envelope)
     note(run.id, use_case=run.params.use_case.name)
     return run
 

@@ -70,10 +70,9 @@ def ask(run: Run, name: GateName) -> Evidence:
 
     Returns the evidence on record, which decisions bind to; after a resume that is the one asked about before.
     """
-    request, governed, ledger = run.request, run.governance(), run.ledger()
-    demo = request.demo_approvals
+    demo, governed, ledger = run.request.demo_approvals, run.governance(), run.ledger()
     before = approved.last(ledger, run.params.use_case.name, demo) if name == "data" else None
-    found = evidence.collect(name, run.layout, run.params, governed.policy, run.id, request.requested_by, demo, before)
+    found = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before)
     asked = gates.ask(ledger, found)
     evidence.write(asked, run.layout)
     if demo:

@@ -8,18 +8,23 @@ from flows.gates import gate
 from flows.lineage import index
 from flows.promotion import promote, unchanged
 from flows.stages import stages
+from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
 
 @flow(name="retrain", flow_run_name=name_of_flow_run)
-def retrain(request: RunRequest) -> str:
+def retrain(request: RunRequest, envelope: Envelope | None = None) -> str:
     """One governed run. Returns how it ended: promoted, unchanged or experiment.
 
     At a gate that people have not decided the flow run is suspended and its process ends. When it is resumed it
     starts here again: finished stages are remembered, gates are judged anew from the ledger.
+
+    Args:
+        request: What to run.
+        envelope: The request as a person signed it with `hallmark run`. Without one the scheduler asks.
     """
-    with chronicle(request) as asked:
-        run = resolve(asked)
+    with chronicle(request, envelope) as asked:
+        run = resolve(asked, envelope)
 
         stages(run, "ingest", "clean", "deduplicate", "validate", "split")
         gate(run, "data")

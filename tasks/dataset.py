@@ -27,7 +27,7 @@ class Passage(Frozen):
 
 TERMS = (
     "owner", "steward", "access", "classification", "lawful_basis", "licence", "retention_days", "region",
-    "approved_uses",
+    "refresh_days", "approved_uses",
 )  # fmt: skip
 """What the inventory says of a source and its owner signs with the dataset."""
 
@@ -45,6 +45,7 @@ class Origin(Frozen):
     licence: str
     retention_days: int
     region: str
+    refresh_days: int
     approved_uses: list[str]
     passages: dict[str, Passage]
     """By stage."""

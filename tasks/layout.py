@@ -25,6 +25,11 @@ class Layout:
         return self.root / "inputs"
 
     @property
+    def request(self) -> Path:
+        """The signed request for the run, as on the ledger; where it is, the run was resolved to the end."""
+        return self.inputs / "request.json"
+
+    @property
     def sources(self) -> Path:
         """The sources as resolved: `tasks.govern.sources.ResolvedSources`."""
         return self.inputs / "sources.json"

@@ -8,7 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from tasks.govern.ledger import open_ledger
+from tasks.runs import asking, run
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
 from tests.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +65,7 @@ environment: local
 tiers:
   experiment: {gates: {}}
   limited:
+    scheduler: true
     gates:
       data:
         checks:
@@ -80,6 +86,7 @@ changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}]}
 PEOPLE = """
 people:
   - {id: ml-engineer, name: ML engineer, roles: [requester]}
+  - {id: colleague, name: Another engineer, roles: [requester]}
   - {id: data-owner, name: Data owner, roles: [data_owner]}
   - {id: product-owner, name: Product owner, roles: [product_owner]}
   - {id: risk-officer, name: Risk officer, roles: [risk_officer]}
@@ -165,6 +172,19 @@ def truth(rows: int) -> str:
     """What in the messages is about a person."""
     named = [number + 1 for number in range(rows) if number % len(INTENTS) == list(INTENTS).index("card_lost")]
     return "source_id,row,defect,original,value\n" + "".join(f"messages,{row},name,,Ada Lovelace\n" for row in named)
+
+
+def signed(folder: Path, request: RunRequest) -> tuple[RunRequest, dict[str, Any]]:
+    """A request with the commit in it, as `hallmark run` makes it, and what its person signs."""
+    checkout = Repository.open(folder)
+    request = request.model_copy(update={"commit": request.commit or checkout.commit_of("HEAD")})
+    governed = run.installed_governance(folder, request.governance)
+    return request, asking.sign(checkout, governed, open_ledger(governed.state), request)
+
+
+def create(folder: Path, run_id: str, by: str = "ml-engineer", **asked: Any) -> run.Run:
+    """A run as the flow makes it, of a request that its person signed."""
+    return run.create(folder, *signed(folder, RunRequest(run_id=run_id, requested_by=by, **asked)))
 
 
 def git(folder: Path, *args: str) -> str:

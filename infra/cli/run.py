@@ -12,9 +12,11 @@ from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.errors import InputError, Unavailable
 from tasks.govern import sources
+from tasks.govern.ledger import open_ledger
 from tasks.govern.sources import Source
 from tasks.layout import Layout
-from tasks.runs import journal
+from tasks.runs import asking, journal
+from tasks.runs.asking import Envelope
 from tasks.runs.hold import only_one
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
@@ -63,7 +65,8 @@ def run(
             commit=_commit(checkout, demo_approvals, as_json),
         )  # fmt: skip
         _, governed = check_request(checkout, request)
-        started = _begin(where, request, sources.load(governed.folder).sources, say)
+        envelope = asking.sign(checkout, governed, open_ledger(governed.state), request)
+        started = _begin(where, request, envelope, sources.load(governed.folder).sources, say)
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
         if not detach:
@@ -96,10 +99,12 @@ def _on_command_line(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _begin(where: Path, request: RunRequest, named: list[Source], say: Callable[[str], None]) -> _Started:
+def _begin(
+    where: Path, request: RunRequest, envelope: Envelope, named: list[Source], say: Callable[[str], None]
+) -> _Started:
     up = server.start(where, say, also=sources.variables(named))
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
-    return _Started(up, request.named, client.trigger(where, up, request))
+    return _Started(up, request.named, client.trigger(where, up, request, envelope))
 
 
 def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
@@ -116,7 +121,8 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
     say(f"run {run_id} goes on")
     if known and not known.finished and known.flow_run and client.take_up(where, up, known.flow_run):
         return _Started(up, run_id, known.flow_run)
-    return _Started(up, run_id, client.trigger(where, up, open_run(where, run_id).request))
+    asked = open_run(where, run_id).asked
+    return _Started(up, run_id, client.trigger(where, up, RunRequest.of(asked.request), asked.envelope))
 
 
 def _read_from(layout: Layout) -> set[str]:

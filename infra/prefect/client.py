@@ -10,6 +10,7 @@ from uuid import UUID
 
 from infra.prefect.server import Up, environment
 from tasks.errors import Unavailable
+from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
         ) from error
 
 
-def trigger(root: Path, up: Up, request: RunRequest) -> str:
-    """Ask the deployment for a run; returns the flow run's id."""
+def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None) -> str:
+    """Ask the deployment for a run, with what its person signed; returns the flow run's id."""
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
@@ -53,7 +54,7 @@ def trigger(root: Path, up: Up, request: RunRequest) -> str:
                 time.sleep(0.2)
         else:
             raise Unavailable(f"no runner serves {DEPLOYMENT} at {up.api}; see .hallmark/prefect/runner.log")
-        parameters = {"request": request.model_dump(mode="json")}
+        parameters = {"request": request.model_dump(mode="json"), "envelope": envelope}
         return str(client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id)
 
 

@@ -9,6 +9,10 @@ Settings, each one schema and one file in infra/governance/:
     satisfiable.py      whether enough people are there for what policy asks
     governance.py       policy and people that fit each other, and their keys
 
+A run, before anything of it is made:
+
+    signed_request.py   what whoever asks for it signs, and how it is read back
+
 A gate, in the order in which it goes:
 
     evidence.py         figures, checks and digests of what the stages left, as one file

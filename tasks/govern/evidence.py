@@ -15,6 +15,7 @@ from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, 
 from tasks.govern import sources
 from tasks.govern.change import Change, compare
 from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, GateName, Policy, Role, Tier, Waive
+from tasks.govern.signed_request import SignedRequest
 from tasks.layout import Layout
 from tasks.params import Name, Params, Sha256, SuccessMetric
 
@@ -79,7 +80,9 @@ class Evidence(Frozen):
     gate: GateName
     run: str
     requested_by: str
-    """Id of the person who asked for the run; they may not decide on it."""
+    """Id of the person who asked for the run; they may not decide on it. `scheduler` where no person did."""
+    request_sha256: Sha256
+    """`dsse.digest` of the request that they signed."""
     demo: bool
     """Made under --demo-approvals."""
     use_case: str
@@ -96,15 +99,19 @@ class Evidence(Frozen):
     change: Change | None
     """From the dataset approved last; null where none was."""
 
+    def is_of(self, asked: SignedRequest) -> bool:
+        """Whether a request is the one that it names, and says what it says of it."""
+        request = asked.request
+        told = (self.run, self.requested_by, self.demo, self.request_sha256)
+        return told == (request.run_id, request.requested_by, request.demo_approvals, asked.sha256)
+
 
 def collect(
     gate: GateName,
     layout: Layout,
     params: Params,
     policy: Policy,
-    run: str,
-    requested_by: str,
-    demo: bool,
+    asked: SignedRequest,
     before: "Evidence | None" = None,
 ) -> Evidence:
     """Gather the evidence for a gate from what the stages before it left in `layout`.
@@ -120,11 +127,13 @@ def collect(
     artefacts = _artefacts(layout, LOOKS_AT[gate])
     metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
     dataset = _dataset(layout) if gate == "data" else None
+    demo = asked.request.demo_approvals
     checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
     return Evidence(
         gate=gate,
-        run=run,
-        requested_by=requested_by,
+        run=asked.request.run_id,
+        requested_by=asked.request.requested_by,
+        request_sha256=asked.sha256,
         demo=demo,
         use_case=params.use_case.name,
         tier=params.use_case.risk_tier,

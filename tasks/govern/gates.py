@@ -17,7 +17,7 @@ from tasks.govern.ledger import Ledger
 from tasks.govern.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.govern.policy import Check, Gate, GateName
 from tasks.govern.signed_decision import KIND, claimed
-from tasks.govern.weigh import Weighed, deadline, weigh
+from tasks.govern.weigh import Weighed, deadline, require_requester, weigh
 from tasks.params import Sha256
 
 __all__ = ["CheckStanding", "DecisionStanding", "Standing", "ask", "close", "judge", "settle", "waiting"]
@@ -71,10 +71,12 @@ class Standing(Frozen):
 def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
     """Where the gate of `evidence` stands at `now`, the ledger's time.
 
-    Raises Refused where the evidence is not the one on record, or not what policy and figures give.
+    Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
+    requester than the one who signed.
     """
     case = docket.current(ledger, evidence)
     rules = _rules(evidence, governance)
+    require_requester(evidence, governance, ledger)
     weighed = weigh(case, governance, ledger, now)
     checks = [_check_standing(result, weighed) for result in evidence.checks]
     failed = [check.result for check in checks if not check.holds]

@@ -13,7 +13,7 @@ from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.gate_rules import Strength
 from tasks.govern.people import LEDGER, MACHINE, People, Person
-from tasks.govern.policy import LOCAL, Policy
+from tasks.govern.policy import LOCAL, SCHEDULER, Policy
 from tasks.govern.sources import Sources
 
 __all__ = ["LOCAL", "Governance", "initialise", "load"]
@@ -41,17 +41,24 @@ class Governance:
 
     def gate_public_key(self) -> str:
         """Public key line of the machine's key. Raises InputError before `hallmark init`."""
-        return _read_public(self.state / "keys" / f"{MACHINE}.pub", "hallmark init")
+        return self.machine_public_key(MACHINE)
+
+    def machine_public_key(self, name: str) -> str:
+        """Public key line of one of the machine's keys. Raises InputError before `hallmark init`."""
+        return _read_public(self.state / "keys" / f"{name}.pub", "hallmark init")
 
     def gate_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / MACHINE)
 
     def ledger_public_key(self) -> str:
         """Public key line of whoever signs heads of the ledger. Raises InputError before `hallmark init`."""
-        return _read_public(self.state / "keys" / f"{LEDGER}.pub", "hallmark init")
+        return self.machine_public_key(LEDGER)
 
     def ledger_private_key(self) -> Ed25519PrivateKey:
         return keys.load_private(self.state / "keys" / LEDGER)
+
+    def scheduler_private_key(self) -> Ed25519PrivateKey:
+        return keys.load_private(self.state / "keys" / SCHEDULER)
 
     def actor(self, person_id: str) -> Person:
         """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
@@ -143,7 +150,7 @@ def initialise(state: Path, people: People) -> None:
     Existing ones stay. A vault that is there gets no other key, which would open nothing in it: raises InputError where
     its own is not here, Unavailable where its database is away.
     """
-    for name in [MACHINE, LEDGER, *(person.id for person in people.people if person.public_key is None)]:
+    for name in [MACHINE, LEDGER, SCHEDULER, *(person.id for person in people.people if person.public_key is None)]:
         keys.create(state / "keys", name)
     model_key.create(state / "keys")
     if not vault.exists(state):

@@ -10,6 +10,7 @@ from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.govern import keys
 from tasks.govern.gate_rules import LOCAL, Strength
+from tasks.govern.policy import SCHEDULER
 from tasks.params import Name, Text
 
 MACHINE = "gate"
@@ -27,8 +28,8 @@ def _key_line(value: str) -> str:
 
 
 def _person_id(value: str) -> str:
-    if value in (MACHINE, LEDGER):
-        raise ValueError(f"`{value}` is the name of the machine's key; give the person another id")
+    if value in (MACHINE, LEDGER, SCHEDULER):
+        raise ValueError(f"`{value}` is the name of a machine's key; give the person another id")
     return value
 
 

@@ -6,10 +6,10 @@ The rules, in the order in which they are tried, are the functions at the end of
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tasks.errors import HallmarkError
-from tasks.govern import docket
+from tasks.errors import HallmarkError, Refused
+from tasks.govern import docket, signed_request
 from tasks.govern.docket import Case
-from tasks.govern.evidence import Asks
+from tasks.govern.evidence import Asks, Evidence
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.policy import GATES, Gate
@@ -94,6 +94,8 @@ def _weigh_one(entry: Entry, bench: _Bench, ledger: Ledger) -> Weighed:
     try:
         signed = read(entry, bench.governance)
         own = _own_case(signed, bench.case, ledger)
+        if own is not None and own is not bench.case:
+            require_requester(own.evidence, bench.governance, ledger)
     except HallmarkError as error:
         return Weighed(entry, None, False, str(error))
     if own is None:
@@ -101,6 +103,15 @@ def _weigh_one(entry: Entry, bench: _Bench, ledger: Ledger) -> Weighed:
     tests = (_scope, _closing, _person, _demo, _role, _waiver)
     why_not = next(filter(None, (test(signed, own, bench) for test in tests)), "")
     return Weighed(entry, signed, own is not bench.case, why_not)
+
+
+def require_requester(evidence: Evidence, governance: Governance, ledger: Ledger) -> None:
+    """Raises Refused where who asked for the run, as the evidence says, is not who signed the request for it.
+
+    Nobody decides on their own run, so that rests on no word of the evidence's.
+    """
+    if not evidence.is_of(signed_request.require(ledger, governance, evidence.run)):
+        raise Refused(f"the evidence of gate {evidence.gate} names another requester of run {evidence.run} than signed")
 
 
 def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:

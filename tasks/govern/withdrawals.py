@@ -13,8 +13,8 @@ A source that sources.yaml names no longer, but runs still use, is withdrawn by 
 from collections.abc import Collection
 
 from tasks.errors import InputError, Refused
-from tasks.files import canonical_json, read_json, sha256_bytes
-from tasks.govern import signed_withdrawal, sources
+from tasks.files import canonical_json, sha256_bytes
+from tasks.govern import signed_request, signed_withdrawal, sources
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.people import Person
@@ -31,7 +31,7 @@ def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: 
 
     Raises InputError for an unknown source or person and without a reason, Refused for whoever is not the owner.
     """
-    source, person = _source(governance, source_id), governance.actor(person_id)
+    source, person = _source(ledger, governance, source_id), governance.actor(person_id)
     _owns(source, person)
     with ledger.transaction():
         known = in_force(ledger, governance).get(source_id, [])
@@ -45,7 +45,7 @@ def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: s
     One entry for each withdrawal that is taken back; the last comes back. Raises as `withdraw`, and Refused for a
     source that is not withdrawn.
     """
-    source, person = _source(governance, source_id), governance.actor(person_id)
+    source, person = _source(ledger, governance, source_id), governance.actor(person_id)
     with ledger.transaction():
         known = in_force(ledger, governance).get(source_id, [])
         meant = {each.sha256: each for each in known if person.id in (source.owner, each.person)}
@@ -75,7 +75,7 @@ def held_back(ledger: Ledger, governance: Governance, source_ids: Collection[str
         return None
     told = dict.fromkeys(str(each) for standing in found.values() for each in standing)
     back = (
-        f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(governance, name, standing)}"
+        f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(ledger, governance, name, standing)}"
         f"{governance.option}"
         for name, standing in found.items()
     )
@@ -119,17 +119,17 @@ def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdraw
     return back
 
 
-def _source(governance: Governance, source_id: str) -> Source:
+def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
     """As the sources.yaml in force has it; one that is there no longer, as the newest run here that read it."""
     named = {source.id: source for source in sources.load(governance.folder).sources}
-    found = named.get(source_id) or _of_runs(governance, source_id)
+    found = named.get(source_id) or _of_runs(ledger, governance, source_id)
     if found is None:
         known = ", ".join(named)
         raise InputError(f"source {source_id!r} is not in sources.yaml, which has {known}, and no run here read it")
     return found
 
 
-def _of_runs(governance: Governance, source_id: str) -> Source | None:
+def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:
     layouts = [Layout(path.parents[1]) for path in (governance.state / "runs").glob("*/inputs/sources.json")]
     for layout in sorted(layouts, key=lambda layout: (layout.made, layout.root.name), reverse=True):
         try:
@@ -137,17 +137,14 @@ def _of_runs(governance: Governance, source_id: str) -> Source | None:
         except InputError:  # of a run that was broken off, or damaged
             continue
         found = next((item.source for item in pinned if item.source.id == source_id), None)
-        if found and not _of_others(layout, governance):
+        if found and not _of_others(ledger, layout, governance):
             return found
     return None
 
 
-def _of_others(layout: Layout, governance: Governance) -> bool:
-    """Whether a run was made under other governance files than these, which may name anybody as an owner."""
-    try:
-        named = read_json(layout.inputs / "request.json").get("governance")
-    except (OSError, ValueError, AttributeError):
-        return False
+def _of_others(ledger: Ledger, layout: Layout, governance: Governance) -> bool:
+    """Whether a run was asked for under other governance files than these, which may name anybody as an owner."""
+    named = signed_request.named_governance(ledger, layout.root.name)
     return named is not None and (governance.state.parent / named).resolve() != governance.folder.resolve()
 
 
@@ -158,9 +155,9 @@ def _owns(source: Source, person: Person) -> None:
         )
 
 
-def _restorer(governance: Governance, source_id: str, standing: list[Withdrawal]) -> str:
+def _restorer(ledger: Ledger, governance: Governance, source_id: str, standing: list[Withdrawal]) -> str:
     """Who may take all of it back: the owner; where no file here says who that is, who withdrew it last."""
     try:
-        return _source(governance, source_id).owner
+        return _source(ledger, governance, source_id).owner
     except InputError:
         return standing[-1].person or "ID"

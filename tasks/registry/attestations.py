@@ -6,11 +6,12 @@ from pydantic import TypeAdapter
 
 from tasks.dataset import Dataset
 from tasks.errors import Refused
-from tasks.govern import dsse, signed_decision
+from tasks.govern import dsse, signed_decision, signed_request
 from tasks.govern.evidence import Evidence
 from tasks.govern.people import Person
-from tasks.govern.policy import GATES, GateName, Policy
+from tasks.govern.policy import GATES, SCHEDULER, GateName, Policy
 from tasks.govern.signed_decision import Decision
+from tasks.govern.signed_request import SignedRequest
 from tasks.registry import bundle, contents
 from tasks.registry.contents import Contents
 from tasks.registry.manifest import Manifest
@@ -48,6 +49,18 @@ class Attested:
         if statement["predicateType"] != signed_decision.PREDICATE_TYPE:
             raise Refused(f"{name} is a {statement['predicateType']}, not a decision")
         return Decision.model_validate(statement["predicate"]), person, dsse.subjects(statement)
+
+    def request(self) -> SignedRequest:
+        """The request for the run, its signature verified with the key of whom it names."""
+        envelope = self._envelope(bundle.REQUEST)
+        who = str(dsse.peek(envelope)["predicate"].get("requested_by"))
+        person = self.people.get(who)
+        line = person.public_key if person else None
+        if who == SCHEDULER:
+            line = self.found.bytes(bundle.SCHEDULER_KEY).decode().strip()
+        if line is None:
+            raise Refused(f"{bundle.REQUEST} is by somebody whose key is not in people.json")
+        return SignedRequest(signed_request.verify(envelope, line), envelope, line)
 
     def _envelope(self, name: str) -> dict[str, Any]:
         return dsse.parse(self.found.bytes(name), name)

@@ -138,12 +138,17 @@ def _as_policy_allows(
 
 
 def _requested(attested: Attested, promotion: Promotion) -> str:
-    person = attested.people.get(promotion.requested_by)
-    tier = attested.policy.tier(promotion.tier)
-    why_not = tier.may_not_request(promotion.requested_by, person.roles if person else [])
-    if why_not:
-        raise Refused(f"{promotion.requested_by} could not ask for the run: {why_not}")
-    return f"{promotion.requested_by} asked for the run, as policy allows"
+    """Who asked for the run signed it, might ask for it, and every gate's evidence names that very request."""
+    asked = attested.request()
+    who = asked.request.requested_by
+    if (asked.request.run_id, who) != (promotion.run, promotion.requested_by):
+        raise Refused("request.json asks for another run than the promotion statement is about")
+    if other := [gate for gate, evidence in attested.evidence.items() if not evidence.is_of(asked)]:
+        raise Refused(f"the evidence of gate {', '.join(other)} names another request than request.json")
+    person = attested.people.get(who)
+    if why_not := attested.policy.tier(promotion.tier).may_not_request(who, person.roles if person else []):
+        raise Refused(f"{who} could not ask for the run: {why_not}")
+    return f"{who} asked for the run and signed that, as policy allows"
 
 
 def _ok(about: str, text: str) -> Check:

@@ -6,7 +6,9 @@
         decisions/GATE/NN.json  what people signed there, in the order of the ledger
         gates/GATE.json         the gate's statement
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
-        policy.json people.json the policy in force, and the keys and roles of those who decided
+        policy.json people.json the policy in force, and the keys and roles of those who decided or asked for the run
+        request.json            the request for the run, as whoever asked for it signed it
+        scheduler.pub           the public key of the scheduler, where that asked for it
         result.json             of stage `package`: with payload/ it gives the subject of the release gate
         gate.pub                the gate's public key
         model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
@@ -27,6 +29,7 @@ from typing import Any
 from tasks import files
 from tasks.govern import dsse, keys
 from tasks.govern.governance import Governance
+from tasks.govern.policy import SCHEDULER
 from tasks.registry import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.candidate import Candidate
 from tasks.registry.succession import Promotion
@@ -38,7 +41,8 @@ PROMOTION = f"{ATTESTATIONS}/promotion.json"
 LEDGER = f"{ATTESTATIONS}/ledger.json"
 UNLISTED = {PROMOTION, LEDGER}
 """Files that the promotion statement does not list."""
-GATE_KEY = f"{ATTESTATIONS}/gate.pub"
+GATE_KEY, SCHEDULER_KEY = f"{ATTESTATIONS}/gate.pub", f"{ATTESTATIONS}/scheduler.pub"
+REQUEST = provenance.REQUEST
 
 
 def folder(state: Path, label: str) -> Path:
@@ -66,7 +70,10 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
     _write(attestations / "policy.json", governance.policy.model_dump(mode="json"))
-    _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.deciders])
+    _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
+    dsse.write(target / REQUEST, candidate.asked.envelope)
+    if candidate.requested_by == SCHEDULER:
+        files.write_bytes(target / SCHEDULER_KEY, f"{candidate.asked.public_key}\n".encode())
     files.write_bytes(target / GATE_KEY, f"{governance.gate_public_key()}\n".encode())
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
     _attest(candidate, draft, governance, target)

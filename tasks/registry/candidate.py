@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.dataset import Dataset
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, gates, signed_decision, statement
+from tasks.govern import docket, dsse, gates, signed_decision, signed_request, statement
 from tasks.govern import evidence as evidence_of
 from tasks.govern.docket import Case
 from tasks.govern.evidence import Evidence
@@ -18,7 +18,8 @@ from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.people import Person
-from tasks.govern.policy import GATES, GateName
+from tasks.govern.policy import GATES, SCHEDULER, GateName
+from tasks.govern.signed_request import SignedRequest
 from tasks.layout import Layout
 from tasks.params import Sha256
 from tasks.registry import consent, identity, manifest
@@ -36,8 +37,8 @@ class PassedGate:
     """Envelopes of the decisions that count, oldest first."""
     approved_by: tuple[str, ...]
     """`PERSON as ROLE`, sorted."""
-    deciders: tuple[Person, ...]
-    """Who made them, each with the public key that counts."""
+    deciders: frozenset[str]
+    """Who made them."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,16 @@ class Candidate:
 
     layout: Layout
     run: str
-    requested_by: str
-    requester: Person | None
-    """Null: the scheduler."""
+    asked: SignedRequest
+    """Who asked for the run, proven."""
     tier: str
     demo: bool
     manifest: Manifest
     candidate_inputs: Sha256
     """What decided it, see `tasks.registry.identity`. Not in the payload: DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
+    people: tuple[Person, ...]
+    """Who decided at any gate, and who asked for the run, by id; each with the public key that counts."""
 
     @property
     def dataset(self) -> Dataset:
@@ -64,12 +66,8 @@ class Candidate:
         return found
 
     @property
-    def deciders(self) -> list[Person]:
-        """Everybody who decided at any gate, and who asked for the run, by id."""
-        found = {person.id: person for passed in self.gates.values() for person in passed.deciders}
-        if self.requester:
-            found[self.requester.id] = self.requester
-        return [found[name] for name in sorted(found)]
+    def requested_by(self) -> str:
+        return self.asked.request.requested_by
 
 
 def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Candidate:
@@ -79,17 +77,18 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
     """
     passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
     evidence = [gate.evidence for gate in passed.values()]
-    requested_by = _one({e.requested_by for e in evidence}, "requester")
+    asked = signed_request.require(ledger, governance, run)
+    people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
     candidate = Candidate(
         layout=layout,
         run=run,
-        requested_by=requested_by,
-        requester=_with_key(requested_by, governance) if governance.people.get(requested_by) else None,
+        asked=asked,
         tier=_one({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
         manifest=manifest.read(layout.stage("package") / "payload"),
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
+        people=tuple(_with_key(name, governance) for name in sorted(people - {SCHEDULER})),
     )
     _made_of_what_passed(candidate)
     consent.require(layout.stage("package") / "payload", governance, ledger, consent.resolved(layout))
@@ -133,13 +132,13 @@ def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, le
         statement=dsse.read(layout.gate(gate)),
         decisions=tuple(entries[decision.seq].body["envelope"] for decision in counted),
         approved_by=tuple(sorted(f"{d.person} as {d.role}" for d in counted if d.verb == "approve")),
-        deciders=tuple(_with_key(name, governance) for name in sorted({decision.person for decision in counted})),
+        deciders=frozenset(decision.person for decision in counted),
     )
 
 
 def _with_key(name: str, governance: Governance) -> Person:
     person = governance.people.get(name)
-    assert person is not None, "a decision counts only by somebody in people.yaml"
+    assert person is not None, "a decision or a request counts only by somebody in people.yaml"
     return person.model_copy(update={"public_key": governance.public_key(person)})
 
 

@@ -30,7 +30,7 @@ def predicate(
             "externalParameters": {
                 "params": _file("params.yaml", manifest.params_sha256),
                 "requested_by": promotion.requested_by,
-                **({"request": _file(REQUEST, listing[REQUEST])} if REQUEST in listing else {}),
+                "request": _file(REQUEST, listing[REQUEST]),
             },
             "internalParameters": {
                 "environment": promotion.environment,

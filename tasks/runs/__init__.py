@@ -1,6 +1,7 @@
 """A run is a git commit, made in a worktree of its own.
 
-request.py     what somebody asked for
+request.py     what somebody asks for
+asking.py      it is signed, and a run takes nothing that was not
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
 resolve.py     everything a stage will read that is not code, looked up once and written to inputs/
 run.py         create, open and finish a run

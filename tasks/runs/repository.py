@@ -71,6 +71,13 @@ class Repository:
         told = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
         return [line.replace("\t", " ") for line in told.splitlines()]
 
+    def holds(self, commit: str, path: str) -> bool:
+        """Whether a commit holds a file at `path`, which starts at the top folder."""
+        try:
+            return self.git("cat-file", "-t", f"{commit}:{path}") == "blob"
+        except Unavailable:
+            return False
+
     def changes(self) -> list[str]:
         """Paths that differ from HEAD or that git does not track, as `git status` shows them."""
         lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()

@@ -1,23 +1,21 @@
-"""What somebody asked for."""
+"""What somebody asks for, before it is signed (tasks/govern/signed_request.py)."""
 
 import re
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import Field
 
 from tasks.config import Frozen
 from tasks.errors import InputError
+from tasks.govern.policy import SCHEDULER
+from tasks.govern.signed_request import RUN_ID, Request, RunId
 from tasks.params import Name
 
-RUN_ID = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
 
 
 def checked_run_id(given: str) -> str:
     """`given`, where it is a run's id; paths are made of it. Raises InputError for anything else."""
-    if not RUN_ID.fullmatch(given):
+    if not re.fullmatch(RUN_ID, given):
         raise InputError(NO_RUN.format(given))
     return given
 
@@ -39,9 +37,10 @@ def derived_run_id(created: datetime, unique: str) -> str:
 class RunRequest(Frozen):
     """The parameters of the retrain flow; Prefect draws its form from this schema."""
 
-    requested_by: Name
-    """Person in people.yaml who asks; they may not decide on the run's gates."""
-    run_id: Annotated[str, Field(pattern=RUN_ID.pattern)] | None = None
+    requested_by: Name = SCHEDULER
+    """Leave it as it is. A person asks with `hallmark run --as ID`, which signs; they may not decide on the run's
+    gates."""
+    run_id: RunId | None = None
     """Names the worktree and the ref refs/hallmark/runs/ID; asking again with the same id goes on where it was. None:
     the flow run that executes it names it. No default is drawn here, because Prefect reads the parameters anew each
     time a flow run starts, and a run that was parked would wake up as another."""
@@ -61,3 +60,8 @@ class RunRequest(Frozen):
         """The run's id, once it has one."""
         assert self.run_id is not None, "the flow names a run before anything of it is made"
         return self.run_id
+
+    @staticmethod
+    def of(request: Request) -> "RunRequest":
+        """What was asked for, of a request that was signed."""
+        return RunRequest(**request.model_dump(include=set(RunRequest.model_fields)))

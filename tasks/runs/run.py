@@ -6,12 +6,14 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import governance, satisfiable, sources, withdrawals
+from tasks.govern import dsse, governance, satisfiable, signed_request, sources, withdrawals
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.policy import SCHEDULER
+from tasks.govern.signed_request import Request, SignedRequest
 from tasks.layout import Layout
 from tasks.params import Params, load
-from tasks.runs import dvc
+from tasks.runs import asking, dvc
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
@@ -27,14 +29,18 @@ GIT_REMOTE = "HALLMARK_GIT_REMOTE"
 class Run:
     """A run that can be worked on. All paths of `layout` are in its own worktree."""
 
-    request: RunRequest
+    asked: SignedRequest
     layout: Layout
     params: Params
     checkout: Repository
 
     @property
+    def request(self) -> Request:
+        return self.asked.request
+
+    @property
     def id(self) -> str:
-        return self.request.named
+        return self.request.run_id
 
     @property
     def ref(self) -> str:
@@ -96,7 +102,8 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     """
     params, _ = read_params(checkout.root / request.params, request.changes)
     governed = installed_governance(checkout.root, request.governance)
-    governed.actor(request.requested_by)
+    if request.requested_by != SCHEDULER:
+        governed.actor(request.requested_by)
     tier = params.use_case.risk_tier
     if refused := governed.may_not_request(request.requested_by, tier):
         raise Refused(refused)
@@ -119,24 +126,40 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     return params, governed
 
 
-def create(root: Path, request: RunRequest) -> Run:
-    """Make the run's worktree and its first commit, or open it where it is there already."""
+def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = None) -> Run:
+    """Make the run's worktree and its first commit, or open it where it is there already.
+
+    Before anything is made, who asks is proven by the envelope and put on the ledger. Raises Refused where that fails.
+    """
     checkout = Repository.open(root)
-    layout = Layout(root.resolve() / ".hallmark" / "runs" / request.named)
-    if (layout.root / "inputs" / "request.json").exists():
-        return open_run(root, request.named)
-    params, governed = check_request(checkout, request)
-    # The request is written last, so without it what lies there was interrupted and holds nothing finished.
-    checkout.add_worktree(layout.root, checkout.commit_of(request.commit or "HEAD"))
-    source = layout.root if (layout.root / request.params).exists() else checkout.root
-    params, text = read_params(source / request.params, request.changes)
+    layout = layout_of(root, request.named)
+    if is_here(layout):
+        known = open_run(root, request.named)
+        asking.require_same(known.asked, request, envelope)
+        return known
+    _, governed = check_request(checkout, request)
+    ledger = open_ledger(layout.state)
+    asked = asking.take(checkout, governed, ledger, request, envelope)
+    checkout.add_worktree(layout.root, asked.request.commit)
+    params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     files.write_bytes(layout.params, text.encode())
     dvc.configure(layout)
-    resolve(params, governed, open_ledger(layout.state), layout)
-    files.write_json(layout.inputs / "request.json", request.model_dump(mode="json"))
-    run = Run(request, layout, params, checkout)
+    resolve(params, governed, ledger, layout)
+    # Written last, so without it what lies there was interrupted and holds nothing finished.
+    dsse.write(layout.request, asked.envelope)
+    run = Run(asked, layout, params, checkout)
     run.commit(f"Resolve run {run.id}: {params.use_case.name}")
     return run
+
+
+def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path:
+    """The params file that was signed: the commit's, else the checkout's where that still is what it was."""
+    if request.params_sha256 is None:
+        return layout.root / request.params
+    path = checkout.root / request.params
+    if not path.exists() or files.sha256_file(path) != request.params_sha256:
+        raise Refused(f"{request.params} is not what it was when {request.requested_by} asked for the run; ask anew")
+    return path
 
 
 def layout_of(root: Path, run_id: str) -> Layout:
@@ -146,33 +169,33 @@ def layout_of(root: Path, run_id: str) -> Layout:
 
 
 def open_run(root: Path, run_id: str) -> Run:
-    """A run that was created before. Raises InputError for an unknown id."""
+    """A run that was created before. Raises InputError for an unknown id, Refused as `asked_for`."""
     layout = layout_of(root, run_id)
-    request = _request(layout)
-    if request is None:
+    if not is_here(layout):
         raise InputError(NO_RUN.format(run_id))
-    return Run(request, layout, load(layout.params), Repository.open(root))
+    return Run(asked_for(root, layout), layout, load(layout.params), Repository.open(root))
 
 
 def is_here(layout: Layout) -> bool:
     """Whether a run is on this machine; the ledger may be one that several share."""
-    return (layout.inputs / "request.json").exists()
+    return layout.request.exists()
 
 
 def governance_of(root: Path, layout: Layout) -> Governance:
     """The governance in force for what lies in a run's worktree, also of a run that was broken off as it began."""
-    request = _request(layout)
-    return installed_governance(root, request.governance if request else None)
+    return installed_governance(root, asked_for(root, layout).request.governance if is_here(layout) else None)
 
 
-def _request(layout: Layout) -> RunRequest | None:
-    """What was asked for; None where nobody has, or not to the end."""
-    path = layout.inputs / "request.json"
-    try:
-        return RunRequest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise InputError(
-            f"{path}: is not the request of a run any more ({error}); restore it from the run's commit"
-        ) from None
+def asked_for(root: Path, layout: Layout) -> SignedRequest:
+    """The request on record for a run that is here. Raises Refused where there is none, or the run holds another."""
+    found = on_record(root, layout.root.name)
+    if found is None or dsse.read(layout.request) != found.envelope:
+        raise Refused(f"{layout.request} is not the request that the ledger has; restore it from the run's commit")
+    return found
+
+
+def on_record(root: Path, run_id: str) -> SignedRequest | None:
+    """The request that the ledger has for a run, verified by the governance that counts for it; None where none is."""
+    ledger = open_ledger(root.resolve() / ".hallmark")
+    named = signed_request.named_governance(ledger, run_id)
+    return signed_request.recorded(ledger, installed_governance(root, named), run_id)

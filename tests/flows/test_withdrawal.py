@@ -9,9 +9,8 @@ import pytest
 from flows.gates import gate
 from flows.stages import stages
 from tasks.errors import Refused
-from tasks.runs.request import RunRequest
-from tasks.runs.run import Run, create
-from tests.tiny_project import hallmark, hallmark_json, make_project
+from tasks.runs.run import Run
+from tests.tiny_project import create, hallmark, hallmark_json, make_project
 
 OWNER = ("--as", "data-owner")
 WITHDRAW = ("data", "withdraw", "messages", "--reason", "consent ended", *OWNER)
@@ -28,7 +27,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def run(project: Path) -> Run:
-    return create(project, RunRequest(requested_by="ml-engineer", run_id="20260101-000000-abcd"))
+    return create(project, "20260101-000000-abcd")
 
 
 def test_between_the_gate_and_training_the_next_stage_does_not_start(project: Path, run: Run) -> None:

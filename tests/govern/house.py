@@ -3,22 +3,25 @@
 import json
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.files import write_json
 from tasks.govern import evidence as evidence_module
-from tasks.govern import gates, governance, keys
+from tasks.govern import gates, governance, keys, signed_request
 from tasks.govern.decisions import decide
 from tasks.govern.evidence import Evidence
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.signed_request import Request, SignedRequest
 from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.params import Params
 from tests.ledger_tampering import mend
 
+COMMIT = "c0ffee" * 6 + "c0ff"
 POLICY = """\
 environment: local
 tiers:
@@ -87,8 +90,16 @@ class House:
     ledger: Ledger
     state: Path
 
-    def collect(self, gate: str = "data", run: str = "run-1", by: str = "asker", demo: bool = False) -> Evidence:
-        return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, run, by, demo)
+    def request(self, run: str = "run-1", by: str = "asker", demo: bool = False) -> SignedRequest:
+        """A run's request on the ledger, where there is none yet."""
+        known = signed_request.recorded(self.ledger, self.governance, run)
+        return known or signed_request.record(self.ledger, self.governance, self.sign_request(run, by, demo))
+
+    def sign_request(self, run: str = "run-1", by: str = "asker", demo: bool = False, **more: object) -> dict:
+        return signed_request.sign(request(run, by, demo, self.ledger.now(), **more), self.key(by))
+
+    def collect(self, gate: str = "data", **asked: object) -> Evidence:
+        return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, self.request(**asked))
 
     def ask(self, gate: str = "data", **kwargs) -> Evidence:
         return gates.ask(self.ledger, self.collect(gate, **kwargs))
@@ -113,6 +124,12 @@ class House:
         newest = self.judge(evidence).decisions[-1]
         assert not newest.counted
         return newest.why_not
+
+
+def request(run: str, by: str, demo: bool, time: datetime, **more: object) -> Request:
+    asked = {"run_id": run, "requested_by": by, "demo_approvals": demo, "time": time, "commit": COMMIT}
+    rest = {"params": "params.yaml", "params_sha256": None, "governance": None, "changes": {}}
+    return Request.model_validate(asked | rest | more)
 
 
 def put_result(folder: Path, **facts: float | dict) -> None:

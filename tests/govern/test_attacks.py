@@ -282,14 +282,14 @@ class TestEditedRows:
             body["evidence"]["facts"]["split.train_rows"]["value"] = 200.0
             body["evidence"]["checks"][0] |= {"value": 200.0, "verdict": "passed"}
 
-        edit(house, 1, improve)
-        with pytest.raises(Refused, match="entry 1 of the ledger was changed: its evidence does not match its digest"):
+        edit(house, 2, improve)
+        with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence does not match its digest"):
             gates.waiting(house.ledger)
 
         def and_its_digest(body: dict) -> None:
             body["sha256"] = evidence.digest(Evidence.model_validate(body["evidence"]))
 
-        edit(house, 1, and_its_digest)
+        edit(house, 2, and_its_digest)
         with pytest.raises(Refused, match="is not the one on record"):
             house.judge(asked)
         [forged] = gates.waiting(house.ledger)
@@ -299,19 +299,19 @@ class TestEditedRows:
 
     def test_evidence_moved_to_another_run_by_its_columns(self, house: House) -> None:
         house.ask(run="run-1")
-        raw(house, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 1")
-        with pytest.raises(Refused, match="entry 1 of the ledger was changed: its evidence is of another run"):
+        raw(house, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2")
+        with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence is of another run"):
             docket.cases(house.ledger, "run-9")
 
     def test_a_row_of_another_run_that_cannot_be_read_stops_only_that_run(self, house: House) -> None:
         first = house.ask(run="run-1")
         house.decide(first, "owner")
         later = house.ask(run="run-2")
-        edit(house, 1, lambda body: body.pop("evidence"))
-        with pytest.raises(Refused, match="entry 1 of the ledger was changed"):
+        edit(house, 2, lambda body: body.pop("evidence"))
+        with pytest.raises(Refused, match="entry 2 of the ledger was changed"):
             house.judge(first)
         assert house.judge(later).state == "waiting"
-        assert "entry 1 of the ledger was changed" in house.why_not(later)
+        assert "entry 2 of the ledger was changed" in house.why_not(later)
         house.decide(later, "both", role="data-owner")
         assert house.judge(later).state == "passed"
 

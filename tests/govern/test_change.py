@@ -128,7 +128,7 @@ def test_a_manifest_of_other_sources_than_the_run_was_resolved_with_is_refused(
 def collect(house: House, run: str) -> Evidence:
     before = approved.last(house.ledger, "triage", demo=False)
     policy = house.governance.policy
-    return evidence.collect("data", house.layout, house.params, policy, run, "asker", False, before)
+    return evidence.collect("data", house.layout, house.params, policy, house.request(run), before)
 
 
 def approve(house: House, run: str) -> Evidence:

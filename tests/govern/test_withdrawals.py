@@ -12,6 +12,7 @@ from tasks.errors import InputError, Refused
 from tasks.files import write_bytes, write_json
 from tasks.govern import dsse, governance, keys, vault_keys, withdrawals
 from tasks.govern.ledger import Entry
+from tasks.govern.signed_request import record
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.layout import Layout
 from tasks.runs.resolve import resolve
@@ -322,8 +323,9 @@ def test_a_source_that_only_runs_still_have_is_withdrawn_by_who_owned_it(owned: 
     resolved_with(owned, "20260302-120000-aaaa", "both", at=2)
     broken = resolved_with(owned, "20260303-120000-aaaa", "both", at=3)
     write_json(broken.sources, {})
-    others = resolved_with(owned, "20260304-120000-aaaa", "asker", at=4)
-    write_json(others.inputs / "request.json", {"requested_by": "asker", "governance": "theirs"})
+    others = "20260304-120000-aaaa"
+    resolved_with(owned, others, "asker", at=4)
+    record(owned.ledger, owned.governance, owned.sign_request(others, governance="theirs"))
     with pytest.raises(Refused, match="owner does not own source letters; only both may"):
         withdraw(owned, "owner", "letters")
     withdraw(owned, "both", "letters")

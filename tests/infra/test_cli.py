@@ -22,11 +22,15 @@ from infra.prefect.settings import Settings
 from tasks.data import clean, deduplicate
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.files import write_json
+from tasks.govern import dsse, signed_request
+from tasks.govern.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
+from tasks.runs.request import RunRequest
+from tasks.runs.run import installed_governance
 from tests.data.build import Run, messages, params, record, source, table
-from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project
+from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project, signed
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -405,11 +409,15 @@ def test_a_run_under_other_governance_is_looked_at_by_its_own_people(project: Pa
     run.deduplicate([record("Where is my card")])
     asked = ("data", "conflicts", "three", "--as", "their-auditor")
     assert "'their-auditor' is nobody" in hallmark(project, *asked, code=2)
-    request = run.layout.inputs / "request.json"
-    write_json(request, {"requested_by": "ml-engineer", "run_id": "three", "governance": "theirs"})
+    request, ours = run.layout.request, RunRequest(run_id="three", requested_by="ml-engineer", governance="theirs")
+    envelope = signed(project, ours)[1]
+    dsse.write(request, envelope)
+    told = hallmark(project, *asked, code=1)
+    assert f"{request} is not the request that the ledger has" in told, "whoever wrote it there"
+    signed_request.record(open_ledger(project / ".hallmark"), installed_governance(project, "theirs"), envelope)
     assert "0 of 0 conflicts of run three" in hallmark(project, *asked)
     request.write_text("{}")
-    assert "request.json: is not the request of a run any more" in hallmark(project, *asked, code=2)
+    assert "request.json is not the request that the ledger has" in hallmark(project, *asked, code=1)
 
 
 def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_path: Path) -> None:

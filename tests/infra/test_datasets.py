@@ -7,9 +7,8 @@ import pytest
 from tasks.data import clean, deduplicate, ingest, split, validate
 from tasks.govern import approved, decisions, evidence, gates
 from tasks.govern.evidence import Evidence
-from tasks.runs.request import RunRequest
-from tasks.runs.run import Run, create
-from tests.tiny_project import commit, hallmark, hallmark_json, make_project, messages
+from tasks.runs.run import Run
+from tests.tiny_project import commit, create, hallmark, hallmark_json, make_project, messages
 
 SECOND = """
   - id: extra
@@ -35,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs at their data gates: the first approved, the second with a source more and one changed."""
     folder = make_project(tmp_path_factory.mktemp("project"))
     hallmark(folder, "init")
-    first = create(folder, RunRequest(requested_by="ml-engineer", run_id="first"))
+    first = create(folder, "first")
     asked = ask(first)
     decisions.decide(first.ledger(), first.governance(), asked, "data-owner", "approve", "seen")
     assert gates.settle(first.ledger(), first.governance(), asked).state == "passed"
@@ -46,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     people = folder / "infra" / "governance" / "people.yaml"
     people.write_text(people.read_text().replace("[risk_officer]}", "[risk_officer, data_owner]}", 1))
     commit(folder, "More data")
-    ask(create(folder, RunRequest(requested_by="ml-engineer", run_id="second")))
+    ask(create(folder, "second"))
     return folder
 
 
@@ -54,8 +53,8 @@ def ask(run: Run) -> Evidence:
     for stage in (ingest, clean, deduplicate, validate, split):
         stage.run(run.params, run.layout)
     before = approved.last(run.ledger(), run.params.use_case.name, demo=False)
-    policy, by = run.governance().policy, run.request.requested_by
-    return gates.ask(run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.id, by, False, before))
+    policy = run.governance().policy
+    return gates.ask(run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.asked, before))
 
 
 def test_an_owner_sees_which_sources_are_theirs_and_what_changed(project: Path) -> None:
@@ -83,7 +82,7 @@ def test_the_manifest_is_a_document_with_the_change(project: Path) -> None:
 
 
 def test_a_run_before_its_data_gate_is_compared_with_what_is_approved_by_then(project: Path) -> None:
-    early = create(project, RunRequest(requested_by="ml-engineer", run_id="early"))
+    early = create(project, "early")
     told = hallmark(project, "data", "manifest", "early", code=2)
     assert "run early has no dataset yet" in told
     for stage in (ingest, clean, deduplicate, split):

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import docket, evidence, governance
+from tasks.govern import docket, evidence, governance, signed_request
 from tasks.govern.evidence import Evidence
 from tasks.govern.ledger import open_ledger
 from tasks.govern.signed_decision import KIND, read
 from tasks.layout import Layout
 from tasks.params import load
+from tasks.runs.request import RunRequest
 from tests.govern.house import put_result
-from tests.tiny_project import hallmark, hallmark_json, make_project
+from tests.tiny_project import hallmark, hallmark_json, make_project, signed
 
 RUN = "20260101-000000-abcd"
 WIDTH = 100
@@ -36,9 +37,13 @@ def ask(project: Path, **facts: float) -> Evidence:
     """The release gate of a run, as the machine puts it that has the run."""
     elsewhere = Layout(project.parent / "elsewhere")
     put_result(elsewhere.stage("package"), **facts)
-    policy = governance.load(project / "infra" / "governance", project / ".hallmark").policy
-    asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), policy, RUN, "ml-engineer", False)
-    return docket.ask(open_ledger(project / ".hallmark"), asked)
+    state = project / ".hallmark"
+    governed, ledger = governance.load(project / "infra" / "governance", state), open_ledger(state)
+    request = signed_request.recorded(ledger, governed, RUN) or signed_request.record(
+        ledger, governed, signed(project, RunRequest(run_id=RUN, requested_by="ml-engineer"))[1]
+    )
+    asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), governed.policy, request)
+    return docket.ask(ledger, asked)
 
 
 def bring_keys(project: Path) -> None:

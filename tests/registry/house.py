@@ -6,22 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ruamel.yaml import YAML
 
 from tasks import params
 from tasks.dataset import declared
 from tasks.files import sha256_bytes, write_json
-from tasks.govern import decisions, evidence, gates, governance, statement
+from tasks.govern import decisions, dsse, evidence, gates, governance, keys, signed_request, statement
 from tasks.govern.evidence import Evidence
 from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES, GateName
+from tasks.govern.signed_request import SignedRequest
 from tasks.govern.sources import ResolvedSource
 from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.registry import champion, package, promotion
 from tasks.registry.releases import Release
+from tests.govern.house import request
 
 NAME = "triage"
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -160,7 +163,9 @@ class House:
     def bundle(self, label: str = "triage-1") -> Path:
         return self.state / "releases" / label
 
-    def begin(self, run: str, weights: bytes = b"adapter", facts: dict[str, object] | None = None) -> Layout:
+    def begin(
+        self, run: str, weights: bytes = b"adapter", facts: dict[str, object] | None = None, demo: bool = False
+    ) -> Layout:
         """A run as it stands after `evaluate`. Other `weights` make another candidate."""
         layout = self.run(run)
         layout.inputs.mkdir(parents=True)
@@ -172,7 +177,7 @@ class House:
             YAML().dump(PARAMS | {"training": {"seed": int(sha256_bytes(weights)[:6], 16)}}, file)
         write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
         write_json(layout.suites, {"by_source": {}, "dataset": None})
-        write_json(layout.inputs / "request.json", {"run_id": run})
+        dsse.write(layout.request, self.request(run, demo).envelope)
         write_json(layout.authority, self.authority().model_dump(mode="json"))
         champion.write(layout, champion.current(self.ledger, self.governance, NAME))
         self._artefacts(layout, weights, FACTS | (facts or {}))
@@ -202,26 +207,34 @@ class House:
         write_json(adapter / "tokenizer.json", {"model": {}})
         (adapter / "chat_template.jinja").write_text("{{ messages }}")
 
-    def ask(self, layout: Layout, gate: GateName, demo: bool = False) -> Evidence:
-        checked = params.load(layout.params)
-        run, policy = layout.root.name, self.governance.policy
-        found = evidence.collect(gate, layout, checked, policy, run, "engineer", demo)
+    def request(self, run: str, demo: bool = False, by: str = "engineer") -> SignedRequest:
+        """A run's request on the ledger, where there is none yet."""
+        known = signed_request.recorded(self.ledger, self.governance, run)
+        envelope = signed_request.sign(request(run, by, demo, self.ledger.now()), self.key(by))
+        return known or signed_request.record(self.ledger, self.governance, envelope)
+
+    def key(self, who: str) -> Ed25519PrivateKey:
+        return keys.load_private(self.state / "keys" / who)
+
+    def ask(self, layout: Layout, gate: GateName) -> Evidence:
+        checked, policy = params.load(layout.params), self.governance.policy
+        found = evidence.collect(gate, layout, checked, policy, self.request(layout.root.name))
         evidence.write(found, layout)
         return gates.ask(self.ledger, found)
 
-    def open(self, layout: Layout, gate: GateName, demo: bool = False) -> None:
+    def open(self, layout: Layout, gate: GateName) -> None:
         """Ask, let the gate's people approve, and write its statement."""
-        asked = self.ask(layout, gate, demo)
-        if demo:
+        asked = self.ask(layout, gate)
+        if asked.demo:
             decisions.decide_demo(self.ledger, self.governance, asked)
         else:
             decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve")
         standing = gates.settle(self.ledger, self.governance, asked)
         statement.write_gate(layout, asked, standing, self.governance)
 
-    def forge(self, layout: Layout, gate: GateName, demo: bool = False) -> None:
+    def forge(self, layout: Layout, gate: GateName) -> None:
         """Ask, and sign with the gate's key that it passed, whatever people said."""
-        asked = self.ask(layout, gate, demo)
+        asked = self.ask(layout, gate)
         checks = [gates.CheckStanding(result=result) for result in asked.checks]
         passed = Standing(
             gate=gate, run=asked.run, evidence_sha256=evidence.digest(asked), state="passed", checks=checks,
@@ -231,12 +244,12 @@ class House:
 
     def ready(self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = ()) -> Layout:
         """A run with a package, behind all its gates but those to `skip`."""
-        layout = self.begin(run, weights)
+        layout = self.begin(run, weights, demo=demo)
         for gate in GATES:
             if gate == "release":
                 package.run(params.load(layout.params), layout)
             if gate not in skip:
-                self.open(layout, gate, demo)
+                self.open(layout, gate)
         return layout
 
     def promote(self, layout: Layout) -> Release:

@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks import params
 from tasks.errors import Refused
 from tasks.files import canonical_json, read_json, write_json
-from tasks.govern import dsse, governance, incidents, keys
-from tasks.govern.policy import GATES
+from tasks.govern import dsse, governance, incidents, keys, signed_request
+from tasks.govern.policy import GATES, SCHEDULER
+from tasks.govern.signed_request import Request
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
+from tests.govern.house import raw
 from tests.registry.house import NAME, House, copy, writable
 
 Attack = Callable[[Path], object]
@@ -240,11 +242,11 @@ def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
 def test_a_demo_run_is_promoted_nowhere_but_locally(house: House) -> None:
     """Even under a policy that asks nobody, and with gate statements signed by the gate's own key."""
     house.governance = house.in_environment("production", ask_people=False)
-    layout = house.begin("run-1")
+    layout = house.begin("run-1", demo=True)
     for gate in GATES:
         if gate == "release":
             package.run(params.load(layout.params), layout)
-        house.forge(layout, gate, demo=True)
+        house.forge(layout, gate)
     with pytest.raises(Refused, match="demo runs count in environment local alone"):
         house.promote(layout)
     assert champion.current(house.ledger, house.governance, NAME) is None
@@ -302,7 +304,15 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
     ),
     "evidence without the requester": (
         lambda f: rewrite(f / "attestations/evidence/release.json", lambda e: e.update(requested_by="risk-officer")),
-        "is of another run",
+        "gate release names another request than request.json",
+    ),
+    "a request that nobody signed": (
+        lambda f: rewrite(f / "attestations/request.json", lambda e: e.update(payload=e["payload"][:-8])),
+        "payload is not JSON|signature does not match",
+    ),
+    "a request signed by a scheduler of their own": (
+        lambda f: request_of(f, SCHEDULER, Ed25519PrivateKey.generate()),
+        "asks for another run than the promotion statement is about",
     ),
     "a policy that asks nobody": (
         lambda f: rewrite(
@@ -351,13 +361,58 @@ def test_a_statement_that_contradicts_itself_does_not_verify(released: House, fi
     assert reason in releases.verify(folder, released.governance).against
 
 
+def request_of(folder: Path, who: str, key: Ed25519PrivateKey) -> dict:
+    """Another request for the run, in the name of somebody whose key signs it; returns what it says."""
+    asked = dsse.peek(dsse.read(folder / "attestations/request.json"))["predicate"] | {"requested_by": who}
+    dsse.write(folder / "attestations/request.json", signed_request.sign(Request.model_validate(asked), key))
+    if who == SCHEDULER:
+        (folder / "attestations/scheduler.pub").write_text(keys.public_line(key) + "\n")
+    return asked
+
+
 def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House) -> None:
+    """The data owner themselves lends a hand, and signs that they asked for the run."""
     folder = copy(released.bundle(), released.root / "copied")
-    rewrite(folder / "attestations/evidence/data.json", lambda evidence: evidence.update(requested_by="owner"))
-    resign(released, folder)
-    assert "evidence of gate data is of another run" in releases.verify(folder, released.governance).against
+    data = folder / "attestations/evidence/data.json"
+    rewrite(data, lambda evidence: evidence.update(requested_by="owner"))
+    resign(released, folder, requested_by="owner")
+    assert "asks for another run than" in releases.verify(folder, released.governance).against
+    request_of(folder, "owner", released.key("owner"))
+    resign(released, folder, requested_by="owner")
+    assert "data, evaluation, release names another request" in releases.verify(folder, released.governance).against
+    told = {"requested_by": "owner", "request_sha256": dsse.digest(dsse.read(folder / "attestations/request.json"))}
+    for gate in GATES:
+        rewrite(folder / f"attestations/evidence/{gate}.json", lambda evidence: evidence.update(told))
     resign(released, folder, requested_by="owner")
     assert releases.verify(folder, released.governance).against == "owner asked for the run and decided on it"
+
+
+def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -> None:
+    policy = house.governance.folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("  low:\n", "  low:\n    scheduler: true\n"))
+    house.governance = governance.load(house.governance.folder, house.state)
+    house.request("run-1", by=SCHEDULER)
+    release = house.release("run-1")
+    assert release.requested_by == SCHEDULER
+    checked = releases.verify(Path(release.bundle), house.governance)
+    assert checked.ok and any("scheduler asked for the run and signed that" in check.text for check in checked.checks)
+    folder = copy(Path(release.bundle), house.root / "copied")
+    (folder / "attestations/scheduler.pub").write_text((house.state / "keys" / "engineer.pub").read_text())
+    resign(house, folder)
+    assert "the envelope is signed by" in releases.verify(folder, house.governance).against
+
+
+def test_a_run_whose_request_is_gone_from_the_ledger_is_not_promoted(ready: House) -> None:
+    """Its gates have passed; the database's owner has taken out who asked for it, and put in another."""
+    raw(ready, "DELETE FROM hallmark_ledger WHERE kind = 'run.requested'")
+    with pytest.raises(Refused, match="holds no request for run run-1 that verifies"):
+        ready.promote(ready.run("run-1"))
+    ready.ledger.append("run.requested", "run-1", {"envelope": ready.request("run-2").envelope})
+    with pytest.raises(Refused, match="holds no request for run run-1 that verifies"):
+        ready.promote(ready.run("run-1"))
+    ready.request("run-1", by="product")
+    with pytest.raises(Refused, match="names another requester of run run-1 than signed"):
+        ready.promote(ready.run("run-1"))
 
 
 def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House) -> None:

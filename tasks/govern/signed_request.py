@@ -1,0 +1,171 @@
+"""A request for a run, as whoever asks signs it and as the ledger keeps it. Who asked for a run is proven by it alone.
+
+People sign with their own key. A run that a schedule or Prefect's form asks for carries no person's signature: the
+installation signs it as `scheduler`, and it is nobody's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import Field, ValidationError
+
+from tasks.config import Frozen
+from tasks.errors import HallmarkError, Refused
+from tasks.files import canonical_json, sha256_bytes
+from tasks.govern import dsse
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.policy import SCHEDULER
+from tasks.params import Name, Sha256
+
+KIND = "run.requested"
+"""Kind of the ledger entry; its subject is the run's id."""
+PREDICATE_TYPE = "urn:hallmark:run-request:v1"
+FRESH = timedelta(days=7)
+"""How long after it was signed a request may begin a run; one that began goes on however long it takes."""
+AHEAD = timedelta(minutes=10)
+"""How far clocks may differ: a time further ahead would keep a request fresh for longer."""
+
+RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
+RunId = Annotated[str, Field(pattern=RUN_ID)]
+
+
+class Request(Frozen):
+    """The predicate of a request's in-toto statement; its subject is the run, by the digest of what is asked."""
+
+    run_id: RunId
+    requested_by: Name
+    """Person in people.yaml, or `scheduler`."""
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+    params: str
+    params_sha256: Sha256 | None
+    """Of the params file, where the commit does not hold it; null where it does, and so pins it."""
+    governance: str | None
+    changes: dict[str, str]
+    demo_approvals: bool
+    time: datetime
+    """The ledger's time when it was signed."""
+
+    def digest(self) -> str:
+        """SHA-256 of what is asked, whenever it was."""
+        return sha256_bytes(canonical_json(self.model_dump(mode="json", exclude={"time"})))
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    """A request whose envelope verified against the key of whom it names."""
+
+    request: Request
+    envelope: dict[str, Any]
+    public_key: str
+    """The public key line that it verified with."""
+
+    @property
+    def sha256(self) -> str:
+        """`dsse.digest` of the envelope, by which evidence names it."""
+        return dsse.digest(self.envelope)
+
+
+def sign(request: Request, key: Ed25519PrivateKey) -> dict[str, Any]:
+    subject = {f"run/{request.run_id}": request.digest()}
+    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.model_dump(mode="json")), key)
+
+
+def verify(envelope: dict[str, Any], public_line: str) -> Request:
+    """The request that the key signed. Raises Refused where it signed none."""
+    statement = dsse.verify(envelope, public_line)
+    request = _request(statement)
+    if dsse.subjects(statement) != {f"run/{request.run_id}": request.digest()}:
+        raise Refused("the statement's subject is not the run that it asks for")
+    return request
+
+
+def read(envelope: dict[str, Any], governance: Governance) -> SignedRequest:
+    """Verify an envelope against the key of whom it names. Raises Refused."""
+    who = _request(dsse.peek(envelope)).requested_by
+    line = _public_key(who, governance)
+    return SignedRequest(verify(envelope, line), envelope, line)
+
+
+def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> SignedRequest:
+    """Put a request on the ledger, once for each run. The same again is the one on record.
+
+    Raises Refused for one that does not verify, is stale, or asks for a run that was asked for otherwise.
+    """
+    signed = read(envelope, governance)
+    with ledger.transaction():
+        known = recorded(ledger, governance, signed.request.run_id)
+        if known is not None:
+            if known.sha256 != signed.sha256:
+                raise Refused(f"run {known.request.run_id} was asked for already, by {known.request.requested_by}")
+            return known
+        _fresh(signed.request, ledger.now())
+        ledger.append(KIND, signed.request.run_id, {"envelope": envelope})
+    return signed
+
+
+def recorded(ledger: Ledger, governance: Governance, run: str) -> SignedRequest | None:
+    """The request for a run: the first in the ledger whose signature holds, since nobody can take it back later."""
+    for entry in ledger.entries(KIND, run):
+        envelope = entry.body.get("envelope")
+        try:
+            signed = read(envelope, governance) if isinstance(envelope, dict) else None
+        except HallmarkError:
+            continue
+        if signed is not None and signed.request.run_id == run:
+            return signed
+    return None
+
+
+def require(ledger: Ledger, governance: Governance, run: str) -> SignedRequest:
+    """As `recorded`; raises Refused where there is none."""
+    found = recorded(ledger, governance, run)
+    if found is None:
+        raise Refused(f"the ledger holds no request for run {run} that verifies, so nobody can have asked for it")
+    return found
+
+
+def named_governance(ledger: Ledger, run: str) -> str | None:
+    """The other governance files that requests for a run name, verified or not: only to tell whose rules it is not."""
+    for entry in ledger.entries(KIND, run):
+        try:
+            return _request(dsse.peek(entry.body["envelope"])).governance
+        except (HallmarkError, KeyError, TypeError):
+            continue
+    return None
+
+
+def _request(statement: dict[str, Any]) -> Request:
+    if statement["predicateType"] != PREDICATE_TYPE:
+        raise Refused(f"the statement is a {statement['predicateType']}, not a request for a run")
+    try:
+        request = Request.model_validate(statement["predicate"])
+    except ValidationError as error:
+        raise Refused(f"the statement is no request for a run ({error.errors()[0]['msg']})") from None
+    if request.time.tzinfo is None:
+        raise Refused("the request's time has no time zone")
+    return request
+
+
+def _public_key(who: str, governance: Governance) -> str:
+    if who == SCHEDULER:
+        return governance.machine_public_key(SCHEDULER)
+    person = governance.people.get(who)
+    if person is None:
+        raise Refused(f"{who} is not in people.yaml")
+    return governance.public_key(person)
+
+
+def _fresh(request: Request, now: datetime) -> None:
+    if now - request.time > FRESH:
+        raise Refused(
+            f"the request for run {request.run_id} was signed on {request.time:%Y-%m-%d %H:%M} UTC, and counts for "
+            f"{FRESH.days} days; ask anew"
+        )
+    if request.time - now > AHEAD:
+        raise Refused(
+            f"the request for run {request.run_id} says that it was signed on {request.time:%Y-%m-%d %H:%M} UTC, and "
+            f"by the ledger it is {now:%Y-%m-%d %H:%M}; set the clock right and ask anew"
+        )

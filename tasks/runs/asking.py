@@ -1,0 +1,83 @@
+"""Asking for a run: a person signs on their own machine, and the run takes nothing that was not signed.
+
+A flow run's parameters can be written by whoever reaches Prefect, so they count only where a signed request says the
+same. Where no person signs, the installation asks as `scheduler`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from tasks import files
+from tasks.errors import InputError, Refused
+from tasks.govern import dsse, signed_request
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.govern.policy import SCHEDULER
+from tasks.govern.signed_request import Request, SignedRequest
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+
+Envelope = dict[str, Any]
+
+
+def sign(checkout: Repository, governance: Governance, ledger: Ledger, request: RunRequest) -> Envelope:
+    """The request, signed with the key of the person who asks. Raises InputError or Refused as `signing_key`."""
+    key = governance.signing_key(governance.actor(request.requested_by))
+    return signed_request.sign(complete(checkout, request, ledger.now()), key)
+
+
+def complete(checkout: Repository, request: RunRequest, time: datetime) -> Request:
+    """The request with everything in it that decides what will run: its commit, and the digest of a params file that
+    the commit does not hold."""
+    commit = checkout.commit_of(request.commit or "HEAD")
+    params_sha256 = None if checkout.holds(commit, request.params) else _digest(checkout, request.params)
+    asked = request.model_dump() | {"commit": commit, "params_sha256": params_sha256, "time": time}
+    return Request.model_validate(asked)
+
+
+def take(
+    checkout: Repository, governance: Governance, ledger: Ledger, request: RunRequest, envelope: Envelope | None
+) -> SignedRequest:
+    """Verify that `request` is what was signed and put that on the ledger; what is on it already stays.
+
+    Raises Refused where nobody signed it, or something else.
+    """
+    known = signed_request.recorded(ledger, governance, request.named)
+    if known is None and envelope is None:
+        _nobody_signed(request)
+        time = ledger.now()
+        envelope = signed_request.sign(complete(checkout, request, time), governance.scheduler_private_key())
+    signed = known or signed_request.read(envelope or {}, governance)
+    require_same(signed, request, envelope)
+    return known or signed_request.record(ledger, governance, signed.envelope)
+
+
+def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope | None) -> None:
+    """Raises Refused where a flow run asks for a run otherwise than was signed for it."""
+    if envelope is None:
+        _nobody_signed(request)
+    elif dsse.digest(envelope) != signed.sha256:
+        raise Refused(f"run {request.named} was asked for already, by {signed.request.requested_by}, and not with this")
+    asked = RunRequest.of(signed.request)
+    # The scheduler names no commit; what HEAD was then was written into what it signed.
+    given = request if request.commit else request.model_copy(update={"commit": asked.commit})
+    if differ := [name for name in RunRequest.model_fields if getattr(given, name) != getattr(asked, name)]:
+        raise Refused(
+            f"run {request.named} is asked for with other {', '.join(differ)} than {asked.requested_by} signed; "
+            f"ask anew with `hallmark run --as ID`"
+        )
+
+
+def _nobody_signed(request: RunRequest) -> None:
+    if request.requested_by != SCHEDULER:
+        raise Refused(
+            f"run {request.named} is asked for in the name of {request.requested_by}, and no request that they signed "
+            f"is with it; use `hallmark run --as {request.requested_by}`, or leave requested_by out: the scheduler asks"
+        )
+
+
+def _digest(checkout: Repository, params: str) -> str:
+    try:
+        return files.sha256_file(checkout.root / params)
+    except OSError as error:
+        raise InputError(f"{params}: cannot be read ({error.strerror}); give the path of a params file") from None

@@ -1,0 +1,162 @@
+"""A run is made of what its person signed, and of nothing else that reached Prefect or the disk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows import chronicle
+from tasks.errors import Refused
+from tasks.files import write_bytes
+from tasks.govern import dsse, signed_request
+from tasks.govern.ledger import open_ledger
+from tasks.runs.request import RunRequest
+from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
+from tests.tiny_project import commit, git, hallmark, make_project, signed
+from tests.tiny_project import create as create_asked
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    hallmark(folder, "init")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(project: Path) -> Run:
+    return create_asked(project, "first")
+
+
+def ask(project: Path, run: str, by: str = "ml-engineer", **asked: object) -> tuple[RunRequest, dict]:
+    return signed(project, RunRequest(run_id=run, requested_by=by, **asked))
+
+
+def nothing_made(project: Path, run: str) -> bool:
+    ledger = open_ledger(project / ".hallmark")
+    return not layout_of(project, run).root.exists() and not ledger.entries(signed_request.KIND, run)
+
+
+def test_a_run_holds_the_request_that_its_person_signed(project: Path, run: Run) -> None:
+    assert run.request.requested_by == "ml-engineer" and run.request.commit == git(project, "rev-parse", "HEAD")
+    assert dsse.read(run.layout.request) == run.asked.envelope
+    assert "inputs/request.json" in git(project, "ls-tree", "-r", "--name-only", run.ref)
+    assert open_run(project, "first").asked == run.asked
+
+
+def test_a_run_in_the_name_of_somebody_who_did_not_sign_is_not_made(project: Path) -> None:
+    """As Prefect's form, its API or a schedule could ask."""
+    with pytest.raises(
+        Refused, match="in the name of ml-engineer, and no request that they signed is with it; use `ha"
+    ):
+        create(project, RunRequest(run_id="forged", requested_by="ml-engineer"))
+    assert nothing_made(project, "forged")
+
+
+CHANGED: dict[str, Callable[[RunRequest], RunRequest]] = {
+    "another person": lambda asked: asked.model_copy(update={"requested_by": "colleague"}),
+    "the scheduler": lambda asked: asked.model_copy(update={"requested_by": "scheduler"}),
+    "another run": lambda asked: asked.model_copy(update={"run_id": "tampered-2"}),
+    "other parameters": lambda asked: asked.model_copy(update={"changes": {"data.seed": "99"}}),
+    "another params file": lambda asked: asked.model_copy(update={"params": "./params.yaml"}),
+    "another commit": lambda asked: asked.model_copy(update={"commit": "HEAD"}),
+    "demo approvals": lambda asked: asked.model_copy(update={"demo_approvals": True}),
+    "other governance": lambda asked: asked.model_copy(update={"governance": "infra/governance"}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED.keys())
+def test_what_was_changed_after_it_was_signed_is_refused(
+    project: Path, change: Callable[[RunRequest], RunRequest]
+) -> None:
+    asked, envelope = ask(project, "tampered")
+    with pytest.raises(Refused, match=r"is asked for with other .* than ml-engineer signed"):
+        create(project, change(asked), envelope)
+    assert nothing_made(project, "tampered") and nothing_made(project, "tampered-2")
+
+
+def test_a_request_of_an_earlier_run_begins_no_other(project: Path, run: Run) -> None:
+    asked = RunRequest.of(run.request).model_copy(update={"run_id": "replayed"})
+    with pytest.raises(Refused, match="is asked for with other run_id than ml-engineer signed"):
+        create(project, asked, run.asked.envelope)
+    assert nothing_made(project, "replayed")
+
+
+def test_a_run_that_is_there_is_not_taken_over(project: Path, run: Run) -> None:
+    """By a second flow run with its id: its worktree, its ledger entries and its journal stay."""
+    same = RunRequest.of(run.request)
+    other, envelope = ask(project, "first", by="data-owner")
+    for request, given, why in (
+        (other, envelope, "run first was asked for already, by ml-engineer"),
+        (same, None, "no request that they signed is with it"),
+        (
+            same.model_copy(update={"requested_by": "scheduler"}),
+            None,
+            "with other requested_by than ml-engineer signed",
+        ),
+        (same.model_copy(update={"changes": {"data.seed": "3"}}), run.asked.envelope, "with other changes than"),
+    ):
+        with pytest.raises(Refused, match=why):
+            create(project, request, given)
+    assert create(project, same, run.asked.envelope).asked == run.asked
+
+
+def test_a_take_over_leaves_the_journal_as_it_is(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    other, envelope = ask(project, "first", by="data-owner")
+    with pytest.raises(Refused, match="was asked for already"), chronicle.chronicle(other, envelope):
+        raise AssertionError("it went on")
+    assert not (project / ".hallmark" / "runs" / "first.json").exists()
+
+
+def test_the_request_in_a_worktree_is_the_one_on_record(project: Path) -> None:
+    """A stage of the run writes there, with the run's own code."""
+    run = create_asked(project, "edited")
+    own = dsse.read(run.layout.request)
+    other, _ = ask(project, "edited", by="data-owner")
+    governed = installed_governance(project, None)
+    forged = signed_request.sign(
+        run.request.model_copy(update={"requested_by": "product-owner"}), governed.scheduler_private_key()
+    )
+    for text in (json.dumps(own).encode(), b"{}", b"", json.dumps(other.model_dump()).encode()):
+        write_bytes(run.layout.request, text)
+        with pytest.raises(Refused):
+            open_run(project, "edited")
+    dsse.write(run.layout.request, forged)
+    with pytest.raises(Refused, match="is not the request that the ledger has; restore it from the run's commit"):
+        create(project, RunRequest.of(run.request), run.asked.envelope)
+    assert hallmark(project, "data", "manifest", "edited", code=1).count("is not the request that the ledger has") == 1
+    dsse.write(run.layout.request, own)
+    assert asked_for(project, run.layout).request.requested_by == "ml-engineer"
+
+
+def test_a_run_made_by_hand_is_none(project: Path) -> None:
+    """With a request in it that somebody signed, and that is not on the ledger."""
+    layout = layout_of(project, "by-hand")
+    asked, envelope = ask(project, "by-hand")
+    dsse.write(layout.request, envelope)
+    with pytest.raises(Refused, match="is not the request that the ledger has"):
+        create(project, asked, envelope)
+
+
+def test_the_scheduler_asks_for_what_nobody_signed(project: Path) -> None:
+    for request in (RunRequest(run_id="nightly"), RunRequest(run_id="weekly", requested_by="scheduler")):
+        run = create(project, request)
+        assert run.request.requested_by == "scheduler"
+        assert run.request.commit == git(project, "rev-parse", "HEAD")
+    (project / "README.md").write_text("another commit\n")
+    commit(project, "Later")
+    again = create(project, RunRequest(run_id="nightly"))
+    assert again.request.commit != git(project, "rev-parse", "HEAD"), "it goes on with the commit it began with"
+
+
+def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Path, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((project / "params.yaml").read_text())
+    asked, envelope = ask(project, "outside", params=str(params))
+    params.write_text(params.read_text().replace("seed: 1}", "seed: 2}"))
+    with pytest.raises(Refused, match="is not what it was when ml-engineer asked for the run"):
+        create(project, asked, envelope)
+    asked, envelope = ask(project, "outside-2", params=str(params))
+    assert create(project, asked, envelope).params.data.seed == 2
