@@ -9,6 +9,7 @@ import sys
 import typer
 
 from infra.cli import (
+    audit,
     data,
     down,
     gates,
@@ -40,6 +41,7 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("params")(params.params)
 app.command("resolve")(resolve.resolve)
+app.command("audit")(audit.audit)
 app.command("reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(gates.app, name="gates")

@@ -30,7 +30,7 @@ def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governa
     """From one release to the other, and what the later one says of itself."""
     first, second = (told.read(folder(name, ledger, governed)) for name in (before, now))
     code, why = _code(root, first, second)
-    sides = tuple(difference.side(one, releases.verify(one.folder, governed).against) for one in (first, second))
+    sides = tuple(difference.side(one, _against(one.folder, governed)) for one in (first, second))
     records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
     return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
 
@@ -43,6 +43,12 @@ def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
     if not Path(name).is_dir():
         raise InputError(f"{name!r} is neither a release nor a folder; known: {', '.join(known) or 'none yet'}")
     return Path(name)
+
+
+def _against(where: Path, governed: Governance) -> str:
+    """Why a release does not verify here; what its folder only lacks proof of is no reason."""
+    found = releases.verify(where, governed)
+    return found.against if found.verdict == "invalid" else ""
 
 
 def _code(root: Path, before: Told, now: Told) -> tuple[list[str] | None, str]:

@@ -1,0 +1,54 @@
+"""`hallmark audit`"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli import registered, shared
+from infra.cli.releases import Label
+from infra.cli.shared import console
+from tasks.audit import archive, record
+from tasks.errors import InputError
+from tasks.files import canonical_json
+from tasks.govern import ledger_proof
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.registry import releases
+
+
+def audit(
+    release: Label,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Folder to write; default: .hallmark/audits/RELEASE.")
+    ] = None,
+    weights: Annotated[bool, typer.Option(help="Put the model's weights into the archive.")] = True,
+    as_json: shared.Json = False,
+) -> None:
+    """Write the dossier of a release: its story in order, each claim beside its evidence, as HTML and as one archive.
+
+    Exit code 1 where the release does not verify; the dossier is written all the same, and says so.
+
+    Example: hallmark audit support-triage-1 --to support-triage-1-audit
+    """
+    governed, ledger = registered.in_force()
+    found = releases.get(ledger, governed, release)
+    target = (to or governed.state / "audits" / str(found.label)).resolve()
+    try:
+        told, zipped = archive.write(record.gather(found, governed, ledger), _prover(governed, ledger), target, weights)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
+    if as_json:
+        shared.print_json({"page": str(target / archive.PAGE), "archive": str(zipped), **told.model_dump(mode="json")})
+    else:
+        console.print(f"{told.release}: {told.verdict}, {told.standing}")
+        for text in told.missing:
+            console.print(f"  missing: {text}")
+        console.print(f"page: {target / archive.PAGE}\narchive: {zipped}")
+    raise typer.Exit(1 if told.verdict == "invalid" else 0)
+
+
+def _prover(governed: Governance, ledger: Ledger) -> Callable[[int], bytes]:
+    """Proofs as `hallmark ledger prove` prints them."""
+    return lambda seq: canonical_json(ledger_proof.prove(ledger, governed, seq).model_dump(mode="json"))

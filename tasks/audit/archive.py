@@ -1,0 +1,89 @@
+"""A dossier as a folder, and as one zip file of the same: page, release, ledger entries, proofs, and a list of digests.
+
+index.html      the story
+dossier.json    the same for machines
+SHA256SUMS      digest of every other file, as `sha256sum --check` reads it
+release/        the release's folder
+ledger/         entries that claims rest on, and their proofs
+"""
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks import files
+from tasks.audit import chapters, controls, gaps, page
+from tasks.audit.dossier import Dossier
+from tasks.audit.record import Record
+from tasks.audit.shelf import RELEASE, Shelf
+from tasks.audit.since import since, standing
+from tasks.audit.timeline import timeline
+from tasks.errors import InputError
+
+PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
+STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, chapters.decided,
+         chapters.promoted, since)  # fmt: skip
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can state; the same files make the same archive."""
+
+
+def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: bool = True) -> tuple[Dossier, Path]:
+    """Write the folder `target` and `target`.zip. Returns the dossier and the zip file.
+
+    `prove` gives a ledger entry's proof. Raises InputError where `target` is there and no dossier.
+    """
+    if target.exists() and not (target / DOCUMENT).is_file():
+        raise InputError(f"{target} is there and is no dossier; name another folder with --to")
+    folder = Path(record.release.bundle)
+    shelf = Shelf(folder, prove)
+    told = tell(record, shelf)
+    if not weights:
+        told = told.model_copy(update={"missing": [*told.missing, gaps.weights_left_out(folder)]})
+    with files.whole_folder(target) as aside:
+        shutil.copytree(folder, aside / RELEASE, ignore=None if weights else shutil.ignore_patterns("*.safetensors"))
+        for path in (aside / RELEASE).rglob("*"):  # those of a release are read-only
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        for name, data in shelf.contents.items():
+            files.write_bytes(aside / name, data)
+        files.write_json(aside / DOCUMENT, told.model_dump(mode="json"))
+        digests = files.tree_manifest(aside)
+        files.write_bytes(aside / PAGE, page.render(told, digests).encode())
+        sums = files.tree_manifest(aside)
+        files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
+    return told, _zipped(target)
+
+
+def tell(record: Record, shelf: Shelf) -> Dossier:
+    told = [chapter(record, shelf) for chapter in STORY]
+    frameworks = controls.evidenced(told)
+    card, release = record.params.use_case, record.release
+    return Dossier(
+        release=release.label,
+        use_case=card.name,
+        problem=card.problem,
+        environment=record.environment,
+        tier=release.tier,
+        demo=release.demo,
+        sha256=release.sha256,
+        payload_sha256=release.payload_sha256,
+        standing=standing(record),
+        verdict=record.verification.verdict,
+        as_of=f"{record.now:%Y-%m-%d %H:%M:%S} UTC, ledger entry {record.last_entry}",
+        timeline=timeline(record),
+        chapters=told,
+        missing=list(gaps.missing(record, shelf, frameworks)),
+        frameworks=frameworks,
+    )
+
+
+def _zipped(folder: Path) -> Path:
+    target = folder.with_name(f"{folder.name}.zip")
+    with files.whole_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", EPOCH)
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                with archive.open(entry, "w") as inside, path.open("rb") as outside:
+                    shutil.copyfileobj(outside, inside)
+    return target

@@ -1,0 +1,260 @@
+"""The story of a release in order, told from its record: each claim with the exhibits that it rests on."""
+
+from collections.abc import Iterable, Sequence
+
+from tasks.audit.dossier import Chapter, Claim, Exhibit, Kind, Table
+from tasks.audit.record import Decided, Record
+from tasks.audit.shelf import Shelf
+from tasks.dataset import SIDES, STAGES
+from tasks.facts import Fact
+from tasks.govern.evidence import CheckResult
+from tasks.govern.policy import GATES
+from tasks.registry import bundle
+
+Said = tuple[Kind, str, Sequence[Exhibit]]
+"""A claim without its number."""
+PARAMS, DATASET = "payload/params.yaml", "payload/dataset/manifest.json"
+MANIFEST = "payload/manifest.json"
+HOLDS = {"ok": "yes", "no": "NO", "missing": "cannot be said"}
+
+
+def chapter(number: int, id_: str, title: str, tables: Sequence[Table], said: Iterable[Said]) -> Chapter:
+    claims = [
+        Claim(number=f"{number}.{place}", kind=kind, text=text, exhibits=list(exhibits))
+        for place, (kind, text, exhibits) in enumerate(said, start=1)
+    ]
+    return Chapter(id=id_, title=title, tables=list(tables), claims=claims)
+
+
+def asked(record: Record, shelf: Shelf) -> Chapter:
+    card, release = record.params.use_case, record.release
+    table = Table(
+        caption="The use case, as it was when the run was asked for",
+        columns=["", ""],
+        rows=[
+            ["Problem", card.problem],
+            ["Users", ", ".join(card.users)],
+            ["Risk tier", card.risk_tier],
+            ["Approach", f"{card.approach.replace('_', ' ')}: {card.approach_reason}"],
+            ["Approved uses", "; ".join(card.approved_uses)],
+            ["Limitations", "; ".join(card.limitations)],
+            ["Owners", f"business {card.owners.business}, technical {card.owners.technical}, data {card.owners.data}"],
+            ["Escalation", card.escalation_path],
+        ],
+    )
+    first = record.cases.get("data")
+    before = [shelf.entry(first.entry)] if first else []
+    same = first is not None and first.evidence.artefacts.get("params.yaml") == record.told.manifest.params_sha256
+    fixed = (
+        f" They were fixed before training: the data gate, asked on {when(first)}, looked at the same file by digest."
+        if same
+        else ""
+    )
+    asked_by = f"{record.name_of(release.requested_by)} asked for run {release.run}"
+    signed = "and the ledger has the request" if record.requests else "as the gates' evidence says"
+    where = [*map(shelf.entry, record.requests)] or before
+    return chapter(1, "asked", "Who asked, and what for", [table], [
+        ("request", f"{asked_by}, {signed}.", where),
+        ("purpose", f"Purpose, approved uses, limitations and owners stand in the parameters.{fixed}",
+         [shelf.file(PARAMS), *before]),
+        ("criteria", f"{count(len(card.success_metrics), 'success metric')} to say what is good enough.{fixed}",
+         [shelf.file(PARAMS), *before]),
+    ])  # fmt: skip
+
+
+def data(record: Record, shelf: Shelf) -> Chapter:
+    dataset = record.told.dataset
+    sources = Table(
+        caption="Sources, by the terms that their owners signed with the dataset",
+        columns=["Source", "Owner", "Licence", "Lawful basis", "Class", "Region", "Days kept", "Rows read", "Put aside",
+                 *(side.capitalize() for side in SIDES)],
+        rows=[
+            [name, it.owner, it.licence, it.lawful_basis, it.classification, it.region, f"{it.retention_days:,}",
+             f"{it.taken:,}", f"{sum(it.aside.values()):,}", *(f"{it.rows[side]:,}" for side in SIDES)]
+            for name, it in dataset.sources.items()
+        ],
+        numbers=[6, 7, 8, 9, 10],
+    )  # fmt: skip
+    passages = Table(
+        caption="Rows through the stages: what came in is a record, or was put aside by a rule",
+        columns=["Stage", "Rows in", "Records out", "Put aside", "By rule"],
+        rows=[
+            [stage, f"{it.rows:,}", f"{it.records:,}", f"{sum(it.quarantined.values()):,}",
+             ", ".join(f"{rule} {count:,}" for rule, count in it.quarantined.items()) or "–"]
+            for stage, it in ((stage, dataset.counts[stage]) for stage in STAGES)
+        ],
+        numbers=[1, 2, 3],
+    )  # fmt: skip
+    adds_up = all(it.rows == it.records + sum(it.quarantined.values()) for it in dataset.counts.values())
+    protected = {name: sum(it.protected.values()) for name, it in dataset.sources.items()}
+    manifest = shelf.file(DATASET)
+    gate = [shelf.entry(record.cases["data"].entry)] if "data" in record.cases else []
+    rows = ", ".join(f"{dataset.rows[side]:,} {side}" for side in SIDES)
+    found = sum(protected.values())
+    return chapter(2, "data", "What it was trained on", [sources, passages], [
+        ("data-provenance", f"{count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, made a "
+         f"dataset of {rows} records (digest {record.told.manifest.stages['split'][:12]}…).", [manifest, *gate]),
+        ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
+         "part of what was signed at the data gate.", [manifest, *gate]),
+        ("data-quality", "Counts add up in every stage: in = out + put aside." if adds_up
+         else "Counts do NOT add up in every stage.", [manifest]),
+        ("personal-data", f"Before anything was written, {found:,} stretches of personal or secret text were found and "
+         "treated as each source's terms say." if found else
+         "No personal or secret text was found in the sources; what each class would have become is in the terms.",
+         [manifest]),
+    ])  # fmt: skip
+
+
+def checked(record: Record, shelf: Shelf) -> Chapter:
+    rows, said = [], list[Said]()
+    for gate in GATES:
+        evidence = record.told.evidence[gate]
+        waived = {check for it in record.decided.get(gate, []) if it.counted for check in it.decision.checks}
+        rows += [[gate, it.name, it.fact, value(it), wanted(it), verdict(it, waived)] for it in evidence.checks]
+        failed = sum(it.verdict == "failed" for it in evidence.checks)
+        how = (
+            f"{count(len(evidence.checks), 'check')}, {failed} failed"
+            if evidence.checks
+            else "policy asks no check here"
+        )
+        said.append((
+            "checks",
+            f"The {gate} gate looked at the output of {evidence.subject.stage} ({evidence.subject.sha256[:12]}…) and "
+            f"{len(evidence.artefacts)} files by digest: {how}.",
+            [shelf.file(f"attestations/evidence/{gate}.json"), *entries(shelf, record, gate)],
+        ))  # fmt: skip
+    table = Table(
+        caption="Automatic checks, with the figure that each judged",
+        columns=["Gate", "Check", "Figure", "Found", "Wanted", "Verdict"],
+        rows=rows,
+        numbers=[3, 4],
+    )
+    return chapter(3, "checked", "What was checked", [table], said)
+
+
+def trained(record: Record, shelf: Shelf) -> Chapter:
+    told, release = record.told.manifest, record.release
+    stages = Table(
+        caption="What each stage left, by digest",
+        columns=["Stage", "SHA-256"],
+        rows=[[name, sha256] for name, sha256 in told.stages.items()],
+    )
+    how = "a LoRA adapter of" if told.method == "lora" else "all weights of"
+    return chapter(4, "trained", "What was trained", [stages], [
+        ("base-model", f"Base model: {told.base_model_origin}, licence {told.base_model_licence}, weights "
+         f"{told.base_model_sha256[:12]}….", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),
+        ("training", f"Run {release.run} trained {how} it from commit {release.commit[:12]}, with code, parameters, "
+         "inputs and library versions pinned by digest.",
+         [shelf.file(MANIFEST), shelf.file("attestations/provenance.json")]),
+    ])  # fmt: skip
+
+
+def figures(record: Record, shelf: Shelf) -> Chapter:
+    rows = [[name, figure(fact), interval(fact), fact.note] for name, fact in record.told.figures.items()]
+    table = Table(
+        caption="Figures of the candidate, as the evaluation gate looked at them",
+        columns=["Figure", "Value", "Interval", "How"],
+        rows=rows,
+        numbers=[1, 2],
+    )
+    bounded = sum(fact.low is not None and fact.high is not None for fact in record.told.figures.values())
+    rest = [shelf.file("payload/evaluation/report.html"), shelf.file("attestations/evidence/evaluation.json")]
+    text = f"{len(rows)} figures were measured on held-out records, {bounded} of them with an interval."
+    return chapter(5, "figures", "How good it is", [table], [("figures", text, rest)])
+
+
+def decided(record: Record, shelf: Shelf) -> Chapter:
+    every = [(gate, it) for gate in GATES for it in record.decided.get(gate, [])]
+    table = Table(
+        caption="Every decision in the ledger on what this run put to its gates",
+        columns=["Gate", "Who", "Role", "Decided", "Reason", "When (UTC)", "Entry", "Counted"],
+        rows=[[gate, it.decision.person, it.decision.role or "–", it.decision.verb, it.decision.reason or "–",
+               f"{it.entry.time:%Y-%m-%d %H:%M:%S}", str(it.entry.seq), "yes" if it.counted else "no"]
+              for gate, it in every],
+    )  # fmt: skip
+    said = list[Said]()
+    for gate in GATES:
+        who = record.release.approved_by.get(gate, [])
+        text = f"approved by {', '.join(who)}" if who else "passed by its checks alone, as its policy allows"
+        exhibits = [shelf.entry(it.entry) for it in record.decided.get(gate, []) if it.counted]
+        said.append(
+            ("decision", f"The {gate} gate was {text}.", [*exhibits, shelf.file(f"attestations/gates/{gate}.json")])
+        )
+    counted = [it for _, it in every if it.counted]
+    own = [it.decision.person for it in counted if it.decision.person == record.release.requested_by]
+    people = [shelf.file("attestations/people.json"), shelf.file("attestations/policy.json")]
+    somebody = "Somebody" if own else "Nobody"
+    said.append(
+        (
+            "separation",
+            f"{somebody} who asked for the run decided on it. Roles and keys of those who did are here.",
+            people,
+        )
+    )
+    said += [waiver(it, shelf) for it in counted if it.decision.verb == "waive"]
+    return chapter(6, "decided", "Who decided", [table], said)
+
+
+def waiver(it: Decided, shelf: Shelf) -> Said:
+    until = f"{it.decision.expires:%Y-%m-%d %H:%M} UTC" if it.decision.expires else "no end"
+    text = (
+        f"{it.decision.person} as {it.decision.role} waived {', '.join(it.decision.checks)} until {until}: "
+        f"{it.decision.reason}"
+    )
+    return "waiver", text, [shelf.entry(it.entry)]
+
+
+def promoted(record: Record, shelf: Shelf) -> Chapter:
+    statement = record.own[0].signed
+    table = Table(
+        caption="What was verified for this dossier, from the release's folder and this installation's keys",
+        columns=["About", "Check", "Holds"],
+        rows=[[check.about, check.text, HOLDS[check.state]] for check in record.verification.checks],
+    )
+    promotion = statement.promotion
+    exhibits = [shelf.file(bundle.PROMOTION), *([shelf.entry(statement.entry)] if statement.entry else [])]
+    holds = sum(check.ok for check in record.verification.checks)
+    valid = f"Of {len(record.verification.checks)} checks {holds} hold."
+    if record.verification.verdict == "invalid":
+        valid = f"It does NOT verify: {record.verification.against}."
+    return chapter(7, "promoted", "How it came into production", [table], [
+        ("promotion", f"Statement {promotion.sequence} of {promotion.name} in environment {promotion.environment} made "
+         f"{promotion.label} champion on {record.own[0].since:%Y-%m-%d %H:%M:%S} UTC.", exhibits),
+        ("integrity", f"The statement lists all {len(promotion.files)} files of the release by digest. {valid}",
+         [shelf.file(bundle.PROMOTION)]),
+    ])  # fmt: skip
+
+
+def count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def entries(shelf: Shelf, record: Record, gate: object) -> list[Exhibit]:
+    return [shelf.entry(case.entry) for name, case in record.cases.items() if name == gate]
+
+
+def when(case: object) -> str:
+    entry = getattr(case, "entry", None)
+    return f"{entry.time:%Y-%m-%d %H:%M} UTC" if entry else ""
+
+
+def value(it: CheckResult) -> str:
+    found = getattr(it, it.bound)
+    return "–" if found is None else f"{found:,.4g}"
+
+
+def wanted(it: CheckResult) -> str:
+    sign, limit = ("≥", it.at_least) if it.at_least is not None else ("≤", it.at_most)
+    return f"{'' if it.bound == 'value' else f'{it.bound} end '}{sign} {limit:,g}"
+
+
+def verdict(it: CheckResult, waived: set[str]) -> str:
+    return "failed, waived" if it.verdict == "failed" and it.name in waived else it.verdict
+
+
+def figure(fact: Fact) -> str:
+    return f"{fact.value:,.4g}{f' {fact.unit}' if fact.unit else ''}"
+
+
+def interval(fact: Fact) -> str:
+    return "–" if fact.low is None or fact.high is None else f"{fact.low:.3f} to {fact.high:.3f}"

@@ -1,0 +1,90 @@
+"""What a dossier consists of."""
+
+from typing import Literal
+
+from tasks.config import Frozen
+from tasks.params import Sha256
+from tasks.registry.report import Verdict
+
+Kind = Literal[
+    "request", "purpose", "criteria", "data-provenance", "data-terms", "data-quality", "personal-data", "checks",
+    "base-model", "training", "reproduction", "figures", "decision", "separation", "waiver", "promotion", "integrity",
+    "recall", "incident", "history",
+]  # fmt: skip
+"""What a claim is about; controls.yaml says which controls such a claim is evidence for."""
+
+
+class Exhibit(Frozen):
+    """A file of the archive that a claim rests on."""
+
+    path: str
+    """Inside the archive."""
+    title: str
+    sha256: Sha256
+    proof: str | None = None
+    """Inside the archive: the proof that the ledger entry is under a signed head."""
+
+
+class Claim(Frozen):
+    number: str
+    """Chapter and place, e.g. 2.3."""
+    kind: Kind
+    text: str
+    exhibits: list[Exhibit]
+
+
+class Table(Frozen):
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+    numbers: list[int] = []
+    """Columns of figures, counted from 0."""
+
+
+class Chapter(Frozen):
+    id: str
+    title: str
+    tables: list[Table]
+    claims: list[Claim]
+
+
+class Moment(Frozen):
+    time: str
+    """UTC."""
+    text: str
+
+
+class Evidenced(Frozen):
+    """A control, and the claims here that are evidence for it."""
+
+    id: str
+    name: str
+    claims: list[str]
+    """Numbers; none where this release has nothing for it."""
+
+
+class Framework(Frozen):
+    name: str
+    note: str
+    controls: list[Evidenced]
+
+
+class Dossier(Frozen):
+    release: str
+    use_case: str
+    problem: str
+    environment: str
+    tier: str
+    demo: bool
+    sha256: Sha256
+    payload_sha256: Sha256
+    standing: str
+    """What it is now, in words."""
+    verdict: Verdict
+    """Of the release's folder, against this installation's keys."""
+    as_of: str
+    """The ledger's time when this was gathered, and its last entry."""
+    timeline: list[Moment]
+    chapters: list[Chapter]
+    missing: list[str]
+    frameworks: list[Framework]

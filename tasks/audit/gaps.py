@@ -1,0 +1,73 @@
+"""What is missing from a release's evidence, so that nobody has to find out by looking for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.audit.dossier import Framework
+from tasks.audit.record import Record
+from tasks.audit.shelf import Shelf
+
+UNMEASURED = {
+    "factual correctness and hallucination": ("halluc", "factual"),
+    "consistency over repeats and paraphrases": ("consist",),
+    "bias between groups of people": ("bias",),
+    "toxicity": ("toxic",),
+    "leakage of training or personal data by the model": ("leak", "memor"),
+    "prompt injection and jailbreak": ("inject", "jailbreak"),
+    "review by experts": ("expert", "review"),
+}
+"""What an evaluation may cover, with words in the names of figures that would say that this one did."""
+
+
+def missing(record: Record, shelf: Shelf, frameworks: list[Framework]) -> Iterator[str]:
+    """In words, what matters most first."""
+    if record.verification.verdict == "invalid":
+        yield f"The release does NOT verify: {record.verification.against}."
+    if record.verification.verdict == "incomplete":
+        yield f"The release verifies as far as its folder goes: {record.verification.against}."
+    if record.release.demo:
+        yield "Demo identities decided: no person looked at it, and it counts in environment local alone."
+    yield from _decisions(record)
+    names = " ".join(record.told.figures).lower()
+    absent = [what for what, words in UNMEASURED.items() if not any(word in names for word in words)]
+    if absent:
+        yield f"Not evaluated: {', '.join(absent)}."
+    metrics = record.params.use_case.success_metrics
+    if later := [metric.name for metric in metrics if metric.judged == "production"]:
+        yield f"Success metrics that are judged in production, of which there are no figures here: {', '.join(later)}."
+    if shelf.unproven:
+        yield (
+            f"{len(shelf.unproven)} of the ledger entries here come without a proof that a signed head of the ledger "
+            f"covers them ({shelf.why_unproven}). Those that are signed themselves can be checked all the same."
+        )
+    if not record.requests:
+        yield "The ledger has no request for the run: who asked is said by the gates' evidence."
+    if not record.reproductions:
+        yield f"It was not built again: hallmark reproduce {record.release.label} does that and records the outcome."
+    if record.problems:
+        yield f"Entries of the ledger that say they promote this model and do not verify: {len(record.problems)}."
+    yield "Quality of the source data itself, and whether its lawful basis holds, are as its owners declared them."
+    yield from _without(frameworks)
+
+
+def _decisions(record: Record) -> Iterator[str]:
+    mute = [f"{it.decision.person} at the {gate} gate" for gate, every in record.decided.items() for it in every
+            if it.counted and it.decision.verb == "approve" and not it.decision.reason]  # fmt: skip
+    if mute:
+        yield f"Approved without a reason: {', '.join(mute)}."
+    carried = [gate for gate, every in record.decided.items() for it in every
+               if it.counted and it.decision.run != record.release.run]  # fmt: skip
+    if carried:
+        yield "The approval of the data was given in an earlier run with the same data and policy, and carried over."
+
+
+def _without(frameworks: list[Framework]) -> Iterator[str]:
+    none = [f"{framework.name} {control.id}" for framework in frameworks for control in framework.controls
+            if not control.claims]  # fmt: skip
+    if none:
+        yield f"Controls named below for which this release has nothing: {', '.join(none)}."
+
+
+def weights_left_out(folder: Path) -> str:
+    size = sum(path.stat().st_size for path in (folder / "payload" / "model").rglob("*.safetensors"))
+    return f"The weights ({size:,} bytes) were left out of this archive; the promotion statement has their digest."

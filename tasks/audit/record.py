@@ -1,0 +1,129 @@
+"""Everything that is known of a release, from its folder and the ledger; what does not verify is left out or marked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tasks.errors import InputError, Refused
+from tasks.govern import docket, dsse, incidents, signed_decision, withdrawals
+from tasks.govern.docket import Case
+from tasks.govern.governance import Governance
+from tasks.govern.incidents import Incident
+from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.policy import GATES, GateName
+from tasks.govern.signed_decision import Decision
+from tasks.govern.signed_withdrawal import Withdrawal
+from tasks.params import Params, load
+from tasks.registry import bundle, history, releases, succession, told
+from tasks.registry.history import Reign
+from tasks.registry.releases import Release
+from tasks.registry.report import Verification
+from tasks.registry.told import Told
+
+REPRODUCED = "release.reproduced"
+REQUESTED = "run.requested"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision in the ledger whose signature verified."""
+
+    entry: Entry
+    decision: Decision
+    counted: bool
+    """The release carries it: it is one of those that its gate was passed on."""
+
+
+@dataclass(frozen=True)
+class Record:
+    release: Release
+    told: Told
+    params: Params
+    verification: Verification
+    environment: str
+    now: datetime
+    requests: list[Entry]
+    """Entries that say somebody asked for the run."""
+    cases: dict[GateName, Case]
+    """What the run put to each gate last."""
+    decided: dict[GateName, list[Decided]]
+    reigns: list[Reign]
+    """Of every release of this model."""
+    reproductions: list[Entry]
+    incidents: list[Incident]
+    withdrawn: list[Withdrawal]
+    """Of the release's sources: what their owners have taken back and not given again."""
+    last_entry: int
+    problems: list[str]
+    """What in the ledger's promotions of this model does not verify."""
+
+    @property
+    def own(self) -> list[Reign]:
+        """The times in which this release was in production."""
+        return [reign for reign in self.reigns if reign.signed.promotion.label == self.release.label]
+
+    def name_of(self, person: str) -> str:
+        """`ID (Name)`, as the release's people.json has it."""
+        name = self.told.people.get(f"[{person}].name")
+        return f"{person} ({name})" if name else person
+
+
+def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
+    """Raises InputError where the release's folder is not on this machine or cannot be read."""
+    folder = Path(release.bundle)
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
+        )
+    said, line = told.read(folder), succession.read(ledger, governance, release.name)
+    every = ledger.entries()
+    cases = {gate: asked[-1] for gate in GATES if (asked := docket.cases(ledger, release.run, gate))}
+    return Record(
+        release=release,
+        told=said,
+        params=load(folder / bundle.PAYLOAD / "params.yaml"),
+        verification=releases.verify(folder, governance),
+        environment=governance.policy.environment,
+        now=ledger.now(),
+        requests=[entry for entry in every if entry.kind == REQUESTED and entry.subject == release.run],
+        cases=cases,
+        decided={gate: _decided(case, folder, governance, ledger) for gate, case in cases.items()},
+        reigns=history.reigns(line),
+        reproductions=[entry for entry in every if entry.kind == REPRODUCED and entry.subject == release.label],
+        incidents=_incidents(release, governance, ledger),
+        withdrawn=_withdrawn(said, governance, ledger),
+        last_entry=every[-1].seq if every else 0,
+        problems=list(line.problems),
+    )
+
+
+def _decided(case: Case, folder: Path, governance: Governance, ledger: Ledger) -> list[Decided]:
+    """Every decision on what was put to the gate, oldest first; those that do not verify left out."""
+    gate = case.evidence.gate
+    carried = {
+        dsse.digest(dsse.read(path)) for path in (folder / bundle.ATTESTATIONS / "decisions" / gate).glob("*.json")
+    }
+    found = []
+    for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256):
+        try:
+            signed = signed_decision.read(entry, governance)
+        except Refused:
+            continue
+        if signed.decision.gate == gate:
+            found.append(Decided(entry, signed.decision, signed.sha256 in carried))
+    return found
+
+
+def _incidents(release: Release, governance: Governance, ledger: Ledger) -> list[Incident]:
+    """Those about the release or its model, or that name either."""
+    about = {release.label, release.name}
+    return [
+        one
+        for one in incidents.read(ledger, governance)
+        if one.opening.about in about or release.label in one.opening.text
+    ]
+
+
+def _withdrawn(said: Told, governance: Governance, ledger: Ledger) -> list[Withdrawal]:
+    standing = withdrawals.in_force(ledger, governance)
+    return [each for name in sorted(said.dataset.sources) for each in standing.get(name, [])]

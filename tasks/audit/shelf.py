@@ -1,0 +1,46 @@
+"""The exhibits: files of the release and entries of the ledger, each put on the shelf when a claim names it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks import files
+from tasks.audit.dossier import Exhibit
+from tasks.errors import HallmarkError
+from tasks.govern.ledger import Entry
+
+RELEASE, LEDGER = "release", "ledger"
+"""Folders of the archive."""
+
+
+class Shelf:
+    def __init__(self, folder: Path, prove: Callable[[int], bytes]) -> None:
+        """`prove` gives the proof that an entry is under a signed head, or raises HallmarkError."""
+        self._folder, self._prove = folder, prove
+        self.contents: dict[str, bytes] = {}
+        """What is not a file of the release, by path in the archive."""
+        self.unproven: set[int] = set()
+        """Entries without a proof."""
+        self.why_unproven = ""
+
+    def file(self, name: str, title: str = "") -> Exhibit:
+        """A file of the release, by its path in it."""
+        return Exhibit(path=f"{RELEASE}/{name}", title=title or name, sha256=files.sha256_file(self._folder / name))
+
+    def entry(self, entry: Entry) -> Exhibit:
+        """An entry of the ledger, as canonical JSON."""
+        path = f"{LEDGER}/{entry.seq:06}.json"
+        data = files.canonical_json(entry.model_dump(mode="json"))
+        self.contents[path] = data
+        proof = f"{LEDGER}/{entry.seq:06}.proof.json"
+        if proof not in self.contents and entry.seq not in self.unproven:
+            try:
+                self.contents[proof] = self._prove(entry.seq)
+            except HallmarkError as error:
+                self.unproven.add(entry.seq)
+                self.why_unproven = str(error)
+        return Exhibit(
+            path=path,
+            title=f"ledger entry {entry.seq}, {entry.kind}",
+            sha256=files.sha256_bytes(data),
+            proof=proof if proof in self.contents else None,
+        )

@@ -1,0 +1,74 @@
+"""The last chapter: what came after the promotion."""
+
+from tasks.audit.chapters import Said, chapter
+from tasks.audit.dossier import Chapter, Table
+from tasks.audit.record import Record
+from tasks.audit.shelf import Shelf
+from tasks.registry.history import Reign
+
+
+def since(record: Record, shelf: Shelf) -> Chapter:
+    """In production from when until when, how it came back or went, incidents, rebuildings, sources taken back."""
+    table = Table(
+        caption=f"Every statement of {record.release.name} from its promotion on",
+        columns=["Statement", "Release", "What", "By", "Reason", "From (UTC)", "Until (UTC)", "Entry"],
+        rows=[_row(reign) for reign in record.reigns[record.reigns.index(record.own[0]) :]],
+        numbers=[0],
+    )
+    said = [*_reigns(record, shelf), *_incidents(record, shelf), *_rebuilt(record, shelf)]
+    said += [("recall", f"Since then: {each}.", [shelf.entry(each.entry)]) for each in record.withdrawn]
+    return chapter(8, "since", "What happened since", [table], said)
+
+
+def standing(record: Record) -> str:
+    """What the release is now."""
+    if record.release.aliases:
+        return f"{' and '.join(record.release.aliases)} as of {record.now:%Y-%m-%d %H:%M} UTC"
+    ended = record.own[-1].until
+    return f"out of production since {ended:%Y-%m-%d %H:%M} UTC" if ended else "in production"
+
+
+def _row(reign: Reign) -> list[str]:
+    promotion = reign.signed.promotion
+    entry = str(reign.signed.entry.seq) if reign.signed.entry else "–"
+    until = f"{reign.until:%Y-%m-%d %H:%M:%S}" if reign.until else "still"
+    said = [str(promotion.sequence), promotion.label, promotion.action, promotion.requested_by, promotion.reason or "–"]
+    return [*said, f"{reign.since:%Y-%m-%d %H:%M:%S}", until, entry]
+
+
+def _reigns(record: Record, shelf: Shelf) -> list[Said]:
+    said: list[Said] = []
+    for before, reign in zip(record.reigns, record.reigns[1:], strict=False):
+        promotion, entry = reign.signed.promotion, reign.signed.entry
+        exhibits = [shelf.entry(entry)] if entry else []
+        if before in record.own:
+            why = f": {promotion.reason}" if promotion.reason else ""
+            text = f"{promotion.label} took its place on {reign.since:%Y-%m-%d %H:%M:%S} UTC ({promotion.action}{why})."
+            said.append(("recall" if promotion.action == "rollback" else "history", text, exhibits))
+        elif reign in record.own and promotion.action == "rollback":
+            text = (
+                f"{promotion.requested_by} brought it back on {reign.since:%Y-%m-%d %H:%M:%S} UTC: {promotion.reason}."
+            )
+            said.append(("recall", text, exhibits))
+    if not said:
+        said.append(("history", "No other statement has taken its place: it has been in production from then on.",
+                     [shelf.entry(it.signed.entry) for it in record.own if it.signed.entry]))  # fmt: skip
+    return said
+
+
+def _incidents(record: Record, shelf: Shelf) -> list[Said]:
+    said: list[Said] = []
+    for one in record.incidents:
+        opening, closing = one.opening, one.closing
+        end = f"closed by {closing.person}: {closing.reason}" if closing else one.state
+        text = f"Incident {one.id}, {one.severity}, opened on {opening.time:%Y-%m-%d %H:%M} UTC: {opening.text} ({end})"
+        said.append(("incident", text, [shelf.entry(one.entry)]))
+    return said
+
+
+def _rebuilt(record: Record, shelf: Shelf) -> list[Said]:
+    return [
+        ("reproduction", f"It was built again on {entry.time:%Y-%m-%d %H:%M} UTC, and came out "
+         f"{entry.body.get('verdict', 'unknown')}, as an entry says that nobody signed.", [shelf.entry(entry)])
+        for entry in record.reproductions
+    ]  # fmt: skip

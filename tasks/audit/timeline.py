@@ -1,0 +1,30 @@
+"""The release's story in a few lines with times."""
+
+from datetime import datetime
+
+from tasks.audit.dossier import Moment
+from tasks.audit.record import Record
+from tasks.govern.policy import GATES
+
+VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check", "withdraw": "withdrew a decision"}
+
+
+def timeline(record: Record) -> list[Moment]:
+    """Oldest first: when each gate was asked and decided, and each time that its place in production changed."""
+    found: list[tuple[datetime, str]] = []
+    for gate in GATES:
+        if case := record.cases.get(gate):
+            found.append((case.entry.time, f"{gate} gate asked"))
+        for it in record.decided.get(gate, []):
+            said = VERBS.get(it.decision.verb, it.decision.verb)
+            found.append((it.entry.time, f"{it.decision.person} {said} at the {gate} gate"))
+    for before, reign in zip([None, *record.reigns], record.reigns, strict=False):
+        promotion = reign.signed.promotion
+        if reign in record.own:
+            back = f", brought back by {promotion.requested_by}" if promotion.action == "rollback" else ""
+            found.append((reign.since, f"{promotion.label} in production{back}"))
+        elif before in record.own:
+            found.append((reign.since, f"{promotion.label} takes its place ({promotion.action})"))
+    found += [(one.opening.time, f"incident {one.id} opened") for one in record.incidents]
+    found += [(entry.time, "built again") for entry in record.reproductions]
+    return [Moment(time=f"{time:%Y-%m-%d %H:%M:%S}", text=text) for time, text in sorted(found)]

@@ -1,0 +1,169 @@
+"""The dossier of a release: what it tells, that each claim rests on a file that is there, and that the page is safe."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tasks.audit import archive, controls, record
+from tasks.audit.dossier import Dossier, Kind
+from tasks.errors import InputError
+from tasks.files import read_json
+from tasks.govern import withdrawals
+from tasks.registry import promotion, releases
+from tests.evaluate.browser import Page
+from tests.registry.house import House, writable
+
+FRAMEWORKS = ["NIST AI RMF", "ISO/IEC 42001", "ISO/IEC 27001", "EU AI Act", "SOC 2", "HIPAA", "GDPR", "COBIT"]
+
+
+def no_proof(seq: int) -> bytes:
+    raise InputError("no head was signed")
+
+
+def audited(house: House, target: Path, label: str = "triage-1", **how: bool) -> Dossier:
+    release = releases.get(house.ledger, house.governance, label)
+    told, _ = archive.write(record.gather(release, house.governance, house.ledger), no_proof, target, **how)
+    return told
+
+
+def said(told: Dossier) -> str:
+    return "\n".join(claim.text for chapter in told.chapters for claim in chapter.claims)
+
+
+def test_it_tells_the_story_in_order(released: House, tmp_path: Path) -> None:
+    released.release("run-2", b"better")
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
+    told = audited(released, tmp_path / "dossier")
+    assert [chapter.id for chapter in told.chapters] == [
+        "asked", "data", "checked", "trained", "figures", "decided", "promoted", "since",
+    ]  # fmt: skip
+    text = said(told)
+    assert "engineer (Engineer) asked for run run-1" in text or "engineer asked for run run-1" in text
+    assert "The data gate was approved by owner as data-owner." in text
+    assert "Nobody who asked for the run decided on it." in text
+    assert "triage-2 took its place" in text and "risk-officer brought it back" in text and "wrong queue" in text
+    assert told.standing.startswith("champion as of")
+    assert [moment.text for moment in told.timeline][:2] == ["data gate asked", "owner approved at the data gate"]
+    assert [moment.text for moment in told.timeline][-1] == "triage-1 in production, brought back by risk-officer"
+    assert audited(released, tmp_path / "other", "triage-2").standing.startswith("out of production since")
+
+
+def test_every_claim_rests_on_a_file_of_the_archive(released: House, tmp_path: Path) -> None:
+    told = audited(released, tmp_path / "dossier")
+    for chapter in told.chapters:
+        for claim in chapter.claims:
+            assert claim.exhibits, claim.text
+            for exhibit in claim.exhibits:
+                data = (tmp_path / "dossier" / exhibit.path).read_bytes()
+                assert hashlib.sha256(data).hexdigest() == exhibit.sha256, exhibit.path
+
+
+def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_path: Path) -> None:
+    audited(released, tmp_path / "dossier")
+    folder = tmp_path / "dossier"
+    lines = (folder / archive.SUMS).read_text().splitlines()
+    listed = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert set(listed) == there - {archive.SUMS}
+    assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256 for name, sha256 in listed.items())
+    with zipfile.ZipFile(tmp_path / "dossier.zip") as zipped:
+        assert {name.removeprefix("dossier/") for name in zipped.namelist()} == there
+    assert releases.verify(folder / "release", released.governance).verdict != "invalid"
+    assert read_json(folder / archive.DOCUMENT)["release"] == "triage-1"
+
+
+def test_the_page_loads_nothing_and_every_link_leads_somewhere(released: House, tmp_path: Path) -> None:
+    released.release("run-2", b"better")
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "<script>alert(1)</script>")
+    audited(released, tmp_path / "dossier")
+    page = Page((tmp_path / "dossier" / archive.PAGE).read_text())
+    assert not page.open and "script" not in page.tags and "img" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+    assert len(page.ids) == len(set(page.ids))
+    links = [value for name, value in page.attributes if name in ("href", "src")]
+    for link in links:
+        assert link[1:] in page.ids if link.startswith("#") else (tmp_path / "dossier" / link).is_file(), link
+    assert any(link.startswith("#claim-") for link in links)
+
+
+def test_what_is_missing_is_said(released: House, tmp_path: Path) -> None:
+    told = "\n".join(audited(released, tmp_path / "dossier").missing)
+    assert "Approved without a reason: owner at the data gate" in told
+    assert "Not evaluated: " in told and "toxicity" in told
+    assert "There are" not in told and "judged in production" in told and "adopted" in told
+    assert "without a proof" in told and "no head was signed" in told
+    assert "was not built again" in told
+    assert "EU AI Act Art. 73" in told, "no incident, so no evidence on reporting one"
+
+
+def test_a_release_that_was_changed_is_not_called_verified(released: House, tmp_path: Path) -> None:
+    card = writable(released.bundle()) / "payload" / "README.md"
+    card.write_text(card.read_text() + "better than it is\n")
+    told = audited(released, tmp_path / "dossier")
+    assert told.verdict == "invalid"
+    assert told.missing[0].startswith("The release does NOT verify: changed")
+    assert "not verified" in Page((tmp_path / "dossier" / archive.PAGE).read_text()).text
+
+
+def test_a_source_taken_back_since_is_told_with_its_entry(released: House, tmp_path: Path) -> None:
+    (released.governance.folder / "sources.yaml").write_text(SOURCES)
+    withdrawals.withdraw(released.ledger, released.governance, "tickets", "owner", "no longer ours to give")
+    told = audited(released, tmp_path / "dossier")
+    (claim,) = [claim for claim in told.chapters[-1].claims if "no longer ours to give" in claim.text]
+    assert claim.exhibits[0].path.startswith("ledger/")
+
+
+SOURCES = """\
+sources:
+  - id: tickets
+    kind: csv
+    location: tickets.csv
+    owner: owner
+    steward: owner
+    access: [data-owner]
+    classification: internal
+    lawful_basis: consent
+    licence: LicenseRef-internal
+    retention_days: 3650
+    region: eu
+    refresh_days: 30
+    approved_uses: [triage]
+    mapping: {prompt: text, response: queue}
+    constants: {task: triage}
+"""
+
+
+def test_weights_may_be_left_out_and_that_is_said(released: House, tmp_path: Path) -> None:
+    told = audited(released, tmp_path / "dossier", weights=False)
+    assert not list((tmp_path / "dossier").rglob("*.safetensors"))
+    assert "weights (7 bytes) were left out" in told.missing[-1]
+
+
+def test_a_folder_that_is_no_dossier_is_left_alone(released: House, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(InputError, match="is there and is no dossier"):
+        audited(released, tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+    audited(released, tmp_path / "again")
+    audited(released, tmp_path / "again")
+
+
+def test_controls_are_those_of_the_eight_frameworks_and_every_kind_of_claim_serves_one() -> None:
+    listed = controls.load()
+    for name in FRAMEWORKS:
+        assert any(one.name.startswith(name) for one in listed), name
+    used = {kind for one in listed for control in one.controls for kind in control.evidence}
+    assert used == set(get_args(Kind))
+    for one in listed:
+        ids = [control.id for control in one.controls]
+        assert len(ids) == len(set(ids))
+
+
+def test_it_never_says_that_anything_complies(released: House, tmp_path: Path) -> None:
+    audited(released, tmp_path / "dossier")
+    text = Page((tmp_path / "dossier" / archive.PAGE).read_text()).text.lower()
+    assert "complies" not in text and "compliant" not in text and "evidence for" in text
