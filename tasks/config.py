@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -61,6 +62,16 @@ def validate(document: Any, model: type[Model], path: Path) -> Model:
         found: list[Any] = [*error.errors()]
     problems = [_problem(item, document, path) for item in found + _combinations(document, model, found)]
     raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def problems(found: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
+    """What a model's validator raises to name places inside the model: each with what is wrong there."""
+    details = [
+        # An error's text is a template, and a name in the file may hold braces.
+        InitErrorDetails(type=PydanticCustomError("value_error", "{said}", {"said": said}), loc=tuple(where), input={})
+        for where, said in found
+    ]
+    return ValidationError.from_exception_data("file", details)
 
 
 def _combinations(document: Any, model: type[BaseModel], found: Sequence[Any]) -> list[Any]:

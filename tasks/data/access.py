@@ -6,6 +6,7 @@ sources.yaml no longer names, the run's own record says who owned it and looked 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tasks.errors import Refused
 from tasks.govern import sources
@@ -19,13 +20,15 @@ class Access:
     """What a person may look at. A source is given as the run has it that holds the records."""
 
     person: Person
+    roles: frozenset[str]
+    """That they hold now."""
     inventory: Mapping[str, Source]
     """The sources of sources.yaml in force, by id."""
 
     def sees(self, recorded: Source) -> bool:
         """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
         deciding = self.inventory.get(recorded.id, recorded)
-        by_role = recorded.id in self.inventory and not set(self.person.roles).isdisjoint(deciding.access)
+        by_role = recorded.id in self.inventory and not self.roles.isdisjoint(deciding.access)
         return by_role or self.person.id in (deciding.owner, deciding.steward)
 
     def check(self, recorded: Source) -> None:
@@ -48,4 +51,5 @@ def in_force(governed: Governance, person_id: str) -> Access:
     Raises as `Governance.identify`.
     """
     person = governed.identify(person_id)
-    return Access(person, {source.id: source for source in sources.load(governed.folder).sources})
+    roles = frozenset(person.roles_at(datetime.now(UTC)))
+    return Access(person, roles, {source.id: source for source in sources.load(governed.folder).sources})

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tasks.errors import InputError, Refused
 from tasks.govern import docket
 from tasks.govern.docket import Case
 from tasks.govern.evidence import Evidence, check_asks
 from tasks.govern.gates import judge
 from tasks.govern.governance import Governance
+from tasks.govern.keys import Signer
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.missing import barred, eligible, needed
 from tasks.govern.people import Person
@@ -30,17 +29,17 @@ def decide(
     role: str | None = None,
     checks: Sequence[str] = (),
     expires: datetime | None = None,
-    key: Ed25519PrivateKey | None = None,
+    signer: Signer | None = None,
 ) -> Entry:
     """Sign a decision on `evidence` and record it. The same decision twice is one: the first entry comes back.
 
     `role` may be left out where the person holds only one that the gate asks. `checks` and `expires` (with a time
-    zone) belong to waive. `key` is the person's private key; left out, the one that `hallmark init` made.
+    zone) belong to waive. `signer` signs for the person; left out, it is the one that `Governance.signer` finds.
     Raises Refused where the rules say no, InputError where something is missing or wrong.
     """
-    person = _person(governance, evidence, person_id)
+    person = _person(governance, evidence, person_id, ledger.now())
     _form(verb, reason, checks, expires)
-    signer = governance.signing_key(person, key)
+    signer = governance.signer(person, ledger.now(), signer)
     with ledger.transaction():
         case = _open_case(ledger, governance, evidence)
         now = ledger.now()
@@ -49,7 +48,7 @@ def decide(
         decision = Decision(
             verb=verb,
             person=person.id,
-            role="" if verb == "withdraw" else _role(governance, evidence, person, verb, role),
+            role="" if verb == "withdraw" else _role(governance, evidence, person, now, verb, role),
             run=evidence.run,
             gate=evidence.gate,
             policy_sha256=evidence.policy_sha256,
@@ -83,16 +82,17 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
         case = docket.current(ledger, evidence)
         if judge(evidence, governance, ledger, ledger.now()).state != "waiting":
             return []
-        weighed = weigh(case, governance, ledger, ledger.now())
+        now = ledger.now()
+        weighed = weigh(case, governance, ledger, now)
         for role, count, given in needed(evidence, weighed):
-            demo = [person for person in eligible(evidence, governance, role, weighed) if person.demo]
+            demo = [person for person in eligible(evidence, governance, role, weighed, now) if person.demo]
             for person in demo[: max(0, count - len(given))]:
                 entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
     return entries
 
 
-def _person(governance: Governance, evidence: Evidence, person_id: str) -> Person:
-    person = governance.actor(person_id)
+def _person(governance: Governance, evidence: Evidence, person_id: str, now: datetime) -> Person:
+    person = governance.actor(person_id, now)
     if person.id == evidence.requested_by:
         raise Refused(f"{person.id} asked for run {evidence.run}; nobody decides on their own run")
     if person.demo and not evidence.demo:
@@ -131,19 +131,20 @@ def _open_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Ca
     return case
 
 
-def _role(governance: Governance, evidence: Evidence, person: Person, verb: Verb, role: str | None) -> str:
-    asked = roles_for(verb, evidence.asks)
+def _role(
+    governance: Governance, evidence: Evidence, person: Person, now: datetime, verb: Verb, role: str | None
+) -> str:
+    asked, has = roles_for(verb, evidence.asks), person.roles_at(now)
     if not asked:
         raise Refused(f"policy asks nobody to {verb} at gate {evidence.gate} in risk tier {evidence.tier}")
-    if role is not None and role not in person.roles:
-        raise Refused(f"{person.id} does not hold role {role}; people.yaml gives {', '.join(person.roles)}")
+    if role is not None and role not in has:
+        raise Refused(f"{person.id} does not hold role {role}; people.yaml gives {', '.join(has)}")
     if role is not None and role not in asked:
         raise Refused(f"gate {evidence.gate} does not ask role {role} to {verb}; it asks {', '.join(asked)}")
-    held = [name for name in asked if name in person.roles and role in (None, name)]
+    held = [name for name in asked if name in has and role in (None, name)]
     if not held:
         raise Refused(
-            f"to {verb} at gate {evidence.gate} takes role {' or '.join(asked)}; {person.id} holds "
-            f"{', '.join(person.roles)}"
+            f"to {verb} at gate {evidence.gate} takes role {' or '.join(asked)}; {person.id} holds {', '.join(has)}"
         )
     if verb == "approve" and all(person.id in barred(evidence, name) for name in held):
         raise Refused(
@@ -201,7 +202,7 @@ def _as_policy_allows(
     decision: Decision, case: Case, own: list[Signed], governance: Governance, ledger: Ledger
 ) -> None:
     """How long and what may be waived, in how many roles one person decides, and with which keys."""
-    person = governance.actor(decision.person)
+    person = governance.actor(decision.person, decision.time)
     rules = governance.policy.gate(case.evidence.tier, case.evidence.gate)
     why_not = governance.too_weak(person, rules.signature)
     if decision.verb == "waive":

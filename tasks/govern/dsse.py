@@ -10,18 +10,18 @@ Digests of envelopes and replays would then be ambiguous, so here only the canon
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # no __all__ there
+from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]  # no __all__ there
 
 from tasks.errors import Refused
 from tasks.files import canonical_json, sha256_bytes, write_bytes
 from tasks.govern import keys
+from tasks.govern.keys import Signer
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -53,28 +53,34 @@ def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
     return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
 
 
-def sign(statement: Mapping[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
+def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     """A DSSE envelope over the canonical JSON of `statement`; its keyid is the key's fingerprint."""
-    line = keys.public_line(key)
     envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
-    envelope.sign(CryptoSigner(key, _public(line)))
+    keyid = keys.fingerprint(signer.public_line)
+    envelope.signatures[keyid] = Signature(keyid, signer.sign(envelope.pae()).hex())
     return envelope.to_dict()
 
 
-def verify(envelope: Mapping[str, Any], public_line: str) -> dict[str, Any]:
-    """The statement that the key of `public_line` signed. Raises Refused with the reason where it did not."""
+def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
+    """The statement that one of the keys signed, and nobody besides. Raises Refused with the reason where none did."""
     parsed = _parse(envelope)
     if parsed.payload_type != PAYLOAD_TYPE:
         raise Refused(f"the envelope holds {parsed.payload_type!r}, expected {PAYLOAD_TYPE}")
-    key = _public(public_line)
-    if list(parsed.signatures) != [key.keyid]:
-        signers = ", ".join(parsed.signatures) or "nobody"
-        raise Refused(f"the envelope is signed by {signers}, expected {key.keyid} alone")
+    known = {key.keyid: key for key in map(_public, lines)}
+    key = known.get(next(iter(parsed.signatures), ""))
+    if key is None or len(parsed.signatures) != 1:
+        by = ", ".join(parsed.signatures) or "nobody"
+        raise Refused(f"the envelope is signed by {by}, expected {' or '.join(known) or 'no key at all'} alone")
     try:
         parsed.verify([key], 1)
     except VerificationError:
         raise Refused(f"the signature does not match what was signed, or was not made by {key.keyid}") from None
     return _statement(parsed.payload)
+
+
+def signers(envelope: Mapping[str, Any]) -> list[str]:
+    """Fingerprints of whom an envelope says it is signed by; nobody has checked that."""
+    return list(_parse(envelope).signatures)
 
 
 def peek(envelope: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
-from tasks.govern import docket
+from tasks.govern import docket, signed_request
 from tasks.govern.docket import Case, ask, waiting
 from tasks.govern.evidence import CheckResult, Evidence, check_asks, check_result
 from tasks.govern.governance import Governance
@@ -17,6 +17,7 @@ from tasks.govern.ledger import Ledger
 from tasks.govern.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.govern.policy import Check, Gate, GateName
 from tasks.govern.signed_decision import KIND, claimed
+from tasks.govern.signed_request import SignedRequest
 from tasks.govern.weigh import Weighed, deadline, require_requester, weigh
 from tasks.params import Sha256
 
@@ -75,13 +76,13 @@ def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datet
     requester than the one who signed.
     """
     case = docket.current(ledger, evidence)
-    rules = _rules(evidence, governance)
     require_requester(evidence, governance, ledger)
+    rules = _rules(evidence, governance, signed_request.require(ledger, governance, evidence.run))
     weighed = weigh(case, governance, ledger, now)
     checks = [_check_standing(result, weighed) for result in evidence.checks]
     failed = [check.result for check in checks if not check.holds]
     missing = missing_waivers(failed, evidence.asks) + missing_withdrawals(weighed)
-    missing += missing_approvals(evidence, governance, weighed)
+    missing += missing_approvals(evidence, governance, weighed, now)
     hopeless = not all(rules.waivable(result.name) for result in failed)
     return Standing(
         gate=evidence.gate,
@@ -120,7 +121,7 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
         docket.record_closing(ledger, case, standing.state)
 
 
-def _rules(evidence: Evidence, governance: Governance) -> Gate:
+def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
     """The gate's rules, once the evidence is known to follow from them."""
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(
@@ -131,7 +132,7 @@ def _rules(evidence: Evidence, governance: Governance) -> Gate:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     rules = governance.policy.gate(evidence.tier, evidence.gate)
     check_asks(evidence, governance.policy)
-    if refused := governance.may_not_request(evidence.requested_by, evidence.tier):
+    if refused := governance.may_not_request(evidence.requested_by, evidence.tier, asked.request.time):
         raise Refused(f"run {evidence.run}: {refused}")
     own = [check_result(check, evidence.facts) for check in rules.checks]
     others = evidence.checks[len(own) :]

@@ -1,20 +1,22 @@
 """The governance folder as a whole: policy and people that fit each other, and the keys that belong to them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tasks import config
 from tasks.errors import InputError, Refused
-from tasks.govern import keys, model_key, satisfiable, vault, vault_keys
+from tasks.govern import keys, model_key, satisfiable, validity, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.gate_rules import Strength
-from tasks.govern.people import LEDGER, MACHINE, People, Person
-from tasks.govern.policy import LOCAL, SCHEDULER, Policy
+from tasks.govern.keys import Signer
+from tasks.govern.people import MACHINES, OPTIONAL, MachineName, People, Person
+from tasks.govern.policy import LOCAL, Policy
 from tasks.govern.sources import Sources
+from tasks.govern.validity import Key, shown
 
 __all__ = ["LOCAL", "Governance", "initialise", "load"]
 
@@ -31,79 +33,78 @@ class Governance:
     def local(self) -> bool:
         return self.policy.environment == LOCAL
 
-    def public_key(self, person: Person) -> str:
-        """The person's public key line. Raises InputError where they have none."""
-        if person.public_key:
-            return person.public_key
+    def keys_of(self, who: Person | MachineName) -> list[Key]:
+        """Every key of a person or machine, whenever it counts; where people.yaml has none, that of `hallmark init`.
+
+        Raises InputError where there is none, or none that may count in this environment.
+        """
+        given = who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)
+        if given:
+            return list(given)
+        name = _name(who)
         if not self.local:
-            raise InputError(f"{person.id} has no public_key in people.yaml, needed outside environment {LOCAL}")
-        return _read_public(self.state / "keys" / f"{person.id}.pub", self.init_command)
+            raise InputError(f"{name} has no key in people.yaml, needed outside environment {LOCAL}")
+        return [Key(public_key=_read_public(self.state / "keys" / f"{name}.pub", self.init_command))]
 
-    def gate_public_key(self) -> str:
-        """Public key line of the machine's key. Raises InputError before `hallmark init`."""
-        return self.machine_public_key(MACHINE)
+    def verify(self, envelope: Mapping[str, Any], who: Person | MachineName, at: datetime) -> dict[str, Any]:
+        """The statement that a person or machine signed with a key that counted `at` then.
 
-    def machine_public_key(self, name: str) -> str:
-        """Public key line of one of the machine's keys. Raises InputError before `hallmark init`."""
-        return _read_public(self.state / "keys" / f"{name}.pub", "hallmark init")
+        Raises Refused where it is another's or did not count, InputError as `keys_of`.
+        """
+        return validity.verify(envelope, self.keys_of(who), at, _name(who))
 
-    def gate_private_key(self) -> Ed25519PrivateKey:
-        return keys.load_private(self.state / "keys" / MACHINE)
+    def gate_lines(self, by: datetime) -> list[str]:
+        """The gate's keys that may have signed a gate statement, which carries no time, that was there `by` then."""
+        return validity.lines_by(self.keys_of("gate"), by)
 
-    def ledger_public_key(self) -> str:
-        """Public key line of whoever signs heads of the ledger. Raises InputError before `hallmark init`."""
-        return self.machine_public_key(LEDGER)
-
-    def ledger_private_key(self) -> Ed25519PrivateKey:
-        return keys.load_private(self.state / "keys" / LEDGER)
-
-    def scheduler_private_key(self) -> Ed25519PrivateKey:
-        return keys.load_private(self.state / "keys" / SCHEDULER)
-
-    def actor(self, person_id: str) -> Person:
+    def actor(self, person_id: str, at: datetime | None = None) -> Person:
         """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
 
-        Raises InputError for nobody in people.yaml, Refused for who is not active and for a demo identity elsewhere
-        than in environment `local`.
+        `at` is now by this machine's clock where it is left out. Raises InputError for nobody in people.yaml, Refused
+        for who holds no role then and for a demo identity elsewhere than in environment `local`.
         """
+        at = at or datetime.now(UTC)
         person = self.people.get(person_id)
         if person is None:
-            known = ", ".join(one.id for one in self.people.people if one.active)
+            known = ", ".join(one.id for one in self.people.people if one.roles_at(at))
             raise InputError(f"{person_id!r} is nobody in people.yaml; it has {known}")
-        if not person.active:
-            raise Refused(f"{person.id} is not active in people.yaml and may no longer act")
+        if not person.roles_at(at):
+            raise Refused(f"{person.id} holds no role on {shown(at)}, as people.yaml says, and may not act")
         if person.demo and not self.local:
             raise Refused(f"{person.id} is a demo identity, which counts in environment {LOCAL} alone")
         return person
 
     def identify(self, person_id: str) -> Person:
-        """Who acts, as their key shows. Raises as `actor` and `signing_key`."""
+        """Who acts, as their key shows. Raises as `actor` and `signer`."""
         person = self.actor(person_id)
-        self.signing_key(person)
+        self.signer(person)
         return person
 
-    def signing_key(self, person: Person, given: Ed25519PrivateKey | None = None) -> Ed25519PrivateKey:
-        """The key that the person signs with: `given`, else the one in `.hallmark/keys`.
+    def signer(self, who: Person | MachineName, at: datetime | None = None, given: Signer | None = None) -> Signer:
+        """What signs for a person or machine: `given`, else the key in `.hallmark/keys`.
 
-        Raises InputError where there is none, Refused where it is not the one that people.yaml has for them.
+        Raises InputError where there is none, Refused where it is not one that people.yaml has for them `at` then.
         """
-        path = self.state / "keys" / person.id
+        at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
+        path = self.state / "keys" / name
         if given is None and not path.exists():
-            way = "put it there" if person.public_key else f"run `{self.init_command}` to make it"
-            raise InputError(f"the private key of {person.id} is wanted, and none is at {path}; {way}")
-        key = given or keys.load_private(path)
-        wanted, found = keys.fingerprint(self.public_key(person)), keys.fingerprint(keys.public_line(key))
-        if found != wanted:
-            raise Refused(f"the key {found} is not that of {person.id}, who has {wanted} in people.yaml")
-        return key
+            own = self.people.keys_of_machine(who) if isinstance(who, str) else who.keys
+            way = "put it there" if own else f"run `{self.init_command}` to make it"
+            raise InputError(f"the private key of {name} is wanted, and none is at {path}; {way}")
+        found = given or keys.signer(keys.load_private(path))
+        mark = keys.fingerprint(found.public_line)
+        if mark not in {key.fingerprint for key in known if key.counts(at)}:
+            told = ", ".join(f"{key.fingerprint}, which {key.told(at)}" for key in known)
+            raise Refused(f"the key {mark} is not one that {name} can sign with on {shown(at)}: people.yaml has {told}")
+        return found
 
-    def may_not_request(self, who: str, tier: str) -> str:
+    def may_not_request(self, who: str, tier: str, at: datetime) -> str:
         """Why somebody may not ask for a run of a risk tier; empty where they may. See `Tier.may_not_request`."""
         person = self.people.get(who)
-        return self.policy.tier(tier).may_not_request(who, person.roles if person else [])
+        return self.policy.tier(tier).may_not_request(who, person.roles_at(at) if person else [])
 
     def too_weak(self, person: Person, wanted: Strength) -> str:
-        """Why the key that counts for a person does not do at a gate that wants `wanted`; empty where it does."""
+        """Why the keys of a person do not do at a gate that wants `wanted`; empty where they do."""
         return person.too_weak(wanted, self.policy.environment)
 
     @property
@@ -145,12 +146,13 @@ def load(folder: Path, state: Path) -> Governance:
 
 
 def initialise(state: Path, people: People) -> None:
-    """Make the machine's keys, one for each person without a public key, the vault's, in `state/keys/`, and the vault.
+    """Make a key for each person and machine without one, and the vault's, in `state/keys/`, and the vault.
 
     Existing ones stay. A vault that is there gets no other key, which would open nothing in it: raises InputError where
     its own is not here, Unavailable where its database is away.
     """
-    for name in [MACHINE, LEDGER, SCHEDULER, *(person.id for person in people.people if person.public_key is None)]:
+    machines = [name for name in MACHINES if not people.keys_of_machine(name)]
+    for name in [*machines, *(person.id for person in people.people if not person.keys)]:
         keys.create(state / "keys", name)
     model_key.create(state / "keys")
     if not vault.exists(state):
@@ -159,14 +161,18 @@ def initialise(state: Path, people: People) -> None:
 
 
 def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
+    """Who has no key where keys of `hallmark init` do not count."""
     if policy.environment == LOCAL:
         return []
     document: Any = config.read_yaml(path)
+    lacking: list[tuple[list[str | int], str]] = [
+        (["people", i], person.id) for i, person in enumerate(people.people) if not person.keys
+    ]
+    lacking += [(["machines"], name) for name in MACHINES if not (name in OPTIONAL or people.keys_of_machine(name))]
     return [
-        f"{path}:{config.line_of(document, ['people', i])}: people.{i}.public_key: {person.id} needs a public key in "
-        f"environment {policy.environment}; only environment {LOCAL} takes keys made by `hallmark init`"
-        for i, person in enumerate(people.people)
-        if person.public_key is None
+        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {name} needs a key in environment "
+        f"{policy.environment}; only environment {LOCAL} takes keys made by `hallmark init`"
+        for where, name in lacking
     ]
 
 
@@ -186,6 +192,10 @@ def _ownerless(people: People, path: Path) -> list[str]:
         for who, named in (("owner", source.owner), ("steward", source.steward))
         if people.get(named) is None
     ]
+
+
+def _name(who: Person | MachineName) -> str:
+    return who.id if isinstance(who, Person) else who
 
 
 def _read_public(path: Path, command: str) -> str:

@@ -108,16 +108,17 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
     """
     if not reason.strip():
         raise InputError("say with --reason what was found and done, so that others can follow it later")
-    person = governance.actor(person_id)
+    person = governance.actor(person_id, ledger.now())
     with ledger.transaction():
+        now = ledger.now()
         incident = get(ledger, governance, incident_id)
-        if why_not := may_not_close(incident.opening, person):
+        if why_not := may_not_close(incident.opening, person, now):
             raise Refused(why_not)
         if incident.closing:
             raise Refused(f"{incident.id} was closed by {incident.closing.person}: {incident.closing.reason}")
         said = Closing(
             id=incident.id, person=person.id, role=incident.opening.role, reason=reason.strip(),
-            environment=governance.policy.environment, time=ledger.now(),
+            environment=governance.policy.environment, time=now,
         )  # fmt: skip
         envelope = signed_incident.by_person(said, incident.opening.cause, person, governance)
         return ledger.append(CLOSED, incident.id, {"envelope": envelope})

@@ -5,6 +5,8 @@ import binascii
 import contextlib
 import hashlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,6 +15,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tasks.errors import InputError
 from tasks.files import write_bytes, write_new
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What can sign in somebody's name: a key that was read, or an agent that has it."""
+
+    public_line: str
+    sign: Callable[[bytes], bytes]
+    """The 64 bytes of an ed25519 signature (RFC 8032)."""
+
+
+def signer(key: Ed25519PrivateKey) -> Signer:
+    return Signer(public_line(key), key.sign)
 
 
 def create(folder: Path, name: str) -> str:

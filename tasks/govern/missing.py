@@ -1,5 +1,7 @@
 """What a gate still wants, and from whom, in words."""
 
+from datetime import datetime
+
 from tasks.govern.evidence import Asks, CheckResult, Evidence
 from tasks.govern.governance import Governance
 from tasks.govern.people import Person
@@ -27,12 +29,12 @@ def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
     ]
 
 
-def missing_approvals(evidence: Evidence, governance: Governance, weighed: list[Weighed]) -> list[str]:
+def missing_approvals(evidence: Evidence, governance: Governance, weighed: list[Weighed], now: datetime) -> list[str]:
     missing = []
     for role, count, given in needed(evidence, weighed):
         left = count - len(given)
         if left > 0:
-            able = ", ".join(person.id for person in eligible(evidence, governance, role, weighed))
+            able = ", ".join(person.id for person in eligible(evidence, governance, role, weighed, now))
             people = f"of {able}" if able else "and nobody in people.yaml may give it on this run"
             missing.append(f"{left} approval{'s' if left > 1 else ''} in role {role}, {people}")
     return missing
@@ -63,7 +65,9 @@ def barred(evidence: Evidence, role: str) -> set[str]:
     return set(evidence.dataset.owners) if besides and evidence.dataset else set()
 
 
-def eligible(evidence: Evidence, governance: Governance, role: str, weighed: list[Weighed]) -> list[Person]:
+def eligible(
+    evidence: Evidence, governance: Governance, role: str, weighed: list[Weighed], now: datetime
+) -> list[Person]:
     """Who may still approve in a role: not the requester, not who approved in it, not who rejected at all; where owners
     are asked, only they."""
     asked = {named.role for named in evidence.asks.roles if named.owners}
@@ -72,7 +76,7 @@ def eligible(evidence: Evidence, governance: Governance, role: str, weighed: lis
     done = {d.person for d in said if d.verb == "reject" or (d.verb, d.role) == ("approve", role)}
     return [
         person
-        for person in governance.people.with_role(role)
+        for person in governance.people.with_role(role, now)
         if person.id not in done | barred(evidence, role) | {evidence.requested_by}
         and (evidence.demo or not person.demo)
         and (not owners or person.id in owners)

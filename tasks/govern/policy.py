@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,7 @@ LOOKS_AT: dict[GateName, tuple[str, ...]] = {
     "release": ("package",),
 }
 """The stages whose facts and artefacts a gate's evidence holds."""
-SCHEDULER = "scheduler"
+SCHEDULER: Final = "scheduler"
 """Id of the machine that asks for scheduled runs."""
 EXPERIMENT = "experiment"
 """The risk tier that asks nobody, and whose models can never be promoted."""

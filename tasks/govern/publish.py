@@ -111,7 +111,7 @@ def places(governance: Governance) -> list[Place]:
 
 def signers(governance: Governance) -> list[str]:
     """Public key lines whose heads count."""
-    return [governance.ledger_public_key()]
+    return [key.public_key for key in governance.keys_of("ledger") if key.revoked_as_of is None]
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def _sign_next(ledger: Ledger, governance: Governance, last: Head | None, looked
     if not tree.size or (last and tree.size == last.size):
         return last
     head = heads.of(tree, ours, ledger.now())
-    local(governance).add({head.size: canonical_json(heads.sign(head, governance.ledger_private_key()))})
+    local(governance).add({head.size: canonical_json(heads.sign(head, governance.signer("ledger")))})
     return head
 
 

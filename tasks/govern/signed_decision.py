@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from tasks.config import Frozen
 from tasks.errors import Refused
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
+from tasks.govern.keys import Signer
 from tasks.govern.ledger import Entry
 from tasks.govern.people import Person
 from tasks.govern.policy import GateName
@@ -51,7 +51,7 @@ class Decision(Frozen):
 
 @dataclass(frozen=True)
 class Signed:
-    """A decision whose envelope verified against its person's key."""
+    """A decision that its person signed with a key that counted at `time`."""
 
     entry: Entry
     decision: Decision
@@ -68,22 +68,22 @@ class Signed:
         return max(self.entry.time, self.decision.time)
 
 
-def sign(
-    decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str, key: Ed25519PrivateKey
-) -> dict[str, Any]:
+def sign(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str, signer: Signer) -> dict[str, Any]:
     """The envelope that goes into the ledger."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
-    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, decision.model_dump(mode="json")), key)
+    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, decision.model_dump(mode="json")), signer)
 
 
 def read(entry: Entry, governance: Governance) -> Signed:
-    """Verify an entry's envelope against the key that people.yaml has for whom it names. Raises Refused."""
+    """Verify an entry's envelope against the keys of whom it names that counted then. Raises Refused."""
     envelope = entry.body.get("envelope")
     if not isinstance(envelope, dict):
         raise Refused("the entry holds no signed envelope")
-    person = _signer(envelope, governance)
-    statement = dsse.verify(envelope, governance.public_key(person))
-    decision = _decision(statement)
+    decision = decision_of(dsse.peek(envelope))
+    person = governance.people.get(decision.person)
+    if person is None:
+        raise Refused(f"{decision.person} is not in people.yaml")
+    statement = governance.verify(envelope, person, max(entry.time, decision.time))
     subjects = dsse.subjects(statement)
     evidence_name = f"evidence/{decision.gate}.json"
     stages = [name for name in subjects if name != evidence_name]
@@ -102,15 +102,8 @@ def claimed(entry: Entry) -> tuple[str, str]:
         return "?", "?"
 
 
-def _signer(envelope: dict[str, Any], governance: Governance) -> Person:
-    named = _decision(dsse.peek(envelope)).person
-    person = governance.people.get(named)
-    if person is None:
-        raise Refused(f"{named} is not in people.yaml")
-    return person
-
-
-def _decision(statement: dict[str, Any]) -> Decision:
+def decision_of(statement: dict[str, Any]) -> Decision:
+    """What a statement decides, whoever signed it. Raises Refused where it is no decision."""
     if statement["predicateType"] != PREDICATE_TYPE:
         raise Refused(f"the statement is a {statement['predicateType']}, not a decision")
     try:

@@ -12,7 +12,7 @@ from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry
-from tasks.govern.people import Person
+from tasks.govern.people import MachineName, Person
 from tasks.params import Name, Sha256
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
@@ -76,20 +76,20 @@ def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
 
 
 def by_machine(said: Opening | Escalation, cause: str, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(_statement(said, cause), governance.gate_private_key())
+    return dsse.sign(_statement(said, cause), governance.signer("gate", said.time))
 
 
 def by_person(said: Closing, cause: str, person: Person, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(_statement(said, cause), governance.signing_key(person))
+    return dsse.sign(_statement(said, cause), governance.signer(person, said.time))
 
 
 def opening(entry: Entry, governance: Governance) -> Opening | None:
     """What an entry opens; None where this installation did not sign it, or for another environment."""
-    return _read(entry, governance, governance.gate_public_key(), Opening, None)
+    return _read(entry, governance, "gate", Opening, None)
 
 
 def escalation(entry: Entry, opened: Opening, governance: Governance) -> Escalation | None:
-    return _read(entry, governance, governance.gate_public_key(), Escalation, opened.cause)
+    return _read(entry, governance, "gate", Escalation, opened.cause)
 
 
 def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
@@ -97,19 +97,24 @@ def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | 
     try:
         named = dsse.peek(entry.body["envelope"])["predicate"].get("person")
         person = governance.people.get(str(named))
-        said = _read(entry, governance, governance.public_key(person), Closing, opened.cause) if person else None
+        said = _read(entry, governance, person, Closing, opened.cause) if person else None
     except (HallmarkError, KeyError, TypeError, AttributeError):
         return None
-    if said is None or person is None or said.person != person.id or may_not_close(opened, person):
+    if (
+        said is None
+        or person is None
+        or said.person != person.id
+        or may_not_close(opened, person, max(entry.time, said.time))
+    ):
         return None
     return said
 
 
-def may_not_close(opened: Opening, person: Person) -> str:
-    """Why a person may not close an incident; empty where they may."""
+def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
+    """Why a person may not close an incident at a moment; empty where they may."""
     if person.id == opened.by:
         return f"{person.id} may not close {opened.id}: it was their own deed, and somebody else has to look at it"
-    if opened.role and opened.role not in person.roles:
+    if opened.role and opened.role not in person.roles_at(at):
         return f"{person.id} may not close {opened.id}: it takes role {opened.role}"
     return ""
 
@@ -118,13 +123,15 @@ def _statement(said: Opening | Escalation | Closing, cause: str) -> dict[str, An
     return dsse.statement(TYPE, {said.id: cause}, said.model_dump(mode="json"))
 
 
-def _read(entry: Entry, governance: Governance, line: str, form: type[Said], cause: str | None) -> Said | None:
-    """What the key of `line` signed about the incident that the entry names."""
+def _read(
+    entry: Entry, governance: Governance, by: Person | MachineName, form: type[Said], cause: str | None
+) -> Said | None:
+    """What somebody signed about the incident that the entry names, with a key that counted then."""
     try:
-        statement = dsse.verify(entry.body["envelope"], line)
-        said = form.model_validate(statement["predicate"])
+        said = form.model_validate(dsse.peek(entry.body["envelope"])["predicate"])
+        statement = governance.verify(entry.body["envelope"], by, max(entry.time, said.time))
         about = cause or getattr(said, "cause", None)
-    except (Refused, ValidationError, KeyError, TypeError):
+    except (Refused, ValidationError, KeyError, TypeError):  # among them a time without a zone
         return None
     wanted = (TYPE, {entry.subject: about}, entry.subject, governance.policy.environment)
     found = (statement["predicateType"], dsse.subjects(statement), said.id, said.environment)

@@ -4,20 +4,22 @@ People sign with their own key. A run that a schedule or Prefect's form asks for
 installation signs it as `scheduler`, and it is nobody's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, ValidationError
 
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
 from tasks.files import canonical_json, sha256_bytes
-from tasks.govern import dsse
+from tasks.govern import dsse, validity
 from tasks.govern.governance import Governance
+from tasks.govern.keys import Signer
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import SCHEDULER
+from tasks.govern.validity import Key
 from tasks.params import Name, Sha256
 
 KIND = "run.requested"
@@ -55,7 +57,7 @@ class Request(Frozen):
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request whose envelope verified against the key of whom it names."""
+    """A request whose envelope verified against a key of whom it names that counted then."""
 
     request: Request
     envelope: dict[str, Any]
@@ -68,25 +70,32 @@ class SignedRequest:
         return dsse.digest(self.envelope)
 
 
-def sign(request: Request, key: Ed25519PrivateKey) -> dict[str, Any]:
+def sign(request: Request, signer: Signer) -> dict[str, Any]:
     subject = {f"run/{request.run_id}": request.digest()}
-    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.model_dump(mode="json")), key)
+    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.model_dump(mode="json")), signer)
 
 
-def verify(envelope: dict[str, Any], public_line: str) -> Request:
-    """The request that the key signed. Raises Refused where it signed none."""
-    statement = dsse.verify(envelope, public_line)
-    request = _request(statement)
+def verify(envelope: dict[str, Any], known: Sequence[Key], recorded: datetime | None = None) -> SignedRequest:
+    """The request that one of the keys signed while it counted: as of its own time, or of when it was recorded where
+    that is later. Raises Refused where none did."""
+    request = request_of(dsse.peek(envelope))
+    at = max(request.time, recorded or request.time)
+    statement = validity.verify(envelope, known, at, request.requested_by)
     if dsse.subjects(statement) != {f"run/{request.run_id}": request.digest()}:
         raise Refused("the statement's subject is not the run that it asks for")
-    return request
+    signer = dsse.signers(envelope)
+    return SignedRequest(request, envelope, next(key.public_key for key in known if key.fingerprint in signer))
 
 
-def read(envelope: dict[str, Any], governance: Governance) -> SignedRequest:
-    """Verify an envelope against the key of whom it names. Raises Refused."""
-    who = _request(dsse.peek(envelope)).requested_by
-    line = _public_key(who, governance)
-    return SignedRequest(verify(envelope, line), envelope, line)
+def read(envelope: dict[str, Any], governance: Governance, recorded: datetime | None = None) -> SignedRequest:
+    """Verify an envelope against the keys of whom it names. Raises Refused."""
+    who = request_of(dsse.peek(envelope)).requested_by
+    person = governance.people.get(who)
+    if who == SCHEDULER:
+        return verify(envelope, governance.keys_of(SCHEDULER), recorded)
+    if person is None:
+        raise Refused(f"{who} is not in people.yaml")
+    return verify(envelope, governance.keys_of(person), recorded)
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> SignedRequest:
@@ -94,7 +103,7 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
 
     Raises Refused for one that does not verify, is stale, or asks for a run that was asked for otherwise.
     """
-    signed = read(envelope, governance)
+    signed = read(envelope, governance, ledger.now())
     with ledger.transaction():
         known = recorded(ledger, governance, signed.request.run_id)
         if known is not None:
@@ -111,7 +120,7 @@ def recorded(ledger: Ledger, governance: Governance, run: str) -> SignedRequest 
     for entry in ledger.entries(KIND, run):
         envelope = entry.body.get("envelope")
         try:
-            signed = read(envelope, governance) if isinstance(envelope, dict) else None
+            signed = read(envelope, governance, entry.time) if isinstance(envelope, dict) else None
         except HallmarkError:
             continue
         if signed is not None and signed.request.run_id == run:
@@ -131,13 +140,14 @@ def named_governance(ledger: Ledger, run: str) -> str | None:
     """The other governance files that requests for a run name, verified or not: only to tell whose rules it is not."""
     for entry in ledger.entries(KIND, run):
         try:
-            return _request(dsse.peek(entry.body["envelope"])).governance
+            return request_of(dsse.peek(entry.body["envelope"])).governance
         except (HallmarkError, KeyError, TypeError):
             continue
     return None
 
 
-def _request(statement: dict[str, Any]) -> Request:
+def request_of(statement: dict[str, Any]) -> Request:
+    """What a statement asks for, whoever signed it. Raises Refused where it is no request."""
     if statement["predicateType"] != PREDICATE_TYPE:
         raise Refused(f"the statement is a {statement['predicateType']}, not a request for a run")
     try:
@@ -147,15 +157,6 @@ def _request(statement: dict[str, Any]) -> Request:
     if request.time.tzinfo is None:
         raise Refused("the request's time has no time zone")
     return request
-
-
-def _public_key(who: str, governance: Governance) -> str:
-    if who == SCHEDULER:
-        return governance.machine_public_key(SCHEDULER)
-    person = governance.people.get(who)
-    if person is None:
-        raise Refused(f"{who} is not in people.yaml")
-    return governance.public_key(person)
 
 
 def _fresh(request: Request, now: datetime) -> None:

@@ -16,7 +16,7 @@ from tasks.files import sha256_bytes
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry
-from tasks.govern.people import Person
+from tasks.govern.people import MachineName, Person
 from tasks.params import Name, Sha256
 
 WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
@@ -66,17 +66,17 @@ class Withdrawal:
             return f"source {names} was withdrawn by {self.notice.person} on {when} ({self.notice.reason})"
         return (
             f"source {names} was withdrawn on {when}, as entry {self.entry.seq} of the ledger says, which cannot be "
-            f"verified: {self.why_not}. It was changed, or who made it has another key now, or is no longer in "
-            "people.yaml: put them back, as `active: false`"
+            f"verified: {self.why_not}. It was changed, or people.yaml no longer has who made it, or the key that they "
+            "had then: put them back, with roles and keys that ended"
         )
 
 
 def body(notice: Notice, declared: str, person: Person, governance: Governance) -> dict[str, Any]:
     """Of the ledger's entry. `declared` is the digest of the source's declaration."""
     statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.model_dump(mode="json"))
-    signed = {"envelope": dsse.sign(statement, governance.signing_key(person))}
+    signed = {"envelope": dsse.sign(statement, governance.signer(person, notice.time))}
     if notice.verb == "restore":
-        signed["countersigned"] = dsse.sign(statement, governance.gate_private_key())
+        signed["countersigned"] = dsse.sign(statement, governance.signer("gate", notice.time))
     return signed
 
 
@@ -100,7 +100,7 @@ def restoration(entry: Entry, governance: Governance) -> Notice | None:
 def countersigned(entry: Entry, governance: Governance) -> Notice | None:
     """What an entry restores, as this installation signed it for this environment; None where it has not."""
     try:
-        notice = _signed(entry, entry.body.get("countersigned"), governance.gate_public_key(), "restore")
+        notice = _signed(entry, entry.body.get("countersigned"), governance, "gate", "restore")
     except HallmarkError:
         return None
     here = notice.environment == governance.policy.environment and notice.owned_under in (None, governance.place)
@@ -112,13 +112,13 @@ def _by_person(entry: Entry, governance: Governance, verb: str) -> Notice:
     person = governance.people.get(_notice(dsse.peek(_envelope(envelope))).person)
     if person is None:
         raise Refused("who signed it is not in people.yaml")
-    return _signed(entry, envelope, governance.public_key(person), verb)
+    return _signed(entry, envelope, governance, person, verb)
 
 
-def _signed(entry: Entry, envelope: Any, public_line: str, verb: str) -> Notice:
-    """What the key of `public_line` signed about what the entry says. Raises Refused where it did not."""
-    statement = dsse.verify(_envelope(envelope), public_line)
-    notice = _notice(statement)
+def _signed(entry: Entry, envelope: Any, governance: Governance, by: Person | MachineName, verb: str) -> Notice:
+    """What somebody signed about what the entry says, with a key that counted then. Raises Refused where not."""
+    notice = _notice(dsse.peek(_envelope(envelope)))
+    statement = governance.verify(envelope, by, max(entry.time, notice.time))
     if (notice.verb, notice.source, list(dsse.subjects(statement))) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")
     return notice
@@ -134,9 +134,12 @@ def _notice(statement: dict[str, Any]) -> Notice:
     if statement["predicateType"] != PREDICATE_TYPE:
         raise Refused(f"the statement is a {statement['predicateType']}")
     try:
-        return Notice.model_validate(statement["predicate"])
+        notice = Notice.model_validate(statement["predicate"])
     except ValidationError as error:
         raise Refused(f"the statement withdraws nothing ({error.errors()[0]['msg']})") from None
+    if notice.time.tzinfo is None:
+        raise Refused("the statement's time has no time zone")
+    return notice
 
 
 def _digest(entry: Entry) -> str:

@@ -4,6 +4,7 @@ It holds no time, person or run, so the same inputs give the same bytes (ed25519
 run cache can reuse what stands behind it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -27,8 +28,8 @@ ANYTHING = "*"
 class Authority(Frozen):
     """inputs/authority.json: whose gate statements the stages of a run accept."""
 
-    gate_public_key: str
-    """OpenSSH public key line of the installation that asks and judges."""
+    gate_public_keys: list[str]
+    """OpenSSH public key lines of the installation that asks and judges."""
     policy_sha256: Sha256
     environment: str
     tier: str
@@ -77,21 +78,21 @@ def require_gate(layout: Layout, gate: GateName) -> None:
     Raises Refused, with what to do, where gates/GATE.json is absent, forged, or about something else.
     """
     authority = read_authority(layout)
-    claim = verify_gate(layout, gate, authority.gate_public_key, authority.policy_sha256)
+    claim = verify_gate(layout, gate, authority.gate_public_keys, authority.policy_sha256)
     if claim.verdict == "experiment" and authority.tier != EXPERIMENT:
         raise Refused(
             f"{layout.gate(gate)} is for experiments, this run is of risk tier {authority.tier}; {_what_to_do(gate)}"
         )
 
 
-def verify_gate(layout: Layout, gate: GateName, public_line: str, policy_sha256: str) -> GateStatement:
-    """The gate's statement, if that key signed it under that policy for the output that lies there now.
+def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha256: str) -> GateStatement:
+    """The gate's statement, if one of those keys signed it under that policy for the output that lies there now.
 
     An experiment's statement verifies too; whoever calls decides whether its `verdict` will do. Raises Refused.
     """
     path, stage = layout.gate(gate), SUBJECTS[gate]
     try:
-        statement = dsse.verify(dsse.read(path), public_line)
+        statement = dsse.verify(dsse.read(path), lines)
         claim = GateStatement.model_validate(statement["predicate"])
     except Refused as error:
         raise Refused(f"gate {gate} is not passed: {error}; {_what_to_do(gate)}") from None
@@ -116,7 +117,7 @@ def read_authority(layout: Layout) -> Authority:
 
 def _write(layout: Layout, claim: GateStatement, subject: dict[str, str], governance: Governance) -> Path:
     statement = dsse.statement(PREDICATE_TYPE, subject, claim.model_dump(mode="json"))
-    dsse.write(layout.gate(claim.gate), dsse.sign(statement, governance.gate_private_key()))
+    dsse.write(layout.gate(claim.gate), dsse.sign(statement, governance.signer("gate")))
     return layout.gate(claim.gate)
 
 

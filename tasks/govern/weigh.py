@@ -14,6 +14,7 @@ from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.policy import GATES, Gate
 from tasks.govern.signed_decision import KIND, Decision, Signed, read
+from tasks.govern.validity import shown
 
 
 @dataclass(frozen=True)
@@ -188,8 +189,10 @@ def _closing(signed: Signed, own: Case, bench: _Bench) -> str:
 
 
 def _person(signed: Signed, own: Case, bench: _Bench) -> str:
-    if not signed.person.active:
-        return f"{signed.person.id} is not active in people.yaml"
+    if signed.decision.time > signed.entry.time:  # by a clock set ahead a role or key would count before it does
+        return f"it says that it was signed on {shown(signed.decision.time)}, and was recorded before"
+    if not signed.person.roles_at(signed.time):
+        return f"{signed.person.id} held no role on {shown(signed.time)}, as people.yaml says"
     if signed.person.id in (bench.case.evidence.requested_by, own.evidence.requested_by):
         return f"{signed.person.id} asked for the run, and nobody decides on their own run"
     return bench.governance.too_weak(signed.person, bench.rules.signature)
@@ -207,8 +210,8 @@ def _role(signed: Signed, own: Case, bench: _Bench) -> str:
     decision = signed.decision
     if decision.verb == "withdraw":
         return ""
-    if decision.role not in signed.person.roles:
-        return f"{signed.person.id} does not hold role {decision.role}"
+    if decision.role not in signed.person.roles_at(signed.time):
+        return f"{signed.person.id} did not hold role {decision.role} on {shown(signed.time)}"
     if decision.role not in roles_for(decision.verb, bench.case.evidence.asks):
         return f"gate {decision.gate} does not ask role {decision.role} to {decision.verb}"
     return ""

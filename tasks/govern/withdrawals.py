@@ -31,7 +31,7 @@ def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: 
 
     Raises InputError for an unknown source or person and without a reason, Refused for whoever is not the owner.
     """
-    source, person = _source(ledger, governance, source_id), governance.actor(person_id)
+    source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
     _owns(source, person)
     with ledger.transaction():
         known = in_force(ledger, governance).get(source_id, [])
@@ -45,7 +45,7 @@ def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: s
     One entry for each withdrawal that is taken back; the last comes back. Raises as `withdraw`, and Refused for a
     source that is not withdrawn.
     """
-    source, person = _source(ledger, governance, source_id), governance.actor(person_id)
+    source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
     with ledger.transaction():
         known = in_force(ledger, governance).get(source_id, [])
         meant = {each.sha256: each for each in known if person.id in (source.owner, each.person)}

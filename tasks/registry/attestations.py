@@ -1,20 +1,23 @@
 """What stands beside a payload, parsed once its digests are known to be right."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from tasks.dataset import Dataset
 from tasks.errors import Refused
-from tasks.govern import dsse, signed_decision, signed_request
+from tasks.govern import dsse, signed_decision, signed_request, validity
 from tasks.govern.evidence import Evidence
 from tasks.govern.people import Person
 from tasks.govern.policy import GATES, SCHEDULER, GateName, Policy
 from tasks.govern.signed_decision import Decision
 from tasks.govern.signed_request import SignedRequest
+from tasks.govern.validity import Key
 from tasks.registry import bundle, contents
 from tasks.registry.contents import Contents
 from tasks.registry.manifest import Manifest
+from tasks.registry.succession import Signed
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARSED = (MANIFEST, DATASET)
@@ -22,9 +25,12 @@ PARSED = (MANIFEST, DATASET)
 
 
 class Attested:
-    def __init__(self, found: Contents, public_line: str) -> None:
+    def __init__(self, found: Contents, signed: Signed, gate: Sequence[Key]) -> None:
         self.found = found
-        self.public_line = public_line
+        self.gate = validity.lines_by(gate, signed.promotion.time)
+        """Public key lines that count in what carries no time of its own."""
+        self.gate_key = dsse.signers(signed.envelope)[0]
+        """Fingerprint of the one that promoted."""
         self.manifest = Manifest.model_validate(contents.parse(found.bytes(MANIFEST), MANIFEST))
         self.policy = Policy.model_validate(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
@@ -33,8 +39,8 @@ class Attested:
         self.evidence = {gate: Evidence.model_validate(self._json(f"evidence/{gate}.json")) for gate in GATES}
 
     def by_the_gate(self, name: str) -> dict[str, Any]:
-        """A statement beside the payload that the gate's key signed."""
-        return dsse.verify(self._envelope(name), self.public_line)
+        """A statement beside the payload that a key of the gate signed."""
+        return dsse.verify(self._envelope(name), self.gate)
 
     def decisions(self, gate: GateName) -> list[tuple[Decision, Person, dict[str, str]]]:
         """The gate's decisions with who made them and their subjects, signatures verified."""
@@ -42,25 +48,24 @@ class Attested:
         return [self._decision(self._envelope(name), name) for name in names]
 
     def _decision(self, envelope: dict[str, Any], name: str) -> tuple[Decision, Person, dict[str, str]]:
-        person = self.people.get(str(dsse.peek(envelope)["predicate"].get("person")))
-        if person is None or person.public_key is None:
+        decision = signed_decision.decision_of(dsse.peek(envelope))
+        person = self.people.get(decision.person)
+        if person is None:
             raise Refused(f"decision {name} is by somebody whose key is not in people.json")
-        statement = dsse.verify(envelope, person.public_key)
-        if statement["predicateType"] != signed_decision.PREDICATE_TYPE:
-            raise Refused(f"{name} is a {statement['predicateType']}, not a decision")
-        return Decision.model_validate(statement["predicate"]), person, dsse.subjects(statement)
+        statement = validity.verify(envelope, person.keys, decision.time, person.id)
+        return decision, person, dsse.subjects(statement)
 
     def request(self) -> SignedRequest:
-        """The request for the run, its signature verified with the key of whom it names."""
+        """The request for the run, its signature verified with the keys of whom it names."""
         envelope = self._envelope(bundle.REQUEST)
-        who = str(dsse.peek(envelope)["predicate"].get("requested_by"))
+        who = signed_request.request_of(dsse.peek(envelope)).requested_by
         person = self.people.get(who)
-        line = person.public_key if person else None
+        known = person.keys if person else []
         if who == SCHEDULER:
-            line = self.found.bytes(bundle.SCHEDULER_KEY).decode().strip()
-        if line is None:
+            known = [Key(public_key=self.found.bytes(bundle.SCHEDULER_KEY).decode().strip())]
+        if not known:
             raise Refused(f"{bundle.REQUEST} is by somebody whose key is not in people.json")
-        return SignedRequest(signed_request.verify(envelope, line), envelope, line)
+        return signed_request.verify(envelope, known)
 
     def _envelope(self, name: str) -> dict[str, Any]:
         return dsse.parse(self.found.bytes(name), name)

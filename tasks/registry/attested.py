@@ -1,6 +1,6 @@
 """What stands beside a payload: gates, evidence and decisions, held against each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tasks import files
 from tasks.errors import Refused
@@ -12,20 +12,21 @@ from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName
 from tasks.govern.signed_decision import Decision
 from tasks.govern.statement import GateStatement
+from tasks.govern.validity import Key
 from tasks.govern.weigh import another_role, not_waivable, roles_for
 from tasks.registry import bundle, forms
 from tasks.registry.attestations import Attested
 from tasks.registry.contents import Contents
 from tasks.registry.report import Check
-from tasks.registry.succession import Promotion
+from tasks.registry.succession import Promotion, Signed
 
 
-def checks(found: Contents, promotion: Promotion, listing: dict[str, str], public_line: str) -> Iterator[Check]:
+def checks(found: Contents, signed: Signed, listing: dict[str, str], gate_keys: Sequence[Key]) -> Iterator[Check]:
     """Each check in words once it holds. Raises Refused or ValueError where one does not.
 
     `listing` holds the digests of the bundle's files, which are already known to be those of the statement.
     """
-    attested = Attested(found, public_line)
+    attested, promotion = Attested(found, signed, gate_keys), signed.promotion
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
     roles: dict[str, str] = {}
@@ -112,7 +113,7 @@ def _counts(decision: Decision, person: Person, subjects: dict[str, str], eviden
         raise Refused(f"{person.id} asked for the run and decided on it")
     if person.demo and not evidence.demo:
         raise Refused(f"{person.id} is a demo identity, and this is not a demo run")
-    if decision.verb in ("approve", "waive") and decision.role not in person.roles:
+    if decision.verb in ("approve", "waive") and decision.role not in person.roles_at(decision.time):
         raise Refused(f"{person.id} decided in role {decision.role}, which they did not hold")
     if decision.verb == "reject":
         raise Refused(f"{person.id} rejected at gate {evidence.gate}")
@@ -146,7 +147,8 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
     if other := [gate for gate, evidence in attested.evidence.items() if not evidence.is_of(asked)]:
         raise Refused(f"the evidence of gate {', '.join(other)} names another request than request.json")
     person = attested.people.get(who)
-    if why_not := attested.policy.tier(promotion.tier).may_not_request(who, person.roles if person else []):
+    roles = person.roles_at(asked.request.time) if person else []
+    if why_not := attested.policy.tier(promotion.tier).may_not_request(who, roles):
         raise Refused(f"{who} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"
 

@@ -74,7 +74,7 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
     dsse.write(target / REQUEST, candidate.asked.envelope)
     if candidate.requested_by == SCHEDULER:
         files.write_bytes(target / SCHEDULER_KEY, f"{candidate.asked.public_key}\n".encode())
-    files.write_bytes(target / GATE_KEY, f"{governance.gate_public_key()}\n".encode())
+    files.write_bytes(target / GATE_KEY, f"{governance.signer('gate').public_line}\n".encode())
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
     _attest(candidate, draft, governance, target)
     contents.require_plain(listing(target))
@@ -83,11 +83,12 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
 
 def _attest(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
     """Say it again in forms that other tools read, over the digests of the payload's files."""
-    gate_key = keys.fingerprint(governance.gate_public_key())
+    signer = governance.signer("gate")
+    gate_key = keys.fingerprint(signer.public_line)
 
     def write(name: str, predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> None:
         statement = dsse.statement(predicate_type, subject, predicate)
-        dsse.write(target / name, dsse.sign(statement, governance.gate_private_key()))
+        dsse.write(target / name, dsse.sign(statement, signer))
 
     for gate, passed in candidate.gates.items():
         about = {passed.evidence.subject.stage: passed.evidence.subject.sha256}

@@ -56,7 +56,7 @@ class Candidate:
     """What decided it, see `tasks.registry.identity`. Not in the payload: DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
     people: tuple[Person, ...]
-    """Who decided at any gate, and who asked for the run, by id; each with the public key that counts."""
+    """Who decided at any gate, and who asked for the run, by id; each with their keys."""
 
     @property
     def dataset(self) -> Dataset:
@@ -88,7 +88,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
         manifest=manifest.read(layout.stage("package") / "payload"),
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
-        people=tuple(_with_key(name, governance) for name in sorted(people - {SCHEDULER})),
+        people=tuple(_with_keys(name, governance) for name in sorted(people - {SCHEDULER})),
     )
     _made_of_what_passed(candidate)
     consent.require(layout.stage("package") / "payload", governance, ledger, consent.resolved(layout))
@@ -117,7 +117,7 @@ def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -
 
 def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, ledger: Ledger) -> PassedGate:
     try:
-        claim = statement.verify_gate(layout, gate, governance.gate_public_key(), governance.policy.digest())
+        claim = statement.verify_gate(layout, gate, governance.gate_lines(ledger.now()), governance.policy.digest())
     except ValueError as error:  # a link where a plain file should be
         raise Refused(f"gate {gate} cannot be checked: {error}") from None
     if claim.verdict != "passed":
@@ -136,10 +136,10 @@ def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, le
     )
 
 
-def _with_key(name: str, governance: Governance) -> Person:
+def _with_keys(name: str, governance: Governance) -> Person:
     person = governance.people.get(name)
     assert person is not None, "a decision or a request counts only by somebody in people.yaml"
-    return person.model_copy(update={"public_key": governance.public_key(person)})
+    return person.model_copy(update={"keys": governance.keys_of(person)})
 
 
 def _one(values: set[str], what: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.errors import Refused
-from tasks.govern import dsse, keys
+from tasks.govern import dsse
 from tasks.registry import bundle, contents, gate_results, model_signature, provenance, summary
 from tasks.registry.attestations import Attested
 from tasks.registry.report import Check
@@ -13,7 +13,7 @@ from tasks.registry.succession import Promotion
 
 def checks(attested: Attested, promotion: Promotion, listing: dict[str, str]) -> Iterator[Check]:
     """Each check in words once it holds. Raises Refused where one does not."""
-    gate_key, payload = keys.fingerprint(attested.public_line), bundle.part(listing, bundle.PAYLOAD)
+    gate_key, payload = attested.gate_key, bundle.part(listing, bundle.PAYLOAD)
     for gate, evidence in attested.evidence.items():
         told = gate_results.predicate(evidence, promotion.approved_by.get(gate, []))
         about = {evidence.subject.stage: evidence.subject.sha256}

@@ -16,14 +16,15 @@ from tasks.registry.succession import Signed, Succession
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
-def may_order(governance: Governance, person_id: str, target: Signed) -> Person:
+def may_order(governance: Governance, ledger: Ledger, person_id: str, target: Signed) -> Person:
     """The person, if they may order it: in a role that decides at the release gate of its risk tier.
 
     Raises InputError for somebody unknown, Refused for somebody who may not.
     """
-    person = governance.actor(person_id)
+    now = ledger.now()
+    person = governance.actor(person_id, now)
     roles = deciders(governance, target.promotion.tier)
-    if not set(roles) & set(person.roles):
+    if not set(roles) & set(person.roles_at(now)):
         raise Refused(
             f"{person.id} may not order a rollback: it takes a role that decides at the release gate "
             f"({', '.join(roles) or 'policy names none'})"
@@ -61,12 +62,13 @@ def target(governance: Governance, ledger: Ledger, line: Succession, label: str)
 
 def sign(governance: Governance, ledger: Ledger, back_to: Signed, person: Person, reason: str) -> dict[str, Any]:
     """The envelope in which a person orders that `back_to` be champion again."""
+    now = ledger.now()
     predicate = {
         "person": person.id,
         "release": back_to.promotion.label,
         "environment": governance.policy.environment,
         "reason": reason,
-        "time": ledger.now().isoformat(),
+        "time": now.isoformat(),
     }
     statement = dsse.statement(ORDER_TYPE, {back_to.promotion.label: back_to.release_sha256}, predicate)
-    return dsse.sign(statement, governance.signing_key(person))
+    return dsse.sign(statement, governance.signer(person, now))

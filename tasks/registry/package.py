@@ -35,7 +35,7 @@ def run(params: Params, layout: Layout) -> Manifest:
     """Build the payload. Raises Refused before the evaluation gate has passed, InputError where a part is missing."""
     statement.require_gate(layout, "evaluation")
     authority = statement.read_authority(layout)
-    gate = statement.verify_gate(layout, "evaluation", authority.gate_public_key, authority.policy_sha256)
+    gate = statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
     described = manifest.describe(params, layout, authority.tier, gate.demo)
     with files.whole_folder(layout.stage("package")) as folder:
         payload = folder / "payload"

@@ -67,7 +67,7 @@ def rollback(governance: Governance, ledger: Ledger, label: str, person_id: str,
         name = releases.get(ledger, governance, label).name
         line = succession.read(ledger, governance, name)
         back_to = orders.target(governance, ledger, line, label)
-        person = orders.may_order(governance, person_id, back_to)
+        person = orders.may_order(governance, ledger, person_id, back_to)
         order = orders.sign(governance, ledger, back_to, person, reason.strip())
         _carry_out(order, back_to, line, person.id, reason.strip(), governance, ledger)
         with suppress(Unavailable):
@@ -181,7 +181,7 @@ def _carry_out(order: dict[str, Any], back_to: Signed, line: Succession, person:
     )
     envelope = succession.sign(told, back_to.release_sha256, governance)
     with ledger.transaction():
-        signed = succession.verify(envelope, governance.gate_public_key())
+        signed = succession.verify(envelope, governance.keys_of("gate"))
         consent.require(bundle.folder(governance.state, told.label) / bundle.PAYLOAD, governance, ledger)
         recovery.follows(signed, succession.read(ledger, governance, told.name).newest)
         ledger.append(succession.MADE, told.name, {"envelope": envelope, "order": order})

@@ -145,8 +145,8 @@ def _by(ledger: Ledger, governance: Governance, told: Callable[[Release], list[s
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Check a release's folder against this installation's key; see `tasks.registry.verification`."""
-    return verification.verify(folder, governance.gate_public_key())
+    """Check a release's folder against this installation's keys; see `tasks.registry.verification`."""
+    return verification.verify(folder, governance.keys_of("gate"))
 
 
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:

@@ -40,7 +40,7 @@ def read(governance: Governance, name: str) -> Signed:
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise Refused(f"{path}: is no promotion statement any more ({error}); bring the ledger back") from None
-    signed = succession.verify(envelope, governance.gate_public_key())
+    signed = succession.verify(envelope, governance.keys_of("gate"))
     if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
         raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")
     return signed

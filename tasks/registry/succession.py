@@ -4,6 +4,7 @@ Each statement names its environment, the release by digest, a sequence number a
 valid one counts, whatever MLflow's aliases say. Nothing unsigned in a ledger entry is believed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,10 +13,11 @@ from pydantic import ValidationError
 
 from tasks.config import Frozen
 from tasks.errors import Refused
-from tasks.govern import dsse
+from tasks.govern import dsse, validity
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.policy import GateName
+from tasks.govern.validity import Key
 from tasks.params import Sha256
 
 MADE = "promotion.made"
@@ -98,20 +100,17 @@ class Succession:
 def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
     """The statement's envelope, signed with this installation's key."""
     statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.model_dump(mode="json"))
-    return dsse.sign(statement, governance.gate_private_key())
+    return dsse.sign(statement, governance.signer("gate", promotion.time))
 
 
-def verify(envelope: Any, public_line: str) -> Signed:
-    """Read a statement that the key of `public_line` signed. Raises Refused with the reason where it is none."""
+def verify(envelope: Any, gate: Sequence[Key], recorded: datetime | None = None) -> Signed:
+    """Read a statement that one of the gate's keys signed while it counted: as of its own time, or of when it was
+    recorded where that is later. Raises Refused with the reason where it is none."""
     if not isinstance(envelope, dict):
         raise Refused("there is no envelope")
-    statement = dsse.verify(envelope, public_line)
-    if statement["predicateType"] != PREDICATE_TYPE:
-        raise Refused(f"the statement is a {statement['predicateType']}, not a promotion")
-    try:
-        promotion = Promotion.model_validate(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement is no promotion ({error.errors()[0]['msg']})") from None
+    told = _promotion(dsse.peek(envelope)).time
+    statement = validity.verify(envelope, gate, max(told, recorded or told), "gate")
+    promotion = _promotion(statement)
     subjects = dsse.subjects(statement)
     if list(subjects) != [promotion.label]:
         raise Refused(f"the statement is about {', '.join(subjects)}, its predicate about {promotion.label}")
@@ -122,10 +121,10 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Succession:
     """Every promotion of the model `name` in the environment that policy.yaml names."""
     valid: list[Signed] = []
     problems: list[str] = []
-    public_line = governance.gate_public_key()
+    gate = governance.keys_of("gate")
     for entry in ledger.entries(MADE, name):
         try:
-            signed = verify(entry.body.get("envelope"), public_line)
+            signed = verify(entry.body.get("envelope"), gate, entry.time)
             _belongs(signed, name, governance.policy.environment, valid)
         except Refused as error:
             problems.append(f"ledger entry {entry.seq} is no promotion of {name}: {error}")
@@ -139,6 +138,18 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Succession:
 def names(ledger: Ledger) -> list[str]:
     """Every model that the ledger has promotions of, sorted."""
     return sorted({entry.subject for entry in ledger.entries(MADE)})
+
+
+def _promotion(statement: dict[str, Any]) -> Promotion:
+    if statement["predicateType"] != PREDICATE_TYPE:
+        raise Refused(f"the statement is a {statement['predicateType']}, not a promotion")
+    try:
+        promotion = Promotion.model_validate(statement["predicate"])
+    except ValidationError as error:
+        raise Refused(f"the statement is no promotion ({error.errors()[0]['msg']})") from None
+    if promotion.time.tzinfo is None:
+        raise Refused("the promotion's time has no time zone")
+    return promotion
 
 
 def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) -> None:

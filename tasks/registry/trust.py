@@ -1,28 +1,30 @@
 """Whose signatures count in a release, and from what that follows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import InputError, Refused
 from tasks.govern import keys
+from tasks.govern.validity import Key
 from tasks.registry import bundle, contents
 from tasks.registry.report import Check
 
 
 @dataclass(frozen=True)
 class Trust:
-    gate: str
-    """Public key line of the installation that asks gates and promotes."""
+    gate: tuple[Key, ...]
+    """Of the installation that asks gates and promotes."""
     root: str
-    """Fingerprint of the key that it follows from."""
+    """Fingerprint of the key that they follow from."""
     checks: tuple[Check, ...]
 
 
-def own(gate_public_line: str) -> Trust:
-    """An installation trusts its own key."""
-    root = keys.fingerprint(gate_public_line)
+def own(gate: Sequence[Key]) -> Trust:
+    """An installation trusts its own keys."""
+    root = ", ".join(key.fingerprint for key in gate)
     check = Check(about="root of trust", state="ok", text=f"this installation's own gate key, {root}")
-    return Trust(gate_public_line, root, (check,))
+    return Trust(tuple(gate), root, (check,))
 
 
 def from_root(folder: Path, root: str) -> Trust:
@@ -35,4 +37,4 @@ def from_root(folder: Path, root: str) -> Trust:
     if found != root:
         raise Refused(f"the release was promoted under the key {found}, and the root of trust is {root}")
     check = Check(about="root of trust", state="ok", text=f"the gate's key in the release is {root}, as was told")
-    return Trust(line, root, (check,))
+    return Trust((Key(public_key=line),), root, (check,))

@@ -3,7 +3,7 @@
 First the promotion statement, which lists every file; only where all digests agree is anything else parsed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tasks.errors import HallmarkError, Refused
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
+from tasks.govern.validity import Key
 from tasks.registry import attestations, attested, bundle, contents, succession, trust
 from tasks.registry.contents import Contents, shown
 from tasks.registry.package import SAFE
@@ -27,9 +28,9 @@ UNCHECKED = [
 ]
 
 
-def verify(folder: Path, gate_public_line: str) -> Verification:
-    """Check the release in `folder` against the public key line of the installation that promoted it."""
-    return _verify(folder, trust.own(gate_public_line))[0]
+def verify(folder: Path, gate: Sequence[Key]) -> Verification:
+    """Check the release in `folder` against the gate's keys of the installation that promoted it."""
+    return _verify(folder, trust.own(gate))[0]
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
@@ -47,15 +48,15 @@ def require(folder: Path, governance: Governance) -> Signed:
 
     What is incomplete passes: an installation has its own ledger, and needs no proof of what stands there.
     """
-    checked, signed = _verify(folder, trust.own(governance.gate_public_key()))
+    checked, signed = _verify(folder, trust.own(governance.keys_of("gate")))
     if checked.verdict == "invalid" or signed is None:
         raise Refused(f"the release in {folder} does not verify: {checked.against}")
     return signed
 
 
-def statement(folder: Path, public_line: str) -> Signed:
-    """The promotion statement in a release's folder. Raises Refused where there is none that the key signed."""
-    return _statement(_read_statement(folder), public_line)
+def statement(folder: Path, gate: Sequence[Key]) -> Signed:
+    """The promotion statement in a release's folder. Raises Refused where none is there that the gate signed."""
+    return _statement(_read_statement(folder), gate)
 
 
 def _verify(folder: Path, trusted: Trust) -> tuple[Verification, Signed | None]:
@@ -86,8 +87,8 @@ def _read_statement(folder: Path) -> bytes:
         raise Refused(f"{error}; this is no release, or was never promoted") from None
 
 
-def _statement(data: bytes, public_line: str) -> Signed:
-    return succession.verify(dsse.parse(data, bundle.PROMOTION), public_line)
+def _statement(data: bytes, gate: Sequence[Key]) -> Signed:
+    return succession.verify(dsse.parse(data, bundle.PROMOTION), gate)
 
 
 def _promoted(signed: Signed) -> Check:
@@ -108,7 +109,7 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust) -> Iterato
     text = f"all {len(listing)} files are those that the statement lists, and no other is there"
     yield Check(about="files", state="ok", text=text)
     yield Check(about="files", state="ok", text=_harmless(listing))
-    yield from attested.checks(found, signed.promotion, listing, trusted.gate)
+    yield from attested.checks(found, signed, listing, trusted.gate)
     found.require_unchanged()
 
 

@@ -21,9 +21,10 @@ Envelope = dict[str, Any]
 
 
 def sign(checkout: Repository, governance: Governance, ledger: Ledger, request: RunRequest) -> Envelope:
-    """The request, signed with the key of the person who asks. Raises InputError or Refused as `signing_key`."""
-    key = governance.signing_key(governance.actor(request.requested_by))
-    return signed_request.sign(complete(checkout, request, ledger.now()), key)
+    """The request, signed with the key of the person who asks. Raises InputError or Refused as `Governance.signer`."""
+    now = ledger.now()
+    signer = governance.signer(governance.actor(request.requested_by, now), now)
+    return signed_request.sign(complete(checkout, request, now), signer)
 
 
 def complete(checkout: Repository, request: RunRequest, time: datetime) -> Request:
@@ -46,7 +47,7 @@ def take(
     if known is None and envelope is None:
         _nobody_signed(request)
         time = ledger.now()
-        envelope = signed_request.sign(complete(checkout, request, time), governance.scheduler_private_key())
+        envelope = signed_request.sign(complete(checkout, request, time), governance.signer(SCHEDULER, time))
     signed = known or signed_request.read(envelope or {}, governance)
     require_same(signed, request, envelope)
     return known or signed_request.record(ledger, governance, signed.envelope)

@@ -49,7 +49,7 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     refuse_withdrawn(named, governance, ledger)
     resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.state).fingerprint)
     authority = Authority(
-        gate_public_key=governance.gate_public_key(),
+        gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
         policy_sha256=policy.digest(),
         environment=policy.environment,
         tier=params.use_case.risk_tier,

@@ -102,15 +102,17 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     """
     params, _ = read_params(checkout.root / request.params, request.changes)
     governed = installed_governance(checkout.root, request.governance)
+    ledger = open_ledger(governed.state)
+    now = ledger.now()
     if request.requested_by != SCHEDULER:
-        governed.actor(request.requested_by)
+        governed.actor(request.requested_by, now)
     tier = params.use_case.risk_tier
-    if refused := governed.may_not_request(request.requested_by, tier):
+    if refused := governed.may_not_request(request.requested_by, tier, now):
         raise Refused(refused)
     gates = governed.policy.tier(tier).gates
     named = sources.load(governed.folder)
     sources.load_suites(governed.folder, named)
-    refuse_withdrawn(named, governed, open_ledger(governed.state))
+    refuse_withdrawn(named, governed, ledger)
     own = [source.id for source in named.sources if source.owner == request.requested_by]
     if own and "data" in gates and gates["data"].asks_owners and not request.demo_approvals:
         raise InputError(
@@ -119,7 +121,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
         )
     owners = sorted({source.owner for source in named.sources})
     who, demo = request.requested_by, request.demo_approvals
-    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo):
+    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")

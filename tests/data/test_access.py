@@ -11,6 +11,7 @@ from tasks.files import write_json
 from tasks.govern import governance
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import open_ledger
+from tasks.govern.people import MACHINES
 from tasks.govern.sources import Source
 from tests.data.build import Run, messages, params, source, table
 
@@ -20,7 +21,7 @@ people:
   - {id: owner, name: Owner, roles: [data_owner]}
   - {id: steward, name: Steward, roles: [desk]}
   - {id: auditor, name: Auditor, roles: [auditor]}
-  - {id: gone, name: Gone, roles: [auditor], active: false}
+  - {id: gone, name: Gone, roles: [{role: auditor, valid_before: 2026-01-01}]}
 """
 THEN = {"owner": "owner", "steward": "steward", "access": ["auditor"]}
 """What the run's own record says of its source."""
@@ -98,7 +99,7 @@ def test_conflicts_go_by_the_same_list(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("who", "error", "wanted"),
-    [("unknown", InputError, "'unknown' is nobody in people.yaml"), ("gone", Refused, "gone is not active in people")],
+    [("unknown", InputError, "'unknown' is nobody in people.yaml"), ("gone", Refused, "gone holds no role on")],
 )
 def test_nobody_in_people_may_look(old: Run, who: str, error: type[Exception], wanted: str) -> None:
     with pytest.raises(error, match=wanted):
@@ -107,10 +108,12 @@ def test_nobody_in_people_may_look(old: Run, who: str, error: type[Exception], w
 
 def test_a_demo_identity_looks_in_environment_local_alone(old: Run) -> None:
     folder = govern(old, source("data.csv", **THEN)).folder
-    keys = {name: (old.layout.state / "keys" / f"{name}.pub").read_text().strip() for name in ("owner", "steward")}
-    people = [{"id": name, "name": name, "roles": ["desk"], "public_key": key} for name, key in keys.items()]
+    names = ("owner", "steward", *MACHINES)
+    keys = {name: [(old.layout.state / "keys" / f"{name}.pub").read_text().strip()] for name in names}
+    people = [{"id": name, "name": name, "roles": ["desk"], "keys": keys[name]} for name in names[:2]]
     people[1]["demo"] = True
-    write_json(folder / "people.yaml", {"people": people})
+    machines = {name: {"keys": keys[name]} for name in MACHINES}
+    write_json(folder / "people.yaml", {"people": people, "machines": machines})
     assert look(old, governance.load(folder, old.layout.state), "steward").row == 1
     (folder / "policy.yaml").write_text(POLICY.replace("local", "prod"))
     elsewhere = governance.load(folder, old.layout.state)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tasks.files import write_json
 from tasks.govern import evidence as evidence_module
 from tasks.govern import gates, governance, keys, signed_request
 from tasks.govern.decisions import decide
 from tasks.govern.evidence import Evidence
 from tasks.govern.governance import Governance
+from tasks.govern.keys import Signer
 from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.people import MACHINES
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.govern.statement import Authority
 from tasks.layout import Layout
@@ -51,7 +51,7 @@ people:
   - {id: lead, name: Lead, roles: [ml-lead]}
   - {id: risk-one, name: Risk one, roles: [risk]}
   - {id: releaser, name: Releaser, roles: [release-manager]}
-  - {id: gone, name: Gone, roles: [data-owner], active: false}
+  - {id: gone, name: Gone, roles: [{role: data-owner, valid_before: 2026-01-01}]}
   - {id: demo-owner, name: Demo owner, roles: [data-owner], demo: true}
   - {id: demo-risk, name: Demo risk, roles: [risk], demo: true}
 """
@@ -116,8 +116,12 @@ class House:
     def settle(self, evidence: Evidence) -> gates.Standing:
         return gates.settle(self.ledger, self.governance, evidence)
 
-    def key(self, person: str) -> Ed25519PrivateKey:
-        return keys.load_private(self.state / "keys" / person)
+    def key(self, name: str) -> Signer:
+        """Of a person or machine, as `hallmark init` made it."""
+        return keys.signer(keys.load_private(self.state / "keys" / name))
+
+    def line(self, name: str) -> str:
+        return self.key(name).public_line
 
     def why_not(self, evidence: Evidence) -> str:
         """Why the newest decision does not count."""
@@ -151,12 +155,20 @@ def raw(house: House, *statements: str) -> None:
 def authority(house: House, tier: str = "low") -> None:
     """Write inputs/authority.json as `resolve` does."""
     value = Authority(
-        gate_public_key=house.governance.gate_public_key(),
+        gate_public_keys=[house.line("gate")],
         policy_sha256=house.governance.policy.digest(),
         environment=house.governance.policy.environment,
         tier=tier,
     )
     write_json(house.layout.authority, value.model_dump())
+
+
+def keyed(people: str, state: Path) -> str:
+    """A people.yaml in which everybody, machines too, has the key that `hallmark init` made for them."""
+    lines = {path.stem: path.read_text().strip() for path in (state / "keys").glob("*.pub")}
+    for name, line in lines.items():
+        people = people.replace(f"{{id: {name},", f"{{id: {name}, keys: [{line}],")
+    return people + "machines:\n" + "".join(f"  {name}: {{keys: [{lines[name]}]}}\n" for name in MACHINES)
 
 
 def reload(house: House, policy: str = POLICY, people: str = PEOPLE) -> None:

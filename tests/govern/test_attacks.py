@@ -57,11 +57,11 @@ OTHER = "0" * 64
 @pytest.mark.parametrize(
     ("person", "changes", "why_not"),
     [
-        ("gone", {}, "gone is not active"),
+        ("gone", {}, "gone held no role on"),
         ("asker", {}, "asker asked for the run"),
         ("demo-owner", {}, "demo-owner is a demo identity"),
         ("demo-owner", {"demo": True}, "it was made on a demo run"),
-        ("lead", {}, "lead does not hold role data-owner"),
+        ("lead", {}, "lead did not hold role data-owner"),
         ("lead", {"role": "ml-lead"}, "gate data does not ask role ml-lead to approve"),
         ("both", {"role": "risk"}, "gate data does not ask role risk to approve"),
         ("owner", {"subject": OTHER}, "its evidence is about another output"),
@@ -91,7 +91,7 @@ def test_a_decision_signed_with_another_key_does_not_count(house: House, forger:
 
 def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House) -> None:
     asked = house.ask()
-    envelope = plant(house, asked, "owner", house.governance.gate_private_key()).body["envelope"]
+    envelope = plant(house, asked, "owner", house.key("gate")).body["envelope"]
     genuine = house.decide(house.ask(run="run-2"), "owner").body["envelope"]
     envelope["signatures"][0]["keyid"] = genuine["signatures"][0]["keyid"]
     house.ledger.append(KIND, asked.subject.sha256, {"envelope": envelope})
@@ -350,12 +350,13 @@ def test_a_success_metric_that_lies_is_refused(house: House) -> None:
         house.judge(forged)
 
 
-def test_a_person_made_inactive_or_without_the_role_counts_no_more(house: House) -> None:
+def test_a_person_who_had_left_or_was_without_the_role_does_not_count(house: House) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
     reload(house, people=PEOPLE.replace("roles: [data-owner]}\n  - {id: both", "roles: [cook]}\n  - {id: both"))
-    assert house.why_not(asked) == "owner does not hold role data-owner"
-    reload(house, people=PEOPLE.replace("name: Data owner,", "name: Data owner, active: false,"))
-    assert house.why_not(asked) == "owner is not active in people.yaml"
+    assert house.why_not(asked).startswith("owner did not hold role data-owner on")
+    left = "roles: [{role: data-owner, valid_before: 2026-01-01}]}\n  - {id: both"
+    reload(house, people=PEOPLE.replace("roles: [data-owner]}\n  - {id: both", left))
+    assert house.why_not(asked).startswith("owner held no role on")
     reload(house, people=PEOPLE.replace("{id: owner,", "{id: owner-two,"))
     assert house.why_not(asked) == "owner is not in people.yaml"

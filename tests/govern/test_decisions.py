@@ -18,7 +18,7 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
     ("person", "options", "error", "message"),
     [
         ("stranger", {}, InputError, "'stranger' is nobody in people.yaml; it has asker, owner"),
-        ("gone", {}, Refused, "gone is not active"),
+        ("gone", {}, Refused, "gone holds no role on"),
         ("asker", {}, Refused, "asker asked for run run-1; nobody decides on their own run"),
         ("demo-owner", {}, Refused, "demo-owner is a demo identity"),
         ("lead", {}, Refused, "takes role data-owner; lead holds ml-lead"),
@@ -149,14 +149,14 @@ def test_evidence_other_than_the_recorded_one_is_refused(house: House, change: d
 
 def test_the_key_must_be_that_of_the_person(house: House, tmp_path: Path) -> None:
     asked = house.ask()
-    for wrong in (house.key("both"), house.governance.gate_private_key()):
-        with pytest.raises(Refused, match=r"the key SHA256:\S+ is not that of owner, who has SHA256:"):
-            house.decide(asked, "owner", key=wrong)
+    for wrong in (house.key("both"), house.key("gate")):
+        with pytest.raises(Refused, match=r"the key SHA256:\S+ is not one that owner can sign with .* has SHA256:"):
+            house.decide(asked, "owner", signer=wrong)
     line = keys.create(tmp_path / "brought", "owner")
-    reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, public_key: {line},"))
-    with pytest.raises(Refused, match="is not that of owner"):  # the key of init counts no more
+    reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, keys: [{line}],"))
+    with pytest.raises(Refused, match="is not one that owner can sign with"):  # the key of init counts no more
         house.decide(asked, "owner")
-    house.decide(asked, "owner", key=keys.load_private(tmp_path / "brought" / "owner"))
+    house.decide(asked, "owner", signer=keys.signer(keys.load_private(tmp_path / "brought" / "owner")))
     assert house.judge(asked).state == "passed"
 
 
@@ -165,7 +165,7 @@ def test_without_a_key_the_way_to_one_is_told(house: House, tmp_path: Path) -> N
     with pytest.raises(InputError, match=rf"owner is wanted.*run `hallmark init --governance {tmp_path}/governance`"):
         house.decide(house.ask(), "owner")
     line = keys.create(tmp_path / "brought", "owner")
-    reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, public_key: {line},"))
+    reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, keys: [{line}],"))
     with pytest.raises(InputError, match=r"owner is wanted, and none is at \S+/keys/owner; put it there"):
         house.decide(house.ask(), "owner")
 
@@ -173,7 +173,7 @@ def test_without_a_key_the_way_to_one_is_told(house: House, tmp_path: Path) -> N
 def test_what_is_signed_names_evidence_subject_and_policy(house: House) -> None:
     asked = house.ask()
     envelope = house.decide(asked, "owner").body["envelope"]
-    statement = dsse.verify(envelope, house.governance.public_key(house.governance.people.get("owner")))
+    statement = dsse.verify(envelope, [house.line("owner")])
     assert dsse.subjects(statement) == {
         "split": asked.subject.sha256,
         "evidence/data.json": house.judge(asked).evidence_sha256,

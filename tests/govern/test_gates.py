@@ -9,7 +9,7 @@ from tasks.errors import InputError, Refused
 from tasks.files import write_json
 from tasks.govern import docket, evidence, gates
 from tasks.govern.decisions import decide_demo
-from tests.govern.house import PEOPLE, POLICY, House, put_result, reload
+from tests.govern.house import PEOPLE, POLICY, House, keyed, put_result, reload
 
 
 def fail_a_check(house: House) -> None:
@@ -364,17 +364,12 @@ class TestDemoApprovals:
 
 def outside(house: House) -> None:
     """Environment production, with everybody's key in people.yaml."""
-    people = PEOPLE
-    for person in house.governance.people.people:
-        line = house.governance.public_key(person)
-        people = people.replace(f"id: {person.id},", f"id: {person.id}, public_key: {line},")
-    policy = POLICY.replace("environment: local", "environment: production")
-    reload(house, policy, people)
+    reload(house, POLICY.replace("environment: local", "environment: production"), keyed(PEOPLE, house.state))
 
 
 def test_outside_local_people_decide_with_the_keys_in_people_yaml(house: House) -> None:
     outside(house)
     asked = house.ask()
-    house.decide(asked, "owner", key=house.key("owner"))
+    house.decide(asked, "owner", signer=house.key("owner"))
     assert house.judge(asked).state == "passed"
     assert evidence.digest(asked) == house.judge(asked).evidence_sha256

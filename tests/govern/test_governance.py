@@ -1,12 +1,14 @@
 """People and policy files: everything wrong with them is said at once, with file and line."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import InputError
-from tasks.govern import governance, keys
+from tasks.govern import governance, keys, satisfiable
+from tasks.govern.people import MACHINES
 from tests.govern.house import PEOPLE, POLICY
 
 
@@ -65,38 +67,57 @@ def test_a_policy_that_nobody_can_satisfy(folder: Path) -> None:
     found = problems(folder, policy, people)
     assert len(found) == 2
     assert found[0].startswith("policy.yaml:16: tiers.low.gates.evaluation.decisions.0: policy that nobody can satisfy")
-    assert "wants 1 active with role ml-lead, people.yaml has 0" in found[0]
+    assert "wants 1 with role ml-lead, people.yaml has 0" in found[0]
     assert found[1].startswith("policy.yaml:16: tiers.low.gates.evaluation.decisions.1: policy that nobody can satisfy")
-    assert "wants 4 active with role risk, people.yaml has 3" in found[1]
+    assert "wants 4 with role risk, people.yaml has 3" in found[1]
 
 
-def test_a_role_held_only_by_somebody_inactive_is_held_by_nobody(folder: Path) -> None:
-    people = replaced(PEOPLE, "roles: [release-manager]", "roles: [release-manager], active: false")
-    assert "decisions.0: policy that nobody can satisfy" in problems(folder, people=people)[0]
+def test_a_role_that_ended_stops_runs_and_not_what_was_decided(folder: Path) -> None:
+    """The files still load: what its holders let pass goes on."""
+    ended = "roles: [{role: release-manager, valid_before: 2026-03-02}]"
+    (folder / "people.yaml").write_text(replaced(PEOPLE, "roles: [release-manager]", ended))
+    loaded = governance.load(folder, folder / "state")
+    days = {day: datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)}
+    found = {
+        day: satisfiable.for_run(loaded.policy, loaded.people, "low", "asker", [], False, moment)
+        for day, moment in days.items()
+    }
+    assert found[1] == ""
+    assert "gate release wants 1 with role release-manager, and 0 could decide" in found[2]
 
 
 def test_outside_local_demo_people_hold_nothing_and_everybody_needs_a_key(folder: Path) -> None:
     found = problems(folder, policy=replaced(POLICY, "environment: local", "environment: production"))
-    lacking = [line for line in found if "needs a public key in environment production" in line]
-    assert [line.split(":")[1] for line in lacking] == [str(line) for line in range(2, 11)]
+    lacking = [line for line in found if "needs a key in environment production" in line]
+    assert [line.split(":")[1] for line in lacking] == [*map(str, range(2, 11)), "1", "1", "1"]
     few = replaced(POLICY, "environment: local", "environment: production").replace("count: 2", "count: 3")
-    assert any("wants 3 active with role risk, people.yaml has 2" in line for line in problems(folder, policy=few))
+    assert any("wants 3 with role risk, people.yaml has 2" in line for line in problems(folder, policy=few))
 
 
 def test_a_public_key_is_checked_where_it_stands(folder: Path, tmp_path: Path) -> None:
     line = keys.create(tmp_path / "k", "owner")
-    bad = replaced(PEOPLE, "name: Lead,", "name: Lead, public_key: ssh-ed25519 AAAA,")
-    assert problems(folder, people=bad)[0].startswith("people.yaml:5: people.3.public_key: expected one OpenSSH public")
+    bad = replaced(PEOPLE, "name: Lead,", "name: Lead, keys: [ssh-ed25519 AAAA],")
+    told = "people.yaml:5: people.3.keys.0.public_key: expected one OpenSSH public"
+    assert problems(folder, people=bad)[0].startswith(told)
     twice = PEOPLE
     for name in ("Lead", "Risk one"):
-        twice = replaced(twice, f"name: {name},", f"name: {name}, public_key: {line},")
-    assert "lead and risk-one have the same public key; each needs their own" in problems(folder, people=twice)[0]
+        twice = replaced(twice, f"name: {name},", f"name: {name}, keys: [{line}],")
+    mark = keys.fingerprint(line)
+    told = f"people.yaml:6: people.4.keys.0: each key stands here once; twice: {mark} (lead and risk-one)"
+    assert problems(folder, people=twice) == [told]
+    machine = (
+        replaced(PEOPLE, "name: Lead,", f"name: Lead, keys: [{line}],") + f"machines: {{gate: {{keys: [{line}]}}}}\n"
+    )
+    assert problems(folder, people=machine)[0].startswith("people.yaml:11: machines.gate.keys.0: each key stands here")
 
 
 @pytest.mark.parametrize(
     ("people", "expected"),
     [
-        (PEOPLE + "  - {id: owner, name: Again, roles: [risk]}\n", "each person stands here once; twice: owner"),
+        (
+            PEOPLE + "  - {id: owner, name: Again, roles: [risk]}\n",
+            "people.yaml:11: people.9.id: each person stands here once; twice: owner",
+        ),
         (PEOPLE + "  - {id: gate, name: Gate, roles: [risk]}\n", "people.yaml:11: people.9.id: `gate` is the name of"),
         ("people: []\n", "people.yaml:1: people: List should have at least 1 item"),
         ("people:\n  - {id: a, name: A, roles: []}\n", "people.yaml:2: people.0.roles: List should have at least 1"),
@@ -134,21 +155,23 @@ def test_a_source_whose_owner_is_nobody(folder: Path) -> None:
 
 def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path) -> None:
     line = keys.create(tmp_path / "brought", "lead")
-    (folder / "people.yaml").write_text(replaced(PEOPLE, "name: Lead,", f"name: Lead, public_key: {line},"))
+    (folder / "people.yaml").write_text(replaced(PEOPLE, "name: Lead,", f"name: Lead, keys: [{line}],"))
     loaded = governance.load(folder, tmp_path / "state")
     owner, lead = (loaded.people.get(name) for name in ("owner", "lead"))
     assert owner is not None
     assert lead is not None
-    for ask in (lambda: loaded.public_key(owner), loaded.gate_public_key, loaded.gate_private_key):
+    for ask, who in ((loaded.keys_of, owner), (loaded.keys_of, "gate"), (loaded.signer, "gate")):
         with pytest.raises(InputError):
-            ask()
+            ask(who)
     governance.initialise(loaded.state, loaded.people)
     made = {path.name for path in (tmp_path / "state" / "keys").iterdir()}
-    assert {"gate", "gate.pub", "owner", "owner.pub"} <= made
+    assert {*MACHINES, "gate.pub", "owner", "owner.pub"} <= made
     assert not {"lead", "lead.pub"} & made
-    assert loaded.public_key(lead) == line
-    assert loaded.public_key(owner) == (tmp_path / "state" / "keys" / "owner.pub").read_text().strip()
-    assert keys.public_line(loaded.gate_private_key(), "gate") == loaded.gate_public_key()
+    assert [key.public_key for key in loaded.keys_of(lead)] == [line]
+    for who, name in ((owner, "owner"), ("gate", "gate")):
+        (key,) = loaded.keys_of(who)
+        assert key.public_key == (tmp_path / "state" / "keys" / f"{name}.pub").read_text().strip()
+        assert keys.fingerprint(loaded.signer(who).public_line) == key.fingerprint
     before = {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
     governance.initialise(loaded.state, loaded.people)
     assert before == {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
@@ -163,7 +186,7 @@ def test_the_command_that_makes_a_missing_key_is_named(tmp_path: Path) -> None:
         (folder / "people.yaml").write_text(PEOPLE)
         loaded = governance.load(folder, tmp_path / ".hallmark")
         with pytest.raises(InputError, match=re.escape(wanted)):
-            loaded.public_key(loaded.people.people[0])
+            loaded.keys_of(loaded.people.people[0])
 
 
 def test_the_policy_digest_is_of_its_meaning_not_its_spelling(folder: Path) -> None:

@@ -205,7 +205,7 @@ def forged(house: House, size: int, **changes: object) -> bytes:
     assert tree is not None
     head = tree.model_copy(update={"size": size, **changes})
     statement = dsse.statement(heads.HEAD, {"ledger": head.root}, head.model_dump(mode="json"))
-    return canonical_json(dsse.sign(statement, house.governance.ledger_private_key()))
+    return canonical_json(dsse.sign(statement, house.key("ledger")))
 
 
 def other_key(house: House, data: bytes) -> bytes:
@@ -281,7 +281,7 @@ def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Pa
 
 def test_no_key_says_what_to_do(kept: House) -> None:
     (kept.state / "keys" / "ledger").unlink()
-    with pytest.raises(InputError, match="no private key can be read here"):
+    with pytest.raises(InputError, match="the private key of ledger is wanted"):
         published(kept)
 
 

@@ -35,15 +35,15 @@ def test_the_same_inputs_give_the_same_bytes_whoever_ran_and_decided_when(passed
     first = passed.layout.gate("data").read_bytes()
     let_pass(passed, run="run-2", by="lead")
     assert passed.layout.gate("data").read_bytes() == first
-    claim = dsse.verify(dsse.read(passed.layout.gate("data")), passed.governance.gate_public_key())["predicate"]
+    claim = dsse.verify(dsse.read(passed.layout.gate("data")), [passed.line("gate")])["predicate"]
     assert set(claim) == {"gate", "subject", "policy_sha256", "verdict", "demo"}
 
 
 def test_a_demo_pass_is_marked(house: House) -> None:
     authority(house)
     let_pass(house, demo=True)
-    key, policy = house.governance.gate_public_key(), house.governance.policy.digest()
-    assert verify_gate(house.layout, "data", key, policy).demo
+    lines, policy = [house.line("gate")], house.governance.policy.digest()
+    assert verify_gate(house.layout, "data", lines, policy).demo
 
 
 def change_output(house: House) -> None:
@@ -146,14 +146,14 @@ def test_every_byte_of_the_statement_matters(passed: House) -> None:
 def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_it(passed: House, change: dict) -> None:
     payload = dsse.peek(dsse.read(passed.layout.gate("data")))
     payload["predicate"] |= change
-    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.gate_private_key()))
+    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
     with pytest.raises(Refused):
         require_gate(passed.layout, "data")
 
 
 def test_the_gates_key_signs_other_statements_that_are_not_taken_for_its_own(passed: House) -> None:
     payload = dsse.peek(dsse.read(passed.layout.gate("data"))) | {"predicateType": "urn:hallmark:promotion:v1"}
-    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.gate_private_key()))
+    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
     with pytest.raises(Refused, match="the statement of something else"):
         require_gate(passed.layout, "data")
 
@@ -180,7 +180,7 @@ def test_a_gate_that_has_not_passed_on_this_evidence_is_never_written(house: Hou
     assert not house.layout.gate("data").exists()
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"gate_public_key": 3}'])
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"gate_public_keys": 3}'])
 def test_without_a_sound_authority_file_no_stage_runs(passed: House, text: str | None) -> None:
     passed.layout.authority.unlink()
     if text is not None:
@@ -191,11 +191,11 @@ def test_without_a_sound_authority_file_no_stage_runs(passed: House, text: str |
 
 def test_an_authority_with_somebody_elses_key_accepts_nothing_of_ours(passed: House) -> None:
     value = read_json(passed.layout.authority)
-    value["gate_public_key"] = passed.governance.public_key(passed.governance.people.get("owner"))
+    value["gate_public_keys"] = [passed.line("owner")]
     write_json(passed.layout.authority, value)
     with pytest.raises(Refused, match="is signed by"):
         require_gate(passed.layout, "data")
-    write_json(passed.layout.authority, value | {"gate_public_key": "nonsense"})
+    write_json(passed.layout.authority, value | {"gate_public_keys": ["nonsense"]})
     with pytest.raises(InputError, match="public key line"):
         require_gate(passed.layout, "data")
     assert canonical_json(value)

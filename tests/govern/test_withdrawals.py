@@ -17,7 +17,7 @@ from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.layout import Layout
 from tasks.runs.resolve import resolve
 from tests.data.build import TODAY, messages, source, table
-from tests.govern.house import PEOPLE, POLICY, House, raw, reload
+from tests.govern.house import PEOPLE, POLICY, House, keyed, raw, reload
 
 IDS = ("tickets", "chats")
 
@@ -126,7 +126,7 @@ def test_nobody_but_the_owner_withdraws_or_restores(owned: House, who: str) -> N
         ),
         ("stranger", "tickets", "r", InputError, "'stranger' is nobody in people.yaml"),
         ("owner", "tickets", "  ", InputError, "say why with --reason"),
-        ("gone", "chats", "r", Refused, "gone is not active"),
+        ("gone", "chats", "r", Refused, "gone holds no role on"),
     ],
 )
 def test_what_cannot_be_withdrawn(
@@ -139,7 +139,7 @@ def test_what_cannot_be_withdrawn(
 
 def test_without_the_owners_key_nothing_is_withdrawn(owned: House) -> None:
     (owned.state / "keys" / "owner").write_bytes((owned.state / "keys" / "both").read_bytes())
-    with pytest.raises(Refused, match="is not that of owner"):
+    with pytest.raises(Refused, match="is not one that owner can sign with"):
         withdraw(owned)
 
 
@@ -290,9 +290,7 @@ def test_what_a_new_owner_gave_again_in_another_environment_is_not_given_here(ow
     withdraw(owned)
     declare(owned, "both", "both")
     restore(owned, "both")
-    people = PEOPLE
-    for file in (owned.state / "keys").glob("*.pub"):
-        people = people.replace(f"id: {file.stem},", f"id: {file.stem}, public_key: {file.read_text().strip()},")
+    people = keyed(PEOPLE, owned.state)
     reload(owned, policy=POLICY.replace("environment: local", "environment: prod"), people=people)
     assert by(owned) == ["owner"]
     restore(owned, "both")
@@ -303,7 +301,9 @@ def test_a_withdrawal_outlasts_its_owner(owned: House) -> None:
     withdraw(owned)
     declare(owned, "both", "both")
     assert held(owned)
-    reload(owned, people=PEOPLE.replace("id: owner, name: Data owner,", "id: owner, name: Data owner, active: false,"))
+    left = owned.ledger.now().isoformat()
+    role = f"{{role: data-owner, valid_before: '{left}'}}"
+    reload(owned, people=PEOPLE.replace("Data owner, roles: [data-owner]", f"Data owner, roles: [{role}]"))
     assert held(owned), "who left cannot decide, and what they decided stands"
     restore(owned, "both")
     assert held(owned) is None
@@ -338,7 +338,7 @@ def test_a_person_taken_out_of_people_yaml_is_asked_back(owned: House) -> None:
     withdraw(owned)
     declare(owned, "both", "both")
     reload(owned, people=PEOPLE.replace("  - {id: owner, name: Data owner, roles: [data-owner]}\n", ""))
-    assert "no longer in people.yaml: put them back, as `active: false`" in (held(owned, "tickets") or "")
+    assert "or people.yaml no longer has who made it" in (held(owned, "tickets") or "")
     assert held(owned, "chats") is None
     reload(owned)
     assert by(owned) == ["owner"]

@@ -30,6 +30,7 @@ from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance
 from tests.data.build import Run, messages, params, record, source, table
+from tests.govern.house import keyed
 from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project, signed
 
 
@@ -130,9 +131,7 @@ def test_other_governance_files_count_in_environment_local_only(project: Path) -
     shutil.copytree(project / "infra" / "governance", other)
     people, policy = other / "people.yaml", other / "policy.yaml"
     text = people.read_text().replace("demo: true", "demo: false")
-    for file in (project / ".hallmark" / "keys").glob("*.pub"):
-        text = text.replace(f"id: {file.stem},", f"id: {file.stem}, public_key: {file.read_text().strip()},")
-    people.write_text(text)
+    people.write_text(keyed(text, project / ".hallmark"))
     policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
     told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=1)
     assert "count in environment local only" in told

@@ -19,7 +19,7 @@ from tasks.govern.signed_decision import KIND, read
 from tasks.layout import Layout
 from tasks.params import load
 from tasks.runs.request import RunRequest
-from tests.govern.house import put_result
+from tests.govern.house import keyed, put_result
 from tests.tiny_project import hallmark, hallmark_json, make_project, signed
 
 RUN = "20260101-000000-abcd"
@@ -50,9 +50,7 @@ def bring_keys(project: Path) -> None:
     """Out of environment local: people.yaml has everybody's public key, the same on every machine."""
     people, policy = (project / "infra" / "governance" / name for name in ("people.yaml", "policy.yaml"))
     text = people.read_text()
-    for file in (project / ".hallmark" / "keys").glob("*.pub"):
-        text = text.replace(f"id: {file.stem},", f"id: {file.stem}, public_key: {file.read_text().strip()},")
-    people.write_text(text)
+    people.write_text(keyed(text, project / ".hallmark"))
     policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ruamel.yaml import YAML
 
 from tasks import params
@@ -16,6 +15,7 @@ from tasks.govern import decisions, dsse, evidence, gates, governance, keys, sig
 from tasks.govern.evidence import Evidence
 from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
+from tasks.govern.keys import Signer
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES, GateName
 from tasks.govern.signed_request import SignedRequest
@@ -24,7 +24,7 @@ from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.registry import champion, package, promotion
 from tasks.registry.releases import Release
-from tests.govern.house import request
+from tests.govern.house import keyed, request
 
 NAME = "triage"
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -185,7 +185,7 @@ class House:
 
     def authority(self, tier: str = "low") -> Authority:
         return Authority(
-            gate_public_key=self.governance.gate_public_key(),
+            gate_public_keys=[key.public_key for key in self.governance.keys_of("gate")],
             policy_sha256=self.governance.policy.digest(),
             environment=self.governance.policy.environment,
             tier=tier,
@@ -213,8 +213,8 @@ class House:
         envelope = signed_request.sign(request(run, by, demo, self.ledger.now()), self.key(by))
         return known or signed_request.record(self.ledger, self.governance, envelope)
 
-    def key(self, who: str) -> Ed25519PrivateKey:
-        return keys.load_private(self.state / "keys" / who)
+    def key(self, who: str) -> Signer:
+        return keys.signer(keys.load_private(self.state / "keys" / who))
 
     def ask(self, layout: Layout, gate: GateName) -> Evidence:
         checked, policy = params.load(layout.params), self.governance.policy
@@ -265,11 +265,7 @@ class House:
         if not ask_people:
             policy = folder / "policy.yaml"
             policy.write_text(re.sub(r"decisions: .*", "decisions: []", policy.read_text()))
-        people = YAML().load((folder / "people.yaml").read_text())
-        for person in people["people"]:
-            person["public_key"] = (self.state / "keys" / f"{person['id']}.pub").read_text().strip()
-        with (folder / "people.yaml").open("w") as file:
-            YAML().dump(people, file)
+        (folder / "people.yaml").write_text(keyed(PEOPLE, self.state))
         return governance.load(folder, self.state)
 
 

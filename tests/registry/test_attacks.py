@@ -18,8 +18,10 @@ from tasks import params
 from tasks.errors import Refused
 from tasks.files import canonical_json, read_json, write_json
 from tasks.govern import dsse, governance, incidents, keys, signed_request
+from tasks.govern.keys import Signer
 from tasks.govern.policy import GATES, SCHEDULER
 from tasks.govern.signed_request import Request
+from tasks.govern.validity import Key
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
 from tests.govern.house import raw
 from tests.registry.house import NAME, House, copy, writable
@@ -46,7 +48,7 @@ def relist(folder: Path) -> None:
         statement = dsse.peek(envelope)
         statement["predicate"]["files"] = listing
         statement["subject"][0]["digest"]["sha256"] = bundle.release_digest(listing)
-        envelope["payload"] = dsse.sign(statement, Ed25519PrivateKey.generate())["payload"]
+        envelope["payload"] = dsse.sign(statement, keys.signer(Ed25519PrivateKey.generate()))["payload"]
 
     rewrite(folder / bundle.PROMOTION, change)
 
@@ -192,7 +194,7 @@ def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object
     statement = dsse.statement(
         succession.PREDICATE_TYPE, {claimed.label: newest.release_sha256}, claimed.model_dump(mode="json")
     )
-    return {"envelope": dsse.sign(statement, key or Ed25519PrivateKey.generate())}
+    return {"envelope": dsse.sign(statement, keys.signer(key or Ed25519PrivateKey.generate()))}
 
 
 def test_a_forged_statement_promotes_nothing(released: House) -> None:
@@ -208,7 +210,7 @@ def test_a_forged_statement_promotes_nothing(released: House) -> None:
 
 def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released: House) -> None:
     body = forged(released)
-    body["envelope"]["signatures"][0]["keyid"] = keys.fingerprint(released.governance.gate_public_key())  # type: ignore
+    body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
     released.ledger.append(succession.MADE, NAME, body)
     (problem,) = releases.problems(released.ledger, released.governance)
     assert "signature does not match" in problem
@@ -263,7 +265,7 @@ def test_demo_people_in_a_bundle_of_another_environment_do_not_verify(house: Hou
 
 def resign(house: House, folder: Path, **changes: object) -> None:
     """Sign the bundle anew with the gate's key, as an installation that was taken over could."""
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance.gate_public_key())
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance.keys_of("gate"))
     listing = bundle.listing(folder)
     update = {"files": listing, "payload_sha256": bundle.part_digest(listing, bundle.PAYLOAD)} | changes
     statement = known.promotion.model_copy(update=update)
@@ -311,7 +313,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
         "payload is not JSON|signature does not match",
     ),
     "a request signed by a scheduler of their own": (
-        lambda f: request_of(f, SCHEDULER, Ed25519PrivateKey.generate()),
+        lambda f: request_of(f, SCHEDULER, keys.signer(Ed25519PrivateKey.generate())),
         "asks for another run than the promotion statement is about",
     ),
     "a policy that asks nobody": (
@@ -323,7 +325,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
     "another person's key": (
         lambda f: rewrite(
             f / "attestations/people.json",
-            lambda p: [person.update(public_key=keys.public_line(Ed25519PrivateKey.generate())) for person in p],
+            lambda p: [person.update(keys=[keys.public_line(Ed25519PrivateKey.generate())]) for person in p],
         ),
         "signed by SHA256:",
     ),
@@ -352,7 +354,7 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
 def test_a_statement_that_contradicts_itself_does_not_verify(released: House, field: str, reason: str) -> None:
     """Its subject and its list are both signed; a verifier that reads only one of them must see the same release."""
     folder = copy(released.bundle(), released.root / "copied")
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance.gate_public_key())
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance.keys_of("gate"))
     listing, other = bundle.listing(folder), {"payload/README.md": "0" * 64}
     subject = bundle.release_digest(other if field == "files" else listing)
     update = {"payload_sha256": "0" * 64} if field == "payload_sha256" else {}
@@ -361,12 +363,12 @@ def test_a_statement_that_contradicts_itself_does_not_verify(released: House, fi
     assert reason in releases.verify(folder, released.governance).against
 
 
-def request_of(folder: Path, who: str, key: Ed25519PrivateKey) -> dict:
+def request_of(folder: Path, who: str, signer: Signer) -> dict:
     """Another request for the run, in the name of somebody whose key signs it; returns what it says."""
     asked = dsse.peek(dsse.read(folder / "attestations/request.json"))["predicate"] | {"requested_by": who}
-    dsse.write(folder / "attestations/request.json", signed_request.sign(Request.model_validate(asked), key))
+    dsse.write(folder / "attestations/request.json", signed_request.sign(Request.model_validate(asked), signer))
     if who == SCHEDULER:
-        (folder / "attestations/scheduler.pub").write_text(keys.public_line(key) + "\n")
+        (folder / "attestations/scheduler.pub").write_text(signer.public_line + "\n")
     return asked
 
 
@@ -404,7 +406,7 @@ def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -
 
 def test_a_run_whose_request_is_gone_from_the_ledger_is_not_promoted(ready: House) -> None:
     """Its gates have passed; the database's owner has taken out who asked for it, and put in another."""
-    raw(ready, "DELETE FROM hallmark_ledger WHERE kind = 'run.requested'")
+    raw(ready, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE kind = 'run.requested'")
     with pytest.raises(Refused, match="holds no request for run run-1 that verifies"):
         ready.promote(ready.run("run-1"))
     ready.ledger.append("run.requested", "run-1", {"envelope": ready.request("run-2").envelope})
@@ -424,8 +426,8 @@ def test_a_statement_that_names_other_people_than_decided_does_not_verify(releas
 def test_somebody_elses_installation_is_not_believed(released: House) -> None:
     release = releases.get(released.ledger, released.governance, "triage-1")
     keys.create(released.root, "stranger")
-    stranger = (released.root / "stranger.pub").read_text().strip()
-    assert verification.verify(Path(release.bundle), stranger).against.startswith("the envelope is signed by")
+    stranger = Key(public_key=(released.root / "stranger.pub").read_text().strip())
+    assert verification.verify(Path(release.bundle), [stranger]).against.startswith("the envelope is signed by")
 
 
 PACKAGE: dict[str, Attack] = {

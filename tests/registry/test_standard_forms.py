@@ -129,7 +129,7 @@ def test_model_signings_own_command_accepts_the_payload_and_nothing_else(release
     assert model_signing(folder, key).returncode != 0
     extra = extra.rename(folder / "payload" / ".gitattributes")
     assert model_signing(folder, key).returncode == 0, "its default passes over what git would keep beside a model"
-    assert "not listed" in verification.verify(folder, released.governance.gate_public_key()).against
+    assert "not listed" in verification.verify(folder, released.governance.keys_of("gate")).against
     extra.unlink()
     (folder / "payload" / "README.md").write_text("better than it was")
     assert model_signing(folder, key).returncode != 0

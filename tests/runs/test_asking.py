@@ -117,7 +117,7 @@ def test_the_request_in_a_worktree_is_the_one_on_record(project: Path) -> None:
     other, _ = ask(project, "edited", by="data-owner")
     governed = installed_governance(project, None)
     forged = signed_request.sign(
-        run.request.model_copy(update={"requested_by": "product-owner"}), governed.scheduler_private_key()
+        run.request.model_copy(update={"requested_by": "product-owner"}), governed.signer("scheduler")
     )
     for text in (json.dumps(own).encode(), b"{}", b"", json.dumps(other.model_dump()).encode()):
         write_bytes(run.layout.request, text)

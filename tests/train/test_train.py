@@ -51,7 +51,7 @@ def open_gate(layout: Layout) -> None:
     made = governance.load(folder, layout.state)
     governance.initialise(layout.state, made.people)
     authority = statement.Authority(
-        gate_public_key=made.gate_public_key(),
+        gate_public_keys=[key.public_key for key in made.keys_of("gate")],
         policy_sha256=made.policy.digest(),
         environment="local",
         tier="experiment",
