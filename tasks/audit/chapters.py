@@ -51,8 +51,13 @@ def asked(record: Record, shelf: Shelf) -> Chapter:
         else ""
     )
     asked_by = f"{record.name_of(release.requested_by)} asked for run {release.run}"
-    signed = "and the ledger has the request" if record.requests else "as the gates' evidence says"
-    where = [*map(shelf.entry, record.requests)] or before
+    if record.request and record.request_entry:
+        changes = ", ".join(f"{key}={value}" for key, value in record.request.changes.items())
+        signed = f"under a signature over commit {record.request.commit[:12]} and {record.request.params}"
+        signed += f", with {changes}" if changes else ""
+        where = [shelf.entry(record.request_entry)]
+    else:
+        signed, where = "as the gates' evidence says", before
     return chapter(1, "asked", "Who asked, and what for", [table], [
         ("request", f"{asked_by}, {signed}.", where),
         ("purpose", f"Purpose, approved uses, limitations and owners stand in the parameters.{fixed}",

@@ -40,8 +40,8 @@ def missing(record: Record, shelf: Shelf, frameworks: list[Framework]) -> Iterat
             f"{len(shelf.unproven)} of the ledger entries here come without a proof that a signed head of the ledger "
             f"covers them ({shelf.why_unproven}). Those that are signed themselves can be checked all the same."
         )
-    if not record.requests:
-        yield "The ledger has no request for the run: who asked is said by the gates' evidence."
+    if record.request is None:
+        yield "The ledger has no signed request for the run: who asked is said by the gates' evidence."
     if not record.reproductions:
         yield f"It was not built again: hallmark reproduce {record.release.label} does that and records the outcome."
     if record.problems:

@@ -5,13 +5,14 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, incidents, signed_decision, withdrawals
+from tasks.govern import docket, dsse, incidents, signed_decision, signed_request, withdrawals
 from tasks.govern.docket import Case
 from tasks.govern.governance import Governance
 from tasks.govern.incidents import Incident
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.policy import GATES, GateName
 from tasks.govern.signed_decision import Decision
+from tasks.govern.signed_request import Request, SignedRequest
 from tasks.govern.signed_withdrawal import Withdrawal
 from tasks.params import Params, load
 from tasks.registry import bundle, history, releases, succession, told
@@ -21,7 +22,6 @@ from tasks.registry.report import Verification
 from tasks.registry.told import Told
 
 REPRODUCED = "release.reproduced"
-REQUESTED = "run.requested"
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,10 @@ class Record:
     verification: Verification
     environment: str
     now: datetime
-    requests: list[Entry]
-    """Entries that say somebody asked for the run."""
+    request: Request | None
+    """What was asked for, where the ledger has it under a signature that verifies …"""
+    request_entry: Entry | None
+    """… and the entry that has it."""
     cases: dict[GateName, Case]
     """What the run put to each gate last."""
     decided: dict[GateName, list[Decided]]
@@ -76,8 +78,8 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
             f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
         )
     said, line = told.read(folder), succession.read(ledger, governance, release.name)
-    every = ledger.entries()
-    cases = {gate: asked[-1] for gate in GATES if (asked := docket.cases(ledger, release.run, gate))}
+    every, asked = ledger.entries(), signed_request.recorded(ledger, governance, release.run)
+    cases = {gate: put[-1] for gate in GATES if (put := docket.cases(ledger, release.run, gate))}
     return Record(
         release=release,
         told=said,
@@ -85,7 +87,8 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         verification=releases.verify(folder, governance),
         environment=governance.policy.environment,
         now=ledger.now(),
-        requests=[entry for entry in every if entry.kind == REQUESTED and entry.subject == release.run],
+        request=asked.request if asked else None,
+        request_entry=_entry_of(asked, ledger) if asked else None,
         cases=cases,
         decided={gate: _decided(case, folder, governance, ledger) for gate, case in cases.items()},
         reigns=history.reigns(line),
@@ -95,6 +98,11 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         last_entry=every[-1].seq if every else 0,
         problems=list(line.problems),
     )
+
+
+def _entry_of(asked: SignedRequest, ledger: Ledger) -> Entry:
+    every = ledger.entries(signed_request.KIND, asked.request.run_id)
+    return next(entry for entry in every if entry.body.get("envelope") == asked.envelope)
 
 
 def _decided(case: Case, folder: Path, governance: Governance, ledger: Ledger) -> list[Decided]:

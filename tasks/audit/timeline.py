@@ -10,8 +10,10 @@ VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check",
 
 
 def timeline(record: Record) -> list[Moment]:
-    """Oldest first: when each gate was asked and decided, and each time that its place in production changed."""
+    """Oldest first: who asked for it, when each gate was asked and decided, and when its place in production changed."""
     found: list[tuple[datetime, str]] = []
+    if record.request_entry:
+        found.append((record.request_entry.time, f"{record.release.requested_by} asks for run {record.release.run}"))
     for gate in GATES:
         if case := record.cases.get(gate):
             found.append((case.entry.time, f"{gate} gate asked"))
