@@ -10,7 +10,7 @@ VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check",
 
 
 def timeline(record: Record) -> list[Moment]:
-    """Oldest first: who asked for it, when each gate was asked and decided, and when its place in production changed."""
+    """Oldest first: who asked, when each gate was asked and decided, when its place in production changed."""
     found: list[tuple[datetime, str]] = []
     if record.request_entry:
         found.append((record.request_entry.time, f"{record.release.requested_by} asks for run {record.release.run}"))

@@ -19,7 +19,7 @@ from tasks.registry import bundle, manifest
 from tasks.registry.manifest import Manifest
 from tasks.registry.succession import Promotion
 
-NAMED_BY = ("name", "id", "role", "fact")
+NAMED_BY = ("id", "name", "role", "fact")
 """Keys by which the items of a list are told apart where they have one of them, in this order."""
 JUDGED = ("evaluate.", "measured.predict.")
 """Beginnings of the figures that say how good a model is …"""
