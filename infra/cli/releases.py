@@ -1,7 +1,6 @@
 """`hallmark releases`: what was promoted, by whose decisions, and back to an earlier one."""
 
 import socket
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import difference, history, shared
+from infra.cli import difference, history, rollback, shared
 from infra.cli.registered import in_force as _registry
 from infra.cli.shared import console
 from tasks.errors import InputError
-from tasks.govern import keys, publish
-from tasks.registry import admission, promotion, verification
+from tasks.govern import keys
+from tasks.registry import admission, verification
 from tasks.registry import releases as registry
 from tasks.registry.report import EXIT, Verification
 from tasks.runs.run import installed_governance
@@ -135,19 +134,5 @@ def diff(before: difference.Named, now: difference.Named, as_json: shared.Json =
     raise typer.Exit(1 if found.before.against or found.now.against else 0)
 
 
-@app.command()
-def rollback(
-    release: Label,
-    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
-    who: shared.As = None,
-    as_json: shared.Json = False,
-) -> None:
-    """Make an earlier release champion again, by a new signed promotion statement.
-
-    Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
-    """
-    governed, ledger = _registry()
-    made = promotion.rollback(governed, ledger, release, shared.identity(who), reason)
-    for told in publish.publish_grown(ledger, governed):
-        print(f"hallmark: {told}", file=sys.stderr)
-    shared.print_json(made.model_dump(mode="json")) if as_json else console.print(f"{made.label} is champion again")
+app.command("rollback")(rollback.rollback)
+app.command("confirm")(rollback.confirm)

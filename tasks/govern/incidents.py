@@ -79,7 +79,7 @@ def open_once(
             severity=severity, role=role, text=text, by=by, answer_by=answer_by,
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        envelope = signed_incident.by_machine(opening, cause, governance)
+        envelope = signed_incident.by_machine(opening, governance)
         return ledger.append(OPENED, opening.id, {"envelope": envelope, **(more or {})})
 
 
@@ -94,8 +94,10 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
         ]
         entries = []
         for opened in due:
-            said = Escalation(id=opened.id, severity="critical", environment=opened.environment, time=now)
-            envelope = signed_incident.by_machine(said, opened.cause, governance)
+            said = Escalation(
+                id=opened.id, cause=opened.cause, severity="critical", environment=opened.environment, time=now
+            )
+            envelope = signed_incident.by_machine(said, governance)
             entries.append(ledger.append(ESCALATED, opened.id, {"envelope": envelope}))
     return entries
 
@@ -110,17 +112,17 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
         raise InputError("say with --reason what was found and done, so that others can follow it later")
     person = governance.actor(person_id, ledger.now())
     with ledger.transaction():
-        now = ledger.now()
-        incident = get(ledger, governance, incident_id)
-        if why_not := may_not_close(incident.opening, person, now):
+        now, incident = ledger.now(), get(ledger, governance, incident_id)
+        opened = incident.opening
+        if why_not := may_not_close(opened, person, now):
             raise Refused(why_not)
         if incident.closing:
             raise Refused(f"{incident.id} was closed by {incident.closing.person}: {incident.closing.reason}")
         said = Closing(
-            id=incident.id, person=person.id, role=incident.opening.role, reason=reason.strip(),
-            environment=governance.policy.environment, time=now,
+            id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason.strip(),
+            environment=opened.environment, time=now,
         )  # fmt: skip
-        envelope = signed_incident.by_person(said, incident.opening.cause, person, governance)
+        envelope = signed_incident.by_person(said, person, governance)
         return ledger.append(CLOSED, incident.id, {"envelope": envelope})
 
 
@@ -147,6 +149,6 @@ def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
 
 
 def _whole(one: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
-    escalation = signed_incident.escalation(escalated, one.opening, governance) if escalated else None
+    escalation = signed_incident.escalation(escalated, governance) if escalated else None
     said = (signed_incident.closing(entry, one.opening, governance) for entry in closed)
     return Incident(one.entry, one.opening, escalation, next(filter(None, said), None))

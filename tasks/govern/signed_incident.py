@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from tasks.config import Frozen
-from tasks.errors import HallmarkError, Refused
+from tasks.errors import HallmarkError
 from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
@@ -50,6 +50,7 @@ class Escalation(Frozen):
 
     deed: Literal["escalate"] = "escalate"
     id: str
+    cause: Sha256
     severity: Severity
     environment: Name
     time: datetime
@@ -60,6 +61,7 @@ class Closing(Frozen):
 
     deed: Literal["close"] = "close"
     id: str
+    cause: Sha256
     person: str
     role: Name | None
     reason: str
@@ -75,39 +77,35 @@ def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
     return sha256_bytes(canonical_json({"what": what, "about": about, **facts}))
 
 
-def by_machine(said: Opening | Escalation, cause: str, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(_statement(said, cause), governance.signer("gate", said.time))
+def by_machine(said: Opening | Escalation, governance: Governance) -> dict[str, Any]:
+    return dsse.sign(_statement(said), governance.signer("gate", said.time))
 
 
-def by_person(said: Closing, cause: str, person: Person, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(_statement(said, cause), governance.signer(person, said.time))
+def by_person(said: Closing, person: Person, governance: Governance) -> dict[str, Any]:
+    return dsse.sign(_statement(said), governance.signer(person, said.time))
 
 
 def opening(entry: Entry, governance: Governance) -> Opening | None:
     """What an entry opens; None where this installation did not sign it, or for another environment."""
-    return _read(entry, governance, "gate", Opening, None)
+    return _read(entry, governance, "gate", Opening)
 
 
-def escalation(entry: Entry, opened: Opening, governance: Governance) -> Escalation | None:
-    return _read(entry, governance, "gate", Escalation, opened.cause)
+def escalation(entry: Entry, governance: Governance) -> Escalation | None:
+    """What an entry escalates; None as for `opening`."""
+    return _read(entry, governance, "gate", Escalation)
 
 
 def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
-    """Who closed an incident; None where they did not sign that, or might not."""
+    """Who closed an incident; None where they did not sign that, or might not then."""
     try:
         named = dsse.peek(entry.body["envelope"])["predicate"].get("person")
         person = governance.people.get(str(named))
-        said = _read(entry, governance, person, Closing, opened.cause) if person else None
+        said = _read(entry, governance, person, Closing) if person else None
     except (HallmarkError, KeyError, TypeError, AttributeError):
         return None
-    if (
-        said is None
-        or person is None
-        or said.person != person.id
-        or may_not_close(opened, person, max(entry.time, said.time))
-    ):
+    if said is None or person is None or (said.person, said.cause) != (person.id, opened.cause):
         return None
-    return said
+    return None if may_not_close(opened, person, max(entry.time, said.time)) else said
 
 
 def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
@@ -119,20 +117,17 @@ def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
     return ""
 
 
-def _statement(said: Opening | Escalation | Closing, cause: str) -> dict[str, Any]:
-    return dsse.statement(TYPE, {said.id: cause}, said.model_dump(mode="json"))
+def _statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
+    return dsse.statement(TYPE, {said.id: said.cause}, said.model_dump(mode="json"))
 
 
-def _read(
-    entry: Entry, governance: Governance, by: Person | MachineName, form: type[Said], cause: str | None
-) -> Said | None:
+def _read(entry: Entry, governance: Governance, by: Person | MachineName, form: type[Said]) -> Said | None:
     """What somebody signed about the incident that the entry names, with a key that counted then."""
     try:
         said = form.model_validate(dsse.peek(entry.body["envelope"])["predicate"])
         statement = governance.verify(entry.body["envelope"], by, max(entry.time, said.time))
-        about = cause or getattr(said, "cause", None)
-    except (Refused, ValidationError, KeyError, TypeError):  # among them a time without a zone
+    except (HallmarkError, ValidationError, KeyError, TypeError):  # among them a time without a zone
         return None
-    wanted = (TYPE, {entry.subject: about}, entry.subject, governance.policy.environment)
+    wanted = (TYPE, {entry.subject: said.cause}, entry.subject, governance.policy.environment)
     found = (statement["predicateType"], dsse.subjects(statement), said.id, said.environment)
     return said if found == wanted else None

@@ -1,46 +1,84 @@
-"""Who may order that an earlier release be champion again, and the order that they sign.
+"""Who may order that an earlier release be champion again, and the orders that they sign.
 
-The order is one signature, the promotion statement that carries it out (`tasks.registry.promotion.rollback`) another.
+An ordinary rollback takes what the release gate of its risk tier takes: each role, as many people of it as policy says,
+each their own order. Those that are not enough yet wait in the ledger, and count until another release is promoted.
+Breaking the glass takes one person of the role that policy names for it (tasks/registry/glass.py).
+
+An order is one signature, the promotion statement that carries it out (`tasks.registry.promotion.rollback`) another.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from tasks.errors import InputError, Refused
+from pydantic import ValidationError
+
+from tasks.config import Frozen
+from tasks.errors import HallmarkError, InputError, Refused
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.keys import Signer
+from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.people import Person
+from tasks.params import Name, Sha256
 from tasks.registry import bundle, consent, verification
 from tasks.registry.succession import Signed, Succession
 
+ORDERED = "rollback.ordered"
+"""Ledger entry: {"envelope": an order that others have yet to join}; its subject is the name of the model."""
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
-def may_order(governance: Governance, ledger: Ledger, person_id: str, target: Signed) -> Person:
-    """The person, if they may order it: in a role that decides at the release gate of its risk tier.
+class Order(Frozen):
+    """The predicate of an order; its subject is the release to go back to."""
 
-    Raises InputError for somebody unknown, Refused for somebody who may not.
-    """
-    now = ledger.now()
-    person = governance.actor(person_id, now)
-    roles = deciders(governance, target.promotion.tier)
-    if not set(roles) & set(person.roles_at(now)):
-        raise Refused(
-            f"{person.id} may not order a rollback: it takes a role that decides at the release gate "
-            f"({', '.join(roles) or 'policy names none'})"
-        )
-    return person
+    person: str
+    role: Name
+    release: str
+    environment: Name
+    reason: str
+    break_glass: bool
+    follows: Sha256
+    """`dsse.digest` of the promotion statement in force then; once another is, the order counts no more."""
+    joins: list[Sha256]
+    """`dsse.digest` of the earlier orders that it is given together with."""
+    time: datetime
 
 
-def deciders(governance: Governance, tier: str) -> list[str]:
-    """The roles that decide at the release gate of a risk tier; none for a tier that policy names no longer."""
+@dataclass(frozen=True)
+class SignedOrder:
+    order: Order
+    envelope: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        return dsse.digest(self.envelope)
+
+
+def deciders(governance: Governance, tier: str) -> dict[str, int]:
+    """The roles that decide at the release gate of a risk tier and how many of each; none for a tier that policy names
+    no longer."""
     gates = governance.policy.tiers[tier].gates if tier in governance.policy.tiers else {}
-    return [role.role for role in gates["release"].decisions] if "release" in gates else []
+    return {role.role: role.count for role in gates["release"].decisions} if "release" in gates else {}
 
 
 def owner_role(governance: Governance, tier: str) -> str | None:
     """Who answers for what happens to releases of a risk tier: the first role that decides at its release gate."""
     return next(iter(deciders(governance, tier)), None)
+
+
+def deciding_role(governance: Governance, person: Person, target: Signed, given: str | None, at: datetime) -> str:
+    """The role in which a person orders it. Raises Refused for who may not, InputError where they have to say which."""
+    roles = deciders(governance, target.promotion.tier)
+    held = [role for role in roles if role in person.roles_at(at) and given in (None, role)]
+    if not held:
+        raise Refused(
+            f"{person.id} may not order a rollback: it takes a role that decides at the release gate "
+            f"({', '.join(roles) or 'policy names none'})"
+        )
+    if len(held) > 1:
+        raise InputError(f"{person.id} holds {' and '.join(held)}; say in which --role they order it")
+    return held[0]
 
 
 def target(governance: Governance, ledger: Ledger, line: Succession, label: str) -> Signed:
@@ -60,15 +98,41 @@ def target(governance: Governance, ledger: Ledger, line: Succession, label: str)
     return found
 
 
-def sign(governance: Governance, ledger: Ledger, back_to: Signed, person: Person, reason: str) -> dict[str, Any]:
-    """The envelope in which a person orders that `back_to` be champion again."""
-    now = ledger.now()
-    predicate = {
-        "person": person.id,
-        "release": back_to.promotion.label,
-        "environment": governance.policy.environment,
-        "reason": reason,
-        "time": now.isoformat(),
-    }
-    statement = dsse.statement(ORDER_TYPE, {back_to.promotion.label: back_to.release_sha256}, predicate)
-    return dsse.sign(statement, governance.signer(person, now))
+def sign(order: Order, back_to: Signed, signer: Signer) -> SignedOrder:
+    """A person's order that `back_to` be champion again."""
+    statement = dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.model_dump(mode="json"))
+    return SignedOrder(order, dsse.sign(statement, signer))
+
+
+def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Signed) -> list[SignedOrder]:
+    """The orders that wait for others to join them; one a person, the first."""
+    found: dict[str, SignedOrder] = {}
+    for entry in ledger.entries(ORDERED, back_to.promotion.name):
+        try:
+            signed = _read(entry, governance, back_to)
+        except (HallmarkError, ValidationError, KeyError, TypeError, AttributeError):
+            continue  # nothing that was signed by who may
+        if signed.order.follows == follows.sha256:
+            found.setdefault(signed.order.person, signed)
+    return list(found.values())
+
+
+def missing(governance: Governance, back_to: Signed, found: list[SignedOrder]) -> list[str]:
+    """In words, the orders that are still wanted."""
+    wanted = deciders(governance, back_to.promotion.tier)
+    left = {role: count - sum(each.order.role == role for each in found) for role, count in wanted.items()}
+    return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in left.items() if count > 0]
+
+
+def _read(entry: Entry, governance: Governance, back_to: Signed) -> SignedOrder:
+    """An ordinary order of `back_to` by somebody who might give it then. Raises where it is none."""
+    envelope = entry.body["envelope"]
+    order = Order.model_validate(dsse.peek(envelope)["predicate"])
+    at = max(entry.time, order.time)
+    person = governance.actor(order.person, at)
+    statement = governance.verify(envelope, person, at)
+    wanted = (ORDER_TYPE, {back_to.promotion.label: back_to.release_sha256}, governance.policy.environment, False)
+    if (statement["predicateType"], dsse.subjects(statement), order.environment, order.break_glass) != wanted:
+        raise Refused("it orders something else")
+    deciding_role(governance, person, back_to, order.role, at)
+    return SignedOrder(order, envelope)

@@ -11,11 +11,9 @@ Two promotions at once take turns on one machine; between machines the ledger's 
 """
 
 from contextlib import suppress
-from typing import Any
 
 from tasks import files
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.govern import dsse
+from tasks.errors import HallmarkError, Refused, Unavailable
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.layout import Layout
@@ -24,11 +22,9 @@ from tasks.registry import (
     bundle,
     candidate,
     champion,
-    consent,
     intents,
     manifest,
     mirror,
-    orders,
     recovery,
     releases,
     succession,
@@ -37,7 +33,10 @@ from tasks.registry import (
 from tasks.registry.candidate import Candidate
 from tasks.registry.intents import Intent
 from tasks.registry.releases import Release
-from tasks.registry.succession import Promotion, Signed, Succession
+from tasks.registry.rollback import rollback
+from tasks.registry.succession import Promotion, Signed
+
+__all__ = ["promote", "reconcile", "rollback", "set_aliases"]
 
 
 def promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
@@ -54,27 +53,6 @@ def promote(layout: Layout, run: str, commit: str, governance: Governance, ledge
     return release
 
 
-def rollback(governance: Governance, ledger: Ledger, label: str, person_id: str, reason: str) -> Release:
-    """Make an earlier release champion again, by order of a person who decides at the release gate.
-
-    Raises InputError for an unknown release, person or missing reason, Refused where the person may not order it or
-    the release does not verify, Unavailable where the ledger is away; the champion then stays.
-    """
-    if not reason.strip():
-        raise InputError("a rollback needs a reason, so that others can follow it later")
-    with intents.turn(governance.state):
-        recovery.settle(governance, ledger)
-        name = releases.get(ledger, governance, label).name
-        line = succession.read(ledger, governance, name)
-        back_to = orders.target(governance, ledger, line, label)
-        person = orders.may_order(governance, ledger, person_id, back_to)
-        order = orders.sign(governance, ledger, back_to, person, reason.strip())
-        _carry_out(order, back_to, line, person.id, reason.strip(), governance, ledger)
-        with suppress(Unavailable):
-            mirror.mirror(governance, ledger, name)
-    return releases.get(ledger, governance, label)
-
-
 def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
     """Finish or undo what a crash left of a promotion, and mirror what is not mirrored yet.
 
@@ -87,6 +65,21 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
         try:
             return recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
         except Unavailable as error:  # what it was called before, say a list of releases, needs no MLflow
+            return [str(error)]
+
+
+def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
+    """Look at MLflow's aliases, open an incident for each that was moved by hand, and set it back.
+
+    Returns in words what was moved, or why MLflow could not be looked at; nothing while another process promotes.
+    """
+    with intents.turn(governance.state, wait=False) as mine:
+        if not mine:
+            return []
+        try:
+            names = succession.names(ledger)
+            return [text for name in names for text in mirror.mirror(governance, ledger, name).moved_by_hand]
+        except Unavailable as error:
             return [str(error)]
 
 
@@ -159,29 +152,3 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
     signed = verification.require(building, governance)
     bundle.publish(building, target)
     return signed
-
-
-def _carry_out(order: dict[str, Any], back_to: Signed, line: Succession, person: str, reason: str,
-               governance: Governance, ledger: Ledger) -> None:  # fmt: skip
-    """One ledger entry: the person's order and the promotion statement that follows from it.
-
-    Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
-    """
-    assert line.newest is not None, "there is no earlier release without a newer one"
-    told = back_to.promotion.model_copy(
-        update={
-            "action": "rollback",
-            "sequence": line.newest.promotion.sequence + 1,
-            "previous": line.newest.sha256,
-            "requested_by": person,
-            "reason": reason,
-            "order_sha256": dsse.digest(order),
-            "time": ledger.now(),
-        }
-    )
-    envelope = succession.sign(told, back_to.release_sha256, governance)
-    with ledger.transaction():
-        signed = succession.verify(envelope, governance.keys_of("gate"))
-        consent.require(bundle.folder(governance.state, told.label) / bundle.PAYLOAD, governance, ledger)
-        recovery.follows(signed, succession.read(ledger, governance, told.name).newest)
-        ledger.append(succession.MADE, told.name, {"envelope": envelope, "order": order})

@@ -12,7 +12,7 @@ from tasks.govern.evidence import Evidence
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES
-from tasks.registry import bundle, candidate, consent, intents, mirror, succession, verification
+from tasks.registry import bundle, candidate, consent, intents, mirror, succession, verification, waivers
 from tasks.registry.intents import Intent
 from tasks.registry.succession import Signed
 
@@ -20,10 +20,11 @@ from tasks.registry.succession import Signed
 def make(signed: Signed, seq: int, governance: Governance, ledger: Ledger) -> None:
     """The point of no return.
 
-    Raises Refused where another promotion was made since this one started, or a source was withdrawn.
+    Raises Refused where another promotion was made since this one started, a source was withdrawn or a waiver expired.
     """
     with ledger.transaction():
         consent.require(bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, governance, ledger)
+        waivers.require(ledger, governance, signed)
         follows(signed, succession.read(ledger, governance, signed.promotion.name).newest)
         ledger.append(succession.MADE, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
 

@@ -4,7 +4,6 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,6 +12,7 @@ from tasks.errors import Refused
 from tasks.files import write_json
 from tasks.govern import withdrawals
 from tasks.registry import admission, intents, mirror, orders, promotion, recovery, releases, succession
+from tasks.registry.succession import Signed
 from tests.registry.conftest import open_house
 from tests.registry.house import NAME, SOURCE, House, writable
 
@@ -110,21 +110,21 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
     assert succession.read(released.ledger, released.governance, NAME).newest
 
 
-def test_a_withdrawal_while_a_rollback_is_being_signed_is_in_time(
+def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
     released: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else's connection writes between the look at the release and the ledger's transaction."""
     released.release("run-2", weights=b"other")
-    signed: Callable[..., dict[str, Any]] = orders.sign
+    target: Callable[..., Signed] = orders.target
 
-    def sign(*args: object) -> dict[str, Any]:
-        order = signed(*args)
+    def looked(*args: object) -> Signed:
+        found = target(*args)
         owner = threading.Thread(target=withdraw, args=(open_house(released.root),))
         owner.start()
         owner.join()
-        return order
+        return found
 
-    monkeypatch.setattr(orders, "sign", sign)
+    monkeypatch.setattr(orders, "target", looked)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
     assert champion(released) == ["triage-2"]

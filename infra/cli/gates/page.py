@@ -62,7 +62,11 @@ def _who(asks: Asks) -> str:
         for role in asks.roles
     ]  # fmt: skip
     said = " and ".join(roles) or "nobody: the checks alone decide"
-    return said + (f"; role {asks.waive} may waive a failed check" if asks.waive else "; nobody may waive a check")
+    return said + (
+        f"; role {asks.waive.role} may waive a failed check for {asks.waive.max_days:g} days"
+        if asks.waive
+        else "; nobody may waive a check"
+    )
 
 
 def _checks(standing: Standing, before: Since | None) -> Table:

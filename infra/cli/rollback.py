@@ -1,0 +1,57 @@
+"""`hallmark releases rollback` and `confirm`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from infra.cli import registered, shared
+from infra.cli.shared import console
+from tasks.govern import publish
+from tasks.registry import glass, promotion
+
+Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
+
+
+def rollback(
+    release: Label,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
+    who: shared.As = None,
+    role: Annotated[str | None, typer.Option(metavar="ROLE", help="Ordered in; where you hold several.")] = None,
+    break_glass: Annotated[
+        bool, typer.Option("--break-glass", help="At once, alone, in the role that policy names for emergencies.")
+    ] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Order that an earlier release be champion again. It is, by a new signed promotion statement, once all roles of
+    the release gate have ordered it; with --break-glass at once, to be confirmed by a second person.
+
+    Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
+    """
+    governed, ledger = registered.in_force()
+    made, wanted = promotion.rollback(governed, ledger, release, shared.identity(who), reason, role, break_glass)
+    for told in publish.publish_grown(ledger, governed):
+        print(f"hallmark: {told}", file=sys.stderr)
+    if as_json:
+        shared.print_json(made.model_dump(mode="json") | {"waiting_for": wanted})
+    else:
+        console.print(f"ordered; it waits for {' and '.join(wanted)}" if wanted else f"{made.label} is champion again")
+    if break_glass:
+        shared.notice(f"a second person has to confirm it: hallmark releases confirm {made.label} --as ID", as_json)
+
+
+def confirm(
+    release: Label,
+    reason: Annotated[str, typer.Option(help="What was found; kept in the ledger for good.")],
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Confirm, as a second person, that breaking the glass for a release was looked into; closes its incident.
+
+    Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
+    """
+    governed, ledger = registered.in_force()
+    entry = glass.confirm(ledger, governed, release, shared.identity(who), reason)
+    told = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
+    done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
+    shared.print_json(told) if as_json else console.print(done)

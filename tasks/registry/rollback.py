@@ -1,0 +1,121 @@
+"""Back to an earlier champion: by the orders that policy asks, or at once by breaking the glass."""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger
+from tasks.registry import bundle, consent, glass, intents, mirror, orders, recovery, releases, succession, waivers
+from tasks.registry.orders import Order, SignedOrder
+from tasks.registry.releases import Release
+from tasks.registry.succession import Signed
+
+
+class Rollback(NamedTuple):
+    release: Release
+    waiting_for: list[str]
+    """In words, the orders that others still have to give; empty where the release is champion again."""
+
+
+def rollback(
+    governance: Governance, ledger: Ledger, label: str, person_id: str, reason: str, role: str | None = None,
+    break_glass: bool = False,
+) -> Rollback:  # fmt: skip
+    """Sign a person's order that an earlier release be champion again, and carry it out once nobody else is asked.
+
+    Raises InputError for an unknown release or person and without a reason, Refused where the person may not order it,
+    the release does not verify or relies on a waiver that has expired (breaking the glass is allowed to), Unavailable
+    where the ledger is away; the champion then stays.
+    """
+    if not reason.strip():
+        raise InputError("a rollback needs a reason, so that others can follow it later")
+    with intents.turn(governance.state):
+        recovery.settle(governance, ledger)
+        name = releases.get(ledger, governance, label).name
+        line = succession.read(ledger, governance, name)
+        back_to = orders.target(governance, ledger, line, label)
+        assert line.newest is not None, "there is no earlier release without a newer one"
+        ordering = _Ordering(governance, ledger, back_to, line.newest, person_id, reason.strip())
+        with ledger.transaction():
+            wanted = ordering.break_glass() if break_glass else ordering.join(role)
+        if not wanted:
+            with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
+                mirror.mirror(governance, ledger, name)
+    return Rollback(releases.get(ledger, governance, label), wanted)
+
+
+class _Ordering:
+    """One person's order, from what they looked at to the ledger's entry. Its methods join an open transaction."""
+
+    def __init__(
+        self, governance: Governance, ledger: Ledger, back_to: Signed, newest: Signed, person_id: str, reason: str
+    ) -> None:
+        self.governance, self.ledger, self.back_to, self.newest = governance, ledger, back_to, newest
+        now, self.reason = ledger.now(), reason
+        self.person = governance.actor(person_id, now)
+        self.signer = governance.signer(self.person, now)
+
+    def join(self, role: str | None) -> list[str]:
+        """Give an ordinary order, and carry it out if nobody else is asked. Returns what is still wanted."""
+        role = orders.deciding_role(self.governance, self.person, self.back_to, role, self.ledger.now())
+        if gone := waivers.expired(self.ledger, self.governance, self.back_to):
+            raise Refused(
+                f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, gone))}. In an "
+                "emergency --break-glass goes back to it all the same"
+            )
+        before = orders.given(self.ledger, self.governance, self.back_to, self.newest)
+        joined = [each for each in before if each.order.person != self.person.id]
+        order = self._sign(role, joined)
+        wanted = orders.missing(self.governance, self.back_to, [*joined, order])
+        if not wanted:
+            self._carry_out(order, joined)
+        elif len(joined) == len(before):
+            self.ledger.append(orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
+        return wanted
+
+    def break_glass(self) -> list[str]:
+        """Carry the order out alone, and open the incident that a second person has to confirm."""
+        allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
+        order = self._sign(allowed.role, [], break_glass=True)
+        glass.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
+        return []
+
+    def _sign(self, role: str, joined: list[SignedOrder], break_glass: bool = False) -> SignedOrder:
+        order = Order(
+            person=self.person.id,
+            role=role,
+            release=self.back_to.promotion.label,
+            environment=self.governance.policy.environment,
+            reason=self.reason,
+            break_glass=break_glass,
+            follows=self.newest.sha256,
+            joins=sorted(each.sha256 for each in joined),
+            time=self.ledger.now(),
+        )
+        return orders.sign(order, self.back_to, self.signer)
+
+    def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> Signed:
+        """One ledger entry: the orders and the promotion statement that follows from them.
+
+        Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
+        """
+        told = self.back_to.promotion.model_copy(
+            update={
+                "action": "rollback",
+                "sequence": self.newest.promotion.sequence + 1,
+                "previous": self.newest.sha256,
+                "requested_by": self.person.id,
+                "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
+                "order_sha256": order.sha256,
+                "time": self.ledger.now(),
+            }
+        )
+        envelope = succession.sign(told, self.back_to.release_sha256, self.governance)
+        signed = succession.verify(envelope, self.governance.keys_of("gate"))
+        payload = bundle.folder(self.governance.state, told.label) / bundle.PAYLOAD
+        consent.require(payload, self.governance, self.ledger)
+        recovery.follows(signed, succession.read(self.ledger, self.governance, told.name).newest)
+        body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
+        self.ledger.append(succession.MADE, told.name, body)
+        return signed

@@ -1,0 +1,255 @@
+"""Back to an earlier champion: by everybody whom the release gate asks, or at once by breaking the glass."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks import params
+from tasks.errors import InputError, Refused
+from tasks.govern import decisions, dsse, governance, incidents, signed_incident
+from tasks.govern.incidents import Incident
+from tasks.govern.ledger import Ledger
+from tasks.registry import admission, glass, orders, package, promotion, recovery, succession, waivers
+from tasks.registry.succession import Signed
+from tests.registry.house import NAME, PEOPLE, POLICY, House
+
+FAILING = {"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}}
+STRICT = POLICY.replace("decisions: [{role: risk}]", "decisions: [{role: risk}, {role: approver, count: 2}]").replace(
+    "  low:\n", "  low:\n    break_glass: {role: on-call, confirm_role: risk, confirm_hours: 4}\n"
+)
+CROWD = (
+    PEOPLE
+    + """\
+  - {id: second, name: Second risk officer, roles: [risk, approver]}
+  - {id: one, name: Approver one, roles: [approver]}
+  - {id: two, name: Approver two, roles: [approver]}
+  - {id: night, name: Night shift, roles: [on-call, risk]}
+"""
+)
+
+
+def strict(house: House) -> House:
+    """The house where three people in two roles decide at the release gate, and the night shift may break the glass."""
+    (house.governance.folder / "policy.yaml").write_text(STRICT.replace("ENVIRONMENT", "local"))
+    (house.governance.folder / "people.yaml").write_text(CROWD)
+    loaded = governance.load(house.governance.folder, house.state)
+    governance.initialise(house.state, loaded.people)
+    return House(house.root, loaded, house.ledger)
+
+
+def order(house: House, person: str, label: str = "triage-1", **more: object) -> list[str]:
+    return promotion.rollback(house.governance, house.ledger, label, person, "worse", **more).waiting_for
+
+
+def served(house: House) -> bytes:
+    return (admission.admit(house.ledger, house.governance, NAME).model / "adapter_model.safetensors").read_bytes()
+
+
+def newest(house: House) -> Signed:
+    found = succession.read(house.ledger, house.governance, NAME).newest
+    assert found is not None
+    return found
+
+
+def opened(house: House) -> list[Incident]:
+    return incidents.read(house.ledger, house.governance)
+
+
+def waived(house: House, run: str = "run-1", days: float = 1) -> datetime:
+    """A run whose evaluation gate passes on a waiver alone, behind all its gates. Returns when the waiver expires."""
+    layout = house.begin(run, facts=FAILING)
+    house.open(layout, "data")
+    asked = house.ask(layout, "evaluation")
+    until = house.ledger.now() + timedelta(days=days)
+    failed = [check.name for check in asked.checks if check.verdict == "failed"]
+    decisions.decide(
+        house.ledger, house.governance, asked, "risk-officer", "waive", "known", checks=failed, expires=until
+    )
+    house.open(layout, "evaluation")
+    package.run(params.load(layout.params), layout)
+    house.open(layout, "release")
+    return until
+
+
+def later(house: House, when: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "now", lambda _: when + timedelta(seconds=1))
+
+
+def test_a_rollback_takes_everybody_whom_the_release_gate_asks(released: House) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    assert order(house, "risk-officer") == ["2 more orders in role approver"]
+    assert order(house, "one") == ["1 more order in role approver"]
+    assert order(house, "one") == ["1 more order in role approver"], "said twice is said once"
+    assert len(house.ledger.entries(orders.ORDERED)) == 2
+    assert served(house) == b"worse"
+    assert order(house, "two") == []
+    assert served(house) == b"adapter"
+    entry = newest(house).entry
+    assert entry is not None
+    joined = [dsse.digest(envelope) for envelope in entry.body["joined"]]
+    last = dsse.peek(entry.body["order"])["predicate"]
+    assert len(joined) == 2 and sorted(joined) == last["joins"] and last["person"] == "two"
+    assert newest(house).promotion.order_sha256 == dsse.digest(entry.body["order"])
+
+
+def test_one_person_orders_in_one_role_and_says_which(released: House) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    with pytest.raises(InputError, match="second holds risk and approver; say in which --role"):
+        order(house, "second")
+    assert order(house, "second", role="risk") == ["2 more orders in role approver"]
+    order(house, "second", role="approver")
+    assert order(house, "one") == ["1 more order in role approver"]
+
+
+def test_orders_count_no_more_once_another_release_is_promoted(released: House) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    order(house, "risk-officer")
+    order(house, "one")
+    order(house, "night", break_glass=True)
+    assert order(house, "two", "triage-2") == ["1 more order in role risk", "1 more order in role approver"]
+
+
+@pytest.mark.parametrize("change", ["release", "follows", "person", "environment"])
+def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(released: House, change: str) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    order(house, "risk-officer")
+    (genuine,) = house.ledger.entries(orders.ORDERED)
+    statement = dsse.peek(genuine.body["envelope"])
+    forged = statement | {"predicate": statement["predicate"] | {change: "0" * 64, "role": "approver"}}
+    for envelope in (dsse.sign(forged, house.governance.signer("gate")), genuine.body["envelope"], {}, None):
+        house.ledger.append(orders.ORDERED, NAME, {"envelope": envelope})
+    assert order(house, "one") == ["1 more order in role approver"]
+
+
+def test_breaking_the_glass_takes_one_and_a_second_confirms_it(released: House) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    assert order(house, "night", break_glass=True) == []
+    assert served(house) == b"adapter"
+    (one,) = opened(house)
+    made = newest(house)
+    assert (one.opening.what, one.opening.about, one.opening.by) == ("break-glass", "triage-1", "night")
+    assert one.state == "open"
+    assert made.promotion.reason == "glass broken: worse" and made.promotion.action == "rollback"
+    person = house.governance.people.get("night")
+    signed = house.governance.verify(one.entry.body["order"], person, one.entry.time)["predicate"]
+    assert signed["break_glass"] and dsse.digest(one.entry.body["order"]) == made.promotion.order_sha256
+
+    with pytest.raises(Refused, match="it was their own deed"):
+        glass.confirm(house.ledger, house.governance, "triage-1", "night", "fine")
+    with pytest.raises(Refused, match="it takes role risk"):
+        glass.confirm(house.ledger, house.governance, "triage-1", "one", "fine")
+    glass.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "fine")
+    assert [one.state for one in opened(house)] == ["closed"]
+    with pytest.raises(Refused, match="was closed by risk-officer: fine"):
+        glass.confirm(house.ledger, house.governance, "triage-1", "second", "fine")
+
+
+def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(released: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    order(house, "night", break_glass=True)
+    (one,) = opened(house)
+    assert incidents.escalate_overdue(house.ledger, house.governance) == []
+    later(house, one.opening.answer_by, monkeypatch)
+    assert one.opening.answer_by - one.entry.time < timedelta(hours=4, seconds=5)
+    assert len(incidents.escalate_overdue(house.ledger, house.governance)) == 1
+    (one,) = opened(house)
+    assert (one.state, one.severity) == ("escalated", "critical")
+    assert served(house) == b"adapter"
+    glass.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "late, but right")
+    assert opened(house)[0].state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("person", "label", "match"),
+    [
+        ("one", "triage-1", "may not break the glass in risk tier low: it takes role on-call"),
+        ("night", "triage-2", "champion already"),
+        ("demo-risk", "triage-1", "it takes role on-call"),
+    ],
+)
+def test_who_may_not_break_the_glass(released: House, person: str, label: str, match: str) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+    with pytest.raises(Refused, match=match):
+        order(house, person, label, break_glass=True)
+    assert served(house) == b"worse" and opened(house) == []
+
+
+def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(released: House) -> None:
+    released.release("run-2", b"worse")
+    with pytest.raises(Refused, match="policy lets nobody break the glass in risk tier low"):
+        order(released, "risk-officer", break_glass=True)
+    with pytest.raises(InputError, match="nobody has broken the glass for 'triage-1'"):
+        glass.confirm(released.ledger, released.governance, "triage-1", "risk-officer", "fine")
+
+
+def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
+    released: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released.release("run-2", b"worse")
+    house = strict(released)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(signed_incident, "by_machine", dies)
+    with pytest.raises(KeyboardInterrupt):
+        order(house, "night", break_glass=True)
+    assert served(house) == b"worse" and newest(house).promotion.label == "triage-2"
+
+
+def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = waived(house)
+    house.promote(house.run("run-1"))
+    assert waivers.raise_incidents(house.ledger, house.governance) == []
+    later(house, until, monkeypatch)
+    raised = waivers.raise_incidents(house.ledger, house.governance)
+    assert len(raised) == len(opened(house)) == 2, "one a check: `good enough` and the success metric"
+    assert waivers.raise_incidents(house.ledger, house.governance) == []
+    assert {one.opening.role for one in opened(house)} == {"risk"}
+    assert "check 'good enough' at the evaluation gate expired on" in opened(house)[0].opening.text
+    assert served(house) == b"adapter"
+    incidents.close(house.ledger, house.governance, opened(house)[0].id, "risk-officer", "may stay until May")
+    assert waivers.raise_incidents(house.ledger, house.governance) == [], "closed, it is not raised again"
+
+
+def test_to_what_relies_on_an_expired_waiver_leads_broken_glass_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = waived(house)
+    house.promote(house.run("run-1"))
+    house.release("run-2", b"worse")
+    later(house, until, monkeypatch)
+    with pytest.raises(Refused, match=r"triage-1 relies on what counts no more: the waiver .* --break-glass"):
+        order(house, "risk-officer")
+    assert waivers.raise_incidents(house.ledger, house.governance) == [], "it is not the champion"
+    house = strict(house)
+    assert order(house, "night", break_glass=True) == []
+    assert served(house) == b"adapter"
+    assert "The waiver of check 'good enough'" in opened(house)[0].opening.text
+
+
+def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = waived(house)
+    make = recovery.make
+
+    def late(signed: Signed, *rest: object) -> None:
+        later(house, until, monkeypatch)
+        make(signed, *rest)
+
+    monkeypatch.setattr(recovery, "make", late)
+    with pytest.raises(Refused, match=r"triage-1 is not promoted: the waiver of check .* expired on"):
+        house.promote(house.run("run-1"))
+    assert succession.read(house.ledger, house.governance, NAME).newest is None
+    assert not Path(house.bundle()).exists()
