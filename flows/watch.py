@@ -1,9 +1,9 @@
-"""What keeps runs going that nothing else would: parked ones whose gate has closed, and orphans of a crash.
+"""What keeps going that nothing else would: parked runs whose gate has closed, orphans of a crash, what time brings.
 
 Beside that, it takes a signed head of the ledger to where its owner cannot rewrite it, whenever the ledger grew.
 
-The runner calls both. A decision that lands just before its run parks would be missed by whoever decided; a process
-that was killed tells nobody.
+The runner calls all of it. A decision that lands just before its run parks would be missed by whoever decided; a
+process that was killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
 """
 
 from pathlib import Path
@@ -22,11 +22,14 @@ from prefect.states import Scheduled
 
 from flows.chronicle import run_id
 from tasks.errors import HallmarkError, Refused
-from tasks.govern import gates, publish
-from tasks.govern.ledger import open_ledger
+from tasks.govern import docket, gates, incidents, publish, reminders
+from tasks.govern.docket import Case
+from tasks.govern.governance import Governance
+from tasks.govern.ledger import Ledger, open_ledger
+from tasks.registry import promotion, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one
-from tasks.runs.run import installed_governance, open_run
+from tasks.runs.run import governance_of, installed_governance, is_here, layout_of, open_run
 
 PAGE = 200
 """Flow runs asked for at once; Prefect's server gives no more."""
@@ -47,21 +50,45 @@ def resume_decided(root: Path) -> list[str]:
 
 
 def decided(root: Path, run: str) -> bool:
-    """Whether a run's open gate is one that people have decided, or that nobody can decide any more.
+    """Whether the gate that a run is parked at is one that people have decided, or that nobody can decide any more.
 
-    The latter is so where policy changed or a source was withdrawn: the run is resumed then to say so and end, rather
-    than wait for ever.
+    The latter is so where its time is over, policy changed or a source was withdrawn: the run is resumed then to say so
+    and end, rather than wait for ever.
     """
     ledger = open_ledger(root / ".hallmark")
-    asked = [evidence for evidence in gates.waiting(ledger) if evidence.run == run]
     try:
+        asked = docket.cases(ledger, run)[-1:]
         parked = open_run(root, run)
         governed = parked.governance()
-        if any(evidence.policy_sha256 != governed.policy.digest() for evidence in asked) or parked.held_back():
-            return True
-        return any(gates.judge(e, governed, ledger, ledger.now()).state != "waiting" for e in asked)
+        return bool(parked.held_back()) or any(_answered(case, governed, ledger) for case in asked)
     except HallmarkError:
         return False  # governance files are being edited, say: the run stays parked
+
+
+def _answered(case: Case, governed: Governance, ledger: Ledger) -> bool:
+    evidence = case.evidence
+    if case.closed or evidence.policy_sha256 != governed.policy.digest():
+        return True
+    return gates.judge(evidence, governed, ledger, ledger.now()).state != "waiting"
+
+
+def time_passes(root: Path) -> list[str]:
+    """Remind of gates, escalate and close them; raise incidents over waivers that expired, aliases that somebody moved
+    and what nobody confirmed. Returns in words what was recorded, and what could not be looked at."""
+    ledger = open_ledger(root / ".hallmark")
+    told = []
+    for case in docket.still_open(ledger):
+        layout = layout_of(root, case.evidence.run)
+        if not is_here(layout):
+            continue  # its own machine sees to it
+        try:
+            recorded = reminders.remind(ledger, governance_of(root, layout), case)
+        except HallmarkError:
+            continue  # its run is resumed and says so
+        told += [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
+    governed = installed_governance(root, None)
+    raised = waivers.raise_incidents(ledger, governed) + incidents.escalate_overdue(ledger, governed)
+    return told + [f"{entry.kind}: {entry.subject}" for entry in raised] + promotion.set_aliases(governed, ledger)
 
 
 def publish_heads(root: Path) -> list[str]:

@@ -4,6 +4,7 @@
     ports.py    whose a port is
     settings.py what a runner keeps from its start
     runner.py   the process that executes flow runs and keeps parked ones going
+    notify.py   tell people outside what the ledger says
     client.py   start a run and ask how it stands
 
 With PREFECT_API_URL set, that server is used and none is started.

@@ -1,20 +1,25 @@
 """The process that executes flow runs: `python -m infra.prefect.runner`, in the checkout it serves."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Callable
+from pathlib import Path
 
 from prefect.logging import get_logger
 from prefect.runner import Runner
 
 from flows.chronicle import root
 from flows.retrain import retrain
-from flows.watch import publish_heads, resume_decided, revive_orphans
+from flows.watch import publish_heads, resume_decided, revive_orphans, time_passes
+from infra.prefect import notify
 
 POLL_SECONDS = 2.0
 """Prefect's own default of 10 s would be most of the time from a decision to the run going on."""
 HEAD_SECONDS = 10.0
 """How often a head of the ledger is published where it grew. Beside the watch over runs: a place that is away keeps
 nobody waiting."""
+NEWS_SECONDS = 5.0
+TIME_SECONDS = 60.0
+"""Deadlines, reminders and expiries are counted in hours and days."""
 
 
 async def serve() -> None:
@@ -24,38 +29,32 @@ async def serve() -> None:
     await runner.aadd_deployment(deployment)
     for run_id in await asyncio.to_thread(revive_orphans, root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
-    watching = [asyncio.create_task(watch()), asyncio.create_task(publish())]
+    watching = [
+        asyncio.create_task(every(POLL_SECONDS, "goes on, its gate is decided", resume_decided)),
+        asyncio.create_task(every(TIME_SECONDS, "time has passed", time_passes)),
+        asyncio.create_task(every(HEAD_SECONDS, "ledger", publish_heads)),
+        asyncio.create_task(every(NEWS_SECONDS, "told", notify.deliver)),
+    ]
     try:
         await runner.start()
     finally:
-        for task in watching:
-            task.cancel()
+        for one in watching:
+            one.cancel()
 
 
-async def watch() -> None:
-    """Look after parked runs as often as the runner polls; a server that is away is asked again."""
-    log = get_logger("hallmark")
+async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
+    """Do `work` again and again, beside the runs; what fails is tried again."""
+    log, problem = get_logger("hallmark"), ""
     while True:
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(seconds)
         try:
-            for run_id in await asyncio.to_thread(resume_decided, root()):
-                log.info("run %s goes on: its gate is decided", run_id)
+            for line in await asyncio.to_thread(work, root()):
+                log.info("%s: %s", what, line)
+            problem = ""
         except Exception as error:
-            log.warning(
-                "could not look after parked runs (%s); trying again in %s", error, timedelta(seconds=POLL_SECONDS)
-            )
-
-
-async def publish() -> None:
-    """Take heads of the ledger to where they are published."""
-    log = get_logger("hallmark")
-    while True:
-        try:
-            for told in await asyncio.to_thread(publish_heads, root()):
-                log.warning("%s", told)
-        except Exception as error:
-            log.warning("could not publish a head of the ledger (%s)", error)
-        await asyncio.sleep(HEAD_SECONDS)
+            if str(error) != problem:  # once, not at every try
+                log.warning("%s: %s; trying again every %g s", work.__name__, error, seconds)
+            problem = str(error)
 
 
 if __name__ == "__main__":

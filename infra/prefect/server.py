@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.prefect import ports
+from infra.prefect import notify, ports
 from infra.prefect.settings import Settings
 from tasks import files
 from tasks.config import Frozen
@@ -65,9 +65,10 @@ def find(root: Path) -> Up | None:
 def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
     """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path.
 
-    Raises InputError where they are up with other settings than this command's: runs would not follow these. `also` are
-    variables that count as settings too.
+    Raises InputError where they are up with other settings than this command's: runs would not follow these; and for a
+    HALLMARK_NOTIFY that names nothing. `also` are variables that count as settings too.
     """
+    notify.target()
     _folder(root).mkdir(parents=True, exist_ok=True)
     with (_folder(root) / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one server

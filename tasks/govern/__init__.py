@@ -26,6 +26,7 @@ A gate, in the order in which it goes:
     weigh.py            which decisions count, and why the others don't
     missing.py          what a gate still wants, in words
     gates.py            where the gate stands: passed, failed, rejected, waiting, expired
+    reminders.py        what is due at a gate that waits
     statement.py        gates/NAME.json, without which the stages behind a gate refuse to run
 
 At any time:

@@ -68,12 +68,17 @@ def record_closing(ledger: Ledger, case: Case, state: str) -> None:
 
 
 def waiting(ledger: Ledger) -> list[Evidence]:
+    """The evidence of `still_open`."""
+    return [case.evidence for case in still_open(ledger)]
+
+
+def still_open(ledger: Ledger) -> list[Case]:
     """Gates asked and not closed, oldest first; of a run and gate asked twice only the newer."""
     latest = {(entry.subject, entry.body.get("gate")): entry for entry in ledger.entries(ASKED)}
     closed = _closings(ledger, None)
     # The monitor asks every few seconds, so only what is open is validated and digested.
-    still_open = [e for e in latest.values() if not _closed_after(e, closed.get((e.subject, e.body.get("sha256"))))]
-    return [_case(entry, None).evidence for entry in sorted(still_open, key=lambda entry: entry.seq)]
+    found = [e for e in latest.values() if not _closed_after(e, closed.get((e.subject, e.body.get("sha256"))))]
+    return [_case(entry, None) for entry in sorted(found, key=lambda entry: entry.seq)]
 
 
 def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:

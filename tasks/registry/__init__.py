@@ -8,15 +8,19 @@ ml_bom.py        the bill of materials, as a CycloneDX ML-BOM
 
 candidate.py     a run's package with all its gates, looked at again before promotion
 consent.py       whether the owners of its sources still give them
-promotion.py     promote, roll back, and finish or undo what a crash left
+promotion.py     promote, and finish or undo what a crash left
 intents.py       what a promotion writes down before it starts
 bases.py         the base models that releases are adapters of, kept
 bundle.py        a release as a folder: payload and attestations
-orders.py        who may order a rollback, and what they sign
+waivers.py       what a release was let through on, and what of that has expired
+rollback.py      back to an earlier champion
+orders.py        who may order that, and what they sign
+glass.py         one person alone in an emergency, and the second who confirms it
 succession.py    the chain of signed promotion statements: which release is in production
 recovery.py      what a crash left of a promotion, finished or undone
 mirror.py        MLflow's registry, which shows it to people and tools
 
+notices.py       what is told to people outside, entry by entry of the ledger
 champion.py      the release in production, as runs compare with it
 releases.py      every release, for people
 told.py          what a release says of itself, read for people

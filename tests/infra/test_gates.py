@@ -84,8 +84,10 @@ class Terminal:
         self.screen, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
         command = [Path(sys.executable).with_name("hallmark"), *args]
-        env = os.environ | {"TERM": "xterm"}
-        self.process = subprocess.Popen(command, cwd=project, stdin=end, stdout=end, stderr=end, env=env)
+        env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "TERM")}
+        self.process = subprocess.Popen(
+            command, cwd=project, stdin=end, stdout=end, stderr=end, env=env | {"TERM": "xterm"}
+        )
         os.close(end)
         self.text = ""
 

@@ -277,7 +277,7 @@ def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(house: Hou
 def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) -> None:
     house.release("run-1")
     house.release("run-2", b"worse")
-    release = promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", " wrong queue ")
+    release = promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", " wrong queue ").release
     assert (release.label, release.sequence, release.reason, release.requested_by) == (
         "triage-1", 3, "wrong queue", "engineer"
     )  # fmt: skip

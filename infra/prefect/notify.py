@@ -1,0 +1,100 @@
+"""Tell people outside what the ledger says: through a Prefect notification block, or a webhook, or the runner's log.
+
+HALLMARK_NOTIFY names where: `slack-webhook/ops` is the block `ops` of that type on the Prefect server; `https://…`
+takes a JSON document by POST. What could not be sent is sent at the next try, in the order of the ledger; runs never
+wait for it. `.hallmark/notified.json` says how far it has come.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks import files
+from tasks.errors import InputError, Unavailable
+from tasks.govern.ledger import open_ledger
+from tasks.registry.notices import Notice, notice
+from tasks.runs.run import installed_governance
+
+VARIABLE = "HALLMARK_NOTIFY"
+TIMEOUT_SECONDS = 10.0
+PAUSES = (0.0, 1.0, 3.0)
+"""Seconds before each try."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def target() -> str | None:
+    """Where notices go; None where nobody said. Raises InputError for a setting that is neither block nor webhook."""
+    given = os.environ.get(VARIABLE, "").strip()
+    if not given:
+        return None
+    url = urlsplit(given)
+    if url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK):
+        return given
+    if not url.scheme and given.count("/") == 1 and all(given.split("/")):
+        return given
+    raise InputError(
+        f"{VARIABLE}: expected a Prefect notification block, for example slack-webhook/ops, or a webhook's "
+        f"https://… URL, got {url.scheme + '://…' if url.scheme else given!r}"
+    )
+
+
+def deliver(root: Path) -> list[str]:
+    """Send what has happened since the last time, oldest first. Returns the titles.
+
+    Where nobody is to be told they are for the log alone. Raises Unavailable where something could not be sent: that
+    and what follows is sent next time.
+    """
+    place, state = target(), root / ".hallmark"
+    ledger, governed = open_ledger(state), installed_governance(root, None)
+    come = _come(state)
+    if come is None:  # what happened before anybody could be told is no news
+        _write(state, ledger.last())
+        return []
+    told = []
+    for entry in ledger.entries(after=come):
+        news = notice(entry, governed)
+        if news is None:
+            continue
+        if place:
+            send(place, news)
+        told.append(news.title)
+        _write(state, entry.seq)
+    return told
+
+
+def send(place: str, news: Notice) -> None:
+    """Send one notice, in up to three tries. Raises Unavailable, without the URL, which may hold a secret."""
+    for pause in PAUSES:
+        time.sleep(pause)
+        try:
+            return _post(place, news) if "://" in place else _notify(place, news)
+        except Exception as error:  # what blocks and their libraries raise is not documented
+            answer = getattr(error, "response", None)
+            problem = f"{type(error).__name__}{f', status {answer.status_code}' if answer is not None else ''}"
+    raise Unavailable(f"{news.event} of {news.about} could not be sent ({problem}); it is tried again")
+
+
+def _post(url: str, news: Notice) -> None:
+    import httpx
+
+    document = news.model_dump(mode="json") | {"text": f"{news.title}\n{news.text}\n{news.command}"}
+    httpx.post(url, json=document, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+
+def _notify(block: str, news: Notice) -> None:
+    from prefect.blocks.core import Block
+
+    loaded: Any = Block.load(block)
+    loaded.notify(f"{news.text}\n{news.command}", subject=news.title)
+
+
+def _come(state: Path) -> int | None:
+    """The last entry of the ledger that was dealt with; None before the first time."""
+    path = state / "notified.json"
+    return int(files.read_json(path)["entry"]) if path.exists() else None
+
+
+def _write(state: Path, entry: int) -> None:
+    files.write_json(state / "notified.json", {"entry": entry})

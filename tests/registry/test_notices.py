@@ -1,0 +1,200 @@
+"""Notices reach a webhook or a Prefect block once each, in order, and what fails is tried again."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from infra.prefect import notify
+from tasks.errors import InputError, Unavailable
+from tasks.govern import docket, incidents, reminders
+from tasks.govern.ledger import Ledger
+from tasks.registry import promotion
+from tests.registry.conftest import open_house
+from tests.registry.house import POLICY, House
+
+SECRET = "T0KEN"
+
+
+class Hook(ThreadingHTTPServer):
+    """Takes what is posted; answers with the statuses in `answers`, then 200."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.taken: list[dict] = []
+        self.answers: list[int] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{SECRET}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status = self.server.answers.pop(0) if self.server.answers else 200
+        if status == 200:
+            self.server.taken.append(document)
+        self.send_response(status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
+    server = Hook()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv(notify.VARIABLE, server.url)
+    monkeypatch.setattr(notify, "PAUSES", (0.0, 0.0, 0.0))
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def project(released: House) -> House:
+    """A house with one release, as a checkout, whose news so far have been dealt with."""
+    (released.root / "infra").mkdir()
+    (released.root / "infra" / "governance").symlink_to(released.governance.folder)
+    assert notify.deliver(released.root) == []
+    return released
+
+
+def happen(house: House) -> list[str]:
+    """Something of everything that is told; the events, in order."""
+    layout = house.begin("run-2", b"other")
+    house.ask(layout, "data")
+    house.release("run-3", b"worse")
+    promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", "because Ada said so")
+    now = house.ledger.now()
+    incidents.open_once(
+        house.ledger, house.governance, "waiver-expired", "triage-1", {}, "major", "risk", "it expired",
+        answer_by=now - timedelta(hours=1),
+    )  # fmt: skip
+    incidents.escalate_overdue(house.ledger, house.governance)
+    return [
+        "gate.asked", *["gate.asked"] * 3, "release.promoted", "release.rolled_back", "incident.opened",
+        "incident.escalated",
+    ]  # fmt: skip
+
+
+def test_what_happens_is_posted_once_and_in_order_and_names_nobody(project: House, hook: Hook) -> None:
+    wanted = happen(project)
+    assert len(notify.deliver(project.root)) == len(wanted)
+    assert [document["event"] for document in hook.taken] == wanted
+    assert notify.deliver(project.root) == [] and len(hook.taken) == len(wanted)
+    asked, promoted = hook.taken[0], hook.taken[4]
+    assert asked["title"] == "data gate of run run-2 waits for a decision" and "role data-owner" in asked["text"]
+    assert "hallmark gates show run-2 data; then hallmark gates approve run-2 data --as ID" in asked["text"]
+    assert promoted["about"] == "triage-2" and promoted["command"] == "hallmark releases show triage-2"
+    told = json.dumps(hook.taken)
+    for person in ("engineer", '"owner', " owner", "risk-officer", "product ", "Ada"):
+        assert person not in told
+
+
+def test_a_reminder_an_escalation_and_an_expiry_are_told(
+    project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = (
+        "decisions: [{role: data-owner, owners: true}]\n        deadline_days: 3\n        remind_days: [1]\n        "
+    )
+    rules += "escalate: {role: risk, after_days: 2}"
+    path = project.governance.folder / "policy.yaml"
+    path.write_text(
+        POLICY.replace("ENVIRONMENT", "local").replace("decisions: [{role: data-owner, owners: true}]", rules)
+    )
+    house = open_house(project.root)
+    house.ask(house.begin("run-2", b"other"), "data")
+    (case,) = docket.still_open(house.ledger)
+    for days in (1, 2, 3.1):
+        monkeypatch.setattr(Ledger, "now", lambda _, days=days: case.entry.time + timedelta(days=days))
+        reminders.remind(house.ledger, house.governance, case)
+    notify.deliver(house.root)
+    assert [document["event"] for document in hook.taken] == [
+        "gate.asked", "gate.reminded", "gate.escalated", "gate.expired"
+    ]  # fmt: skip
+    assert "still waits after 1 days" in hook.taken[1]["title"]
+    assert "role data-owner decides until" in hook.taken[1]["text"] and "Role risk sees to it" in hook.taken[2]["text"]
+
+
+def test_two_failures_are_overcome_and_a_third_waits_for_the_next_time(project: House, hook: Hook) -> None:
+    wanted = happen(project)
+    hook.answers = [500, 503]
+    assert len(notify.deliver(project.root)) == len(wanted)
+    again = happen_again(project)
+    hook.answers = [200, 500, 500, 500]
+    with pytest.raises(Unavailable, match=r"could not be sent \(HTTPStatusError, status 500\)") as caught:
+        notify.deliver(project.root)
+    assert SECRET not in str(caught.value)
+    assert len(hook.taken) == len(wanted) + 1
+    notify.deliver(project.root)
+    assert [document["about"] for document in hook.taken[len(wanted) :]] == again
+
+
+def happen_again(house: House) -> list[str]:
+    for number in range(3):
+        incidents.open_once(
+            house.ledger, house.governance, "waiver-expired", "triage-1", {"n": number}, "major", "risk", "it expired"
+        )
+    return [one.id for one in incidents.read(house.ledger, house.governance)[-3:]]
+
+
+def test_a_hook_that_is_away_loses_nothing(project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = happen(project)
+    monkeypatch.setenv(notify.VARIABLE, f"http://127.0.0.1:1/{SECRET}")
+    with pytest.raises(Unavailable, match="ConnectError") as caught:
+        notify.deliver(project.root)
+    assert SECRET not in str(caught.value)
+    monkeypatch.setenv(notify.VARIABLE, hook.url)
+    notify.deliver(project.root)
+    assert [document["event"] for document in hook.taken] == wanted
+
+
+def test_without_a_setting_the_log_alone_is_told_and_setting_it_later_brings_no_old_news(
+    project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = happen(project)
+    monkeypatch.delenv(notify.VARIABLE)
+    assert len(notify.deliver(project.root)) == len(wanted)
+    monkeypatch.setenv(notify.VARIABLE, hook.url)
+    assert notify.deliver(project.root) == [] and hook.taken == []
+
+
+def test_what_the_gates_key_did_not_sign_is_told_to_nobody(project: House, hook: Hook) -> None:
+    for kind, subject in (("promotion.made", "triage"), ("incident.opened", "x"), ("incident.escalated", "x"),
+                          ("gate.asked", "r"), ("gate.closed", "r"), ("gate.reminded", "r")):  # fmt: skip
+        project.ledger.append(kind, subject, {"envelope": {"payload": "e30="}})
+    assert notify.deliver(project.root) == [] and hook.taken == []
+
+
+@pytest.mark.parametrize("given", ["http://hooks.example.com/x", "slack-webhook", "ftp://a/b", "a/b/c", "/ops"])
+def test_a_setting_that_is_neither_block_nor_safe_webhook_is_refused(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(notify.VARIABLE, given)
+    with pytest.raises(InputError, match="HALLMARK_NOTIFY: expected a Prefect notification block") as caught:
+        notify.target()
+    assert "hooks.example.com" not in str(caught.value), "a webhook's URL may hold a secret"
+
+
+@pytest.mark.slow
+def test_a_prefect_block_is_notified(project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})
+        block.save("ops")
+        monkeypatch.setenv(notify.VARIABLE, "custom-webhook/ops")
+        wanted = happen(project)
+        notify.deliver(project.root)
+    assert len(hook.taken) == len(wanted)
+    assert hook.taken[0]["said"].startswith("data gate of run run-2 waits for a decision | It is asked of role")
