@@ -39,6 +39,8 @@ At any time:
 Underneath:
 
     keys.py             OpenSSH ed25519 keys
+    signing.py          which of them signs: a file, with a passphrase or without, or the agent
+    ssh_agent.py        a running ssh-agent
     model_key.py        the key that signs models, of another kind
     dsse.py             signed in-toto statements with one spelling
     database.py         SQLite or Postgres, whose writers take turns

@@ -1,5 +1,6 @@
 """The governance folder as a whole: policy and people that fit each other, and the keys that belong to them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 
 from tasks import config
 from tasks.errors import InputError, Refused
-from tasks.govern import keys, model_key, satisfiable, validity, vault, vault_keys
+from tasks.govern import keys, model_key, satisfiable, signing, ssh_agent, validity, vault, vault_keys
 from tasks.govern import people as people_file
 from tasks.govern import policy as policy_file
 from tasks.govern.gate_rules import Strength
@@ -77,26 +78,35 @@ class Governance:
     def identify(self, person_id: str) -> Person:
         """Who acts, as their key shows. Raises as `actor` and `signer`."""
         person = self.actor(person_id)
-        self.signer(person)
+        self.signer(person).sign(b"who acts in hallmark\n" + os.urandom(32))  # an agent may list a key it cannot use
         return person
 
     def signer(self, who: Person | MachineName, at: datetime | None = None, given: Signer | None = None) -> Signer:
-        """What signs for a person or machine: `given`, else the key in `.hallmark/keys`.
+        """What signs for a person or machine: `given`, else what `signing` finds; a machine has its key as a file here.
 
         Raises InputError where there is none, Refused where it is not one that people.yaml has for them `at` then.
         """
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
-        path = self.state / "keys" / name
-        if given is None and not path.exists():
-            own = self.people.keys_of_machine(who) if isinstance(who, str) else who.keys
-            way = "put it there" if own else f"run `{self.init_command}` to make it"
-            raise InputError(f"the private key of {name} is wanted, and none is at {path}; {way}")
-        found = given or keys.signer(keys.load_private(path))
-        mark = keys.fingerprint(found.public_line)
+        path, current = self.state / "keys" / name, validity.lines(known, at)
+        if given is None and isinstance(who, Person):
+            given = signing.of_person(path, current)
+        elif given is None and path.exists():
+            given = signing.from_file(path)
+        if given is None:
+            raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._way_to_a_key(who)}")
+        mark = keys.fingerprint(given.public_line)
         if mark not in {key.fingerprint for key in known if key.counts(at)}:
             told = ", ".join(f"{key.fingerprint}, which {key.told(at)}" for key in known)
             raise Refused(f"the key {mark} is not one that {name} can sign with on {shown(at)}: people.yaml has {told}")
-        return found
+        return given
+
+    def _way_to_a_key(self, who: Person | MachineName) -> str:
+        if isinstance(who, str):
+            return "put it there" if self.people.keys_of_machine(who) else f"run `{self.init_command}` to make it"
+        if not who.keys:
+            return f"run `{self.init_command}` to make it"
+        agent = "which has none of theirs" if ssh_agent.running() else f"which {ssh_agent.SOCKET} names"
+        return f"put it there, name its file in {signing.VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
 
     def may_not_request(self, who: str, tier: str, at: datetime) -> str:
         """Why somebody may not ask for a run of a risk tier; empty where they may. See `Tier.may_not_request`."""

@@ -17,6 +17,14 @@ from tasks.errors import InputError
 from tasks.files import write_bytes, write_new
 
 
+class WantsPassphrase(InputError):
+    """The key is encrypted, and no passphrase was given."""
+
+
+class WrongPassphrase(InputError):
+    pass
+
+
 @dataclass(frozen=True)
 class Signer:
     """What can sign in somebody's name: a key that was read, or an agent that has it."""
@@ -37,7 +45,7 @@ def create(folder: Path, name: str) -> str:
     """
     path = folder / name
     if not path.exists():
-        write_new(path, _private_bytes(Ed25519PrivateKey.generate()))
+        write_new(path, private_bytes(Ed25519PrivateKey.generate()))
     line = public_line(load_private(path), name)
     public = path.with_name(f"{name}.pub")
     if not public.exists() or public.read_text() != line + "\n":
@@ -45,16 +53,17 @@ def create(folder: Path, name: str) -> str:
     return line
 
 
-def _private_bytes(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    )
+def private_bytes(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """An OpenSSH private key file."""
+    how = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, how)
 
 
-def load_private(path: Path) -> Ed25519PrivateKey:
+def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     """Read an OpenSSH private key.
 
-    Raises InputError where there is no file, others may read it, it wants a passphrase or it is not ed25519.
+    Raises InputError where there is no file, others may read it or it is not ed25519, WantsPassphrase and
+    WrongPassphrase where the passphrase does not fit.
     """
     try:
         mode = path.stat().st_mode
@@ -64,13 +73,12 @@ def load_private(path: Path) -> Ed25519PrivateKey:
     if mode & 0o077:
         raise InputError(f"{path}: others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
     try:
-        key = serialization.load_ssh_private_key(data, password=None)
+        key = serialization.load_ssh_private_key(data, password=passphrase)
     except TypeError:
-        raise InputError(
-            f"{path}: this key wants a passphrase, which is not supported; give a key without one, "
-            f"for example a copy made with `ssh-keygen -p -N ''`"
-        ) from None
+        raise WantsPassphrase(f"{path}: this key wants a passphrase") from None
     except (ValueError, UnsupportedAlgorithm) as error:
+        if passphrase is not None:
+            raise WrongPassphrase(f"{path}: the passphrase is wrong") from None
         raise InputError(f"{path}: expected an OpenSSH private key, got something else ({error})") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{path}: expected an ed25519 key, got another kind; make one with `ssh-keygen -t ed25519`")

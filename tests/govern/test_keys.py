@@ -34,7 +34,10 @@ def test_a_key_that_openssh_made_signs_here(tmp_path: Path) -> None:
 @needs_ssh_keygen
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["-t", "ed25519", "-N", "secret"], "wants a passphrase"), (["-t", "ecdsa", "-N", ""], "expected an ed25519 key")],
+    [
+        (["-t", "ed25519", "-N", "secret"], "this key wants a passphrase"),
+        (["-t", "ecdsa", "-N", ""], "expected an ed25519 key"),
+    ],
 )
 def test_keys_that_cannot_sign_say_why(tmp_path: Path, options: list[str], message: str) -> None:
     ssh_keygen("-q", *options, "-f", tmp_path / "id")
