@@ -160,6 +160,11 @@ class House:
     def run(self, run: str) -> Layout:
         return Layout(self.state / "runs" / run)
 
+    @property
+    def root_of_trust(self) -> str:
+        """What an outsider was told by another way."""
+        return keys.fingerprint(self.governance.gate_public_key())
+
     def bundle(self, label: str = "triage-1") -> Path:
         return self.state / "releases" / label
 

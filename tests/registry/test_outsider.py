@@ -1,0 +1,120 @@
+"""An outsider has a release's folder and a fingerprint: no project, no ledger, no network, nobody to ask."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.registry import attested, bundle, verification
+from tests.registry.house import House, copy
+
+ROOT = Path(__file__).parents[2]
+STRANGER = "SHA256:" + "A" * 43
+NO_NETWORK = ["unshare", "--user", "--map-root-user", "--net"]
+
+
+@pytest.fixture
+def root(released: House) -> str:
+    return released.root_of_trust
+
+
+@pytest.fixture
+def folder(released: House, root: str, tmp_path: Path) -> Iterator[Path]:
+    """The bundle alone in an otherwise empty place; what made it is gone."""
+    found = copy(released.bundle(), tmp_path / "outside" / "triage-1")
+    shutil.rmtree(released.root)
+    yield found
+    assert {path.name for path in found.parent.iterdir()} == {"triage-1"}, "verification left something behind"
+
+
+def verify(folder: Path, *more: str, isolated: bool = True) -> subprocess.CompletedProcess[str]:
+    """`hallmark releases verify` as on a machine that has nothing but Hallmark installed."""
+    can = isolated and shutil.which("unshare") and subprocess.run([*NO_NETWORK, "true"]).returncode == 0
+    return subprocess.run(
+        [*(NO_NETWORK if can else []), sys.executable, "-m", "infra.cli", "releases", "verify", folder.name, *more],
+        cwd=folder.parent,
+        env={"HOME": str(folder.parent), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
+    done = verify(folder, "--root", root)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    for expected in (
+        "root of trust      ok",
+        "gate data          ok  gate data passed on this very output",
+        "gate release was approved by risk-officer as risk",
+        "provenance         ok  SLSA provenance: made by run run-1",
+        "model signature    ok  OpenSSF Model Signing over the 11 files",
+        "not checked, since no folder can show it:",
+        "valid: triage-1, digest ",
+    ):
+        assert expected in done.stdout, done.stdout
+    told = json.loads(verify(folder, "--root", root, "--json").stdout)
+    assert (told["verdict"], told["ok"], told["release"], told["root"]) == ("valid", True, "triage-1", root)
+    assert {check["state"] for check in told["checks"]} == {"ok"} and told["unchecked"]
+
+
+def test_another_root_is_invalid_and_says_so(folder: Path) -> None:
+    done = verify(folder, "--root", STRANGER)
+    assert done.returncode == 1 and STRANGER in done.stdout and "NOT valid" in done.stdout
+
+
+def test_what_is_wrong_ends_with_another_code_than_what_is_no_release(folder: Path, root: str) -> None:
+    (folder / "payload" / "README.md").write_text("better than it was")
+    done = verify(folder, "--root", root)
+    assert done.returncode == 1 and "NO  changed: payload/README.md" in done.stdout
+    assert verify(folder.parent / "nowhere", "--root", root).returncode == 2
+    wrong = verify(folder, "--root", "my root")
+    assert wrong.returncode == 2 and "expected a fingerprint" in wrong.stderr and "Traceback" not in wrong.stderr
+    nothing = verify(folder)
+    assert nothing.returncode == 2 and "--root FINGERPRINT" in nothing.stderr
+
+
+def test_verifying_needs_no_library_that_opens_models_or_servers(folder: Path, root: str) -> None:
+    code = (
+        "import sys; from infra.cli import releases\n"
+        "from pathlib import Path; from tasks.registry import verification\n"
+        f"assert verification.verify_from_root(Path({str(folder)!r}), {root!r}).release == 'triage-1'\n"
+        "print([name for name in ('torch', 'transformers', 'mlflow', 'prefect', 'ray', 'sigstore', 'pandas') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_file_that_changes_while_it_is_verified_is_noticed(
+    folder: Path, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = attested.checks
+
+    def meanwhile(*given: object) -> Iterator[object]:
+        (folder / "payload" / "model" / "adapter_model.safetensors").write_bytes(b"evil")
+        yield from checks(*given)
+
+    monkeypatch.setattr(attested, "checks", meanwhile)
+    checked = verification.verify_from_root(folder, root)
+    assert checked.verdict == "invalid" and "changed while it was verified" in checked.against
+
+
+def test_files_that_nothing_lists_are_refused_before_gigabytes_are_hashed(folder: Path, root: str) -> None:
+    for number in range(3):
+        with (folder / "payload" / f"huge-{number}.safetensors").open("wb") as file:
+            os.truncate(file.fileno(), 2**40)
+    checked = verification.verify_from_root(folder, root)
+    assert "not listed by the promotion statement: payload/huge-0" in checked.against
+
+
+def test_a_root_key_of_gigabytes_or_a_pipe_is_not_read(folder: Path, root: str) -> None:
+    os.truncate(folder / bundle.GATE_KEY, 2**40)
+    assert "1,099,511,627,776 bytes" in verification.verify_from_root(folder, root).against
+    (folder / bundle.GATE_KEY).unlink()
+    os.mkfifo(folder / bundle.GATE_KEY)
+    assert "not a plain file" in verification.verify_from_root(folder, root).against
