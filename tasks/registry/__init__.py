@@ -33,6 +33,7 @@ verification.py  check a release from its folder and one fingerprint
 attestations.py  what stands beside its payload, parsed
 attested.py      gates, evidence and decisions, held against each other
 forms.py         the standard forms, held against them
+recorded.py      proof that the promotion stands in the ledger
 report.py        what a verification found, for people and machines
 
 admission.py     `admit`, the only way to a model for serving

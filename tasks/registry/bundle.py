@@ -10,12 +10,12 @@
         request.json            the request for the run, as whoever asked for it signed it
         scheduler.pub           the public key of the scheduler, where that asked for it
         result.json             of stage `package`: with payload/ it gives the subject of the release gate
-        gate.pub                the gate's public key
+        gate.pub ledger.pub     public keys of the gate and the ledger
         model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
         provenance.json         where it comes from, as SLSA provenance (provenance.py)
         summary.json            that it was verified, as an SLSA verification summary (summary.py)
         promotion.json          the promotion statement, which lists every other file
-        ledger.json             proof that the promotion stands in the ledger: comes later, so nothing lists it
+        ledger.json             that the promotion is in the ledger (recorded.py): comes later, so nothing lists it
 
 A bundle is built aside and renamed, so that one under its own name is whole.
 """
@@ -28,6 +28,7 @@ from typing import Any
 
 from tasks import files
 from tasks.govern import dsse, keys
+from tasks.govern import publish as ledger_heads
 from tasks.govern.governance import Governance
 from tasks.govern.policy import SCHEDULER
 from tasks.registry import contents, gate_results, model_signature, provenance, summary
@@ -41,7 +42,7 @@ PROMOTION = f"{ATTESTATIONS}/promotion.json"
 LEDGER = f"{ATTESTATIONS}/ledger.json"
 UNLISTED = {PROMOTION, LEDGER}
 """Files that the promotion statement does not list."""
-GATE_KEY, SCHEDULER_KEY = f"{ATTESTATIONS}/gate.pub", f"{ATTESTATIONS}/scheduler.pub"
+GATE_KEY, LEDGER_KEY, SCHEDULER_KEY = (f"{ATTESTATIONS}/{name}.pub" for name in ("gate", "ledger", "scheduler"))
 REQUEST = provenance.REQUEST
 
 
@@ -75,6 +76,7 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
     if candidate.requested_by == SCHEDULER:
         files.write_bytes(target / SCHEDULER_KEY, f"{candidate.asked.public_key}\n".encode())
     files.write_bytes(target / GATE_KEY, f"{governance.signer('gate').public_line}\n".encode())
+    files.write_bytes(target / LEDGER_KEY, "".join(f"{line}\n" for line in ledger_heads.signers(governance)).encode())
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
     _attest(candidate, draft, governance, target)
     contents.require_plain(listing(target))

@@ -52,9 +52,9 @@ class Contents:
         """Names of the files below a folder, sorted."""
         return sorted(name for name in self.digests if name.startswith(f"{folder}/"))
 
-    def require_unchanged(self) -> None:
-        """Raises Refused where a file was changed, added or removed since it was read."""
-        there = set(names(self.folder))
+    def require_unchanged(self, late: Collection[str] = ()) -> None:
+        """Raises Refused where a file was changed, added or removed since it was read; those named `late` may come."""
+        there = {name for name in names(self.folder) if name in self._marks or name not in late}
         if changed := sorted(there ^ set(self._marks) | {n for n in there & set(self._marks) if self._changed(n)}):
             raise Refused(f"changed while it was verified: {shown(changed)}")
 

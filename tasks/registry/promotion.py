@@ -6,6 +6,7 @@
     MLflow version          with tags that lead back
     promotion.made          ledger: the signed statement. From here on the release is champion, before it the old one is
     MLflow aliases          mirrored
+    proof                   attestations/ledger.json: the entry stands under a signed head of the ledger
 
 Two promotions at once take turns on one machine; between machines the ledger's transaction lets one win.
 """
@@ -25,6 +26,7 @@ from tasks.registry import (
     intents,
     manifest,
     mirror,
+    recorded,
     recovery,
     releases,
     succession,
@@ -50,6 +52,7 @@ def promote(layout: Layout, run: str, commit: str, governance: Governance, ledge
         release = _already(layout, run, governance, ledger) or _promote(layout, run, commit, governance, ledger)
         with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
             mirror.mirror(governance, ledger, release.name)
+        recorded.add_missing(governance, ledger, release.name)  # what cannot be proven yet, `reconcile` does later
     return release
 
 
@@ -63,7 +66,9 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
         if not mine:
             return []
         try:
-            return recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
+            done = recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
+            names = succession.names(ledger)
+            return done + [told for name in names for told in recorded.add_missing(governance, ledger, name)]
         except Unavailable as error:  # what it was called before, say a list of releases, needs no MLflow
             return [str(error)]
 

@@ -12,7 +12,7 @@ from tasks.errors import HallmarkError, Refused
 from tasks.govern import dsse
 from tasks.govern.governance import Governance
 from tasks.govern.validity import Key
-from tasks.registry import attestations, attested, bundle, contents, succession, trust
+from tasks.registry import attestations, attested, bundle, contents, recorded, succession, trust
 from tasks.registry.contents import Contents, shown
 from tasks.registry.package import SAFE
 from tasks.registry.report import Check, Verification
@@ -110,7 +110,9 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust) -> Iterato
     yield Check(about="files", state="ok", text=text)
     yield Check(about="files", state="ok", text=_harmless(listing))
     yield from attested.checks(found, signed, listing, trusted.gate)
-    found.require_unchanged()
+    proof = found.json(bundle.LEDGER) if bundle.LEDGER in found.digests else None
+    yield recorded.check(proof, signed, found.bytes(bundle.LEDGER_KEY).decode("utf-8", "replace").splitlines())
+    found.require_unchanged(late=bundle.UNLISTED)
 
 
 def _files(folder: Path, signed: Signed) -> Contents:

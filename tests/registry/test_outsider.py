@@ -53,6 +53,7 @@ def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
         "gate release was approved by risk-officer as risk",
         "provenance         ok  SLSA provenance: made by run run-1",
         "model signature    ok  OpenSSF Model Signing over the 11 files",
+        "ledger             ok  entry ",
         "not checked, since no folder can show it:",
         "valid: triage-1, digest ",
     ):
@@ -60,6 +61,17 @@ def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
     told = json.loads(verify(folder, "--root", root, "--json").stdout)
     assert (told["verdict"], told["ok"], told["release"], told["root"]) == ("valid", True, "triage-1", root)
     assert {check["state"] for check in told["checks"]} == {"ok"} and told["unchecked"]
+
+
+def test_a_release_without_its_proof_is_incomplete_and_no_other_file_may_miss(folder: Path, root: str) -> None:
+    (folder / bundle.LEDGER).unlink()
+    done = verify(folder, "--root", root)
+    assert done.returncode == 3 and "ledger             --  the release lacks attestations/ledger.json" in done.stdout
+    assert "INCOMPLETE: nothing is wrong with triage-1, but" in done.stdout
+    for name in bundle.listing(folder):
+        kept = (folder / name).rename(folder.parent / "kept")
+        assert verification.verify_from_root(folder, root).verdict == "invalid", name
+        kept.rename(folder / name)
 
 
 def test_another_root_is_invalid_and_says_so(folder: Path) -> None:

@@ -1,0 +1,96 @@
+"""attestations/ledger.json shows that a promotion stands in the ledger, or shows nothing."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from tasks.errors import Refused
+from tasks.files import canonical_json
+from tasks.govern import heads, ledger_proof, publish
+from tasks.registry import bundle, contents, promotion, recorded, releases, succession, verification
+from tasks.registry.succession import Signed
+from tests.registry.house import NAME, House, writable
+
+
+def proof(house: House, label: str = "triage-1") -> dict[str, Any]:
+    return json.loads((house.bundle(label) / bundle.LEDGER).read_bytes())
+
+
+def signed(house: House, label: str = "triage-1") -> Signed:
+    return verification.require(house.bundle(label), house.governance)
+
+
+def check(house: House, value: Any, of: Signed) -> str:
+    return recorded.check(value, of, publish.signers(house.governance)).text
+
+
+def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: House) -> None:
+    entry = released.ledger.entries(succession.MADE, NAME)[0]
+    assert f"entry {entry.seq}, promotion.made of " in check(released, proof(released), signed(released))
+    assert (released.bundle() / bundle.LEDGER).stat().st_mode & 0o777 == 0o444
+    assert not list(released.bundle().parent.glob(".*")), "something was left aside"
+
+
+def test_what_has_no_proof_yet_gets_one_later(released: House) -> None:
+    writable(released.bundle())
+    (released.bundle() / bundle.LEDGER).unlink()
+    checked = releases.verify(released.bundle(), released.governance)
+    assert checked.verdict == "incomplete" and "ledger.json" in checked.against
+    assert verification.require(released.bundle(), released.governance).promotion.label == "triage-1"
+    assert promotion.reconcile(released.governance, released.ledger) == []
+    assert releases.verify(released.bundle(), released.governance).verdict == "valid"
+
+
+def test_without_the_ledgers_key_the_promotion_stands_and_says_why_nothing_proves_it(ready: House) -> None:
+    (ready.state / "keys" / "ledger").rename(ready.root / "ledger-key")
+    ready.promote(ready.run("run-1"))
+    assert releases.verify(ready.bundle(), ready.governance).verdict == "incomplete"
+    told = promotion.reconcile(ready.governance, ready.ledger)
+    assert len(told) == 1 and "triage-1: no proof of its promotion yet" in told[0]
+    (ready.root / "ledger-key").rename(ready.state / "keys" / "ledger")
+    assert promotion.reconcile(ready.governance, ready.ledger) == []
+    assert releases.verify(ready.bundle(), ready.governance).verdict == "valid"
+
+
+def test_the_proof_of_another_promotion_is_refused(released: House) -> None:
+    released.release("run-2", b"better")
+    with pytest.raises(Refused, match="another entry than this release's promotion"):
+        check(released, proof(released, "triage-2"), signed(released))
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse on refunds")
+    publish.publish(released.ledger, released.governance)
+    later = released.ledger.entries(succession.MADE, NAME)[-1]
+    of_rollback = ledger_proof.prove(released.ledger, released.governance, later.seq).model_dump(mode="json")
+    with pytest.raises(Refused, match="another entry than this release's promotion"):
+        check(released, of_rollback, signed(released))
+
+
+def test_a_head_by_another_key_or_no_proof_at_all_is_refused(released: House) -> None:
+    value, of = proof(released), signed(released)
+    other = released.governance.gate_private_key()
+    head = heads.verify(value["head"], publish.signers(released.governance))
+    for forged in (
+        value | {"head": heads.sign(head, other)},
+        value | {"key": released.governance.gate_public_key()},
+        value | {"path": [*value["path"], "0" * 64]},
+        value | {"entry": value["entry"] | {"seq": value["entry"]["seq"] + 1}},
+        value | {"more": 1},
+        {},
+        [],
+    ):
+        with pytest.raises(Refused):
+            check(released, forged, of)
+
+
+def test_no_changed_byte_of_a_proof_passes(released: House) -> None:
+    data, of = (released.bundle() / bundle.LEDGER).read_bytes(), signed(released)
+    choose = random.Random(17)
+    for place in choose.sample(range(len(data)), 400):
+        changed = bytearray(data)
+        changed[place] ^= 1 << choose.randrange(8)
+        with pytest.raises(Refused):
+            value = contents.parse(bytes(changed), bundle.LEDGER)
+            if canonical_json(value) != bytes(changed):
+                raise Refused("another spelling")
+            check(released, value, of)
