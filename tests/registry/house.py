@@ -163,7 +163,7 @@ class House:
     @property
     def root_of_trust(self) -> str:
         """What an outsider was told by another way."""
-        return keys.fingerprint(self.governance.gate_public_key())
+        return self.governance.keys_of("gate")[0].fingerprint
 
     def bundle(self, label: str = "triage-1") -> Path:
         return self.state / "releases" / label

@@ -68,11 +68,11 @@ def test_the_proof_of_another_promotion_is_refused(released: House) -> None:
 
 def test_a_head_by_another_key_or_no_proof_at_all_is_refused(released: House) -> None:
     value, of = proof(released), signed(released)
-    other = released.governance.gate_private_key()
+    other = released.governance.signer("gate")
     head = heads.verify(value["head"], publish.signers(released.governance))
     for forged in (
         value | {"head": heads.sign(head, other)},
-        value | {"key": released.governance.gate_public_key()},
+        value | {"key": released.governance.keys_of("gate")[0].public_key},
         value | {"path": [*value["path"], "0" * 64]},
         value | {"entry": value["entry"] | {"seq": value["entry"]["seq"] + 1}},
         value | {"more": 1},
