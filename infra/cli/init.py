@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from infra.cli.shared import console, root
+from tasks.errors import Refused
+from tasks.govern import adopting, in_force, keys
 from tasks.govern import governance as rules
-from tasks.govern.ledger import open_ledger
+from tasks.govern.governance import LOCAL
+from tasks.govern.ledger import Ledger, open_ledger
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 
@@ -18,14 +21,45 @@ def init(
         typer.Option(metavar="DIR", help="Make keys for these people too; in environment local only."),
     ] = None,
 ) -> None:
-    """Make the local keys, ledger and folders of this checkout. Running it again changes nothing.
+    """Make the local keys, ledger and folders of this checkout, and put infra/governance in force where nothing is.
+
+    Running it again changes nothing, unless in environment local policy lets the root key adopt changes.
 
     Example: hallmark init
     """
     where = root()
     Repository.open(where)
-    for proposed in (None, str(governance)) if governance else (None,):
-        governed = installed_governance(where, proposed)
-        rules.initialise(governed.state, governed.people)
-    open_ledger(governed.state)
+    state, folder = where / ".hallmark", where / "infra" / "governance"
+    ours = rules.load(folder, state)
+    rules.initialise(state, ours.people)
+    ledger = open_ledger(state)
+    if ours.local:
+        adopting.begin(state)
+        _adopt(folder, state, ledger)
+    governed = installed_governance(where, None)
+    if governance:
+        rules.initialise(state, rules.load(where / governance, state).people)
+        installed_governance(where, str(governance))
     console.print(f"ready: keys, ledger and state in {governed.state}")
+    console.print(f"root of trust: {adopting.root_fingerprint(state)}")
+
+
+def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
+    """Put the folder in force with the root key: where nothing is yet, or where policy leaves changes to that key.
+
+    Raises Refused where others adopted something in this machine's own ledger under another root key.
+    """
+    own = state / "keys" / adopting.ROOT
+    chain, policy, people = in_force.chain(state, ledger), *in_force.proposed(folder, state)
+    newest = chain.newest
+    if newest is None and chain.problems and ledger.where.startswith("sqlite"):
+        raise Refused(
+            f"this ledger was begun under another root key than {chain.root}: put that key back into {own}.pub, or, to "
+            f"begin anew under this one: hallmark policy adopt {folder} --root-key {own}"
+        )
+    if not own.exists() or (newest and newest.environment != LOCAL):
+        return
+    alone = newest is None or not (newest.policy.changes.policy or newest.policy.changes.people)
+    if alone and (newest is None or (newest.policy, newest.people) != (policy, people)):
+        adopting.sign(ledger, chain.root, policy, people, keys.signer(keys.load_private(own)))
+        console.print(f"in force from now on: {folder}")

@@ -19,7 +19,7 @@ from tasks.govern.policy import LOCAL, Policy
 from tasks.govern.sources import Sources
 from tasks.govern.validity import Key, shown
 
-__all__ = ["LOCAL", "Governance", "initialise", "load"]
+__all__ = ["LOCAL", "Governance", "initialise", "load", "ownerless"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Governance:
     people: People
     state: Path
     """`.hallmark/`, which holds `keys/`."""
+    chain: tuple[dict[str, Any], ...] = ()
+    """The adoptions that put it in force, oldest first (adoption.py); empty: proposed files, in environment `local`."""
 
     @property
     def local(self) -> bool:
@@ -45,7 +47,8 @@ class Governance:
         name = _name(who)
         if not self.local:
             raise InputError(f"{name} has no key in people.yaml, needed outside environment {LOCAL}")
-        return [Key(public_key=_read_public(self.state / "keys" / f"{name}.pub", self.init_command))]
+        line = _read_public(self.state / "keys" / f"{name}.pub", self.init_command)
+        return [Key(public_key=line, installed=True)]
 
     def verify(self, envelope: Mapping[str, Any], who: Person | MachineName, at: datetime) -> dict[str, Any]:
         """The statement that a person or machine signed with a key that counted `at` then.
@@ -149,7 +152,7 @@ def load(folder: Path, state: Path) -> Governance:
     if policy is not None and people is not None:
         problems += satisfiable.problems(policy, people, folder / "policy.yaml")
         problems += _keyless(policy, people, folder / "people.yaml")
-        problems += _ownerless(people, folder / "sources.yaml")
+        problems += ownerless(people, folder / "sources.yaml")
         if not problems:
             return Governance(folder, policy, people, state)
     raise InputError("\n".join(problems))
@@ -186,7 +189,7 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
     ]
 
 
-def _ownerless(people: People, path: Path) -> list[str]:
+def ownerless(people: People, path: Path) -> list[str]:
     """Sources whose owner or steward is nobody; a folder without sources.yaml (to verify a release, say) is fine."""
     if not path.exists():
         return []

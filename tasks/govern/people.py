@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tasks import config
 from tasks.config import Frozen
+from tasks.errors import InputError
 from tasks.govern.gate_rules import LOCAL, Strength
 from tasks.govern.validity import HeldRole, Key
 from tasks.params import Name, Text
@@ -58,7 +59,9 @@ class Person(Frozen):
         """Why their keys do not do where `wanted` is asked; empty where they do."""
         if wanted == "hardware":
             return "policy asks for keys in hardware, which cannot be told from others yet"
-        if self.keys or (wanted == "installed" and environment == LOCAL):
+        if wanted == "installed" and environment == LOCAL:
+            return ""
+        if any(not key.installed for key in self.keys):
             return ""
         return f"policy asks for a key that people.yaml gives, and {self.id} has none there"
 
@@ -83,6 +86,9 @@ class People(Frozen):
         if found:
             raise config.problems(found)
         return self
+
+    def every_key(self) -> list[Key]:
+        return [key for _, key in self._keys()]
 
     def _keys(self) -> Iterator[tuple[list[str | int], Key]]:
         """Every key and its place in the file."""
@@ -120,4 +126,8 @@ def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = No
 
 def load(governance: Path) -> People:
     """Read people.yaml of a governance folder."""
-    return config.load(governance / "people.yaml", People)
+    path = governance / "people.yaml"
+    found = config.load(path, People)
+    if any(key.installed for key in found.every_key()):
+        raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
+    return found

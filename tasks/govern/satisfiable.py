@@ -121,13 +121,17 @@ def _roles(tier: Tier, name: str, gate: Gate, owners: Sequence[str]) -> list[Rol
 
 
 def _short(needs: list[Need]) -> str:
-    """The first role for which no different people are left; empty where each need has people of its own."""
+    need = unseated(needs)
+    return (
+        f"no other person is left for role {need.role} ({', '.join(sorted(need.people)) or 'nobody'})" if need else ""
+    )
+
+
+def unseated(needs: list[Need]) -> Need | None:
+    """The first need for which no different people are left; None where each has people of its own."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
-    for number, need in enumerate(seats):
-        if not _seat(number, seats, taken, set()):
-            return f"no other person is left for role {need.role} ({', '.join(sorted(need.people)) or 'nobody'})"
-    return ""
+    return next((need for number, need in enumerate(seats) if not _seat(number, seats, taken, set())), None)
 
 
 def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]) -> bool:

@@ -82,6 +82,8 @@ class Key(Period):
     """From when somebody else may have had it: what it signed from then on is void, whenever that came to be known."""
     reason: Text | None = None
     """Why it was revoked."""
+    installed: bool = False
+    """Made by `hallmark init`: an adoption says so, people.yaml never does."""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import dsse, governance, satisfiable, signed_request, sources, withdrawals
+from tasks.govern import dsse, governance, in_force, satisfiable, signed_request, sources, withdrawals
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.govern.policy import SCHEDULER
@@ -81,16 +81,17 @@ class Run:
 
 
 def installed_governance(checkout: Path, proposed: str | None) -> Governance:
-    """The checkout's governance files; `proposed` other ones count in environment `local` only."""
+    """What was adopted last, whatever lies in infra/governance; `proposed` files count in environment `local` only."""
     state = checkout / ".hallmark"
-    ours = governance.load(checkout / "infra" / "governance", state)
+    ours = in_force.load(checkout / "infra" / "governance", state, open_ledger(state))
     if proposed is None:
         return ours
     theirs = governance.load(checkout / proposed, state)
     if {ours.policy.environment, theirs.policy.environment} != {"local"}:
         raise Refused(
             f"--governance {proposed}: other governance files count in environment local only; here it is "
-            f"{ours.policy.environment}, there {theirs.policy.environment}. Have them signed off instead"
+            f"{ours.policy.environment}, there {theirs.policy.environment}. Have them signed off instead: "
+            f"hallmark policy adopt {proposed}"
         )
     return theirs
 

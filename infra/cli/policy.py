@@ -1,0 +1,182 @@
+"""`hallmark policy`: what is in force, what a folder of governance files says and would change, and adopting it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.errors import InputError, Refused
+from tasks.govern import adopting, adoption, differences, explain, in_force, keys, policy_cases
+from tasks.govern.adopting import Chain, Outcome
+from tasks.govern.governance import Governance
+from tasks.govern.keys import Signer
+from tasks.govern.ledger import Ledger, open_ledger
+
+app = typer.Typer(
+    help="Explain, test and adopt the rules that gates are judged by.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance folder; the checkout's where left out.")]
+
+
+@app.command()
+def show(as_json: shared.Json = False) -> None:
+    """What is in force, since when, signed by whom, and what is proposed to follow it.
+
+    Example: hallmark policy show
+    """
+    state = shared.root() / ".hallmark"
+    ledger = open_ledger(state)
+    chain = in_force.chain(state, ledger)
+    if chain.newest is None:
+        raise InputError(f"nothing was adopted under root key {chain.root}; run `hallmark init`")
+    history = [_row(chain, number) for number in range(len(chain.adoptions))]
+    waiting = [
+        {"digest": adoption.digest(wanted), "proposed": _time(wanted.time), "waits_for": missing,
+         "changes": _changes(chain, wanted.policy, wanted.people)}
+        for wanted, missing in adopting.open_proposals(ledger, chain)
+    ]  # fmt: skip
+    if as_json:
+        told = {"root": chain.root, "adoptions": history, "proposed": waiting, "problems": list(chain.problems)}
+        shared.print_json(told | {"policy": chain.newest.policy.model_dump(mode="json"),
+                                  "people": chain.newest.people.model_dump(mode="json")})  # fmt: skip
+        return
+    console.print(f"root of trust  {chain.root}")
+    console.print(f"environment    {chain.newest.environment}")
+    console.print(f"policy         SHA-256 {chain.newest.policy.digest()}")
+    for row in history:
+        console.print(
+            f"adopted        {row['time']}  number {row['sequence']}, signed by {', '.join(row['signed_by'])}"
+        )
+    for each in waiting:
+        console.print(f"proposed       {each['proposed']}  {each['waits_for']}")
+        console.print("".join(f"               {line}\n" for line in each["changes"]), end="")
+    for problem in chain.problems:
+        console.print(f"ignored        {problem}")
+
+
+@app.command()
+def check(folder: Dir = None, as_json: shared.Json = False) -> None:
+    """Explain a policy in words: per risk tier and gate what is checked, who decides, what may be waived for how long.
+    Says with file and line what nobody could satisfy.
+
+    Example: hallmark policy check infra/governance
+    """
+    root = shared.root()
+    policy, people = in_force.proposed(_folder(folder), root / ".hallmark")
+    told = list(explain.lines(policy, people))
+    if as_json:
+        shared.print_json({"policy_sha256": policy.digest(), "lines": told})
+    else:
+        console.print("\n".join(told))
+
+
+@app.command()
+def test(folder: Dir = None, as_json: shared.Json = False) -> None:
+    """Judge the cases of policy_tests.yaml beside a policy. Exit code 1 where one comes out otherwise than it expects.
+
+    Example: hallmark policy test infra/governance
+    """
+    where = _folder(folder)
+    policy, people = in_force.proposed(where, shared.root() / ".hallmark")
+    results = policy_cases.judge_all(policy_cases.load(where), policy, people)
+    if as_json:
+        shared.print_json([result.model_dump(mode="json") for result in results])
+    else:
+        for result in results:
+            console.print(f"{'ok    ' if result.ok else 'FAILED'}  {result.name}: {result.told}")
+    failed = sum(not result.ok for result in results)
+    if failed:
+        raise Refused(f"{failed} of {len(results)} cases came out otherwise than expected")
+
+
+@app.command()
+def adopt(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Governance folder to adopt.")],
+    who: shared.As = None,
+    root_key: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Private root key: for the first adoption of an environment.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Show what would change and who must sign; sign nothing.")] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Show what would change, sign it, and put it in force where that was the last signature that policy asks.
+
+    Whoever else must sign gives the same command over the same files. What was signed under an older policy counts no
+    more.
+
+    Example: hallmark policy adopt infra/governance --as risk-officer
+    """
+    where = shared.root()
+    state = where / ".hallmark"
+    policy, people = in_force.proposed(_folder(folder), state)
+    ledger = open_ledger(state)
+    chain = in_force.chain(state, ledger) if root_key is None else adopting.read(ledger, _fingerprint(root_key))
+    changes = _changes(chain, policy, people)
+    if not as_json:
+        console.print("\n".join(changes) or "nothing changes")
+    if dry_run:
+        if as_json:
+            shared.print_json({"changes": changes, "adopted": None, "waits_for": None})
+        return
+    signer = _signer(chain, where, who, root_key, ledger)
+    if root_key is not None:
+        adopting.pin(state, signer.public_line)
+    outcome = adopting.sign(ledger, chain.root, policy, people, signer)
+    _tell(outcome, changes, as_json)
+
+
+def _signer(chain: Chain, where: Path, who: str | None, root_key: Path | None, ledger: Ledger) -> Signer:
+    """Whose key signs: the root key where it was named or nobody else could, else that of whoever acts."""
+    state = where / ".hallmark"
+    own = state / "keys" / adopting.ROOT
+    newest = chain.newest
+    if root_key is not None:
+        return keys.signer(keys.load_private(root_key))
+    if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
+        return keys.signer(keys.load_private(own))
+    governed = Governance(where / "infra" / "governance", newest.policy, newest.people, state, chain.envelopes)
+    now = ledger.now()
+    return governed.signer(governed.actor(shared.identity(who), now), now)
+
+
+def _tell(outcome: Outcome, changes: list[str], as_json: bool) -> None:
+    if as_json:
+        shared.print_json({"changes": changes, "adopted": outcome.adopted, "ledger_entry": outcome.entry.seq,
+                           "digest": outcome.entry.subject, "waits_for": outcome.lacking})  # fmt: skip
+    elif outcome.adopted:
+        console.print(f"in force since entry {outcome.entry.seq} of the ledger")
+    else:
+        console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.lacking}")
+
+
+def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
+    if chain.newest is None:
+        return [f"nothing was adopted before; environment {policy.environment}, {len(people.people)} people"]
+    return differences.between(chain.newest.policy, chain.newest.people, policy, people)
+
+
+def _row(chain: Chain, number: int) -> dict[str, Any]:
+    found, before = chain.adoptions[number], chain.adoptions[number - 1] if number else None
+    signers = [
+        adoption.signer(part, before, found.time) if before else None
+        for part in adoption.signatures(chain.envelopes[number])
+    ]
+    names = [person.id if person else "the root key" for person in signers]
+    return {"sequence": found.sequence, "time": _time(chain.entries[number].time), "signed_by": names,
+            "digest": adoption.digest(found), "entry": chain.entries[number].seq}  # fmt: skip
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _fingerprint(path: Path) -> str:
+    return keys.fingerprint(keys.public_line(keys.load_private(path)))
+
+
+def _folder(given: Path | None) -> Path:
+    return given if given else shared.root() / "infra" / "governance"
