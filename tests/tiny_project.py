@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tasks.govern import keys
 from tasks.govern.ledger import open_ledger
 from tasks.runs import asking, run
 from tasks.runs.repository import Repository
@@ -198,6 +199,19 @@ def commit(folder: Path, message: str) -> str:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "-m", message)
     return git(folder, "rev-parse", "HEAD")
+
+
+def adopt(folder: Path) -> None:
+    """Put infra/governance in force, as the role does that its `changes` names."""
+    hallmark(folder, "policy", "adopt", "infra/governance", "--as", "risk-officer")
+
+
+def adopt_anew(folder: Path) -> None:
+    """Put infra/governance in force as another environment, which has a root key of its own, kept elsewhere."""
+    for path in (folder / ".hallmark" / "keys").glob("root*"):
+        path.rename(folder.parent / f"local-{path.name}")
+    keys.create(folder.parent, "root")
+    hallmark(folder, "policy", "adopt", "infra/governance", "--root-key", str(folder.parent / "root"))
 
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:

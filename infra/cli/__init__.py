@@ -13,10 +13,12 @@ from infra.cli import (
     data,
     down,
     gates,
+    identity,
     incidents,
     init,
     ledger,
     params,
+    policy,
     releases,
     reproduce,
     resolve,
@@ -46,6 +48,8 @@ app.command("reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(gates.app, name="gates")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(identity.app, name="identity")
+app.add_typer(policy.app, name="policy")
 app.add_typer(releases.app, name="releases")
 app.add_typer(incidents.app, name="incidents")
 

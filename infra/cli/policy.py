@@ -9,7 +9,7 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import InputError, Refused
-from tasks.govern import adopting, adoption, differences, explain, in_force, keys, policy_cases
+from tasks.govern import adopting, adoption, differences, explain, governance, in_force, keys, policy_cases
 from tasks.govern.adopting import Chain, Outcome
 from tasks.govern.governance import Governance
 from tasks.govern.keys import Signer
@@ -65,11 +65,10 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
 
     Example: hallmark policy check infra/governance
     """
-    root = shared.root()
-    policy, people = in_force.proposed(_folder(folder), root / ".hallmark")
-    told = list(explain.lines(policy, people))
+    loaded = governance.load(_folder(folder), shared.root() / ".hallmark")
+    told = list(explain.lines(loaded.policy, loaded.people))
     if as_json:
-        shared.print_json({"policy_sha256": policy.digest(), "lines": told})
+        shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": told})
     else:
         console.print("\n".join(told))
 
@@ -81,8 +80,8 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
     Example: hallmark policy test infra/governance
     """
     where = _folder(folder)
-    policy, people = in_force.proposed(where, shared.root() / ".hallmark")
-    results = policy_cases.judge_all(policy_cases.load(where), policy, people)
+    loaded = governance.load(where, shared.root() / ".hallmark")
+    results = policy_cases.judge_all(policy_cases.load(where), loaded.policy, loaded.people)
     if as_json:
         shared.print_json([result.model_dump(mode="json") for result in results])
     else:
@@ -179,4 +178,4 @@ def _fingerprint(path: Path) -> str:
 
 
 def _folder(given: Path | None) -> Path:
-    return given if given else shared.root() / "infra" / "governance"
+    return given.resolve() if given else shared.root() / "infra" / "governance"

@@ -19,7 +19,7 @@ from prefect.states import Paused
 
 from flows import chronicle, watch
 from tasks.runs.hold import only_one
-from tests.tiny_project import commit, hallmark, hallmark_json, make_project
+from tests.tiny_project import adopt, commit, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -102,10 +102,12 @@ def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_change
         policy = project / "infra" / "governance" / "policy.yaml"
         before = policy.read_text()
         policy.write_text(before.replace("at_least: 10", "at_least: 11"))
+        adopt(project)
         try:
             ended = wait_until(project, run, lambda known: known["status"] == "failed", seconds=120)
         finally:
             policy.write_text(before)
+            adopt(project)
         assert f"policy changed since run {run} was resolved" in ended["error"]
         assert ended["gates"]["data"]["state"] == "void" and ended["exit_code"] == 1
         assert [line["run"] for line in hallmark_json(project, "status")] == [run], "it did not become another run"

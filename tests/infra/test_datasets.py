@@ -8,7 +8,7 @@ from tasks.data import clean, deduplicate, ingest, split, validate
 from tasks.govern import approved, decisions, evidence, gates
 from tasks.govern.evidence import Evidence
 from tasks.runs.run import Run
-from tests.tiny_project import commit, create, hallmark, hallmark_json, make_project, messages
+from tests.tiny_project import adopt, commit, create, hallmark, hallmark_json, make_project, messages
 
 SECOND = """
   - id: extra
@@ -45,6 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     people = folder / "infra" / "governance" / "people.yaml"
     people.write_text(people.read_text().replace("[risk_officer]}", "[risk_officer, data_owner]}", 1))
     commit(folder, "More data")
+    adopt(folder)
     ask(create(folder, "second"))
     return folder
 

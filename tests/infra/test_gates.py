@@ -20,7 +20,7 @@ from tasks.layout import Layout
 from tasks.params import load
 from tasks.runs.request import RunRequest
 from tests.govern.house import keyed, put_result
-from tests.tiny_project import hallmark, hallmark_json, make_project, signed
+from tests.tiny_project import adopt_anew, hallmark, hallmark_json, make_project, signed
 
 RUN = "20260101-000000-abcd"
 WIDTH = 100
@@ -52,6 +52,7 @@ def bring_keys(project: Path) -> None:
     text = people.read_text()
     people.write_text(keyed(text, project / ".hallmark"))
     policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    adopt_anew(project)
 
 
 def approve(project: Path, code: int) -> str:
