@@ -8,15 +8,17 @@ The entries' subject is the digest of the statement. What is proposed follows on
 it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in `.hallmark/keys/root.pub`.
 """
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import HallmarkError, InputError, Refused
-from tasks.files import write_bytes
+from tasks.files import canonical_json, write_bytes
 from tasks.govern import adoption, dsse, keys
 from tasks.govern.adoption import Adoption
 from tasks.govern.keys import Signer
@@ -108,22 +110,33 @@ def begin(state: Path) -> None:
 
 def read(ledger: Ledger, root: str) -> Chain:
     """What was adopted under a root key. What whoever has the ledger's database added is told under `problems`."""
-    chain: list[tuple[Adoption, Entry]] = []
+    entries = ledger.entries(ADOPTED)
+    verified, problems = _verified(root, tuple((e.seq, e.time, canonical_json(e.body)) for e in entries))
+    by_seq = {entry.seq: entry for entry in entries}
+    counted = tuple(by_seq[seq] for seq, _ in verified)
+    envelopes = tuple(entry.body["envelope"] for entry in counted)
+    return Chain(root, tuple(found for _, found in verified), envelopes, counted, problems)
+
+
+@lru_cache(maxsize=8)
+def _verified(
+    root: str, rows: tuple[tuple[int, datetime, bytes], ...]
+) -> tuple[tuple[tuple[int, Adoption], ...], tuple[str, ...]]:
+    """The adoptions that count, with their entries' seq, and why the others don't; the same rows give the same."""
+    chain: list[tuple[int, Adoption]] = []
     problems = []
-    for entry in ledger.entries(ADOPTED):
-        before = chain[-1][0] if chain else None
+    for seq, time, body in rows:
+        before = chain[-1][1] if chain else None
         try:
-            found = adoption.verify(_envelope(entry), before, root)
+            envelope = _envelope(json.loads(body))
+            found = adoption.verify(envelope, before, root)
             if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
-                adoption.require_signed(_envelope(entry), found, before, max(entry.time, found.time))
+                adoption.require_signed(envelope, found, before, max(time, found.time))
         except HallmarkError as error:
-            problems.append(f"entry {entry.seq} of the ledger adopts nothing here: {error}")
+            problems.append(f"entry {seq} of the ledger adopts nothing here: {error}")
             continue
-        chain.append((found, entry))
-    entries = tuple(entry for _, entry in chain)
-    return Chain(
-        root, tuple(found for found, _ in chain), tuple(e.body["envelope"] for e in entries), entries, tuple(problems)
-    )
+        chain.append((seq, found))
+    return tuple(chain), tuple(problems)
 
 
 def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Outcome:
@@ -204,7 +217,7 @@ def _proposals(ledger: Ledger, before: Adoption | None, now: datetime) -> list[P
         if before is None:
             break
         try:
-            (part,) = adoption.signatures(_envelope(entry))
+            (part,) = adoption.signatures(_envelope(entry.body))
             wanted = adoption.read(part)
             adoption.require_follows(wanted, before)
             for moment in (wanted.time, now):
@@ -215,8 +228,8 @@ def _proposals(ledger: Ledger, before: Adoption | None, now: datetime) -> list[P
     return list(found.values())
 
 
-def _envelope(entry: Entry) -> dict[str, Any]:
-    envelope = entry.body.get("envelope")
+def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:
+    envelope = body.get("envelope")
     if not isinstance(envelope, dict):
         raise Refused("it holds no signed envelope")
     return envelope
