@@ -67,7 +67,7 @@ What is about people in the data, for `ingest` and those who may look:
     vault_keys.py       its key
     looks.py            who looked at what is readable, and why
 
-Flow and command line call `governance.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
+Flow and command line call `in_force.load`, `ledger.open_ledger`, `evidence.collect`, `gates.ask`,
 `decisions.decide`, `gates.settle`, `statement.write_gate`, `withdrawals.held_back`; stages call
 `statement.require_gate`.
 """

@@ -17,14 +17,15 @@ from tasks.config import Frozen
 from tasks.dataset import SEGMENTS, SIDES, STAGES, Dataset
 from tasks.errors import HallmarkError, Refused
 from tasks.facts import Fact, Facts
-from tasks.govern import decisions, gates, keys
+from tasks.govern import decisions, gates, keys, signed_request
 from tasks.govern.evidence import Asks, Evidence, check_result
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.govern.people import MACHINES, Machine, People, Person
-from tasks.govern.policy import SUBJECTS, GateName, Policy
+from tasks.govern.policy import SCHEDULER, SUBJECTS, GateName, Policy
 from tasks.govern.protection import CATEGORIES
 from tasks.govern.signed_decision import Verb
+from tasks.govern.signed_request import Request, SignedRequest
 from tasks.govern.validity import Key
 from tasks.params import Name, Text
 
@@ -98,7 +99,7 @@ def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
     now = ledger.now()
     if refused := governed.may_not_request(case.requester, case.tier, now):
         raise Refused(refused)
-    asked = gates.ask(ledger, _evidence(case, governed.policy))
+    asked = gates.ask(ledger, _evidence(case, governed.policy, _request(case, governed, ledger)))
     for said in case.decisions:
         expires = now + timedelta(days=said.days) if said.days else None
         decisions.decide(
@@ -108,12 +109,23 @@ def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
     return standing.state, "; ".join([standing.state, *standing.waiting_for])
 
 
-def _evidence(case: Case, policy: Policy) -> Evidence:
+def _request(case: Case, governed: Governance, ledger: Ledger) -> SignedRequest:
+    """That the requester signed for the run."""
+    now, who = ledger.now(), SCHEDULER if case.requester == SCHEDULER else governed.actor(case.requester)
+    request = Request(
+        run_id=RUN, requested_by=case.requester, commit="0" * 40, params="params.yaml", params_sha256=None,
+        governance=None, changes={}, demo_approvals=case.demo, time=now,
+    )  # fmt: skip
+    return signed_request.record(ledger, governed, signed_request.sign(request, governed.signer(who, now)))
+
+
+def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
     rules = policy.gate(case.tier, case.gate)
     facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
     dataset = _dataset(case.owners) if case.gate == "data" else None
     return Evidence.model_validate({
-        "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo, "use_case": "case",
+        "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
+        "request_sha256": asked.sha256, "use_case": "case",
         "tier": case.tier, "subject": {"stage": SUBJECTS[case.gate], "sha256": DIGEST},
         "policy_sha256": policy.digest(), "asks": Asks.of(policy.tier(case.tier), case.gate, dataset, case.demo),
         "checks": [check_result(check, facts) for check in rules.checks], "facts": facts, "artefacts": {},

@@ -179,7 +179,13 @@ def test_what_was_signed_under_an_older_policy_counts_no_more(house: House) -> N
     [
         (lambda before: {"sequence": 3}, "does not follow"),
         (lambda before: {"previous": "0" * 64}, "does not follow"),
-        (lambda before: {"environment": "production"}, "an environment is adopted once"),
+        (
+            lambda before: {
+                "environment": "production",
+                "policy": before.policy.model_copy(update={"environment": "production"}),
+            },
+            "an environment is adopted once",
+        ),
         (lambda before: {"time": before.time - timedelta(days=1)}, "proposed before the one that it follows"),
         (lambda before: {"policy": before.policy, "people": before.people}, "it changes nothing"),
     ],
