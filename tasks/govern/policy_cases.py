@@ -111,12 +111,13 @@ def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
 
 def _request(case: Case, governed: Governance, ledger: Ledger) -> SignedRequest:
     """That the requester signed for the run."""
-    now, who = ledger.now(), SCHEDULER if case.requester == SCHEDULER else governed.actor(case.requester)
+    now = ledger.now()
+    signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
     request = Request(
         run_id=RUN, requested_by=case.requester, commit="0" * 40, params="params.yaml", params_sha256=None,
         governance=None, changes={}, demo_approvals=case.demo, time=now,
     )  # fmt: skip
-    return signed_request.record(ledger, governed, signed_request.sign(request, governed.signer(who, now)))
+    return signed_request.record(ledger, governed, signed_request.sign(request, signer))
 
 
 def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
@@ -138,7 +139,8 @@ def _dataset(owners: Sequence[str]) -> Dataset:
     passage = {"rows": 1, "records": 1, "quarantined": {}}
     source: dict[str, Any] = {
         "sha256": DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
-        "licence": "none", "retention_days": 1, "region": "none", "approved_uses": [], "rows": dict.fromkeys(SIDES, 1),
+        "licence": "none", "retention_days": 1, "refresh_days": 1, "region": "none",
+        "approved_uses": [], "rows": dict.fromkeys(SIDES, 1),
         "passages": dict.fromkeys(STAGES, passage), "protected": {}, "actions": dict.fromkeys(CATEGORIES, "keep"),
     }  # fmt: skip
     return Dataset.model_validate({

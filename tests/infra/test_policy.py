@@ -171,4 +171,4 @@ def test_the_policy_in_words(project: Path) -> None:
     assert "is approved by every owner of a source, each in role data_owner" in told
     edit(project, "role: product_owner", "role: pilot")
     told = run("policy", "check", code=2)
-    assert "policy.yaml:15: tiers.limited.gates.evaluation.decisions.0: policy that nobody can satisfy" in told
+    assert "policy.yaml:16: tiers.limited.gates.evaluation.decisions.0: policy that nobody can satisfy" in told
