@@ -9,12 +9,13 @@ from tasks.dataset import SIDES, STAGES
 from tasks.facts import Fact
 from tasks.govern.evidence import CheckResult
 from tasks.govern.policy import GATES
-from tasks.registry import bundle
+from tasks.registry import bundle, manifest
 
 Said = tuple[Kind, str, Sequence[Exhibit]]
 """A claim without its number."""
 PARAMS, DATASET = "payload/params.yaml", "payload/dataset/manifest.json"
 MANIFEST = "payload/manifest.json"
+MINUS = "−"
 HOLDS = {"ok": "yes", "no": "NO", "missing": "cannot be said"}
 
 
@@ -62,7 +63,7 @@ def asked(record: Record, shelf: Shelf) -> Chapter:
         ("request", f"{asked_by}, {signed}.", where),
         ("purpose", f"Purpose, approved uses, limitations and owners stand in the parameters.{fixed}",
          [shelf.file(PARAMS), *before]),
-        ("criteria", f"{count(len(card.success_metrics), 'success metric')} to say what is good enough.{fixed}",
+        ("criteria", f"Good enough means to reach {count(len(card.success_metrics), 'success metric')}.{fixed}",
          [shelf.file(PARAMS), *before]),
     ])  # fmt: skip
 
@@ -92,21 +93,21 @@ def data(record: Record, shelf: Shelf) -> Chapter:
     )  # fmt: skip
     adds_up = all(it.rows == it.records + sum(it.quarantined.values()) for it in dataset.counts.values())
     protected = {name: sum(it.protected.values()) for name, it in dataset.sources.items()}
-    manifest = shelf.file(DATASET)
+    made_of = shelf.file(DATASET)
     gate = [shelf.entry(record.cases["data"].entry)] if "data" in record.cases else []
     rows = ", ".join(f"{dataset.rows[side]:,} {side}" for side in SIDES)
     found = sum(protected.values())
     return chapter(2, "data", "What it was trained on", [sources, passages], [
         ("data-provenance", f"{count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, made a "
-         f"dataset of {rows} records (digest {record.told.manifest.stages['split'][:12]}…).", [manifest, *gate]),
+         f"dataset of {rows} records (digest {record.told.manifest.stages['split'][:12]}…).", [made_of, *gate]),
         ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
-         "part of what was signed at the data gate.", [manifest, *gate]),
+         "part of what was signed at the data gate.", [made_of, *gate]),
         ("data-quality", "Counts add up in every stage: in = out + put aside." if adds_up
-         else "Counts do NOT add up in every stage.", [manifest]),
+         else "Counts do NOT add up in every stage.", [made_of]),
         ("personal-data", f"Before anything was written, {found:,} stretches of personal or secret text were found and "
          "treated as each source's terms say." if found else
          "No personal or secret text was found in the sources; what each class would have become is in the terms.",
-         [manifest]),
+         [made_of]),
     ])  # fmt: skip
 
 
@@ -142,12 +143,12 @@ def trained(record: Record, shelf: Shelf) -> Chapter:
     stages = Table(
         caption="What each stage left, by digest",
         columns=["Stage", "SHA-256"],
-        rows=[[name, sha256] for name, sha256 in told.stages.items()],
+        rows=[[name, told.stages[name]] for name in manifest.STAGES if name in told.stages],
     )
     how = "a LoRA adapter of" if told.method == "lora" else "all weights of"
     return chapter(4, "trained", "What was trained", [stages], [
-        ("base-model", f"Base model: {told.base_model_origin}, licence {told.base_model_licence}, weights "
-         f"{told.base_model_sha256[:12]}….", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),
+        ("base-model", f"Base model: {told.base_model_origin}, weights {told.base_model_sha256[:12]}…, "
+         f"licence {told.base_model_licence}.", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),
         ("training", f"Run {release.run} trained {how} it from commit {release.commit[:12]}, with code, parameters, "
          "inputs and library versions pinned by digest.",
          [shelf.file(MANIFEST), shelf.file("attestations/provenance.json")]),
@@ -245,12 +246,12 @@ def when(case: object) -> str:
 
 def value(it: CheckResult) -> str:
     found = getattr(it, it.bound)
-    return "–" if found is None else f"{found:,.4g}"
+    return "–" if found is None else f"{found:,.4g}".replace("-", MINUS)
 
 
 def wanted(it: CheckResult) -> str:
     sign, limit = ("≥", it.at_least) if it.at_least is not None else ("≤", it.at_most)
-    return f"{'' if it.bound == 'value' else f'{it.bound} end '}{sign} {limit:,g}"
+    return f"{'' if it.bound == 'value' else f'{it.bound} end '}{sign} {limit:,g}".replace("-", MINUS)
 
 
 def verdict(it: CheckResult, waived: set[str]) -> str:
@@ -258,8 +259,8 @@ def verdict(it: CheckResult, waived: set[str]) -> str:
 
 
 def figure(fact: Fact) -> str:
-    return f"{fact.value:,.4g}{f' {fact.unit}' if fact.unit else ''}"
+    return f"{fact.value:,.4g}{f' {fact.unit}' if fact.unit else ''}".replace("-", MINUS)
 
 
 def interval(fact: Fact) -> str:
-    return "–" if fact.low is None or fact.high is None else f"{fact.low:.3f} to {fact.high:.3f}"
+    return "–" if fact.low is None or fact.high is None else f"{fact.low:.3f} to {fact.high:.3f}".replace("-", MINUS)

@@ -13,7 +13,6 @@ def since(record: Record, shelf: Shelf) -> Chapter:
         caption=f"Every statement of {record.release.name} from its promotion on",
         columns=["Statement", "Release", "What", "By", "Reason", "From (UTC)", "Until (UTC)", "Entry"],
         rows=[_row(reign) for reign in record.reigns[record.reigns.index(record.own[0]) :]],
-        numbers=[0],
     )
     said = [*_reigns(record, shelf), *_incidents(record, shelf), *_rebuilt(record, shelf)]
     said += [("recall", f"Since then: {each}.", [shelf.entry(each.entry)]) for each in record.withdrawn]

@@ -115,6 +115,8 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
     assert tree_digest(project / ".hallmark" / "releases") == files
     assert sorted((project / ".hallmark" / "checkpoints").rglob("*")) == checkpoints
 
+    looked_back(project, tmp_path, release)
+
     # A source that may not be read again: the stages behind it are built on what the release's own run still has.
     hallmark(project, "data", "withdraw", "messages", "--as", "data-owner", "--reason", "a test")
     own = Layout(project / ".hallmark" / "runs" / run["run"])
@@ -130,3 +132,21 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
     assert "may not be read again" in out["ingest"]["why"] and "a test" in out["ingest"]["why"]
     assert "base_model.sha256: expected" in out["base_model"]["why"]
     assert out["train"]["why"].startswith("it reads what could not be built: base_model")
+
+
+def looked_back(project: Path, tmp_path: Path, release: dict) -> None:
+    """What an auditor asks of a real release on the command line."""
+    (model,) = hallmark_json(project, "releases", "at", release["promoted_at"])["models"]
+    assert model["champion"]["release"] == "tiny-1" and all(it["entry"] for it in model["champion"]["approvals"])
+    assert "tiny-1" in hallmark(project, "releases", "at", release["promoted_at"][:10])
+    assert "has not come yet" in hallmark(project, "releases", "at", "2999-01-01", code=2)
+    found = hallmark_json(project, "releases", "diff", "tiny-1", release["bundle"])
+    assert (found["records"]["how"], found["code"], found["parameters"]) == ("same", [], {})
+    assert "the very same dataset" in hallmark(project, "releases", "diff", "tiny-1", "tiny-1")
+    assert "is neither a release nor a folder" in hallmark(project, "releases", "diff", "tiny-1", "tiny-9", code=2)
+    told = hallmark_json(project, "audit", "tiny-1", "--to", str(tmp_path / "dossier"))
+    assert told["verdict"] == "valid" and Path(told["page"]).is_file() and Path(told["archive"]).is_file()
+    exhibits = [it for chapter in told["chapters"] for claim in chapter["claims"] for it in claim["exhibits"]]
+    (proof, *_) = [tmp_path / "dossier" / it["proof"] for it in exhibits if it["proof"]]
+    assert "is in the ledger" in hallmark(project, "ledger", "check", str(proof))
+    assert any("Demo identities decided" in text for text in told["missing"])
