@@ -63,7 +63,9 @@ def _tell(standing: Standing) -> None:
         f"\n{holder.release}: risk tier {holder.tier}{demo}, made by run {holder.run} at {holder.commit[:12]}"
     )
     if holder.ordered_by:
-        console.print(f"  brought back by {holder.ordered_by}: {holder.reason} (ledger entry {holder.entry})")
+        console.print(
+            f"  brought back by {' and '.join(holder.ordered_by)}: {holder.reason} (ledger entry {holder.entry})"
+        )
     console.print(f"  run asked for by {holder.requested_by}")
     for approval in holder.approvals:
         where = f"ledger entry {approval.entry}" if approval.entry else "no such entry in the ledger any more"

@@ -4,7 +4,7 @@ from tasks.audit.chapters import Said, chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.record import Record
 from tasks.audit.shelf import Shelf
-from tasks.registry.history import Reign
+from tasks.registry.history import Reign, orderers
 
 
 def since(record: Record, shelf: Shelf) -> Chapter:
@@ -31,7 +31,8 @@ def _row(reign: Reign) -> list[str]:
     promotion = reign.signed.promotion
     entry = str(reign.signed.entry.seq) if reign.signed.entry else "–"
     until = f"{reign.until:%Y-%m-%d %H:%M:%S}" if reign.until else "still"
-    said = [str(promotion.sequence), promotion.label, promotion.action, promotion.requested_by, promotion.reason or "–"]
+    who = " and ".join(orderers(reign.signed)) or promotion.requested_by
+    said = [str(promotion.sequence), promotion.label, promotion.action, who, promotion.reason or "–"]
     return [*said, f"{reign.since:%Y-%m-%d %H:%M:%S}", until, entry]
 
 
@@ -45,9 +46,8 @@ def _reigns(record: Record, shelf: Shelf) -> list[Said]:
             text = f"{promotion.label} took its place on {reign.since:%Y-%m-%d %H:%M:%S} UTC ({promotion.action}{why})."
             said.append(("recall" if promotion.action == "rollback" else "history", text, exhibits))
         elif reign in record.own and promotion.action == "rollback":
-            text = (
-                f"{promotion.requested_by} brought it back on {reign.since:%Y-%m-%d %H:%M:%S} UTC: {promotion.reason}."
-            )
+            who = " and ".join(orderers(reign.signed))
+            text = f"{who} brought it back on {reign.since:%Y-%m-%d %H:%M:%S} UTC: {promotion.reason}."
             said.append(("recall", text, exhibits))
     if not said:
         said.append(("history", "No other statement has taken its place: it has been in production from then on.",

@@ -5,6 +5,7 @@ from datetime import datetime
 from tasks.audit.dossier import Moment
 from tasks.audit.record import Record
 from tasks.govern.policy import GATES
+from tasks.registry.history import orderers
 
 VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check", "withdraw": "withdrew a decision"}
 
@@ -23,7 +24,8 @@ def timeline(record: Record) -> list[Moment]:
     for before, reign in zip([None, *record.reigns], record.reigns, strict=False):
         promotion = reign.signed.promotion
         if reign in record.own:
-            back = f", brought back by {promotion.requested_by}" if promotion.action == "rollback" else ""
+            who = " and ".join(orderers(reign.signed))
+            back = f", brought back by {who}" if who else ""
             found.append((reign.since, f"{promotion.label} in production{back}"))
         elif before in record.own:
             found.append((reign.since, f"{promotion.label} takes its place ({promotion.action})"))

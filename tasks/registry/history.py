@@ -7,10 +7,11 @@ it follows. A time moved back in the database, or by a clock, so moves nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, signed_decision
+from tasks.govern import docket, dsse, signed_decision
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger
 from tasks.govern.policy import GATES, GateName
@@ -52,8 +53,8 @@ class Holder(Frozen):
     requested_by: str
     """Who asked for the run that made it."""
     approvals: list[Approval]
-    ordered_by: str | None
-    """Of a rollback: who ordered it."""
+    ordered_by: list[str]
+    """Of a rollback: who ordered it, `PERSON as ROLE`; of a promotion nobody."""
     reason: str
     """Of a rollback, in words; else empty."""
 
@@ -157,9 +158,34 @@ def _holder(reign: Reign, first: Promotion, ledger: Ledger, governance: Governan
         demo=promotion.demo,
         requested_by=first.requested_by,
         approvals=list(approvals(promotion, ledger, governance)),
-        ordered_by=promotion.requested_by if promotion.action == "rollback" else None,
+        ordered_by=orderers(signed),
         reason=promotion.reason,
     )
+
+
+def orderers(signed: Signed) -> list[str]:
+    """Who ordered a rollback, each `PERSON as ROLE`. The signed statement names the last order by digest, that order
+    the others; what else stands in the entry counts for nothing."""
+    if signed.promotion.action != "rollback":
+        return []
+    body = signed.entry.body if signed.entry else {}
+    try:
+        last = _order(body["order"], {str(signed.promotion.order_sha256)})
+        return [_as(last), *(_as(_order(each, set(last["joins"]))) for each in body.get("joined", []))]
+    except (Refused, KeyError, TypeError):
+        return [signed.promotion.requested_by]
+
+
+def _order(envelope: dict[str, Any], named: set[str]) -> dict[str, Any]:
+    """The order in an envelope that is one of those named."""
+    if dsse.digest(envelope) not in named:
+        raise Refused("this order is not one that the statement rests on")
+    order: dict[str, Any] = dsse.peek(envelope)["predicate"]
+    return order
+
+
+def _as(order: dict[str, Any]) -> str:
+    return f"{order['person']} as {order['role']}"
 
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:

@@ -44,12 +44,16 @@ def test_it_tells_the_story_in_order(released: House, tmp_path: Path) -> None:
     assert f"engineer (Engineer) asked for run run-1, under a signature over commit {COMMIT[:12]}" in text
     assert "The data gate was approved by owner as data-owner." in text
     assert "Nobody who asked for the run decided on it." in text
-    assert "triage-2 took its place" in text and "risk-officer brought it back" in text and "wrong queue" in text
+    assert (
+        "triage-2 took its place" in text and "risk-officer as risk brought it back" in text and "wrong queue" in text
+    )
     assert told.standing.startswith("champion as of")
     assert [moment.text for moment in told.timeline][:3] == [
         "engineer asks for run run-1", "data gate asked", "owner approved at the data gate",
     ]  # fmt: skip
-    assert [moment.text for moment in told.timeline][-1] == "triage-1 in production, brought back by risk-officer"
+    assert [moment.text for moment in told.timeline][
+        -1
+    ] == "triage-1 in production, brought back by risk-officer as risk"
     assert audited(released, tmp_path / "other", "triage-2").standing.startswith("out of production since")
 
 

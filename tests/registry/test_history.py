@@ -1,5 +1,6 @@
 """What was in production when, and who had decided it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,7 +41,7 @@ def test_each_moment_has_its_champion_and_its_rollback(released: House) -> None:
 
     now = standing(released, three)
     assert now.champion and (now.champion.release, now.champion.until, now.rollback) == ("triage-1", None, None)
-    assert (now.champion.ordered_by, now.champion.reason) == ("risk-officer", "wrong queue")
+    assert (now.champion.ordered_by, now.champion.reason) == (["risk-officer as risk"], "wrong queue")
     assert now.champion.requested_by == "engineer", "who asked for the run, not who ordered the rollback"
 
 
@@ -68,6 +69,18 @@ def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> N
     written = released.ledger.append(succession.MADE, NAME, {"envelope": forged})
     champion = standing(released, written.time).champion
     assert champion is not None and champion.entry == entry.seq
+
+
+def test_an_order_that_the_statement_does_not_name_is_nobodys(released: House) -> None:
+    """Whoever owns the database can write other orders beside a statement; their digests are signed."""
+    released.release("run-2", b"better")
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
+    newest = succession.read(released.ledger, released.governance, NAME).valid[-1]
+    assert newest.entry is not None and history.orderers(newest) == ["risk-officer as risk"]
+    decision = released.ledger.entries(signed_decision.KIND)[0].body["envelope"]
+    for body in ({"order": decision}, {"joined": [decision]}, {"order": "none"}):
+        forged = newest.entry.model_copy(update={"body": newest.entry.body | body})
+        assert history.orderers(replace(newest, entry=forged)) == ["risk-officer"]
 
 
 def test_a_time_that_was_moved_back_moves_nothing(released: House) -> None:
