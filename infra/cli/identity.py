@@ -1,17 +1,122 @@
-"""`hallmark identity`: who is who, and the root of trust."""
+"""`hallmark identity`: whose keys count for what, and proposals to change that in people.yaml."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.govern import adopting
+from tasks.errors import InputError
+from tasks.files import write_bytes, write_new
+from tasks.govern import adopting, keys, proposal, signing, ssh_agent
+from tasks.govern.governance import Governance
+from tasks.govern.people import MACHINES, MachineName, Person
+from tasks.govern.proposal import Change
+from tasks.runs.run import installed_governance
 
-app = typer.Typer(help="The root of trust.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Make, bring, list and revoke keys of people and machines; print the root of trust.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+OURS = Path("infra") / "governance"
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="A person of people.yaml, or gate, scheduler, worker, ledger.")]
+Name = Annotated[str | None, typer.Option(help="Of a person who is not in people.yaml yet.")]
+Role = Annotated[list[str] | None, typer.Option(help="Of such a person; may be repeated.")]
+Replace = Annotated[bool, typer.Option("--replace", help="The keys that count now end as this one begins.")]
 
 
-@app.callback()
-def _group() -> None:
-    """The root of trust."""
+@app.command()
+def create(
+    who: Id,
+    out: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: .hallmark/keys/ID.")] = None,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one at the terminal.")] = False,
+    name: Name = None,
+    role: Role = None,
+    replace: Replace = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Make a key and propose it in people.yaml.
+
+    Example: hallmark identity create data-owner --out ~/.ssh/hallmark --passphrase
+    """
+    path = out.expanduser() if out else shared.root() / ".hallmark" / "keys" / who
+    if path.exists():
+        raise InputError(f"{path}: a key is here already; propose it: hallmark identity import {who} {path}")
+    key = Ed25519PrivateKey.generate()
+    data = keys.private_bytes(key, signing.passphrase(path, again=True) if passphrase else None)
+    line = keys.public_line(key, who)
+    changed = _propose(who, line, name, role, replace, before=lambda: _write(path, data, line))
+    _told(who, line, changed, as_json, key=str(path))
+
+
+@app.command("import")
+def bring(
+    who: Id,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="KEYFILE", help="Public, or the private one beside it.")
+    ] = None,
+    agent: Annotated[bool, typer.Option("--agent", help="The key that the ssh-agent has.")] = False,
+    key: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="Which, where the agent has several.")] = None,
+    name: Name = None,
+    role: Role = None,
+    replace: Replace = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Propose an existing OpenSSH ed25519 key in people.yaml. The same again changes nothing.
+
+    Example: hallmark identity import data-owner ~/.ssh/id_ed25519.pub
+    """
+    if (file is None) != agent:
+        raise InputError("give either the file of a key or --agent")
+    line = _of_file(file.expanduser()) if file else _of_agent(key)
+    _told(who, line, _propose(who, line, name, role, replace), as_json)
+
+
+@app.command("list")
+def list_identities(as_json: shared.Json = False) -> None:
+    """People and machines with their roles and keys, and which of them count now.
+
+    Example: hallmark identity list
+    """
+    governed = installed_governance(shared.root(), None)
+    machines = [_row(governed, name, "", "machine") for name in MACHINES]
+    rows = [_row(governed, one, one.name, *_roles(one)) for one in governed.people.people] + machines
+    if as_json:
+        shared.print_json(rows)
+        return
+    table = Table("id", "name", "roles", "keys", box=None, header_style="bold")
+    for row in rows:
+        told = (f"{key['fingerprint']} {key['told']}" for key in row["keys"])
+        table.add_row(row["id"], row["name"], ", ".join(row["roles"]), "\n".join(told) or "none")
+    console.print(table)
+
+
+@app.command()
+def revoke(
+    who: Id,
+    key: Annotated[str, typer.Option(metavar="FINGERPRINT", help="As `hallmark identity list` shows it.")],
+    as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in people.yaml.")],
+    as_json: shared.Json = False,
+) -> None:
+    """Propose that a key is revoked: what it signed from then on is void, what it signed before stays.
+
+    Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
+    """
+    mark, moment = keys.checked_fingerprint(key), as_of.replace(tzinfo=UTC)
+    changed = proposal.propose(_folder(), proposal.revoke(who, mark, moment, reason))
+    document = {"id": who, "fingerprint": mark, "revoked_as_of": moment.isoformat(), "proposed": changed}
+    shared.print_json(document) if as_json else console.print(
+        f"{who}: {mark} revoked as of {moment:%Y-%m-%d %H:%M} UTC"
+    )
+    _next(changed, as_json)
 
 
 @app.command()
@@ -23,3 +128,82 @@ def root(as_json: shared.Json = False) -> None:
     """
     found = adopting.root_fingerprint(shared.root() / ".hallmark")
     shared.print_json({"root": found}) if as_json else console.print(found)
+
+
+def _folder() -> Path:
+    return shared.root() / OURS
+
+
+def _propose(
+    who: str,
+    line: str,
+    name: str | None,
+    role: list[str] | None,
+    replace: bool,
+    before: Callable[[], None] = lambda: None,
+) -> bool:
+    changes: list[Change] = [proposal.add_person(who, name, role)] if name and role else []
+    known = shared.root() / ".hallmark" / "keys" / f"{who}.pub"
+    made = known.read_text().strip() if known.exists() else None
+    changes.append(proposal.add_key(who, line, datetime.now(UTC), replace, made if made != line else None))
+    return proposal.propose(_folder(), *changes, before=before)
+
+
+def _write(path: Path, data: bytes, line: str) -> None:
+    if not write_new(path, data):
+        raise InputError(f"{path}: a key is here already")
+    write_bytes(path.with_name(f"{path.name}.pub"), f"{line}\n".encode())
+
+
+def _of_file(path: Path) -> str:
+    """The public key line of a public key's file, or of the one beside a private key, or of a private key itself."""
+    beside = path.with_name(f"{path.name}.pub")
+    source = path if path.suffix == ".pub" else beside
+    if not source.exists() and path.exists():
+        return signing.from_file(path).public_line
+    try:
+        line = source.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: no public key can be read here ({error}); give the path of one") from None
+    keys.fingerprint(line)
+    return line
+
+
+def _of_agent(mark: str | None) -> str:
+    if not ssh_agent.running():
+        raise InputError(f"no ssh-agent is running here ({ssh_agent.SOCKET} is not set); give the file of a key")
+    held = {keys.fingerprint(line): line for line in ssh_agent.lines()}
+    chosen = [line for known, line in held.items() if mark in (None, known)]
+    if len(chosen) != 1:
+        known = "; ".join(f"{found} {line.split(maxsplit=2)[-1]}" for found, line in held.items()) or "no ed25519 key"
+        raise InputError(f"the ssh-agent has {known}; say which with --key FINGERPRINT")
+    return chosen[0]
+
+
+def _roles(person: Person) -> list[str]:
+    return person.roles_at(datetime.now(UTC))
+
+
+def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    try:
+        held = governed.keys_of(who)
+    except InputError:  # a worker without one, or before `hallmark init`
+        held = []
+    found = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.told(now)} for key in held]
+    return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": found}
+
+
+def _told(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
+    document = {"id": who, "public_key": line, "fingerprint": keys.fingerprint(line), "proposed": changed, **more}
+    if as_json:
+        shared.print_json(document)
+    else:
+        console.print(f"{who}: {document['fingerprint']}" + "".join(f"; private key: {path}" for path in more.values()))
+        console.print(f"  keys: [{line}]")
+    _next(changed, as_json)
+
+
+def _next(changed: bool, as_json: bool) -> None:
+    told = f"proposed in {OURS}/people.yaml; it counts once adopted: hallmark policy adopt {OURS}"
+    shared.notice(told if changed else f"{OURS}/people.yaml says so already; nothing was changed", as_json)

@@ -6,6 +6,7 @@ Settings, each one schema and one file in infra/governance/:
     policy.py           gates by risk tier, who asks for runs, who signs off changes
     gate_rules.py       of one gate: checks, roles, waivers, deadlines, keys
     people.py           identities, roles, public keys
+    proposal.py         changes of people.yaml, to be signed off
     validity.py         keys and roles that count for a time, and what was signed with them
     satisfiable.py      whether enough people are there for what policy asks
     governance.py       policy and people that fit each other, and whose key signs and verifies

@@ -1,0 +1,100 @@
+"""`hallmark identity`: keys are made, brought and revoked as proposals in people.yaml, whose comments stay."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli import app
+from tasks.errors import InputError, Refused
+from tasks.govern import governance, keys, people
+from tasks.govern.people import People
+from tests.govern.house import PEOPLE, POLICY
+
+FILE = Path("infra/governance/people.yaml")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("identity")
+    for name, text in (
+        ("dvc.yaml", ""),
+        ("params.yaml", ""),
+        ("infra/governance/policy.yaml", POLICY),
+        (str(FILE), "# Who may do what.\n" + PEOPLE),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    state = folder / ".hallmark"
+    governance.initialise(state, governance.load(folder / "infra" / "governance", state).people)
+    return folder
+
+
+def hallmark(project: Path, *args: str) -> str:
+    """What a command prints, as the process would but in this one."""
+    done = CliRunner().invoke(app, args, env={"HALLMARK_ROOT": str(project)})
+    if done.exception:
+        raise done.exception
+    return done.output
+
+
+def hallmark_json(project: Path, *args: str) -> Any:
+    return json.loads(CliRunner().invoke(app, [*args, "--json"], env={"HALLMARK_ROOT": str(project)}).stdout)
+
+
+def read(project: Path) -> People:
+    return people.load(project / "infra" / "governance")
+
+
+def test_a_key_that_takes_anothers_place_is_proposed_and_the_other_ends(project: Path) -> None:
+    made = (project / ".hallmark" / "keys" / "owner.pub").read_text()
+    told = hallmark_json(project, "identity", "create", "owner", "--out", str(project / "key"), "--replace")
+    assert told["fingerprint"] == keys.fingerprint(keys.public_line(keys.load_private(project / "key")))
+    old, new = read(project).get("owner").keys
+    assert (old.fingerprint, new.fingerprint) == (keys.fingerprint(made), told["fingerprint"])
+    assert old.valid_before == new.valid_after and abs((new.valid_after - datetime.now(UTC)).total_seconds()) < 60
+    text = (project / FILE).read_text()
+    assert text.startswith("# Who may do what.\n") and "{id: lead, name: Lead, roles: [ml-lead]}" in text
+    with pytest.raises(InputError, match="a key is here already"):
+        hallmark(project, "identity", "create", "owner", "--out", str(project / "key"))
+    assert (project / FILE).read_text() == text
+
+
+def test_an_existing_key_is_brought_once_and_revoked(project: Path) -> None:
+    line, brought = keys.create(project / "brought", "id"), str(project / "brought" / "id")
+    said = hallmark(project, "identity", "import", "gate", brought)
+    assert "it counts once adopted: hallmark policy adopt infra/governance" in said.replace("\n", " ")
+    text = (project / FILE).read_text()
+    assert "nothing was changed" in hallmark(project, "identity", "import", "gate", f"{brought}.pub")
+    assert (project / FILE).read_text() == text
+    assert [key.public_key for key in read(project).machines["gate"].keys] == [line]
+    with pytest.raises(InputError, match="each key stands here once"):
+        hallmark(project, "identity", "import", "lead", brought)
+    assert (project / FILE).read_text() == text
+    revoke = ("identity", "revoke", "gate", "--key", keys.fingerprint(line), "--reason", "lost", "--as-of")
+    assert hallmark_json(project, *revoke, "2026-03-02")["proposed"]
+    assert not hallmark_json(project, *revoke, "2026-03-02")["proposed"]
+    with pytest.raises(Refused, match="would make count again"):
+        hallmark(project, *revoke, "2026-03-03")
+    hallmark(project, *revoke, "2026-03-01")
+    assert read(project).machines["gate"].keys[0].revoked_as_of == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_who_is_not_there_is_proposed_with_name_and_roles(project: Path) -> None:
+    with pytest.raises(InputError, match=r"is nobody in people\.yaml; say --name"):
+        hallmark(project, "identity", "create", "ada")
+    assert not (project / ".hallmark" / "keys" / "ada").exists()
+    hallmark(project, "identity", "create", "ada", "--name", "Ada", "--role", "risk")
+    ada = read(project).get("ada")
+    assert (ada.name, ada.roles[0].role, len(ada.keys)) == ("Ada", "risk", 1)
+    assert (project / ".hallmark" / "keys" / "ada").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_list_says_which_keys_count(project: Path) -> None:
+    rows = {row["id"]: row for row in hallmark_json(project, "identity", "list")}
+    assert rows["risk-one"]["roles"] == ["risk"]
+    assert rows["scheduler"]["roles"] == ["machine"]
+    assert [key["state"] for key in rows["ledger"]["keys"]] == ["current"]
