@@ -1,7 +1,8 @@
 """The only way to a model for serving. It verifies first, and believes no alias, folder name or unsigned record.
 
 What is served follows the newest valid promotion statement of the environment. With the ledger away no newer one can be
-known: what was admitted here before goes on, and the records of it are kept and delivered later.
+known: what was admitted here before goes on, and the records of it are kept and delivered later. A ledger that ends
+before the statement that was admitted here last was rolled back, and that statement stands.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Admitted:
     base: Path | None
     """The base model of an adapter, in the same forms; None for a whole model."""
     ledger_away: bool
-    """Whether a newer statement may exist that could not be asked for."""
+    """Whether a newer statement may exist that could not be asked for: the ledger is away, or was rolled back."""
 
 
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> Admitted:
@@ -46,10 +47,7 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
     byte what was promoted; no older release takes its place. Raises Unavailable where the ledger is away, or cannot be
     written, and this release was not admitted here before.
     """
-    try:
-        newest, away = succession.read(ledger, governance, name).newest, False
-    except Unavailable:
-        newest, away = remembered.read(governance, name), True
+    newest, away = _newest(ledger, governance, name)
     about = {"server": server, "statement": newest.sha256 if newest else None}
     try:
         if newest is None:
@@ -66,6 +64,16 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
         ledger.append(ADMITTED, name, told)
         remembered.write(governance, name, newest)
     return admitted
+
+
+def _newest(ledger: Ledger, governance: Governance, name: str) -> tuple[Signed | None, bool]:
+    """The newest statement known here, and whether the ledger does not have it: it is away, or was rolled back."""
+    try:
+        newest = succession.read(ledger, governance, name).newest
+    except Unavailable:
+        return remembered.read(governance, name), True
+    last = remembered.newer(governance, name, newest)
+    return (last, True) if last else (newest, False)
 
 
 def _spelt(error: Exception) -> str:

@@ -28,6 +28,15 @@ def is_last(governance: Governance, name: str, signed: Signed) -> bool:
     return path.is_file() and path.read_bytes() == files.canonical_json(signed.envelope)
 
 
+def newer(governance: Governance, name: str, found: Signed | None) -> Signed | None:
+    """The statement remembered, where it came after the newest one that the ledger has: then that was rolled back."""
+    try:
+        last = read(governance, name)
+    except (Refused, Unavailable):
+        return None
+    return last if found is None or last.promotion.sequence > found.promotion.sequence else None
+
+
 def read(governance: Governance, name: str) -> Signed:
     """The statement remembered, verified. Raises Unavailable where there is none, Refused where it is no promotion of
     this model in this environment."""

@@ -176,6 +176,9 @@ def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) ->
     assert again["gates"]["data"]["decided_by"] == ["data-owner"], "a data decision carries over to the same data"
 
 
+@pytest.mark.attack(
+    rights="worker", stopped="the stage depends on its gate's file, also where the cache has its result"
+)
 def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Path, tmp_path: Path) -> None:
     """Somebody has the commit and the whole cache of a promoted run, in which `train` finds its result, but no gate."""
     ended = hallmark_json(project, "status")[0]

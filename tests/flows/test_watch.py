@@ -216,6 +216,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(project: Path) -> None:
     assert evidence[0]["subject"]["sha256"] != evidence[1]["subject"]["sha256"]
 
 
+@pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect")
 def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path) -> None:
     """Whoever resumes the flow run past the console: the gate is judged from the ledger, and the run parks again."""
     parked = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=21")

@@ -54,6 +54,7 @@ def test_the_plant_itself_is_sound(house: House) -> None:
 OTHER = "0" * 64
 
 
+@pytest.mark.attack(rights="approver", stopped="policy's rules are applied again whenever a gate is judged")
 @pytest.mark.parametrize(
     ("person", "changes", "why_not"),
     [
@@ -73,7 +74,14 @@ OTHER = "0" * 64
         ("both", {"verb": "waive", "role": "risk", "checks": ["enough rows"], "reason": "x"}, "a waiver needs"),
         ("both", {"verb": "waive", "role": "risk", "expires": "2999-01-01T00:00:00Z", "reason": "x"}, "a waiver needs"),
     ],
-)
+    ids=[
+        "by who holds no role any more", "by who asked for the run", "by a demo identity on a real run",
+        "by a demo identity that calls the run a demo", "in a role that the person lacks",
+        "in a role that the gate does not ask", "in their other role, which the gate does not ask",
+        "for another output", "for another stage", "under another policy", "on other evidence", "of another run",
+        "of another gate", "a waiver without end", "a waiver of nothing",
+    ],
+)  # fmt: skip
 def test_a_decision_against_the_rules_does_not_count(house: House, person: str, changes: dict, why_not: str) -> None:
     asked = house.ask()
     plant(house, asked, person, **changes)
@@ -81,6 +89,7 @@ def test_a_decision_against_the_rules_does_not_count(house: House, person: str, 
     assert why_not in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="database", stopped="the person's signature")
 @pytest.mark.parametrize("forger", ["asker", "both"])
 def test_a_decision_signed_with_another_key_does_not_count(house: House, forger: str) -> None:
     asked = house.ask()
@@ -89,6 +98,7 @@ def test_a_decision_signed_with_another_key_does_not_count(house: House, forger:
     assert "is signed by" in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="database", stopped="the person's signature")
 def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House) -> None:
     asked = house.ask()
     envelope = plant(house, asked, "owner", house.key("gate")).body["envelope"]
@@ -98,6 +108,7 @@ def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House) -> None
     assert "the signature does not match" in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="approver", stopped="only keys of people.yaml count")
 def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
@@ -115,7 +126,11 @@ def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House) 
         {"envelope": None},
         {"envelope": {}},
         {"envelope": {"payload": "", "payloadType": "", "signatures": []}},
-        {"person": "owner", "verb": "approve", "counted": True},
+        pytest.param(
+            {"person": "owner", "verb": "approve", "counted": True},
+            id="an approval that nobody signed",
+            marks=pytest.mark.attack(rights="database", stopped="nothing unsigned in a row is believed"),
+        ),
     ],
 )
 def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, body: dict) -> None:
@@ -127,6 +142,7 @@ def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, 
     assert [d.counted for d in standing.decisions] == [False, True]
 
 
+@pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
 def test_another_statement_signed_by_the_right_person_is_no_decision(house: House) -> None:
     asked = house.ask()
     envelope = house.decide(house.ask(run="run-2", by="both"), "owner").body["envelope"]
@@ -135,6 +151,7 @@ def test_another_statement_signed_by_the_right_person_is_no_decision(house: Hous
     assert "not a decision" in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="database", stopped="decisions bind to the evidence's digest, and each counts once")
 class TestReplay:
     def test_of_an_evaluation_decision_from_another_run(self, house: House) -> None:
         envelope = house.decide(house.ask("evaluation", run="run-1"), "lead").body["envelope"]
@@ -179,6 +196,7 @@ class TestReplay:
         assert house.judge(asked).state == "passed"
 
 
+@pytest.mark.attack(rights="approver", stopped="the ledger's order: the gate had closed before")
 def test_a_decision_after_the_gate_closed_changes_nothing(house: House) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
@@ -191,6 +209,7 @@ def test_a_decision_after_the_gate_closed_changes_nothing(house: House) -> None:
     assert house.judge(asked).state == "passed"
 
 
+@pytest.mark.attack(rights="approver", stopped="the ledger's order: the gate had closed before")
 def test_nor_does_it_carry_over_to_a_later_run(house: House) -> None:
     first = house.ask(run="run-1")
     house.decide(first, "owner", "reject", "no")
@@ -203,6 +222,7 @@ def test_nor_does_it_carry_over_to_a_later_run(house: House) -> None:
     assert "it came after the gate had closed" in standing.decisions[1].why_not
 
 
+@pytest.mark.attack(rights="approver", stopped="the later of the ledger's and the signer's time")
 def test_a_decision_after_the_deadline_does_not_count_however_it_is_dated(house: House) -> None:
     asked = house.ask()
     late = house.ledger.now() + timedelta(days=20)
@@ -210,6 +230,7 @@ def test_a_decision_after_the_deadline_does_not_count_however_it_is_dated(house:
     assert "it came after the deadline" in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="database", stopped="the later of the ledger's and the signer's time")
 def test_a_row_dated_back_into_the_deadline_does_not_help_a_late_signature(house: House) -> None:
     asked = house.ask()
     late = plant(house, asked, "owner", time=house.ledger.now() + timedelta(days=20))
@@ -217,6 +238,7 @@ def test_a_row_dated_back_into_the_deadline_does_not_help_a_late_signature(house
     assert "it came after the deadline" in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="approver", stopped="nobody decides on their own run, there and here")
 def test_a_data_decision_on_ones_own_run_does_not_carry_over_to_anothers(house: House) -> None:
     first = house.ask(run="run-1", by="owner")
     plant(house, first, "owner")
@@ -225,6 +247,7 @@ def test_a_data_decision_on_ones_own_run_does_not_carry_over_to_anothers(house: 
     assert "owner asked for the run" in house.why_not(later)
 
 
+@pytest.mark.attack(rights="approver", stopped="the signed request says that it was a demo run")
 def test_a_data_decision_that_denies_its_demo_run_does_not_carry_over(house: House) -> None:
     plant(house, house.ask(run="run-1", demo=True), "owner", demo=False)
     real = house.ask(run="run-2")
@@ -232,6 +255,7 @@ def test_a_data_decision_that_denies_its_demo_run_does_not_carry_over(house: Hou
     assert house.why_not(real) == "it was made on a demo run"
 
 
+@pytest.mark.attack(rights="database", stopped="a gate is judged from the signatures, not from its closing")
 def test_a_gate_closed_by_hand_as_passed_has_not_passed(house: House) -> None:
     asked = house.ask()
     body = {"gate": "data", "sha256": evidence.digest(asked), "state": "passed"}
@@ -249,6 +273,7 @@ def edit(house: House, seq: int, change: Any) -> None:
     raw(house, f"UPDATE hallmark_ledger SET body = '{spelled}' WHERE seq = {seq}")
 
 
+@pytest.mark.attack(rights="database", stopped="signatures and decisions bind to the evidence's digest")
 class TestEditedRows:
     """By raw SQL, after the triggers were dropped."""
 

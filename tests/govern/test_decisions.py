@@ -127,6 +127,7 @@ def test_what_was_never_asked_cannot_be_decided(house: House) -> None:
         house.decide(house.collect(), "owner")
 
 
+@pytest.mark.attack(rights="worker", stopped="decisions bind to the evidence's digest on the ledger")
 @pytest.mark.parametrize(
     "change",
     [
@@ -137,6 +138,7 @@ def test_what_was_never_asked_cannot_be_decided(house: House) -> None:
         {"checks": []},
         {"tier": "experiment"},
     ],
+    ids=["requester", "demo", "artefacts", "facts", "checks", "tier"],
 )
 def test_evidence_other_than_the_recorded_one_is_refused(house: House, change: dict) -> None:
     asked = house.ask()
@@ -147,6 +149,7 @@ def test_evidence_other_than_the_recorded_one_is_refused(house: House, change: d
         house.judge(edited)
 
 
+@pytest.mark.attack(rights="approver", stopped="the person's signature")
 def test_the_key_must_be_that_of_the_person(house: House, tmp_path: Path) -> None:
     asked = house.ask()
     for wrong in (house.key("both"), house.key("gate")):

@@ -22,6 +22,9 @@ UNTYPED = "ALTER TABLE hallmark_ledger RENAME TO old", "CREATE TABLE hallmark_le
 """Statements that make the table one which takes anything."""
 
 
+FORGED_HEAD = pytest.mark.attack(rights="disk", stopped="the signature of the ledger's key")
+
+
 @pytest.fixture
 def away(tmp_path: Path) -> Path:
     """A folder that the ledger's owner cannot write, let us say."""
@@ -100,6 +103,7 @@ def test_an_empty_ledger_has_no_head_and_verifies(house: House) -> None:
     assert "names no place" in said(house, "told")
 
 
+@pytest.mark.attack(rights="database", stopped="signed heads published elsewhere (it shows)")
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_changed_before_the_last_published_head_shows(kept: House, kind: str) -> None:
     rng = random.Random(kind)
@@ -120,6 +124,7 @@ def test_where_a_change_is_can_be_read_off_the_heads(kept: House, away: Path) ->
     assert "1 signed heads" in said(kept, "holds") and "the newest has 3 entries" in said(kept, "holds")
 
 
+@pytest.mark.attack(rights="database", stopped="a new head must go on from the published ones")
 def test_a_rewritten_ledger_gets_no_new_head(kept: House, away: Path) -> None:
     edit(kept, "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 2")
     with pytest.raises(Refused, match="was rewritten: its tree of 8 entries does not go on"):
@@ -128,6 +133,7 @@ def test_a_rewritten_ledger_gets_no_new_head(kept: House, away: Path) -> None:
     assert "was rewritten" in publish.publish_grown(kept.ledger, kept.governance)[0]
 
 
+@pytest.mark.attack(rights="database", stopped="the tree beside the entries, and published heads")
 def test_a_shortened_ledger_gets_no_new_head_and_takes_no_more_entries_while_its_tree_is_longer(kept: House) -> None:
     with sqlite3.connect(kept.state / "ledger.db") as connection:
         unguard(connection)
@@ -143,6 +149,7 @@ def test_a_shortened_ledger_gets_no_new_head_and_takes_no_more_entries_while_its
         published(kept)
 
 
+@pytest.mark.attack(rights="database", stopped="signed heads published elsewhere (it shows)")
 def test_a_ledger_brought_back_from_an_old_copy_shows(kept: House, tmp_path: Path) -> None:
     """Heads beside it included: only the place knows better."""
     old = shutil.copytree(kept.state, tmp_path / "backup")
@@ -159,6 +166,7 @@ def test_a_ledger_brought_back_from_an_old_copy_shows(kept: House, tmp_path: Pat
         published(kept)
 
 
+@pytest.mark.attack(rights="database", stopped="signed heads published elsewhere (it shows)")
 def test_another_ledger_in_its_place_shows(kept: House) -> None:
     for path in kept.state.glob("ledger.db*"):
         path.unlink()
@@ -215,17 +223,26 @@ def other_key(house: House, data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda house, data: other_key(house, data), "signed by"),
+        pytest.param(
+            lambda house, data: other_key(house, data), "signed by", id="signed with another key", marks=FORGED_HEAD
+        ),
         (lambda house, data: data[:-20], "no signed head can be read"),
         (lambda house, data: data + b"\n", "not in canonical form"),
         (lambda house, data: b"", "no signed head can be read"),
         (lambda house, data: b"[" * 100_000, "no signed head can be read"),
         (lambda house, data: b"[]", "no JSON object"),
-        (
+        pytest.param(
             lambda house, data: forged(house, 6, peaks=["0" * 64, "1" * 64]),
             "the peaks of the head do not",
+            id="with another tree",
+            marks=pytest.mark.attack(rights="disk", stopped="a head's tree must give its root"),
         ),
-        (lambda house, data: (house.state / "heads" / "000000000003.json").read_bytes(), "one of 3 entries"),
+        pytest.param(
+            lambda house, data: (house.state / "heads" / "000000000003.json").read_bytes(),
+            "one of 3 entries",
+            id="an older one in the place of a newer",
+            marks=pytest.mark.attack(rights="disk", stopped="a head says of how many entries it is"),
+        ),
     ],
 )
 def test_a_head_that_does_not_count_is_pointed_at(

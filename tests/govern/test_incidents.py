@@ -11,6 +11,7 @@ from tasks.govern.ledger import Entry
 from tests.govern.house import PEOPLE, House, reload
 
 FACTS = {"release": "triage-1", "check": "good enough"}
+CLOSED_BY = pytest.mark.attack(rights="approver", stopped="the role that owns an incident closes it, never its doer")
 
 
 def opened(house: House, **changes: object) -> Entry | None:
@@ -56,9 +57,9 @@ def test_a_cause_that_recurs_opens_another_once_the_first_is_closed(house: House
 @pytest.mark.parametrize(
     ("person", "reason", "error", "message"),
     [
-        ("owner", "done", Refused, "it takes role risk"),
-        ("both", "done", Refused, "it was their own deed"),
-        ("gone", "done", Refused, "gone"),
+        pytest.param("owner", "done", Refused, "it takes role risk", id="in another role", marks=CLOSED_BY),
+        pytest.param("both", "done", Refused, "it was their own deed", id="whose own deed it was", marks=CLOSED_BY),
+        pytest.param("gone", "done", Refused, "gone", id="who holds no role any more", marks=CLOSED_BY),
         ("stranger", "done", InputError, "nobody in people.yaml"),
         ("risk-one", " ", InputError, "say with --reason"),
     ],
@@ -82,6 +83,7 @@ def test_it_escalates_once_when_nobody_answers_in_time(house: House) -> None:
     assert incidents.get(house.ledger, house.governance, late.id).state == "closed"
 
 
+@pytest.mark.attack(rights="database", stopped="the closing person's signature")
 def test_a_closing_that_is_not_signed_by_who_may_leaves_it_open(house: House) -> None:
     opened(house)
     genuine = close(house, "risk-one").body["envelope"]
@@ -92,6 +94,7 @@ def test_a_closing_that_is_not_signed_by_who_may_leaves_it_open(house: House) ->
     assert the_one(house).state == "open", "who signed holds the role no more"
 
 
+@pytest.mark.attack(rights="database", stopped="a closing is signed for one incident")
 def test_a_closing_or_opening_written_anew_for_another_incident_does_nothing(house: House) -> None:
     first = opened(house)
     closing = close(house, "risk-one").body

@@ -63,6 +63,7 @@ def test_what_json_cannot_say_is_not_recorded(ledger: Ledger) -> None:
     assert ledger.entries() == []
 
 
+@pytest.mark.attack(rights="database", stopped="triggers on the table")
 @pytest.mark.parametrize(
     "change",
     [

@@ -53,6 +53,7 @@ def test_a_demo_identity_stands_in_on_a_demo_run(asking: House) -> None:
     assert asking.settle(asked).state == "passed"
 
 
+@pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
 def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: House) -> None:
     asked = asking.ask()
     forged = asks(asked, owners=[])
@@ -61,6 +62,7 @@ def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: Ho
         asking.judge(forged)
 
 
+@pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
 def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: House) -> None:
     asked = asking.ask()
     assert asking.judge(asked).state == "waiting"
@@ -70,6 +72,7 @@ def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: Hou
         asking.judge(forged)
 
 
+@pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
 def test_evidence_without_the_dataset_is_refused(asking: House) -> None:
     forged = asking.ask().model_copy(update={"dataset": None})
     asking.ledger.append("gate.asked", "run-1", altered(forged))

@@ -23,6 +23,7 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "_as_policy_allows", lambda *_: None)
 
 
+@pytest.mark.attack(rights="approver", stopped="policy's longest waiver, applied when the gate is judged")
 def test_a_waiver_lasts_no_longer_than_policy_allows(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     put_result(house.layout.stage("split"), train_rows=50)
     asked = house.ask()
@@ -35,6 +36,7 @@ def test_a_waiver_lasts_no_longer_than_policy_allows(house: House, monkeypatch: 
     assert house.judge(asked).checks[0].holds
 
 
+@pytest.mark.attack(rights="approver", stopped="policy names what may be waived")
 def test_only_the_checks_that_policy_names_are_waived(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     put_result(house.layout.stage("split"), train_rows=50)
     reload(house, POLICY.replace("max_days: 30}", "max_days: 30, checks: [new fact]}"))
@@ -47,6 +49,7 @@ def test_only_the_checks_that_policy_names_are_waived(house: House, monkeypatch:
     assert "lets nobody waive 'enough rows'" in house.why_not(asked)
 
 
+@pytest.mark.attack(rights="approver", stopped="policy's separation of duties")
 def test_nobody_decides_in_two_roles_of_a_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     put_result(house.layout.stage("split"), train_rows=50)
     reload(house, SEPARATE)
@@ -61,6 +64,7 @@ def test_nobody_decides_in_two_roles_of_a_run(house: House, monkeypatch: pytest.
     assert house.judge(asked).state == "rejected", "a rejection counts in any role"
 
 
+@pytest.mark.attack(rights="approver", stopped="policy's separation of duties")
 def test_nor_in_another_role_at_a_later_gate(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     reload(house, SEPARATE)
     data = house.ask()
@@ -78,6 +82,7 @@ def test_nor_in_another_role_at_a_later_gate(house: House, monkeypatch: pytest.M
     assert house.judge(free).decisions[-1].counted, "where policy lets them, they may"
 
 
+@pytest.mark.attack(rights="approver", stopped="policy's separation of duties")
 def test_data_of_one_owner_takes_somebody_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     put(house.layout, dataset({"a": origin(222, owner="both")}))
     reload(house, SOLE)
@@ -99,6 +104,7 @@ def test_data_of_two_owners_takes_nobody_more(house: House) -> None:
     assert [role.role for role in house.ask().asks.roles] == ["data-owner"]
 
 
+@pytest.mark.attack(rights="worker", stopped="policy's requesters, applied when the gate is judged")
 def test_a_run_that_its_requester_could_not_ask_for_passes_no_gate(house: House) -> None:
     reload(house, POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n"))
     assert house.judge(house.ask()).state == "waiting"
@@ -112,6 +118,7 @@ def test_a_run_that_its_requester_could_not_ask_for_passes_no_gate(house: House)
         house.judge(house.ask(run="run-5"))
 
 
+@pytest.mark.attack(rights="approver", stopped="policy asks for a key that people.yaml gives")
 def test_where_policy_asks_for_own_keys_those_made_here_do_not_count(house: House, monkeypatch) -> None:
     line = house.line("owner")
     own = POLICY.replace("        decisions: [{role: data-owner}]\n",
@@ -192,6 +199,7 @@ def test_withdrawn_the_other_role_is_free_again(house: House) -> None:
     assert house.judge(asked).checks[0].holds
 
 
+@pytest.mark.attack(rights="approver", stopped="a waiver's days count from the earlier of its two times")
 def test_a_waiver_is_dated_by_the_earlier_of_its_two_times(house: House) -> None:
     """A signer who dates it ahead gains no days."""
     put_result(house.layout.stage("split"), train_rows=50)

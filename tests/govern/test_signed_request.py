@@ -25,6 +25,7 @@ def test_a_request_is_on_the_ledger_once_and_read_back(house: House) -> None:
     assert (entry.subject, entry.body) == ("run-1", {"envelope": envelope})
 
 
+@pytest.mark.attack(rights="worker", stopped="the requester's signature")
 @pytest.mark.parametrize(
     ("by", "key", "why"),
     [
@@ -33,6 +34,7 @@ def test_a_request_is_on_the_ledger_once_and_read_back(house: House) -> None:
         ("owner", SCHEDULER, "is signed by SHA256:"),
         ("nobody", "owner", "nobody is not in people.yaml"),
     ],
+    ids=["a person's", "the scheduler's", "a person's, with the scheduler's key", "somebody's who is not there"],
 )
 def test_nobody_asks_in_anothers_name(house: House, by: str, key: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
@@ -47,6 +49,7 @@ def test_a_run_is_asked_for_once(house: House) -> None:
             signed_request.record(house.ledger, house.governance, again)
 
 
+@pytest.mark.attack(rights="database", stopped="the requester's signature names the run")
 def test_what_was_signed_cannot_be_changed_or_used_for_another_run(house: House) -> None:
     envelope = house.sign_request()
     for change in ({"run_id": "run-2"}, {"changes": {"data.seed": "2"}}, {"demo_approvals": True}):
@@ -63,15 +66,18 @@ def test_what_was_signed_cannot_be_changed_or_used_for_another_run(house: House)
         signed_request.record(house.ledger, house.governance, dsse.sign(statement, house.key("asker")))
 
 
+@pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
 def test_another_statement_of_the_same_person_is_no_request(house: House) -> None:
     decision = house.decide(house.ask(), "owner").body["envelope"]
     with pytest.raises(Refused, match="is a urn:hallmark:gate-decision:v1, not a request"):
         signed_request.record(house.ledger, house.governance, decision)
 
 
+@pytest.mark.attack(rights="worker", stopped="the ledger's time of the request")
 @pytest.mark.parametrize(
     ("age", "why"),
     [(timedelta(days=7, minutes=1), "counts for 7 days; ask anew"), (-timedelta(minutes=11), "set the clock right")],
+    ids=["a week old", "dated ahead"],
 )
 def test_a_request_begins_a_run_only_while_it_is_fresh(house: House, age: timedelta, why: str) -> None:
     stale = signed_request.sign(request("run-1", "asker", False, house.ledger.now() - age), house.key("asker"))
@@ -87,6 +93,7 @@ def test_a_run_that_began_goes_on_however_long_it_takes(house: House) -> None:
     assert signed_request.record(house.ledger, house.governance, envelope).envelope == envelope
 
 
+@pytest.mark.attack(rights="database", stopped="the first request that verifies counts")
 def test_a_request_planted_beside_the_real_one_changes_nothing(house: House) -> None:
     """By the database's owner, before and after; also one that its person really signed."""
     house.ledger.append(signed_request.KIND, "run-1", {"envelope": sign(house, "asker", "owner")})
@@ -99,6 +106,7 @@ def test_a_request_planted_beside_the_real_one_changes_nothing(house: House) -> 
         house.decide(asked, "asker", role="data-owner")
 
 
+@pytest.mark.attack(rights="database", stopped="evidence must name the signed request")
 def test_evidence_that_names_another_requester_than_signed_is_not_judged(house: House) -> None:
     """By whoever can write to the ledger, so that the real one may decide."""
     real = house.collect(by="owner")
@@ -109,6 +117,7 @@ def test_evidence_that_names_another_requester_than_signed_is_not_judged(house: 
         raw(house, "DELETE FROM hallmark_ledger WHERE kind = 'gate.asked'")
 
 
+@pytest.mark.attack(rights="database", stopped="without a signed request no gate is judged")
 def test_evidence_of_a_run_that_nobody_asked_for_is_not_judged(house: House) -> None:
     asked = house.ask()
     raw(house, "UPDATE hallmark_ledger SET kind = 'run.elsewhere' WHERE kind = 'run.requested'")
@@ -116,6 +125,7 @@ def test_evidence_of_a_run_that_nobody_asked_for_is_not_judged(house: House) -> 
         house.judge(asked)
 
 
+@pytest.mark.attack(rights="database", stopped="evidence must name the signed request")
 def test_a_decision_on_ones_own_run_does_not_carry_over_under_a_forged_requester(house: House) -> None:
     """The earlier run's evidence says that somebody else asked for it, and its owner approved that."""
     mine = house.collect(run="run-1", by="owner").model_copy(update={"requested_by": "lead"})

@@ -116,6 +116,7 @@ ATTACKS: dict[Callable[[House], None], str] = {
 }
 
 
+@pytest.mark.attack(rights="worker", stopped="the gate's signed statement names the output by digest")
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_a_way_around_the_gate_is_refused(passed: House, attack: Callable[[House], None]) -> None:
     attack(passed)
@@ -132,6 +133,7 @@ def test_every_byte_of_the_statement_matters(passed: House) -> None:
             require_gate(passed.layout, "data")
 
 
+@pytest.mark.attack(rights="gate key", stopped="the statement must agree with itself")
 @pytest.mark.parametrize(
     "change",
     [
@@ -142,6 +144,7 @@ def test_every_byte_of_the_statement_matters(passed: House) -> None:
         {"run": "run-1"},
         {"subject": "AB" * 32},
     ],
+    ids=["any output", "an experiment", "failed", "another gate", "with a run in it", "a digest in capitals"],
 )
 def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_it(passed: House, change: dict) -> None:
     payload = dsse.peek(dsse.read(passed.layout.gate("data")))
@@ -151,6 +154,7 @@ def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_i
         require_gate(passed.layout, "data")
 
 
+@pytest.mark.attack(rights="worker", stopped="what a statement is, is part of what is signed")
 def test_the_gates_key_signs_other_statements_that_are_not_taken_for_its_own(passed: House) -> None:
     payload = dsse.peek(dsse.read(passed.layout.gate("data"))) | {"predicateType": "urn:hallmark:promotion:v1"}
     dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
@@ -170,6 +174,7 @@ def test_experiments_run_with_any_output_under_tier_experiment_only(house: House
         require_gate(house.layout, "evaluation")
 
 
+@pytest.mark.attack(rights="worker", stopped="a statement is written only for a gate that passed on this evidence")
 def test_a_gate_that_has_not_passed_on_this_evidence_is_never_written(house: House) -> None:
     asked, other = house.ask(run="run-1"), house.ask("release", run="run-2")
     with pytest.raises(Refused, match="has not passed on this evidence"):

@@ -58,6 +58,7 @@ def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, tmp_path: Pa
     assert house.judge(later).state == "rejected"
 
 
+@pytest.mark.attack(rights="approver", stopped="the key is revoked as of a time")
 def test_a_key_revoked_as_of_a_time_voids_what_came_after_and_keeps_what_came_before(house: House) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
@@ -70,6 +71,7 @@ def test_a_key_revoked_as_of_a_time_voids_what_came_after_and_keeps_what_came_be
         house.decide(asked, "owner")
 
 
+@pytest.mark.attack(rights="approver", stopped="keys are judged as of the ledger's time where that is later")
 def test_whoever_has_a_revoked_key_and_sets_the_clock_back_gains_nothing(house: House) -> None:
     asked = house.ask()
     owner(house, revoked_as_of=EARLIER, reason="laptop stolen")
@@ -87,6 +89,7 @@ def test_a_role_given_later_makes_no_earlier_decision_count(house: House) -> Non
         house.decide(asked, "owner")
 
 
+@pytest.mark.attack(rights="approver", stopped="what says it was signed after it was recorded counts for nothing")
 def test_nor_by_a_clock_set_ahead(house: House) -> None:
     asked = house.ask()
     role(house, valid_after=LATER)

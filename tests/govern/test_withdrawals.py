@@ -143,6 +143,7 @@ def test_without_the_owners_key_nothing_is_withdrawn(owned: House) -> None:
         withdraw(owned)
 
 
+@pytest.mark.attack(rights="database", stopped="the owner's signature")
 def test_a_restoration_by_somebody_else_restores_nothing(owned: House) -> None:
     withdraw(owned)
     mine = standing(owned).sha256
@@ -154,6 +155,7 @@ def test_a_restoration_by_somebody_else_restores_nothing(owned: House) -> None:
     assert held(owned)
 
 
+@pytest.mark.attack(rights="database", stopped="a restoration names the withdrawal that it takes back")
 def test_an_old_restoration_written_anew_restores_nothing(owned: House) -> None:
     withdraw(owned)
     old = restore(owned)

@@ -137,6 +137,7 @@ def test_at_a_terminal_the_evidence_is_shown_and_what_was_shown_is_signed(projec
     assert read(entry, governed).evidence_sha256 == evidence.digest(asked)
 
 
+@pytest.mark.attack(rights="worker", stopped="what was shown is what is signed")
 def test_evidence_that_changed_after_it_was_shown_is_not_signed(project: Path) -> None:
     bring_keys(project)
     ask(project)
@@ -148,6 +149,7 @@ def test_evidence_that_changed_after_it_was_shown_is_not_signed(project: Path) -
     assert decided(project) == 0
 
 
+@pytest.mark.attack(rights="worker", stopped="what was shown is what is signed")
 def test_a_script_approves_only_what_a_person_has_seen(project: Path) -> None:
     bring_keys(project)
     seen = evidence.digest(ask(project))

@@ -11,6 +11,7 @@ from tasks.files import canonical_json
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.registry import admission, promotion, remembered, succession, undelivered
 from tasks.registry.admission import Admitted
+from tests.govern.house import raw
 from tests.registry.house import NAME, House, writable
 
 
@@ -56,7 +57,12 @@ def test_a_refusal_is_recorded_with_its_reason(released: House) -> None:
     assert not released.ledger.entries(admission.ADMITTED, NAME)
 
 
-@pytest.mark.parametrize(("name", "content"), [("model.safetensors", b"other weights"), ("pytorch_model.bin", b"\x80")])
+@pytest.mark.attack(rights="disk", stopped="the release names its base model by digest")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.safetensors", b"other weights"), ("pytorch_model.bin", b"\x80")],
+    ids=["other weights", "a pickle beside them"],
+)
 def test_a_base_model_that_was_touched_is_not_admitted(released: House, name: str, content: bytes) -> None:
     (folder,) = (released.state / "bases").iterdir()
     (folder / "model").mkdir(exist_ok=True)
@@ -91,11 +97,13 @@ def test_what_was_kept_is_delivered_before_what_comes_next(released: House, away
     assert [e.body["ledger_away"] for e in released.ledger.entries(admission.ADMITTED)] == [False, True, False]
 
 
+@pytest.mark.attack(rights="database", stopped="without the ledger only what was admitted here before goes on")
 def test_with_the_ledger_away_nothing_is_admitted_for_the_first_time(released: House, away: Ledger) -> None:
     with pytest.raises(Unavailable, match="no release of 'triage' was admitted here before"):
         admit(released, away)
 
 
+@pytest.mark.attack(rights="disk", stopped="every admission verifies every byte")
 def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, away: Ledger) -> None:
     admit(released)
     path = released.bundle() / "payload/model/adapter_model.safetensors"
@@ -107,6 +115,7 @@ def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, a
     assert len(released.ledger.entries(admission.REFUSED)) == 1
 
 
+@pytest.mark.attack(rights="disk", stopped="the gate's signature")
 def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: Ledger) -> None:
     admit(released)
     path = released.state / remembered.FOLDER / f"{NAME}.json"
@@ -121,6 +130,19 @@ def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: L
     path.write_text("[")
     with pytest.raises(Refused, match="is no promotion statement any more"):
         admit(released, away)
+
+
+@pytest.mark.attack(rights="database", stopped="the promotion admitted here last stands until a newer one comes")
+@pytest.mark.parametrize("kept", [1, 0], ids=["to before the newest promotion", "to before the first"])
+def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(released: House, kept: int) -> None:
+    released.release("run-2", b"better")
+    assert weights(admit(released)) == b"better"
+    *_, last = [0, *(entry.seq for entry in released.ledger.entries(succession.MADE))][: kept + 1]
+    raw(released, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
+    found = succession.read(released.ledger, released.governance, NAME)
+    assert len(found.valid) == kept
+    admitted = admit(released)
+    assert weights(admitted) == b"better" and admitted.ledger_away
 
 
 def test_a_newer_release_is_admitted_and_remembered_when_the_ledger_is_back(released: House, away: Ledger) -> None:

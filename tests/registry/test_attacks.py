@@ -24,6 +24,7 @@ from tasks.govern.signed_request import Request
 from tasks.govern.validity import Key
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
 from tests.govern.house import raw
+from tests.registry import registry_attacks
 from tests.registry.house import NAME, House, copy, writable
 
 Attack = Callable[[Path], object]
@@ -126,6 +127,7 @@ def link(path: Path) -> None:
     path.symlink_to(moved)
 
 
+@pytest.mark.attack(rights="disk", stopped="the signed statement lists every file by digest, and no other may be there")
 @pytest.mark.parametrize(("attack", "reason"), DISK.values(), ids=DISK.keys())
 def test_a_release_that_was_touched_is_neither_valid_nor_admitted(released: House, attack: Attack, reason: str) -> None:
     attack(writable(released.bundle()))
@@ -136,6 +138,7 @@ def test_a_release_that_was_touched_is_neither_valid_nor_admitted(released: Hous
     assert checked.against
 
 
+@pytest.mark.attack(rights="disk", stopped="the promotion names its release by digest")
 def test_a_whole_release_in_the_place_of_another_is_not_admitted(house: House) -> None:
     """The older one is valid by itself, and not what the newest statement names."""
     old, new = house.release("run-1"), house.release("run-2", b"better")
@@ -146,12 +149,14 @@ def test_a_whole_release_in_the_place_of_another_is_not_admitted(house: House) -
         admit(house)
 
 
+@pytest.mark.attack(rights="disk", stopped="what does not verify is refused, and nothing older stands in")
 def test_no_older_release_takes_the_place_of_a_broken_one(released: House) -> None:
     swap(writable(Path(released.release("run-2", b"better").bundle)))
     with pytest.raises(Refused, match="triage-2 does not verify"):
         admit(released)
 
 
+@pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion; the alias is put back")
 def test_an_alias_moved_by_hand_changes_nothing_that_is_served(released: House) -> None:
     released.release("run-2", b"better")
     with mirror.Registry(released.state) as client:
@@ -168,6 +173,25 @@ def test_an_alias_moved_by_hand_changes_nothing_that_is_served(released: House) 
     assert mirror.mirror(released.governance, released.ledger, NAME).moved_by_hand == []
 
 
+@pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion, its files by digest")
+@pytest.mark.parametrize("attack", registry_attacks.ATTACKS.values(), ids=registry_attacks.ATTACKS.keys())
+def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
+    released: House, tmp_path: Path, attack: registry_attacks.RegistryAttack
+) -> None:
+    released.release("run-2", b"better")
+    weights = tmp_path / "own" / "model" / "adapter_model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"evil")
+    with mirror.Registry(released.state) as client:
+        attack(client, NAME, tmp_path / "own")
+    if (released.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
+        with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
+            admit(released)
+    else:
+        assert admit(released) == b"better"
+
+
+@pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
 def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
     with mirror.Registry(released.state) as client:
         client.delete_registered_model(NAME)
@@ -175,6 +199,7 @@ def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
     assert mirror.mirror(released.governance, released.ledger, NAME).aliases["champion"] == "triage-1"
 
 
+@pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_a_replayed_older_statement_brings_nothing_back(released: House) -> None:
     released.release("run-2", b"better")
     first = released.ledger.entries(succession.MADE, NAME)[0]
@@ -197,6 +222,7 @@ def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object
     return {"envelope": dsse.sign(statement, keys.signer(key or Ed25519PrivateKey.generate()))}
 
 
+@pytest.mark.attack(rights="database", stopped="the gate's signature")
 def test_a_forged_statement_promotes_nothing(released: House) -> None:
     released.release("run-2", b"better")
     released.ledger.append(succession.MADE, NAME, forged(released, version=1))
@@ -208,6 +234,7 @@ def test_a_forged_statement_promotes_nothing(released: House) -> None:
     assert len(releases.problems(released.ledger, released.governance)) == 4
 
 
+@pytest.mark.attack(rights="database", stopped="the gate's signature")
 def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released: House) -> None:
     body = forged(released)
     body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
@@ -216,6 +243,7 @@ def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released:
     assert "signature does not match" in problem
 
 
+@pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
 def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
     """Both are signed by the same key: what they say they are is part of what is signed."""
     release = releases.get(released.ledger, released.governance, "triage-1")
@@ -225,6 +253,7 @@ def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
     assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
 
 
+@pytest.mark.attack(rights="database", stopped="a promotion names its model")
 def test_a_promotion_of_one_model_counts_for_no_other(released: House) -> None:
     entry = released.ledger.entries(succession.MADE, NAME)[0]
     released.ledger.append(succession.MADE, "fraud-detection", entry.body)
@@ -232,6 +261,7 @@ def test_a_promotion_of_one_model_counts_for_no_other(released: House) -> None:
         admission.admit(released.ledger, released.governance, "fraud-detection")
 
 
+@pytest.mark.attack(rights="worker", stopped="demo identities count in environment local alone")
 def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
     release = house.release("run-1", demo=True)
     assert release.demo and admit(house) == b"adapter"
@@ -241,6 +271,7 @@ def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
         admission.admit(house.ledger, production, NAME)
 
 
+@pytest.mark.attack(rights="gate key", stopped="demo identities count in environment local alone")
 def test_a_demo_run_is_promoted_nowhere_but_locally(house: House) -> None:
     """Even under a policy that asks nobody, and with gate statements signed by the gate's own key."""
     house.governance = house.in_environment("production", ask_people=False)
@@ -254,6 +285,7 @@ def test_a_demo_run_is_promoted_nowhere_but_locally(house: House) -> None:
     assert champion.current(house.ledger, house.governance, NAME) is None
 
 
+@pytest.mark.attack(rights="gate key", stopped="demo identities count in environment local alone")
 def test_demo_people_in_a_bundle_of_another_environment_do_not_verify(house: House) -> None:
     """Even signed by the gate's own key, say by an installation that was patched."""
     release = house.release("run-1", demo=True)
@@ -336,6 +368,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
 }
 
 
+@pytest.mark.attack(rights="gate key", stopped="people's signatures are verified again in the bundle")
 @pytest.mark.parametrize(("attack", "reason"), GATE_KEY.values(), ids=GATE_KEY.keys())
 def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
     released: House, attack: Attack, reason: str
@@ -348,6 +381,7 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
     assert re.search(reason, checked.against), checked.against
 
 
+@pytest.mark.attack(rights="gate key", stopped="the statement must agree with the files that it lists")
 @pytest.mark.parametrize(
     ("field", "reason"), [("files", "not the one that the promotion statement is about"), ("payload_sha256", "payload")]
 )
@@ -372,6 +406,7 @@ def request_of(folder: Path, who: str, signer: Signer) -> dict:
     return asked
 
 
+@pytest.mark.attack(rights="gate key", stopped="the signed request is in the bundle")
 def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House) -> None:
     """The data owner themselves lends a hand, and signs that they asked for the run."""
     folder = copy(released.bundle(), released.root / "copied")
@@ -404,6 +439,7 @@ def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -
     assert "the envelope is signed by" in releases.verify(folder, house.governance).against
 
 
+@pytest.mark.attack(rights="database", stopped="promotion needs the signed request")
 def test_a_run_whose_request_is_gone_from_the_ledger_is_not_promoted(ready: House) -> None:
     """Its gates have passed; the database's owner has taken out who asked for it, and put in another."""
     raw(ready, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE kind = 'run.requested'")
@@ -417,12 +453,14 @@ def test_a_run_whose_request_is_gone_from_the_ledger_is_not_promoted(ready: Hous
         ready.promote(ready.run("run-1"))
 
 
+@pytest.mark.attack(rights="gate key", stopped="people's signatures are verified again in the bundle")
 def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House) -> None:
     folder = copy(released.bundle(), released.root / "copied")
     resign(released, folder, approved_by={"data": [], "evaluation": [], "release": ["ceo as risk"]})
     assert "names other people" in releases.verify(folder, released.governance).against
 
 
+@pytest.mark.attack(rights="disk", stopped="the gate's key must be the one received by another way")
 def test_somebody_elses_installation_is_not_believed(released: House) -> None:
     release = releases.get(released.ledger, released.governance, "triage-1")
     keys.create(released.root, "stranger")
@@ -441,6 +479,7 @@ PACKAGE: dict[str, Attack] = {
 }
 
 
+@pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
 @pytest.mark.parametrize("attack", PACKAGE.values(), ids=PACKAGE.keys())
 def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, attack: Attack) -> None:
     attack(ready.run("run-1").stage("package"))
@@ -452,6 +491,7 @@ def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, 
     assert not (ready.state / "releases").exists()
 
 
+@pytest.mark.attack(rights="worker", stopped="the package names every stage's output by digest")
 @pytest.mark.parametrize("stage", ["split", "evaluate"])
 def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: House, stage: str) -> None:
     """The worker exchanges a stage's output while the package is made, and puts the approved one back."""
@@ -472,6 +512,7 @@ def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: Ho
         house.promote(layout)
 
 
+@pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
 def test_the_gate_files_of_another_run_open_nothing(house: House) -> None:
     honest, worker = house.ready("run-1"), house.ready("run-2", b"evil", skip=["release"])
     shutil.copyfile(honest.gate("release"), worker.gate("release"))
@@ -479,6 +520,7 @@ def test_the_gate_files_of_another_run_open_nothing(house: House) -> None:
         house.promote(worker)
 
 
+@pytest.mark.attack(rights="commit", stopped="decisions bind to the policy's digest")
 def test_a_run_with_another_policy_of_its_own_is_not_promoted(house: House) -> None:
     """Gates are judged with the installed policy: a statement under one that the run brought is none."""
     layout = house.ready("run-1")
@@ -489,6 +531,9 @@ def test_a_run_with_another_policy_of_its_own_is_not_promoted(house: House) -> N
         house.promote(layout)
 
 
+@pytest.mark.attack(
+    rights="database", stopped="the reconciler tidies up only under valid names and what was never promoted"
+)
 def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     """Somebody who may append to the ledger claims unfinished promotions, to have the reconciler tidy up for them."""
     release = releases.get(released.ledger, released.governance, "triage-1")
@@ -506,6 +551,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
         assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"
 
 
+@pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_an_order_of_rollback_is_bound_to_one_release(released: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
     released.release("run-2", b"better")
@@ -516,6 +562,7 @@ def test_an_order_of_rollback_is_bound_to_one_release(released: House) -> None:
     assert admit(released) == b"best"
 
 
+@pytest.mark.attack(rights="worker", stopped="promotion asks the ledger who the champion is")
 def test_a_champion_file_says_nothing_that_promotion_believes(released: House) -> None:
     layout = released.begin("run-2", b"evil")
     write_json(layout.champion, None)  # a run that pretends there is nothing to compare with

@@ -45,6 +45,7 @@ def test_a_run_behind_all_its_gates_is_not_promoted(ready: House) -> None:
     assert ready.promote(ready.run("run-1")).label == "triage-1"
 
 
+@pytest.mark.attack(rights="worker", stopped="the package names its sources, and withdrawals are asked of the ledger")
 def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None:
     withdraw(ready)
     layout = ready.run("run-1")

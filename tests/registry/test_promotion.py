@@ -143,6 +143,7 @@ def test_between_machines_the_ledger_lets_one_win(house: House, monkeypatch: pyt
     assert not (house.state / "releases" / "triage-1").exists()
 
 
+@pytest.mark.attack(rights="worker", stopped="promotion verifies every gate again")
 @pytest.mark.parametrize("gate", ["data", "evaluation", "release"])
 def test_without_one_of_its_gates_nothing_is_promoted(house: House, gate: str) -> None:
     layout = house.ready("run-1")
@@ -152,6 +153,7 @@ def test_without_one_of_its_gates_nothing_is_promoted(house: House, gate: str) -
     assert champion.current(house.ledger, house.governance, NAME) is None
 
 
+@pytest.mark.attack(rights="gate key", stopped="promotion judges the gate again from people's signatures")
 def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: House) -> None:
     """Somebody with the run's worktree and another run's gate file, or the gate key itself, still lacks the people."""
     layout = house.ready("run-1", skip=["release"])
@@ -164,12 +166,14 @@ def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: Hous
         house.promote(layout)
 
 
+@pytest.mark.attack(rights="worker", stopped="promotion verifies every gate again, for this run")
 def test_a_gate_that_was_never_asked_counts_nothing(house: House) -> None:
     layout = house.ready("run-1")
     with pytest.raises(Refused, match="run run-2 has not asked gate data"):
         promotion.promote(layout, "run-2", COMMIT, house.governance, house.ledger)
 
 
+@pytest.mark.attack(rights="approver", stopped="waivers are judged as of the promotion")
 def test_an_expired_waiver_blocks_promotion(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
     house.open(layout, "data")
@@ -190,6 +194,7 @@ def test_an_expired_waiver_blocks_promotion(house: House, monkeypatch: pytest.Mo
     assert releases.verify(Path(release.bundle), house.governance).ok
 
 
+@pytest.mark.attack(rights="worker", stopped="owners are worked out again from the run's sources")
 def test_a_data_gate_that_asked_another_than_the_owner_promotes_nothing(house: House) -> None:
     """The source had another owner while the data gate asked, who owns none of what the run is packaged with."""
     layout = house.begin("run-1")
@@ -204,6 +209,7 @@ def test_a_data_gate_that_asked_another_than_the_owner_promotes_nothing(house: H
         house.promote(layout)
 
 
+@pytest.mark.attack(rights="worker", stopped="an experiment's statement is none for promotion")
 def test_an_experiment_is_never_promoted(house: House) -> None:
     layout = house.ready("run-1")
     statement.write_experiment_gate(layout, "data", house.governance)
@@ -211,6 +217,7 @@ def test_an_experiment_is_never_promoted(house: House) -> None:
         house.promote(layout)
 
 
+@pytest.mark.attack(rights="worker", stopped="the package names its inputs by digest")
 @pytest.mark.parametrize("path", ["params.yaml", "tasks/train/train.py", "constraints.txt", "inputs/suites.json"])
 def test_what_changed_after_the_package_stops_promotion(ready: House, path: str) -> None:
     file = ready.run("run-1").root / path
@@ -219,6 +226,7 @@ def test_what_changed_after_the_package_stops_promotion(ready: House, path: str)
         ready.promote(ready.run("run-1"))
 
 
+@pytest.mark.attack(rights="worker", stopped="the evidence digests every file looked at")
 def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House) -> None:
     """The package is made with the false one, so it agrees with itself; the evidence does not."""
     house.release("run-1")
@@ -303,7 +311,15 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) ->
     [
         ("triage-9", "risk-officer", "r", InputError, "there is no release"),
         ("triage-2", "risk-officer", "r", Refused, "champion already"),
-        ("triage-1", "owner", "r", Refused, "may not order a rollback"),
+        pytest.param(
+            "triage-1",
+            "owner",
+            "r",
+            Refused,
+            "may not order a rollback",
+            id="by another role",
+            marks=pytest.mark.attack(rights="approver", stopped="a rollback takes who decides at the release gate"),
+        ),
         ("triage-1", "nobody", "r", InputError, "'nobody' is nobody in people.yaml"),
         ("triage-1", "risk-officer", "  ", InputError, "needs a reason"),
     ],
@@ -319,6 +335,7 @@ def test_a_rollback_is_refused(
     assert len(house.ledger.entries(succession.MADE)) == 2
 
 
+@pytest.mark.attack(rights="approver", stopped="the person's signature")
 def test_a_rollback_with_another_key_is_refused(house: House) -> None:
     house.release("run-1")
     house.release("run-2", b"better")

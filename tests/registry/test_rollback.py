@@ -94,6 +94,7 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(released: House) 
     assert newest(house).promotion.order_sha256 == dsse.digest(entry.body["order"])
 
 
+@pytest.mark.attack(rights="approver", stopped="one role a person")
 def test_one_person_orders_in_one_role_and_says_which(released: House) -> None:
     released.release("run-2", b"worse")
     house = strict(released)
@@ -104,6 +105,7 @@ def test_one_person_orders_in_one_role_and_says_which(released: House) -> None:
     assert order(house, "one") == ["1 more order in role approver"]
 
 
+@pytest.mark.attack(rights="approver", stopped="an order names the promotion that it follows")
 def test_orders_count_no_more_once_another_release_is_promoted(released: House) -> None:
     released.release("run-2", b"worse")
     house = strict(released)
@@ -113,6 +115,7 @@ def test_orders_count_no_more_once_another_release_is_promoted(released: House) 
     assert order(house, "two", "triage-2") == ["1 more order in role risk", "1 more order in role approver"]
 
 
+@pytest.mark.attack(rights="database", stopped="the person's signature over the whole order")
 @pytest.mark.parametrize("change", ["release", "follows", "person", "environment"])
 def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(released: House, change: str) -> None:
     released.release("run-2", b"worse")
@@ -126,6 +129,7 @@ def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(rele
     assert order(house, "one") == ["1 more order in role approver"]
 
 
+@pytest.mark.attack(rights="approver", stopped="nobody confirms their own deed")
 def test_breaking_the_glass_takes_one_and_a_second_confirms_it(released: House) -> None:
     released.release("run-2", b"worse")
     house = strict(released)
@@ -169,9 +173,21 @@ def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(released: House, m
 @pytest.mark.parametrize(
     ("person", "label", "match"),
     [
-        ("one", "triage-1", "may not break the glass in risk tier low: it takes role on-call"),
+        pytest.param(
+            "one",
+            "triage-1",
+            "may not break the glass in risk tier low: it takes role on-call",
+            id="who holds another role",
+            marks=pytest.mark.attack(rights="approver", stopped="policy names who may break the glass"),
+        ),
         ("night", "triage-2", "champion already"),
-        ("demo-risk", "triage-1", "it takes role on-call"),
+        pytest.param(
+            "demo-risk",
+            "triage-1",
+            "it takes role on-call",
+            id="a demo identity",
+            marks=pytest.mark.attack(rights="approver", stopped="policy names who may break the glass"),
+        ),
     ],
 )
 def test_who_may_not_break_the_glass(released: House, person: str, label: str, match: str) -> None:
@@ -182,6 +198,7 @@ def test_who_may_not_break_the_glass(released: House, person: str, label: str, m
     assert served(house) == b"worse" and opened(house) == []
 
 
+@pytest.mark.attack(rights="approver", stopped="without a rule in policy nobody may")
 def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(released: House) -> None:
     released.release("run-2", b"worse")
     with pytest.raises(Refused, match="policy lets nobody break the glass in risk tier low"):
@@ -222,6 +239,7 @@ def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_g
     assert waivers.raise_incidents(house.ledger, house.governance) == [], "closed, it is not raised again"
 
 
+@pytest.mark.attack(rights="approver", stopped="waivers are judged as of the rollback")
 def test_to_what_relies_on_an_expired_waiver_leads_broken_glass_alone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +256,7 @@ def test_to_what_relies_on_an_expired_waiver_leads_broken_glass_alone(
     assert "The waiver of check 'good enough'" in opened(house)[0].opening.text
 
 
+@pytest.mark.attack(rights="approver", stopped="waivers are judged again when the promotion is recorded")
 def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

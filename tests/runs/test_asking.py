@@ -45,6 +45,7 @@ def test_a_run_holds_the_request_that_its_person_signed(project: Path, run: Run)
     assert open_run(project, "first").asked == run.asked
 
 
+@pytest.mark.attack(rights="orchestrator", stopped="the requester's signature")
 def test_a_run_in_the_name_of_somebody_who_did_not_sign_is_not_made(project: Path) -> None:
     """As Prefect's form, its API or a schedule could ask."""
     with pytest.raises(
@@ -66,6 +67,7 @@ CHANGED: dict[str, Callable[[RunRequest], RunRequest]] = {
 }
 
 
+@pytest.mark.attack(rights="orchestrator", stopped="the requester's signature is over all of the request")
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED.keys())
 def test_what_was_changed_after_it_was_signed_is_refused(
     project: Path, change: Callable[[RunRequest], RunRequest]
@@ -76,6 +78,7 @@ def test_what_was_changed_after_it_was_signed_is_refused(
     assert nothing_made(project, "tampered") and nothing_made(project, "tampered-2")
 
 
+@pytest.mark.attack(rights="orchestrator", stopped="the requester's signature names the run")
 def test_a_request_of_an_earlier_run_begins_no_other(project: Path, run: Run) -> None:
     asked = RunRequest.of(run.request).model_copy(update={"run_id": "replayed"})
     with pytest.raises(Refused, match="is asked for with other run_id than ml-engineer signed"):
@@ -83,6 +86,7 @@ def test_a_request_of_an_earlier_run_begins_no_other(project: Path, run: Run) ->
     assert nothing_made(project, "replayed")
 
 
+@pytest.mark.attack(rights="orchestrator", stopped="a run goes on under its first request alone")
 def test_a_run_that_is_there_is_not_taken_over(project: Path, run: Run) -> None:
     """By a second flow run with its id: its worktree, its ledger entries and its journal stay."""
     same = RunRequest.of(run.request)
@@ -110,6 +114,7 @@ def test_a_take_over_leaves_the_journal_as_it_is(project: Path, run: Run, monkey
     assert not (project / ".hallmark" / "runs" / "first.json").exists()
 
 
+@pytest.mark.attack(rights="commit", stopped="the request on the ledger counts, not the worktree's")
 def test_the_request_in_a_worktree_is_the_one_on_record(project: Path) -> None:
     """A stage of the run writes there, with the run's own code."""
     run = create_asked(project, "edited")
@@ -131,6 +136,7 @@ def test_the_request_in_a_worktree_is_the_one_on_record(project: Path) -> None:
     assert asked_for(project, run.layout).request.requested_by == "ml-engineer"
 
 
+@pytest.mark.attack(rights="worker", stopped="a run needs its request on the ledger")
 def test_a_run_made_by_hand_is_none(project: Path) -> None:
     """With a request in it that somebody signed, and that is not on the ledger."""
     layout = layout_of(project, "by-hand")

@@ -1,0 +1,201 @@
+"""The attack suite: every test marked `attack`, written as somebody with the rights named would, and what stopped it.
+
+    python benchmarks/attacks.py [--quick] [--document docs/attacks.md] [--out benchmarks/results/attacks.json]
+    python benchmarks/attacks.py --check docs/attacks.md
+
+An attack got through when its test fails: a model was admitted, a gate opened or a rewritten ledger went unnoticed.
+Exits with 1 where one did. The peer is an MLflow registry without Hallmark, of which `models:/triage@champion` is
+loaded after each attack of its owner. `--quick` leaves out those that take more than some seconds, `--document` writes
+the table into a document, and `--check` only says whether a document still has the attacks that there are.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.registry.registry_attacks import ATTACKS, CHAMPION  # noqa: E402
+
+GOAL = 60
+RIGHTS = {
+    "worker": "whoever runs stages and flows",
+    "commit": "code and files that a run's own commit brings along",
+    "approver": "a person with a key and a role of their own",
+    "orchestrator": "Prefect's API",
+    "registry": "MLflow's API and store",
+    "database": "the ledger's database, its triggers dropped",
+    "disk": "the files of releases, base models and state",
+    "gate key": "the private key of the gate, of one installation",
+}
+"""What each attacker has; in the order of the table."""
+BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->\n"
+
+
+@dataclass
+class Row:
+    attack: str
+    rights: str
+    stopped: str
+    outcome: str = "not run"
+
+
+class Suite:
+    """A pytest plugin that keeps a row for each marked test."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            mark = item.get_closest_marker("attack")
+            if mark:
+                self.rows[item.nodeid] = Row(words(item.nodeid), mark.kwargs["rights"], mark.kwargs["stopped"])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        row = self.rows.get(report.nodeid)
+        if row and (report.when == "call" or report.failed):
+            row.outcome = {"passed": "held", "failed": "BROKE"}.get(report.outcome, "not run")
+
+    def sorted(self) -> list[Row]:
+        """By rights in their order, then as they stand in the tests."""
+        order = list(RIGHTS)
+        return sorted(self.rows.values(), key=lambda row: order.index(row.rights))
+
+
+def words(nodeid: str) -> str:
+    """A test's name as a sentence: its class, its own words, its case."""
+    _, *classes, name = nodeid.replace("|", "/").split("::", maxsplit=nodeid.split("[")[0].count("::"))
+    name, _, case = name.removeprefix("test_").partition("[")
+    told = [c.removeprefix("Test").lower() for c in classes] + [name.replace("_", " ")]
+    case = case.removesuffix("]").replace("_", " ")
+    return ": ".join([*told, *([case] if case else [])])
+
+
+def suite(*options: str, expression: str = "attack") -> tuple[Suite, int]:
+    """Run or collect the marked tests. Only files that have one are imported."""
+    found = Suite()
+    files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text())
+    arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-m", expression]
+    return found, int(pytest.main([*arguments, *options, *files], plugins=[found]))
+
+
+def against_mlflow() -> list[str]:
+    """The attacks of the registry's owner after which plain MLflow serves something else than the champion."""
+    from mlflow import MlflowClient, artifacts, set_registry_uri, set_tracking_uri
+
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    through = []
+    for told, attack in ATTACKS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            uri = f"sqlite:///{root}/mlflow.db"
+            set_tracking_uri(uri)
+            set_registry_uri(uri)
+            client = MlflowClient(uri, uri)
+            client.create_registered_model("triage")
+            for weights in ("adapter", "better", "evil"):
+                place = root / weights / "model" / "adapter_model.safetensors"
+                place.parent.mkdir(parents=True)
+                place.write_text(weights)
+                if weights != "evil":
+                    client.create_model_version("triage", (root / weights).as_uri(), await_creation_for=0)
+            client.set_registered_model_alias("triage", CHAMPION, "2")
+            assert served(artifacts, root) == "better"
+            attack(client, "triage", root / "evil")
+            if served(artifacts, root) != "better":
+                through.append(told)
+    return through
+
+
+def served(artifacts: Any, root: Path) -> str:
+    with tempfile.TemporaryDirectory(dir=root) as target:
+        loaded = artifacts.download_artifacts(f"models:/triage@{CHAMPION}", dst_path=target)
+        return (Path(loaded) / "model" / "adapter_model.safetensors").read_text()
+
+
+def table(rows: list[Row], outcome: bool) -> str:
+    """In Markdown, a heading for each attacker."""
+    told = []
+    for rights, what in RIGHTS.items():
+        mine = [row for row in rows if row.rights == rights]
+        if mine:
+            told.append(f"### With the rights of: {rights} ({what}), {len(mine)}\n")
+            told.append(
+                "| attack | what stopped it |" + (" outcome |" if outcome else "") + "\n|---|---|" + "---|" * outcome
+            )
+            told += [f"| {r.attack} | {r.stopped} |" + (f" {r.outcome} |" if outcome else "") for r in mine]
+            told.append("")
+    return "\n".join(told) + "\n"
+
+
+def document(path: Path, text: str) -> str:
+    """What the document is with this table in it."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    return f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}"
+
+
+def figures(rows: list[Row], through: int, of_registry: int, mlflow: list[str]) -> list[dict[str, Any]]:
+    name = "an MLflow registry without Hallmark"
+    shared = len(ATTACKS)
+    return [
+        {
+            "metric": "attacks tried", "ours": len(rows), "peer": None, "peer_value": None, "ratio": None,
+            "goal": GOAL, "met": len(rows) >= GOAL, "unit": "attacks",
+            "by_rights": dict(Counter(r.rights for r in rows)),
+        },
+        {
+            "metric": "attacks that got through", "ours": through, "peer": None, "peer_value": None, "ratio": None,
+            "goal": 0, "met": through == 0, "unit": "attacks",
+        },
+        {
+            "metric": f"of the {shared} attacks of the registry's owner, got through", "ours": of_registry,
+            "peer": name, "peer_value": len(mlflow), "ratio": round(of_registry / len(mlflow), 3) if mlflow else None,
+            "goal": 0, "met": of_registry == 0, "unit": "attacks", "through_at_peer": mlflow,
+        },
+    ]  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--document", type=Path)
+    parser.add_argument("--check", type=Path)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "attacks.json")
+    args = parser.parse_args()
+    if args.check:
+        wanted = table(suite("--collect-only", "-q")[0].sorted(), outcome=False)
+        stale = document(args.check, wanted) != args.check.read_text()
+        print(f"{args.check} is stale: write it with --document" if stale else f"{args.check} is as the tests are")
+        return int(stale)
+    found, code = suite(expression="attack and not slow" if args.quick else "attack")
+    rows = [row for row in found.sorted() if not (args.quick and row.outcome == "not run")]
+    print(table(rows, outcome=True))
+    through = sum(row.outcome == "BROKE" for row in rows)
+    of_registry = sum(
+        row.outcome == "BROKE" for row in rows if row.rights == "registry" and row.attack.split(": ")[-1] in ATTACKS
+    )
+    lines = figures(rows, through, of_registry, against_mlflow())
+    for line in lines:
+        peer = f"; {line['peer']}: {line['peer_value']}" if line["peer"] else ""
+        print(f"{line['metric']}: {line['ours']}{peer} (goal {line['goal']}, {'met' if line['met'] else 'NOT met'})")
+    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps([line | machine for line in lines], indent=2) + "\n")
+    if args.document:
+        args.document.write_text(document(args.document, table(found.sorted(), outcome=False)))
+    return int(bool(code) or not all(line["met"] for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
