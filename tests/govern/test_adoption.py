@@ -87,6 +87,7 @@ def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
     assert people.get("risk-one")
 
 
+@pytest.mark.attack(rights="commit", stopped="policy and people in force are those adopted in the ledger")
 def test_files_alone_change_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     assert rows(house) == 100
@@ -108,6 +109,7 @@ def test_several_sign_and_each_once(house: House) -> None:
     assert len(envelopes(house)[-1]["signatures"]) == 2
 
 
+@pytest.mark.attack(rights="approver", stopped="the policy in force names who signs off changes")
 @pytest.mark.parametrize("who", ["owner", "demo-risk", "gone"])
 def test_who_is_not_asked_signs_nothing(house: House, who: str) -> None:
     with pytest.raises(Refused):
@@ -115,6 +117,7 @@ def test_who_is_not_asked_signs_nothing(house: House, who: str) -> None:
     assert rows(house) == 100
 
 
+@pytest.mark.attack(rights="approver", stopped="the policy in force names who signs off changes")
 def test_the_root_key_adopts_nothing_where_policy_names_who_does(house: House) -> None:
     with pytest.raises(Refused, match="the root key adopts nothing"):
         adopt(house, "root", OTHER)
@@ -132,6 +135,7 @@ def test_where_it_names_nobody_the_root_key_does(house: House) -> None:
     assert rows(house) == 50
 
 
+@pytest.mark.attack(rights="database", stopped="the signatures of those whom policy names")
 @pytest.mark.parametrize("signer", ["gate", "owner", "demo-risk"])
 def test_an_adoption_forged_with_another_key_counts_for_nothing(house: House, signer: str) -> None:
     forged(house, signer)
@@ -139,6 +143,7 @@ def test_an_adoption_forged_with_another_key_counts_for_nothing(house: House, si
     assert "adopts nothing here" in why_not(house)
 
 
+@pytest.mark.attack(rights="approver", stopped="the people in force judge, not those proposed")
 def test_people_of_the_proposed_files_do_not_judge_them(house: House) -> None:
     """An owner gives themself the role that signs off."""
     people = PEOPLE.replace("name: Data owner, roles: [data-owner]", "name: Data owner, roles: [data-owner, risk]")
@@ -148,6 +153,7 @@ def test_people_of_the_proposed_files_do_not_judge_them(house: House) -> None:
     assert "lacks the signature of somebody in role risk; signed by owner" in why_not(house)
 
 
+@pytest.mark.attack(rights="database", stopped="adoptions are a chain, each after the one before")
 def test_older_adoptions_do_not_come_back(house: House) -> None:
     adopt(house, "risk-one", OTHER)
     first, second = envelopes(house)
@@ -163,6 +169,7 @@ def test_older_adoptions_do_not_come_back(house: House) -> None:
     assert rows(house) == 100, "going back is an adoption like any other"
 
 
+@pytest.mark.attack(rights="approver", stopped="a signature is for one place in the chain")
 def test_what_was_signed_under_an_older_policy_counts_no_more(house: House) -> None:
     adopt(house, "risk-one", TWO)
     easier = TWO.replace("at_least: 100}", "at_least: 50}")
@@ -209,6 +216,7 @@ def test_signatures_have_one_order_and_are_each_there_once(house: House) -> None
     assert adoption.verify_chain(chain, root(house))
 
 
+@pytest.mark.attack(rights="database", stopped="adoptions are a chain from the root key")
 def test_a_chain_wants_its_root_its_beginning_and_its_order(house: House, tmp_path: Path) -> None:
     adopt(house, "risk-one", OTHER)
     chain = envelopes(house)
@@ -221,6 +229,7 @@ def test_a_chain_wants_its_root_its_beginning_and_its_order(house: House, tmp_pa
             adoption.verify_chain(wrong, fingerprint)
 
 
+@pytest.mark.attack(rights="disk", stopped="the chain begins with the root key that was pinned")
 def test_another_root_key_on_the_disk_puts_nothing_in_force(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its genesis follows from another root: what was adopted counts no more, and it is told."""
     trusted = root(house)
@@ -248,6 +257,7 @@ def test_a_deleted_adoption_falls_back_and_is_seen_to_differ(house: House, caplo
     assert "says something else than what is in force" in caplog.text
 
 
+@pytest.mark.attack(rights="approver", stopped="the key is revoked as of a time, whatever the statement is dated")
 def test_a_key_revoked_before_signs_off_nothing(house: House) -> None:
     """Also where the thief writes an earlier time into the statement, and the database."""
     line = house.key("risk-one").public_line
@@ -262,6 +272,7 @@ def test_a_key_revoked_before_signs_off_nothing(house: House) -> None:
     assert adoption.verify_chain(envelopes(house)[:3], root(house)), "what it signed before stays"
 
 
+@pytest.mark.attack(rights="approver", stopped="a statement names the digests of what it holds")
 def test_the_same_in_another_spelling_counts_for_nothing(house: House) -> None:
     adopt(house, "risk-one", OTHER)
     chain = envelopes(house)
