@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tasks.errors import InputError, Refused
-from tasks.govern import governance, keys, people
+from tasks.govern import keys, people
 from tasks.govern.people import People
 from tests.govern.house import PEOPLE, POLICY
+from tests.tiny_project import commit, git
 
 FILE = Path("infra/governance/people.yaml")
 
@@ -28,8 +29,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    state = folder / ".hallmark"
-    governance.initialise(state, governance.load(folder / "infra" / "governance", state).people)
+    git(folder, "init", "--quiet")
+    commit(folder, "Somebody's project")
+    hallmark(folder, "init")
     return folder
 
 
