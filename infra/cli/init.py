@@ -52,7 +52,7 @@ def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
     own = state / "keys" / adopting.ROOT
     chain, policy, people = in_force.chain(state, ledger), *in_force.proposed(folder, state)
     newest = chain.newest
-    if newest is None and chain.problems and ledger.where.startswith("sqlite"):
+    if newest is None and chain.foreign and ledger.where.startswith("sqlite"):
         raise Refused(
             f"this ledger was begun under another root key than {chain.root}: put that key back into {own}.pub, or, to "
             f"begin anew under this one: hallmark policy adopt {folder} --root-key {own}"

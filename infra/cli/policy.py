@@ -9,7 +9,7 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import InputError, Refused
-from tasks.govern import adopting, adoption, differences, explain, governance, in_force, keys, policy_cases
+from tasks.govern import adopting, adoption, differences, explain, governance, in_force, keys, policy_cases, signing
 from tasks.govern.adopting import Chain, Outcome
 from tasks.govern.governance import Governance
 from tasks.govern.keys import Signer
@@ -40,7 +40,13 @@ def show(as_json: shared.Json = False) -> None:
         for wanted, missing in adopting.open_proposals(ledger, chain)
     ]  # fmt: skip
     if as_json:
-        told = {"root": chain.root, "adoptions": history, "proposed": waiting, "problems": list(chain.problems)}
+        told = {
+            "root": chain.root,
+            "adoptions": history,
+            "proposed": waiting,
+            "problems": list(chain.problems),
+            "other_roots": list(chain.foreign),
+        }
         shared.print_json(told | {"policy": chain.newest.policy.model_dump(mode="json"),
                                   "people": chain.newest.people.model_dump(mode="json")})  # fmt: skip
         return
@@ -54,7 +60,7 @@ def show(as_json: shared.Json = False) -> None:
     for each in waiting:
         console.print(f"proposed       {each['proposed']}  {each['waits_for']}")
         console.print("".join(f"               {line}\n" for line in each["changes"]), end="")
-    for problem in chain.problems:
+    for problem in (*chain.problems, *chain.foreign):
         console.print(f"ignored        {problem}")
 
 
@@ -113,7 +119,8 @@ def adopt(
     state = where / ".hallmark"
     policy, people = in_force.proposed(_folder(folder), state)
     ledger = open_ledger(state)
-    chain = in_force.chain(state, ledger) if root_key is None else adopting.read(ledger, _fingerprint(root_key))
+    root = signing.from_file(root_key) if root_key else None
+    chain = adopting.read(ledger, keys.fingerprint(root.public_line)) if root else in_force.chain(state, ledger)
     changes = _changes(chain, policy, people)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")
@@ -121,20 +128,18 @@ def adopt(
         if as_json:
             shared.print_json({"changes": changes, "adopted": None, "waits_for": None})
         return
-    signer = _signer(chain, where, who, root_key, ledger)
-    if root_key is not None:
+    signer = root or _signer(chain, where, who, ledger)
+    if root:
         adopting.pin(state, signer.public_line)
     outcome = adopting.sign(ledger, chain.root, policy, people, signer)
     _tell(outcome, changes, as_json)
 
 
-def _signer(chain: Chain, where: Path, who: str | None, root_key: Path | None, ledger: Ledger) -> Signer:
-    """Whose key signs: the root key where it was named or nobody else could, else that of whoever acts."""
+def _signer(chain: Chain, where: Path, who: str | None, ledger: Ledger) -> Signer:
+    """Whose key signs: the root key where nobody else could, else that of whoever acts."""
     state = where / ".hallmark"
     own = state / "keys" / adopting.ROOT
     newest = chain.newest
-    if root_key is not None:
-        return keys.signer(keys.load_private(root_key))
     if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
         return keys.signer(keys.load_private(own))
     governed = Governance(where / "infra" / "governance", newest.policy, newest.people, state, chain.envelopes)
@@ -171,10 +176,6 @@ def _row(chain: Chain, number: int) -> dict[str, Any]:
 
 def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _fingerprint(path: Path) -> str:
-    return keys.fingerprint(keys.public_line(keys.load_private(path)))
 
 
 def _folder(given: Path | None) -> Path:

@@ -43,7 +43,9 @@ class Chain:
     envelopes: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
     problems: tuple[str, ...]
-    """Entries that say they are adoptions and do not count, each with the reason."""
+    """Entries that say they are adoptions under this root key and do not count, each with the reason."""
+    foreign: tuple[str, ...]
+    """The same of adoptions under other root keys: of another environment before, or of another machine's."""
 
     @property
     def newest(self) -> Adoption | None:
@@ -111,32 +113,37 @@ def begin(state: Path) -> None:
 def read(ledger: Ledger, root: str) -> Chain:
     """What was adopted under a root key. What whoever has the ledger's database added is told under `problems`."""
     entries = ledger.entries(ADOPTED)
-    verified, problems = _verified(root, tuple((e.seq, e.time, canonical_json(e.body)) for e in entries))
+    verified, problems, foreign = _verified(root, tuple((e.seq, e.time, canonical_json(e.body)) for e in entries))
     by_seq = {entry.seq: entry for entry in entries}
     counted = tuple(by_seq[seq] for seq, _ in verified)
     envelopes = tuple(entry.body["envelope"] for entry in counted)
-    return Chain(root, tuple(found for _, found in verified), envelopes, counted, problems)
+    return Chain(root, tuple(found for _, found in verified), envelopes, counted, problems, foreign)
 
 
 @lru_cache(maxsize=8)
 def _verified(
     root: str, rows: tuple[tuple[int, datetime, bytes], ...]
-) -> tuple[tuple[tuple[int, Adoption], ...], tuple[str, ...]]:
-    """The adoptions that count, with their entries' seq, and why the others don't; the same rows give the same."""
+) -> tuple[tuple[tuple[int, Adoption], ...], tuple[str, ...], tuple[str, ...]]:
+    """The adoptions that count, with their entries' seq, and why the others don't, those under other root keys apart;
+    the same rows give the same."""
     chain: list[tuple[int, Adoption]] = []
-    problems = []
+    problems: list[str] = []
+    foreign: list[str] = []
     for seq, time, body in rows:
         before = chain[-1][1] if chain else None
+        told = problems
         try:
             envelope = _envelope(json.loads(body))
+            if keys.fingerprint(adoption.read(envelope).root) != root:
+                told = foreign
             found = adoption.verify(envelope, before, root)
             if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
                 adoption.require_signed(envelope, found, before, max(time, found.time))
         except HallmarkError as error:
-            problems.append(f"entry {seq} of the ledger adopts nothing here: {error}")
+            told.append(f"entry {seq} of the ledger adopts nothing here: {error}")
             continue
         chain.append((seq, found))
-    return tuple(chain), tuple(problems)
+    return tuple(chain), tuple(problems), tuple(foreign)
 
 
 def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Outcome:

@@ -25,7 +25,8 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
     chain = adopting.read(ledger, adopting.root_fingerprint(state))
     newest = chain.newest
     if newest is None:
-        told = f" ({'; '.join(chain.problems)})" if chain.problems else ""
+        others = "; ".join((*chain.problems, *chain.foreign))
+        told = f" ({others})" if others else ""
         raise InputError(
             f"no policy is in force under root key {chain.root}{told}: run `hallmark init`, or where the root key is "
             "kept elsewhere `hallmark policy adopt DIR --root-key PATH`"

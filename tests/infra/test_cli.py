@@ -158,7 +158,7 @@ def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path)
     assert after == sorted([*before, "risk-two", "risk-two.pub"])
     policy = other / "policy.yaml"
     policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
-    assert "needs a public key" in hallmark(project, "init", "--governance", str(other), code=2)
+    assert "needs a key" in hallmark(project, "init", "--governance", str(other), code=2)
 
 
 def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
