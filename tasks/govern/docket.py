@@ -27,17 +27,22 @@ class Case:
 
 
 def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
-    """Put the question to the people, once for each subject and policy of a run's gate.
+    """Put the question to the people, once for each policy and all the files that a run's gate looks at.
 
     Returns the evidence on record, which is what decisions are about: where the same was asked before, that one.
     """
     with ledger.transaction():
         for case in cases(ledger, evidence.run, evidence.gate)[-1:]:
-            if (case.evidence.subject, case.evidence.policy_sha256) == (evidence.subject, evidence.policy_sha256):
+            if _about(case.evidence) == _about(evidence):
                 return case.evidence
         body = {"gate": evidence.gate, "sha256": digest(evidence), "evidence": evidence.model_dump(mode="json")}
         ledger.append(ASKED, evidence.run, body)
     return evidence
+
+
+def _about(evidence: Evidence) -> tuple[object, ...]:
+    """What decisions are about. Figures measured anew put no other question."""
+    return evidence.subject, evidence.policy_sha256, evidence.artefacts
 
 
 def cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[Case]:

@@ -11,7 +11,7 @@ from tasks.config import Frozen
 from tasks.dataset import DECLARED, Dataset, declared
 from tasks.errors import InputError, Refused
 from tasks.facts import Fact, Facts
-from tasks.files import canonical_json, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.files import canonical_json, code_digest, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
 from tasks.govern import sources
 from tasks.govern.change import Change, compare
 from tasks.govern.policy import LOOKS_AT, SUBJECTS, Check, GateName, Policy, Role, Tier, Waive
@@ -93,11 +93,16 @@ class Evidence(Frozen):
     checks: list[CheckResult]
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
-    """Every file looked at, by path from the root of the run."""
+    """Every file looked at, by path from the root of the run; `tasks` is the code (`tasks.files.code_digest`)."""
     dataset: Dataset | None
     """At the data gate: what the owners approve, source by source; null at other gates."""
     change: Change | None
     """From the dataset approved last; null where none was."""
+
+    @property
+    def made_from(self) -> dict[str, Sha256]:
+        """As `made_from` of the run found it."""
+        return {path: sha256 for path, sha256 in self.artefacts.items() if not path.startswith("artefacts/")}
 
     def is_of(self, asked: SignedRequest) -> bool:
         """Whether a request is the one that it names, and says what it says of it."""
@@ -274,13 +279,24 @@ def _read(path: Path, prefix: str) -> Facts:
 
 
 def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
-    digests: dict[str, str] = {}
-    for folder in [layout.inputs, *(layout.stage(stage) for stage in stages)]:
-        prefix = folder.relative_to(layout.root).as_posix()
-        try:
-            digests |= {f"{prefix}/{path}": sha256 for path, sha256 in tree_manifest(folder).items()}
-        except ValueError as error:  # a symbolic link
-            raise InputError(str(error)) from None
-    if layout.params.exists():
-        digests[layout.params.name] = sha256_file(layout.params)
+    digests = made_from(layout)
+    for stage in stages:
+        folder = layout.stage(stage)
+        digests |= _files(layout, folder)
     return dict(sorted(digests.items()))
+
+
+def made_from(layout: Layout) -> dict[str, Sha256]:
+    """What decides the outputs of a run beside its data, as it lies there now: code, graph, versions, parameters,
+    inputs."""
+    alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
+    digests = {path.name: sha256_file(path) for path in alone if path.exists()}
+    return digests | {"tasks": code_digest(layout.root / "tasks")} | _files(layout, layout.inputs)
+
+
+def _files(layout: Layout, folder: Path) -> dict[str, str]:
+    prefix = folder.relative_to(layout.root).as_posix()
+    try:
+        return {f"{prefix}/{path}": sha256 for path, sha256 in tree_manifest(folder).items()}
+    except ValueError as error:  # a symbolic link
+        raise InputError(str(error)) from None

@@ -7,6 +7,7 @@ model_card.py    the card, in Hugging Face form
 ml_bom.py        the bill of materials, as a CycloneDX ML-BOM
 
 candidate.py     a run's package with all its gates, looked at again before promotion
+looked_at.py     whether it was made from exactly what its gates looked at
 consent.py       whether the owners of its sources still give them
 promotion.py     promote, and finish or undo what a crash left
 intents.py       what a promotion writes down before it starts

@@ -22,7 +22,7 @@ from tasks.govern.policy import GATES, SCHEDULER, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.layout import Layout
 from tasks.params import Sha256
-from tasks.registry import consent, identity, manifest
+from tasks.registry import consent, identity, looked_at, manifest
 from tasks.registry.manifest import Manifest
 
 
@@ -161,5 +161,6 @@ def _made_of_what_passed(candidate: Candidate) -> None:
             raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
     if told.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
+    looked_at.require({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, told)
     if (told.tier, told.demo) != (candidate.tier, candidate.demo):
         raise Refused("the package states another risk tier or demo mark than its gates")

@@ -22,7 +22,7 @@ def candidate_inputs(layout: Layout) -> str:
             {
                 "params": config.plain(config.read_yaml(layout.params)),
                 "inputs": inputs,
-                "code": code_digest(layout.root / "tasks"),
+                "code": files.code_digest(layout.root / "tasks"),
                 "graph": files.sha256_file(layout.root / "dvc.yaml"),
                 "constraints": files.sha256_file(layout.root / "constraints.txt"),
             }
@@ -33,13 +33,3 @@ def candidate_inputs(layout: Layout) -> str:
 def deciding_inputs(layout: Layout) -> list[Path]:
     """The files of inputs/ that decide the candidate, sorted by name."""
     return sorted(path for path in layout.inputs.glob("*.json") if path.name not in UNDECIDING)
-
-
-def code_digest(folder: Path) -> str:
-    """SHA-256 over the source files below `folder`; what interpreters and editors leave behind doesn't count."""
-    names = {
-        path.relative_to(folder).as_posix(): files.sha256_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
-    }
-    return files.sha256_bytes(files.canonical_json(names))

@@ -83,7 +83,7 @@ def read_by_stages(layout: Layout) -> dict[str, Any]:
     """The fields of a manifest that say what stages read beside each other's output, as it lies in `layout` now."""
     read = [*identity.deciding_inputs(layout), layout.champion]
     return {
-        "code_sha256": identity.code_digest(layout.root / "tasks"),
+        "code_sha256": files.code_digest(layout.root / "tasks"),
         "params_sha256": files.sha256_file(layout.params),
         "constraints_sha256": files.sha256_file(layout.root / "constraints.txt"),
         "inputs": {path.name: files.sha256_file(path) for path in sorted(read)},

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.errors import InputError
 from tasks.facts import Fact
-from tasks.files import sha256_file, tree_digest
+from tasks.files import code_digest, sha256_file, tree_digest
 from tasks.govern import evidence
 from tasks.govern.evidence import Evidence, check_result
 from tasks.govern.policy import Check, Waive
@@ -94,7 +94,9 @@ def test_every_file_looked_at_has_its_digest(house: House) -> None:
         "artefacts/split/train.txt",
         "inputs/sources.json",
         "params.yaml",
+        "tasks",
     }
+    assert found.pop("tasks") == code_digest(house.layout.root / "tasks")
     assert all(sha256_file(house.layout.root / path) == digest for path, digest in found.items())
 
 
