@@ -112,7 +112,9 @@ def test_orders_count_no_more_once_another_release_is_promoted(released: House) 
     order(house, "risk-officer")
     order(house, "one")
     order(house, "night", break_glass=True)
-    assert order(house, "two", "triage-2") == ["1 more order in role risk", "1 more order in role approver"]
+    order(house, "night", "triage-2", break_glass=True)
+    assert order(house, "two") == ["1 more order in role risk", "1 more order in role approver"]
+    assert served(house) == b"worse"
 
 
 @pytest.mark.attack(rights="database", stopped="the person's signature over the whole order")
