@@ -238,7 +238,7 @@ def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House)
     layout.champion.write_bytes(honest)
     package.run(params.load(layout.params), layout)
     house.open(layout, "release")
-    with pytest.raises(Refused, match="changed after the evaluation gate looked at it"):
+    with pytest.raises(Refused, match=r"inputs/champion\.json changed after the data gate looked at it"):
         house.promote(layout)
     assert served(house) == b"adapter"
 
