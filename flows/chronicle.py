@@ -10,7 +10,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from tasks.errors import HallmarkError, Unavailable
-from tasks.runs import journal
+from tasks.govern.ledger import open_ledger
+from tasks.runs import journal, records
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
@@ -71,11 +72,19 @@ def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         try:
             yield asked
         except HallmarkError as error:
-            note(run, status="failed", error=str(error), exit_code=error.exit_code)
+            _failed(run, str(error), error.exit_code)
             raise
         except Exception as error:
-            note(run, status="failed", error=f"{type(error).__name__}: {error}", exit_code=1)
+            _failed(run, f"{type(error).__name__}: {error}", 1)
             raise
+
+
+def _failed(run: str, error: str, exit_code: int) -> None:
+    """The ledger is told that a run failed, not why: an error may quote a row. Without it the run has ended as well."""
+    known = note(run, status="failed", error=error, exit_code=exit_code)
+    with suppress(HallmarkError):
+        if on_record(root(), run):
+            records.ended(open_ledger(state()), run, "failed", known.commit, None)
 
 
 def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
@@ -98,12 +107,19 @@ def note(run: str | Journal, **changes: object) -> Journal:
 def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open it where it is there already."""
     run = create(root(), request, envelope)
+    records.resolved(run.ledger(), run.layout, run.id)
     note(run.id, use_case=run.params.use_case.name)
     return run
+
+
+def evaluated(run: Run) -> None:
+    """Record the evaluation, whatever comes of it."""
+    records.evaluation(run.ledger(), run.layout, run.id, run.params)
 
 
 def end(run: Run, status: Status, release: str | None) -> str:
     """Commit what the run made on its ref and close its journal."""
     commit = run.commit(f"End run {run.id}: {status}")
+    records.ended(run.ledger(), run.id, status, commit, release)
     note(run.id, status=status, release=release, commit=commit)
     return status

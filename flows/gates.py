@@ -31,6 +31,7 @@ VOID = GateLine(state="void")
 def gate(run: Run, name: GateName) -> None:
     """Let the run pass, suspend it, or stop it. Raises Refused with the account of what stands against it."""
     under_its_policy(run)
+    run.as_asked()
     with_its_sources(run)
     if name not in run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return skip(run, name)

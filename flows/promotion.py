@@ -30,6 +30,7 @@ def promote(run: Run) -> str | None:
     """Verify everything again and make the candidate the champion; None where the risk tier never promotes."""
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return None
+    run.as_asked()
     commit = run.commit("Gates passed; ready for promotion")
     governed, ledger = run.governance(), run.ledger()
     release = promotion.promote(run.layout, run.id, commit, governed, ledger)

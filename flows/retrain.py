@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.chronicle import chronicle, end, name_of_flow_run, resolve
+from flows.chronicle import chronicle, end, evaluated, name_of_flow_run, resolve
 from flows.exhibits import report
 from flows.gates import gate
 from flows.lineage import index
@@ -35,6 +35,7 @@ def retrain(request: RunRequest, envelope: Envelope | None = None) -> str:
             return end(run, "unchanged", release)
 
         stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
+        evaluated(run)
         report(run)
         gate(run, "evaluation")
 

@@ -12,17 +12,22 @@ from prefect.logging import get_run_logger
 from flows.chronicle import note
 from tasks.data.vaulted import unknown_tokens
 from tasks.errors import HallmarkError, Refused
-from tasks.runs import journal
+from tasks.runs import journal, records
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
 
 
 def stages(run: Run, *names: str) -> None:
-    """Bring stages up to date, one after the other, as long as no owner withdraws a source of the run."""
+    """Bring stages up to date, one after the other, as long as no owner withdraws a source of the run.
+
+    Each is recorded outside its task, which Prefect remembers: one that ended just before a kill is recorded by whoever
+    goes on.
+    """
     for name in names:
         with_its_sources(run)
-        stage(run, name)
+        outcome = stage(run, name)
+        records.stage(run.ledger(), run.layout, run.id, outcome)
 
 
 def with_its_sources(run: Run) -> None:

@@ -8,5 +8,6 @@ run.py         create, open and finish a run
 hold.py        one process at a time executes a run
 dvc.py         a stage through `dvc repro`, with its progress
 dvc_lock.py    dvc.lock, whole whatever happens to DVC
+records.py     what a run does, on the ledger
 journal.py     what happened so far, for whoever watches
 """

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,18 @@ class Repository:
             self.git("add", "--all", "--", ".", *(f":!{name}" for name in OWN), env=index)
             tree = self.git("write-tree", env=index)
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
+
+    def differs(self, worktree: Path, commit: str, but: Sequence[str]) -> list[str]:
+        """Files of a worktree that are not those of a commit, besides what git ignores and the paths `but`.
+
+        Read anew from the disk, since a worktree's own index may have been told to overlook some.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self.git("read-tree", commit, cwd=worktree, env=index)
+            self.git("add", "--all", cwd=worktree, env=index)
+            tree = self.git("write-tree", cwd=worktree, env=index)
+        return self.git("diff", "--name-only", commit, tree, "--", ".", *(f":!{name}" for name in but)).splitlines()
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """A detached worktree at `path`, in place of what an interruption left there."""

@@ -13,7 +13,7 @@ from tasks.govern.policy import SCHEDULER
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.layout import Layout
 from tasks.params import Params, load
-from tasks.runs import asking, dvc
+from tasks.runs import asking, dvc, records
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
@@ -52,6 +52,18 @@ class Run:
 
     def ledger(self) -> Ledger:
         return open_ledger(self.layout.state)
+
+    def as_asked(self) -> None:
+        """Raises Refused where the worktree no longer holds the code that was asked for, or other parameters or inputs.
+
+        A stage is the run's own code and may write there; what it changed would run, and nobody asked for it.
+        """
+        if changed := self.checkout.differs(self.layout.root, self.request.commit, COMMITTED):
+            raise Refused(
+                f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other code "
+                f"now: {', '.join(changed[:5])}; start a new run"
+            )
+        records.resolved(self.ledger(), self.layout, self.id)
 
     def held_back(self) -> str | None:
         """Why the run may not go on, where an owner has withdrawn a source of it; None where none has."""

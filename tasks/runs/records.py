@@ -1,0 +1,99 @@
+"""What a run does, on the ledger: what it was resolved with, each stage with what it read and left, evaluation, end.
+
+The flow writes it, which runs the installed code; stages reach no ledger. Said again after a kill or a resume, each is
+the entry on record. What cannot be recorded does not happen: the ledger raises Unavailable, and the run stops there
+until `hallmark run --resume`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tasks import facts, files
+from tasks.errors import Refused
+from tasks.govern import sources
+from tasks.govern.ledger import Entry, Ledger
+from tasks.layout import Layout
+from tasks.params import Params
+from tasks.runs.dvc import VAULTED, StageOutcome
+
+RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", "run.stage", "evaluation.made", "run.ended"
+"""Kinds of ledger entries; their subject is the run's id."""
+DATA = ("artefacts/", "inputs/", "gates/")
+"""Where what a stage reads besides code and parameters lies."""
+
+
+def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
+    """That a run was resolved: the digests of its parameters and inputs, and the content of the sources that it opened.
+
+    Raises Refused where they are not what they were: stages read them, so nobody changes them afterwards.
+    """
+    now = {"params.yaml": files.sha256_file(layout.params)}
+    now |= {f"inputs/{name}": sha256 for name, sha256 in files.tree_manifest(layout.inputs).items()}
+    with ledger.transaction():
+        for entry in ledger.entries(RESOLVED, run)[:1]:
+            before = entry.body["files"]
+            if changed := sorted(name for name in {*before, *now} if before.get(name) != now.get(name)):
+                raise Refused(
+                    f"run {run}: {', '.join(changed)} changed since the run was resolved; restore them from its first "
+                    "commit, or start a new run"
+                )
+            return entry
+        return ledger.append(RESOLVED, run, {"files": now, "sources": _sources(layout)})
+
+
+def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
+    """That a stage ended well: by digest what it left, and what it read besides code and parameters.
+
+    Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources SHA-256.
+    """
+    locked = _locked(layout.root / "dvc.lock", outcome.stage)
+    read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA)}
+    if outcome.stage == VAULTED:
+        read |= {f"source/{name}": sha256 for name, sha256 in _sources(layout).items()}
+    left = {item["path"]: item["md5"] for item in locked.get("outs", [])}
+    said = {"stage": outcome.stage, "outputs": files.sha256_bytes(files.canonical_json(left)), "read": read}
+    how = {"cached": outcome.cached, "seconds": round(outcome.seconds, 2)}
+    return _once(ledger, STAGE, run, said, how, "stage")
+
+
+def evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
+    """That a candidate was evaluated: the digest of all figures, and those that the use case is judged by."""
+    found = facts.parse(files.read_json(layout.stage("evaluate") / "result.json")["facts"])
+    judged = {metric.fact.removeprefix("evaluate.") for metric in params.use_case.success_metrics}
+    figures = {
+        name: fact.model_dump(include={"value", "low", "high"}) for name, fact in found.items() if name in judged
+    }
+    return _once(ledger, EVALUATED, run, {"sha256": files.tree_digest(layout.stage("evaluate")), "figures": figures})
+
+
+def ended(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
+    """How a run ended; one that failed may go on and end again."""
+    return _once(ledger, ENDED, run, {"status": status, "commit": commit, "release": release})
+
+
+def _once(
+    ledger: Ledger, kind: str, run: str, said: Mapping[str, Any], how: Mapping[str, Any] | None = None, of: str = ""
+) -> Entry:
+    """Append, unless the newest entry of its kind, `of` the same thing, says the same; how it came about is no news."""
+    with ledger.transaction():
+        known = [entry for entry in ledger.entries(kind, run) if not of or entry.body.get(of) == said[of]]
+        if known and {name: known[-1].body.get(name) for name in said} == said:
+            return known[-1]
+        return ledger.append(kind, run, {**said, **(how or {})})
+
+
+def _sources(layout: Layout) -> dict[str, str]:
+    return {item.source.id: item.sha256 for item in sources.load_resolved(layout.sources).sources}
+
+
+def _locked(path: Path, stage: str) -> dict[str, Any]:
+    """What dvc.lock says of a stage."""
+    try:
+        found = YAML(typ="safe").load(path.read_bytes())["stages"][stage]
+    except (OSError, YAMLError, KeyError, TypeError):
+        raise Refused(f"{path} says nothing of stage {stage}, which has just ended") from None
+    return dict(found)

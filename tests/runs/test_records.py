@@ -1,0 +1,202 @@
+"""What runs do is on the ledger: each stage with what it read, once, whatever is killed, resumed or away."""
+
+from pathlib import Path
+
+import pytest
+
+from flows import chronicle
+from flows import stages as flow
+from tasks.errors import Refused, Unavailable
+from tasks.files import write_json
+from tasks.govern.ledger import Entry, Ledger, open_ledger
+from tasks.layout import Layout
+from tasks.runs import dvc, journal, records
+from tasks.runs.dvc import StageOutcome
+from tasks.runs.journal import Journal
+from tasks.runs.request import RunRequest
+from tasks.runs.run import Run
+from tests.dvc_stages import run_of
+from tests.tiny_project import create, hallmark, hallmark_json, make_project
+
+AWAY = "postgresql+pg8000://nobody:secret@127.0.0.1:1/ledger"
+STAGES = """
+stages:
+  clean:
+    cmd: python -c "import pathlib; pathlib.Path('artefacts/clean').mkdir(parents=True);
+      pathlib.Path('artefacts/clean/rows').write_text(pathlib.Path('inputs/a.json').read_text())"
+    deps: [inputs/a.json, .dvcignore]
+    outs: [artefacts/clean]
+"""
+
+
+def away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", AWAY)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    found = run_of(tmp_path, STAGES)
+    write_json(found.inputs / "a.json", {"a": 1})
+    return found
+
+
+@pytest.fixture
+def ledger(layout: Layout) -> Ledger:
+    return open_ledger(layout.state)
+
+
+def step(layout: Layout, ledger: Ledger) -> Entry:
+    return records.stage(ledger, layout, "r1", dvc.repro(layout, "clean", print))
+
+
+def test_a_stage_is_recorded_with_what_it_read_and_left(layout: Layout, ledger: Ledger) -> None:
+    entry = step(layout, ledger)
+    assert (entry.kind, entry.subject, entry.body["stage"], entry.body["cached"]) == ("run.stage", "r1", "clean", False)
+    assert list(entry.body["read"]) == ["inputs/a.json"], "code and parameters are in the commit"
+    assert step(layout, ledger) == entry, "nothing was computed and nothing is new"
+    write_json(layout.inputs / "a.json", {"a": 2})
+    other = step(layout, ledger)
+    assert other.seq > entry.seq
+    assert other.body["outputs"] != entry.body["outputs"] and other.body["read"] != entry.body["read"]
+    write_json(layout.inputs / "a.json", {"a": 1})
+    again = step(layout, ledger)
+    assert again.body["outputs"] == entry.body["outputs"] and again.body["cached"], "it came from the run cache"
+    assert [e.seq for e in ledger.entries(records.STAGE, "r1")] == [entry.seq, other.seq, again.seq]
+
+
+def test_a_stage_that_dvc_knows_nothing_of_is_not_recorded(layout: Layout, ledger: Ledger) -> None:
+    with pytest.raises(Refused, match=r"says nothing of stage clean"):
+        records.stage(ledger, layout, "r1", StageOutcome(stage="clean", seconds=1, cached=False))
+
+
+def test_an_end_is_recorded_once_and_a_later_one_besides(ledger: Ledger) -> None:
+    failed = records.ended(ledger, "r1", "failed", "c1", None)
+    assert records.ended(ledger, "r1", "failed", "c1", None) == failed
+    assert records.ended(ledger, "r2", "failed", "c1", None) != failed
+    records.ended(ledger, "r1", "promoted", "c2", "tiny-1")
+    assert [e.body["status"] for e in ledger.entries(records.ENDED, "r1")] == ["failed", "promoted"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    hallmark(folder, "init")
+    return folder
+
+
+@pytest.fixture
+def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage without Prefect around it."""
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    monkeypatch.setattr(flow, "stage", lambda run, name: dvc.repro(run.layout, name, print))
+    monkeypatch.setattr(chronicle, "resolve", chronicle.resolve.fn)
+
+
+@pytest.fixture(scope="module")
+def run(project: Path) -> Run:
+    return create(project, "one")
+
+
+def kinds(run: Run) -> list[str]:
+    return [entry.kind for entry in run.ledger().entries(subject=run.id)]
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def then_away(run: Run, name: str) -> StageOutcome:
+        outcome = dvc.repro(run.layout, name, print)
+        away(monkeypatch)
+        return outcome
+
+    with monkeypatch.context() as broken:
+        broken.setattr(flow, "stage", then_away)
+        with pytest.raises(Unavailable, match="the ledger at"):
+            flow.stages(run, "ingest", "clean")
+    monkeypatch.delenv("HALLMARK_LEDGER_URL")
+    assert kinds(run) == ["run.requested"] and not run.layout.stage("clean").exists(), "it went no further"
+    for _ in range(2):
+        flow.stages(run, "ingest", "clean")
+    assert kinds(run) == ["run.requested", "run.stage", "run.stage"]
+    ingest, clean = run.ledger().entries(records.STAGE, run.id)
+    pinned = resolve_sources_of(run)
+    assert ingest.body["read"]["source/messages"] == pinned, "which content of which source it opened"
+    assert set(clean.body["read"]) >= {"artefacts/ingest"}
+    rows = hallmark_json(run.checkout.root, "ledger", "show", "--run", run.id)
+    assert [row["kind"] for row in (rows if isinstance(rows, list) else rows["entries"])] == kinds(run)
+
+
+def resolve_sources_of(run: Run) -> str:
+    from tasks.govern import sources
+
+    [item] = sources.load_resolved(run.layout.sources).sources
+    return item.sha256
+
+
+@pytest.mark.usefixtures("plain")
+def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path) -> None:
+    asked = create(project, "resolved")
+    request, envelope = RunRequest.of(asked.request), asked.asked.envelope
+    journal.write(project / ".hallmark", Journal(run="resolved", requested_by="ml-engineer"))
+    run = chronicle.resolve(request, envelope)
+    assert chronicle.resolve(request, envelope).asked == run.asked
+    assert [entry.body["sources"] for entry in run.ledger().entries(records.RESOLVED, run.id)] == [
+        {"messages": resolve_sources_of(run)}
+    ]
+    run.as_asked()
+    for path in (run.layout.params, run.layout.champion):
+        before = path.read_text()
+        path.write_text(before + "\n")
+        with pytest.raises(Refused, match="changed since the run was resolved"):
+            chronicle.resolve(request, envelope)
+        with pytest.raises(Refused, match="changed since the run was resolved"):
+            run.as_asked()
+        path.write_text(before)
+    (run.layout.inputs / "more.json").write_text("{}")
+    with pytest.raises(Refused, match=r"inputs/more\.json changed since"):
+        run.as_asked()
+
+
+def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project: Path) -> None:
+    run = create(project, "code")
+    run.as_asked()
+    run.commit("nothing new")
+    code = run.layout.root / "tasks" / "facts.py"
+    before = code.read_text()
+    for break_in in (
+        lambda: code.write_text(before + "\nLAYERS = 9\n"),
+        lambda: (run.layout.root / "tasks" / "more.py").write_text("LAYERS = 9\n"),
+        lambda: (run.layout.root / "dvc.yaml").unlink(),
+    ):
+        break_in()
+        run.checkout.git("update-index", "--assume-unchanged", "tasks/facts.py", cwd=run.layout.root)
+        with pytest.raises(Refused, match=r"was asked for at commit .* and its worktree has other code"):
+            run.as_asked()
+        run.checkout.git("update-index", "--no-assume-unchanged", "tasks/facts.py", cwd=run.layout.root)
+        run.checkout.git("checkout", "--", ".", cwd=run.layout.root)
+        run.checkout.git("clean", "--quiet", "--force", "tasks", cwd=run.layout.root)
+        run.as_asked()
+
+
+def test_a_run_that_fails_says_so_and_not_why(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    run = create(project, "fails")
+    for _ in range(2):
+        with (
+            pytest.raises(ValueError, match="Ada"),
+            chronicle.chronicle(RunRequest.of(run.request), run.asked.envelope),
+        ):
+            raise ValueError("Ada Lovelace")
+    [entry] = run.ledger().entries(records.ENDED, run.id)
+    assert entry.body == {"status": "failed", "commit": None, "release": None}
+
+
+def test_a_request_that_was_refused_leaves_no_trace_as_a_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    with (
+        pytest.raises(Refused, match="a forgery"),
+        chronicle.chronicle(RunRequest(run_id="forged", requested_by="ml-engineer"), None),
+    ):
+        raise Refused("a forgery")
+    assert not open_ledger(project / ".hallmark").entries(subject="forged")
