@@ -19,7 +19,8 @@ from prefect.states import Paused
 
 from flows import chronicle, watch
 from tasks.runs.hold import only_one
-from tests.tiny_project import adopt, commit, hallmark, hallmark_json, make_project
+from tasks.runs.request import RunRequest
+from tests.tiny_project import adopt, commit, hallmark, hallmark_json, make_project, signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -70,7 +71,7 @@ def prefect(project: Path) -> SyncPrefectClient:
     return SyncPrefectClient(json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["api"])
 
 
-def ask_in_prefect(client: SyncPrefectClient, request: dict, **more: object) -> FlowRun:
+def ask_in_prefect(client: SyncPrefectClient, request: dict, envelope: dict | None = None, **more: object) -> FlowRun:
     """A flow run as Prefect's form or a schedule makes it."""
     deadline = time.monotonic() + 60
     while True:
@@ -80,7 +81,8 @@ def ask_in_prefect(client: SyncPrefectClient, request: dict, **more: object) -> 
         except ObjectNotFound:
             assert time.monotonic() < deadline, "the runner has registered nothing"
             time.sleep(0.5)
-    return client.create_flow_run_from_deployment(deployment.id, parameters={"request": request}, **more)
+    parameters = {"request": request, "envelope": envelope}
+    return client.create_flow_run_from_deployment(deployment.id, parameters=parameters, **more)
 
 
 def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
@@ -96,7 +98,7 @@ def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
 def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_changed(project: Path) -> None:
     hallmark(project, "up")
     with prefect(project) as client:
-        flow_run = ask_in_prefect(client, {"requested_by": "ml-engineer"})
+        flow_run = ask_in_prefect(client, {})
         run = chronicle.run_id(client.read_flow_run(flow_run.id))
         wait_until(project, run, lambda known: known["status"] == "waiting")
         policy = project / "infra" / "governance" / "policy.yaml"
@@ -112,12 +114,31 @@ def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_change
         assert ended["gates"]["data"]["state"] == "void" and ended["exit_code"] == 1
         assert [line["run"] for line in hallmark_json(project, "status")] == [run], "it did not become another run"
         assert client.read_flow_run(flow_run.id).name == run
+    assert ended["requested_by"] == "scheduler"
+
+
+def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path) -> None:
+    """A schedule that pretends to be a person, and a person's request with other parameters than they signed."""
+    asked, envelope = signed(project, RunRequest(run_id="tampered", requested_by="ml-engineer"))
+    tampered = asked.model_dump(mode="json") | {"changes": {"data.seed": "7"}}
+    hallmark(project, "up")
+    with prefect(project) as client:
+        for request, given, why in (
+            ({"requested_by": "ml-engineer", "run_id": "pretended"}, None, "no request that they signed is with it"),
+            (tampered, envelope, "is asked for with other changes than ml-engineer signed"),
+        ):
+            flow_run = ask_in_prefect(client, request, envelope=given)
+            ended = wait_until(project, request["run_id"], lambda known: known["status"] == "failed", seconds=120)
+            assert why in ended["error"] and ended["exit_code"] == 1 and not ended["stages"]
+            assert not (project / ".hallmark" / "runs" / request["run_id"]).exists()
+            client.delete_flow_run(flow_run.id)
+            (project / ".hallmark" / "runs" / f"{request['run_id']}.json").unlink()
 
 
 def test_every_page_of_flow_runs_is_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "PAGE", 2)
     with prefect(project) as client:
-        made = {ask_in_prefect(client, {"requested_by": "ml-engineer"}, state=Paused()).id for _ in range(5)}
+        made = {ask_in_prefect(client, {}, state=Paused()).id for _ in range(5)}
         found = [flow_run.id for flow_run in watch._in_state(client, StateType.PAUSED)]
         for flow_run in made:
             client.delete_flow_run(flow_run)
