@@ -22,14 +22,19 @@ WAIT_SECONDS = 30
 """How long a writer waits for its turn."""
 
 
-def sqlite(path: Path) -> Engine:
-    """Raises Unavailable where the file's folder cannot be made."""
+def sqlite(path: Path, keep_open: bool = False) -> Engine:
+    """`keep_open` for one that is often written: half the time of a transaction, and the file stays open until
+    `dispose()`.
+
+    Raises Unavailable where the file's folder cannot be made.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"{path.parent}: this folder cannot be made ({error.strerror}); make it writable") from None
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
+    kept: list[sqlite3.Connection] = []
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
@@ -37,6 +42,13 @@ def sqlite(path: Path) -> Engine:
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")  # what was confirmed survives a power cut
         connection.text_factory = _text
+        if keep_open and not kept:
+            kept.append(_keep_open(path))
+
+    @event.listens_for(engine, "engine_disposed")
+    def _let_go(_: Engine) -> None:
+        while kept:
+            kept.pop().close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -97,6 +109,14 @@ def _write_ahead(connection: Any) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _keep_open(path: Path) -> sqlite3.Connection:
+    """A connection that is never used: the last one that closes writes the log back to the file and flushes that to
+    disk, and each transaction has one of its own."""
+    connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    return connection
 
 
 def _text(data: bytes) -> str:

@@ -35,7 +35,10 @@ METADATA = MetaData()
 ENTRIES = Table(
     "hallmark_ledger",
     METADATA,
-    Column("seq", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 … without gaps
+    # SQLite calls its 64 bits INTEGER, and makes no other type the row's own number.
+    Column(
+        "seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    ),  # 1, 2, 3 … without gaps
     Column("time", Text, nullable=False),  # UTC, ISO 8601 with microseconds and Z
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
@@ -75,6 +78,10 @@ class Ledger:
                 connection.execute(TREE.insert().values(size=0, peaks=""))
                 for statement in guards(self._engine.dialect.name, ENTRIES.name):
                     connection.execute(text(statement))
+
+    def close(self) -> None:
+        """Let go of the file. Whatever is asked later opens it again."""
+        self._engine.dispose()
 
     @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
@@ -186,7 +193,7 @@ def open_ledger(state: Path) -> Ledger:
     if configured:
         engine = database.postgres(database.postgres_url(configured, "HALLMARK_LEDGER_URL"), ADVISORY_LOCK)
     else:
-        engine = database.sqlite(state / "ledger.db")
+        engine = database.sqlite(state / "ledger.db", keep_open=True)
     ledger = Ledger(engine)
     ledger.prepare()
     return ledger

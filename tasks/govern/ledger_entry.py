@@ -10,11 +10,11 @@ parse it to hash it. These bytes are also the entry's line in an export.
 
 import json
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from tasks.config import Frozen
 from tasks.errors import Refused
-from tasks.files import canonical_json
 from tasks.govern import merkle
 
 
@@ -28,8 +28,12 @@ class Row(NamedTuple):
     body: str
 
     def leaf(self) -> bytes:
-        """The bytes that the tree is about."""
-        return canonical_json(self._asdict())
+        """The bytes that the tree is about: `canonical_json` of the columns, written out since it is five times faster.
+
+        Raises TypeError or ValueError for a column that holds another kind of value.
+        """
+        body, kind, subject, time = map(_quoted, (self.body, self.kind, self.subject, self.time))
+        return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}}}'.encode()
 
     def leaf_hash(self) -> bytes:
         return merkle.leaf_hash(self.leaf())
@@ -54,11 +58,31 @@ def spell_time(moment: datetime) -> str:
 
 def read(row: Row) -> Entry:
     """Raises Refused where Hallmark cannot have written the row."""
+    moment, body = parse(row)
     try:
-        moment = datetime.fromisoformat(row.time)
+        return Entry(seq=row.seq, time=moment, kind=row.kind, subject=row.subject, body=body)
+    except ValueError as error:
+        raise _changed(row, error) from None
+
+
+def parse(row: Row) -> tuple[datetime, dict[str, Any]]:
+    """Time and body. Raises Refused where Hallmark cannot have written them."""
+    try:
+        moment, body = datetime.fromisoformat(row.time), json.loads(row.body)
         if spell_time(moment.astimezone(UTC)) != row.time:
             raise ValueError(f"time {row.time!r} is not UTC with microseconds")
-        body = json.loads(row.body)
-        return Entry(seq=row.seq, time=moment, kind=row.kind, subject=row.subject, body=body)
+        if not isinstance(body, dict):
+            raise ValueError("its body is no JSON object")
+        return moment, body
     except (TypeError, ValueError, RecursionError) as error:
-        raise Refused(f"entry {row.seq} of the ledger was changed: it cannot be read ({error})") from None
+        raise _changed(row, error) from None
+
+
+def _changed(row: Row, error: Exception) -> Refused:
+    return Refused(f"entry {row.seq} of the ledger was changed: it cannot be read ({error})")
+
+
+def _quoted(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"expected text, got {text!r:.60}")
+    return encode_basestring(text)

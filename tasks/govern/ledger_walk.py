@@ -109,8 +109,7 @@ def agrees(walked: Walk, one: Known) -> bool:
 
 def _look(row: Row, walked: Walk) -> tuple[bytes, datetime | None]:
     try:
-        leaf, time = row.leaf_hash(), ledger_entry.read(row).time
-        return leaf, time
+        return row.leaf_hash(), ledger_entry.parse(row)[0]
     except Refused as error:
         walked.unreadable.append(str(error))
         return row.leaf_hash(), None

@@ -1,12 +1,6 @@
 """Sources in a real S3-compatible store, reached by AWS_* settings alone."""
 
-import os
 import random
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,55 +16,20 @@ from tasks.errors import InputError, Unavailable
 from tasks.files import sha256_bytes
 from tasks.govern.sources import Source
 from tests.data.build import Run, messages, params, source, table
+from tests.object_store import free_ports, served, settings
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]
-SERVE = Path(os.environ.get("HALLMARK_SHARED", Path(__file__).parents[3] / "shared")) / "s3" / "serve"
-PORTS = 5
-"""The store listens on a port and the four after it."""
-
-
-def free_ports() -> int:
-    """The first port of a free block."""
-    for first in range(18_085, 28_000, PORTS):
-        try:
-            for port in range(first, first + PORTS):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-    raise AssertionError("no free block of ports")
 
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not SERVE.exists():
-        pytest.skip(f"no object store to start: there is no {SERVE}; set HALLMARK_SHARED")
-    if shutil.which("swift-proxy-server") is None and os.geteuid() != 0:
-        pytest.skip("the object store is not installed, and installing it needs root")
-    folder, port = tmp_path_factory.mktemp("s3"), free_ports()
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen([SERVE, folder / "store", str(port)], stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 500  # the first start may install packages
-        while "S3 ready" not in (said := (folder / "log").read_text()):
-            assert server.poll() is None and time.monotonic() < deadline, said
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
+    with served(tmp_path_factory.mktemp("s3")) as url:
+        yield url
 
 
 @pytest.fixture
 def store(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> s3fs.S3FileSystem:
-    settings = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test:tester",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    for name, value in settings.items():
+    for name, value in settings(endpoint).items():
         monkeypatch.setenv(name, value)
     files = s3fs.S3FileSystem(skip_instance_cache=True)
     if not files.exists("sources"):

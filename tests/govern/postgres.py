@@ -5,9 +5,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy
@@ -22,9 +23,22 @@ def binaries() -> Path | None:
     return Path(found).resolve().parent if found else kept[-1].parent if kept else None
 
 
+class Cluster(NamedTuple):
+    url: str
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
 @contextmanager
 def started() -> Iterator[str]:
-    """URL of a fresh cluster; Postgres refuses to run as root, so then it runs as nobody."""
+    """URL of a fresh cluster."""
+    with cluster() as made:
+        yield made.url
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A fresh cluster, started; Postgres refuses to run as root, so then it runs as nobody."""
     programs = binaries()
     if programs is None:
         pytest.skip("PostgreSQL's server programs are not installed (apt-get install postgresql)")
@@ -46,11 +60,16 @@ def started() -> Iterator[str]:
 
         call("initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8")
         options = f"-h 127.0.0.1 -p {port} -k {name} -c fsync=off"
-        call("pg_ctl", "-D", data, "-o", options, "-l", f"{name}/log", "-w", "start")
+        made = Cluster(
+            f"postgresql://owner:s3cret@127.0.0.1:{port}/postgres",
+            start=lambda: call("pg_ctl", "-D", data, "-o", options, "-l", f"{name}/log", "-w", "start"),
+            stop=lambda: call("pg_ctl", "-D", data, "-m", "immediate", "stop"),
+        )
+        made.start()
         try:
-            yield f"postgresql://owner:s3cret@127.0.0.1:{port}/postgres"
+            yield made
         finally:
-            call("pg_ctl", "-D", data, "-m", "immediate", "stop")
+            made.stop()
 
 
 def sql(url: str, statement: str) -> None:

@@ -13,9 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.files import canonical_json
+from tasks.govern.ledger import Ledger, Row, open_ledger
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +45,12 @@ def test_entries_come_back_as_appended_with_the_time_in_utc(ledger: Ledger, tmp_
     assert ledger.entries("gate.asked") == [first, third]
     assert ledger.entries(subject="run-1", after=1) == [second]
     assert ledger.entries("gate.asked", "run-2") == [third]
+
+
+@given(st.integers(), *[st.text()] * 4)
+def test_a_leaf_is_the_canonical_json_of_the_columns(seq: int, time: str, kind: str, subject: str, body: str) -> None:
+    row = Row(seq, time, kind, subject, body)
+    assert row.leaf() == canonical_json(row._asdict())
 
 
 def test_a_transaction_lands_whole_or_not_at_all(ledger: Ledger) -> None:

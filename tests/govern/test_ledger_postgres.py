@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from tasks.errors import Unavailable
-from tasks.govern import gates
+from tasks.govern import gates, ledger_proof
 from tasks.govern.ledger import open_ledger
 from tests.govern.house import House
+from tests.govern.postgres import cluster as fresh_cluster
 from tests.govern.postgres import sql
+from tests.govern.test_heads import append, published, verified
 from tests.govern.test_ledger import ROOT, WRITER
 
 pytestmark = pytest.mark.slow
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The cluster with an empty database, and the setting that points at it."""
-    sql(cluster, "DROP TABLE IF EXISTS hallmark_ledger")
+    sql(cluster, "DROP TABLE IF EXISTS hallmark_ledger, hallmark_ledger_tree")
     monkeypatch.setenv("HALLMARK_LEDGER_URL", cluster)
     return cluster
 
@@ -87,7 +89,62 @@ def test_a_wrong_password_is_unavailable_and_stays_secret(
     assert "gue55" not in str(caught.value)
 
 
-def test_a_gate_goes_its_way(url: str, house: House) -> None:
+UNGUARDED = "ALTER TABLE hallmark_ledger DISABLE TRIGGER ALL"
+
+
+def test_the_tree_grows_with_the_entries_and_heads_hold_them(house: House, url: str) -> None:
+    house.ledger = open_ledger(house.state)
+    append(house, 5)
+    published(house)
+    append(house, 2)
+    report = verified(house)
+    assert (report.verdict, report.entries, report.anchored) == ("holds", 7, 5)
+    assert ledger_proof.prove(house.ledger, house.governance, 3).entry.subject == "subject 2"
+    with pytest.raises(RuntimeError), house.ledger.transaction():
+        append(house, 3)
+        raise RuntimeError
+    assert house.ledger.frontier().size == 7 and verified(house).verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 2",
+        "DELETE FROM hallmark_ledger WHERE seq = 3",
+        "DELETE FROM hallmark_ledger WHERE seq > 3",
+        "INSERT INTO hallmark_ledger SELECT -1, time, kind, subject, body FROM hallmark_ledger WHERE seq = 1",
+        "UPDATE hallmark_ledger SET seq = CASE seq WHEN 1 THEN -2 ELSE -1 END WHERE seq < 3; "
+        "UPDATE hallmark_ledger SET seq = -seq WHERE seq < 0",
+    ],
+)
+def test_what_its_owner_changes_shows(house: House, url: str, change: str) -> None:
+    house.ledger = open_ledger(house.state)
+    append(house, 5)
+    published(house)
+    for statement in [UNGUARDED, *change.split("; ")]:
+        sql(url, statement)
+    found = verified(house)
+    assert found.verdict == "wrong"
+    assert "triggers that keep the table append-only were taken off" in str(found.findings)
+
+
+def test_a_postgres_that_was_restarted_loses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that was open meanwhile goes on; while it is away nothing is recorded."""
+    with fresh_cluster() as made:
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", made.url)
+        house.ledger = open_ledger(house.state)
+        asked = house.ask()
+        made.stop()
+        with pytest.raises(Unavailable, match="nothing was recorded"):
+            house.decide(asked, "owner")
+        made.start()
+        house.decide(asked, "owner")
+        assert house.settle(asked).state == "passed"
+        published(house)
+        assert verified(house).anchored == 3
+
+
+def test_a_gate_goes_its_way(house: House, url: str) -> None:
     house.ledger = open_ledger(house.state)
     asked = house.ask()
     house.decide(asked, "owner")
