@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from tasks.govern import dsse, ledger_check, ledger_export, ledger_proof, ledger
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
 from tasks.govern.ledger_walk import Report, Tick
+from tasks.govern.validity import Key as SigningKey
 from tasks.runs.run import installed_governance
 
 app = typer.Typer(
@@ -138,7 +140,7 @@ def check(
         parsed = ledger_proof.parse(json.loads(proof.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{proof}: no proof can be read here ({error})") from None
-    said = ledger_proof.check(parsed, ledger_export.trusted_lines(_trusted(key), [parsed.key]))
+    said = ledger_proof.check(parsed, ledger_export.trusted_keys(_trusted(key), [parsed.key]))
     shared.print_json({"holds": True, "text": said}) if as_json else console.print(said)
 
 
@@ -189,7 +191,7 @@ def _opened() -> tuple[Governance, Ledger]:
     return installed_governance(where, None), open_ledger(where / ".hallmark")
 
 
-def _trusted(given: list[str] | None) -> list[str]:
+def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
     """Keys that count: those given, else this installation's own."""
     if given:
         return given

@@ -5,7 +5,7 @@ A head says that at a time the ledger had so many entries with this root hash. I
 cannot rewrite it.
 """
 
-import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -13,10 +13,10 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from tasks.config import Frozen
 from tasks.errors import Refused
-from tasks.files import canonical_json
-from tasks.govern import dsse
+from tasks.govern import dsse, validity
 from tasks.govern.keys import Signer
 from tasks.govern.merkle import Frontier
+from tasks.govern.validity import Key
 from tasks.params import Sha256
 
 HEAD = "urn:hallmark:ledger-head:v1"
@@ -70,22 +70,23 @@ def sign(head: Head, signer: Signer) -> dict[str, Any]:
     return dsse.sign(dsse.statement(HEAD, {"ledger": head.root}, head.model_dump(mode="json")), signer)
 
 
-def verify(envelope: Any, lines: list[str]) -> Head:
-    """The head that one of the public key lines signed. Raises Refused where none did, or what they signed is none."""
+def verify(envelope: Any, those: Sequence[Key]) -> Head:
+    """The head that one of the keys signed while it counted.
+
+    Raises Refused where none did, or what they signed is no head. When that was the head itself says: whoever has a
+    stolen key can date a head back, but not take back those that are published.
+    """
     if not isinstance(envelope, dict):
         raise Refused("not a signed head: no JSON object")
-    return _head(dsse.verify(envelope, lines))
+    head = _head(dsse.peek(envelope))
+    validity.verify(envelope, those, head.time, "the ledger")
+    return head
 
 
-def parse(data: bytes, lines: list[str]) -> tuple[Head, dict[str, Any]]:
+def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
     """The head in a file, and its envelope. Raises Refused as `verify`, and for another spelling."""
-    try:
-        envelope = json.loads(data)
-        if canonical_json(envelope) != data:
-            raise Refused("the head's file is not in canonical form; it was changed after it was signed")
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"no signed head can be read ({error})") from None
-    return verify(envelope, lines), envelope
+    envelope = dsse.parse(data, "the head's file")
+    return verify(envelope, those), envelope
 
 
 def _head(statement: dict[str, Any]) -> Head:

@@ -8,7 +8,7 @@ JSON lines, each canonical:
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +23,7 @@ from tasks.govern.ledger import Ledger
 from tasks.govern.ledger_check import known_heads
 from tasks.govern.ledger_entry import Row
 from tasks.govern.ledger_walk import Finding, Known, Report, Tick, judge, walk
+from tasks.govern.validity import Key
 
 FORMAT = "urn:hallmark:ledger-export:v1"
 
@@ -39,7 +40,9 @@ def export(ledger: Ledger, governance: Governance, path: Path) -> Header:
     """Write the entries and every head that can be reached; the file appears whole or not at all."""
     last = ledger.last()
     known = sorted(_envelopes(governance).items())
-    header = Header(format=FORMAT, entries=last, heads=len(known), keys=publish.signers(governance))
+    header = Header(
+        format=FORMAT, entries=last, heads=len(known), keys=[key.public_key for key in publish.signers(governance)]
+    )
     with whole_file(path) as file:
         _write(file, canonical_json(header.model_dump()))
         for _, (where, envelope) in known:
@@ -49,16 +52,15 @@ def export(ledger: Ledger, governance: Governance, path: Path) -> Header:
     return header
 
 
-def verify(path: Path, trusted: list[str], tick: Tick = lambda _: None) -> Report:
-    """Check a file against public keys, each given as a line or a fingerprint.
+def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None) -> Report:
+    """Check a file against public keys, each given whole, as a line or as a fingerprint.
 
     Raises InputError where it cannot be read, Refused where it is no export or none of the keys signed it.
     """
     try:
         with path.open("rb") as file:
             header = _header(file)
-            lines = trusted_lines(trusted, header.keys)
-            known, findings = _heads(file, header.heads, lines)
+            known, findings = _heads(file, header.heads, trusted_keys(trusted, header.keys))
             walked = walk(_rows(file), known, tick)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of an exported ledger") from None
@@ -72,23 +74,25 @@ def verify(path: Path, trusted: list[str], tick: Tick = lambda _: None) -> Repor
     return report.model_copy(update={"findings": [*report.findings, *findings, Finding(verdict="told", text=text)]})
 
 
-def trusted_lines(trusted: list[str], offered: list[str]) -> list[str]:
-    """Public key lines that count: those given, and of those offered the ones whose fingerprint was given.
+def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
+    """Keys that count: those given, and of the lines offered the ones whose fingerprint was given.
 
-    Raises InputError for what is neither, Refused for a fingerprint that nothing offered has.
+    Raises InputError for a text that is neither, Refused for a fingerprint that nothing offered has.
     """
     prints = {keys.fingerprint(line): line for line in offered}
-    lines = []
+    found = []
     for given in trusted:
-        if not given.startswith("SHA256:"):
+        if isinstance(given, Key):
+            found.append(given)
+        elif not given.startswith("SHA256:"):
             keys.load_public(given)
-            lines.append(given)
+            found.append(Key(public_key=given))
         elif given in prints:
-            lines.append(prints[given])
+            found.append(Key(public_key=prints[given]))
         else:
             known = ", ".join(prints) or "none"
             raise Refused(f"no key with the fingerprint {given} signed this; it names {known}")
-    return lines
+    return found
 
 
 def _envelopes(governance: Governance) -> dict[int, tuple[str, dict[str, Any]]]:
@@ -115,12 +119,12 @@ def _header(file: IO[bytes]) -> Header:
     return header
 
 
-def _heads(file: IO[bytes], count: int, lines: list[str]) -> tuple[list[Known], list[Finding]]:
+def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], list[Finding]]:
     known, findings = [], []
     for number in range(1, count + 1):
         try:
             said = json.loads(file.readline())
-            known.append(Known(heads.verify(said["head"], lines), "the file"))
+            known.append(Known(heads.verify(said["head"], those), "the file"))
         except (Refused, ValueError, KeyError, TypeError, RecursionError) as error:
             findings.append(Finding(verdict="wrong", text=f"head {number} of the file does not count: {error}"))
     return known, findings

@@ -4,17 +4,19 @@ An inclusion proof shows that an entry is among those that a signed head covers;
 head covered is the beginning of what a newer one does.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
-from tasks.govern import heads, ledger_entry, merkle, publish
+from tasks.govern import dsse, heads, ledger_entry, merkle, publish
 from tasks.govern.governance import Governance
 from tasks.govern.heads import Head
 from tasks.govern.ledger import Ledger
 from tasks.govern.ledger_entry import Row
+from tasks.govern.validity import Key
 from tasks.params import Sha256
 
 
@@ -74,7 +76,7 @@ def prove(ledger: Ledger, governance: Governance, seq: int) -> Inclusion:
             yield row.leaf_hash()
 
     path = _path(lambda: merkle.inclusion_path(seq - 1, leaves(), head.size))
-    made = Inclusion(entry=Leaf(**wanted[0]._asdict()), path=path, head=envelope, key=_line(governance))
+    made = Inclusion(entry=Leaf(**wanted[0]._asdict()), path=path, head=envelope, key=_line(governance, envelope))
     check(made, publish.signers(governance))
     return made
 
@@ -87,7 +89,7 @@ def prove_since(ledger: Ledger, governance: Governance, old: dict[str, Any]) -> 
         raise Refused(f"that head has {before.size} entries, the newest one here {head.size}: entries were taken off")
     leaves = (row.leaf_hash() for row in ledger.rows(upto=head.size))
     path = _path(lambda: merkle.consistency_path(before.size, leaves, head.size))
-    made = Consistency(old=old, path=path, head=envelope, key=_line(governance))
+    made = Consistency(old=old, path=path, head=envelope, key=_line(governance, envelope))
     check(made, publish.signers(governance))
     return made
 
@@ -100,12 +102,12 @@ def parse(value: Any) -> Proof:
         raise Refused(f"this is no proof about a ledger ({error.errors()[0]['msg']})") from None
 
 
-def check(proof: Proof, lines: list[str]) -> str:
+def check(proof: Proof, those: Sequence[Key]) -> str:
     """What a proof shows, in words. Raises Refused where it does not hold, with keys that the reader trusts."""
-    head = heads.verify(proof.head, lines)
+    head = heads.verify(proof.head, those)
     path = [bytes.fromhex(step) for step in proof.path]
     if isinstance(proof, Consistency):
-        old = heads.verify(proof.old, lines)
+        old = heads.verify(proof.old, those)
         roots = bytes.fromhex(old.root), old.size, bytes.fromhex(head.root), head.size
         if old.ledger != head.ledger or not merkle.extends(*roots, path):
             raise Refused(f"the head of {head.describe()} does not go on from that of {old.describe()}")
@@ -131,5 +133,6 @@ def _path(make: Any) -> list[str]:
         raise Refused("the ledger has fewer entries than its newest head; run `hallmark ledger verify`") from None
 
 
-def _line(governance: Governance) -> str:
-    return publish.signers(governance)[0]
+def _line(governance: Governance, head: dict[str, Any]) -> str:
+    """Public key line of whoever signed a head that is known to be signed."""
+    return next(k.public_key for k in publish.signers(governance) if k.fingerprint in dsse.signers(head))

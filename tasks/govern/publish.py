@@ -22,6 +22,7 @@ from tasks.govern.merkle import Frontier
 from tasks.govern.places import place
 from tasks.govern.places.folder import Folder
 from tasks.govern.places.place import Place
+from tasks.govern.validity import Key
 
 PLACES = "HALLMARK_LEDGER_HEADS"
 """Environment variable: places, with spaces between."""
@@ -109,9 +110,9 @@ def places(governance: Governance) -> list[Place]:
     return place.named(os.environ.get(PLACES, ""), governance.state.parent, governance.state)
 
 
-def signers(governance: Governance) -> list[str]:
-    """Public key lines whose heads count."""
-    return [key.public_key for key in governance.keys_of("ledger") if key.revoked_as_of is None]
+def signers(governance: Governance) -> list[Key]:
+    """Keys whose heads count, each for its time."""
+    return governance.keys_of("ledger")
 
 
 @contextmanager

@@ -225,11 +225,11 @@ def other_key(house: House, data: bytes) -> bytes:
         pytest.param(
             lambda house, data: other_key(house, data), "signed by", id="signed with another key", marks=FORGED_HEAD
         ),
-        (lambda house, data: data[:-20], "no signed head can be read"),
+        (lambda house, data: data[:-20], "no signed statement can be read"),
         (lambda house, data: data + b"\n", "not in canonical form"),
-        (lambda house, data: b"", "no signed head can be read"),
-        (lambda house, data: b"[" * 100_000, "no signed head can be read"),
-        (lambda house, data: b"[]", "no JSON object"),
+        (lambda house, data: b"", "no signed statement can be read"),
+        (lambda house, data: b"[" * 100_000, "no signed statement can be read"),
+        (lambda house, data: b"[]", "not in canonical form"),
         pytest.param(
             lambda house, data: forged(house, 6, peaks=["0" * 64, "1" * 64]),
             "the peaks of the head do not",

@@ -52,7 +52,7 @@ def test_an_object_is_never_written_over(house: House, bucket: str) -> None:
     files = s3fs.S3FileSystem(skip_instance_cache=True)
     key = f"{bucket}/000000000001.json"
     files.pipe(key, b"something")
-    with pytest.raises(Refused, match="no signed head can be read"):
+    with pytest.raises(Refused, match="no signed statement can be read"):
         published(house)
     assert files.cat(key) == b"something"
 

@@ -1,6 +1,7 @@
 """Proofs and exports: what a stranger can check, and what is refused."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -11,8 +12,10 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json
-from tasks.govern import keys, ledger_export, ledger_proof, publish
+from tasks.govern import keys, ledger_check, ledger_export, ledger_proof, publish
 from tasks.govern.ledger_proof import Inclusion
+from tasks.govern.people import Machine
+from tasks.govern.validity import Key
 from tests.govern.house import House
 from tests.govern.test_heads import append, edit, published
 
@@ -28,7 +31,7 @@ def signed(house: House) -> House:
     return house
 
 
-def lines(house: House) -> list[str]:
+def known(house: House) -> list[Key]:
     return publish.signers(house.governance)
 
 
@@ -44,7 +47,7 @@ def stored(proof: ledger_proof.Proof) -> dict[str, Any]:
 @pytest.mark.parametrize("seq", range(1, 10))
 def test_every_entry_under_the_head_is_proved(signed: House, seq: int) -> None:
     proof = stored(ledger_proof.prove(signed.ledger, signed.governance, seq))
-    said = ledger_proof.check(ledger_proof.parse(proof), lines(signed))
+    said = ledger_proof.check(ledger_proof.parse(proof), known(signed))
     assert f"entry {seq}, a.b of" in said and "9 entries" in said
 
 
@@ -63,7 +66,7 @@ def test_without_a_head_there_is_nothing_to_prove_by(house: House) -> None:
 def test_an_older_head_is_shown_to_be_the_beginning(signed: House) -> None:
     for old in (4, 9):
         made = ledger_proof.prove_since(signed.ledger, signed.governance, head_file(signed, old))
-        said = ledger_proof.check(ledger_proof.parse(stored(made)), lines(signed))
+        said = ledger_proof.check(ledger_proof.parse(stored(made)), known(signed))
         assert f"the head of {old} entries" in said and "is the beginning of" in said
 
 
@@ -107,15 +110,15 @@ def test_a_forged_proof_is_refused(signed: House, forge: Callable[[dict[str, Any
     proof = stored(ledger_proof.prove(signed.ledger, signed.governance, 3))
     forge(proof)
     with pytest.raises(Refused):
-        ledger_proof.check(ledger_proof.parse(proof), lines(signed))
+        ledger_proof.check(ledger_proof.parse(proof), known(signed))
 
 
 def test_a_proof_under_a_head_of_somebody_elses_is_refused(signed: House) -> None:
     proof = ledger_proof.prove(signed.ledger, signed.governance, 3)
-    stranger = keys.public_line(signed.key("owner"))
+    stranger = signed.key("owner").public_line
     with pytest.raises(Refused, match="signed by"):
-        ledger_proof.check(proof, [stranger])
-    assert isinstance(proof, Inclusion) and ledger_proof.check(proof, [stranger, *lines(signed)])
+        ledger_proof.check(proof, [Key(public_key=stranger)])
+    assert isinstance(proof, Inclusion) and ledger_proof.check(proof, [Key(public_key=stranger), *known(signed)])
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def file(signed: House, tmp_path: Path) -> Path:
 
 
 def test_an_export_verifies_with_the_public_key_alone(signed: House, file: Path) -> None:
-    line = lines(signed)[0]
+    line = known(signed)[0].public_key
     for key in (line, keys.fingerprint(line)):
         report = ledger_export.verify(file, [key])
         assert (report.verdict, report.entries, report.anchored) == ("holds", 11, 9)
@@ -168,20 +171,20 @@ def test_a_changed_export_is_refused(signed: House, file: Path, forge: Callable[
     forge(found)
     file.write_bytes(b"".join(line + b"\n" for line in found))
     with contextlib.suppress(Refused):
-        assert ledger_export.verify(file, lines(signed)).verdict == "wrong"
+        assert ledger_export.verify(file, known(signed)).verdict == "wrong"
 
 
 def test_an_export_of_another_ledger_with_a_key_of_its_own_is_refused(signed: House, file: Path) -> None:
     """Whoever makes a ledger up can sign it, but not with the key that the reader knows."""
-    stranger = keys.public_line(signed.key("owner"))
-    known = keys.fingerprint(stranger)
+    stranger = signed.key("owner").public_line
+    mark = keys.fingerprint(stranger)
     with pytest.raises(Refused, match="no key with the fingerprint"):
-        ledger_export.verify(file, [known])
+        ledger_export.verify(file, [mark])
     found = file.read_bytes().splitlines()
     header = json.loads(found[0])
     found[0] = canonical_json({**header, "keys": [stranger]})
     file.write_bytes(b"".join(line + b"\n" for line in found))
-    report = ledger_export.verify(file, [known])
+    report = ledger_export.verify(file, [mark])
     assert report.verdict == "wrong" and "no head in the file is signed" in str(report.findings)
 
 
@@ -189,3 +192,23 @@ def test_an_export_of_another_ledger_with_a_key_of_its_own_is_refused(signed: Ho
 def test_a_key_that_is_none_is_an_input_error(signed: House, file: Path, key: str) -> None:
     with pytest.raises(InputError, match="expected one OpenSSH public key line"):
         ledger_export.verify(file, [key])
+
+
+def test_heads_of_a_key_count_until_it_is_revoked(signed: House) -> None:
+    """One that took its place goes on from them."""
+    line, own = known(signed)[0].public_key, signed.governance.people
+    new = keys.create(signed.state / "keys", "newer")
+    now = signed.ledger.now()
+    revoked = Key(public_key=line, revoked_as_of=now, reason="laptop stolen")
+    machines = {"ledger": Machine(keys=[revoked, Key(public_key=new)])}
+    people = own.model_copy(update={"machines": own.machines | machines})
+    (signed.state / "keys" / "newer").replace(signed.state / "keys" / "ledger")
+    later = dataclasses.replace(signed.governance, people=people)
+    done = publish.publish(signed.ledger, later)
+    assert done.newest is not None and done.newest.size == 11
+    assert ledger_check.verify(signed.ledger, later).verdict == "holds"
+    assert ledger_proof.prove(signed.ledger, later, 3).key == new
+    early = Key(public_key=line, revoked_as_of=signed.ledger.entries()[0].time, reason="laptop stolen")
+    people = own.model_copy(update={"machines": own.machines | {"ledger": Machine(keys=[early, Key(public_key=new)])}})
+    wrong = ledger_check.verify(signed.ledger, dataclasses.replace(signed.governance, people=people))
+    assert "laptop stolen" in str([finding for finding in wrong.findings if finding.verdict == "wrong"])
