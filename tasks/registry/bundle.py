@@ -76,7 +76,8 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
     if candidate.requested_by == SCHEDULER:
         files.write_bytes(target / SCHEDULER_KEY, f"{candidate.asked.public_key}\n".encode())
     files.write_bytes(target / GATE_KEY, f"{governance.signer('gate').public_line}\n".encode())
-    files.write_bytes(target / LEDGER_KEY, "".join(f"{line}\n" for line in ledger_heads.signers(governance)).encode())
+    lines = [f"{key.public_key}\n" for key in ledger_heads.signers(governance)]
+    files.write_bytes(target / LEDGER_KEY, "".join(lines).encode())
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
     _attest(candidate, draft, governance, target)
     contents.require_plain(listing(target))

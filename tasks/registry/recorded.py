@@ -12,6 +12,7 @@ from tasks.govern import dsse, ledger_entry, ledger_proof, publish
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Entry, Ledger
 from tasks.govern.ledger_proof import Inclusion
+from tasks.govern.validity import Key
 from tasks.registry import bundle, succession
 from tasks.registry.report import Check
 from tasks.registry.succession import Signed
@@ -57,7 +58,7 @@ def check(value: Any, signed: Signed, lines: list[str]) -> Check:
     proof = ledger_proof.parse(value)
     if not isinstance(proof, Inclusion) or proof.key not in lines:
         raise Refused(f"{bundle.LEDGER} is no proof by the ledger's key that an entry is in it")
-    text = ledger_proof.check(proof, lines)
+    text = ledger_proof.check(proof, [Key(public_key=proof.key)])
     entry = ledger_entry.read(proof.entry.row)
     if (entry.kind, entry.subject) != (succession.MADE, signed.promotion.name) or not _is_of(entry, signed):
         raise Refused(f"{bundle.LEDGER} is about another entry than this release's promotion")
