@@ -26,7 +26,7 @@ from tasks.govern import docket, gates, incidents, publish, reminders
 from tasks.govern.docket import Case
 from tasks.govern.governance import Governance
 from tasks.govern.ledger import Ledger, open_ledger
-from tasks.registry import promotion, waivers
+from tasks.registry import promotion, undelivered, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.run import governance_of, installed_governance, is_here, layout_of, open_run
@@ -74,9 +74,11 @@ def _answered(case: Case, governed: Governance, ledger: Ledger) -> bool:
 
 def time_passes(root: Path) -> list[str]:
     """Remind of gates, escalate and close them; raise incidents over waivers that expired, aliases that somebody moved
-    and what nobody confirmed. Returns in words what was recorded, and what could not be looked at."""
+    and what nobody confirmed; deliver what was kept of admissions. Returns in words what was recorded, and what could
+    not be looked at."""
     ledger = open_ledger(root / ".hallmark")
-    told = []
+    delivered = undelivered.deliver(ledger, root / ".hallmark")
+    told = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
     for case in docket.still_open(ledger):
         layout = layout_of(root, case.evidence.run)
         if not is_here(layout):

@@ -96,12 +96,12 @@ def admit(
 ) -> None:
     """Verify what is in production and print the folder to load it from; recorded on the ledger.
 
-    For whoever starts a server: what this does not print must not be loaded.
+    For whoever starts a server: what this does not print must not be loaded. With the ledger away, what was admitted
+    here before goes on.
 
     Example: hallmark releases admit support-triage
     """
-    governed, ledger = _registry()
-    found = admission.admit(ledger, governed, name, server=socket.gethostname())
+    found = admission.admit_here(shared.root(), name, server=socket.gethostname())
     told = {field.name: getattr(found, field.name) for field in fields(found)}
     if as_json:
         shared.print_json(told)

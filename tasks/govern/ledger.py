@@ -189,14 +189,22 @@ def open_ledger(state: Path) -> Ledger:
 
     Raises Unavailable, saying what to do, where it cannot be opened and written; InputError for a wrong URL.
     """
+    ledger = reach_ledger(state)
+    ledger.prepare()
+    return ledger
+
+
+def reach_ledger(state: Path) -> Ledger:
+    """The same ledger, whether or not it is there: each use of it says so. `Ledger.prepare` makes its tables.
+
+    Raises InputError for a wrong URL.
+    """
     configured = os.environ.get("HALLMARK_LEDGER_URL")
     if configured:
         engine = database.postgres(database.postgres_url(configured, "HALLMARK_LEDGER_URL"), ADVISORY_LOCK)
     else:
         engine = database.sqlite(state / "ledger.db", keep_open=True)
-    ledger = Ledger(engine)
-    ledger.prepare()
-    return ledger
+    return Ledger(engine)
 
 
 def _frontier(connection: Connection) -> Frontier:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import HallmarkError, Refused, Unavailable
+from tasks.govern import in_force
 from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger import Ledger, reach_ledger
 from tasks.layout import Layout
 from tasks.registry import bundle, manifest, remembered, succession, undelivered, verification
 from tasks.registry.package import SAFE
@@ -64,6 +65,18 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
         ledger.append(ADMITTED, name, told)
         remembered.write(governance, name, newest)
     return admitted
+
+
+def admit_here(checkout: Path, name: str, server: str = "") -> Admitted:
+    """`admit` under the governance in force in a checkout; with the ledger away, under what was in force before."""
+    folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
+    ledger = reach_ledger(state)
+    try:
+        ledger.prepare()
+        governed = in_force.load(folder, state, ledger)
+    except Unavailable:
+        governed = remembered.governance_of(folder, state, name)
+    return admit(ledger, governed, name, server)
 
 
 def _newest(ledger: Ledger, governance: Governance, name: str) -> tuple[Signed | None, bool]:

@@ -1,14 +1,17 @@
-"""The promotion statement that was admitted last on this machine, for when the ledger is away.
+"""What was admitted last on this machine, and under whose policy and keys, for when the ledger is away.
 
-The statement is signed, so nobody without the gate's key can put another release in its place. An older statement of
-the same model could be put back by who may write here; which one was followed is in the records of admission.
+Statement and adoptions are signed, so nobody without the gate's key can put another release in its place. An older
+statement of the same model could be put back by who may write here; which one was followed is in the records of
+admission.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tasks import files
 from tasks.errors import Refused, Unavailable
+from tasks.govern import adopting, adoption
 from tasks.govern.governance import Governance
 from tasks.registry import succession
 from tasks.registry.succession import Signed
@@ -18,14 +21,25 @@ FOLDER = "admitted"
 
 
 def write(governance: Governance, name: str, signed: Signed) -> None:
-    """Remember a statement in place of the one before it."""
-    files.write_bytes(_path(governance, name), files.canonical_json(signed.envelope))
+    """Remember a statement, and under whose policy and keys it counts, in place of what was remembered before."""
+    files.write_bytes(_path(governance.state, name), _spell(governance, signed))
 
 
 def is_last(governance: Governance, name: str, signed: Signed) -> bool:
-    """Whether it is the one remembered."""
-    path = _path(governance, name)
-    return path.is_file() and path.read_bytes() == files.canonical_json(signed.envelope)
+    """Whether the statement is the one remembered, under this very policy and people."""
+    path = _path(governance.state, name)
+    return path.is_file() and path.read_bytes() == _spell(governance, signed)
+
+
+def governance_of(folder: Path, state: Path, name: str) -> Governance:
+    """The policy and people that were in force at the last admission, verified from the root key on.
+
+    `folder` is where sources.yaml lies. Raises Unavailable where nothing was admitted here before, Refused where what
+    is remembered does not follow from the root key.
+    """
+    chain = _read(state, name)["governance"]
+    policy, people = adoption.verify_chain(chain, adopting.root_fingerprint(state))
+    return Governance(folder, policy, people, state, tuple(chain))
 
 
 def newer(governance: Governance, name: str, found: Signed | None) -> Signed | None:
@@ -40,20 +54,31 @@ def newer(governance: Governance, name: str, found: Signed | None) -> Signed | N
 def read(governance: Governance, name: str) -> Signed:
     """The statement remembered, verified. Raises Unavailable where there is none, Refused where it is no promotion of
     this model in this environment."""
-    path = _path(governance, name)
+    signed = succession.verify(_read(governance.state, name)["statement"], governance.keys_of("gate"))
+    if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
+        path = _path(governance.state, name)
+        raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")
+    return signed
+
+
+def _read(state: Path, name: str) -> dict[str, Any]:
+    path = _path(state, name)
     try:
-        envelope = json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict) or set(found) != {"statement", "governance"}:
+            raise ValueError("expected a statement and the governance that it counts under")
     except FileNotFoundError:
         raise Unavailable(
             f"the ledger is away, and no release of {name!r} was admitted here before; bring the ledger back"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise Refused(f"{path}: is no promotion statement any more ({error}); bring the ledger back") from None
-    signed = succession.verify(envelope, governance.keys_of("gate"))
-    if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
-        raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")
-    return signed
+        raise Refused(f"{path}: is not what was written there ({error}); bring the ledger back") from None
+    return found
 
 
-def _path(governance: Governance, name: str) -> Path:
-    return governance.state / FOLDER / f"{name}.json"
+def _spell(governance: Governance, signed: Signed) -> bytes:
+    return files.canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
+
+
+def _path(state: Path, name: str) -> Path:
+    return state / FOLDER / f"{name}.json"
