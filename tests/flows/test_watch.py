@@ -6,16 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Paused
+from prefect.states import Completed, Paused, Running
 
 from flows import chronicle, watch
 from tasks.runs.hold import only_one
@@ -255,6 +255,21 @@ def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path) -> None:
     assert resumed and state.is_paused()
     known = status(project, run)
     assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
+
+
+@pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect's state")
+@pytest.mark.parametrize("state", [Completed, Running], ids=["Completed", "Running"])
+def test_a_state_set_by_hand_opens_no_gate(project: Path, state: Callable[[], State]) -> None:
+    parked = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=22")
+    run, flow_run = parked["run"], UUID(parked["flow_run"])
+    with prefect(project) as client:
+        client.set_flow_run_state(flow_run, state(), force=True)
+        assert client.read_flow_run(flow_run).state.type == state().type
+    hallmark(project, "gates", "list")
+    known = status(project, run)
+    assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
+    assert not (project / ".hallmark" / "runs" / run / "gates" / "data.json").exists()
+    assert hallmark_json(project, "releases", "list") == []
 
 
 def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(project: Path) -> None:

@@ -1,6 +1,7 @@
 """A run is made of what its person signed, and of nothing else that reached Prefect or the disk."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,3 +167,48 @@ def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Pat
         create(project, asked, envelope)
     asked, envelope = ask(project, "outside-2", params=str(params))
     assert create(project, asked, envelope).params.data.seed == 2
+
+
+@pytest.mark.attack(rights="commit", stopped="policy and people in force are those adopted in the ledger")
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("policy.yaml", "decisions: [{role: risk_officer}]", "decisions: []"),
+        ("people.yaml", "roles: [requester]}", "roles: [requester, risk_officer]}"),
+    ],
+    ids=["a policy that asks nobody", "people who decide on what they asked for"],
+)
+def test_a_commit_that_brings_governance_of_its_own_is_run_under_that_in_force(
+    project: Path, name: str, old: str, new: str
+) -> None:
+    before = installed_governance(project, None)
+    honest = git(project, "rev-parse", "HEAD")
+    file = project / "infra" / "governance" / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    try:
+        theirs = create_asked(project, f"brings-{name.removesuffix('.yaml')}", commit=commit(project, "Easier"))
+        told = json.loads(theirs.layout.authority.read_bytes())
+        assert new in (theirs.layout.root / "infra" / "governance" / name).read_text()
+        assert told["policy_sha256"] == before.policy.digest()
+        assert installed_governance(project, None).people == before.people
+    finally:
+        git(project, "reset", "--quiet", "--hard", honest)
+
+
+@pytest.mark.attack(rights="worker", stopped="other governance files count in environment local alone")
+def test_other_governance_files_count_nowhere_but_locally(project: Path) -> None:
+    other = project / "proposed"
+    shutil.copytree(project / "infra" / "governance", other)
+    policy = other / "policy.yaml"
+    assert installed_governance(project, "proposed").folder == other
+    keys = {path.stem: path.read_text().strip() for path in (project / ".hallmark" / "keys").glob("*.pub")}
+    people = (other / "people.yaml").read_text()
+    for who, line in keys.items():
+        people = people.replace(f"{{id: {who},", f"{{id: {who}, keys: [{line}],")
+    machines = "".join(f"  {name}: {{keys: [{keys[name]}]}}\n" for name in ("gate", "scheduler", "ledger"))
+    (other / "people.yaml").write_text(people + "machines:\n" + machines)
+    policy.write_text(policy.read_text().replace("environment: local", "environment: production"))
+    with pytest.raises(Refused, match="other governance files count in environment local only"):
+        installed_governance(project, "proposed")
+    shutil.rmtree(other)
