@@ -181,7 +181,8 @@ def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) ->
 )
 def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Path, tmp_path: Path) -> None:
     """Somebody has the commit and the whole cache of a promoted run, in which `train` finds its result, but no gate."""
-    ended = hallmark_json(project, "status")[0]
+    known = hallmark_json(project, "status")
+    ended = known[0] if known else hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals")
     other = tmp_path / "other"
     git(tmp_path, "clone", "--quiet", str(project), str(other))
     git(other, "fetch", "--quiet", "origin", f"refs/hallmark/runs/{ended['run']}")
