@@ -78,7 +78,7 @@ def words(nodeid: str) -> str:
     _, *classes, name = nodeid.replace("|", "/").split("::", maxsplit=nodeid.split("[")[0].count("::"))
     name, _, case = name.removeprefix("test_").partition("[")
     told = [c.removeprefix("Test").lower() for c in classes] + [name.replace("_", " ")]
-    case = case.removesuffix("]").replace("_", " ")
+    case = case.removesuffix("]")
     return ": ".join([*told, *([case] if case else [])])
 
 

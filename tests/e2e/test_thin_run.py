@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -214,7 +215,8 @@ def test_a_run_that_stopped_goes_on_once_it_is_mended(project: Path) -> None:
 
     told = hallmark(project, "run", "--resume", run, code=1)
     assert "check 'enough rows' failed (split.train_rows is 5, wanted at least 10)" in told
-    waiver = ("gates", "waive", run, "data", "--check", "enough rows", "--reason", "a drill", "--expires", "2999-01-01")
+    soon = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    waiver = ("gates", "waive", run, "data", "--check", "enough rows", "--reason", "a drill", "--expires", soon)
     told = hallmark(project, *waiver, "--as", "risk-officer")
     assert f"go on: hallmark run --resume {run}" in told
     told = hallmark(project, "gates", "withdraw", run, "data", "--as", "risk-officer", "--reason", "wrong run")

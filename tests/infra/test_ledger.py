@@ -16,7 +16,7 @@ from tests.tiny_project import hallmark, hallmark_json, make_project
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("made") / "project")
-    hallmark(folder, "init")
+    hallmark(folder, "init")  # which proposes and adopts what is in force: entries 1 and 2
     ledger = open_ledger(folder / ".hallmark")
     for number in range(5):
         ledger.append("gate.closed", f"run-{number}", {"gate": "data", "state": "passed", "person": f"p{number % 2}"})
@@ -41,26 +41,26 @@ def test_it_shows_what_fits(made: Path) -> None:
     def seqs(*filters: str) -> list[int]:
         return [entry["seq"] for entry in hallmark_json(made, "ledger", "show", *filters)]
 
-    assert seqs() == [1, 2, 3, 4, 5, 6] and seqs("--last", "2") == [5, 6] and seqs("--last", "0") == seqs()
-    assert seqs("--kind", "gate") == seqs("--kind", "gate.closed") == [1, 2, 3, 4, 5]
-    assert seqs("--run", "run-3") == [4, 6] and seqs("--person", "p1") == [2, 4] and seqs("--subject", "000") == [6]
+    assert seqs() == [1, 2, 3, 4, 5, 6, 7, 8] and seqs("--last", "2") == [7, 8] and seqs("--last", "0") == seqs()
+    assert seqs("--kind", "gate") == seqs("--kind", "gate.closed") == [3, 4, 5, 6, 7]
+    assert seqs("--run", "run-3") == [6, 8] and seqs("--person", "p1") == [4, 6] and seqs("--subject", "000") == [8]
     assert seqs("--since", "2999-01-01") == [] and seqs("--until", "2999-01-01") == seqs()
     told = hallmark(made, "ledger", "show", "--last", "1")
     assert "data.shown" in told and "run=run-3" in told and "000000000000…" in told and "--last 0 shows all" in told
-    assert hallmark_json(made, "ledger", "show", "6")["body"] == {"run": "run-3", "reason": "because"}
-    assert "no entry 7; the last one is 6" in hallmark(made, "ledger", "show", "7", code=2)
+    assert hallmark_json(made, "ledger", "show", "8")["body"] == {"run": "run-3", "reason": "because"}
+    assert "no entry 9; the last one is 8" in hallmark(made, "ledger", "show", "9", code=2)
 
 
 def test_a_stranger_checks_a_proof_and_an_export(made: Path, outside: Path, fingerprint: str) -> None:
     assert "names no place" in hallmark(made, "ledger", "publish")
-    proof = hallmark_json(made, "ledger", "prove", "4")
+    proof = hallmark_json(made, "ledger", "prove", "6")
     (outside / "proof.json").write_text(json.dumps(proof))
-    assert "entry 4, gate.closed" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint)
+    assert "entry 6, gate.closed" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint)
     proof["entry"]["subject"] = "run-9"
     (outside / "proof.json").write_text(json.dumps(proof))
     assert "does not show" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint, code=1)
     told = hallmark(made, "ledger", "export", str(outside / "all.jsonl"))
-    assert "6 entries and 1 signed heads" in told and "ssh-ed25519" in told
+    assert "8 entries and 1 signed heads" in told and "ssh-ed25519" in told
     verify = ("ledger", "verify", "--file", "all.jsonl", "--key")
     assert "the ledger holds" in hallmark(outside, *verify, fingerprint)
     assert "Give --key" in hallmark(outside, *verify[:-1], code=2)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.prefect import notify
 from tasks.errors import InputError, Unavailable
-from tasks.govern import docket, incidents, reminders
+from tasks.govern import adopting, docket, in_force, incidents, keys, reminders
 from tasks.govern.ledger import Ledger
 from tasks.registry import promotion
 from tests.registry.conftest import open_house
@@ -64,6 +64,10 @@ def project(released: House) -> House:
     """A house with one release, as a checkout, whose news so far have been dealt with."""
     (released.root / "infra").mkdir()
     (released.root / "infra" / "governance").symlink_to(released.governance.folder)
+    adopting.begin(released.state)
+    what = in_force.proposed(released.governance.folder, released.state)
+    root = keys.signer(keys.load_private(released.state / "keys" / adopting.ROOT))
+    adopting.sign(released.ledger, adopting.root_fingerprint(released.state), *what, root)
     assert notify.deliver(released.root) == []
     return released
 
