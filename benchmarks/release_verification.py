@@ -32,10 +32,8 @@ from safetensors.numpy import save
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.govern import governance  # noqa: E402
-from tasks.govern.ledger import open_ledger  # noqa: E402
 from tasks.registry import verification  # noqa: E402
-from tests.registry.house import House, copy, write_governance  # noqa: E402
+from tests.registry.house import copy  # noqa: E402
 
 GOAL_SECONDS = 2.0
 TIMES = 5
@@ -60,10 +58,7 @@ def adapter(layers: int) -> bytes:
 
 def release(root: Path, weights: bytes) -> tuple[Path, str]:
     """A release that went through its gates and was promoted, copied out, and the fingerprint to check it by."""
-    write_governance(root / "governance")
-    governed = governance.load(root / "governance", root / ".hallmark")
-    governance.initialise(governed.state, governed.people)
-    house = House(root, governed, open_ledger(governed.state))
+    house = found(root)
     made = house.release("run-1", weights)
     return copy(Path(made.bundle), root / "outside"), house.root_of_trust
 

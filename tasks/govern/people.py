@@ -22,7 +22,7 @@ MACHINES: tuple[MachineName, ...] = get_args(MachineName)
 """gate signs gate statements and promotions, scheduler requests of runs, worker what stages did, ledger its heads."""
 OPTIONAL: tuple[MachineName, ...] = ("worker",)
 """Machines that may be without a key outside environment `local`."""
-RESERVED = (*MACHINES, "root", "vault")
+RESERVED = (*MACHINES, "root", "vault", "model-signing")
 """Names of other keys in .hallmark/keys/, which no person may have."""
 
 

@@ -1,6 +1,5 @@
 """What stands beside a payload, parsed once its digests are known to be right."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -13,11 +12,11 @@ from tasks.govern.people import Person
 from tasks.govern.policy import GATES, SCHEDULER, GateName, Policy
 from tasks.govern.signed_decision import Decision
 from tasks.govern.signed_request import SignedRequest
-from tasks.govern.validity import Key
-from tasks.registry import bundle, contents
+from tasks.registry import bundle, contents, trust
 from tasks.registry.contents import Contents
 from tasks.registry.manifest import Manifest
 from tasks.registry.succession import Signed
+from tasks.registry.trust import Trust
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARSED = (MANIFEST, DATASET)
@@ -25,9 +24,10 @@ PARSED = (MANIFEST, DATASET)
 
 
 class Attested:
-    def __init__(self, found: Contents, signed: Signed, gate: Sequence[Key]) -> None:
+    def __init__(self, found: Contents, signed: Signed, trusted: Trust) -> None:
         self.found = found
-        self.gate = validity.lines_by(gate, signed.promotion.time)
+        self.trusted = trusted
+        self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
         """Public key lines that count in what carries no time of its own."""
         self.gate_key = dsse.signers(signed.envelope)[0]
         """Fingerprint of the one that promoted."""
@@ -35,6 +35,9 @@ class Attested:
         self.policy = Policy.model_validate(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
+        envelopes = [self._envelope(name) for name in found.below(bundle.GOVERNANCE)]
+        self.adopted = trust.adopted(envelopes, trusted)
+        """What was in force; None where nothing was adopted."""
         self.dataset = Dataset.model_validate(contents.parse(found.bytes(DATASET), DATASET))
         self.evidence = {gate: Evidence.model_validate(self._json(f"evidence/{gate}.json")) for gate in GATES}
 
@@ -60,9 +63,7 @@ class Attested:
         envelope = self._envelope(bundle.REQUEST)
         who = signed_request.request_of(dsse.peek(envelope)).requested_by
         person = self.people.get(who)
-        known = person.keys if person else []
-        if who == SCHEDULER:
-            known = [Key(public_key=self.found.bytes(bundle.SCHEDULER_KEY).decode().strip())]
+        known = self.trusted.scheduler if who == SCHEDULER else person.keys if person else []
         if not known:
             raise Refused(f"{bundle.REQUEST} is by somebody whose key is not in people.json")
         return signed_request.verify(envelope, known)

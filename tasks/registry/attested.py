@@ -1,6 +1,6 @@
 """What stands beside a payload: gates, evidence and decisions, held against each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tasks import files
 from tasks.errors import Refused
@@ -12,21 +12,22 @@ from tasks.govern.people import Person
 from tasks.govern.policy import EXPERIMENT, GATES, GateName
 from tasks.govern.signed_decision import Decision
 from tasks.govern.statement import GateStatement
-from tasks.govern.validity import Key
 from tasks.govern.weigh import another_role, not_waivable, roles_for
-from tasks.registry import bundle, forms
+from tasks.registry import bundle, forms, trust
 from tasks.registry.attestations import Attested
 from tasks.registry.contents import Contents
 from tasks.registry.report import Check
 from tasks.registry.succession import Promotion, Signed
+from tasks.registry.trust import Trust
 
 
-def checks(found: Contents, signed: Signed, listing: dict[str, str], gate_keys: Sequence[Key]) -> Iterator[Check]:
+def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
     """Each check in words once it holds. Raises Refused or ValueError where one does not.
 
     `listing` holds the digests of the bundle's files, which are already known to be those of the statement.
     """
-    attested, promotion = Attested(found, signed, gate_keys), signed.promotion
+    attested, promotion = Attested(found, signed, trusted), signed.promotion
+    yield _ok("policy and people", _in_force(attested, promotion))
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
     roles: dict[str, str] = {}
@@ -34,6 +35,18 @@ def checks(found: Contents, signed: Signed, listing: dict[str, str], gate_keys: 
         yield _ok(f"gate {gate}", _gate(attested, gate, promotion, listing))
         yield _ok(f"gate {gate}", _decisions(attested, gate, promotion, roles))
     yield from forms.checks(attested, promotion, listing)
+
+
+def _in_force(attested: Attested, promotion: Promotion) -> str:
+    """What the release says of policy and people is what was adopted."""
+    adopted = attested.adopted
+    if adopted is None:
+        return "policy and people are those of proposed files, which nobody adopted; they count in this project alone"
+    if wrong := next(trust.differences(adopted, attested.policy, attested.people), None):
+        raise Refused(wrong)
+    if promotion.time < adopted.time:
+        raise Refused("the release was promoted before its policy and people were proposed")
+    return f"policy and people are those of adoption {adopted.sequence}, of {adopted.time:%Y-%m-%d %H:%M} UTC"
 
 
 def _manifest(attested: Attested, promotion: Promotion) -> str:

@@ -6,11 +6,10 @@
         decisions/GATE/NN.json  what people signed there, in the order of the ledger
         gates/GATE.json         the gate's statement
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
+        governance/NNNN.json    the adoptions of policy and people, from the root key on: whose keys count for what
         policy.json people.json the policy in force, and the keys and roles of those who decided or asked for the run
         request.json            the request for the run, as whoever asked for it signed it
-        scheduler.pub           the public key of the scheduler, where that asked for it
         result.json             of stage `package`: with payload/ it gives the subject of the release gate
-        gate.pub ledger.pub     public keys of the gate and the ledger
         model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
         provenance.json         where it comes from, as SLSA provenance (provenance.py)
         summary.json            that it was verified, as an SLSA verification summary (summary.py)
@@ -28,9 +27,7 @@ from typing import Any
 
 from tasks import files
 from tasks.govern import dsse, keys
-from tasks.govern import publish as ledger_heads
 from tasks.govern.governance import Governance
-from tasks.govern.policy import SCHEDULER
 from tasks.registry import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.candidate import Candidate
 from tasks.registry.succession import Promotion
@@ -42,7 +39,8 @@ PROMOTION = f"{ATTESTATIONS}/promotion.json"
 LEDGER = f"{ATTESTATIONS}/ledger.json"
 UNLISTED = {PROMOTION, LEDGER}
 """Files that the promotion statement does not list."""
-GATE_KEY, LEDGER_KEY, SCHEDULER_KEY = (f"{ATTESTATIONS}/{name}.pub" for name in ("gate", "ledger", "scheduler"))
+GOVERNANCE = f"{ATTESTATIONS}/governance"
+"""Empty and so not there where nothing was adopted: under proposed files, in environment `local`."""
 REQUEST = provenance.REQUEST
 
 
@@ -70,14 +68,11 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
+    for number, envelope in enumerate(governance.chain, start=1):
+        dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
     _write(attestations / "policy.json", governance.policy.model_dump(mode="json"))
     _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
     dsse.write(target / REQUEST, candidate.asked.envelope)
-    if candidate.requested_by == SCHEDULER:
-        files.write_bytes(target / SCHEDULER_KEY, f"{candidate.asked.public_key}\n".encode())
-    files.write_bytes(target / GATE_KEY, f"{governance.signer('gate').public_line}\n".encode())
-    lines = [f"{key.public_key}\n" for key in ledger_heads.signers(governance)]
-    files.write_bytes(target / LEDGER_KEY, "".join(lines).encode())
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
     _attest(candidate, draft, governance, target)
     contents.require_plain(listing(target))

@@ -4,6 +4,7 @@ The promotion statement is signed before its entry exists, so this file comes af
 says proves itself. Whoever keeps the head can later show that the ledger was not rewritten behind it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from tasks import files
@@ -48,7 +49,7 @@ def _add(signed: Signed, governance: Governance, ledger: Ledger) -> None:
     aside.replace(target / bundle.LEDGER)
 
 
-def check(value: Any, signed: Signed, lines: list[str]) -> Check:
+def check(value: Any, signed: Signed, those: Sequence[Key]) -> Check:
     """The proof `value`, of the statement in the same release, by the ledger's keys. Raises Refused where it is none.
 
     None is a release without a proof.
@@ -56,9 +57,10 @@ def check(value: Any, signed: Signed, lines: list[str]) -> Check:
     if value is None:
         return Check(about="ledger", state="missing", text=MISSING)
     proof = ledger_proof.parse(value)
-    if not isinstance(proof, Inclusion) or proof.key not in lines:
+    by = [key for key in those if isinstance(proof, Inclusion) and key.public_key == proof.key]
+    if not isinstance(proof, Inclusion) or not by:
         raise Refused(f"{bundle.LEDGER} is no proof by the ledger's key that an entry is in it")
-    text = ledger_proof.check(proof, [Key(public_key=proof.key)])
+    text = ledger_proof.check(proof, by)
     entry = ledger_entry.read(proof.entry.row)
     if (entry.kind, entry.subject) != (succession.MADE, signed.promotion.name) or not _is_of(entry, signed):
         raise Refused(f"{bundle.LEDGER} is about another entry than this release's promotion")

@@ -146,7 +146,7 @@ def _by(ledger: Ledger, governance: Governance, told: Callable[[Release], list[s
 
 def verify(folder: Path, governance: Governance) -> Verification:
     """Check a release's folder against this installation's keys; see `tasks.registry.verification`."""
-    return verification.verify(folder, governance.keys_of("gate"))
+    return verification.verify(folder, governance)
 
 
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:

@@ -1,40 +1,93 @@
-"""Whose signatures count in a release, and from what that follows."""
+"""Whose signatures count in a release, and that this follows from the root key by the adoptions of policy and people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tasks.errors import InputError, Refused
-from tasks.govern import keys
+from tasks.errors import Refused
+from tasks.govern import adoption, dsse, keys, publish
+from tasks.govern.adoption import Adoption
+from tasks.govern.governance import Governance
+from tasks.govern.people import MachineName, Person
+from tasks.govern.policy import Policy
 from tasks.govern.validity import Key
 from tasks.registry import bundle, contents
 from tasks.registry.report import Check
+
+UNADOPTED = (
+    "the release holds no adoption of policy and people: it was made under proposed files (`--governance`), and counts "
+    "nowhere but in its own project"
+)
 
 
 @dataclass(frozen=True)
 class Trust:
     gate: tuple[Key, ...]
-    """Of the installation that asks gates and promotes."""
+    scheduler: tuple[Key, ...]
+    ledger: tuple[Key, ...]
+    chain: tuple[Mapping[str, Any], ...]
+    """The adoptions, oldest first, that those of a release must be the beginning of; empty: nothing was adopted."""
     root: str
     """Fingerprint of the key that they follow from."""
-    checks: tuple[Check, ...]
+    bare: bool
+    """Whether a release without any adoption counts as well."""
+    check: Check
 
 
-def own(gate: Sequence[Key]) -> Trust:
-    """An installation trusts its own keys."""
-    root = ", ".join(key.fingerprint for key in gate)
-    check = Check(about="root of trust", state="ok", text=f"this installation's own gate key, {root}")
-    return Trust(tuple(gate), root, (check,))
+def own(governance: Governance) -> Trust:
+    """A project trusts its own keys, and what was adopted there."""
+    gate = tuple(governance.keys_of("gate"))
+    chain = governance.chain
+    root = keys.fingerprint(adoption.read(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)
+    text = f"this project's own root key, {root}" if chain else f"this project's own gate key, {root}"
+    return Trust(
+        gate=gate,
+        scheduler=tuple(governance.keys_of("scheduler")),
+        ledger=tuple(publish.signers(governance)),
+        chain=chain,
+        root=root,
+        bare=governance.local or not chain,
+        check=Check(about="root of trust", state="ok", text=text),
+    )
 
 
 def from_root(folder: Path, root: str) -> Trust:
-    """The gate's key, as the release tells it, if it follows from `root`. Raises Refused where it doesn't."""
-    line = contents.read_one(folder, bundle.GATE_KEY).decode("utf-8", "replace").strip()
-    try:
-        found = keys.fingerprint(line)
-    except InputError as error:
-        raise Refused(f"{bundle.GATE_KEY} is no public key: {error}") from None
-    if found != root:
-        raise Refused(f"the release was promoted under the key {found}, and the root of trust is {root}")
-    check = Check(about="root of trust", state="ok", text=f"the gate's key in the release is {root}, as was told")
-    return Trust((Key(public_key=line),), root, (check,))
+    """What the adoptions in a release say, if they follow from the root key. Raises Refused where they don't."""
+    place = folder / bundle.GOVERNANCE
+    names = [f"{bundle.GOVERNANCE}/{name}" for name in contents.names(place)] if place.is_dir() else []
+    if not names:
+        raise Refused(UNADOPTED)
+    chain = tuple(dsse.parse(contents.read_one(folder, name), name) for name in names)
+    newest = adoption.read_chain(chain, root)[-1]
+
+    def keys_of(machine: MachineName) -> tuple[Key, ...]:
+        return tuple(newest.people.keys_of_machine(machine))
+
+    number = f"{len(chain)} adoption{'s' if len(chain) > 1 else ''}"
+    text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
+    check = Check(about="root of trust", state="ok", text=text)
+    return Trust(keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), chain, root, bare=False, check=check)
+
+
+def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> Adoption | None:
+    """What was in force last of the adoptions in a release; None where it holds none, and that counts.
+
+    Raises Refused where they are others than those that are trusted.
+    """
+    if not envelopes:
+        if trusted.bare:
+            return None
+        raise Refused(UNADOPTED)
+    if trusted.chain and tuple(envelopes) != trusted.chain[: len(envelopes)]:
+        raise Refused("policy and people of the release are not what was adopted here: its adoptions are others")
+    return adoption.read(envelopes[-1])
+
+
+def differences(newest: Adoption, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
+    """What the release says besides otherwise than what was adopted, in words."""
+    if policy != newest.policy:
+        yield "policy.json is not the policy that was adopted"
+    for person in people.values():
+        if person != newest.people.get(person.id):
+            yield f"people.json says something else of {person.id} than what was adopted"

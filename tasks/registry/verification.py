@@ -1,6 +1,6 @@
-"""Check a release from its folder and one fingerprint or key: no network, no database, no project, nothing loaded.
+"""Check a release from its folder and the root key's fingerprint: no network, database or project, nothing loaded.
 
-First the promotion statement, which lists every file; only where all digests agree is anything else parsed.
+First the adoptions, which say whose keys count. Then the promotion statement, which lists every file; only where all digests agree is anything else parsed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,13 +28,13 @@ UNCHECKED = [
 ]
 
 
-def verify(folder: Path, gate: Sequence[Key]) -> Verification:
-    """Check the release in `folder` against the gate's keys of the installation that promoted it."""
-    return _verify(folder, trust.own(gate))[0]
+def verify(folder: Path, governance: Governance) -> Verification:
+    """Check the release in `folder` against keys and adoptions of the project that promoted it."""
+    return _verify(folder, trust.own(governance))[0]
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
-    """Check the release in `folder` against the fingerprint of a root of trust that was received by another way."""
+    """Check the release in `folder` against the fingerprint of the root key, received by another way."""
     try:
         found = trust.from_root(folder, root)
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
@@ -48,7 +48,7 @@ def require(folder: Path, governance: Governance) -> Signed:
 
     What is incomplete passes: an installation has its own ledger, and needs no proof of what stands there.
     """
-    checked, signed = _verify(folder, trust.own(governance.keys_of("gate")))
+    checked, signed = _verify(folder, trust.own(governance))
     if checked.verdict == "invalid" or signed is None:
         raise Refused(f"the release in {folder} does not verify: {checked.against}")
     return signed
@@ -60,7 +60,8 @@ def statement(folder: Path, gate: Sequence[Key]) -> Signed:
 
 
 def _verify(folder: Path, trusted: Trust) -> tuple[Verification, Signed | None]:
-    checks, signed = list(trusted.checks), None
+    checks: list[Check] = [trusted.check]
+    signed = None
     try:
         data = _read_statement(folder)
         signed = _statement(data, trusted.gate)
@@ -109,9 +110,9 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust) -> Iterato
     text = f"all {len(listing)} files are those that the statement lists, and no other is there"
     yield Check(about="files", state="ok", text=text)
     yield Check(about="files", state="ok", text=_harmless(listing))
-    yield from attested.checks(found, signed, listing, trusted.gate)
+    yield from attested.checks(found, signed, listing, trusted)
     proof = found.json(bundle.LEDGER) if bundle.LEDGER in found.digests else None
-    yield recorded.check(proof, signed, found.bytes(bundle.LEDGER_KEY).decode("utf-8", "replace").splitlines())
+    yield recorded.check(proof, signed, trusted.ledger)
     found.require_unchanged(late=bundle.UNLISTED)
 
 

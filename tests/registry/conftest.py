@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import governance
-from tasks.govern.ledger import open_ledger
-from tests.registry.house import House, write_governance
+from tasks.govern import adopting
+from tests.registry.house import House, found, open_house
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
 
@@ -13,7 +12,7 @@ MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
 @pytest.fixture(autouse=True)
 def own_services(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches a ledger or registry that the environment names."""
-    for name in ("HALLMARK_LEDGER_URL", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
+    for name in (adopting.PIN, "HALLMARK_LEDGER_URL", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -31,15 +30,7 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_house(root: Path, registry: Path) -> House:
     (root / MLFLOW).parent.mkdir(parents=True)
     shutil.copyfile(registry, root / MLFLOW)
-    write_governance(root / "governance")
-    house = open_house(root)
-    governance.initialise(house.state, house.governance.people)
-    return house
-
-
-def open_house(root: Path) -> House:
-    state = root / ".hallmark"
-    return House(root, governance.load(root / "governance", state), open_ledger(state))
+    return found(root)
 
 
 @pytest.fixture

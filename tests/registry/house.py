@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,23 @@ from ruamel.yaml import YAML
 from tasks import params
 from tasks.dataset import declared
 from tasks.files import sha256_bytes, write_json
-from tasks.govern import decisions, dsse, evidence, gates, governance, keys, signed_request, statement
+from tasks.govern import (
+    adopting,
+    decisions,
+    dsse,
+    evidence,
+    gates,
+    governance,
+    in_force,
+    keys,
+    signed_request,
+    statement,
+)
 from tasks.govern.evidence import Evidence
 from tasks.govern.gates import Standing
 from tasks.govern.governance import Governance
 from tasks.govern.keys import Signer
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger import Ledger, open_ledger
 from tasks.govern.policy import GATES, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.govern.sources import ResolvedSource
@@ -163,7 +174,14 @@ class House:
     @property
     def root_of_trust(self) -> str:
         """What an outsider was told by another way."""
-        return self.governance.keys_of("gate")[0].fingerprint
+        return adopting.root_fingerprint(self.state)
+
+    def adopt(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
+        """Another policy or other people, signed off by the risk officer."""
+        path = self.governance.folder / name
+        path.write_text(change(path.read_text()))
+        adopt(self.governance.folder, self.state, self.ledger, "risk-officer")
+        self.governance = in_force.load(self.governance.folder, self.state, self.ledger)
 
     def bundle(self, label: str = "triage-1") -> Path:
         return self.state / "releases" / label
@@ -272,6 +290,28 @@ class House:
             policy.write_text(re.sub(r"decisions: .*", "decisions: []", policy.read_text()))
         (folder / "people.yaml").write_text(keyed(PEOPLE, self.state))
         return governance.load(folder, self.state)
+
+
+def found(root: Path) -> House:
+    """A house with keys, whose policy and people the root key adopted."""
+    folder, state = root / "governance", root / ".hallmark"
+    write_governance(folder)
+    governance.initialise(state, governance.load(folder, state).people)
+    adopting.begin(state)
+    adopt(folder, state, open_ledger(state), "root")
+    return open_house(root)
+
+
+def open_house(root: Path) -> House:
+    state, ledger = root / ".hallmark", open_ledger(root / ".hallmark")
+    return House(root, in_force.load(root / "governance", state, ledger), ledger)
+
+
+def adopt(folder: Path, state: Path, ledger: Ledger, who: str) -> None:
+    """What the folder says is in force from now on, signed with the key of a person or the root key."""
+    policy, people = in_force.proposed(folder, state)
+    signer = keys.signer(keys.load_private(state / "keys" / who))
+    assert adopting.sign(ledger, adopting.root_fingerprint(state), policy, people, signer).adopted
 
 
 def write_governance(folder: Path, environment: str = "local") -> None:

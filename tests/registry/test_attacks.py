@@ -21,7 +21,6 @@ from tasks.govern import dsse, governance, incidents, keys, signed_request
 from tasks.govern.keys import Signer
 from tasks.govern.policy import GATES, SCHEDULER
 from tasks.govern.signed_request import Request
-from tasks.govern.validity import Key
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
 from tests.govern.house import raw
 from tests.registry import registry_attacks
@@ -290,6 +289,7 @@ def test_demo_people_in_a_bundle_of_another_environment_do_not_verify(house: Hou
     """Even signed by the gate's own key, say by an installation that was patched."""
     release = house.release("run-1", demo=True)
     folder = copy(Path(release.bundle), house.root / "copied")
+    shutil.rmtree(folder / bundle.GOVERNANCE)
     rewrite(folder / "attestations/policy.json", lambda policy: policy.update(environment="production"))
     resign(house, folder, environment="production")
     assert "demo identities" in releases.verify(folder, house.governance).against
@@ -346,20 +346,20 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
     ),
     "a request signed by a scheduler of their own": (
         lambda f: request_of(f, SCHEDULER, keys.signer(Ed25519PrivateKey.generate())),
-        "asks for another run than the promotion statement is about",
+        "the envelope is signed by",
     ),
     "a policy that asks nobody": (
         lambda f: rewrite(
             f / "attestations/policy.json", lambda p: p["tiers"]["low"]["gates"]["release"].update(decisions=[])
         ),
-        "under another policy",
+        "policy.json is not the policy that was adopted",
     ),
     "another person's key": (
         lambda f: rewrite(
             f / "attestations/people.json",
             lambda p: [person.update(keys=[keys.public_line(Ed25519PrivateKey.generate())]) for person in p],
         ),
-        "signed by SHA256:",
+        "people.json says something else of engineer than what was adopted",
     ),
     "another run's provenance": (
         lambda f: rewrite(f / "attestations/provenance.json", lambda e: e.update(payload=e["payload"][:-8])),
@@ -401,8 +401,6 @@ def request_of(folder: Path, who: str, signer: Signer) -> dict:
     """Another request for the run, in the name of somebody whose key signs it; returns what it says."""
     asked = dsse.peek(dsse.read(folder / "attestations/request.json"))["predicate"] | {"requested_by": who}
     dsse.write(folder / "attestations/request.json", signed_request.sign(Request.model_validate(asked), signer))
-    if who == SCHEDULER:
-        (folder / "attestations/scheduler.pub").write_text(signer.public_line + "\n")
     return asked
 
 
@@ -434,7 +432,7 @@ def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -
     checked = releases.verify(Path(release.bundle), house.governance)
     assert checked.ok and any("scheduler asked for the run and signed that" in check.text for check in checked.checks)
     folder = copy(Path(release.bundle), house.root / "copied")
-    (folder / "attestations/scheduler.pub").write_text((house.state / "keys" / "engineer.pub").read_text())
+    request_of(folder, SCHEDULER, house.key("engineer"))
     resign(house, folder)
     assert "the envelope is signed by" in releases.verify(folder, house.governance).against
 
@@ -460,12 +458,11 @@ def test_a_statement_that_names_other_people_than_decided_does_not_verify(releas
     assert "names other people" in releases.verify(folder, released.governance).against
 
 
-@pytest.mark.attack(rights="disk", stopped="the gate's key must be the one received by another way")
-def test_somebody_elses_installation_is_not_believed(released: House) -> None:
-    release = releases.get(released.ledger, released.governance, "triage-1")
-    keys.create(released.root, "stranger")
-    stranger = Key(public_key=(released.root / "stranger.pub").read_text().strip())
-    assert verification.verify(Path(release.bundle), [stranger]).against.startswith("the envelope is signed by")
+@pytest.mark.attack(rights="disk", stopped="the root key must be the one received by another way")
+def test_somebody_elses_installation_is_not_believed(released: House, house: House) -> None:
+    assert releases.verify(released.bundle(), house.governance).against.startswith("the envelope is signed by")
+    told = verification.verify_from_root(released.bundle(), house.root_of_trust).against
+    assert f"it follows from root key {released.root_of_trust}, expected {house.root_of_trust}" in told
 
 
 PACKAGE: dict[str, Attack] = {

@@ -13,8 +13,7 @@ from tasks.files import write_json
 from tasks.govern import withdrawals
 from tasks.registry import admission, intents, mirror, orders, promotion, recovery, releases, succession
 from tasks.registry.succession import Signed
-from tests.registry.conftest import open_house
-from tests.registry.house import NAME, SOURCE, House, writable
+from tests.registry.house import NAME, SOURCE, House, open_house, writable
 
 
 def withdraw(house: House) -> None:

@@ -9,8 +9,7 @@ from tasks.errors import InputError
 from tasks.govern import signed_decision
 from tasks.registry import history, promotion, succession
 from tasks.registry.history import Standing
-from tests.registry.conftest import open_house
-from tests.registry.house import NAME, House
+from tests.registry.house import NAME, House, open_house
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

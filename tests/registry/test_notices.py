@@ -13,8 +13,7 @@ from tasks.errors import InputError, Unavailable
 from tasks.govern import adopting, docket, in_force, incidents, keys, reminders
 from tasks.govern.ledger import Ledger
 from tasks.registry import promotion
-from tests.registry.conftest import open_house
-from tests.registry.house import POLICY, House
+from tests.registry.house import POLICY, House, open_house
 
 SECRET = "T0KEN"
 

@@ -49,6 +49,7 @@ def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     for expected in (
         "root of trust      ok",
+        "policy and people  ok  policy and people are those of adoption 1",
         "gate data          ok  gate data passed on this very output",
         "gate release was approved by risk-officer as risk",
         "provenance         ok  SLSA provenance: made by run run-1",
@@ -124,9 +125,10 @@ def test_files_that_nothing_lists_are_refused_before_gigabytes_are_hashed(folder
     assert "not listed by the promotion statement: payload/huge-0" in checked.against
 
 
-def test_a_root_key_of_gigabytes_or_a_pipe_is_not_read(folder: Path, root: str) -> None:
-    os.truncate(folder / bundle.GATE_KEY, 2**40)
+def test_an_adoption_of_gigabytes_or_a_pipe_is_not_read(folder: Path, root: str) -> None:
+    genesis = folder / bundle.GOVERNANCE / "0001.json"
+    os.truncate(genesis, 2**40)
     assert "1,099,511,627,776 bytes" in verification.verify_from_root(folder, root).against
-    (folder / bundle.GATE_KEY).unlink()
-    os.mkfifo(folder / bundle.GATE_KEY)
+    genesis.unlink()
+    os.mkfifo(genesis)
     assert "not a plain file" in verification.verify_from_root(folder, root).against

@@ -23,7 +23,7 @@ def signed(house: House, label: str = "triage-1") -> Signed:
 
 
 def check(house: House, value: Any, of: Signed) -> str:
-    return recorded.check(value, of, [key.public_key for key in publish.signers(house.governance)]).text
+    return recorded.check(value, of, publish.signers(house.governance)).text
 
 
 def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: House) -> None:

@@ -50,7 +50,8 @@ def predicate(folder: Path, name: str) -> dict[str, Any]:
 
 def test_any_dsse_verifier_reads_every_envelope(released: House) -> None:
     folder = bundle(released)
-    line = (folder / "attestations" / "gate.pub").read_text()
+    (known,) = released.governance.keys_of("gate")
+    line = known.public_key
     gate = SSlibKey.from_crypto(keys.load_public(line), keyid=keys.fingerprint(line))
     stranger = SSlibKey.from_crypto(keys.load_public((released.state / "keys/owner.pub").read_text()))
     for name in [*OTHERS, "promotion.json", *(f"gates/{gate}.json" for gate in GATES)]:
@@ -90,7 +91,7 @@ def test_provenance_names_all_that_the_model_was_made_of(released: House) -> Non
     assert definition["externalParameters"]["params"]["digest"]["sha256"] == files.sha256_file(
         folder / "payload" / "params.yaml"
     )
-    gate = keys.fingerprint((folder / "attestations" / "gate.pub").read_text())
+    (gate,) = (key.fingerprint for key in released.governance.keys_of("gate"))
     assert told["runDetails"]["builder"]["id"] == f"urn:hallmark:installation:{gate}"
     assert told["runDetails"]["metadata"]["invocationId"] == "run-1"
     about = {s["name"]: s["digest"]["sha256"] for s in json.loads(read(folder, "provenance.json").payload)["subject"]}
@@ -132,7 +133,7 @@ def test_model_signings_own_command_accepts_the_payload_and_nothing_else(release
     assert model_signing(folder, key).returncode != 0
     extra = extra.rename(folder / "payload" / ".gitattributes")
     assert model_signing(folder, key).returncode == 0, "its default passes over what git would keep beside a model"
-    assert "not listed" in verification.verify(folder, released.governance.keys_of("gate")).against
+    assert "not listed" in verification.verify(folder, released.governance).against
     extra.unlink()
     (folder / "payload" / "README.md").write_text("better than it was")
     assert model_signing(folder, key).returncode != 0

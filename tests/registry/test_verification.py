@@ -1,4 +1,4 @@
-"""A release is checked from its folder and one line of public key."""
+"""A release is checked from its folder and the fingerprint of the root key."""
 
 import random
 import shutil
@@ -13,11 +13,11 @@ from tasks.registry import bundle, releases, verification
 from tests.registry.house import House, copy
 
 
-def test_an_outsider_needs_the_folder_and_the_key_alone(
+def test_an_outsider_needs_the_folder_and_the_root_alone(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = house.release("run-1")
-    gate_keys = house.governance.keys_of("gate")
+    root = house.root_of_trust
     folder = copy(Path(release.bundle), tmp_path / "elsewhere" / "some name")
     shutil.rmtree(house.state)
 
@@ -26,7 +26,7 @@ def test_an_outsider_needs_the_folder_and_the_key_alone(
 
     monkeypatch.setattr(socket, "socket", no_network)
     monkeypatch.chdir("/")
-    checked = verification.verify(folder, gate_keys)
+    checked = verification.verify_from_root(folder, root)
     assert checked.ok, checked.against
     told = " | ".join(check.text for check in checked.checks)
     for expected in (
@@ -61,7 +61,7 @@ def test_what_is_no_release_is_not_valid(house: House, name: str) -> None:
 def test_no_single_changed_byte_passes(house: House) -> None:
     """A sample of every file's bytes; `make bench` flips thousands."""
     folder = copy(Path(house.release("run-1").bundle), house.root / "copied")
-    gate_keys = house.governance.keys_of("gate")
+    root = house.root_of_trust
     choose = random.Random(17)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         original = path.read_bytes()
@@ -70,10 +70,10 @@ def test_no_single_changed_byte_passes(house: House) -> None:
             changed = bytearray(original)
             changed[place] ^= 1 << choose.randrange(8)
             path.write_bytes(changed)
-            checked = verification.verify(folder, gate_keys)
+            checked = verification.verify_from_root(folder, root)
             assert not checked.ok, f"{path.relative_to(folder)}: byte {place} was changed and nobody noticed"
         path.write_bytes(original)
-    assert verification.verify(folder, gate_keys).ok
+    assert verification.verify_from_root(folder, root).ok
 
 
 def test_nothing_heavy_is_imported_to_verify_or_to_list() -> None:

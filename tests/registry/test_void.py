@@ -11,8 +11,7 @@ from tasks.govern import gates, statement
 from tasks.govern.policy import GateName
 from tasks.layout import Layout
 from tasks.registry import package, succession
-from tests.registry.conftest import open_house
-from tests.registry.house import NAME, House
+from tests.registry.house import NAME, House, open_house
 
 Change = Callable[[House, Layout], None]
 
