@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks.registry import verification  # noqa: E402
-from tests.registry.house import copy  # noqa: E402
+from tests.registry.house import copy, found  # noqa: E402
 
 GOAL_SECONDS = 2.0
 TIMES = 5

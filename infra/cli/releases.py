@@ -62,7 +62,7 @@ def verify(
     ],
     root: Annotated[
         str | None,
-        typer.Option(metavar="FINGERPRINT", help="Root of trust, received by another way; default: this project's."),
+        typer.Option(metavar="FINGERPRINT", help="As `hallmark identity root` prints it, received by another way."),
     ] = None,
     as_json: shared.Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Whose signatures count in a release, and that this follows from the root key by the adoptions of policy and people."""
+"""Whose signatures count in a release: what follows from the root key by the adoptions of policy and people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """Check a release from its folder and the root key's fingerprint: no network, database or project, nothing loaded.
 
-First the adoptions, which say whose keys count. Then the promotion statement, which lists every file; only where all digests agree is anything else parsed.
+First the adoptions, which say whose keys count. Then the promotion statement, which lists every file; only where all
+digests agree is anything else parsed.
 """
 
 from collections.abc import Iterator, Sequence

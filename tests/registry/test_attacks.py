@@ -24,7 +24,7 @@ from tasks.govern.signed_request import Request
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
 from tests.govern.house import raw
 from tests.registry import registry_attacks
-from tests.registry.house import NAME, House, copy, writable
+from tests.registry.house import NAME, House, copy, found, writable
 
 Attack = Callable[[Path], object]
 
@@ -459,7 +459,8 @@ def test_a_statement_that_names_other_people_than_decided_does_not_verify(releas
 
 
 @pytest.mark.attack(rights="disk", stopped="the root key must be the one received by another way")
-def test_somebody_elses_installation_is_not_believed(released: House, house: House) -> None:
+def test_somebody_elses_installation_is_not_believed(released: House, tmp_path: Path) -> None:
+    house = found(tmp_path / "elsewhere")
     assert releases.verify(released.bundle(), house.governance).against.startswith("the envelope is signed by")
     told = verification.verify_from_root(released.bundle(), house.root_of_trust).against
     assert f"it follows from root key {released.root_of_trust}, expected {house.root_of_trust}" in told

@@ -1,4 +1,4 @@
-"""A release carries the adoptions of policy and people, and whose signatures count follows from the root key by them."""
+"""A release carries the adoptions of policy and people, by which keys follow from the root key."""
 
 import json
 import re
@@ -107,10 +107,6 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
     ),
     "adoptions under another root key": (of_another_root, r"it follows from root key .* \| .* adoptions are others"),
     "an adoption by the gate's key": (adopted_by_the_gate, r"adoption 3 .* no key that counted .* \| .* are others"),
-    "no adoption but in its project": (
-        lambda _, f: (shutil.rmtree(f / bundle.GOVERNANCE), rewrite(f / "payload/manifest.json", lambda m: "{}")),
-        "holds no adoption of policy and people",
-    ),
     "another policy": (
         lambda _, f: rewrite(f / "attestations/policy.json", lambda p: p.replace('"max_days":30', '"max_days":31')),
         r"policy.json is not the policy that was adopted \| policy.json is not",
@@ -179,6 +175,7 @@ def test_what_was_adopted_later_changes_nothing_of_a_release(changed: House, fol
 
 
 def test_under_proposed_files_a_release_counts_in_its_project_alone(ready: House) -> None:
+    """In environment local. Taken out of a release by whoever has the gate's key, they count no more outside."""
     ready.governance = governance.load(ready.governance.folder, ready.state)
     label = ready.promote(ready.run("run-1")).label
     adopted = open_house(ready.root)
