@@ -13,7 +13,7 @@ from tasks.errors import InputError, Unavailable
 from tasks.govern import adopting, docket, in_force, incidents, keys, reminders
 from tasks.govern.ledger import Ledger
 from tasks.registry import promotion
-from tests.registry.house import POLICY, House, open_house
+from tests.registry.house import House, open_house
 
 SECRET = "T0KEN"
 
@@ -110,10 +110,7 @@ def test_a_reminder_an_escalation_and_an_expiry_are_told(
         "decisions: [{role: data-owner, owners: true}]\n        deadline_days: 3\n        remind_days: [1]\n        "
     )
     rules += "escalate: {role: risk, after_days: 2}"
-    path = project.governance.folder / "policy.yaml"
-    path.write_text(
-        POLICY.replace("ENVIRONMENT", "local").replace("decisions: [{role: data-owner, owners: true}]", rules)
-    )
+    project.adopt(lambda policy: policy.replace("decisions: [{role: data-owner, owners: true}]", rules))
     house = open_house(project.root)
     house.ask(house.begin("run-2", b"other"), "data")
     (case,) = docket.still_open(house.ledger)

@@ -21,14 +21,13 @@ def in_file(name: str) -> Change:
 
 
 def in_policy(house: House, _: Layout) -> None:
-    flip(house.governance.folder / "policy.yaml", b"at_least: 2}")
+    house.adopt(lambda text: text.replace("at_least: 2}", "at_least: 3}"))
 
 
-def flip(path: Path, around: bytes | None = None) -> None:
-    """Change the last letter or digit (of the text `around`) for another, so that what is text or JSON still is."""
+def flip(path: Path) -> None:
+    """Change the last letter or digit for another, so that what is text or JSON still is."""
     data = bytearray(path.read_bytes())
-    end = data.index(around) + len(around) if around else len(data)
-    place = next(i for i in reversed(range(end)) if chr(data[i]).isalnum())
+    place = next(i for i in reversed(range(len(data))) if chr(data[i]).isalnum())
     data[place] ^= 1
     path.write_bytes(bytes(data))
 
