@@ -141,7 +141,7 @@ def test_a_postgres_that_was_restarted_loses_nothing(house: House, monkeypatch: 
         house.decide(asked, "owner")
         assert house.settle(asked).state == "passed"
         published(house)
-        assert verified(house).anchored == 3
+        assert verified(house).anchored == 4
 
 
 def test_a_gate_goes_its_way(house: House, url: str) -> None:
