@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
@@ -88,12 +88,7 @@ def verify(envelope: Mapping[str, Any], before: Adoption | None, root_fingerprin
 def read(envelope: Mapping[str, Any]) -> Adoption:
     """What an envelope says, its signatures unverified. Raises Refused where it is no adoption in its one spelling."""
     statement = dsse.peek(envelope)
-    if statement["predicateType"] != PREDICATE_TYPE:
-        raise Refused(f"the statement is a {statement['predicateType']}, no adoption")
-    try:
-        adoption = Adoption.model_validate(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement is no adoption ({error.errors()[0]['msg']})") from None
+    adoption = dsse.predicate(statement, PREDICATE_TYPE, Adoption, "an adoption")
     if statement != statement_of(adoption):
         raise Refused("the statement is not in its one spelling, or about other digests than what it holds")
     return adoption

@@ -11,13 +11,16 @@ import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]  # no __all__ there
 
+from tasks.config import Model
 from tasks.errors import Refused
 from tasks.files import canonical_json, sha256_bytes, write_bytes
 from tasks.govern import keys
@@ -51,6 +54,22 @@ def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mappin
 def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
     """Name to SHA-256 of a verified statement's subjects."""
     return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
+
+
+def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Model], what: str) -> Model:
+    """What a statement says, as `model`; `what` names it with its article.
+
+    Raises Refused for a statement of another type, one that holds something else, and times without a zone.
+    """
+    if statement["predicateType"] != predicate_type:
+        raise Refused(f"the statement is a {statement['predicateType']}, not {what}")
+    try:
+        found = model.model_validate(statement["predicate"])
+    except ValidationError as error:
+        raise Refused(f"the statement is not {what} ({error.errors()[0]['msg']})") from None
+    if any(isinstance(value, datetime) and value.tzinfo is None for _, value in found):
+        raise Refused(f"the statement is not {what}: a time in it has no time zone")
+    return found
 
 
 def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:

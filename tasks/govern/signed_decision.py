@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from tasks.config import Frozen
 from tasks.errors import Refused
 from tasks.govern import dsse
@@ -104,12 +102,4 @@ def claimed(entry: Entry) -> tuple[str, str]:
 
 def decision_of(statement: dict[str, Any]) -> Decision:
     """What a statement decides, whoever signed it. Raises Refused where it is no decision."""
-    if statement["predicateType"] != PREDICATE_TYPE:
-        raise Refused(f"the statement is a {statement['predicateType']}, not a decision")
-    try:
-        decision = Decision.model_validate(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement is no decision ({error.errors()[0]['msg']})") from None
-    if decision.time.tzinfo is None or (decision.expires is not None and decision.expires.tzinfo is None):
-        raise Refused("the decision's times have no time zone")
-    return decision
+    return dsse.predicate(statement, PREDICATE_TYPE, Decision, "a decision")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
@@ -148,15 +148,7 @@ def named_governance(ledger: Ledger, run: str) -> str | None:
 
 def request_of(statement: dict[str, Any]) -> Request:
     """What a statement asks for, whoever signed it. Raises Refused where it is no request."""
-    if statement["predicateType"] != PREDICATE_TYPE:
-        raise Refused(f"the statement is a {statement['predicateType']}, not a request for a run")
-    try:
-        request = Request.model_validate(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement is no request for a run ({error.errors()[0]['msg']})") from None
-    if request.time.tzinfo is None:
-        raise Refused("the request's time has no time zone")
-    return request
+    return dsse.predicate(statement, PREDICATE_TYPE, Request, "a request for a run")
 
 
 def _fresh(request: Request, now: datetime) -> None:

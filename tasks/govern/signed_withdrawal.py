@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
 from tasks.files import sha256_bytes
@@ -131,15 +129,7 @@ def _envelope(value: Any) -> dict[str, Any]:
 
 
 def _notice(statement: dict[str, Any]) -> Notice:
-    if statement["predicateType"] != PREDICATE_TYPE:
-        raise Refused(f"the statement is a {statement['predicateType']}")
-    try:
-        notice = Notice.model_validate(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement withdraws nothing ({error.errors()[0]['msg']})") from None
-    if notice.time.tzinfo is None:
-        raise Refused("the statement's time has no time zone")
-    return notice
+    return dsse.predicate(statement, PREDICATE_TYPE, Notice, "a withdrawal")
 
 
 def _digest(entry: Entry) -> str:

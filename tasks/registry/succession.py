@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from tasks.config import Frozen
 from tasks.errors import Refused
 from tasks.govern import dsse, validity
@@ -141,15 +139,7 @@ def names(ledger: Ledger) -> list[str]:
 
 
 def _promotion(statement: dict[str, Any]) -> Promotion:
-    if statement["predicateType"] != PREDICATE_TYPE:
-        raise Refused(f"the statement is a {statement['predicateType']}, not a promotion")
-    try:
-        promotion = Promotion.model_validate(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement is no promotion ({error.errors()[0]['msg']})") from None
-    if promotion.time.tzinfo is None:
-        raise Refused("the promotion's time has no time zone")
-    return promotion
+    return dsse.predicate(statement, PREDICATE_TYPE, Promotion, "a promotion")
 
 
 def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) -> None:
