@@ -210,7 +210,8 @@ class Run:
 
     def access(self, person: Person) -> Access:
         """What somebody may look at while sources.yaml says what it said when the run began."""
-        return Access(person, {item.source.id: item.source for item in load_resolved(self.layout.sources).sources})
+        sources = {item.source.id: item.source for item in load_resolved(self.layout.sources).sources}
+        return Access(person, frozenset(person.roles_at(None)), sources)
 
     def result(self, stage: str) -> dict[str, Any]:
         document: dict[str, Any] = read_json(self.layout.stage(stage) / "result.json")

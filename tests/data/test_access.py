@@ -15,7 +15,8 @@ from tasks.govern.people import MACHINES
 from tasks.govern.sources import Source
 from tests.data.build import Run, messages, params, source, table
 
-POLICY = "environment: local\ntiers: {experiment: {gates: {}}}\n"
+CHANGES = "changes: {policy: [{role: desk}], people: [{role: desk}]}"
+POLICY = f"environment: local\n{CHANGES}\ntiers: {{experiment: {{gates: {{}}}}}}\n"
 PEOPLE = """
 people:
   - {id: owner, name: Owner, roles: [data_owner]}

@@ -118,7 +118,7 @@ def test_more_than_asked_for_are_counted(run: Run) -> None:
 
 def test_a_run_that_did_not_look_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no conflicts here"):
-        pairs.find(Run(tmp_path).layout, Access(PEOPLE.people[0], {}), 20)
+        pairs.find(Run(tmp_path).layout, Access(PEOPLE.people[0], frozenset(), {}), 20)
 
 
 def test_hostile_texts_are_shown_and_do_nothing(run: Run) -> None:

@@ -216,7 +216,7 @@ def test_what_cannot_be_recorded_is_not_read(ingested: Run) -> None:
 def test_a_run_before_ingest_has_no_rows(run: Run) -> None:
     for wanted in ("src:1", "0a"):
         with pytest.raises(InputError, match=r"has no records here; name a run that has been through `ingest`"):
-            disclose.show(run.layout, wanted, Access(OWNER, {}), "a test", open_ledger(run.layout.state))
+            disclose.show(run.layout, wanted, Access(OWNER, frozenset(), {}), "a test", open_ledger(run.layout.state))
 
 
 def test_reading_stops_at_the_row(run: Run) -> None:

@@ -38,16 +38,16 @@ def test_every_task_of_a_source_has_a_prompt(card: Path, governance: Path) -> No
 def test_somebody_can_decide_every_gate_on_the_run_of_a_requester(card: Path, governance: Path) -> None:
     named, rules = people.load(governance), policy.load(governance)
     owners = params.load(card).use_case.owners
-    requesters = {person.id for person in named.with_role("requester")}
+    requesters = {person.id for person in named.with_role("requester", None)}
     assert owners.technical in requesters
     assert None not in [named.get(name) for name in (owners.business, owners.technical, owners.data)]
     assert None not in [named.get(source.owner) for source in sources.load(governance).sources]
     for tier in rules.tiers.values():
         for gate in tier.gates.values():
             for wanted in gate.decisions:
-                able = {person.id for person in named.with_role(wanted.role)} - {owners.technical}
+                able = {person.id for person in named.with_role(wanted.role, None)} - {owners.technical}
                 assert len(able) >= wanted.count, wanted.role
-            assert gate.waive is None or named.with_role(gate.waive.role)
+            assert gate.waive is None or named.with_role(gate.waive.role, None)
 
 
 @every_use_case

@@ -191,7 +191,7 @@ def test_a_prefect_block_is_notified(project: House, hook: Hook, monkeypatch: py
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):
-        block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})
+        block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})  # type: ignore[call-arg]
         block.save("ops")
         monkeypatch.setenv(notify.VARIABLE, "custom-webhook/ops")
         wanted = happen(project)
