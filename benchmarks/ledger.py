@@ -30,10 +30,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.pop("HALLMARK_LEDGER_URL", None)
 
-from tasks.govern import governance, ledger_check, ledger_proof, publish  # noqa: E402
-from tasks.govern.governance import Governance  # noqa: E402
-from tasks.govern.ledger import Ledger, open_ledger  # noqa: E402
-from tasks.govern.ledger_entry import Row, spell_time  # noqa: E402
+from tasks.govern.ledger import check as ledger_check  # noqa: E402
+from tasks.govern.ledger import proof as ledger_proof  # noqa: E402
+from tasks.govern.ledger import publish  # noqa: E402
+from tasks.govern.ledger.entry import Row, spell_time  # noqa: E402
+from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
+from tasks.govern.rules import governance  # noqa: E402
+from tasks.govern.rules.governance import Governance  # noqa: E402
 from tests.ledger_tampering import KINDS, mend, tamper, unguard  # noqa: E402
 
 APPENDS = 300

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from tasks.errors import HallmarkError, Unavailable
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs import journal, records
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one

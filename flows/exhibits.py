@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 from tasks.data.planted import score
 from tasks.errors import HallmarkError
 from tasks.evaluate.report import write_report
-from tasks.govern.evidence import Evidence
+from tasks.govern.gate.evidence import Evidence
 from tasks.registry.releases import Release
 from tasks.runs.run import Run
 from tasks.runs.summary import summarise

@@ -13,10 +13,10 @@ from flows import exhibits
 from flows.chronicle import note
 from flows.stages import with_its_sources
 from tasks.errors import Refused, Unavailable
-from tasks.govern import approved, decisions, evidence, gates, statement
-from tasks.govern.evidence import Evidence
-from tasks.govern.gates import Standing
-from tasks.govern.policy import GateName
+from tasks.govern.gate import approved, decisions, evidence, gates, statement
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.gates import Standing
+from tasks.govern.rules.policy import GateName
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
 from tasks.runs.run import Run

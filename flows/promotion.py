@@ -4,7 +4,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from flows import exhibits
-from tasks.govern import publish
+from tasks.govern.ledger import publish
 from tasks.registry import champion, promotion
 from tasks.registry.identity import candidate_inputs
 from tasks.runs.run import Run

@@ -22,10 +22,12 @@ from prefect.states import Scheduled
 
 from flows.chronicle import run_id
 from tasks.errors import HallmarkError, Refused
-from tasks.govern import docket, gates, incidents, publish, reminders
-from tasks.govern.docket import Case
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern import incidents
+from tasks.govern.gate import docket, gates, reminders
+from tasks.govern.gate.docket import Case
+from tasks.govern.ledger import publish
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import promotion, undelivered, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one

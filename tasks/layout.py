@@ -54,7 +54,7 @@ class Layout:
 
     @property
     def authority(self) -> Path:
-        """Whose gate statements the stages accept: `tasks.govern.statement.Authority`."""
+        """Whose gate statements the stages accept: `tasks.govern.gate.statement.Authority`."""
         return self.inputs / "authority.json"
 
     def stage(self, name: str) -> Path:

@@ -5,8 +5,8 @@ import random
 import sqlite3
 from pathlib import Path
 
-from tasks.govern.ledger_entry import Row
-from tasks.govern.merkle import Frontier
+from tasks.govern.ledger.entry import Row
+from tasks.govern.ledger.merkle import Frontier
 
 KINDS = ("edit", "delete", "insert", "reorder", "truncate")
 

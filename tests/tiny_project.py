@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.govern import keys
-from tasks.govern.ledger import open_ledger
+from tasks.govern.identity import keys
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs import asking, run
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest

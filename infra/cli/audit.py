@@ -12,9 +12,9 @@ from infra.cli.shared import console
 from tasks.audit import archive, record
 from tasks.errors import InputError
 from tasks.files import canonical_json
-from tasks.govern import ledger_proof
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger import proof as ledger_proof
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import releases
 
 

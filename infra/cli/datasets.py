@@ -6,7 +6,7 @@ from rich.table import Table
 
 from infra.cli.shared import console
 from tasks.dataset import SIDES, Dataset, Origin
-from tasks.govern.change import Change, Moved, SourceChange
+from tasks.govern.gate.change import Change, Moved, SourceChange
 
 MOST = 5
 """Rules or values told of one thing; `--json` has all."""

@@ -13,9 +13,9 @@ from tasks.data import records_changed
 from tasks.data.records_changed import RecordsChanged
 from tasks.errors import InputError
 from tasks.facts import Fact
-from tasks.govern.change import Moved
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.gate.change import Moved
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import difference, releases, told
 from tasks.registry.difference import Difference, Figure
 from tasks.registry.told import Told

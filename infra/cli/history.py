@@ -8,8 +8,8 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import history
 from tasks.registry.history import Holder, Moment, Standing
 

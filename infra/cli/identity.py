@@ -13,10 +13,11 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import InputError
 from tasks.files import write_bytes, write_new
-from tasks.govern import adopting, keys, proposal, signing, ssh_agent
-from tasks.govern.governance import Governance
-from tasks.govern.people import MACHINES, MachineName, Person
-from tasks.govern.proposal import Change
+from tasks.govern.identity import keys, proposal, signing, ssh_agent
+from tasks.govern.identity.people import MACHINES, MachineName, Person
+from tasks.govern.identity.proposal import Change
+from tasks.govern.rules import adopting
+from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
 app = typer.Typer(

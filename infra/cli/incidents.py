@@ -8,9 +8,9 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.govern import incidents
-from tasks.govern.governance import Governance
 from tasks.govern.incidents import Incident
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
 app = typer.Typer(

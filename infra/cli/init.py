@@ -7,10 +7,11 @@ import typer
 
 from infra.cli.shared import console, root
 from tasks.errors import Refused
-from tasks.govern import adopting, in_force, keys
-from tasks.govern import governance as rules
-from tasks.govern.governance import LOCAL
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.identity import keys
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules import adopting, in_force
+from tasks.govern.rules import governance as rules
+from tasks.govern.rules.governance import LOCAL
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 

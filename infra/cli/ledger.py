@@ -14,11 +14,16 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import InputError, Unavailable
-from tasks.govern import dsse, ledger_check, ledger_export, ledger_proof, ledger_search, publish
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, open_ledger
-from tasks.govern.ledger_walk import Report, Tick
-from tasks.govern.validity import Key as SigningKey
+from tasks.govern import dsse
+from tasks.govern.identity.validity import Key as SigningKey
+from tasks.govern.ledger import check as ledger_check
+from tasks.govern.ledger import export as ledger_export
+from tasks.govern.ledger import proof as ledger_proof
+from tasks.govern.ledger import publish
+from tasks.govern.ledger import search as ledger_search
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.ledger.walk import Report, Tick
+from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
 app = typer.Typer(

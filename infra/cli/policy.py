@@ -9,11 +9,12 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import InputError, Refused
-from tasks.govern import adopting, adoption, differences, explain, governance, in_force, keys, policy_cases, signing
-from tasks.govern.adopting import Chain, Outcome
-from tasks.govern.governance import Governance
-from tasks.govern.keys import Signer
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.identity import keys, signing
+from tasks.govern.identity.keys import Signer
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules import adopting, adoption, differences, explain, governance, in_force, policy_cases
+from tasks.govern.rules.adopting import Chain, Outcome
+from tasks.govern.rules.governance import Governance
 
 app = typer.Typer(
     help="Explain, test and adopt the rules that gates are judged by.", no_args_is_help=True, rich_markup_mode=None

@@ -3,8 +3,8 @@
 import sys
 
 from infra.cli import shared
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import promotion, releases
 from tasks.runs.run import installed_governance
 

@@ -12,7 +12,7 @@ from infra.cli import difference, history, rollback, shared
 from infra.cli.registered import in_force as _registry
 from infra.cli.shared import console
 from tasks.errors import InputError
-from tasks.govern import keys
+from tasks.govern.identity import keys
 from tasks.registry import admission, verification
 from tasks.registry import releases as registry
 from tasks.registry.report import EXIT, Verification

@@ -9,8 +9,8 @@ from infra.cli import shared
 from infra.cli.shared import console, root
 from tasks import files
 from tasks.errors import InputError
-from tasks.govern import statement
-from tasks.govern.ledger import open_ledger
+from tasks.govern.gate import statement
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.runs import dvc
 from tasks.runs import resolve as runs

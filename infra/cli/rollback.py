@@ -7,7 +7,7 @@ import typer
 
 from infra.cli import registered, shared
 from infra.cli.shared import console
-from tasks.govern import publish
+from tasks.govern.ledger import publish
 from tasks.registry import glass, promotion
 
 Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]

@@ -12,7 +12,7 @@ from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.errors import InputError, Unavailable
 from tasks.govern import sources
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.sources import Source
 from tasks.layout import Layout
 from tasks.runs import asking, journal

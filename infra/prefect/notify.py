@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tasks import files
 from tasks.errors import InputError, Unavailable
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.registry.notices import Notice, notice
 from tasks.runs.run import installed_governance
 

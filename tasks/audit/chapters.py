@@ -7,8 +7,8 @@ from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
 from tasks.dataset import SIDES, STAGES
 from tasks.facts import Fact
-from tasks.govern.evidence import CheckResult
-from tasks.govern.policy import GATES
+from tasks.govern.gate.evidence import CheckResult
+from tasks.govern.rules.policy import GATES
 from tasks.registry import bundle, manifest
 
 Said = tuple[Kind, str, Sequence[Exhibit]]

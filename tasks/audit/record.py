@@ -5,13 +5,14 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, incidents, signed_decision, signed_request, withdrawals
-from tasks.govern.docket import Case
-from tasks.govern.governance import Governance
+from tasks.govern import dsse, incidents, signed_request, withdrawals
+from tasks.govern.gate import docket, signed_decision
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.signed_decision import Decision
 from tasks.govern.incidents import Incident
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.policy import GATES, GateName
-from tasks.govern.signed_decision import Decision
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES, GateName
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.govern.signed_withdrawal import Withdrawal
 from tasks.params import Params, load

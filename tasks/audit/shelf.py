@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks import files
 from tasks.audit.dossier import Exhibit
 from tasks.errors import HallmarkError
-from tasks.govern.ledger import Entry
+from tasks.govern.ledger.ledger import Entry
 
 RELEASE, LEDGER = "release", "ledger"
 """Folders of the archive."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tasks.audit.dossier import Moment
 from tasks.audit.record import Record
-from tasks.govern.policy import GATES
+from tasks.govern.rules.policy import GATES
 from tasks.registry.history import orderers
 
 VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check", "withdraw": "withdrew a decision"}

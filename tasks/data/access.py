@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from tasks.errors import Refused
 from tasks.govern import sources
-from tasks.govern.governance import Governance
-from tasks.govern.people import Person
+from tasks.govern.identity.people import Person
+from tasks.govern.rules.governance import Governance
 from tasks.govern.sources import Source
 
 

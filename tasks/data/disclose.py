@@ -18,7 +18,7 @@ from tasks.data.readers.rows import Row
 from tasks.errors import InputError
 from tasks.files import read_json
 from tasks.govern import looks
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.sources import ResolvedSource, load_resolved
 from tasks.govern.vault import open_vault
 from tasks.layout import Layout

@@ -23,8 +23,8 @@ from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-def
 from tasks.config import Model
 from tasks.errors import Refused
 from tasks.files import canonical_json, sha256_bytes, write_bytes
-from tasks.govern import keys
-from tasks.govern.keys import Signer
+from tasks.govern.identity import keys
+from tasks.govern.identity.keys import Signer
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

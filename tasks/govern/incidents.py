@@ -11,8 +11,8 @@ from typing import Any
 
 from tasks.errors import InputError, Refused
 from tasks.govern import signed_incident
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.govern.signed_incident import (
     CLOSED,
     ESCALATED,

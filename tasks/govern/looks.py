@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.errors import InputError
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
 
 
 def record(ledger: Ledger, kind: str, about: str, person: str, reason: str, at: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ from tasks.config import Frozen
 from tasks.errors import HallmarkError
 from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import dsse
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry
-from tasks.govern.people import MachineName, Person
+from tasks.govern.identity.people import MachineName, Person
+from tasks.govern.ledger.ledger import Entry
+from tasks.govern.rules.governance import Governance
 from tasks.params import Name, Sha256
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"

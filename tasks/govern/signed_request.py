@@ -14,12 +14,13 @@ from pydantic import Field
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
 from tasks.files import canonical_json, sha256_bytes
-from tasks.govern import dsse, validity
-from tasks.govern.governance import Governance
-from tasks.govern.keys import Signer
-from tasks.govern.ledger import Ledger
-from tasks.govern.policy import SCHEDULER
-from tasks.govern.validity import Key
+from tasks.govern import dsse
+from tasks.govern.identity import validity
+from tasks.govern.identity.keys import Signer
+from tasks.govern.identity.validity import Key
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import SCHEDULER
 from tasks.params import Name, Sha256
 
 KIND = "run.requested"

@@ -12,9 +12,9 @@ from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
 from tasks.files import sha256_bytes
 from tasks.govern import dsse
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry
-from tasks.govern.people import MachineName, Person
+from tasks.govern.identity.people import MachineName, Person
+from tasks.govern.ledger.ledger import Entry
+from tasks.govern.rules.governance import Governance
 from tasks.params import Name, Sha256
 
 WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from tasks.errors import InputError, Refused
 from tasks.govern import database, looks, vault_keys
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.vault_keys import VaultKeys
 
 VARIABLE = "HALLMARK_VAULT_URL"

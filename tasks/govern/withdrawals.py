@@ -15,9 +15,9 @@ from collections.abc import Collection
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import signed_request, signed_withdrawal, sources
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.people import Person
+from tasks.govern.identity.people import Person
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.govern.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
 from tasks.govern.sources import Source
 from tasks.layout import Layout

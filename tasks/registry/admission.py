@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import HallmarkError, Refused, Unavailable
-from tasks.govern import in_force
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, reach_ledger
+from tasks.govern.ledger.ledger import Ledger, reach_ledger
+from tasks.govern.rules import in_force
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 from tasks.registry import bundle, manifest, remembered, succession, undelivered, verification
 from tasks.registry.package import SAFE

@@ -6,11 +6,13 @@ from pydantic import TypeAdapter
 
 from tasks.dataset import Dataset
 from tasks.errors import Refused
-from tasks.govern import dsse, signed_decision, signed_request, validity
-from tasks.govern.evidence import Evidence
-from tasks.govern.people import Person
-from tasks.govern.policy import GATES, SCHEDULER, GateName, Policy
-from tasks.govern.signed_decision import Decision
+from tasks.govern import dsse, signed_request
+from tasks.govern.gate import signed_decision
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.signed_decision import Decision
+from tasks.govern.identity import validity
+from tasks.govern.identity.people import Person
+from tasks.govern.rules.policy import GATES, SCHEDULER, GateName, Policy
 from tasks.govern.signed_request import SignedRequest
 from tasks.registry import bundle, contents, trust
 from tasks.registry.contents import Contents

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from tasks import files
 from tasks.errors import Refused
-from tasks.govern import statement as gate_statement
-from tasks.govern.evidence import Evidence, check_asks
-from tasks.govern.governance import LOCAL
-from tasks.govern.missing import still_needed
-from tasks.govern.people import Person
-from tasks.govern.policy import EXPERIMENT, GATES, GateName
-from tasks.govern.signed_decision import Decision
-from tasks.govern.statement import GateStatement
-from tasks.govern.weigh import another_role, not_waivable, roles_for
+from tasks.govern.gate import statement as gate_statement
+from tasks.govern.gate.evidence import Evidence, check_asks
+from tasks.govern.gate.missing import still_needed
+from tasks.govern.gate.signed_decision import Decision
+from tasks.govern.gate.statement import GateStatement
+from tasks.govern.gate.weigh import another_role, not_waivable, roles_for
+from tasks.govern.identity.people import Person
+from tasks.govern.rules.governance import LOCAL
+from tasks.govern.rules.policy import EXPERIMENT, GATES, GateName
 from tasks.registry import bundle, forms, trust
 from tasks.registry.attestations import Attested
 from tasks.registry.contents import Contents

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.govern import dsse, keys
-from tasks.govern.governance import Governance
+from tasks.govern import dsse
+from tasks.govern.identity import keys
+from tasks.govern.rules.governance import Governance
 from tasks.registry import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.candidate import Candidate
 from tasks.registry.succession import Promotion

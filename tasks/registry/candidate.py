@@ -10,15 +10,16 @@ from typing import Any
 
 from tasks.dataset import Dataset
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, gates, signed_decision, signed_request, statement
-from tasks.govern import evidence as evidence_of
-from tasks.govern.docket import Case
-from tasks.govern.evidence import Evidence
-from tasks.govern.gates import Standing
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
-from tasks.govern.people import Person
-from tasks.govern.policy import GATES, SCHEDULER, GateName
+from tasks.govern import dsse, signed_request
+from tasks.govern.gate import docket, gates, signed_decision, statement
+from tasks.govern.gate import evidence as evidence_of
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.gates import Standing
+from tasks.govern.identity.people import Person
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES, SCHEDULER, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.layout import Layout
 from tasks.params import Sha256

@@ -2,8 +2,8 @@
 
 from tasks import files
 from tasks.config import Frozen
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 from tasks.params import Sha256
 from tasks.registry import bundle, succession

@@ -9,8 +9,8 @@ from pathlib import Path
 from tasks.dataset import Dataset
 from tasks.errors import Refused
 from tasks.govern import sources, withdrawals
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 
 

@@ -6,8 +6,8 @@ from tasks.config import Frozen
 from tasks.data.records_changed import RecordsChanged
 from tasks.dataset import Value
 from tasks.facts import Fact, Facts
-from tasks.govern import change
-from tasks.govern.change import Change, Moved
+from tasks.govern.gate import change
+from tasks.govern.gate.change import Change, Moved
 from tasks.params import Sha256
 from tasks.registry.told import Told
 

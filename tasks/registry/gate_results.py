@@ -6,7 +6,7 @@ https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
 from typing import Any
 
 from tasks import files
-from tasks.govern.evidence import Evidence
+from tasks.govern.gate.evidence import Evidence
 
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from tasks.errors import InputError, Refused
 from tasks.govern import incidents
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.people import Person
-from tasks.govern.policy import BreakGlass
+from tasks.govern.identity.people import Person
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import BreakGlass
 from tasks.registry import waivers
 from tasks.registry.orders import SignedOrder
 from tasks.registry.succession import Signed

@@ -11,10 +11,11 @@ from typing import Any
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, signed_decision
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
-from tasks.govern.policy import GATES, GateName
+from tasks.govern import dsse
+from tasks.govern.gate import docket, signed_decision
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES, GateName
 from tasks.registry import succession
 from tasks.registry.succession import Promotion, Signed, Succession
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from tasks.config import Frozen
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
 from tasks.params import Name, Sha256
 from tasks.registry import succession
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tasks.errors import Refused
 from tasks.files import canonical_json, sha256_bytes, tree_manifest
-from tasks.govern.evidence import Evidence, made_from
+from tasks.govern.gate.evidence import Evidence, made_from
 from tasks.layout import Layout
 from tasks.registry.manifest import Manifest
 

@@ -18,9 +18,9 @@ from sqlalchemy.pool import NullPool
 from tasks.config import Frozen
 from tasks.errors import Unavailable
 from tasks.govern import incidents
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
-from tasks.govern.policy import GATES
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES
 from tasks.registry import bundle, manifest, orders, releases, succession
 from tasks.registry.succession import Signed, Succession
 

@@ -22,7 +22,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # no __all__ there
 
 from tasks.errors import Refused
-from tasks.govern import model_key
+from tasks.govern.identity import model_key
 
 SIGNATURE, PUBLIC_KEY = "model.sig", "model-signing.pub"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"

@@ -10,9 +10,10 @@ from typing import Any
 
 from tasks.config import Frozen
 from tasks.errors import HallmarkError
-from tasks.govern import docket, reminders, signed_incident
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry
+from tasks.govern import signed_incident
+from tasks.govern.gate import docket, reminders
+from tasks.govern.ledger.ledger import Entry
+from tasks.govern.rules.governance import Governance
 from tasks.registry import succession
 
 

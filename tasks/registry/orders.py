@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused
 from tasks.govern import dsse
-from tasks.govern.governance import Governance
-from tasks.govern.keys import Signer
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.people import Person
+from tasks.govern.identity.keys import Signer
+from tasks.govern.identity.people import Person
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.params import Name, Sha256
 from tasks.registry import bundle, consent, verification
 from tasks.registry.succession import Signed, Succession

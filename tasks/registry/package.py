@@ -17,7 +17,7 @@ from pathlib import Path
 from tasks import facts, files
 from tasks.errors import InputError
 from tasks.facts import Fact
-from tasks.govern import statement
+from tasks.govern.gate import statement
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.registry import manifest, ml_bom, model_card

@@ -15,8 +15,8 @@ from contextlib import suppress
 
 from tasks import files
 from tasks.errors import HallmarkError, Refused, Unavailable
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 from tasks.registry import (
     bases,

@@ -9,11 +9,14 @@ from typing import Any
 
 from tasks import files
 from tasks.errors import HallmarkError, Refused
-from tasks.govern import dsse, ledger_entry, ledger_proof, publish
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.ledger_proof import Inclusion
-from tasks.govern.validity import Key
+from tasks.govern import dsse
+from tasks.govern.identity.validity import Key
+from tasks.govern.ledger import entry as ledger_entry
+from tasks.govern.ledger import proof as ledger_proof
+from tasks.govern.ledger import publish
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.ledger.proof import Inclusion
+from tasks.govern.rules.governance import Governance
 from tasks.registry import bundle, succession
 from tasks.registry.report import Check
 from tasks.registry.succession import Signed

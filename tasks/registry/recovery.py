@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern.evidence import Evidence
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
-from tasks.govern.policy import GATES
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES
 from tasks.registry import bundle, candidate, consent, intents, mirror, succession, verification, waivers
 from tasks.registry.intents import Intent
 from tasks.registry.succession import Signed

@@ -9,9 +9,9 @@ from pydantic import computed_field
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
-from tasks.govern.policy import GateName
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GateName
 from tasks.params import Sha256
 from tasks.registry import bundle, consent, manifest, succession, verification
 from tasks.registry.report import Verification

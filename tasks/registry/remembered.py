@@ -11,8 +11,8 @@ from typing import Any
 
 from tasks import files
 from tasks.errors import Refused, Unavailable
-from tasks.govern import adopting, adoption
-from tasks.govern.governance import Governance
+from tasks.govern.rules import adopting, adoption
+from tasks.govern.rules.governance import Governance
 from tasks.registry import succession
 from tasks.registry.succession import Signed
 

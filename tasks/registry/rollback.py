@@ -4,8 +4,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import bundle, consent, glass, intents, mirror, orders, recovery, releases, succession, waivers
 from tasks.registry.orders import Order, SignedOrder
 from tasks.registry.releases import Release

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from tasks.config import Frozen
 from tasks.errors import Refused
-from tasks.govern import dsse, validity
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.policy import GateName
-from tasks.govern.validity import Key
+from tasks.govern import dsse
+from tasks.govern.identity import validity
+from tasks.govern.identity.validity import Key
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GateName
 from tasks.params import Sha256
 
 MADE = "promotion.made"

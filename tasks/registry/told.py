@@ -13,8 +13,8 @@ from tasks.dataset import Dataset, Value
 from tasks.errors import InputError, Refused
 from tasks.facts import Facts
 from tasks.govern import dsse
-from tasks.govern.evidence import Evidence
-from tasks.govern.policy import GATES, GateName
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.rules.policy import GATES, GateName
 from tasks.registry import bundle, manifest
 from tasks.registry.manifest import Manifest
 from tasks.registry.succession import Promotion

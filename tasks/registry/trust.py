@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import Refused
-from tasks.govern import adoption, dsse, keys, publish
-from tasks.govern.adoption import Adoption
-from tasks.govern.governance import Governance
-from tasks.govern.people import MachineName, Person
-from tasks.govern.policy import Policy
-from tasks.govern.validity import Key
+from tasks.govern import dsse
+from tasks.govern.identity import keys
+from tasks.govern.identity.people import MachineName, Person
+from tasks.govern.identity.validity import Key
+from tasks.govern.ledger import publish
+from tasks.govern.rules import adoption
+from tasks.govern.rules.adoption import Adoption
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import Policy
 from tasks.registry import bundle, contents
 from tasks.registry.report import Check
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks import files
 from tasks.errors import Unavailable
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
 
 FOLDER = "undelivered"
 """Below `.hallmark/`."""

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from tasks.errors import HallmarkError, Refused
 from tasks.govern import dsse
-from tasks.govern.governance import Governance
-from tasks.govern.validity import Key
+from tasks.govern.identity.validity import Key
+from tasks.govern.rules.governance import Governance
 from tasks.registry import attestations, attested, bundle, contents, recorded, succession, trust
 from tasks.registry.contents import Contents, shown
 from tasks.registry.package import SAFE

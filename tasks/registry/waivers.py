@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.errors import HallmarkError, Refused
-from tasks.govern import docket, incidents
-from tasks.govern.docket import Case
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.policy import GATES, GateName
-from tasks.govern.signed_decision import KIND, read
+from tasks.govern import incidents
+from tasks.govern.gate import docket
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.signed_decision import KIND, read
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES, GateName
 from tasks.registry import orders, succession
 from tasks.registry.succession import Signed
 

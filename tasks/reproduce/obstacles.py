@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 from tasks.govern import sources, withdrawals
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.registry import manifest

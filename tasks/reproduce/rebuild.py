@@ -14,8 +14,8 @@ from typing import Literal
 from tasks import config, files, params
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 from tasks.params import Sha256
 from tasks.registry import bundle, manifest, verification

@@ -10,9 +10,9 @@ from typing import Any
 from tasks import files
 from tasks.errors import InputError, Refused
 from tasks.govern import dsse, signed_request
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
-from tasks.govern.policy import SCHEDULER
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import SCHEDULER
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest

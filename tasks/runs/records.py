@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 from tasks import facts, files
 from tasks.errors import Refused
 from tasks.govern import sources
-from tasks.govern.ledger import Entry, Ledger
+from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.runs.dvc import VAULTED, StageOutcome

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tasks.config import Frozen
 from tasks.errors import InputError
-from tasks.govern.policy import SCHEDULER
+from tasks.govern.rules.policy import SCHEDULER
 from tasks.govern.signed_request import RUN_ID, Request, RunId
 from tasks.params import Name
 

@@ -16,10 +16,10 @@ from tasks import config, files
 from tasks.data.pin import resolve_sources
 from tasks.errors import InputError, Refused
 from tasks.govern import sources, vault_keys, withdrawals
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger
+from tasks.govern.gate.statement import Authority
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
 from tasks.govern.sources import Sources
-from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.registry import champion

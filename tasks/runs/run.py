@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import dsse, governance, in_force, satisfiable, signed_request, sources, withdrawals
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, open_ledger
-from tasks.govern.policy import SCHEDULER
+from tasks.govern import dsse, signed_request, sources, withdrawals
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules import governance, in_force, satisfiable
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import SCHEDULER
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.layout import Layout
 from tasks.params import Params, load

@@ -15,7 +15,7 @@ from tasks import facts, record
 from tasks.config import Frozen
 from tasks.facts import Fact, Facts
 from tasks.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_manifest, whole_folder, write_json
-from tasks.govern.statement import require_gate
+from tasks.govern.gate.statement import require_gate
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.train import checkpoints, cluster, tracking, watch

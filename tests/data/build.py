@@ -18,7 +18,7 @@ from tasks.data.intake import ROWS
 from tasks.data.pin import resolve_sources
 from tasks.files import read_json, write_json
 from tasks.govern import vault_keys
-from tasks.govern.people import Person
+from tasks.govern.identity.people import Person
 from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
 from tasks.layout import Layout
 from tasks.params import Params

@@ -8,10 +8,10 @@ from tasks.data import access, clean, deduplicate, disclose
 from tasks.data.conflicts import pairs
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
-from tasks.govern import governance
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import open_ledger
-from tasks.govern.people import MACHINES
+from tasks.govern.identity.people import MACHINES
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import governance
+from tasks.govern.rules.governance import Governance
 from tasks.govern.sources import Source
 from tests.data.build import Run, messages, params, source, table
 

@@ -14,7 +14,7 @@ from tasks.data.conflicts import page, pairs
 from tasks.data.conflicts.words import Piece, compare, visible
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
-from tasks.govern.people import People
+from tasks.govern.identity.people import People
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tests.data.build import TODAY, Run, record, source
 

@@ -15,8 +15,8 @@ from tasks.dataset import SIDES
 from tasks.errors import InputError, Refused
 from tasks.files import read_json, write_json
 from tasks.govern import vault_keys
-from tasks.govern.ledger import open_ledger
-from tasks.govern.people import People
+from tasks.govern.identity.people import People
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.sources import Sources
 from tasks.govern.vault import READ
 from tasks.layout import Layout

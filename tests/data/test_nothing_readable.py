@@ -8,8 +8,8 @@ import pytest
 from tasks import __main__ as command
 from tasks.data import clean, deduplicate, disclose, ingest, put_aside, split, validate
 from tasks.errors import InputError
-from tasks.govern.ledger import open_ledger
-from tasks.govern.people import Person
+from tasks.govern.identity.people import Person
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.sources import Suite, Suites
 from tests import planted_identifiers
 from tests.byte_search import Findings, Planted, search, search_folder

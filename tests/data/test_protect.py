@@ -18,7 +18,7 @@ from tasks.data.protect.tokens import canonical, token
 from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.files import tree_manifest
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.protection import Protection
 from tasks.govern.vault import open_vault
 from tests.data.build import Run, messages, params, source, table

@@ -20,8 +20,8 @@ from tasks.data.pin import resolve_source
 from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.govern import vault
-from tasks.govern.ledger import Entry, open_ledger
-from tasks.govern.people import Person
+from tasks.govern.identity.people import Person
+from tasks.govern.ledger.ledger import Entry, open_ledger
 from tests.data.build import Run, messages, params, source, table
 
 OWNER = Person(id="data-owner", name="Owner", roles=["data_owner"])

@@ -7,8 +7,10 @@ import pytest
 
 from tasks import params
 from tasks.data.pin import resolve_source
-from tasks.govern import people, policy, sources
-from tasks.govern.policy import LOOKS_AT
+from tasks.govern import sources
+from tasks.govern.identity import people
+from tasks.govern.rules import policy
+from tasks.govern.rules.policy import LOOKS_AT
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT / ".." / "shared"))

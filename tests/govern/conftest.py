@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import governance
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import governance
 from tasks.layout import Layout
 from tasks.params import Params
 from tests.govern.datasets import dataset, origin, put

@@ -7,16 +7,19 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.files import write_json
-from tasks.govern import evidence as evidence_module
-from tasks.govern import gates, governance, keys, signed_request
-from tasks.govern.decisions import decide
-from tasks.govern.evidence import Evidence
-from tasks.govern.governance import Governance
-from tasks.govern.keys import Signer
-from tasks.govern.ledger import Entry, Ledger
-from tasks.govern.people import MACHINES
+from tasks.govern import signed_request
+from tasks.govern.gate import evidence as evidence_module
+from tasks.govern.gate import gates
+from tasks.govern.gate.decisions import decide
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.statement import Authority
+from tasks.govern.identity import keys
+from tasks.govern.identity.keys import Signer
+from tasks.govern.identity.people import MACHINES
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules import governance
+from tasks.govern.rules.governance import Governance
 from tasks.govern.signed_request import Request, SignedRequest
-from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.params import Params
 from tests.ledger_tampering import mend

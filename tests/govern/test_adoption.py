@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from tasks.errors import HallmarkError, InputError, Refused
-from tasks.govern import adopting, adoption, dsse, in_force, keys
-from tasks.govern.adopting import ADOPTED, Outcome
-from tasks.govern.adoption import Adoption
+from tasks.govern import dsse
+from tasks.govern.identity import keys
+from tasks.govern.rules import adopting, adoption, in_force
+from tasks.govern.rules.adopting import ADOPTED, Outcome
+from tasks.govern.rules.adoption import Adoption
 from tests.govern.house import PEOPLE, POLICY, House, raw
 
 OTHER = POLICY.replace("at_least: 100}", "at_least: 50}")

@@ -14,10 +14,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, dsse, evidence, gates, keys
-from tasks.govern.evidence import Evidence
-from tasks.govern.ledger import Entry
-from tasks.govern.signed_decision import KIND, Decision, sign
+from tasks.govern import dsse
+from tasks.govern.gate import docket, evidence, gates
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.signed_decision import KIND, Decision, sign
+from tasks.govern.identity import keys
+from tasks.govern.ledger.ledger import Entry
 from tests.govern.house import PEOPLE, House, put_result, raw, reload
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
-from tasks.govern import approved, evidence
-from tasks.govern.change import Moved, compare
-from tasks.govern.evidence import Evidence
+from tasks.govern.gate import approved, evidence
+from tasks.govern.gate.change import Moved, compare
+from tasks.govern.gate.evidence import Evidence
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import House
 

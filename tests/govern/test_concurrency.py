@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import docket, gates
-from tasks.govern.evidence import Evidence
-from tasks.govern.signed_decision import KIND
+from tasks.govern.gate import docket, gates
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.signed_decision import KIND
 from tests.govern.house import House
 
 ROOT = Path(__file__).parents[2]
@@ -19,10 +19,11 @@ PROLOGUE = """
 import sys
 from pathlib import Path
 from tasks.errors import Refused
-from tasks.govern import gates, governance
-from tasks.govern.decisions import decide
-from tasks.govern.evidence import Evidence
-from tasks.govern.ledger import open_ledger
+from tasks.govern.gate import gates
+from tasks.govern.rules import governance
+from tasks.govern.gate.decisions import decide
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.ledger.ledger import open_ledger
 folder, state, evidence, *args = sys.argv[1:]
 governed, ledger = governance.load(Path(folder), Path(state)), open_ledger(Path(state))
 evidence = Evidence.model_validate_json(Path(evidence).read_bytes())

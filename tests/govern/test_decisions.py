@@ -7,8 +7,9 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json
-from tasks.govern import dsse, keys
-from tasks.govern.evidence import Evidence
+from tasks.govern import dsse
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.identity import keys
 from tests.govern.house import PEOPLE, House, put_result, reload
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)

@@ -14,7 +14,8 @@ from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 
 from tasks.errors import Refused
 from tasks.files import canonical_json
-from tasks.govern import dsse, keys
+from tasks.govern import dsse
+from tasks.govern.identity import keys
 
 SHA256 = "ab" * 32
 ORDER = 2**252 + 27742317777372353535851937790883648493

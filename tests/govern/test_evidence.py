@@ -7,9 +7,9 @@ import pytest
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import code_digest, sha256_file, tree_digest
-from tasks.govern import evidence
-from tasks.govern.evidence import Evidence, check_result
-from tasks.govern.policy import Check, Waive
+from tasks.govern.gate import evidence
+from tasks.govern.gate.evidence import Evidence, check_result
+from tasks.govern.rules.policy import Check, Waive
 from tests.govern.house import POLICY, House, put_result, reload
 
 

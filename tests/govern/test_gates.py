@@ -7,8 +7,8 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
-from tasks.govern import docket, evidence, gates
-from tasks.govern.decisions import decide_demo
+from tasks.govern.gate import docket, evidence, gates
+from tasks.govern.gate.decisions import decide_demo
 from tests.govern.house import PEOPLE, POLICY, House, keyed, put_result, reload
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError
-from tasks.govern import governance, keys, satisfiable
-from tasks.govern.people import MACHINES
+from tasks.govern.identity import keys
+from tasks.govern.identity.people import MACHINES
+from tasks.govern.rules import governance, satisfiable
 from tests.govern.house import PEOPLE, POLICY
 
 

@@ -13,9 +13,11 @@ import pytest
 
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.files import canonical_json
-from tasks.govern import dsse, heads, ledger_check, publish
-from tasks.govern.ledger import open_ledger
-from tasks.govern.ledger_walk import Report
+from tasks.govern import dsse
+from tasks.govern.ledger import check as ledger_check
+from tasks.govern.ledger import heads, publish
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.ledger.walk import Report
 from tests.govern.house import House
 from tests.ledger_tampering import KINDS, mend, tamper, unguard
 
@@ -337,7 +339,7 @@ class TestGit:
     def test_another_machine_that_pushed_meanwhile_is_taken_up(
         self, house: House, remote: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tasks.govern.places.git import Git
+        from tasks.govern.ledger.places.git import Git
 
         fetch, calls = Git._fetch, []
 

@@ -7,7 +7,7 @@ import pytest
 import s3fs
 
 from tasks.errors import Refused
-from tasks.govern import publish
+from tasks.govern.ledger import publish
 from tests.govern.house import House
 from tests.govern.test_heads import append, edit, published, said, verified
 from tests.object_store import free_ports, served, settings

@@ -7,7 +7,7 @@ import pytest
 from tasks.errors import InputError, Refused
 from tasks.govern import incidents
 from tasks.govern.incidents import Incident
-from tasks.govern.ledger import Entry
+from tasks.govern.ledger.ledger import Entry
 from tests.govern.house import PEOPLE, House, reload
 
 FACTS = {"release": "triage-1", "check": "good enough"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError
-from tasks.govern import keys
+from tasks.govern.identity import keys
 
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.files import canonical_json
-from tasks.govern.ledger import Ledger, Row, open_ledger
+from tasks.govern.ledger.ledger import Ledger, Row, open_ledger
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,7 +123,7 @@ def test_a_row_that_hallmark_cannot_have_written_is_pointed_at(
 WRITER = """
 import sys
 from pathlib import Path
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 for number in range(int(sys.argv[2])):
     with ledger.transaction():
@@ -236,7 +236,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(ledger: Ledger, tmp_path: 
     ledger.append("a", "x", {"n": 1})
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from tasks.govern.ledger import open_ledger\n"
+        "from tasks.govern.ledger.ledger import open_ledger\n"
         "ledger = open_ledger(Path(sys.argv[1]))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"

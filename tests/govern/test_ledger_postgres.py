@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from tasks.errors import Unavailable
-from tasks.govern import gates, ledger_proof
-from tasks.govern.ledger import open_ledger
+from tasks.govern.gate import gates
+from tasks.govern.ledger import proof as ledger_proof
+from tasks.govern.ledger.ledger import open_ledger
 from tests.govern.house import House
 from tests.govern.postgres import cluster as fresh_cluster
 from tests.govern.postgres import sql

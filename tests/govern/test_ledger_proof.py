@@ -12,10 +12,14 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json
-from tasks.govern import keys, ledger_check, ledger_export, ledger_proof, publish
-from tasks.govern.ledger_proof import Inclusion
-from tasks.govern.people import Machine
-from tasks.govern.validity import Key
+from tasks.govern.identity import keys
+from tasks.govern.identity.people import Machine
+from tasks.govern.identity.validity import Key
+from tasks.govern.ledger import check as ledger_check
+from tasks.govern.ledger import export as ledger_export
+from tasks.govern.ledger import proof as ledger_proof
+from tasks.govern.ledger import publish
+from tasks.govern.ledger.proof import Inclusion
 from tests.govern.house import House
 from tests.govern.test_heads import append, edit, published
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.govern.merkle import (
+from tasks.govern.ledger.merkle import (
     Frontier,
     consistency_path,
     extends,

@@ -3,10 +3,11 @@
 import pytest
 
 from tasks.errors import InputError, Refused
-from tasks.govern import evidence as evidence_module
-from tasks.govern import keys, policy
-from tasks.govern.decisions import decide_demo
-from tasks.govern.evidence import Evidence
+from tasks.govern.gate import evidence as evidence_module
+from tasks.govern.gate.decisions import decide_demo
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.identity import keys
+from tasks.govern.rules import policy
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PEOPLE, POLICY, House, reload
 

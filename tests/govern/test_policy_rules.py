@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.errors import InputError, Refused
-from tasks.govern import decisions, satisfiable, weigh
+from tasks.govern.gate import decisions, weigh
+from tasks.govern.rules import satisfiable
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PEOPLE, POLICY, House, put_result, reload
 

@@ -6,8 +6,8 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.govern import dsse, signed_request
-from tasks.govern.people import Person
-from tasks.govern.policy import SCHEDULER
+from tasks.govern.identity.people import Person
+from tasks.govern.rules.policy import SCHEDULER
 from tests.govern.house import POLICY, House, raw, reload, request
 from tests.govern.test_attacks import plant
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.govern import keys, signing, ssh_agent
+from tasks.govern.identity import keys, signing, ssh_agent
 from tests.govern.house import PEOPLE, House, reload
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="openssh-client is not installed")
@@ -104,7 +104,7 @@ def at_a_terminal(key: Path, *typed: str) -> tuple[int, str]:
     code = f"""
 from pathlib import Path
 from tasks.errors import HallmarkError
-from tasks.govern import keys, signing
+from tasks.govern.identity import keys, signing
 try:
     print("signs:", keys.fingerprint(signing.from_file(Path({str(key)!r})).public_line))
 except HallmarkError as error:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError
-from tasks.govern import governance, sources
+from tasks.govern import sources
+from tasks.govern.rules import governance
 
 SOURCES = """\
 sources:

@@ -8,8 +8,9 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json, read_json, write_json
-from tasks.govern import dsse, statement
-from tasks.govern.statement import require_gate, verify_gate
+from tasks.govern import dsse
+from tasks.govern.gate import statement
+from tasks.govern.gate.statement import require_gate, verify_gate
 from tests.govern.house import POLICY, House, authority, reload
 
 

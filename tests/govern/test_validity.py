@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError, Refused
-from tasks.govern import keys, people
-from tasks.govern.validity import Key, lines_by
+from tasks.govern.identity import keys, people
+from tasks.govern.identity.validity import Key, lines_by
 from tests.govern.house import PEOPLE, House, reload
 from tests.govern.test_attacks import plant
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import governance, vault, vault_keys
-from tasks.govern.ledger import open_ledger
-from tasks.govern.people import People, Person
+from tasks.govern import vault, vault_keys
+from tasks.govern.identity.people import People, Person
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import governance
 from tasks.govern.vault import Secret, Vault, open_vault
 
 OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])

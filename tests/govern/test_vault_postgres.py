@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError, Unavailable
-from tasks.govern import governance, vault, vault_keys
-from tasks.govern.people import People, Person
+from tasks.govern import vault, vault_keys
+from tasks.govern.identity.people import People, Person
+from tasks.govern.rules import governance
 from tests.govern.postgres import sql
 
 pytestmark = pytest.mark.slow

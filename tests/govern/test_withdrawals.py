@@ -10,8 +10,10 @@ import pytest
 
 from tasks.errors import InputError, Refused
 from tasks.files import write_bytes, write_json
-from tasks.govern import dsse, governance, keys, vault_keys, withdrawals
-from tasks.govern.ledger import Entry
+from tasks.govern import dsse, vault_keys, withdrawals
+from tasks.govern.identity import keys
+from tasks.govern.ledger.ledger import Entry
+from tasks.govern.rules import governance
 from tasks.govern.signed_request import record
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.layout import Layout

@@ -23,7 +23,7 @@ from tasks.data import clean, deduplicate
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.files import write_json
 from tasks.govern import dsse, signed_request
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal

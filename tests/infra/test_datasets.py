@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.data import clean, deduplicate, ingest, split, validate
-from tasks.govern import approved, decisions, evidence, gates
-from tasks.govern.evidence import Evidence
+from tasks.govern.gate import approved, decisions, evidence, gates
+from tasks.govern.gate.evidence import Evidence
 from tasks.runs.run import Run
 from tests.tiny_project import adopt, commit, create, hallmark, hallmark_json, make_project, messages
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import docket, evidence, governance, signed_request
-from tasks.govern.evidence import Evidence
-from tasks.govern.ledger import open_ledger
-from tasks.govern.signed_decision import KIND, read
+from tasks.govern import signed_request
+from tasks.govern.gate import docket, evidence
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.signed_decision import KIND, read
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import governance
 from tasks.layout import Layout
 from tasks.params import load
 from tasks.runs.request import RunRequest

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tasks.errors import InputError, Refused
-from tasks.govern import keys, people
-from tasks.govern.people import People
+from tasks.govern.identity import keys, people
+from tasks.govern.identity.people import People
 from tests.govern.house import PEOPLE, POLICY
 from tests.tiny_project import commit, git
 

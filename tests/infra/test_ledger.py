@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import keys
-from tasks.govern.ledger import open_ledger
+from tasks.govern.identity import keys
+from tasks.govern.ledger.ledger import open_ledger
 from tests.ledger_tampering import mend, unguard
 from tests.tiny_project import hallmark, hallmark_json, make_project
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tasks.errors import HallmarkError
-from tasks.govern import adopting, in_force, keys
+from tasks.govern.identity import keys
+from tasks.govern.rules import adopting, in_force
 from tasks.runs.run import installed_governance
 from tests.tiny_project import adopt_anew, commit, git, hallmark, make_project
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.files import write_json
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.registry import succession
 from tasks.registry.succession import Promotion

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import adopting
+from tasks.govern.rules import adopting
 from tests.registry.house import House, found, open_house
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"

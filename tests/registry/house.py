@@ -11,27 +11,19 @@ from ruamel.yaml import YAML
 from tasks import params
 from tasks.dataset import declared
 from tasks.files import sha256_bytes, write_json
-from tasks.govern import (
-    adopting,
-    decisions,
-    dsse,
-    evidence,
-    gates,
-    governance,
-    in_force,
-    keys,
-    signed_request,
-    statement,
-)
-from tasks.govern.evidence import Evidence
-from tasks.govern.gates import Standing
-from tasks.govern.governance import Governance
-from tasks.govern.keys import Signer
-from tasks.govern.ledger import Ledger, open_ledger
-from tasks.govern.policy import GATES, GateName
+from tasks.govern import dsse, signed_request
+from tasks.govern.gate import decisions, evidence, gates, statement
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.gates import Standing
+from tasks.govern.gate.statement import Authority
+from tasks.govern.identity import keys
+from tasks.govern.identity.keys import Signer
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules import adopting, governance, in_force
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GATES, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.govern.sources import ResolvedSource
-from tasks.govern.statement import Authority
 from tasks.layout import Layout
 from tasks.registry import champion, package, promotion
 from tasks.registry.releases import Release

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import Refused, Unavailable
 from tasks.files import canonical_json
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.registry import admission, promotion, remembered, succession, undelivered
 from tasks.registry.admission import Admitted
 from tests.govern.house import raw

@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks import params
 from tasks.errors import Refused
 from tasks.files import canonical_json, read_json, write_json
-from tasks.govern import dsse, governance, incidents, keys, signed_request
-from tasks.govern.keys import Signer
-from tasks.govern.policy import GATES, SCHEDULER
+from tasks.govern import dsse, incidents, signed_request
+from tasks.govern.identity import keys
+from tasks.govern.identity.keys import Signer
+from tasks.govern.rules import governance
+from tasks.govern.rules.policy import GATES, SCHEDULER
 from tasks.govern.signed_request import Request
 from tasks.registry import admission, bundle, champion, mirror, package, promotion, releases, succession, verification
 from tests.govern.house import raw

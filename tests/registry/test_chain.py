@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import Refused
 from tasks.files import canonical_json
-from tasks.govern import adoption, dsse, governance, keys
-from tasks.govern.keys import Signer
+from tasks.govern import dsse
+from tasks.govern.identity import keys
+from tasks.govern.identity.keys import Signer
+from tasks.govern.rules import adoption, governance
 from tasks.registry import bundle, releases, succession, trust, verification
 from tests.registry.conftest import make_house
 from tests.registry.house import House, copy, open_house

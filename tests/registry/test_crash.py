@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import governance
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import governance
 from tasks.registry import admission, intents, mirror, promotion, releases, succession
 from tests.registry.house import NAME, House
 
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from tasks.govern import governance
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.rules import governance
+from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.layout import Layout
 from tasks.registry import bases, bundle, intents, mirror, promotion, recovery, succession, verification
 

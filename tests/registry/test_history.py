@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.errors import InputError
-from tasks.govern import signed_decision
+from tasks.govern.gate import signed_decision
 from tasks.registry import history, promotion, succession
 from tasks.registry.history import Standing
 from tests.registry.house import NAME, House, open_house

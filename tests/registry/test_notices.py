@@ -10,8 +10,11 @@ import pytest
 
 from infra.prefect import notify
 from tasks.errors import InputError, Unavailable
-from tasks.govern import adopting, docket, in_force, incidents, keys, reminders
-from tasks.govern.ledger import Ledger
+from tasks.govern import incidents
+from tasks.govern.gate import docket, reminders
+from tasks.govern.identity import keys
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules import adopting, in_force
 from tasks.registry import promotion
 from tests.registry.house import House, open_house
 

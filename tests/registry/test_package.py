@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard
 from tasks import params
 from tasks.errors import InputError, Refused
 from tasks.files import read_json, tree_digest, tree_manifest, write_json
-from tasks.govern import statement
+from tasks.govern.gate import statement
 from tasks.layout import Layout
 from tasks.registry import manifest, package
 from tests.registry.house import House

@@ -9,7 +9,8 @@ import pytest
 from tasks import params
 from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.files import read_json, sha256_file, tree_digest, write_json
-from tasks.govern import decisions, dsse, gates, statement
+from tasks.govern import dsse
+from tasks.govern.gate import decisions, gates, statement
 from tasks.layout import Layout
 from tasks.registry import admission, champion, mirror, package, promotion, releases, succession
 from tasks.registry.releases import Release

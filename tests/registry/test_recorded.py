@@ -8,7 +8,8 @@ import pytest
 
 from tasks.errors import Refused
 from tasks.files import canonical_json
-from tasks.govern import heads, ledger_proof, publish
+from tasks.govern.ledger import heads, publish
+from tasks.govern.ledger import proof as ledger_proof
 from tasks.registry import bundle, contents, promotion, recorded, releases, succession, verification
 from tasks.registry.succession import Signed
 from tests.registry.house import NAME, House, writable

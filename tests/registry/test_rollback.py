@@ -7,9 +7,11 @@ import pytest
 
 from tasks import params
 from tasks.errors import InputError, Refused
-from tasks.govern import decisions, dsse, governance, incidents, signed_incident
+from tasks.govern import dsse, incidents, signed_incident
+from tasks.govern.gate import decisions
 from tasks.govern.incidents import Incident
-from tasks.govern.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules import governance
 from tasks.registry import admission, glass, orders, package, promotion, recovery, succession, waivers
 from tasks.registry.succession import Signed
 from tests.registry.house import NAME, PEOPLE, POLICY, House

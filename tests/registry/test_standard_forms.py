@@ -18,8 +18,8 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from tasks import files
-from tasks.govern import keys
-from tasks.govern.policy import GATES
+from tasks.govern.identity import keys
+from tasks.govern.rules.policy import GATES
 from tasks.registry import gate_results, verification
 from tests.registry.house import House, copy
 

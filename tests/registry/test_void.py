@@ -7,8 +7,8 @@ import pytest
 
 from tasks import params
 from tasks.errors import Refused
-from tasks.govern import gates, statement
-from tasks.govern.policy import GateName
+from tasks.govern.gate import gates, statement
+from tasks.govern.rules.policy import GateName
 from tasks.layout import Layout
 from tasks.registry import package, succession
 from tests.registry.house import NAME, House, open_house

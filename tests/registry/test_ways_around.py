@@ -11,9 +11,11 @@ import pytest
 from tasks import params
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json, read_json, write_json
-from tasks.govern import dsse, evidence, governance
-from tasks.govern.governance import Governance
-from tasks.govern.people import Person
+from tasks.govern import dsse
+from tasks.govern.gate import evidence
+from tasks.govern.identity.people import Person
+from tasks.govern.rules import governance
+from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
 from tasks.registry import bundle, champion, package, releases, succession
 from tests.govern.house import House as GateHouse

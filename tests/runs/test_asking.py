@@ -11,7 +11,7 @@ from flows import chronicle
 from tasks.errors import Refused
 from tasks.files import write_bytes
 from tasks.govern import dsse, signed_request
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
 from tests.tiny_project import commit, git, hallmark, make_project, signed

@@ -8,7 +8,7 @@ from flows import chronicle
 from flows import stages as flow
 from tasks.errors import Refused, Unavailable
 from tasks.files import write_json
-from tasks.govern.ledger import Entry, Ledger, open_ledger
+from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.layout import Layout
 from tasks.runs import dvc, journal, records
 from tasks.runs.dvc import StageOutcome

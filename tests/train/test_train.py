@@ -21,7 +21,8 @@ from tasks import params as params_file
 from tasks import record
 from tasks.errors import InputError, Refused
 from tasks.files import read_json, tree_digest, write_json
-from tasks.govern import governance, statement
+from tasks.govern.gate import statement
+from tasks.govern.rules import governance
 from tasks.layout import Layout
 from tasks.train import base_model, train
 from tasks.train.tracking import tracking_uri

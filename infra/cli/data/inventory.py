@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.data.inventory import Holding, take, trend
 from tasks.govern import sources, withdrawals
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.withdrawals import Withdrawal
 from tasks.registry import releases
 from tasks.runs import journal

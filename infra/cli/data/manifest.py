@@ -7,9 +7,9 @@ import typer
 from infra.cli import datasets, shared
 from tasks.dataset import Dataset
 from tasks.errors import InputError
-from tasks.govern import approved, docket, evidence
-from tasks.govern.change import Change
-from tasks.govern.ledger import open_ledger
+from tasks.govern.gate import approved, docket, evidence
+from tasks.govern.gate.change import Change
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs.run import open_run
 
 

@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.data import lineage
 from tasks.dataset import SIDES
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.sources import ResolvedSources
 from tasks.registry import releases
 from tasks.runs.repository import Repository

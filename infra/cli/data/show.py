@@ -9,7 +9,7 @@ from infra.cli.shared import console
 from tasks.data import access, disclose
 from tasks.data.conflicts.words import visible
 from tasks.data.disclose import Shown
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs.run import governance_of, layout_of
 
 

@@ -13,7 +13,7 @@ from tasks.data.lineage import Membership
 from tasks.data.protect.tokens import token
 from tasks.errors import InputError
 from tasks.govern import vault_keys
-from tasks.govern.ledger import open_ledger
+from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.protection import IDENTIFYING
 from tasks.registry import releases
 from tasks.runs.run import installed_governance

@@ -8,8 +8,8 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.errors import HallmarkError
 from tasks.govern import withdrawals
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Entry, Ledger, open_ledger
+from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import releases
 from tasks.registry.releases import Trained
 from tasks.runs.run import installed_governance

@@ -6,12 +6,12 @@ import typer
 
 from infra.cli import shared
 from tasks.errors import InputError, Refused
-from tasks.govern import docket, gates
-from tasks.govern.docket import Case
-from tasks.govern.evidence import Evidence
-from tasks.govern.gates import Standing
-from tasks.govern.governance import Governance
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.gate import docket, gates
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.gates import Standing
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.runs.run import governance_of, is_here, layout_of
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")]

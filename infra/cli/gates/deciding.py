@@ -16,10 +16,10 @@ from infra.cli.gates.asked import Question
 from infra.cli.shared import console
 from infra.prefect import client, server
 from tasks.errors import HallmarkError, InputError, Refused
-from tasks.govern import decisions
-from tasks.govern.docket import Case
-from tasks.govern.gates import Standing
-from tasks.govern.signed_decision import Verb
+from tasks.govern.gate import decisions
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.gates import Standing
+from tasks.govern.gate.signed_decision import Verb
 from tasks.runs import journal
 from tasks.runs.run import is_here, layout_of
 

@@ -9,9 +9,9 @@ from infra.cli import shared
 from infra.cli.gates import asked, page
 from infra.cli.shared import console
 from tasks.errors import HallmarkError
-from tasks.govern import docket, gates
-from tasks.govern.evidence import Evidence
-from tasks.govern.ledger import Ledger, open_ledger
+from tasks.govern.gate import docket, gates
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.ledger.ledger import Ledger, open_ledger
 
 
 def list_gates(

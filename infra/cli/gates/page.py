@@ -7,12 +7,12 @@ from rich.table import Table
 from infra.cli import datasets
 from infra.cli.shared import console
 from tasks.facts import Fact
-from tasks.govern import since
-from tasks.govern.docket import Case
-from tasks.govern.evidence import Asks
-from tasks.govern.gates import CheckStanding, DecisionStanding, Standing
-from tasks.govern.ledger import Ledger
-from tasks.govern.since import Since
+from tasks.govern.gate import since
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.evidence import Asks
+from tasks.govern.gate.gates import CheckStanding, DecisionStanding, Standing
+from tasks.govern.gate.since import Since
+from tasks.govern.ledger.ledger import Ledger
 
 MOST = 5
 """Files named one by one; the others are counted."""

@@ -1,0 +1,183 @@
+"""A gate, from the question to the answer: `ask`, people `decide` (decisions.py), `settle`, then statement.py.
+
+`judge` believes nothing but the recorded evidence, the policy and the signatures: verdicts are computed again, and so
+is whether each decision counts (weigh.py).
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from tasks.config import Frozen
+from tasks.errors import InputError, Refused
+from tasks.govern import signed_request
+from tasks.govern.gate import docket
+from tasks.govern.gate.docket import Case, ask, waiting
+from tasks.govern.gate.evidence import CheckResult, Evidence, check_asks, check_result
+from tasks.govern.gate.missing import missing_approvals, missing_waivers, missing_withdrawals
+from tasks.govern.gate.signed_decision import KIND, claimed
+from tasks.govern.gate.weigh import Weighed, deadline, require_requester, weigh
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import Check, Gate, GateName
+from tasks.govern.signed_request import SignedRequest
+from tasks.params import Sha256
+
+__all__ = ["CheckStanding", "DecisionStanding", "Standing", "ask", "close", "judge", "settle", "waiting"]
+
+State = Literal["passed", "failed", "rejected", "waiting", "expired"]
+
+
+class CheckStanding(Frozen):
+    """A check, and the waiver that lets it pass all the same, if there is one."""
+
+    result: CheckResult
+    waived_by: str | None = None
+    waived_until: datetime | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.result.verdict != "failed" or self.waived_by is not None
+
+
+class DecisionStanding(Frozen):
+    """A decision in the ledger, and whether it counts."""
+
+    seq: int
+    time: datetime
+    person: str
+    verb: str
+    role: str
+    reason: str
+    counted: bool
+    why_not: str
+    """Empty where it counts."""
+
+
+class Standing(Frozen):
+    """Where a gate stands."""
+
+    gate: GateName
+    run: str
+    evidence_sha256: Sha256
+    state: State
+    checks: list[CheckStanding]
+    decisions: list[DecisionStanding]
+    waiting_for: list[str]
+    """In words, one for each thing that is missing; also what was missing where it expired or failed. A failed check
+    that may be waived leaves the gate waiting: who does not want to wait for that looks at `checks`."""
+    deadline: datetime
+    as_of: int
+    """seq of the newest decision that was looked at."""
+
+
+def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
+    """Where the gate of `evidence` stands at `now`, the ledger's time.
+
+    Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
+    requester than the one who signed.
+    """
+    case = docket.current(ledger, evidence)
+    require_requester(evidence, governance, ledger)
+    rules = _rules(evidence, governance, signed_request.require(ledger, governance, evidence.run))
+    weighed = weigh(case, governance, ledger, now)
+    checks = [_check_standing(result, weighed) for result in evidence.checks]
+    failed = [check.result for check in checks if not check.holds]
+    missing = missing_waivers(failed, evidence.asks) + missing_withdrawals(weighed)
+    missing += missing_approvals(evidence, governance, weighed, now)
+    hopeless = not all(rules.waivable(result.name) for result in failed)
+    return Standing(
+        gate=evidence.gate,
+        run=evidence.run,
+        evidence_sha256=case.sha256,
+        state=_state(case, rules, now, weighed, hopeless, bool(missing)),
+        checks=checks,
+        decisions=[_decision_standing(w) for w in weighed],
+        waiting_for=missing,
+        deadline=deadline(case, rules),
+        as_of=max((w.entry.seq for w in weighed), default=case.entry.seq),
+    )
+
+
+def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standing:
+    """Judge, and close the gate where it no longer waits, with no decision able to slip in between."""
+    with ledger.transaction():
+        standing = judge(evidence, governance, ledger, ledger.now())
+        if standing.state != "waiting":
+            close(ledger, evidence, standing)
+    return standing
+
+
+def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
+    """Record, once, that the gate takes no more decisions. Raises Refused where a decision is still to be judged."""
+    if standing.state == "waiting":
+        raise InputError(f"gate {evidence.gate} of run {evidence.run} still waits; only a settled gate can be closed")
+    with ledger.transaction():
+        case = docket.current(ledger, evidence)
+        if standing.evidence_sha256 != case.sha256:
+            raise Refused(f"the standing is that of other evidence than gate {evidence.gate} of run {evidence.run}")
+        if case.closed is not None:
+            return
+        if ledger.entries(KIND, evidence.subject.sha256, after=standing.as_of):
+            raise Refused("a decision came in after the gate was judged; judge it again")
+        docket.record_closing(ledger, case, standing.state)
+
+
+def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
+    """The gate's rules, once the evidence is known to follow from them."""
+    if evidence.policy_sha256 != governance.policy.digest():
+        raise Refused(
+            f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "
+            f"({evidence.policy_sha256[:12]}, now {governance.policy.digest()[:12]}); gather it again"
+        )
+    if evidence.demo and not governance.local:
+        raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
+    rules = governance.policy.gate(evidence.tier, evidence.gate)
+    check_asks(evidence, governance.policy)
+    if refused := governance.may_not_request(evidence.requested_by, evidence.tier, asked.request.time):
+        raise Refused(f"run {evidence.run}: {refused}")
+    own = [check_result(check, evidence.facts) for check in rules.checks]
+    others = evidence.checks[len(own) :]
+    if evidence.checks[: len(own)] != own or (others and not rules.success_metrics):
+        raise Refused("the evidence's checks are not those that policy asks and its figures give")
+    if others != [check_result(_as_check(result), evidence.facts) for result in others]:
+        raise Refused("the verdict of a success metric is not the one that its figure gives")
+    return rules
+
+
+def _as_check(result: CheckResult) -> Check:
+    return Check(**result.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
+
+
+def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStanding:
+    said = [w.decision for w in weighed if w.decision and w.decision.expires and result.name in w.decision.checks]
+    if result.verdict != "failed" or not said:
+        return CheckStanding(result=result)
+    longest = max(said, key=lambda waiver: str(waiver.expires))
+    return CheckStanding(result=result, waived_by=longest.person, waived_until=longest.expires)
+
+
+def _state(case: Case, rules: Gate, now: datetime, weighed: list[Weighed], hopeless: bool, missing: bool) -> State:
+    if any(w.decision and w.decision.verb == "reject" and not w.carried for w in weighed):
+        return "rejected"
+    if not missing:
+        return "passed"
+    if hopeless:
+        return "failed"
+    if (case.closed.time if case.closed else now) > deadline(case, rules):
+        return "expired"
+    return "failed" if case.closed else "waiting"
+
+
+def _decision_standing(w: Weighed) -> DecisionStanding:
+    person, verb = claimed(w.entry)
+    decision = w.signed.decision if w.signed else None
+    return DecisionStanding(
+        seq=w.entry.seq,
+        time=w.entry.time,
+        person=person,
+        verb=verb,
+        role=decision.role if decision else "",
+        reason=decision.reason if decision else "",
+        counted=w.decision is not None,
+        why_not=w.why_not,
+    )

@@ -1,0 +1,15 @@
+"""The ledger, and how it shows that nothing in it was changed.
+
+ledger.py   the append-only table and the tree over it
+guards.py   its triggers
+entry.py    an entry, as a row, as a leaf of the tree, as it is read
+merkle.py   the tree of RFC 9162: hashing, proofs
+heads.py    signed heads of the tree
+publish.py  where they go
+places/     folder, S3, git remote
+walk.py     entries against heads, wherever they come from
+check.py    `hallmark ledger verify`
+proof.py    proofs about one entry, and between two heads
+export.py   the whole ledger as a file
+search.py   entries by kind, run, person, time
+"""

@@ -1,0 +1,199 @@
+"""Take signed heads of the ledger to the places of HALLMARK_LEDGER_HEADS.
+
+What is signed is the last head's own tree with the entries that came since, and it goes on from every head that another
+machine published meanwhile. So whoever rewrote the database, and its tree with it, gets no signature for that, and is
+told of. A place that is away gets its heads the next time.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks import files
+from tasks.errors import HallmarkError, Refused, Unavailable
+from tasks.files import canonical_json
+from tasks.govern.identity.validity import Key
+from tasks.govern.ledger import heads
+from tasks.govern.ledger.heads import Head
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.places import place
+from tasks.govern.ledger.places.folder import Folder
+from tasks.govern.ledger.places.place import Place
+from tasks.govern.rules.governance import Governance
+
+PLACES = "HALLMARK_LEDGER_HEADS"
+"""Environment variable: places, with spaces between."""
+
+
+@dataclass(frozen=True)
+class Published:
+    newest: Head | None
+    """None where the ledger is empty."""
+    delivered: dict[str, int]
+    """How many heads went to each place that could be reached."""
+    away: list[str]
+    """Why each of the others could not be."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A place as it was found."""
+
+    where: Place
+    there: set[int] = field(default_factory=set)
+    ahead: list[Head] = field(default_factory=list)
+    """Heads of more entries than the newest that was signed here."""
+
+
+def publish(ledger: Ledger, governance: Governance) -> Published:
+    """Sign a head where the ledger grew since the last, and take to each place the heads that it lacks.
+
+    Raises Refused where the ledger does not go on from a head, or a place holds another head of one size: somebody
+    rewrote the ledger, or the place is another's. Raises InputError where there is no key to sign with.
+    """
+    with _turn(governance):
+        last = newest(governance)
+        looked, away, wrong = _look_around(governance, last.size if last else 0)
+        head = _sign_next(ledger, governance, last, looked)
+        delivered = {}
+        for look in looked:
+            try:
+                delivered[look.where.name] = _deliver(look, governance)
+            except Unavailable as error:
+                away.append(str(error))
+            except Refused as error:
+                wrong.append(str(error))
+    if wrong:
+        raise Refused("\n".join(wrong))
+    return Published(head, delivered, [f"{why}; the ledger's heads go there the next time" for why in away])
+
+
+def publish_grown(ledger: Ledger, governance: Governance) -> list[str]:
+    """Publish where there are entries that no head here covers. Returns what a person should be told, in words.
+
+    For whoever has something else to do: what was recorded stands, whatever becomes of the head.
+    """
+    try:
+        if ledger.frontier().size <= max(local(governance).sizes(), default=0):
+            return []
+        return publish(ledger, governance).away
+    except HallmarkError as error:
+        return [str(error)]
+
+
+def newest(governance: Governance) -> Head | None:
+    """The newest head kept here. Raises Refused where it is not what was signed."""
+    envelope = newest_envelope(governance)
+    return heads.verify(envelope, signers(governance)) if envelope else None
+
+
+def newest_envelope(governance: Governance) -> dict[str, Any] | None:
+    """The newest head kept here, as it was signed."""
+    kept = local(governance)
+    size = max(kept.sizes(), default=0)
+    try:
+        return heads.parse(kept.read({size})[size], signers(governance))[1] if size else None
+    except Refused as error:
+        raise Refused(f"the head of {size} entries in {kept.name} does not count: {error}") from None
+
+
+def local(governance: Governance) -> Folder:
+    """Every head that was signed here."""
+    return Folder(governance.state / "heads")
+
+
+def places(governance: Governance) -> list[Place]:
+    """Where heads are published. Raises InputError for a setting that names no places."""
+    return place.named(os.environ.get(PLACES, ""), governance.state.parent, governance.state)
+
+
+def signers(governance: Governance) -> list[Key]:
+    """Keys whose heads count, each for its time."""
+    return governance.keys_of("ledger")
+
+
+@contextmanager
+def _turn(governance: Governance) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            lock = governance.state / "heads" / ".lock"
+            stack.enter_context(files.turn(lock, "another process publishes heads of the ledger"))
+        except OSError as error:
+            raise Unavailable(f"{local(governance).name} cannot be used ({error.strerror or error})") from None
+        yield
+
+
+def _look_around(governance: Governance, reached: int) -> tuple[list[_Look], list[str], list[str]]:
+    """What the places hold, why some are away, and what is wrong with others."""
+    looked, away, wrong = [], [], []
+    for where in places(governance):
+        try:
+            there = where.sizes()
+            ahead = where.read({size for size in there if size > reached})
+            looked.append(_Look(where, there, [heads.parse(data, signers(governance))[0] for data in ahead.values()]))
+        except Unavailable as error:
+            away.append(str(error))
+        except Refused as error:
+            wrong.append(f"{where.name}: {error}; nothing is published there")
+    return looked, away, wrong
+
+
+def _sign_next(ledger: Ledger, governance: Governance, last: Head | None, looked: list[_Look]) -> Head | None:
+    """The newest head, signed now where the ledger grew, after a walk from the last one over the entries since."""
+    ahead = {head.size: (head, look.where.name) for look in looked for head in look.ahead}
+    tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
+    for row in ledger.rows(tree.size, target.size):
+        if row.seq != tree.size + 1:
+            raise _rewritten(ledger, f"entry {tree.size + 1} is missing")
+        tree, ours = tree.append(row.leaf_hash()), ours or row.leaf_hash().hex()
+        if tree.size in ahead:
+            head, name = ahead.pop(tree.size)
+            if head.facts != (ours, tree.size, tree.root().hex()):
+                raise _rewritten(ledger, f"{name} has a head of {head.describe()}, and its entries give another root")
+    if tree != target or ahead:
+        known = [f"it had {last.describe()}"] if last else []
+        known += [f"{name} has a head of {head.describe()}" for head, name in ahead.values()]
+        raise _rewritten(ledger, f"its tree of {target.size:,} entries does not go on from what is known: {known}")
+    if not tree.size or (last and tree.size == last.size):
+        return last
+    head = heads.of(tree, ours, ledger.now())
+    local(governance).add({head.size: canonical_json(heads.sign(head, governance.signer("ledger")))})
+    return head
+
+
+def _rewritten(ledger: Ledger, why: str) -> Refused:
+    return Refused(f"the ledger at {ledger.where} was rewritten: {why}. No head is made; see `hallmark ledger verify`")
+
+
+def _deliver(look: _Look, governance: Governance) -> int:
+    """Add what a place lacks. The newest head that both have is compared before, what was added after."""
+    kept = local(governance)
+    here = kept.sizes()
+    missing = here - look.there
+    _compare(look.where, kept, {max(here & look.there)} if here & look.there else set(), governance)
+    look.where.add(kept.read(missing))
+    _compare(look.where, kept, missing, governance)
+    return len(missing)
+
+
+def _compare(where: Place, kept: Folder, sizes: set[int], governance: Governance) -> None:
+    """Raises Refused where a place has no such head of a size as was signed here, be it another machine's."""
+    ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
+    for size in sorted(sizes):
+        if ours[size] == theirs.get(size):
+            continue
+        mine, _ = heads.parse(ours[size], signers(governance))
+        try:
+            other, _ = heads.parse(theirs.get(size, b""), signers(governance))
+            found = "" if other.facts == mine.facts else other.describe()
+        except Refused as error:
+            found = str(error)
+        if found:
+            raise Refused(
+                f"{where.name} has another head of {size:,} entries than was signed here ({found}; here "
+                f"{mine.describe()}): that place is another ledger's, or somebody rewrote one. Nothing there was "
+                "written over; see `hallmark ledger verify`"
+            )

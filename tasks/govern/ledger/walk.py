@@ -1,0 +1,143 @@
+"""Go through the entries of a ledger, wherever they come from, and compare them with signed heads."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pydantic import computed_field
+
+from tasks.config import Frozen
+from tasks.errors import Refused
+from tasks.govern.ledger import entry as ledger_entry
+from tasks.govern.ledger.entry import Row
+from tasks.govern.ledger.heads import Head
+from tasks.govern.ledger.merkle import Frontier
+
+SHOWN = 20
+"""Entries named of each kind of trouble; the others are counted."""
+
+Tick = Callable[[int], None]
+"""Told how many entries have been looked at."""
+
+
+class Known(NamedTuple):
+    """A head whose signature holds, and where it was found."""
+
+    head: Head
+    where: str
+
+
+class Finding(Frozen):
+    verdict: Literal["holds", "wrong", "away", "told"]
+    """`away`: could not be looked at. `told`: nothing is wrong, and a person should know."""
+    text: str
+
+
+class Report(Frozen):
+    """What was checked, and what came out, in words."""
+
+    entries: int
+    anchored: int
+    """Entries 1 to this are held by a signed head that they agree with."""
+    findings: list[Finding]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> Literal["holds", "wrong", "incomplete"]:
+        said = {finding.verdict for finding in self.findings}
+        return "wrong" if "wrong" in said else "incomplete" if "away" in said else "holds"
+
+
+@dataclass
+class Walk:
+    """The tree over entries as they came, and what is wrong with them."""
+
+    tree: Frontier = field(default_factory=Frontier)
+    ledger: str = ""
+    """Leaf hash of the first."""
+    roots: dict[int, str] = field(default_factory=dict)
+    """Root at each size that a head is of."""
+    gaps: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    clock: list[str] = field(default_factory=list)
+
+
+def walk(rows: Iterable[Row], known: Iterable[Known], tick: Tick) -> Walk:
+    """Hash every entry, and look at its number, its time and whether it can be read."""
+    walked, sizes, before = Walk(), {one.head.size for one in known}, None
+    expected = 1
+    for row in rows:
+        if row.seq != expected:
+            walked.gaps.append(f"entry {row.seq} stands where {expected} was expected")
+        expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
+        leaf, time = _look(row, walked)
+        walked.ledger = walked.ledger or leaf.hex()
+        walked.tree = walked.tree.append(leaf)
+        if walked.tree.size in sizes:
+            walked.roots[walked.tree.size] = walked.tree.root().hex()
+        if time and before and time < before:
+            walked.clock.append(f"entry {row.seq} by {(before - time).total_seconds():g} s")
+        before = time or before
+        tick(walked.tree.size)
+    return walked
+
+
+def judge(walked: Walk, known: list[Known]) -> Report:
+    """What the walk shows, and which heads it agrees with."""
+    size = walked.tree.size
+    findings = _found(walked) + [_broken(walked, one) for one in known if not agrees(walked, one)]
+    held = [one for one in known if agrees(walked, one)]
+    for where in dict.fromkeys(one.where for one in known):
+        own = [one.head for one in held if one.where == where]
+        if own:
+            newest = max(own, key=lambda head: head.size)
+            text = f"{len(own):,} signed heads in {where} agree with the entries; the newest has {newest.describe()}"
+            findings.append(Finding(verdict="holds", text=text))
+    anchored = max((one.head.size for one in held), default=0)
+    if anchored < size:
+        after = f"entries {anchored + 1:,} to {size:,} came after the newest signed head" if anchored else "no entry"
+        text = f"{after}: nothing but the database vouches for them" if anchored else "no signed head covers any entry"
+        findings.append(Finding(verdict="told", text=text))
+    return Report(entries=size, anchored=anchored, findings=findings)
+
+
+def agrees(walked: Walk, one: Known) -> bool:
+    head = one.head
+    return head.ledger == walked.ledger and walked.roots.get(head.size) == head.root
+
+
+def _look(row: Row, walked: Walk) -> tuple[bytes, datetime | None]:
+    try:
+        return row.leaf_hash(), ledger_entry.parse(row)[0]
+    except Refused as error:
+        walked.unreadable.append(str(error))
+        return row.leaf_hash(), None
+    except (TypeError, ValueError) as error:  # of a column that holds no text
+        walked.unreadable.append(f"entry {row.seq} of the ledger was changed: it is no text ({error})")
+        return bytes(32), None
+
+
+def _found(walked: Walk) -> list[Finding]:
+    size = walked.tree.size
+    findings = [Finding(verdict="wrong", text=text) for text in _listed(walked.gaps) + _listed(walked.unreadable)]
+    if not findings:
+        text = f"{size:,} entries, numbered without gaps, each readable; root {walked.tree.root().hex()}"
+        findings = [Finding(verdict="holds", text=text)]
+    for text in _listed(walked.clock):
+        findings.append(Finding(verdict="told", text=f"the clock ran back at {text}; by itself that is no tampering"))
+    return findings
+
+
+def _broken(walked: Walk, one: Known) -> Finding:
+    head, size = one.head, walked.tree.size
+    if head.size > size:
+        text = f"the ledger ends at entry {size:,}: entries were taken off its end, or another one stands in its place"
+    else:
+        text = f"entries 1 to {head.size:,} are not those that it was signed over"
+    return Finding(verdict="wrong", text=f"the head in {one.where} of {head.describe()} does not hold: {text}")
+
+
+def _listed(texts: list[str]) -> list[str]:
+    more = [f"and {len(texts) - SHOWN:,} more like that"] if len(texts) > SHOWN else []
+    return texts[:SHOWN] + more

@@ -1,0 +1,16 @@
+"""What has to hold before a model passes, and which version of it is in force.
+
+    policy.py         policy.yaml: gates by risk tier, who asks for runs, who signs off changes
+    gate_rules.py     of one gate: checks, roles, waivers, deadlines, keys
+    explain.py        the policy in words
+    policy_cases.py   cases kept beside it, judged by the code that judges gates
+    satisfiable.py    whether enough people are there for what policy asks
+    governance.py     policy and people that fit each other, and whose key signs and verifies
+
+Policy and people are in force once those have signed who may change them:
+
+    differences.py    what a change would change, in words
+    adoption.py       what is signed of it, each statement following from the one before
+    adopting.py       proposing and signing, in the ledger
+    in_force.py       the governance in force, verified from the root each time
+"""

@@ -1,0 +1,244 @@
+"""Adoptions in the ledger: what is in force, proposing and signing what shall be.
+
+    governance.proposed   the first signature under a statement (adoption.py)
+    governance.signed     a further one
+    governance.adopted    all that it takes: from here on it is in force
+
+The entries' subject is the digest of the statement. What is proposed follows one adoption; once another took its place,
+it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in `.hallmark/keys/root.pub`.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import HallmarkError, InputError, Refused
+from tasks.files import canonical_json, write_bytes
+from tasks.govern import dsse
+from tasks.govern.identity import keys
+from tasks.govern.identity.keys import Signer
+from tasks.govern.identity.people import People
+from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules import adoption
+from tasks.govern.rules.adoption import Adoption
+from tasks.govern.rules.policy import Policy
+
+PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
+ROOT = "root"
+"""Name of the root key in `.hallmark/keys/`."""
+PIN = "HALLMARK_ROOT_FINGERPRINT"
+"""Environment variable: fingerprint of the root key, received by another way."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What was adopted under one root key, oldest first, each verified; the last is in force."""
+
+    root: str
+    """Its fingerprint."""
+    adoptions: tuple[Adoption, ...]
+    envelopes: tuple[dict[str, Any], ...]
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+    """Entries that say they are adoptions under this root key and do not count, each with the reason."""
+    foreign: tuple[str, ...]
+    """The same of adoptions under other root keys: of another environment before, or of another machine's."""
+
+    @property
+    def newest(self) -> Adoption | None:
+        return self.adoptions[-1] if self.adoptions else None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What shall be in force, and the signatures under it that count, oldest first."""
+
+    adoption: Adoption
+    signed: list[tuple[Entry, dict[str, Any]]]
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        return [part for _, part in self.signed]
+
+    def says(self, policy: Policy, people: People) -> bool:
+        return (self.adoption.policy, self.adoption.people) == (policy, people)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where an adoption stands after somebody signed it."""
+
+    entry: Entry
+    adopted: bool
+    lacking: str
+    """Who else must sign, in words; empty where it is adopted."""
+
+
+def root_fingerprint(state: Path) -> str:
+    """Raises InputError where nothing says whom to trust, or the key on disk is not the one that was pinned."""
+    pinned, path = os.environ.get(PIN, "").strip(), state / "keys" / f"{ROOT}.pub"
+    on_disk = keys.fingerprint(path.read_text("utf-8").strip()) if path.exists() else ""
+    if pinned and on_disk and pinned != on_disk:
+        raise InputError(
+            f"{path} is root key {on_disk}, and {PIN} says {pinned}; put the right key there, or find out who "
+            "replaced it"
+        )
+    if not (pinned or on_disk):
+        raise InputError(
+            f"whose policy is in force here? Nothing says: run `hallmark init`, or set {PIN} to the fingerprint of the "
+            "root key"
+        )
+    return pinned or on_disk
+
+
+def pin(state: Path, public_line: str) -> None:
+    """Trust a root key on this machine from now on. Raises InputError where another is trusted here already."""
+    path = state / "keys" / f"{ROOT}.pub"
+    if not path.exists():
+        write_bytes(path, f"{public_line}\n".encode())
+    trusted, given = root_fingerprint(state), keys.fingerprint(public_line)
+    if trusted != given:
+        raise InputError(f"the root key given is {given}, and what is trusted here is {trusted}")
+
+
+def begin(state: Path) -> None:
+    """Make the root key of an environment `local`, where none is trusted here yet."""
+    if not os.environ.get(PIN) and not (state / "keys" / f"{ROOT}.pub").exists():
+        keys.create(state / "keys", ROOT)
+
+
+def read(ledger: Ledger, root: str) -> Chain:
+    """What was adopted under a root key. What whoever has the ledger's database added is told under `problems`."""
+    entries = ledger.entries(ADOPTED)
+    verified, problems, foreign = _verified(root, tuple((e.seq, e.time, canonical_json(e.body)) for e in entries))
+    by_seq = {entry.seq: entry for entry in entries}
+    counted = tuple(by_seq[seq] for seq, _ in verified)
+    envelopes = tuple(entry.body["envelope"] for entry in counted)
+    return Chain(root, tuple(found for _, found in verified), envelopes, counted, problems, foreign)
+
+
+@lru_cache(maxsize=8)
+def _verified(
+    root: str, rows: tuple[tuple[int, datetime, bytes], ...]
+) -> tuple[tuple[tuple[int, Adoption], ...], tuple[str, ...], tuple[str, ...]]:
+    """The adoptions that count, with their entries' seq, and why the others don't, those under other root keys apart;
+    the same rows give the same."""
+    chain: list[tuple[int, Adoption]] = []
+    problems: list[str] = []
+    foreign: list[str] = []
+    for seq, time, body in rows:
+        before = chain[-1][1] if chain else None
+        told = problems
+        try:
+            envelope = _envelope(json.loads(body))
+            if keys.fingerprint(adoption.read(envelope).root) != root:
+                told = foreign
+            found = adoption.verify(envelope, before, root)
+            if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
+                adoption.require_signed(envelope, found, before, max(time, found.time))
+        except HallmarkError as error:
+            told.append(f"entry {seq} of the ledger adopts nothing here: {error}")
+            continue
+        chain.append((seq, found))
+    return tuple(chain), tuple(problems), tuple(foreign)
+
+
+def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Outcome:
+    """Sign that policy and people shall be in force, and adopt them where that was the last signature they took.
+
+    `people` is resolved, with the keys that count. The same signed twice, or adopted already, is one. Raises Refused
+    for a signer whom nobody asked, and where it cannot follow what is in force.
+    """
+    with ledger.transaction():
+        chain, now = read(ledger, root), ledger.now()
+        before = chain.newest
+        if before and (before.policy, before.people) == (policy, people):
+            return Outcome(chain.entries[-1], adopted=True, lacking="")
+        known = (each for each in _proposals(ledger, before, now) if each.says(policy, people))
+        proposal = next(known, None) or Proposal(_statement(before, policy, people, signer, now), [])
+        wanted = proposal.adoption
+        part = dsse.sign(adoption.statement_of(wanted), signer)
+        if before:
+            _asked(part, wanted, before, now)
+        kind = SIGNED if proposal.signed else PROPOSED
+        same = next((entry for entry, each in proposal.signed if each == part), None)
+        entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
+        envelope = adoption.merged([*proposal.parts, part])
+        if before and (missing := still_lacking(wanted, before, adoption.signatures(envelope), now)):
+            return Outcome(entry, adopted=False, lacking=missing)
+        adoption.verify(envelope, before, root)
+        entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
+        return Outcome(entry, adopted=True, lacking="")
+
+
+def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
+    """What is proposed to follow what is in force, and who has still to sign it, in words."""
+    before, now = chain.newest, ledger.now()
+    if before is None:
+        return []
+    known = _proposals(ledger, before, now)
+    return [(each.adoption, still_lacking(each.adoption, before, each.parts, now)) for each in known]
+
+
+def still_lacking(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
+    """Who else must sign, in words; empty where nobody. `parts` are envelopes with one signature each."""
+    needed, signers = adoption.wanted(before, wanted), [adoption.signer(part, before, at) for part in parts]
+    if needed.root and None not in signers:
+        return "the root key has to sign"
+    people = [person for person in signers if person]
+    role = adoption.lacking(needed, people, at)
+    able = [p.id for p in before.people.with_role(role, at) if not p.demo and p not in people] if role else []
+    return f"somebody in role {role} has to sign: {', '.join(able) or 'nobody is left who could'}" if role else ""
+
+
+def _statement(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
+    return Adoption(
+        environment=policy.environment,
+        sequence=before.sequence + 1 if before else 1,
+        previous=adoption.digest(before) if before else None,
+        root=before.root if before else signer.public_line,
+        policy=policy,
+        people=people,
+        time=now,
+    )
+
+
+def _asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
+    """Raises Refused where whoever signs is nobody that the policy before asks."""
+    needed, person = adoption.wanted(before, wanted), adoption.signer(part, before, now)
+    asked = [role.role for role in needed.roles]
+    if person is None and not needed.root:
+        raise Refused(f"the root key adopts nothing where policy names who does: {', '.join(asked)}")
+    if person and not set(asked) & set(person.roles_at(now)):
+        raise Refused(f"{person.id} holds {', '.join(person.roles_at(now)) or 'no role'}; this change is signed off by "
+                      f"{', '.join(asked) or 'the root key'}")  # fmt: skip
+
+
+def _proposals(ledger: Ledger, before: Adoption | None, now: datetime) -> list[Proposal]:
+    """What was proposed to follow `before`, with the signatures that count as of its time and now, oldest first."""
+    found: dict[str, Proposal] = {}
+    for entry in sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq):
+        if before is None:
+            break
+        try:
+            (part,) = adoption.signatures(_envelope(entry.body))
+            wanted = adoption.read(part)
+            adoption.require_follows(wanted, before)
+            for moment in (wanted.time, now):
+                adoption.signer(part, before, moment)
+        except (HallmarkError, ValueError):
+            continue
+        found.setdefault(adoption.digest(wanted), Proposal(wanted, [])).signed.append((entry, part))
+    return list(found.values())
+
+
+def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:
+    envelope = body.get("envelope")
+    if not isinstance(envelope, dict):
+        raise Refused("it holds no signed envelope")
+    return envelope
