@@ -44,9 +44,10 @@ def _in_force(attested: Attested, promotion: Promotion) -> str:
         return "policy and people are those of proposed files, which nobody adopted; they count in this project alone"
     if wrong := next(trust.differences(adopted, attested.policy, attested.people), None):
         raise Refused(wrong)
-    if promotion.time < adopted.time:
+    last = adopted.adoption
+    if promotion.time < last.time:
         raise Refused("the release was promoted before its policy and people were proposed")
-    return f"policy and people are those of adoption {adopted.sequence}, of {adopted.time:%Y-%m-%d %H:%M} UTC"
+    return f"policy and people are those of adoption {last.sequence}, of {last.time:%Y-%m-%d %H:%M} UTC"
 
 
 def _manifest(attested: Attested, promotion: Promotion) -> str:

@@ -38,8 +38,8 @@ def governance_of(folder: Path, state: Path, name: str) -> Governance:
     is remembered does not follow from the root key.
     """
     chain = _read(state, name)["governance"]
-    policy, people = adoption.verify_chain(chain, adopting.root_fingerprint(state))
-    return Governance(folder, policy, people, state, tuple(chain))
+    newest, people = adoption.verify_chain(chain, adopting.root_fingerprint(state))
+    return Governance(folder, newest.policy, people, state, tuple(chain))
 
 
 def newer(governance: Governance, name: str, found: Signed | None) -> Signed | None:

@@ -12,7 +12,7 @@ from tasks.govern.identity.people import MachineName, Person
 from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import publish
 from tasks.govern.rules import adoption
-from tasks.govern.rules.adoption import Adoption
+from tasks.govern.rules.adoption import InForce
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import Policy
 from tasks.registry import bundle, contents
@@ -62,10 +62,10 @@ def from_root(folder: Path, root: str) -> Trust:
     if not names:
         raise Refused(UNADOPTED)
     chain = tuple(dsse.parse(contents.read_one(folder, name), name) for name in names)
-    newest = adoption.read_chain(chain, root)[-1]
+    people = adoption.verify_chain(chain, root).people
 
     def keys_of(machine: MachineName) -> tuple[Key, ...]:
-        return tuple(newest.people.keys_of_machine(machine))
+        return tuple(people.keys_of_machine(machine))
 
     number = f"{len(chain)} adoption{'s' if len(chain) > 1 else ''}"
     text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
@@ -73,7 +73,7 @@ def from_root(folder: Path, root: str) -> Trust:
     return Trust(keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), chain, root, bare=False, check=check)
 
 
-def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> Adoption | None:
+def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce | None:
     """What was in force last of the adoptions in a release; None where it holds none, and that counts.
 
     Raises Refused where they are others than those that are trusted.
@@ -84,12 +84,15 @@ def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> Adoption 
         raise Refused(UNADOPTED)
     if trusted.chain and tuple(envelopes) != trusted.chain[: len(envelopes)]:
         raise Refused("policy and people of the release are not what was adopted here: its adoptions are others")
-    return adoption.read(envelopes[-1])
+    found: InForce | None = None
+    for envelope in envelopes:
+        found = adoption.follow(adoption.read(envelope), found)
+    return found
 
 
-def differences(newest: Adoption, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
+def differences(newest: InForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
     """What the release says besides otherwise than what was adopted, in words."""
-    if policy != newest.policy:
+    if policy != newest.adoption.policy:
         yield "policy.json is not the policy that was adopted"
     for person in people.values():
         if person != newest.people.get(person.id):

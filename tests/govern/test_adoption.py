@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import HallmarkError, InputError, Refused
 from tasks.govern import dsse
@@ -17,6 +18,7 @@ from tasks.govern.rules import adopting, adoption, in_force
 from tasks.govern.rules.adopting import ADOPTED, Outcome
 from tasks.govern.rules.adoption import Adoption
 from tests.govern.house import PEOPLE, POLICY, House, raw
+from tests.govern.test_attacks import plant
 
 OTHER = POLICY.replace("at_least: 100}", "at_least: 50}")
 TWO = POLICY.replace("policy: [{role: risk}]", "policy: [{role: risk, count: 2}]")
@@ -84,8 +86,8 @@ def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
     assert [entry.kind for entry in house.ledger.entries()] == [
         "governance.proposed", "governance.adopted", "governance.proposed", "governance.adopted"
     ]  # fmt: skip
-    policy, people = adoption.verify_chain(envelopes(house), root(house))
-    assert policy.gate("low", "data").checks[0].at_least == 50
+    newest, people = adoption.verify_chain(envelopes(house), root(house))
+    assert newest.policy.gate("low", "data").checks[0].at_least == 50
     assert people.get("risk-one")
 
 
@@ -290,6 +292,55 @@ def test_a_policy_that_locks_everybody_out_of_changes_is_not_adopted(house: Hous
                    POLICY.replace("people: [{role: risk}]", "people: [{role: risk, count: 3}]")):  # fmt: skip
         with pytest.raises(HallmarkError, match=r"changes.people: policy that nobody can satisfy"):
             adopt(house, "risk-one", policy)
+
+
+@pytest.mark.attack(rights="approver", stopped="what an adoption adds counts from its own time on")
+@pytest.mark.parametrize(
+    "given", ["data-owner", "{role: data-owner, valid_after: 2020-01-01}"], ids=["without a date", "dated back"]
+)
+def test_a_role_given_now_makes_no_earlier_decision_count(house: House, given: str) -> None:
+    """Nor does a key given now; what is decided from now on counts."""
+    asked = house.ask()
+    plant(house, asked, "lead")
+    adopt(house, "risk-one", people=PEOPLE.replace("roles: [ml-lead]", f"roles: [ml-lead, {given}]"))
+    house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
+    assert not in_force.differs(house.governance)
+    assert house.judge(asked).state == "waiting" and "lead did not hold role data-owner" in house.why_not(asked)
+    house.decide(asked, "lead")
+    assert house.judge(asked).state == "passed"
+
+
+@pytest.mark.attack(rights="approver", stopped="what an adoption adds counts from its own time on")
+def test_a_key_given_now_makes_no_earlier_signature_count(house: House) -> None:
+    asked = house.ask()
+    plant(house, asked, "owner", key=house.key("gone"))
+    both = f"id: owner, keys: ['{house.line('owner')}', '{house.line('gone')}'],"
+    people = PEOPLE.replace("id: owner,", both).replace("id: gone,", f"id: gone, keys: ['{house.line('gate')}'],")
+    people += f"machines: {{gate: {{keys: ['{keys.public_line(Ed25519PrivateKey.generate())}']}}}}\n"
+    adopt(house, "risk-one", people=people)
+    house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
+    assert house.judge(asked).state == "waiting" and "counts only from" in house.why_not(asked)
+    house.decide(asked, "owner", signer=house.key("gone"))
+    assert house.judge(asked).state == "passed"
+
+
+@pytest.mark.attack(rights="approver", stopped="a key that ended or was revoked stays so")
+@pytest.mark.parametrize(
+    ("was", "told"),
+    [("valid_before: 2026-01-01", "ended on 2026-01-01"), ("revoked_as_of: 2026-01-01, reason: r", "is revoked as of")],
+)
+def test_a_key_that_ended_does_not_come_back(house: House, was: str, told: str) -> None:
+    line = house.line("owner")
+    held = f"id: owner, keys: [{{public_key: '{line}', {was}}}, '{house.line('demo-owner')}'],"
+    people = PEOPLE.replace("id: owner,", held).replace(
+        "id: demo-owner,", f"id: demo-owner, keys: ['{house.line('worker')}'],"
+    )
+    people += f"machines: {{worker: {{keys: ['{keys.public_line(Ed25519PrivateKey.generate())}']}}}}\n"
+    adopt(house, "risk-one", people=people)
+    with pytest.raises(Refused, match=f"{told}.* and would count again"):
+        adopt(house, "risk-one", people=people.replace(f", {was}", ""))
+    forged(house, "risk-one", people=in_force.proposed(house.governance.folder, house.state)[1])
+    assert "would count again" in why_not(house)
 
 
 def test_junk_in_the_ledger_is_passed_over(house: House) -> None:

@@ -47,7 +47,7 @@ PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 class Period(Frozen):
     valid_after: Moment | None = None
-    """From when it counts; left out, always has."""
+    """From when it counts, though not before its adoption (rules/counting.py); left out, from then on."""
     valid_before: Moment | None = None
     """Until when it counts, that moment no more; left out, without an end."""
 
@@ -57,6 +57,14 @@ class Period(Frozen):
             raise ValueError(f"valid_before ({shown(self.valid_before)}) is not after valid_after "
                              f"({shown(self.valid_after)})")  # fmt: skip
         return self
+
+    def within(self, begin: datetime | None, end: datetime | None) -> Self | None:
+        """What of it lies from `begin` on and before `end`; None where nothing does."""
+        after = max((moment for moment in (self.valid_after, begin) if moment), default=None)
+        before = min((moment for moment in (self.valid_before, end) if moment), default=None)
+        if after and before and before <= after:
+            return None
+        return self.model_copy(update={"valid_after": after, "valid_before": before})
 
     def began(self, at: datetime) -> bool:
         return self.valid_after is None or self.valid_after <= at

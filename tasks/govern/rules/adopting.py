@@ -25,7 +25,7 @@ from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import People
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules import adoption
-from tasks.govern.rules.adoption import Adoption
+from tasks.govern.rules.adoption import Adoption, InForce
 from tasks.govern.rules.policy import Policy
 
 PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
@@ -37,13 +37,15 @@ PIN = "HALLMARK_ROOT_FINGERPRINT"
 
 @dataclass(frozen=True)
 class Chain:
-    """What was adopted under one root key, oldest first, each verified; the last is in force."""
+    """What was adopted under one root key, oldest first, each verified."""
 
     root: str
     """Its fingerprint."""
     adoptions: tuple[Adoption, ...]
     envelopes: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
+    in_force: InForce | None
+    """The last of them."""
     problems: tuple[str, ...]
     """Entries that say they are adoptions under this root key and do not count, each with the reason."""
     foreign: tuple[str, ...]
@@ -51,7 +53,7 @@ class Chain:
 
     @property
     def newest(self) -> Adoption | None:
-        return self.adoptions[-1] if self.adoptions else None
+        return self.in_force.adoption if self.in_force else None
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,17 @@ def read(ledger: Ledger, root: str) -> Chain:
     by_seq = {entry.seq: entry for entry in entries}
     counted = tuple(by_seq[seq] for seq, _ in verified)
     envelopes = tuple(entry.body["envelope"] for entry in counted)
-    return Chain(root, tuple(found for _, found in verified), envelopes, counted, problems, foreign)
+    adoptions = tuple(found.adoption for _, found in verified)
+    return Chain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
 
 
 @lru_cache(maxsize=8)
 def _verified(
     root: str, rows: tuple[tuple[int, datetime, bytes], ...]
-) -> tuple[tuple[tuple[int, Adoption], ...], tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[tuple[int, InForce], ...], tuple[str, ...], tuple[str, ...]]:
     """The adoptions that count, with their entries' seq, and why the others don't, those under other root keys apart;
     the same rows give the same."""
-    chain: list[tuple[int, Adoption]] = []
+    chain: list[tuple[int, InForce]] = []
     problems: list[str] = []
     foreign: list[str] = []
     for seq, time, body in rows:
@@ -140,7 +143,7 @@ def _verified(
                 told = foreign
             found = adoption.verify(envelope, before, root)
             if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
-                adoption.require_signed(envelope, found, before, max(time, found.time))
+                adoption.require_signed(envelope, found.adoption, before.adoption, max(time, found.adoption.time))
         except HallmarkError as error:
             told.append(f"entry {seq} of the ledger adopts nothing here: {error}")
             continue
@@ -171,7 +174,7 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
         envelope = adoption.merged([*proposal.parts, part])
         if before and (missing := still_lacking(wanted, before, adoption.signatures(envelope), now)):
             return Outcome(entry, adopted=False, lacking=missing)
-        adoption.verify(envelope, before, root)
+        adoption.verify(envelope, chain.in_force, root)
         entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
         return Outcome(entry, adopted=True, lacking="")
 

@@ -7,7 +7,8 @@ of the adoption before. It has one signature for each person who signed it off, 
 
 The first is signed by the root key alone, whose fingerprint is the root of trust. A later one is signed by the roles
 that the policy BEFORE it names under `changes` for what changed, each by another person, under the people before it.
-Where that names nobody, which environment `local` alone allows, the root key signs.
+Where that names nobody, which environment `local` alone allows, the root key signs. What an adoption adds counts from its
+time on (counting.py).
 
 Nothing here reads a ledger, a clock or a file: `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
 and release bundles hold them, and the fingerprint of the root key.
@@ -26,7 +27,7 @@ from tasks.govern import dsse
 from tasks.govern.identity import keys
 from tasks.govern.identity.people import People, Person
 from tasks.govern.identity.validity import Moment, PublicKey
-from tasks.govern.rules import satisfiable
+from tasks.govern.rules import counting, satisfiable
 from tasks.govern.rules.gate_rules import LOCAL, Role
 from tasks.govern.rules.policy import Policy
 from tasks.params import Name, Sha256
@@ -51,6 +52,14 @@ class Adoption(Frozen):
     """The ledger's time when it was proposed; keys and roles of those who sign are judged as of then."""
 
 
+class InForce(NamedTuple):
+    """An adoption, verified, and the people as they count under it."""
+
+    adoption: Adoption
+    people: People
+    """Those of all adoptions up to this one: what each added counts from its time on."""
+
+
 class Wanted(NamedTuple):
     """Who has to sign an adoption."""
 
@@ -58,33 +67,33 @@ class Wanted(NamedTuple):
     root: bool
 
 
-def verify_chain(envelopes: Sequence[Mapping[str, Any]], root_fingerprint: str) -> tuple[Policy, People]:
-    """Policy and people in force after the last of the envelopes. Raises Refused with the reason, saying which."""
-    newest = read_chain(envelopes, root_fingerprint)[-1]
-    return newest.policy, newest.people
-
-
-def read_chain(envelopes: Sequence[Mapping[str, Any]], root_fingerprint: str) -> list[Adoption]:
-    """Every adoption, oldest first, verified. Raises Refused as `verify_chain`."""
-    if not envelopes:
-        raise Refused("no policy was adopted: the chain of adoptions is empty")
-    chain: list[Adoption] = []
+def verify_chain(envelopes: Sequence[Mapping[str, Any]], root_fingerprint: str) -> InForce:
+    """What is in force after the last of the envelopes, each verified. Raises Refused with the reason, saying which."""
+    found: InForce | None = None
     for number, envelope in enumerate(envelopes, start=1):
         try:
-            chain.append(verify(envelope, chain[-1] if chain else None, root_fingerprint))
+            found = verify(envelope, found, root_fingerprint)
         except HallmarkError as error:
             raise Refused(f"adoption {number} of policy and people does not count: {error}") from None
-    return chain
+    if found is None:
+        raise Refused("no policy was adopted: the chain of adoptions is empty")
+    return found
 
 
-def verify(envelope: Mapping[str, Any], before: Adoption | None, root_fingerprint: str) -> Adoption:
+def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint: str) -> InForce:
     """The adoption of an envelope, if it may follow `before` (None: it is the genesis). Raises Refused."""
-    adoption = read(envelope)
+    adoption, older = read(envelope), before.adoption if before else None
     if keys.fingerprint(adoption.root) != root_fingerprint:
         raise Refused(f"it follows from root key {keys.fingerprint(adoption.root)}, expected {root_fingerprint}")
-    require_follows(adoption, before)
-    require_signed(envelope, adoption, before, adoption.time)
-    return adoption
+    require_follows(adoption, older)
+    require_signed(envelope, adoption, older, adoption.time)
+    return follow(adoption, before)
+
+
+def follow(adoption: Adoption, before: InForce | None) -> InForce:
+    """What is in force with an adoption that was verified. Raises Refused as `counting.people`."""
+    people = counting.people(adoption.people, before.people, adoption.time) if before else adoption.people
+    return InForce(adoption, people)
 
 
 def read(envelope: Mapping[str, Any]) -> Adoption:

@@ -41,7 +41,7 @@ def _person(before: Person, after: Person) -> Iterator[str]:
 
 def _sets(what: str, before: set[str], after: set[str]) -> Iterator[str]:
     yield from (f"{what} {each} is taken out" for each in sorted(before - after))
-    yield from (f"{what} {each} is added" for each in sorted(after - before))
+    yield from (f"{what} {each} is added, for what comes after" for each in sorted(after - before))
 
 
 def _roles(person: Person) -> str:

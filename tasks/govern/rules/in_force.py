@@ -12,7 +12,7 @@ from pathlib import Path
 from tasks.errors import HallmarkError, InputError
 from tasks.govern.identity.people import MACHINES, Machine, People
 from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules import adopting, governance
+from tasks.govern.rules import adopting, adoption, governance
 from tasks.govern.rules.adopting import Chain
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import Policy
@@ -23,17 +23,17 @@ FILES = ("policy.yaml", "people.yaml")
 def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
     """What is in force; `folder` is where sources.yaml lies. Raises InputError where nothing was adopted yet."""
     chain = adopting.read(ledger, adopting.root_fingerprint(state))
-    newest = chain.newest
-    if newest is None:
+    if chain.in_force is None:
         others = "; ".join((*chain.problems, *chain.foreign))
         told = f" ({others})" if others else ""
         raise InputError(
             f"no policy is in force under root key {chain.root}{told}: run `hallmark init`, or where the root key is "
             "kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
-    if problems := governance.ownerless(newest.people, folder / "sources.yaml"):
+    newest, people = chain.in_force
+    if problems := governance.ownerless(people, folder / "sources.yaml"):
         raise InputError("\n".join(problems))
-    governed = Governance(folder, newest.policy, newest.people, state, chain.envelopes)
+    governed = Governance(folder, newest.policy, people, state, chain.envelopes)
     for problem in chain.problems:
         _say_once(problem)
     if told := differs(governed):
@@ -68,7 +68,7 @@ def differs(governed: Governance) -> str:
         policy, people = _read(governed.folder, governed.state, texts, keys)
     except (HallmarkError, OSError) as error:
         return f"{where} cannot be read, and what was adopted before stays in force: {error}"
-    if (policy, people) == (governed.policy, governed.people):
+    if (policy, people) == (governed.policy, _said(governed)):
         return ""
     return f"{where} says something else than what is in force; to adopt it: {how(governed, policy, people)}"
 
@@ -78,10 +78,15 @@ def how(governed: Governance, policy: Policy, people: People) -> str:
     changes = governed.policy.changes
     asked = [
         *(changes.policy if policy != governed.policy else []),
-        *(changes.people if people != governed.people else []),
+        *(changes.people if people != _said(governed) else []),
     ]
     able = [p.id for role in asked for p in governed.people.with_role(role.role, None) if not p.demo]
     return f"hallmark policy adopt {governed.place}" + (f" --as {able[0]}" if able else "")
+
+
+def _said(governed: Governance) -> People:
+    """The people that were adopted last, as they were put down; since when they count is not part of that."""
+    return adoption.read(governed.chain[-1]).people if governed.chain else governed.people
 
 
 @lru_cache(maxsize=4)
