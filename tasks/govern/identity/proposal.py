@@ -56,7 +56,7 @@ def add_person(person_id: str, name: str, roles: Sequence[str]) -> Change:
 
 def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str | None = None) -> Change:
     """With `replace` the keys that count now end as this one begins; `made` is the line of the key of `hallmark init`,
-    which counts where the file has none. Without, it counts beside the others. Whatever stands here, it counts from its adoption on."""
+    which counts where the file has none. Without, it counts beside the others. It never counts before its adoption."""
 
     def change(document: Any, people: People) -> bool:
         held = _keys(document, who)

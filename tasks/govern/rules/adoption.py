@@ -7,8 +7,8 @@ of the adoption before. It has one signature for each person who signed it off, 
 
 The first is signed by the root key alone, whose fingerprint is the root of trust. A later one is signed by the roles
 that the policy BEFORE it names under `changes` for what changed, each by another person, under the people before it.
-Where that names nobody, which environment `local` alone allows, the root key signs. What an adoption adds counts from its
-time on (counting.py).
+Where that names nobody, which environment `local` alone allows, the root key signs. What an adoption adds counts from
+its time on (counting.py).
 
 Nothing here reads a ledger, a clock or a file: `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
 and release bundles hold them, and the fingerprint of the root key.
