@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from pydantic import ValidationError
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import Signature, SSlibKey  # type: ignore[attr-defined]  # no __all__ there
+from securesystemslib.signer import Signature
 
 from tasks.config import Model
 from tasks.errors import Refused
@@ -85,15 +85,15 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
     parsed = _parse(envelope)
     if parsed.payload_type != PAYLOAD_TYPE:
         raise Refused(f"the envelope holds {parsed.payload_type!r}, expected {PAYLOAD_TYPE}")
-    known = {key.keyid: key for key in map(_public, lines)}
-    key = known.get(next(iter(parsed.signatures), ""))
-    if key is None or len(parsed.signatures) != 1:
+    known = {keys.fingerprint(line): line for line in lines}
+    keyid = next(iter(parsed.signatures), "")
+    if keyid not in known or len(parsed.signatures) != 1:
         by = ", ".join(parsed.signatures) or "nobody"
         raise Refused(f"the envelope is signed by {by}, expected {' or '.join(known) or 'no key at all'} alone")
     try:
-        parsed.verify([key], 1)
-    except VerificationError:
-        raise Refused(f"the signature does not match what was signed, or was not made by {key.keyid}") from None
+        keys.verify(known[keyid], bytes.fromhex(parsed.signatures[keyid].signature), parsed.pae())
+    except InvalidSignature:
+        raise Refused(f"the signature does not match what was signed, or was not made by {keyid}") from None
     return _statement(parsed.payload)
 
 
@@ -136,10 +136,6 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(envelope, dict) or not same:
         raise Refused(f"{name}: not in canonical form; the file was changed after it was signed")
     return envelope
-
-
-def _public(line: str) -> SSlibKey:
-    return SSlibKey.from_crypto(keys.load_public(line), keyid=keys.fingerprint(line))
 
 
 def _parse(envelope: Mapping[str, Any]) -> Envelope:

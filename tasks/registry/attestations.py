@@ -1,6 +1,6 @@
 """What stands beside a payload, parsed once its digests are known to be right."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -25,6 +25,16 @@ PARSED = (MANIFEST, DATASET)
 """What is parsed of the payload."""
 
 
+class Decided(NamedTuple):
+    """A decision in a release, its signature verified."""
+
+    decision: Decision
+    person: Person
+    subjects: dict[str, str]
+    keyid: str
+    """Fingerprint of the key that signed."""
+
+
 class Attested:
     def __init__(self, found: Contents, signed: Signed, trusted: Trust) -> None:
         self.found = found
@@ -47,18 +57,18 @@ class Attested:
         """A statement beside the payload that a key of the gate signed."""
         return dsse.verify(self._envelope(name), self.gate)
 
-    def decisions(self, gate: GateName) -> list[tuple[Decision, Person, dict[str, str]]]:
-        """The gate's decisions with who made them and their subjects, signatures verified."""
+    def decisions(self, gate: GateName) -> list[Decided]:
+        """The gate's decisions."""
         names = self.found.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
         return [self._decision(self._envelope(name), name) for name in names]
 
-    def _decision(self, envelope: dict[str, Any], name: str) -> tuple[Decision, Person, dict[str, str]]:
+    def _decision(self, envelope: dict[str, Any], name: str) -> Decided:
         decision = signed_decision.decision_of(dsse.peek(envelope))
         person = self.people.get(decision.person)
         if person is None:
             raise Refused(f"decision {name} is by somebody whose key is not in people.json")
         statement = validity.verify(envelope, person.keys, decision.time, person.id)
-        return decision, person, dsse.subjects(statement)
+        return Decided(decision, person, dsse.subjects(statement), dsse.signers(envelope)[0])
 
     def request(self) -> SignedRequest:
         """The request for the run, its signature verified with the keys of whom it names."""

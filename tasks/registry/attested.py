@@ -96,8 +96,9 @@ def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: 
     evidence = attested.evidence[gate]
     check_asks(evidence, attested.policy)
     counted, waived = [], set()
-    for decision, person, subjects in attested.decisions(gate):
+    for decision, person, subjects, keyid in attested.decisions(gate):
         _counts(decision, person, subjects, evidence)
+        _strong_enough(person, keyid, attested, evidence)
         _as_policy_allows(decision, person, attested, gate, promotion, roles)
         counted.append(decision)
         if decision.verb == "waive":
@@ -133,17 +134,24 @@ def _counts(decision: Decision, person: Person, subjects: dict[str, str], eviden
         raise Refused(f"{person.id} rejected at gate {evidence.gate}")
 
 
+def _strong_enough(person: Person, keyid: str, attested: Attested, evidence: Evidence) -> None:
+    """Raises Refused for a key that does not do at the gate."""
+    policy = attested.policy
+    wanted = policy.gate(evidence.tier, evidence.gate).signature
+    if why_not := person.too_weak(wanted, policy.environment, keyid):
+        raise Refused(f"a decision of {person.id} at gate {evidence.gate} does not count: {why_not}")
+
+
 def _as_policy_allows(
     decision: Decision, person: Person, attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]
 ) -> None:
-    """The role, how long and what was waived, in how many roles, with which keys. Raises Refused."""
-    evidence, policy = attested.evidence[gate], attested.policy
-    why_not = person.too_weak(policy.gate(evidence.tier, gate).signature, policy.environment)
+    """The role, how long and what was waived, in how many roles. Raises Refused."""
+    evidence, policy, why_not = attested.evidence[gate], attested.policy, ""
     if decision.verb != "withdraw" and decision.role not in roles_for(decision.verb, evidence.asks):
         why_not = f"policy does not ask role {decision.role} to {decision.verb} there"
     elif decision.verb == "waive":
         # Nobody but the signer says when it was signed, but not later than what it let pass was promoted.
-        why_not = why_not or not_waivable(decision, evidence.asks, min(decision.time, promotion.time))
+        why_not = not_waivable(decision, evidence.asks, min(decision.time, promotion.time))
         if decision.expires is None or decision.expires <= promotion.time:
             why_not = "the waiver had expired when the release was promoted"
     if not why_not and not policy.tier(evidence.tier).separation.two_roles:

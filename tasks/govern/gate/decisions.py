@@ -11,6 +11,7 @@ from tasks.govern.gate.gates import judge
 from tasks.govern.gate.missing import barred, eligible, needed
 from tasks.govern.gate.signed_decision import KIND, Decision, Signed, Verb, sign
 from tasks.govern.gate.weigh import another_role, deadline, not_waivable, roles_before, roles_for, weigh
+from tasks.govern.identity import keys
 from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry, Ledger
@@ -63,7 +64,7 @@ def decide(
         if same is not None:
             return same
         _consistent(decision, case, own)
-        _as_policy_allows(decision, case, own, governance, ledger)
+        _as_policy_allows(decision, case, own, governance, ledger, signer)
         envelope = sign(decision, evidence.subject.stage, evidence.subject.sha256, case.sha256, signer)
         return ledger.append(KIND, evidence.subject.sha256, {"envelope": envelope})
 
@@ -198,15 +199,22 @@ def _consistent(decision: Decision, case: Case, own: list[Signed]) -> None:
             raise Refused(f"check {name!r} did not fail; waivers are for {', '.join(sorted(failed)) or 'none'}")
 
 
-def _as_policy_allows(
-    decision: Decision, case: Case, own: list[Signed], governance: Governance, ledger: Ledger
-) -> None:
-    """How long and what may be waived, in how many roles one person decides, and with which keys."""
-    person = governance.actor(decision.person, decision.time)
+def _strong_enough(person: Person, case: Case, governance: Governance, signer: Signer) -> None:
     rules = governance.policy.gate(case.evidence.tier, case.evidence.gate)
-    why_not = governance.too_weak(person, rules.signature)
+    if why_not := governance.too_weak(person, rules.signature, keys.fingerprint(signer.public_line)):
+        raise Refused(
+            f"{why_not}; see `hallmark identity list`, and where several keys are at hand move the others away"
+        )
+
+
+def _as_policy_allows(
+    decision: Decision, case: Case, own: list[Signed], governance: Governance, ledger: Ledger, signer: Signer
+) -> None:
+    """With which keys, how long and what may be waived, and in how many roles one person decides."""
+    _strong_enough(governance.actor(decision.person, decision.time), case, governance, signer)
+    why_not = ""
     if decision.verb == "waive":
-        why_not = why_not or not_waivable(decision, case.evidence.asks, decision.time)
+        why_not = not_waivable(decision, case.evidence.asks, decision.time)
     roles = roles_before(case, governance, ledger)
     if roles is not None:
         for standing in own:

@@ -56,6 +56,8 @@ class Signed:
     person: Person
     sha256: str
     """`dsse.digest` of the envelope."""
+    keyid: str
+    """Fingerprint of the key."""
     stage: str
     subject_sha256: str
     evidence_sha256: str
@@ -88,7 +90,8 @@ def read(entry: Entry, governance: Governance) -> Signed:
     if evidence_name not in subjects or len(stages) != 1:
         raise Refused("the statement names other subjects than one output and its evidence")
     stage = stages[0]
-    return Signed(entry, decision, person, dsse.digest(envelope), stage, subjects[stage], subjects[evidence_name])
+    mark, keyid = dsse.digest(envelope), dsse.signers(envelope)[0]
+    return Signed(entry, decision, person, mark, keyid, stage, subjects[stage], subjects[evidence_name])
 
 
 def claimed(entry: Entry) -> tuple[str, str]:

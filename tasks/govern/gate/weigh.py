@@ -196,7 +196,7 @@ def _person(signed: Signed, own: Case, bench: _Bench) -> str:
         return f"{signed.person.id} held no role on {shown(signed.time)}, as people.yaml says"
     if signed.person.id in (bench.case.evidence.requested_by, own.evidence.requested_by):
         return f"{signed.person.id} asked for the run, and nobody decides on their own run"
-    return bench.governance.too_weak(signed.person, bench.rules.signature)
+    return bench.governance.too_weak(signed.person, bench.rules.signature, signed.keyid)
 
 
 def _demo(signed: Signed, own: Case, bench: _Bench) -> str:

@@ -1,4 +1,4 @@
-"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`."""
+"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`. Those in hardware: hardware.py."""
 
 import base64
 import binascii
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tasks.errors import InputError
 from tasks.files import write_bytes, write_new
+from tasks.govern.identity import hardware
 
 
 class WantsPassphrase(InputError):
@@ -25,13 +26,17 @@ class WrongPassphrase(InputError):
     pass
 
 
+class InHardware(InputError):
+    """The file is the handle of a key in hardware, which signs through the ssh-agent."""
+
+
 @dataclass(frozen=True)
 class Signer:
     """What can sign in somebody's name: a key that was read, or an agent that has it."""
 
     public_line: str
     sign: Callable[[bytes], bytes]
-    """The 64 bytes of an ed25519 signature (RFC 8032)."""
+    """The 64 bytes of an ed25519 signature (RFC 8032); of a key in hardware 5 more (hardware.py)."""
 
 
 def signer(key: Ed25519PrivateKey) -> Signer:
@@ -62,8 +67,8 @@ def private_bytes(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> by
 def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
     """Read an OpenSSH private key.
 
-    Raises InputError where there is no file, others may read it or it is not ed25519, WantsPassphrase and
-    WrongPassphrase where the passphrase does not fit.
+    Raises InputError where there is no file, others may read it or it is not ed25519, InHardware where only its handle
+    is there, WantsPassphrase and WrongPassphrase where the passphrase does not fit.
     """
     try:
         mode = path.stat().st_mode
@@ -72,6 +77,8 @@ def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
         raise InputError(f"{path}: no private key can be read here ({error.strerror}); give the path of one") from None
     if mode & 0o077:
         raise InputError(f"{path}: others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
+    if _is_handle(data):
+        raise InHardware(f"{path}: this key is in hardware and signs through an ssh-agent alone: `ssh-add {path}`")
     try:
         key = serialization.load_ssh_private_key(data, password=passphrase)
     except TypeError:
@@ -91,10 +98,24 @@ def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
     return f"{line} {comment}".rstrip()
 
 
+def _is_handle(data: bytes) -> bool:
+    """Whether a private key's file, whose public half is never encrypted, is of a key in hardware."""
+    body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
+    with contextlib.suppress(binascii.Error):
+        return hardware.KIND.encode() in base64.b64decode(body)
+    return False
+
+
+def verify(line: str, signature: bytes, data: bytes) -> None:
+    """Raises InvalidSignature where it is none of this public key line's, InputError where that is none."""
+    (hardware.load(line) if hardware.is_line(line) else load_public(line)).verify(signature, data)
+
+
 def load_public(line: str) -> Ed25519PublicKey:
-    """Read a public key line. Raises InputError where it is not one line with an ed25519 key."""
+    """Read a public key line. Raises InputError where it is not one line with an ed25519 key, or of one in hardware,
+    whose signatures are of another form."""
     key = None
-    if "\n" not in line.strip():
+    if "\n" not in line.strip() and not hardware.is_line(line):
         with contextlib.suppress(ValueError, UnsupportedAlgorithm):
             key = serialization.load_ssh_public_key(line.strip().encode())
     if not isinstance(key, Ed25519PublicKey):
@@ -105,7 +126,7 @@ def load_public(line: str) -> Ed25519PublicKey:
 
 def fingerprint(public_line: str) -> str:
     """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no ed25519 public key."""
-    load_public(public_line)
+    hardware.load(public_line) if hardware.is_line(public_line) else load_public(public_line)
     try:
         blob = base64.b64decode(public_line.split()[1], validate=True)
     except binascii.Error:

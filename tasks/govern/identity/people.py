@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tasks import config
 from tasks.config import Frozen
 from tasks.errors import InputError
+from tasks.govern.identity import hardware
 from tasks.govern.identity.validity import HeldRole, Key
 from tasks.govern.rules.gate_rules import LOCAL, Strength
 from tasks.params import Name, Text
@@ -46,8 +47,9 @@ class Person(Frozen):
     roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
     """Each a name, or a mapping with role, valid_after, valid_before."""
     keys: Keys = []
-    """Each an OpenSSH ed25519 public key line, or a mapping with public_key, valid_after, valid_before, revoked_as_of,
-    reason. Empty only in environment `local`: then the key that `hallmark init` made under .hallmark/keys/ID counts."""
+    """Each an OpenSSH ed25519 public key line, of a key in hardware too (hardware.py), or a mapping with public_key,
+    valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
+    `hallmark init` made under .hallmark/keys/ID counts."""
     demo: bool = False
     """A stand-in who decides at once under --demo-approvals; never counts without it."""
 
@@ -55,20 +57,32 @@ class Person(Frozen):
         """The roles that they hold at a moment, or, of None, at any time; nobody without one may act."""
         return list(dict.fromkeys(held.role for held in self.roles if at is None or held.holds(at)))
 
-    def too_weak(self, wanted: Strength, environment: str) -> str:
-        """Why their keys do not do where `wanted` is asked; empty where they do."""
-        if wanted == "hardware":
-            return "policy asks for keys in hardware, which cannot be told from others yet"
+    def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
+        """Why their key `keyid`, or, of None, each of their keys, does not do where `wanted` is asked; empty where one
+        does."""
         if wanted == "installed" and environment == LOCAL:
             return ""
-        if any(not key.installed for key in self.keys):
-            return ""
-        return f"policy asks for a key that people.yaml gives, and {self.id} has none there"
+        if wanted == "hardware":
+            fits, asked = (
+                [key for key in self.keys if hardware.is_line(key.public_key)],
+                f"in hardware ({hardware.KIND})",
+            )
+        else:
+            fits, asked = [key for key in self.keys if not key.installed], "that people.yaml gives"
+        if keyid and fits and keyid not in {key.fingerprint for key in fits}:
+            return f"policy asks for a key {asked}, and {self.id} signs with {keyid}, which is none"
+        return "" if fits else f"policy asks for a key {asked}, and {self.id} has none there"
 
 
 class Machine(Frozen):
     keys: Annotated[Keys, Field(min_length=1)]
-    """As a person's."""
+    """As a person's, but none in hardware, which somebody would have to touch."""
+
+    @model_validator(mode="after")
+    def _untouched(self) -> Self:
+        if any(hardware.is_line(key.public_key) for key in self.keys):
+            raise ValueError(f"a machine signs by itself: give a key of ssh-ed25519, not of {hardware.KIND}")
+        return self
 
 
 class People(Frozen):

@@ -1,7 +1,8 @@
 """Which key signs for somebody: a file, with a passphrase or without, or a running ssh-agent.
 
 A person's is looked for in this order: `.hallmark/keys/ID`, the file that HALLMARK_KEY names, the ssh-agent. A file
-that wants a passphrase is left alone where the agent has its key, so that scripts can sign too.
+that wants a passphrase is left alone where the agent has its key, so that scripts can sign too; a key in hardware signs
+through the agent alone, its file is a handle.
 """
 
 import getpass
@@ -11,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.errors import InputError, Unavailable
-from tasks.govern.identity import keys, ssh_agent
-from tasks.govern.identity.keys import Signer, WantsPassphrase, WrongPassphrase
+from tasks.govern.identity import hardware, keys, ssh_agent
+from tasks.govern.identity.keys import InHardware, Signer, WantsPassphrase, WrongPassphrase
 
 VARIABLE = "HALLMARK_KEY"
 """Environment variable: path of the private key that a person signs with, where none is in `.hallmark/keys`."""
@@ -30,9 +31,10 @@ def of_person(path: Path, lines: Sequence[str]) -> Signer | None:
 
 
 def from_agent(lines: Sequence[str]) -> Signer | None:
-    """The agent, for the first of the keys that it has."""
+    """The agent, for the first of the keys that it has, one in hardware before others."""
     wanted = {keys.fingerprint(line) for line in lines}
-    return next((ssh_agent.signer(held) for held in ssh_agent.lines() if keys.fingerprint(held) in wanted), None)
+    held = sorted(ssh_agent.lines(), key=lambda line: not hardware.is_line(line))
+    return next((ssh_agent.signer(line) for line in held if keys.fingerprint(line) in wanted), None)
 
 
 def from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
@@ -40,6 +42,10 @@ def from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
     at, and after three wrong ones."""
     try:
         return keys.signer(keys.load_private(path))
+    except InHardware:
+        if signer := _by_the_agent(lines):
+            return signer
+        raise
     except WantsPassphrase:
         return _by_the_agent(lines) or _asked(path)
 

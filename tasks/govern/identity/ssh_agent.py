@@ -1,6 +1,7 @@
 """A running ssh-agent: which ed25519 keys it has, and what it signs with one. Its keys are never seen here.
 
-https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/ (messages), RFC 8709 (form of an ed25519 signature).
+https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/ (messages), RFC 8709 (form of an ed25519 signature); of keys
+in hardware hardware.py.
 """
 
 import base64
@@ -11,11 +12,11 @@ import struct
 from cryptography.exceptions import InvalidSignature
 
 from tasks.errors import Refused, Unavailable
-from tasks.govern.identity import keys
+from tasks.govern.identity import hardware, keys
 from tasks.govern.identity.keys import Signer
 
 SOCKET = "SSH_AUTH_SOCK"
-KIND = b"ssh-ed25519"
+KINDS = (b"ssh-ed25519", hardware.KIND.encode())
 LIST, LISTED, SIGN, SIGNED = 11, 12, 13, 14
 """Numbers of messages: two requests and their answers."""
 PATIENCE = 30.0
@@ -38,8 +39,10 @@ def lines() -> list[str]:
     for _ in range(count):
         blob, rest = _string(rest)
         comment, rest = _string(rest)
-        if _string(blob)[0] == KIND:
-            found.append(f"ssh-ed25519 {base64.b64encode(blob).decode()} {comment.decode('utf-8', 'replace')}".rstrip())
+        if (kind := _string(blob)[0]) in KINDS:
+            found.append(
+                f"{kind.decode()} {base64.b64encode(blob).decode()} {comment.decode('utf-8', 'replace')}".rstrip()
+            )
     return found
 
 
@@ -60,9 +63,9 @@ def sign(line: str, data: bytes) -> bytes:
             "(`ssh-add -l` shows what it has, `ssh-add -X` unlocks it)"
         )
     kind, rest = _string(_string(answer)[0])
-    signature = _string(rest)[0]
     try:
-        keys.load_public(line).verify(signature, data)
+        signature = hardware.from_wire(rest) if hardware.is_line(line) else _string(rest)[0]
+        keys.verify(line, signature, data)
     except InvalidSignature:
         raise Refused(
             f"the ssh-agent gave a signature that is not one of {mark} ({kind.decode(errors='replace')})"

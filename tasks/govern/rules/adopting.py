@@ -169,7 +169,8 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
         if before:
             _asked(part, wanted, before, now)
         kind = SIGNED if proposal.signed else PROPOSED
-        same = next((entry for entry, each in proposal.signed if each == part), None)
+        mark = dsse.signers(part)  # the same key may sign the same in other bytes: one in hardware counts
+        same = next((entry for entry, each in proposal.signed if dsse.signers(each) == mark), None)
         entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
         envelope = adoption.merged([*proposal.parts, part])
         if before and (missing := still_lacking(wanted, before, adoption.signatures(envelope), now)):

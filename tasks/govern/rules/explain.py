@@ -9,7 +9,7 @@ from tasks.govern.rules.policy import Changes, Policy, Tier
 KEYS: dict[Strength, str] = {
     "installed": "keys made by `hallmark init` count too (in environment local)",
     "own": "only keys that people.yaml gives count",
-    "hardware": "only keys in hardware count, which nobody has yet",
+    "hardware": "only keys of FIDO2 authenticators that people.yaml gives count, touched for each signature",
 }
 
 

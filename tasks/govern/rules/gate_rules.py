@@ -12,7 +12,7 @@ LOCAL = "local"
 Days = Annotated[float, Field(gt=0)]
 Strength = Literal["installed", "own", "hardware"]
 """`installed`: keys that `hallmark init` made here count too, in environment `local` alone. `own`: only keys that
-people.yaml gives. `hardware`: none counts yet, so that nothing passes until such keys can be told from others."""
+people.yaml gives. `hardware`: only those of them that are of OpenSSH's kind for FIDO2 authenticators."""
 
 
 class Check(Frozen):

@@ -118,9 +118,9 @@ class Governance:
         person = self.people.get(who)
         return self.policy.tier(tier).may_not_request(who, person.roles_at(at) if person else [])
 
-    def too_weak(self, person: Person, wanted: Strength) -> str:
-        """Why the keys of a person do not do at a gate that wants `wanted`; empty where they do."""
-        return person.too_weak(wanted, self.policy.environment)
+    def too_weak(self, person: Person, wanted: Strength, keyid: str) -> str:
+        """Why a key of a person does not do at a gate that wants `wanted`; empty where it does."""
+        return person.too_weak(wanted, self.policy.environment, keyid)
 
     @property
     def place(self) -> str:
