@@ -28,7 +28,7 @@ from tasks.govern.gate.docket import Case
 from tasks.govern.ledger import publish
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
-from tasks.registry import promotion, undelivered, waivers
+from tasks.registry import promotion, rolled_back, undelivered, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.run import governance_of, installed_governance, is_here, layout_of, open_run
@@ -75,9 +75,11 @@ def _answered(case: Case, governed: Governance, ledger: Ledger) -> bool:
 
 
 def time_passes(root: Path) -> list[str]:
-    """Remind of gates, escalate and close them; raise incidents over waivers that expired, aliases that somebody moved
-    and what nobody confirmed; deliver what was kept of admissions. Returns in words what was recorded, and what could
-    not be looked at."""
+    """Remind of gates, escalate and close them; raise incidents over waivers that expired, aliases that somebody moved,
+    ledgers that were rolled back and what nobody confirmed; deliver what was kept of admissions.
+
+    Returns in words what was recorded, and what could not be looked at.
+    """
     ledger = open_ledger(root / ".hallmark")
     delivered = undelivered.deliver(ledger, root / ".hallmark")
     told = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
@@ -91,7 +93,8 @@ def time_passes(root: Path) -> list[str]:
             continue  # its run is resumed and says so
         told += [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
     governed = installed_governance(root, None)
-    raised = waivers.raise_incidents(ledger, governed) + incidents.escalate_overdue(ledger, governed)
+    raised = waivers.raise_incidents(ledger, governed) + rolled_back.raise_incidents(ledger, governed)
+    raised += incidents.escalate_overdue(ledger, governed)
     return told + [f"{entry.kind}: {entry.subject}" for entry in raised] + promotion.set_aliases(governed, ledger)
 
 

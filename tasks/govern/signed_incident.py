@@ -18,7 +18,7 @@ from tasks.params import Name, Sha256
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
 """Kinds of ledger entries; their subject is the incident's id."""
 TYPE = "urn:hallmark:incident:v1"
-What = Literal["alias-moved", "waiver-expired", "break-glass"]
+What = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-back"]
 Severity = Literal["minor", "major", "critical"]
 
 

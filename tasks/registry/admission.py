@@ -2,7 +2,7 @@
 
 What is served follows the newest valid promotion statement of the environment. With the ledger away no newer one can be
 known: what was admitted here before goes on, and the records of it are kept and delivered later. A ledger that ends
-before the statement that was admitted here last was rolled back, and that statement stands.
+before the statement that was admitted here last was rolled back: that statement stands, and an incident is opened.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tasks.govern.ledger.ledger import Ledger, reach_ledger
 from tasks.govern.rules import in_force
 from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
-from tasks.registry import bundle, manifest, remembered, succession, undelivered, verification
+from tasks.registry import bundle, manifest, remembered, rolled_back, succession, undelivered, verification
 from tasks.registry.package import SAFE
 from tasks.registry.succession import Signed
 
@@ -48,7 +48,7 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
     byte what was promoted; no older release takes its place. Raises Unavailable where the ledger is away, or cannot be
     written, and this release was not admitted here before.
     """
-    newest, away = _newest(ledger, governance, name)
+    newest, away = _newest(ledger, governance, name, server)
     about = {"server": server, "statement": newest.sha256 if newest else None}
     try:
         if newest is None:
@@ -79,14 +79,17 @@ def admit_here(checkout: Path, name: str, server: str = "") -> Admitted:
     return admit(ledger, governed, name, server)
 
 
-def _newest(ledger: Ledger, governance: Governance, name: str) -> tuple[Signed | None, bool]:
+def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[Signed | None, bool]:
     """The newest statement known here, and whether the ledger does not have it: it is away, or was rolled back."""
     try:
         newest = succession.read(ledger, governance, name).newest
     except Unavailable:
         return remembered.read(governance, name), True
     last = remembered.newer(governance, name, newest)
-    return (last, True) if last else (newest, False)
+    if last is None:
+        return newest, False
+    rolled_back.keep(governance, last, newest, server)
+    return last, True
 
 
 def _spelt(error: Exception) -> str:

@@ -8,14 +8,24 @@ import json
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks import files
 from tasks.errors import Unavailable
+from tasks.govern import dsse
 from tasks.govern.ledger.ledger import Ledger
 
 FOLDER = "undelivered"
 """Below `.hallmark/`."""
+
+
+class Until(NamedTuple):
+    """An entry by which a ledger shows that it is the one to deliver to at last."""
+
+    kind: str
+    subject: str
+    envelope: str
+    """`dsse.digest` of the envelope that it holds."""
 
 
 def record(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
@@ -24,10 +34,17 @@ def record(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str,
         deliver(ledger, state)
         ledger.append(kind, subject, body)
     except Unavailable:
-        kept = {"kind": kind, "subject": subject, "body": body, "happened": datetime.now(UTC).isoformat()}
         # The name sorts by time; two processes never make the same one.
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}.json"
-        files.write_json(state / FOLDER / name, kept)
+        keep(state, f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}", kind, subject, body)
+
+
+def keep(state: Path, name: str, kind: str, subject: str, body: dict[str, Any], until: Until | None = None) -> None:
+    """Keep a record under a name of its own, once; with `until` it is delivered to every ledger that lacks that entry,
+    and last to one that has it."""
+    path = state / FOLDER / f"{name}.json"
+    if not path.exists():
+        kept = {"kind": kind, "subject": subject, "body": body, "happened": datetime.now(UTC).isoformat()}
+        files.write_json(path, kept | ({"until": list(until)} if until else {}))
 
 
 def deliver(ledger: Ledger, state: Path) -> int:
@@ -46,6 +63,13 @@ def deliver(ledger: Ledger, state: Path) -> int:
             if not known:
                 late = {"kept": path.stem, "happened": kept["happened"]}
                 ledger.append(kept["kind"], kept["subject"], kept["body"] | late)
-        path.unlink(missing_ok=True)
+            enough = "until" not in kept or _has(ledger, Until(*kept["until"]))
+        if enough:
+            path.unlink(missing_ok=True)
         delivered += not known
     return delivered
+
+
+def _has(ledger: Ledger, wanted: Until) -> bool:
+    held = (entry.body.get("envelope") for entry in ledger.entries(wanted.kind, wanted.subject))
+    return any(isinstance(each, dict) and dsse.digest(each) == wanted.envelope for each in held)

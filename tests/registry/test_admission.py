@@ -8,8 +8,9 @@ import pytest
 
 from tasks.errors import Refused, Unavailable
 from tasks.files import canonical_json
+from tasks.govern import incidents
 from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.registry import admission, promotion, remembered, succession, undelivered
+from tasks.registry import admission, promotion, remembered, rolled_back, succession, undelivered
 from tasks.registry.admission import Admitted
 from tests.govern.house import raw
 from tests.registry.house import NAME, House, writable
@@ -145,6 +146,57 @@ def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(release
     assert weights(admitted) == b"better" and admitted.ledger_away
 
 
+@pytest.mark.attack(
+    rights="database", stopped="the promotion admitted here last stands, and an incident is opened (it shows)"
+)
+def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_one(released: House) -> None:
+    """Each once, however often it is seen, though the one that was seen to lack it may be replaced."""
+    released.release("run-2", b"better")
+    admit(released)
+    (released.root / "whole").mkdir()
+    full(released, f"VACUUM INTO '{released.root / 'whole' / 'ledger.db'}'")
+    before, _ = (entry.seq for entry in released.ledger.entries(succession.MADE))
+    raw(released, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
+    for _ in range(2):
+        admit(released)
+    (opened,) = rolled_back.raise_incidents(released.ledger, released.governance)
+    assert not rolled_back.raise_incidents(released.ledger, released.governance)
+    (one,) = incidents.read(released.ledger, released.governance)
+    assert (one.opening.what, one.opening.about, one.severity) == ("ledger-rolled-back", "triage-2", "critical")
+    assert opened.subject == one.id and one.opening.role == "risk"
+
+    (kept,) = (released.state / undelivered.FOLDER).iterdir()
+    right = open_ledger(released.root / "whole")
+    assert not admit(released, right).ledger_away and not kept.exists()
+    assert len(right.entries(rolled_back.KIND)) == 1
+    assert len(rolled_back.raise_incidents(right, released.governance)) == 1
+
+
+def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(released: House) -> None:
+    released.release("run-2", b"better")
+    admit(released)
+    before, _ = (entry.seq for entry in released.ledger.entries(succession.MADE))
+    raw(released, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
+    full(released, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
+    assert weights(admit(released)) == b"better"
+    assert not released.ledger.entries(rolled_back.KIND)
+    full(released, "DROP TRIGGER full")
+    assert undelivered.deliver(released.ledger, released.state) == 2
+    assert len(rolled_back.raise_incidents(released.ledger, released.governance)) == 1
+
+
+def test_a_record_that_holds_anything_opens_nothing(released: House) -> None:
+    released.ledger.append(rolled_back.KIND, NAME, {"tier": "low", "release": 7})
+    released.ledger.append(rolled_back.KIND, NAME, {})
+    assert not rolled_back.raise_incidents(released.ledger, released.governance)
+
+
+def full(house: House, statement: str) -> None:
+    with sqlite3.connect(house.state / "ledger.db") as connection:
+        connection.execute(statement)
+    connection.close()
+
+
 def test_a_newer_release_is_admitted_and_remembered_when_the_ledger_is_back(released: House, away: Ledger) -> None:
     admit(released)
     released.release("run-2", b"better")
@@ -156,11 +208,7 @@ def test_a_newer_release_is_admitted_and_remembered_when_the_ledger_is_back(rele
 def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
     """Readable, but nothing can be written to it: what is in production is known, and the record is kept."""
     admit(released)
-    with sqlite3.connect(released.state / "ledger.db") as connection:
-        connection.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
-    connection.close()
+    full(released, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(released)) == b"adapter"
     assert len(list((released.state / undelivered.FOLDER).iterdir())) == 1
 

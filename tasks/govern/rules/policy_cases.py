@@ -155,8 +155,8 @@ def _dataset(owners: Sequence[str]) -> Dataset:
 
 
 def _without_hardware(case: Case, governed: Governance, people: People) -> Governance:
-    """Where the case's gate asks for keys in hardware, it takes those given here of whoever has one in `people`, so that
-    no case waits for a touch."""
+    """Where the case's gate asks for keys in hardware, it takes those given here of whoever has one in `people`: no
+    case waits for a touch."""
     if governed.policy.gate(case.tier, case.gate).signature != "hardware":
         return governed
     told = governed.policy.model_dump(mode="json")
