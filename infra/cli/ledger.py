@@ -180,9 +180,12 @@ def publish_heads(as_json: shared.Json = False) -> None:
     done = publish.publish(ledger, governed)
     newest = done.newest.model_dump(mode="json") if done.newest else None
     if as_json:
-        shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.away})
+        shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.away, "void": done.void})
     else:
         console.print(f"newest head: {done.newest.describe()}" if done.newest else "the ledger is empty")
+        if done.void:
+            told = "the ledger's key did not count when they were signed (`hallmark identity list`)"
+            console.print(f"  {done.void:,} newer heads kept here count for nothing: {told}")
         for name, count in done.delivered.items():
             console.print(f"  {name}: {count:,} new")
         if not done.delivered and not done.away:

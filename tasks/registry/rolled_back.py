@@ -58,8 +58,8 @@ def _open(entry: Entry, ledger: Ledger, governance: Governance) -> Entry | None:
     except ValidationError:
         return None
     text = (
-        f"a ledger without the promotion of {told.release} (statement {told.sequence}) was met after that "
-        "was admitted: an older copy was brought back, or entries were taken out. What was admitted is served on. Compare with the "
+        f"a ledger without the promotion of {told.release} (statement {told.sequence}) was met after it was admitted: "
+        "an older copy was brought back, or entries were taken out. What was admitted is served on. Compare with the "
         "published heads (`hallmark ledger verify`), bring the newest copy back, and find out who did it"
     )
     facts = {"statement": told.statement, "found": told.found}

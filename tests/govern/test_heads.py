@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ import pytest
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.files import canonical_json
 from tasks.govern import dsse
+from tasks.govern.identity import keys
 from tasks.govern.ledger import check as ledger_check
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.ledger.walk import Report
-from tests.govern.house import House
+from tests.govern.house import PEOPLE, House, reload
 from tests.ledger_tampering import KINDS, mend, tamper, unguard
 
 UNTYPED = "ALTER TABLE hallmark_ledger RENAME TO old", "CREATE TABLE hallmark_ledger AS SELECT * FROM old"
@@ -295,6 +297,54 @@ def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Pa
     assert publish.publish(kept.ledger, theirs).newest is not None
     assert {head.head.size for head in ledger_check.known_heads(theirs)[0]} == {3, 6, 8, 9, 10}
     assert verified(kept).verdict == "holds"
+
+
+def rekeyed(house: House, ended: str) -> None:
+    """Another key of the ledger's is adopted, and the one before has ended or is revoked."""
+    old, folder = house.line("ledger"), house.state / "keys"
+    (folder / "ledger").rename(folder / "old-ledger")
+    keys.create(folder, "ledger")
+    held = f"[{{public_key: '{old}', {ended}}}, '{house.line('ledger')}']"
+    reload(house, people=PEOPLE + f"machines: {{ledger: {{keys: {held}}}}}\n")
+
+
+@pytest.mark.attack(rights="disk", stopped="heads by a revoked key count for nothing")
+def test_heads_of_a_revoked_key_do_not_count_and_the_next_goes_on_from_those_before(kept: House, away: Path) -> None:
+    three = heads.parse((away / "000000000003.json").read_bytes(), publish.signers(kept.governance))[0]
+    rekeyed(kept, f"revoked_as_of: '{three.time + timedelta(microseconds=1)}', reason: stolen")
+    report = verified(kept)
+    assert (report.verdict, report.anchored) == ("holds", 3)
+    assert said(kept, "told").count("1 signed heads in") == 2 and "is revoked as of" in said(kept, "told")
+    done = published(kept)
+    assert (done.delivered, done.void, done.newest and done.newest.size) == ({str(away): 1}, 1, 8)
+    assert verified(kept).anchored == 8 and "lacks" not in said(kept, "told")
+    assert published(kept).delivered == {str(away): 0}
+
+
+@pytest.mark.attack(rights="disk", stopped="a void head in the place of a good one is another head")
+def test_a_revoked_key_replaces_no_head(kept: House, away: Path) -> None:
+    published(kept)
+    eight = away / "000000000008.json"
+    rekeyed(kept, f"revoked_as_of: '{kept.ledger.now().isoformat()}', reason: stolen")
+    head = heads.parse(eight.read_bytes(), publish.signers(kept.governance))[0]
+    later = head.model_copy(update={"time": kept.ledger.now()})
+    eight.chmod(0o644)
+    eight.write_bytes(canonical_json(heads.sign(later, kept.key("old-ledger"))))
+    append(kept, 1)
+    with pytest.raises(Refused, match="has another head of 8 entries than was signed here"):
+        published(kept)
+
+
+def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: House, away: Path) -> None:
+    """`identity create ledger --replace` ends it at once, and heads go on being signed with it until the adoption."""
+    rekeyed(kept, "valid_before: 2026-01-01")
+    assert published(kept).void == 2 and verified(kept).anchored == 8
+    (kept.state / "keys" / "ledger").unlink()
+    (kept.state / "keys" / "old-ledger").rename(kept.state / "keys" / "ledger")
+    append(kept, 1)
+    with pytest.raises(Refused, match="So no head is signed: put the private key that counts in the place of"):
+        published(kept)
+    assert publish.publish_grown(kept.ledger, kept.governance)
 
 
 def test_no_key_says_what_to_do(kept: House) -> None:

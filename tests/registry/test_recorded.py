@@ -5,9 +5,11 @@ import random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import Refused
 from tasks.files import canonical_json
+from tasks.govern.identity import keys
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger import proof as ledger_proof
 from tasks.registry import bundle, contents, promotion, recorded, releases, succession, verification
@@ -82,6 +84,63 @@ def test_a_head_by_another_key_or_no_proof_at_all_is_refused(released: House) ->
     ):
         with pytest.raises(Refused):
             check(released, forged, of)
+
+
+@pytest.fixture
+def turned(released: House) -> House:
+    """The ledger's key was followed by another after the promotion, and the proof is made anew then."""
+    return rekeyed(released, f"valid_before: '{released.ledger.now().isoformat()}'")
+
+
+def rekeyed(house: House, ended: str) -> House:
+    """Another key of the ledger's is adopted, and the one before has ended or is revoked."""
+    old, folder = house.key("ledger").public_line, house.state / "keys"
+    (folder / "ledger").unlink()
+    keys.create(folder, "ledger")
+    held = f"[{{public_key: '{old}', {ended}}}, '{house.key('ledger').public_line}']"
+    house.adopt(lambda text: text + f"machines: {{ledger: {{keys: {held}}}}}\n", "people.yaml")
+    return house
+
+
+def outside(house: House) -> verification.Verification:
+    return verification.verify_from_root(house.bundle(), house.root_of_trust)
+
+
+def test_a_ledger_key_that_was_replaced_leaves_the_proof_valid(turned: House) -> None:
+    assert (outside(turned).verdict, releases.verify(turned.bundle(), turned.governance).verdict) == ("valid", "valid")
+
+
+def test_a_late_proof_by_a_newer_key_is_incomplete_outside_and_counts_inside(turned: House) -> None:
+    """The release's own adoptions end before the newer key."""
+    writable(turned.bundle())
+    (turned.bundle() / bundle.LEDGER).unlink()
+    assert promotion.reconcile(turned.governance, turned.ledger) == []
+    told = outside(turned)
+    assert told.verdict == "incomplete" and "none of the ledger's that the adoptions known here name" in told.against
+    assert releases.verify(turned.bundle(), turned.governance).verdict == "valid"
+    assert proof(turned)["key"] == turned.key("ledger").public_line
+
+
+def test_a_proof_by_a_revoked_key_is_no_proof_and_is_made_anew(released: House) -> None:
+    rekeyed(released, "revoked_as_of: 2026-01-01, reason: stolen")
+    told = releases.verify(released.bundle(), released.governance)
+    assert told.verdict == "incomplete" and "is revoked as of 2026-01-01 (stolen)" in told.against
+    assert verification.require(released.bundle(), released.governance)
+    assert promotion.reconcile(released.governance, released.ledger) == []
+    assert releases.verify(released.bundle(), released.governance).verdict == "valid"
+
+
+@pytest.mark.attack(rights="disk", stopped="a proof counts by a key of the ledger's that was adopted")
+def test_a_proof_by_a_key_that_nobody_adopted_makes_nothing_valid(released: House) -> None:
+    own = keys.signer(Ed25519PrivateKey.generate())
+    value = proof(released)
+    head = heads.verify(value["head"], publish.signers(released.governance))
+    forged = value | {"head": heads.sign(head, own), "key": own.public_line}
+    writable(released.bundle())
+    (released.bundle() / bundle.LEDGER).write_bytes(canonical_json(forged))
+    assert outside(released).verdict == releases.verify(released.bundle(), released.governance).verdict == "incomplete"
+    (released.bundle() / bundle.LEDGER).write_bytes(canonical_json(value | {"key": f"{value['key']} x"}))
+    assert outside(released).verdict == "incomplete", "another spelling of the key"
 
 
 def test_no_changed_byte_of_a_proof_passes(released: House) -> None:

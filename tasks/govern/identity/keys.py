@@ -134,6 +134,11 @@ def fingerprint(public_line: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
+def bare(public_line: str) -> str:
+    """A public key line without its comment, so in its one spelling."""
+    return " ".join(public_line.split()[:2])
+
+
 def checked_fingerprint(text: str) -> str:
     """A fingerprint as somebody gave it. Raises InputError where it is none."""
     if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text.strip()):

@@ -2,6 +2,7 @@
 
 from tasks.errors import HallmarkError, Refused, Unavailable
 from tasks.govern.ledger import heads, publish
+from tasks.govern.ledger.heads import Void
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.places.place import Place
 from tasks.govern.ledger.walk import Finding, Known, Report, Tick, Walk, judge, walk
@@ -27,12 +28,16 @@ def known_heads(governance: Governance) -> tuple[list[Known], list[Finding]]:
     known, findings = [], []
     here = publish.local(governance)
     elsewhere = publish.places(governance)
+    counting: set[int] = set()
     for where in [here, *elsewhere]:
         found, said = _heads(where, governance)
         known += found
         findings += said
-        if where is not here and not said:
-            findings += _late({one.head.size for one in found}, here.sizes(), where)
+        sizes = {one.head.size for one in found}
+        if where is here:
+            counting = sizes
+        elif all(finding.verdict == "told" for finding in said):
+            findings += _late(sizes, counting, where)
     if not elsewhere:
         text = (
             f"{publish.PLACES} names no place: heads are kept beside the ledger alone, and whoever owns this machine "
@@ -43,7 +48,7 @@ def known_heads(governance: Governance) -> tuple[list[Known], list[Finding]]:
 
 
 def _heads(where: Place, governance: Governance) -> tuple[list[Known], list[Finding]]:
-    known, findings = [], []
+    known, findings, void = [], [], []
     try:
         found = where.read(where.sizes())
     except Unavailable as error:
@@ -56,10 +61,12 @@ def _heads(where: Place, governance: Governance) -> tuple[list[Known], list[Find
             if head.size != size:
                 raise Refused(f"it is one of {head.size:,} entries")
             known.append(Known(head, where.name))
+        except Void as error:
+            void.append(f"{len(void) + 1:,} signed heads in {where.name} count for nothing, the newest since {error}")
         except Refused as error:
             text = f"the head of {size:,} entries in {where.name} does not count: {error}"
             findings.append(Finding(verdict="wrong", text=text))
-    return known, findings
+    return known, [*findings, *(Finding(verdict="told", text=text) for text in void[-1:])]
 
 
 def _late(there: set[int], here: set[int], where: Place) -> list[Finding]:

@@ -22,6 +22,7 @@ from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger.check import known_heads
 from tasks.govern.ledger.entry import Row
+from tasks.govern.ledger.heads import Void
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.walk import Finding, Known, Report, Tick, judge, walk
 from tasks.govern.rules.governance import Governance
@@ -126,6 +127,8 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], 
         try:
             said = json.loads(file.readline())
             known.append(Known(heads.verify(said["head"], those), "the file"))
+        except Void as error:
+            findings.append(Finding(verdict="told", text=f"head {number} of the file counts for nothing: {error}"))
         except (Refused, ValueError, KeyError, TypeError, RecursionError) as error:
             findings.append(Finding(verdict="wrong", text=f"head {number} of the file does not count: {error}"))
     return known, findings

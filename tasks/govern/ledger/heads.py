@@ -16,7 +16,7 @@ from tasks.errors import Refused
 from tasks.govern import dsse
 from tasks.govern.identity import validity
 from tasks.govern.identity.keys import Signer
-from tasks.govern.identity.validity import Key
+from tasks.govern.identity.validity import Key, shown
 from tasks.govern.ledger.merkle import Frontier
 from tasks.params import Sha256
 
@@ -27,6 +27,10 @@ def _in_utc(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
         raise ValueError("a time needs its zone")
     return moment.astimezone(UTC)
+
+
+class Void(Refused):
+    """A head that one of the ledger's keys signed when it did not count: it had ended, was revoked, or not begun."""
 
 
 class Head(Frozen):
@@ -74,12 +78,16 @@ def sign(head: Head, signer: Signer) -> dict[str, Any]:
 def verify(envelope: Any, those: Sequence[Key]) -> Head:
     """The head that one of the keys signed while it counted.
 
-    Raises Refused where none did, or what they signed is no head. When that was the head itself says: whoever has a
-    stolen key can date a head back, but not take back those that are published.
+    Raises Void where one did at another time, Refused where none did or what they signed is no head. When that was the
+    head itself says: whoever has a stolen key can date a head back, but not take back those that are published.
     """
     if not isinstance(envelope, dict):
         raise Refused("not a signed head: no JSON object")
     head = _head(dsse.peek(envelope))
+    signer = next((key for key in those if key.fingerprint in dsse.signers(envelope)), None)
+    if signer and not signer.counts(head.time):
+        dsse.verify(envelope, [signer.public_key])
+        raise Void(f"the ledger's key {signer.fingerprint} {signer.told(head.time)}, and this is of {shown(head.time)}")
     validity.verify(envelope, those, head.time, "the ledger")
     return head
 

@@ -12,6 +12,7 @@ from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
 from tasks.govern import dsse
+from tasks.govern.identity import keys
 from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import entry as ledger_entry
 from tasks.govern.ledger import heads, merkle, publish
@@ -136,5 +137,5 @@ def _path(make: Any) -> list[str]:
 
 
 def _line(governance: Governance, head: dict[str, Any]) -> str:
-    """Public key line of whoever signed a head that is known to be signed."""
-    return next(k.public_key for k in publish.signers(governance) if k.fingerprint in dsse.signers(head))
+    """Public key line, without a comment, of whoever signed a head that is known to be signed."""
+    return next(keys.bare(k.public_key) for k in publish.signers(governance) if k.fingerprint in dsse.signers(head))

@@ -3,20 +3,24 @@
 What is signed is the last head's own tree with the entries that came since, and it goes on from every head that another
 machine published meanwhile. So whoever rewrote the database, and its tree with it, gets no signature for that, and is
 told of. A place that is away gets its heads the next time.
+
+A head that was signed with a key that did not count then, since it is revoked or was followed by another, is passed
+over wherever it lies: the next one goes on from the newest that counts.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks import files
 from tasks.errors import HallmarkError, Refused, Unavailable
 from tasks.files import canonical_json
+from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import heads
-from tasks.govern.ledger.heads import Head
+from tasks.govern.ledger.heads import Head, Void
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.merkle import Frontier
 from tasks.govern.ledger.places import place
@@ -36,6 +40,8 @@ class Published:
     """How many heads went to each place that could be reached."""
     away: list[str]
     """Why each of the others could not be."""
+    void: int
+    """Heads kept here, newer than the one gone on from, that count for nothing: what they covered has only this one."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def publish(ledger: Ledger, governance: Governance) -> Published:
     """
     with _turn(governance):
         last = newest(governance)
+        void = sum(size > (last.size if last else 0) for size in local(governance).sizes())
         looked, away, wrong = _look_around(governance, last.size if last else 0)
         head = _sign_next(ledger, governance, last, looked)
         delivered = {}
@@ -68,7 +75,7 @@ def publish(ledger: Ledger, governance: Governance) -> Published:
                 wrong.append(str(error))
     if wrong:
         raise Refused("\n".join(wrong))
-    return Published(head, delivered, [f"{why}; the ledger's heads go there the next time" for why in away])
+    return Published(head, delivered, [f"{why}; the ledger's heads go there the next time" for why in away], void)
 
 
 def publish_grown(ledger: Ledger, governance: Governance) -> list[str]:
@@ -85,19 +92,22 @@ def publish_grown(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def newest(governance: Governance) -> Head | None:
-    """The newest head kept here. Raises Refused where it is not what was signed."""
+    """The newest head kept here that counts. Raises Refused where it is not what was signed."""
     envelope = newest_envelope(governance)
     return heads.verify(envelope, signers(governance)) if envelope else None
 
 
 def newest_envelope(governance: Governance) -> dict[str, Any] | None:
-    """The newest head kept here, as it was signed."""
+    """The newest head kept here that counts, as it was signed."""
     kept = local(governance)
-    size = max(kept.sizes(), default=0)
-    try:
-        return heads.parse(kept.read({size})[size], signers(governance))[1] if size else None
-    except Refused as error:
-        raise Refused(f"the head of {size} entries in {kept.name} does not count: {error}") from None
+    for size in sorted(kept.sizes(), reverse=True):
+        try:
+            return heads.parse(kept.read({size})[size], signers(governance))[1]
+        except Void:
+            continue
+        except Refused as error:
+            raise Refused(f"the head of {size} entries in {kept.name} does not count: {error}") from None
+    return None
 
 
 def local(governance: Governance) -> Folder:
@@ -133,12 +143,32 @@ def _look_around(governance: Governance, reached: int) -> tuple[list[_Look], lis
         try:
             there = where.sizes()
             ahead = where.read({size for size in there if size > reached})
-            looked.append(_Look(where, there, [heads.parse(data, signers(governance))[0] for data in ahead.values()]))
+            looked.append(_Look(where, there, list(_counting(ahead, governance).values())))
         except Unavailable as error:
             away.append(str(error))
         except Refused as error:
             wrong.append(f"{where.name}: {error}; nothing is published there")
     return looked, away, wrong
+
+
+def _counting(found: Mapping[int, bytes], governance: Governance) -> dict[int, Head]:
+    """The heads by their size, without those that are void. Raises Refused where one is none."""
+    counting = {}
+    for size, data in found.items():
+        with suppress(Void):
+            counting[size] = heads.parse(data, signers(governance))[0]
+    return counting
+
+
+def _signer(governance: Governance) -> Signer:
+    try:
+        return governance.signer("ledger")
+    except Refused as error:
+        place = governance.state / "keys" / "ledger"
+        raise Refused(
+            f"{error}. So no head is signed: put the private key that counts in the place of {place}, or move that and "
+            "its .pub away, make one with `hallmark identity create ledger --replace` and have it adopted"
+        ) from None
 
 
 def _sign_next(ledger: Ledger, governance: Governance, last: Head | None, looked: list[_Look]) -> Head | None:
@@ -160,7 +190,12 @@ def _sign_next(ledger: Ledger, governance: Governance, last: Head | None, looked
     if not tree.size or (last and tree.size == last.size):
         return last
     head = heads.of(tree, ours, ledger.now())
-    local(governance).add({head.size: canonical_json(heads.sign(head, governance.signer("ledger")))})
+    if head.size in local(governance).sizes():
+        raise Refused(
+            f"{local(governance).name} has a void head of {head.size:,} entries, and one of each size is kept: "
+            "the next is signed once the ledger has grown"
+        )
+    local(governance).add({head.size: canonical_json(heads.sign(head, _signer(governance)))})
     return head
 
 
@@ -172,7 +207,7 @@ def _deliver(look: _Look, governance: Governance) -> int:
     """Add what a place lacks. The newest head that both have is compared before, what was added after."""
     kept = local(governance)
     here = kept.sizes()
-    missing = here - look.there
+    missing = set(_counting(kept.read(here - look.there), governance))
     _compare(look.where, kept, {max(here & look.there)} if here & look.there else set(), governance)
     look.where.add(kept.read(missing))
     _compare(look.where, kept, missing, governance)
@@ -185,7 +220,9 @@ def _compare(where: Place, kept: Folder, sizes: set[int], governance: Governance
     for size in sorted(sizes):
         if ours[size] == theirs.get(size):
             continue
-        mine, _ = heads.parse(ours[size], signers(governance))
+        mine = _counting({size: ours[size]}, governance).get(size)
+        if mine is None:
+            continue
         try:
             other, _ = heads.parse(theirs.get(size, b""), signers(governance))
             found = "" if other.facts == mine.facts else other.describe()
