@@ -1,0 +1,195 @@
+"""The rules of decisions hold offline too, in a bundle that somebody built who has the gate's key and a person's help.
+
+Each bundle is of a release that was rightly promoted. One decision in it is made anew by somebody with a key that counts,
+and the statement over everything is signed again with the gate's.
+"""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import params
+from tasks.files import canonical_json
+from tasks.govern import dsse
+from tasks.govern.gate import decisions, gates, statement
+from tasks.govern.gate.signed_decision import Decision, sign
+from tasks.govern.identity.keys import Signer
+from tasks.registry import bundle, package, releases, verification
+from tasks.registry.succession import Promotion
+from tests.govern.authenticator import Authenticator
+from tests.registry.house import DECIDERS, House, copy
+from tests.registry.test_attacks import resign
+
+PEOPLE_OF_TWO_ROLES = {
+    "Engineer, roles: [requester]": "Engineer, roles: [requester, risk]",
+    "Product owner, roles: [product-owner]": "Product owner, roles: [product-owner, risk]",
+    "Risk officer, roles: [risk]": "Risk officer, roles: [risk, product-owner]",
+}
+
+
+def promoted(folder: Path) -> Promotion:
+    return Promotion.model_validate(dsse.peek(dsse.read(folder / bundle.PROMOTION))["predicate"])
+
+
+def decided_anew(house: House, folder: Path, gate: str, who: str, number: int = 1, signer: Signer | None = None,
+                 **changes: Any) -> None:  # fmt: skip
+    """Put another decision in the place of one, signed by whoever it names, and sign the release again."""
+    path = folder / f"{bundle.ATTESTATIONS}/decisions/{gate}/{number:02}.json"
+    told = dsse.peek(dsse.read(path))
+    said = Decision.model_validate(told["predicate"] | {"person": who} | changes)
+    about = dsse.subjects(told)
+    evidence = about.pop(f"evidence/{gate}.json")
+    ((stage, subject),) = about.items()
+    dsse.write(path, sign(said, stage, subject, evidence, signer or house.key(who)))
+    approved = promoted(folder).approved_by
+    if said.verb == "approve":
+        approved = approved | {gate: [f"{who} as {said.role}"]}
+    resign(house, folder, approved_by=approved)
+
+
+def against(house: House, folder: Path) -> str:
+    """Why it is invalid, which it is outside and inside for one reason."""
+    outside = verification.verify_from_root(folder, house.root_of_trust)
+    inside = releases.verify(folder, house.governance)
+    assert (outside.verdict, inside.verdict) == ("invalid", "invalid"), (outside.against, inside.against)
+    assert outside.against == inside.against
+    return outside.against
+
+
+def opened(house: House) -> Path:
+    """A release that checks, outside and inside, copied to where it can be written to."""
+    folder = copy(house.bundle(house.release("run-1").label), house.root / "copied")
+    for found in (
+        verification.verify_from_root(folder, house.root_of_trust),
+        releases.verify(folder, house.governance),
+    ):
+        assert found.verdict == "valid", found.against
+    return folder
+
+
+def of_two_roles(text: str) -> str:
+    for old, new in PEOPLE_OF_TWO_ROLES.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.fixture
+def waived(house: House) -> tuple[House, Path, datetime]:
+    """A release whose evaluation fell short, which the risk officer waived for 20 days; and when it was promoted."""
+    layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
+    house.open(layout, "data")
+    asked = house.ask(layout, "evaluation")
+    names = [check.name for check in asked.checks if check.verdict == "failed"]
+    until = house.ledger.now() + timedelta(days=20)
+    decisions.decide(house.ledger, house.governance, asked, "product", "approve")
+    decisions.decide(
+        house.ledger, house.governance, asked, "risk-officer", "waive", "known", checks=names, expires=until
+    )
+    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
+    package.run(params.load(layout.params), layout)
+    house.open(layout, "release")
+    folder = copy(house.bundle(house.promote(layout).label), house.root / "copied")
+    found = verification.verify_from_root(folder, house.root_of_trust)
+    assert found.verdict == "valid", found.against
+    return house, folder, promoted(folder).time
+
+
+def number_of_the_waiver(folder: Path) -> int:
+    place = folder / f"{bundle.ATTESTATIONS}/decisions/evaluation"
+    verbs = [dsse.peek(dsse.read(path))["predicate"]["verb"] for path in sorted(place.iterdir())]
+    return 1 + verbs.index("waive")
+
+
+@pytest.mark.attack(rights="gate key", stopped="policy's longest waiver, applied again in the bundle")
+@pytest.mark.parametrize(
+    ("signed", "expires", "told"),
+    [
+        (0, 31, "may last 30 days"),
+        (10, 39, "may last 30 days"),
+        (-40, -11, "had expired when the release was promoted"),
+    ],
+    ids=["of 31 days", "of 29 days, dated ahead", "of 29 days, over when it was promoted"],
+)
+def test_a_waiver_longer_than_policy_allows(
+    waived: tuple[House, Path, datetime], signed: int, expires: int, told: str
+) -> None:
+    house, folder, at = waived
+    times = {"time": at + timedelta(days=signed), "expires": at + timedelta(days=expires)}
+    decided_anew(house, folder, "evaluation", "risk-officer", number_of_the_waiver(folder), **times)
+    assert told in against(house, folder)
+
+
+@pytest.mark.attack(rights="gate key", stopped="policy's roles for waivers, applied again in the bundle")
+def test_a_waiver_by_a_role_that_may_not(waived: tuple[House, Path, datetime]) -> None:
+    house, folder, _ = waived
+    decided_anew(house, folder, "evaluation", "product", number_of_the_waiver(folder), role="product-owner")
+    assert "policy does not ask role product-owner to waive there" in against(house, folder)
+
+
+@pytest.mark.attack(rights="gate key", stopped="separation of duties, applied again in the bundle")
+def test_one_person_in_two_roles_where_policy_forbids_that(house: House) -> None:
+    house.adopt(of_two_roles, "people.yaml")
+    house.adopt(lambda text: text.replace("  low:\n", "  low:\n    separation: {two_roles: false}\n"))
+    folder = opened(house)
+    decided_anew(house, folder, "evaluation", "risk-officer")
+    assert "a decision of risk-officer at gate release does not count" in against(house, folder)
+
+
+@pytest.mark.attack(rights="gate key", stopped="nobody decides on a run of their own, also in a bundle")
+def test_a_decision_by_who_asked_for_the_run(house: House) -> None:
+    house.adopt(of_two_roles, "people.yaml")
+    folder = opened(house)
+    decided_anew(house, folder, "release", "engineer")
+    assert against(house, folder) == "engineer asked for the run and decided on it"
+
+
+@pytest.mark.attack(rights="gate key", stopped="what an adoption adds counts from its own time on")
+def test_a_decision_from_before_the_role_was_given(house: House) -> None:
+    before = house.ledger.now()
+    house.adopt(of_two_roles, "people.yaml")
+    folder = opened(house)
+    decided_anew(house, folder, "release", "product")
+    assert "results/release.json says something else" in against(house, folder), "from then on the decision counts"
+    decided_anew(house, folder, "release", "product", time=before)
+    assert against(house, folder) == "product decided in role risk, which they did not hold"
+
+
+@pytest.mark.attack(rights="gate key", stopped="what an adoption adds counts from its own time on")
+def test_people_without_since_when_they_count(house: House) -> None:
+    """people.json as the file says it, where an adoption gave the role: it is the adoptions that count."""
+    before = house.ledger.now()
+    house.adopt(of_two_roles, "people.yaml")
+    folder = opened(house)
+    path = folder / f"{bundle.ATTESTATIONS}/people.json"
+    people = json.loads(path.read_bytes())
+    for person in people:
+        for role in person["roles"]:
+            role["valid_after"] = None
+    path.write_bytes(canonical_json(people))
+    decided_anew(house, folder, "release", "risk-officer", time=before)
+    assert "people.json says something else of" in against(house, folder)
+
+
+@pytest.mark.attack(rights="gate key", stopped="the key that signed is the one that policy asks for, also in a bundle")
+def test_a_decision_by_another_key_than_one_in_hardware(house: House) -> None:
+    token, soft = Authenticator(), house.key("risk-officer")
+    held = f"Risk officer, keys: ['{soft.public_line}', '{token.line}'],"
+    house.adopt(lambda text: text.replace("Risk officer,", held, 1), "people.yaml")
+    house.adopt(lambda text: text.replace("release:\n", "release:\n        signature: hardware\n"))
+    layout = house.ready("run-1", skip=["release"])
+    asked, hard = house.ask(layout, "release"), Signer(token.line, token.sign)
+    decisions.decide(house.ledger, house.governance, asked, DECIDERS["release"], "approve", signer=hard)
+    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
+    folder = copy(house.bundle(house.promote(layout).label), house.root / "copied")
+    assert verification.verify_from_root(folder, house.root_of_trust).verdict == "valid"
+    token.flags = 0
+    decided_anew(house, folder, "release", "risk-officer", signer=hard)
+    assert "the signature does not match" in against(house, folder)
+    decided_anew(house, folder, "release", "risk-officer", signer=soft)
+    assert f"risk-officer signs with {house.governance.people.get('risk-officer').keys[0].fingerprint}" in against(
+        house, folder
+    )
