@@ -1,7 +1,7 @@
 """The rules of decisions hold offline too, in a bundle that somebody built who has the gate's key and a person's help.
 
-Each bundle is of a release that was rightly promoted. One decision in it is made anew by somebody with a key that counts,
-and the statement over everything is signed again with the gate's.
+Each bundle is of a release that was rightly promoted. One decision in it is made anew by somebody with a key that
+counts, and the statement over everything is signed again with the gate's.
 """
 
 import json
