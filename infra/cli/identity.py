@@ -49,7 +49,10 @@ def create(
     """
     path = out.expanduser() if out else shared.root() / ".hallmark" / "keys" / who
     if path.exists():
-        raise InputError(f"{path}: a key is here already; propose it: hallmark identity import {who} {path}")
+        raise InputError(
+            f"{path}: a key is here already; propose it: hallmark identity import {who} {path}. To have another in its "
+            f"place, move it and {path.name}.pub away first"
+        )
     key = Ed25519PrivateKey.generate()
     data = keys.private_bytes(key, signing.passphrase(path, again=True) if passphrase else None)
     line = keys.public_line(key, who)
@@ -197,12 +200,27 @@ def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str
 
 def _told(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
     document = {"id": who, "public_key": line, "fingerprint": keys.fingerprint(line), "proposed": changed, **more}
+    in_the_way = _in_the_way(who, line)
     if as_json:
         shared.print_json(document)
     else:
         console.print(f"{who}: {document['fingerprint']}" + "".join(f"; private key: {path}" for path in more.values()))
         console.print(f"  keys: [{line}]")
     _next(changed, as_json)
+    if in_the_way:
+        shared.notice(in_the_way, as_json)
+
+
+def _in_the_way(who: str, line: str) -> str:
+    """That another key of theirs lies where `hallmark` looks first; empty where none does."""
+    place = shared.root() / ".hallmark" / "keys" / who
+    public = place.with_name(f"{who}.pub")
+    if not place.exists() or (public.exists() and keys.fingerprint(public.read_text()) == keys.fingerprint(line)):
+        return ""
+    then = "put the new one in its place" if who in MACHINES else f"move it and {who}.pub away"
+    return (
+        f"{place} is another key of {who}, and goes before all others when they sign; once this one is adopted, {then}"
+    )
 
 
 def _next(changed: bool, as_json: bool) -> None:

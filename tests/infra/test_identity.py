@@ -65,6 +65,21 @@ def test_a_key_that_takes_anothers_place_is_proposed_and_the_other_ends(project:
     assert (project / FILE).read_text() == text
 
 
+def test_a_key_that_lies_where_hallmark_looks_first_is_told(project: Path, tmp_path: Path) -> None:
+    """`hallmark init` made it; a machine's is wanted there, a person's is in the way."""
+    place = project / ".hallmark" / "keys"
+    said = hallmark(project, "identity", "create", "risk-one", "--out", str(tmp_path / "own")).replace("\n", "")
+    assert f"{place / 'risk-one'} is another key of risk-one" in said
+    assert "move it and risk-one.pub away" in said
+    said = hallmark(project, "identity", "create", "worker", "--out", str(tmp_path / "machine"))
+    assert "put the new one in its place" in said
+    assert "goes before all others" not in hallmark(
+        project, "identity", "import", "scheduler", str(place / "scheduler")
+    )
+    with pytest.raises(InputError, match=r"To have another in its place, move it and lead\.pub away first"):
+        hallmark(project, "identity", "create", "lead")
+
+
 def test_an_existing_key_is_brought_once_and_revoked(project: Path) -> None:
     line, brought = keys.create(project / "brought", "id"), str(project / "brought" / "id")
     said = hallmark(project, "identity", "import", "gate", brought)
