@@ -13,6 +13,7 @@ from tasks.govern.identity import keys
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger import proof as ledger_proof
 from tasks.registry import bundle, contents, promotion, recorded, releases, succession, verification
+from tasks.registry.report import Verification
 from tasks.registry.succession import Signed
 from tests.registry.house import NAME, House, writable
 
@@ -102,7 +103,7 @@ def rekeyed(house: House, ended: str) -> House:
     return house
 
 
-def outside(house: House) -> verification.Verification:
+def outside(house: House) -> Verification:
     return verification.verify_from_root(house.bundle(), house.root_of_trust)
 
 

@@ -48,7 +48,8 @@ def known_heads(governance: Governance) -> tuple[list[Known], list[Finding]]:
 
 
 def _heads(where: Place, governance: Governance) -> tuple[list[Known], list[Finding]]:
-    known, findings, void = [], [], []
+    known, findings = list[Known](), list[Finding]()
+    void: list[str] = []
     try:
         found = where.read(where.sizes())
     except Unavailable as error:
