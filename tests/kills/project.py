@@ -1,0 +1,101 @@
+"""The project in which processes are killed, in the states that deeds start from; each is copied for each kill."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.files import write_json
+from tasks.govern.gate import decisions
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import adopting, governance, in_force
+from tasks.registry import admission, bundle, mirror, promotion, undelivered
+from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
+
+RULES = POLICY.replace("ENVIRONMENT", "local").replace(
+    "  low:\n", "  low:\n    break_glass: {role: on-call, confirm_role: risk, confirm_hours: 4}\n"
+)
+CROWD = f"{PEOPLE}  - {{id: night, name: Night shift, roles: [on-call]}}\n"
+WEIGHTS = {"triage-1": b"old", "triage-2": b"new"}
+"""What each release serves."""
+CANDIDATE, WAITING, DECIDED = "run-2", "run-3", "run-4"
+"""Behind all its gates; at the evaluation gate, which nobody has decided; there, and approved."""
+KEPT = 3
+"""Records of admissions that wait to be delivered."""
+
+
+def make(folder: Path) -> None:
+    """Every state, each a folder of its own in `folder`."""
+    start(folder / "start")
+    changed(folder / "start", folder / "two", promote)
+    changed(folder / "two", folder / "glass broken", break_glass)
+    for name, module, step in (("whole bundle", mirror, "register"), ("half a bundle", bundle, "add_promotion")):
+        changed(folder / "start", folder / name, lambda house, at=(module, step): promote_until(house, *at))
+
+
+def start(root: Path) -> None:
+    """Run-1 is champion as triage-1; the other runs stand where their names say; admissions are to be delivered."""
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    folder.mkdir(parents=True)
+    (folder / "policy.yaml").write_text(RULES)
+    (folder / "people.yaml").write_text(CROWD)
+    for name in ("dvc.yaml", "params.yaml"):
+        (root / name).touch()
+    governance.initialise(state, governance.load(folder, state).people)
+    adopting.begin(state)
+    adopt(folder, state, open_ledger(state), "root")
+    house = open_house(root)
+    house.release("run-1", WEIGHTS["triage-1"])
+    house.ready(CANDIDATE, WEIGHTS["triage-2"])
+    for run in (WAITING, DECIDED):
+        house.open(house.begin(run, run.encode()), "data")
+    house.ask(house.run(WAITING), "evaluation")
+    decided = house.ask(house.run(DECIDED), "evaluation")
+    decisions.decide(house.ledger, house.governance, decided, "product", "approve")
+    admission.admit(house.ledger, house.governance, NAME)
+    for number in range(KEPT):
+        kept = {"kind": "admission.admitted", "subject": NAME, "body": {"number": number}, "happened": "before"}
+        write_json(state / undelivered.FOLDER / f"2026010{number}T000000-{number}.json", kept)
+    house.ledger.close()
+
+
+def changed(before: Path, after: Path, change: Callable[[House], None]) -> None:
+    """A copy of a state in which something more happened."""
+    shutil.copytree(before, after)
+    house = open_house(after)
+    change(house)
+    house.ledger.close()
+
+
+def promote(house: House) -> None:
+    house.promote(house.run(CANDIDATE))
+
+
+def break_glass(house: House) -> None:
+    promotion.rollback(house.governance, house.ledger, "triage-1", "night", "worse", break_glass=True)
+
+
+def promote_until(house: House, module: object, step: str) -> None:
+    """Promote in a process that is killed after a step."""
+    house.ledger.close()  # SQLite bears no fork with a file open
+    if pid := os.fork():
+        assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+        return
+    real = getattr(module, step)
+
+    def killed(*args: object) -> None:
+        real(*args)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(module, step, killed)
+    try:
+        promote(open_house(house.root))
+    finally:
+        os._exit(1)
+
+
+def open_house(root: Path) -> House:
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    ledger = open_ledger(state)
+    return House(root, in_force.load(folder, state, ledger), ledger)
