@@ -1,11 +1,12 @@
-"""What keeps going that nothing else would: parked runs whose gate has closed, orphans of a crash, what time brings.
+"""What keeps going that nothing else would: parked runs whose gate is decided, orphans of a crash, what time brings.
 
 Beside that, it takes a signed head of the ledger to where its owner cannot rewrite it, whenever the ledger grew.
 
-The runner calls all of it. A decision that lands just before its run parks would be missed by whoever decided; a
-process that was killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
+The runner calls all of it. Who decides has signed an entry of the ledger and need not reach Prefect; a process that was
+killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
 """
 
+import time
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -25,6 +26,7 @@ from tasks.errors import HallmarkError, Refused
 from tasks.govern import incidents
 from tasks.govern.gate import docket, gates, reminders
 from tasks.govern.gate.docket import Case
+from tasks.govern.gate.signed_decision import KIND
 from tasks.govern.ledger import publish
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
@@ -38,6 +40,35 @@ PAGE = 200
 
 ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 """States in which a flow run may be that nobody executes."""
+
+
+LOOK_SECONDS = 10.0
+"""How often every parked run is looked at, whatever the ledger says; and how long after a decision at every call: a
+decision may land just before its run parks."""
+
+
+class Parked:
+    """The parked runs of a checkout, looked at as soon as somebody has decided something.
+
+    The ledger is asked for that, in a millisecond; looking at each of a thousand parked runs takes longer.
+    """
+
+    def __init__(self) -> None:
+        self._ledger: Ledger | None = None
+        self._seen = 0
+        self._decided = self._looked = float("-inf")
+
+    def resume_decided(self, root: Path) -> list[str]:
+        """`resume_decided`, where there may be something to resume."""
+        now, self._ledger = time.monotonic(), self._ledger or open_ledger(root / ".hallmark")
+        new = self._ledger.entries(KIND, after=self._seen)
+        if new:
+            self._seen, self._decided = new[-1].seq, now
+        if now - self._decided > LOOK_SECONDS and now - self._looked < LOOK_SECONDS:
+            return []
+        resumed = resume_decided(root)
+        self._looked = now
+        return resumed
 
 
 def resume_decided(root: Path) -> list[str]:

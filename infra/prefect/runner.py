@@ -9,11 +9,13 @@ from prefect.runner import Runner
 
 from flows.chronicle import root
 from flows.retrain import retrain
-from flows.watch import publish_heads, resume_decided, revive_orphans, time_passes
+from flows.watch import Parked, publish_heads, revive_orphans, time_passes
 from infra.prefect import notify
 
-POLL_SECONDS = 2.0
+POLL_SECONDS = 1.0
 """Prefect's own default of 10 s would be most of the time from a decision to the run going on."""
+DECIDED_SECONDS = 0.5
+"""How often the ledger is asked for new decisions."""
 HEAD_SECONDS = 10.0
 """How often a head of the ledger is published where it grew. Beside the watch over runs: a place that is away keeps
 nobody waiting."""
@@ -30,7 +32,7 @@ async def serve() -> None:
     for run_id in await asyncio.to_thread(revive_orphans, root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
     watching = [
-        asyncio.create_task(every(POLL_SECONDS, "goes on, its gate is decided", resume_decided)),
+        asyncio.create_task(every(DECIDED_SECONDS, "goes on, its gate is decided", Parked().resume_decided)),
         asyncio.create_task(every(TIME_SECONDS, "time has passed", time_passes)),
         asyncio.create_task(every(HEAD_SECONDS, "ledger", publish_heads)),
         asyncio.create_task(every(NEWS_SECONDS, "told", notify.deliver)),

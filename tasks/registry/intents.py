@@ -1,6 +1,7 @@
 """What a promotion writes down before it starts, so that whatever a crash leaves can be finished or undone."""
 
 import fcntl
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
+from tasks import files
 from tasks.config import Frozen
 from tasks.govern.ledger.ledger import Ledger
 from tasks.params import Name, Sha256
@@ -16,6 +18,8 @@ from tasks.registry import succession
 INTENDED = "promotion.intended"
 UNDONE = "promotion.undone"
 LOCK = "promotion.lock"
+INSTALLATION = "installation"
+"""File below `.hallmark/`: a random name, so that machines with one ledger tell their intents apart."""
 
 
 class Intent(Frozen):
@@ -29,6 +33,8 @@ class Intent(Frozen):
     """`dsse.digest` of the statement in force when it started."""
     run: str
     commit: str
+    installation: str = ""
+    """Where it was started, and what a crash left of it lies; empty in entries of before there were names."""
 
     @property
     def label(self) -> str:
@@ -39,8 +45,8 @@ class Intent(Frozen):
 def turn(state: Path, wait: bool = True) -> Iterator[bool]:
     """Hold this machine's right to promote; yields False where another process has it and `wait` is false.
 
-    The lock ends with its process, so an intent that is pending while one holds it was left by a crash. Between
-    machines the ledger decides: see `tasks.registry.promotion`.
+    The lock ends with its process, so an intent of this installation that is pending while one holds it was left by a
+    crash. Between machines the ledger decides: see `tasks.registry.promotion`.
     """
     state.mkdir(parents=True, exist_ok=True)
     with (state / LOCK).open("w") as lock:
@@ -52,10 +58,19 @@ def turn(state: Path, wait: bool = True) -> Iterator[bool]:
         yield True
 
 
+def installation(state: Path) -> str:
+    """The name of this installation, given at its first promotion."""
+    files.write_new(state / INSTALLATION, uuid.uuid4().hex.encode())
+    return (state / INSTALLATION).read_text()
+
+
 def intend(
-    ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: succession.Signed | None
+    ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: succession.Signed | None, where: str
 ) -> tuple[int, Intent]:
-    """Record an intent with the next version and sequence number, and return it with its `seq` in the ledger."""
+    """Record an intent with the next version and sequence number, and return it with its `seq` in the ledger.
+
+    `where` is the `installation`.
+    """
     with ledger.transaction():
         intent = Intent(
             name=name,
@@ -65,6 +80,7 @@ def intend(
             previous=previous.sha256 if previous else None,
             run=run,
             commit=commit,
+            installation=where,
         )
         return ledger.append(INTENDED, name, intent.model_dump(mode="json")).seq, intent
 

@@ -8,7 +8,8 @@
     MLflow aliases          mirrored
     proof                   attestations/ledger.json: the entry stands under a signed head of the ledger
 
-Two promotions at once take turns on one machine; between machines the ledger's transaction lets one win.
+Two promotions at once take turns on one machine; between machines the ledger's transaction lets one win, and each
+machine finishes or undoes its own alone.
 """
 
 from contextlib import suppress
@@ -100,8 +101,8 @@ def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledg
     found = candidate.examine(layout, run, governance, ledger)
     line = succession.read(ledger, governance, found.manifest.name)
     _compared_with_the_champion(found, line.newest)
-    environment = governance.policy.environment
-    seq, intent = intents.intend(ledger, found.manifest.name, run, commit, environment, line.newest)
+    environment, where = governance.policy.environment, intents.installation(governance.state)
+    seq, intent = intents.intend(ledger, found.manifest.name, run, commit, environment, line.newest, where)
     try:
         signed = _build(found, intent, governance, ledger)
         mirror.register(governance, signed)
@@ -136,7 +137,7 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
     bases.keep(found.layout, found.manifest)
     draft = Promotion(
         action="promote",
-        **intent.model_dump(),
+        **intent.model_dump(exclude={"installation"}),
         payload_sha256=files.tree_digest(found.layout.stage("package") / bundle.PAYLOAD),
         files={},
         candidate_inputs=found.candidate_inputs,

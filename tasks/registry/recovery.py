@@ -40,10 +40,13 @@ def follows(signed: Signed, newest: Signed | None) -> None:
 
 
 def settle(governance: Governance, ledger: Ledger) -> list[str]:
-    """Finish or undo every pending intent of this environment. Only called while holding the turn."""
+    """Finish or undo every pending intent of this environment and installation. Only called while holding the turn.
+
+    Another machine may be at work on its own, and what it left after a crash lies there.
+    """
     told = []
     for seq, intent in intents.pending(ledger):
-        if intent.environment != governance.policy.environment:
+        if intent.environment != governance.policy.environment or not _is_here(intent, governance):
             continue
         try:
             _finish(seq, intent, governance, ledger)
@@ -52,6 +55,10 @@ def settle(governance: Governance, ledger: Ledger) -> list[str]:
             undo(seq, intent, governance, ledger, str(error))
             told.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
     return told
+
+
+def _is_here(intent: Intent, governance: Governance) -> bool:
+    return intent.installation in ("", intents.installation(governance.state))
 
 
 def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) -> None:

@@ -76,3 +76,15 @@ def sql(url: str, statement: str) -> None:
     engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+pg8000:"), poolclass=sqlalchemy.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
+
+
+def new_database(url: str, name: str, template: str = "template1") -> str:
+    """URL of a new database of the cluster, a copy of `template`, from which everybody is thrown out before."""
+    engine = sqlalchemy.create_engine(
+        url.replace("postgresql:", "postgresql+pg8000:"), poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with engine.begin() as connection:
+        out = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
+        connection.exec_driver_sql(out)
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return f"{url.rpartition('/')[0]}/{name}"

@@ -14,8 +14,8 @@ from infra.cli import shared
 from infra.cli.gates import asked, page
 from infra.cli.gates.asked import Question
 from infra.cli.shared import console
-from infra.prefect import client, server
-from tasks.errors import HallmarkError, InputError, Refused
+from infra.prefect import server
+from tasks.errors import InputError, Refused
 from tasks.govern.gate import decisions
 from tasks.govern.gate.docket import Case
 from tasks.govern.gate.gates import Standing
@@ -135,7 +135,7 @@ def _what_next(run: str, standing: Standing, as_json: bool) -> None:
         shared.notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
     elif standing.state != "waiting" and not is_here(layout_of(shared.root(), run)):
         shared.notice("the run goes on on the machine where it is", as_json)
-    elif standing.state != "waiting" and not stopped and not _wake():
+    elif standing.state != "waiting" and not stopped and server.find(shared.root()) is None:
         shared.notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
 
 
@@ -143,18 +143,3 @@ def _stopped(run: str) -> bool:
     """Whether the run has ended without passing: a waiver that comes now is too late for it to go on by itself."""
     known = journal.read(shared.root() / ".hallmark", run)
     return known is not None and known.status == "failed"
-
-
-def _wake() -> bool:
-    """Resume decided runs now rather than at the runner's next look; False where Prefect is away."""
-    up = server.find(shared.root())
-    if up is None:
-        return False
-    try:
-        with client.connected(shared.root(), up):
-            from flows.watch import resume_decided
-
-            resume_decided(shared.root())
-    except HallmarkError:
-        return False
-    return True

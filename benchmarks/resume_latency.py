@@ -1,0 +1,220 @@
+"""How long it takes from a person's decision until the run that waited for it goes on, on the embedded server.
+
+    python benchmarks/resume_latency.py [--decisions 20] [--quick] [--out benchmarks/results/resume_latency.json]
+
+A project of 60 rows, its own Prefect server and runner, and one run for each decision, parked at its data gate with no
+process. Somebody types `hallmark gates approve` for one after the other. Measured from the decision's entry in the
+ledger, by the ledger's clock: until Prefect says that the flow run is running, and until the run has judged its gate
+again and closed it in the ledger, behind which its next stage starts. What the command itself takes before it signs is
+reading time and not counted. A run that went on is stopped, so that it does not slow the next down.
+
+The peer is what a user would write instead: a flow that calls Prefect's `suspend_flow_run`, served with Prefect's own
+defaults on the same server, and `resume_flow_run` called where the decision is made. It proves nothing about who
+decided. `--quick` takes 3 decisions. Twenty take about fifteen minutes.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+for setting in [name for name in os.environ if name.startswith(("HALLMARK_", "MLFLOW_", "PREFECT_"))]:
+    del os.environ[setting]
+
+from infra.prefect import server  # noqa: E402
+from tasks.govern.gate import docket  # noqa: E402
+from tasks.govern.gate.signed_decision import KIND  # noqa: E402
+from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
+from tests.tiny_project import hallmark, hallmark_json, make_project  # noqa: E402
+
+GOAL = 10.0
+PEER = "suspend_flow_run and resume_flow_run of Prefect, served with its defaults"
+FLOW = """
+from uuid import uuid4
+
+from prefect import flow, suspend_flow_run
+
+
+@flow
+def waits():
+    while True:
+        suspend_flow_run(timeout=3600, key=str(uuid4()))
+
+
+if __name__ == "__main__":
+    waits.serve("waits")
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--decisions", type=int, default=20)
+    parser.add_argument("--quick", action="store_true", help="3 decisions")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "resume_latency.json")
+    args = parser.parse_args()
+    count = 3 if args.quick else args.decisions
+    with tempfile.TemporaryDirectory() as name, served(Path(name) / "project") as project:
+        running, closed = ours(project, count)
+        peer = theirs(project, Path(name), count)
+    lines = [
+        *rows("decision to the gate closed and the run going on", closed, peer, GOAL),
+        *rows("decision to the flow run running", running, peer, None),
+    ]
+    for line in lines:
+        verdict = "" if line["goal"] is None else f"  goal {line['goal']:g} s: {'met' if line['met'] else 'NOT met'}"
+        print(f"{line['metric']:<62} {line['ours']:6.2f} s  Prefect {line['peer_value']:6.2f} s"
+              f"  ratio {line['ratio']:.2f}{verdict}")  # fmt: skip
+    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps([line | machine for line in lines], indent=2) + "\n")
+    return int(any(line["met"] is False for line in lines))
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[Path]:
+    """The project, its server and runner up on a port of their own."""
+    project = make_project(folder)
+    hallmark(project, "init")
+    os.environ[server.PORT_VARIABLE] = "0"
+    try:
+        hallmark(project, "up")
+        yield project
+    finally:
+        hallmark(project, "down")
+
+
+def ours(project: Path, count: int) -> tuple[list[float], list[float]]:
+    """Seconds from each decision to its flow run running, and to its gate closed."""
+    ledger = open_ledger(project / ".hallmark")
+    asked = [("run", "--as", "ml-engineer", "--set", f"data.seed={number + 100}") for number in range(count)]
+    parked = [hallmark_json(project, *words) for words in asked]
+    running, closed = [], []
+    with client(project) as prefect:
+        for one in parked:
+            run, flow_run = one["run"], UUID(one["flow_run"])
+            hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
+            entry = until(lambda run=run: closing(ledger, run))
+            decision = ledger.entries(KIND)[-1]
+            closed.append((entry - decision.time).total_seconds())
+            running.append((latest(prefect, flow_run, "RUNNING") - decision.time).total_seconds())
+            print(f"{run}: running after {running[-1]:.2f} s, its gate closed after {closed[-1]:.2f} s", flush=True)
+            stop(project, prefect, flow_run)
+    return running, closed
+
+
+def closing(ledger: Ledger, run: str) -> datetime | None:
+    return next((entry.time for entry in ledger.entries(docket.CLOSED, run)), None)
+
+
+def stop(project: Path, prefect: Any, flow_run: UUID) -> None:
+    """End the run's process, and see to it that nobody takes it up again."""
+    from prefect.states import Cancelled
+
+    up = server.find(project)
+    assert up is not None
+    for process in psutil.Process(up.runner.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    until(lambda: prefect.read_flow_run(flow_run).state.is_final())
+    prefect.set_flow_run_state(flow_run, Cancelled(message="measured"), force=True)
+
+
+def theirs(project: Path, folder: Path, count: int) -> list[float]:
+    """Seconds from `resume_flow_run` to the flow run running, as often, of one flow run that suspends itself again."""
+    script, up = folder / "waits.py", server.find(project)
+    assert up is not None
+    script.write_text(FLOW)
+    environment = {name: text for name, text in server.environment(project, up.api).items() if "LOGGING" not in name}
+    process = subprocess.Popen(
+        [sys.executable, script], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    taken = []
+    try:
+        with client(project) as prefect:
+            flow_run = until(lambda: started(prefect))
+            for _ in range(count):
+                until(lambda: prefect.read_flow_run(flow_run).state.is_paused())
+                time.sleep(1)  # its process ends
+                began = time.time()
+                prefect.resume_flow_run(flow_run)
+                until(lambda began=began: latest(prefect, flow_run, "RUNNING").timestamp() > began)
+                taken.append(latest(prefect, flow_run, "RUNNING").timestamp() - began)
+                print(f"Prefect's own: running after {taken[-1]:.2f} s", flush=True)
+    finally:
+        process.terminate()
+        process.wait(60)
+    return taken
+
+
+def started(prefect: Any) -> UUID | None:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        deployment = prefect.read_deployment_by_name("waits/waits")
+    except ObjectNotFound:
+        return None
+    found: UUID = prefect.create_flow_run_from_deployment(deployment.id).id
+    return found
+
+
+@contextlib.contextmanager
+def client(project: Path) -> Iterator[Any]:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    up = server.find(project)
+    assert up is not None
+    with SyncPrefectClient(up.api) as found:
+        yield found
+
+
+def latest(prefect: Any, flow_run: UUID, state: str) -> datetime:
+    """When a flow run got into a state last."""
+    times: list[datetime] = [one.timestamp for one in prefect.read_flow_run_states(flow_run) if one.type.value == state]
+    return max(times)
+
+
+def until(ask: Callable[[], Any], seconds: float = 300) -> Any:
+    """What `ask` answers once it answers something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := ask():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds:g} s in vain")
+
+
+def rows(metric: str, taken: list[float], peer: list[float], goal: float | None) -> list[dict[str, Any]]:
+    told = []
+    for name, of, wanted in (("median", statistics.median, None), ("95th percentile", percentile, goal)):
+        ours, value = of(taken), of(peer)
+        told.append({
+            "metric": f"{metric}, {name}", "ours": round(ours, 2), "peer": PEER, "peer_value": round(value, 2),
+            "ratio": round(ours / value, 2), "goal": wanted, "met": None if wanted is None else ours <= wanted,
+            "unit": "s", "decisions": len(taken), "each": [round(one, 2) for one in taken],
+            "each_of_peer": [round(one, 2) for one in peer],
+        })  # fmt: skip
+    return told
+
+
+def percentile(taken: list[float]) -> float:
+    """The smallest that at least 95 in 100 don't exceed."""
+    return sorted(taken)[-(len(taken) // 20) - 1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""A Postgres that holds the ledger is restarted between a decision and the run going on: nothing is lost."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.govern.gate import docket
+from tasks.govern.gate.signed_decision import KIND
+from tasks.govern.ledger.ledger import open_ledger
+from tests.govern.postgres import Cluster, cluster
+from tests.tiny_project import hallmark, hallmark_json, make_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture
+def database() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def project(tmp_path: Path, database: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", database.url)
+    folder = make_project(tmp_path / "project")
+    hallmark(folder, "init")
+    yield folder
+    hallmark(folder, "down")
+
+
+def log(project: Path) -> str:
+    return (project / ".hallmark" / "prefect" / "runner.log").read_text()
+
+
+def wait(until, seconds: float = 300) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
+
+
+def test_a_decision_outlives_the_database_and_the_runner_that_waited_goes_on(project: Path, database: Cluster) -> None:
+    parked = hallmark_json(project, "run", "--as", "ml-engineer")
+    run, runner = parked["run"], json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["runner"]
+    os.kill(runner["pid"], signal.SIGSTOP)  # so that it has not seen the decision when the database goes
+    hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
+    database.stop()
+    os.kill(runner["pid"], signal.SIGCONT)
+    wait(lambda: "the ledger at postgresql" in log(project))
+    told = hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "again", code=3)
+    assert "nothing was recorded" in told and "s3cret" not in told
+    assert hallmark_json(project, "status", run)["status"] == "waiting"
+
+    database.start()
+    ledger = open_ledger(project / ".hallmark")
+    wait(lambda: ledger.entries(docket.CLOSED, run))
+    wait(lambda: any(entry.body["stage"] == "base_model" for entry in ledger.entries("run.stage", run)))
+    hallmark(project, "down")
+    (decision,), (closing,) = ledger.entries(KIND), ledger.entries(docket.CLOSED, run)
+    assert decision.seq < closing.seq and closing.body["state"] == "passed"
+    assert hallmark_json(project, "status", run)["gates"]["data"]["decided_by"] == ["data-owner"]
+    assert not (project / ".hallmark" / "ledger.db").exists(), "there is no other ledger"
+    assert "holds" in hallmark(project, "ledger", "verify")
