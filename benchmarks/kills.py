@@ -5,10 +5,11 @@
 Each deed is a process of the code that runs there otherwise: commands that people type, a gate closed and a candidate
 promoted as the flow does it, what a killed promotion left finished or undone. It is killed at a random moment of its
 undisturbed length, and once before every file that gets or loses a name, before every commit of a database (the
-ledger's and MLflow's), and when all is done. Then it is done again, in half of the cases after the runner's monitor, and looked at: what was to be
-recorded is there once; what the killed process had called done is there; the ledger verifies under its heads; one
-release is champion, the one that the newest signed statement names, admitted byte for byte and shown by MLflow; every
-release verifies; no half-written file is taken for a whole one. Exits with 1 where one of that is not so.
+ledger's and MLflow's), and when all is done. Then it is done again, in half of the cases after the runner's monitor,
+and looked at: what was to be recorded is there once; what the killed process had called done is there; the ledger
+verifies under its heads; one release is champion, the one that the newest signed statement names, admitted byte for
+byte and shown by MLflow; every release verifies; no half of a file stands under its name. Exits with 1 where one of
+that is not so.
 
 `midway` counts the kills that left some of what a deed changes, and not all. `--quick` kills each deed twice or so, and
 before no step. Takes a minute then, fifteen without.

@@ -63,8 +63,8 @@ class Ends:
 
 
 def process(folder: Path, act: Callable[[], object], after: float | None = None, step: int | None = None) -> Ended:
-    """Do something in `folder`, in a process that is killed `after` seconds, unless it ends sooner, or before a step; at
-    its end where it has no step of that number."""
+    """Do something in `folder`, in a process that is killed `after` seconds, unless it ends sooner, or before a step,
+    where it has none of that number at its end."""
     with tempfile.TemporaryFile() as told:
         began = time.perf_counter()
         pid = os.fork()
@@ -178,9 +178,10 @@ def kill(
         killed = process(folder, deed.act, after, step)
         if killed.code != -signal.SIGKILL:
             return None
-        left, times = answer(folder, lambda: [shape(Path.cwd()), deed.times(open_house(Path.cwd()))])
+        left, times, torn = answer(folder, lambda: first_look(deed))
         at = f"after {after:.3f} s" if after is not None else f"before step {step}"
         found = Outcome(deed.name, at, midway=left not in (ends.before, ends.after))
+        found.half += torn
         _count(found, times, "after the kill", may_lack=deed.said not in killed.told)
         meanwhile = [look for look in (served, watched) if rng.random() < 0.5]
         if meanwhile:
@@ -196,6 +197,11 @@ def kill(
         except AssertionError as error:  # what lies there breaks even that
             found.half.append(str(error))
     return found
+
+
+def first_look(deed: Deed) -> tuple[list[Any], list[int], list[str]]:
+    house = open_house(Path.cwd())
+    return shape(house.root), deed.times(house), _files(house)
 
 
 def _count(found: Outcome, times: list[int], when: str, may_lack: bool) -> None:
@@ -261,7 +267,7 @@ def _releases(house: House) -> list[str]:
 
 
 def _files(house: House) -> list[str]:
-    """A file under its own name is whole: JSON parses, and what stands in a release is what is listed there."""
+    """No half of a JSON file stands under its own name."""
     wrong = []
     for path in house.state.rglob("*.json"):
         if path.name.startswith("."):
