@@ -4,8 +4,10 @@ import io
 import os
 import pty
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +80,52 @@ def test_an_agent_with_others_keys_or_locked_signs_nothing(
         brought.decide(brought.ask(), "owner")
 
 
+def test_more_than_an_agent_signs_is_refused_before_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ssh_agent.SOCKET, str(tmp_path / "nowhere"))
+    with pytest.raises(Refused, match="262,144 bytes are more than an ssh-agent signs; sign with the key's file"):
+        ssh_agent.sign(key_file(tmp_path / "own"), bytes(ssh_agent.MOST))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, r"did not answer within 0\.2 s"),
+        (b"", "does not answer .it hung up"),
+        (b"\0\0\0\x05\x0c\0\0\0\x01", "cut short"),
+    ],
+    ids=["silent", "hangs up", "cuts short"],
+)
+def test_an_agent_that_does_not_answer_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, told: str
+) -> None:
+    place = Path(f"/tmp/hallmark-deaf-{os.getpid()}")
+    monkeypatch.setenv(ssh_agent.SOCKET, str(place))
+    monkeypatch.setattr(ssh_agent, "PATIENCE", 0.2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(place))
+        listening.listen()
+
+        def serve() -> None:
+            caller, _ = listening.accept()
+            with caller:
+                caller.recv(100)
+                if answer is None:
+                    caller.recv(1)  # until the other side gives up
+                else:
+                    caller.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with pytest.raises(Unavailable, match=told):
+                ssh_agent.lines()
+        finally:
+            thread.join()
+            place.unlink()
+
+
 def test_the_file_that_the_environment_names(brought: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = brought.ask()
     for name, kind, told in (
@@ -97,6 +145,25 @@ def test_the_file_that_the_environment_names(brought: House, tmp_path: Path, mon
     (tmp_path / "own").chmod(0o600)
     brought.decide(asked, "owner")
     assert brought.judge(asked).state == "passed"
+
+
+def test_the_key_of_the_project_goes_before_the_one_named_and_that_before_the_agent(
+    tmp_path: Path, agent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, named, held = (key_file(tmp_path / name) for name in ("here", "named", "held"))
+    run("ssh-add", "-q", tmp_path / "held")
+    monkeypatch.setenv(signing.VARIABLE, str(tmp_path / "named"))
+
+    def signs() -> str:
+        signer = signing.of_person(tmp_path / "here", [here, named, held])
+        assert signer
+        return keys.fingerprint(signer.public_line)
+
+    assert signs() == keys.fingerprint(here)
+    (tmp_path / "here").unlink()
+    assert signs() == keys.fingerprint(named)
+    monkeypatch.delenv(signing.VARIABLE)
+    assert signs() == keys.fingerprint(held)
 
 
 def at_a_terminal(key: Path, *typed: str) -> tuple[int, str]:

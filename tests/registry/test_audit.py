@@ -102,7 +102,7 @@ def test_what_is_missing_is_said(released: House, tmp_path: Path) -> None:
     assert "There are" not in told and "judged in production" in told and "adopted" in told
     assert "without a proof" in told and "no head was signed" in told
     assert "was not built again" in told
-    assert "EU AI Act Art. 73" in told, "no incident, so no evidence on reporting one"
+    assert "EU AI Act Art. 20" in told, "nothing was taken back, so no evidence on corrective actions"
 
 
 def test_a_release_that_was_changed_is_not_called_verified(released: House, tmp_path: Path) -> None:
