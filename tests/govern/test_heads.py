@@ -234,6 +234,7 @@ def other_key(house: House, data: bytes) -> bytes:
         (lambda house, data: b"", "no signed statement can be read"),
         (lambda house, data: b"[" * 100_000, "no signed statement can be read"),
         (lambda house, data: b"[]", "not in canonical form"),
+        (lambda house, data: forged(house, 6, ledger="0" * 64), "entries 1 to 6 are not those that it was signed over"),
         pytest.param(
             lambda house, data: forged(house, 6, peaks=["0" * 64, "1" * 64]),
             "the peaks of the head do not",
