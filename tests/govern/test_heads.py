@@ -191,6 +191,18 @@ def test_a_row_under_an_impossible_number_or_a_number_twice_shows(kept: House) -
     assert "entry 8 stands where 9 was expected" in said(kept, "wrong")
 
 
+def test_a_row_that_no_order_reaches_shows(kept: House) -> None:
+    with sqlite3.connect(kept.state / "ledger.db") as connection:
+        unguard(connection)
+        for statement in UNTYPED:
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO hallmark_ledger SELECT NULL, time, kind, subject, body FROM hallmark_ledger WHERE seq = 8"
+        )
+    connection.close()
+    assert "the table counts 9 rows, and 8 were read in order" in said(kept, "wrong")
+
+
 @pytest.mark.parametrize("value", ["x'ff'", "7", "NULL", "'[]'", "CAST(x'ff' AS TEXT)"])
 def test_a_value_that_cannot_be_one_of_an_entry_is_pointed_at(kept: House, value: str) -> None:
     with sqlite3.connect(kept.state / "ledger.db") as connection:
