@@ -36,7 +36,7 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
     governed = Governance(folder, newest.policy, people, state, chain.envelopes)
     for problem in chain.problems:
         _say_once(problem)
-    if told := differs(governed):
+    if told := differs(governed, newest.people):
         _say_once(told)
     return governed
 
@@ -59,26 +59,29 @@ def resolved(loaded: Governance) -> People:
     return People(people=people, machines=machines)
 
 
-def differs(governed: Governance) -> str:
-    """That the folder says something else than what is in force, and what to do; empty where it says the same."""
-    where = governed.place
+def differs(governed: Governance, said: People | None = None) -> str:
+    """That the folder says something else than what is in force, and what to do; empty where it says the same.
+
+    `said`: the people as they were adopted last, read from the chain where it is left out, which takes a while.
+    """
+    where, said = governed.place, said or _said(governed)
     try:
         texts = tuple((governed.folder / name).read_bytes() for name in FILES)
         keys = tuple(sorted(path.read_bytes() for path in (governed.state / "keys").glob("*.pub")))
         policy, people = _read(governed.folder, governed.state, texts, keys)
     except (HallmarkError, OSError) as error:
         return f"{where} cannot be read, and what was adopted before stays in force: {error}"
-    if (policy, people) == (governed.policy, _said(governed)):
+    if (policy, people) == (governed.policy, said):
         return ""
-    return f"{where} says something else than what is in force; to adopt it: {how(governed, policy, people)}"
+    return f"{where} says something else than what is in force; to adopt it: {_how(governed, policy, people != said)}"
 
 
-def how(governed: Governance, policy: Policy, people: People) -> str:
+def _how(governed: Governance, policy: Policy, people_differ: bool) -> str:
     """The command that adopts other files."""
     changes = governed.policy.changes
     asked = [
         *(changes.policy if policy != governed.policy else []),
-        *(changes.people if people != _said(governed) else []),
+        *(changes.people if people_differ else []),
     ]
     able = [p.id for role in asked for p in governed.people.with_role(role.role, None) if not p.demo]
     return f"hallmark policy adopt {governed.place}" + (f" --as {able[0]}" if able else "")
