@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import registered, shared
-from infra.cli.releases import Label
+from infra.cli import shared
+from infra.cli.registered import Label, in_force
 from infra.cli.shared import console
 from tasks.audit import archive, record
 from tasks.errors import InputError
@@ -32,7 +32,7 @@ def audit(
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
-    governed, ledger = registered.in_force()
+    governed, ledger = in_force()
     found = releases.get(ledger, governed, release)
     target = (to or governed.state / "audits" / str(found.label)).resolve()
     try:

@@ -20,11 +20,6 @@ from tasks.govern.rules import adopting
 from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
-app = typer.Typer(
-    help="Make, bring, list and revoke keys of people and machines; print the root of trust.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 OURS = Path("infra") / "governance"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A person of people.yaml, or gate, scheduler, worker, ledger.")]
@@ -33,7 +28,6 @@ Role = Annotated[list[str] | None, typer.Option(help="Of such a person; may be r
 Replace = Annotated[bool, typer.Option("--replace", help="The keys that count now end as this one begins.")]
 
 
-@app.command()
 def create(
     who: Id,
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: .hallmark/keys/ID.")] = None,
@@ -60,7 +54,6 @@ def create(
     _told(who, line, changed, as_json, key=str(path))
 
 
-@app.command("import")
 def bring(
     who: Id,
     file: Annotated[
@@ -83,7 +76,6 @@ def bring(
     _told(who, line, _propose(who, line, name, role, replace), as_json)
 
 
-@app.command("list")
 def list_identities(as_json: shared.Json = False) -> None:
     """People and machines with their roles and keys, and which of them count now.
 
@@ -102,7 +94,6 @@ def list_identities(as_json: shared.Json = False) -> None:
     console.print(table)
 
 
-@app.command()
 def revoke(
     who: Id,
     key: Annotated[str, typer.Option(metavar="FINGERPRINT", help="As `hallmark identity list` shows it.")],
@@ -123,7 +114,6 @@ def revoke(
     _next(changed, as_json)
 
 
-@app.command()
 def root(as_json: shared.Json = False) -> None:
     """Print the fingerprint of the root key, which all that is in force here follows from. Hand it to whoever verifies
     releases, by another way than the releases.

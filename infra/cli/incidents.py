@@ -13,16 +13,9 @@ from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
-app = typer.Typer(
-    help="List, show and close incidents: an alias moved by hand, a waiver that expired, a broken glass.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `hallmark incidents list` shows it.")]
 
 
-@app.command("list")
 def list_incidents(
     every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False, as_json: shared.Json = False
 ) -> None:
@@ -41,7 +34,6 @@ def list_incidents(
     console.print(table if found else "no incident is open" if not every else "there was no incident")
 
 
-@app.command()
 def show(incident: Id, as_json: shared.Json = False) -> None:
     """One incident: what happened, who owns it, how it ended.
 
@@ -51,7 +43,6 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
     shared.print_json(_document(found)) if as_json else console.print(_describe(found))
 
 
-@app.command()
 def close(
     incident: Id,
     reason: Annotated[str, typer.Option(help="What was found and done; kept in the ledger for good.")],

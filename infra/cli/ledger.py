@@ -26,12 +26,6 @@ from tasks.govern.ledger.walk import Report, Tick
 from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
-app = typer.Typer(
-    help="Show, verify, prove and export the ledger; publish its heads.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
 Key = Annotated[
     list[str] | None,
     typer.Option(
@@ -44,7 +38,6 @@ Moment = Annotated[
 TELL_SECONDS = 5.0
 
 
-@app.command()
 def show(
     entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="One entry whole, by its number.")] = None,
     kind: Annotated[str | None, typer.Option(help="E.g. gate.asked, or gate for all of its kinds.")] = None,
@@ -81,7 +74,6 @@ def show(
         shared.notice(f"the last {last} that fit; --last 0 shows all", as_json)
 
 
-@app.command()
 def verify(
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="An exported ledger instead of this one.")] = None,
     key: Key = None,
@@ -107,7 +99,6 @@ def verify(
     raise typer.Exit({"holds": 0, "wrong": 1, "incomplete": 3}[report.verdict])
 
 
-@app.command()
 def prove(
     entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of the entry.")] = None,
     since: Annotated[
@@ -131,7 +122,6 @@ def prove(
     shared.print_json(made.model_dump(mode="json"))
 
 
-@app.command()
 def check(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="A file that `hallmark ledger prove` printed.")],
     key: Key = None,
@@ -149,7 +139,6 @@ def check(
     shared.print_json({"holds": True, "text": said}) if as_json else console.print(said)
 
 
-@app.command()
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; JSON lines.")],
     as_json: shared.Json = False,
@@ -170,7 +159,6 @@ def export(
             console.print(f"  {line}")
 
 
-@app.command("publish")
 def publish_heads(as_json: shared.Json = False) -> None:
     """Sign a head of the ledger as it is now, and take every head to the places of HALLMARK_LEDGER_HEADS.
 

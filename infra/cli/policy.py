@@ -16,14 +16,9 @@ from tasks.govern.rules import adopting, adoption, differences, explain, governa
 from tasks.govern.rules.adopting import Chain, Outcome
 from tasks.govern.rules.governance import Governance
 
-app = typer.Typer(
-    help="Explain, test and adopt the rules that gates are judged by.", no_args_is_help=True, rich_markup_mode=None
-)
-
 Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance folder; the checkout's where left out.")]
 
 
-@app.command()
 def show(as_json: shared.Json = False) -> None:
     """What is in force, since when, signed by whom, and what is proposed to follow it.
 
@@ -65,7 +60,6 @@ def show(as_json: shared.Json = False) -> None:
         console.print(f"ignored        {problem}")
 
 
-@app.command()
 def check(folder: Dir = None, as_json: shared.Json = False) -> None:
     """Explain a policy in words: per risk tier and gate what is checked, who decides, what may be waived for how long.
     Says with file and line what nobody could satisfy.
@@ -80,7 +74,6 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
         console.print("\n".join(told))
 
 
-@app.command()
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
     """Judge the cases of policy_tests.yaml beside a policy. Exit code 1 where one comes out otherwise than it expects.
 
@@ -99,7 +92,6 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
         raise Refused(f"{failed} of {len(results)} cases came out otherwise than expected")
 
 
-@app.command()
 def adopt(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Governance folder to adopt.")],
     who: shared.As = None,

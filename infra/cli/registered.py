@@ -1,12 +1,17 @@
 """Where every command about releases begins."""
 
 import sys
+from typing import Annotated
+
+import typer
 
 from infra.cli import shared
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
 from tasks.registry import promotion, releases
 from tasks.runs.run import installed_governance
+
+Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
 
 
 def in_force() -> tuple[Governance, Ledger]:

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import registered, shared
-from infra.cli.releases import Label
+from infra.cli import shared
+from infra.cli.registered import Label, in_force
 from infra.cli.shared import console
 from tasks.registry import releases
 from tasks.reproduce import rebuild
@@ -27,7 +27,7 @@ def reproduce(
 
     Example: hallmark reproduce support-triage-1
     """
-    governed, ledger = registered.in_force()
+    governed, ledger = in_force()
     found = releases.get(ledger, governed, release)
     made = rebuild.reproduce(
         Repository.open(shared.root()), found, governed, ledger, lambda line: shared.notice(line, as_json), keep

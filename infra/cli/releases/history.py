@@ -7,9 +7,8 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
+from infra.cli.registered import in_force
 from infra.cli.shared import console
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
 from tasks.registry import history
 from tasks.registry.history import Holder, Moment, Standing
 
@@ -18,9 +17,16 @@ Time = Annotated[
 ]
 
 
-def show(when: str, ledger: Ledger, governed: Governance, as_json: bool) -> None:
-    """Print what every model's places held at `when`."""
-    found = history.at(when, ledger, governed)
+def at(when: Time, as_json: shared.Json = False) -> None:
+    """What was champion and rollback at a moment of the past, and who had decided it.
+
+    Example: hallmark releases at 2026-03-03T12:00
+    """
+    governed, ledger = in_force()
+    _show(history.at(when, ledger, governed), as_json)
+
+
+def _show(found: Moment, as_json: bool) -> None:
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
         return

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import registered, shared
+from infra.cli import shared
+from infra.cli.registered import Label, in_force
 from infra.cli.shared import console
 from tasks.govern.ledger import publish
 from tasks.registry import glass, promotion
-
-Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
 
 
 def rollback(
@@ -28,7 +27,7 @@ def rollback(
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """
-    governed, ledger = registered.in_force()
+    governed, ledger = in_force()
     made, wanted = promotion.rollback(governed, ledger, release, shared.identity(who), reason, role, break_glass)
     for told in publish.publish_grown(ledger, governed):
         print(f"hallmark: {told}", file=sys.stderr)
@@ -50,7 +49,7 @@ def confirm(
 
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
-    governed, ledger = registered.in_force()
+    governed, ledger = in_force()
     entry = glass.confirm(ledger, governed, release, shared.identity(who), reason)
     told = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import datasets
+from infra.cli import datasets, shared
+from infra.cli.registered import in_force
 from infra.cli.shared import console
 from tasks.data import records_changed
 from tasks.data.records_changed import RecordsChanged
@@ -24,6 +25,19 @@ from tasks.runs.repository import Repository
 Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or the folder of a release.")]
 CODE = ["tasks", "dvc.yaml", "constraints.txt"]
 """What decides the bytes of a release, beside its parameters and inputs."""
+
+
+def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
+    """What changed from one release to another: data, parameters, code, base model, figures, policy, people.
+
+    Exit code 1 where one of them does not verify here; what it says is printed all the same.
+
+    Example: hallmark releases diff support-triage-1 support-triage-2
+    """
+    governed, ledger = in_force()
+    found, latest = between(shared.root(), before, now, ledger, governed)
+    shared.print_json(found.model_dump(mode="json")) if as_json else _show(found, latest)
+    raise typer.Exit(1 if found.before.against or found.now.against else 0)
 
 
 def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governance) -> tuple[Difference, Told]:
@@ -58,8 +72,7 @@ def _code(root: Path, before: Told, now: Told) -> tuple[list[str] | None, str]:
         return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
 
 
-def show(found: Difference, now: Told) -> None:
-    """Print it for people."""
+def _show(found: Difference, now: Told) -> None:
     for side in (found.before, found.now):
         if side.against:
             console.print(f"NOT verified: {side.release} in {side.bundle}: {side.against}")

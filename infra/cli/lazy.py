@@ -1,0 +1,75 @@
+"""Commands whose modules are imported once they are asked for: to list them takes none, to run one takes its own."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+
+class Verb(NamedTuple):
+    where: str
+    """`module:function`, the module below infra.cli."""
+    told: str
+    """Its line in the list of commands; its own help is the function's docstring."""
+
+
+class Verbs(NamedTuple):
+    told: str
+    verbs: dict[str, Verb]
+
+
+class Commands(Mapping[str, Any]):
+    """Commands by name; each is made, and its module imported, when it is taken out."""
+
+    def __init__(self, told: Mapping[str, Verb | Verbs]) -> None:
+        self.told = told
+        self._made: dict[str, TyperCommand | TyperGroup] = {}
+
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        if name not in self._made:
+            self._made[name] = _made(name, self.told[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.told)
+
+    def __len__(self) -> int:
+        return len(self.told)
+
+
+class Group(TyperGroup):
+    """A group that lists its commands by their lines alone."""
+
+    def __init__(self, told: Mapping[str, Verb | Verbs], **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = cast(Any, Commands(told))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        told = cast(Commands, self.commands).told
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.told) for name, verb in told.items()])
+
+
+def whole(told: Mapping[str, Verb | Verbs]) -> type[TyperGroup]:
+    """A class as `typer.Typer(cls=…)` takes one, of a group with these commands."""
+
+    class Whole(Group):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(told, **given)
+
+    return Whole
+
+
+def _made(name: str, told: Verb | Verbs) -> TyperCommand | TyperGroup:
+    if isinstance(told, Verbs):
+        return Group(told.verbs, name=name, help=told.told, no_args_is_help=True, rich_markup_mode=None)
+    module, _, function = told.where.partition(":")
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name)(getattr(import_module(f"infra.cli.{module}"), function))
+    return cast(TyperCommand, get_command(alone))

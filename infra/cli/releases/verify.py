@@ -1,0 +1,50 @@
+"""`hallmark releases verify`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.errors import InputError
+from tasks.govern.identity import keys
+from tasks.registry import verification
+from tasks.registry.report import EXIT, Verification
+
+
+def verify(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A release's bundle folder.")
+    ],
+    root: Annotated[
+        str | None,
+        typer.Option(metavar="FINGERPRINT", help="As `hallmark identity root` prints it, received by another way."),
+    ] = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Check a release from its folder alone: files, gates, decisions, provenance, signatures.
+
+    With --root it needs nothing else, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
+
+    Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
+    """
+    verified = verification.verify_from_root(folder, keys.checked_fingerprint(root)) if root else _own(folder)
+    if as_json:
+        shared.print_json(verified.model_dump(mode="json"))
+    else:
+        for line in verified.describe():
+            console.print(line)
+    raise typer.Exit(EXIT[verified.verdict])
+
+
+def _own(folder: Path) -> Verification:
+    try:
+        where = shared.root()
+    except InputError as error:
+        raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
+    # What a stranger with --root has no use for, and takes longer to import than a release to verify.
+    from tasks.registry import releases
+    from tasks.runs.run import installed_governance
+
+    return releases.verify(folder, installed_governance(where, None))

@@ -1,0 +1,76 @@
+"""Every verb of the `hallmark` command, where it is and its line in `--help`, which is at most a line long."""
+
+from infra.cli.lazy import Verb, Verbs
+
+DATA = {
+    "inventory": Verb("data.inventory:inventory", "Every source: owner, class, freshness, quality of late."),
+    "manifest": Verb("data.manifest:manifest", "What a run's dataset is made of, and what changed."),
+    "quarantine": Verb("data.quarantine:quarantine", "The rows that a run put aside, by rule, and each."),
+    "conflicts": Verb("data.conflicts:conflicts", "Records that contradict each other, as a page."),
+    "show": Verb("data.show:show", "One record as its source had it, through the vault."),
+    "where": Verb("data.where:where", "Everything that a record or a person is in."),
+    "records": Verb("data.records:records", "The records behind a release, by source."),
+    "withdraw": Verb("data.withdraw:withdraw", "Withdraw a source that you own."),
+}
+GATES = {
+    "list": Verb("gates.looking:list_gates", "The gates that wait for people."),
+    "show": Verb("gates.looking:show", "The evidence of a gate, check by check, and who decides."),
+    "approve": Verb("gates.deciding:approve", "Look at a gate's evidence and approve it with your key."),
+    "reject": Verb("gates.deciding:reject", "Look at a gate's evidence and reject it; the run stops."),
+    "waive": Verb("gates.deciding:waive", "Waive failed checks of a gate, until a date."),
+    "withdraw": Verb("gates.deciding:withdraw", "Withdraw your own decision while the gate is open."),
+}
+IDENTITY = {
+    "create": Verb("identity:create", "Make a key and propose it in people.yaml."),
+    "import": Verb("identity:bring", "Propose an existing OpenSSH ed25519 key in people.yaml."),
+    "list": Verb("identity:list_identities", "People and machines with their roles and keys."),
+    "revoke": Verb("identity:revoke", "Propose that a key is revoked as of a date."),
+    "root": Verb("identity:root", "Print the fingerprint of the root key."),
+}
+LEDGER = {
+    "show": Verb("ledger:show", "What was recorded, newest last."),
+    "verify": Verb("ledger:verify", "Recompute everything and compare it with the signed heads."),
+    "prove": Verb("ledger:prove", "Print a proof about an entry, or since an older head."),
+    "check": Verb("ledger:check", "Check a proof, with nothing but the ledger's public key."),
+    "export": Verb("ledger:export", "Write entries and signed heads to one file."),
+    "publish": Verb("ledger:publish_heads", "Sign a head and take every head to its places."),
+}
+POLICY = {
+    "show": Verb("policy:show", "What is in force, since when, signed by whom."),
+    "check": Verb("policy:check", "Explain a policy in words."),
+    "test": Verb("policy:test", "Judge the cases of policy_tests.yaml beside a policy."),
+    "adopt": Verb("policy:adopt", "Show what would change, sign it, put it in force."),
+}
+RELEASES = {
+    "list": Verb("releases.listing:list_releases", "Every release with its aliases, newest last."),
+    "show": Verb("releases.listing:show", "One release: digests, gates and who decided."),
+    "verify": Verb("releases.verify:verify", "Check a release from its folder alone."),
+    "admit": Verb("releases.admit:admit", "Verify what is in production; print where to load it from."),
+    "at": Verb("releases.history:at", "What was in production at a moment of the past."),
+    "diff": Verb("releases.difference:diff", "What changed from one release to another."),
+    "rollback": Verb("releases.rollback:rollback", "Order that an earlier release be champion again."),
+    "confirm": Verb("releases.rollback:confirm", "Confirm a broken glass, as a second person."),
+}
+INCIDENTS = {
+    "list": Verb("incidents:list_incidents", "The incidents that are open."),
+    "show": Verb("incidents:show", "One incident: what happened, who owns it, how it ended."),
+    "close": Verb("incidents:close", "Close an incident with your key."),
+}
+ALL = {
+    "init": Verb("init:init", "Make keys, ledger and folders; put infra/governance in force."),
+    "run": Verb("run:run", "Retrain: data, training, evaluation, gates, promotion."),
+    "status": Verb("status:status", "Where runs stand: stages, gates and what they wait for."),
+    "up": Verb("up:up", "Start the Prefect server and the runner of this checkout."),
+    "down": Verb("down:down", "Stop them."),
+    "params": Verb("params:params", "Check a params file, or print what one may hold."),
+    "resolve": Verb("resolve:resolve", "Write inputs/ for `dvc repro` by hand."),
+    "audit": Verb("audit:audit", "Write the dossier of a release, as HTML and one archive."),
+    "reproduce": Verb("reproduce:reproduce", "Build a release again and compare every digest."),
+    "data": Verbs("Sources and what became of their rows; single records.", DATA),
+    "gates": Verbs("List the gates that wait, look at their evidence, decide.", GATES),
+    "identity": Verbs("Make, bring, list and revoke keys; print the root of trust.", IDENTITY),
+    "ledger": Verbs("Show, verify, prove and export the ledger; publish its heads.", LEDGER),
+    "policy": Verbs("Explain, test and adopt the rules that gates are judged by.", POLICY),
+    "releases": Verbs("List, show and verify releases; go back to an earlier one.", RELEASES),
+    "incidents": Verbs("List, show and close incidents.", INCIDENTS),
+}
