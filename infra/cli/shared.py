@@ -13,8 +13,6 @@ import typer
 from rich.console import Console
 
 from tasks.errors import InputError, Unavailable, is_full_disk
-from tasks.layout import Layout
-from tasks.runs import journal
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 As = Annotated[
@@ -46,16 +44,6 @@ def identity(given: str | None) -> str:
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
     return who
-
-
-def newest(root: Path, stage: str) -> Layout:
-    """The newest run that has been through a stage. Raises InputError where none has."""
-    state = root.resolve() / ".hallmark"
-    for line in reversed(journal.read_all(state)):
-        layout = Layout(state / "runs" / line.run)
-        if (layout.stage(stage) / "result.json").exists():
-            return layout
-    raise InputError(f"no run here has been through `{stage}`; start one with `hallmark run --as ID`")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli import shared
+from infra.cli.data.newest import newest
 from infra.cli.shared import console
 from tasks.data import access
 from tasks.data.conflicts import page, pairs
@@ -35,7 +36,7 @@ def conflicts(
     Example: hallmark data conflicts --undecided --as data-owner
     """
     root = shared.root()
-    layout = layout_of(root, run) if run else shared.newest(root, "deduplicate")
+    layout = layout_of(root, run) if run else newest(root, "deduplicate")
     looker = access.in_force(governance_of(root, layout), shared.identity(who))
     found = pairs.find(layout, looker, limit, undecided)
     if html:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
+from infra.cli.data.newest import newest
 from infra.cli.shared import console
 from tasks.data import put_aside
 from tasks.data.put_aside import Count, Entry
@@ -35,7 +36,7 @@ def quarantine(
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """
     root = shared.root()
-    layout = layout_of(root, run) if run else shared.newest(root, "ingest")
+    layout = layout_of(root, run) if run else newest(root, "ingest")
     found = put_aside.read(layout, source or (), rule or ())
     shown = [] if csv and not as_json else found.first(limit)
     if csv:

@@ -1,6 +1,7 @@
 """The ledger, and how it shows that nothing in it was changed.
 
 ledger.py   the append-only table and the tree over it
+tables.py   the table and the tree in SQLite or Postgres
 guards.py   its triggers
 entry.py    an entry, as a row, as a leaf of the tree, as it is read
 merkle.py   the tree of RFC 9162: hashing, proofs

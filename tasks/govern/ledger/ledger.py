@@ -8,21 +8,21 @@ appends. Triggers block UPDATE and DELETE; whoever owns the database can drop th
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, func, inspect, select, text
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import Refused
 from tasks.files import canonical_json
-from tasks.govern import database
 from tasks.govern.ledger import entry as ledger_entry
 from tasks.govern.ledger.entry import Entry, Row
-from tasks.govern.ledger.guards import guards, missing_guards
 from tasks.govern.ledger.merkle import Frontier
+
+if TYPE_CHECKING:  # SQLAlchemy is for whoever opens a ledger; many a module only names one
+    from sqlalchemy.engine import Connection
+
+    from tasks.govern.ledger.tables import Tables
 
 __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
@@ -32,29 +32,6 @@ PAGE = 1000
 LOWEST = -(2**63)
 """Below every seq that a database can hold."""
 
-METADATA = MetaData()
-ENTRIES = Table(
-    "hallmark_ledger",
-    METADATA,
-    # SQLite calls its 64 bits INTEGER, and makes no other type the row's own number.
-    Column(
-        "seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
-    ),  # 1, 2, 3 … without gaps
-    Column("time", Text, nullable=False),  # UTC, ISO 8601 with microseconds and Z
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),  # canonical JSON, kept as text: its bytes are what gets hashed
-    Index("hallmark_ledger_by_subject", "subject", "kind"),
-    Index("hallmark_ledger_by_kind", "kind"),
-)
-TREE = Table(
-    "hallmark_ledger_tree",
-    METADATA,
-    Column("size", BigInteger, nullable=False),
-    Column("peaks", Text, nullable=False),  # hex digests, with spaces between
-    comment="one row: the frontier of the tree. What it says can be computed from the entries, and is by `verify`",
-)
-
 
 class Ledger:
     """Every method raises Unavailable where the database is away, and then nothing has happened.
@@ -62,27 +39,23 @@ class Ledger:
     Reading raises Refused at an entry that Hallmark cannot have written.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, tables: "Tables") -> None:
+        self._tables = tables
         self._open = threading.local()
 
     @property
     def where(self) -> str:
         """The database's URL without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        return self._tables.where
 
     def prepare(self) -> None:
         """Make the table and its triggers where there is no table yet."""
         with self.transaction(), self._reading() as connection:
-            if not inspect(connection).has_table(ENTRIES.name):
-                METADATA.create_all(connection)
-                connection.execute(TREE.insert().values(size=0, peaks=""))
-                for statement in guards(self._engine.dialect.name, ENTRIES.name):
-                    connection.execute(text(statement))
+            self._tables.make(connection)
 
     def close(self) -> None:
         """Let go of the file. Whatever is asked later opens it again."""
-        self._engine.dispose()
+        self._tables.close()
 
     @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
@@ -93,7 +66,7 @@ class Ledger:
         if getattr(self._open, "connection", None) is not None:
             yield self
             return
-        with self._reach(), self._engine.begin() as connection:
+        with self._tables.reaching(), self._tables.writing() as connection:
             self._open.connection = connection
             try:
                 yield self
@@ -107,39 +80,29 @@ class Ledger:
         """
         spelled = canonical_json(body).decode()
         with self.transaction(), self._reading() as connection:
-            before, last = _frontier(connection), self.last()
+            before, last = self._tables.frontier(connection), self._tables.last(connection)
             if last != before.size:
                 raise Refused(
                     f"the ledger at {self.where} was changed by hand: its last entry is {last}, its tree has "
                     f"{before.size}; nothing was recorded. `hallmark ledger verify` says what is wrong"
                 )
             row = Row(before.size + 1, ledger_entry.spell_time(self.now()), kind, subject, spelled)
-            after = before.append(row.leaf_hash())
-            connection.execute(ENTRIES.insert().values(row._asdict()))
-            connection.execute(TREE.update().values(size=after.size, peaks=" ".join(map(bytes.hex, after.peaks))))
+            self._tables.put(connection, row, before.append(row.leaf_hash()))
         return ledger_entry.read(row)
 
     def entries(
         self, kind: str | None = None, subject: str | None = None, after: int = 0, upto: int | None = None
     ) -> list[Entry]:
         """Entries with seq above `after`, and not above `upto`, oldest first, of one kind and subject where given."""
-        query = select(ENTRIES).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq)
-        if upto is not None:
-            query = query.where(ENTRIES.c.seq <= upto)
-        if kind is not None:
-            query = query.where(ENTRIES.c.kind == kind)
-        if subject is not None:
-            query = query.where(ENTRIES.c.subject == subject)
         with self._reading() as connection:
-            return [ledger_entry.read(Row(*row)) for row in connection.execute(query)]
+            found = self._tables.find(connection, after, upto, kind, subject)
+        return [ledger_entry.read(row) for row in found]
 
     def rows(self, after: int = LOWEST, upto: int | None = None) -> Iterator[Row]:
         """Rows with seq above `after`, and not above `upto` where that is given, oldest first, letter for letter."""
-        query = select(ENTRIES).order_by(ENTRIES.c.seq).limit(PAGE)
-        query = query if upto is None else query.where(ENTRIES.c.seq <= upto)
         while True:
             with self._reading() as connection:
-                page = [Row(*row) for row in connection.execute(query.where(ENTRIES.c.seq > after))]
+                page = self._tables.find(connection, after, upto, most=PAGE)
             yield from page
             if len(page) < PAGE:
                 return
@@ -148,41 +111,38 @@ class Ledger:
     def frontier(self) -> Frontier:
         """The tree as it was at the last append."""
         with self._reading() as connection:
-            return _frontier(connection)
+            return self._tables.frontier(connection)
 
     def last(self) -> int:
         """seq of the last row, 0 where there is none."""
         with self._reading() as connection:
-            return connection.scalar(select(func.max(ENTRIES.c.seq))) or 0
+            return self._tables.last(connection)
 
     def count(self) -> int:
         """How many rows there are."""
         with self._reading() as connection:
-            return connection.scalar(select(func.count()).select_from(ENTRIES)) or 0
+            return self._tables.count(connection)
 
     def unguarded(self) -> list[str]:
         """Names of the triggers that are missing."""
         with self._reading() as connection:
-            return missing_guards(connection, ENTRIES.name)
+            return self._tables.unguarded(connection)
 
     def now(self) -> datetime:
         """The one clock, in UTC: the database server's, or this machine's for SQLite."""
-        if self._engine.dialect.name == "sqlite":
+        if self._tables.on_this_machine:
             return datetime.now(UTC)
         with self._reading() as connection:
-            return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
+            return self._tables.now(connection)
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> "Iterator[Connection]":
         """The open transaction's connection, else one that waits for no writer."""
         if getattr(self._open, "connection", None) is not None:
             yield self._open.connection
             return
-        with self._reach(), self._engine.connect().execution_options(takes_turn=False) as connection:
+        with self._tables.reaching(), self._tables.reading() as connection:
             yield connection
-
-    def _reach(self) -> AbstractContextManager[None]:
-        return database.reaching(f"the ledger at {self.where}")
 
 
 def open_ledger(state: Path) -> Ledger:
@@ -200,18 +160,12 @@ def reach_ledger(state: Path) -> Ledger:
 
     Raises InputError for a wrong URL.
     """
+    from tasks.govern import database
+    from tasks.govern.ledger.tables import Tables
+
     configured = os.environ.get("HALLMARK_LEDGER_URL")
     if configured:
         engine = database.postgres(database.postgres_url(configured, "HALLMARK_LEDGER_URL"), ADVISORY_LOCK)
     else:
         engine = database.sqlite(state / "ledger.db", keep_open=True)
-    return Ledger(engine)
-
-
-def _frontier(connection: Connection) -> Frontier:
-    stored = [tuple(row) for row in connection.execute(select(TREE.c.size, TREE.c.peaks))]
-    try:
-        ((size, peaks),) = stored
-        return Frontier(size, tuple(map(bytes.fromhex, peaks.split())))
-    except (ValueError, AttributeError):
-        raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None
+    return Ledger(Tables(engine))

@@ -9,7 +9,6 @@ from typing import Any
 
 from tasks import config
 from tasks.errors import InputError, Refused
-from tasks.govern import vault, vault_keys
 from tasks.govern.identity import keys, model_key, signing, ssh_agent, validity
 from tasks.govern.identity import people as people_file
 from tasks.govern.identity.keys import Signer
@@ -170,6 +169,11 @@ def initialise(state: Path, people: People) -> None:
     for name in [*machines, *(person.id for person in people.people if not person.keys)]:
         keys.create(state / "keys", name)
     model_key.create(state / "keys")
+    from tasks.govern import (  # with SQLAlchemy, which whoever only reads the governance has no use for
+        vault,
+        vault_keys,
+    )
+
     if not vault.exists(state):
         vault_keys.create(state)
     vault.open_vault(state)
