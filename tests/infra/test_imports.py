@@ -1,0 +1,78 @@
+"""A command loads what it needs: to list commands takes no library, to look at a gate none that trains or serves."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.cli import verbs
+from infra.cli.lazy import Verb, Verbs
+from tests.infra.test_gates import RUN, ask, bring_keys
+from tests.loaded_modules import HEAVY, ROOT, loaded
+from tests.tiny_project import hallmark, make_project
+
+NEEDED_BY_MOST = {"cryptography", "rich", "securesystemslib", "sqlalchemy"}
+LISTS = {"": verbs.ALL} | {name: found.verbs for name, found in verbs.ALL.items() if isinstance(found, Verbs)}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a gate that waits, and a head of the ledger."""
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    hallmark(folder, "init")
+    bring_keys(folder)
+    ask(folder)
+    hallmark(folder, "ledger", "publish")
+    return folder
+
+
+@pytest.mark.parametrize("group", LISTS)
+def test_listing_commands_loads_none_of_them(group: str) -> None:
+    assert not loaded(*group.split(), "--help") & (HEAVY | NEEDED_BY_MOST)
+
+
+@pytest.mark.parametrize(
+    "command", ["gates list", f"gates show {RUN} release", "ledger verify", "ledger prove 1", "status", "policy show"]
+)
+def test_looking_loads_no_library_of_data_training_or_the_registry(project: Path, command: str) -> None:
+    assert loaded(*command.split(), HALLMARK_ROOT=str(project)) & (HEAVY | {"sqlalchemy"}) <= {"sqlalchemy"}
+
+
+@pytest.mark.parametrize("command", ["identity root", "params --check params.yaml", "gates approve --help"])
+def test_what_asks_no_ledger_loads_no_database(project: Path, command: str) -> None:
+    assert not loaded(*command.split(), HALLMARK_ROOT=str(project)) & (HEAVY | {"sqlalchemy"})
+
+
+def test_no_verb_loads_mlflow_prefect_ray_or_torch_before_it_runs() -> None:
+    """One that needs them imports them once it knows that."""
+    code = (
+        "import sys; from typer.main import get_command; from infra.cli import app\n"
+        "for one in get_command(app).commands.values(): list(getattr(one, 'commands', {}).values())\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & (HEAVY - {"numpy", "pyarrow"})
+
+
+@pytest.mark.parametrize("group", LISTS)
+def test_the_list_of_commands_is_complete_and_each_is_told_in_a_line(project: Path, group: str) -> None:
+    told = hallmark(project, *group.split(), "--help").split("Commands:\n")[1]
+    wanted = [f"{name} {one.told}" for name, one in LISTS[group].items()]
+    assert [re.sub(" +", " ", line.strip()) for line in told.rstrip().splitlines()] == wanted
+    assert all(len(line) < 80 for line in told.splitlines())
+
+
+def test_a_verb_of_every_module_is_in_the_list() -> None:
+    """So that a function that was written as a verb is not forgotten."""
+    listed = {one.where for found in LISTS.values() for one in found.values() if isinstance(one, Verb)}
+    written = set()
+    for path in (ROOT / "infra" / "cli").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT / "infra" / "cli").with_suffix("").parts)
+        text = path.read_text()
+        written |= {
+            f"{module}:{name}"
+            for name in re.findall(r'^def (\w+)\((?:(?!^def ).)*?"""(?:(?!""").)*?Example: hallmark', text, re.S | re.M)
+        }
+    assert written == listed
