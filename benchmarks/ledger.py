@@ -41,6 +41,7 @@ from tests.ledger_tampering import KINDS, mend, tamper, unguard  # noqa: E402
 
 APPENDS = 300
 CHECKS = 200
+PROOFS = 50
 SMALL = 200
 """Entries of the ledger that is tampered with."""
 BODY = {"gate": "data", "sha256": "0" * 64, "state": "passed", "note": "of about the size of most entries"}
@@ -105,6 +106,21 @@ def seconds(act: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
+def busy(act: Callable[[], Any]) -> float:
+    """Seconds of processor time, which other work on the machine hardly adds to."""
+    began = time.process_time()
+    act()
+    return time.process_time() - began
+
+
+def flush(path: Path) -> float:
+    """Seconds that this disk takes to keep one more page of a file: what no append that is durable goes below."""
+    with path.open("ab") as file:
+        file.write(bytes(4096))
+        file.flush()
+        return seconds(lambda: os.fsync(file.fileno()))
+
+
 def governed(folder: Path) -> Governance:
     """The project's own policy and people, with a state of its own."""
     loaded = governance.load(ROOT / "infra" / "governance", folder / ".hallmark")
@@ -136,16 +152,21 @@ def appends(folder: Path) -> list[dict[str, Any]]:
     """Ours and both peers' by turns, since the machine may be shared."""
     ledger = open_ledger(folder / "appends")
     plain, chain = Plain(folder / "plain.db"), Chain(folder / "chain.db")
-    taken: dict[str, list[float]] = {"ours": [], plain.name: [], chain.name: []}
+    taken: dict[str, list[float]] = {"ours": [], "flush": [], plain.name: [], chain.name: []}
     for number in range(APPENDS):
         body = {**BODY, "n": number}
+        taken["flush"].append(flush(folder / "flushed"))
         taken["ours"].append(seconds(lambda body=body: ledger.append("gate.closed", "run", body)))
         for peer in (plain, chain):
             taken[peer.name].append(seconds(lambda peer=peer, body=body: peer.append("gate.closed", "run", body)))
     ours = statistics.median(taken["ours"]) * 1000
+    processor = busy(lambda: [ledger.append("gate.closed", "run", BODY) for _ in range(APPENDS)]) / APPENDS * 1000
     return [
         row("append, median", ours, 10, "ms", peer.name, statistics.median(taken[peer.name]) * 1000)
         for peer in (plain, chain)
+    ] + [
+        row("one page flushed to this disk, median", statistics.median(taken["flush"]) * 1000, None, "ms"),
+        row("append, processor time, mean", processor, None, "ms"),
     ]
 
 
@@ -156,13 +177,17 @@ def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
     fill(settled.state, entries)
     first = seconds(lambda: publish.publish(ledger, settled))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    report = None
+    report, processor = None, 0.0
 
     def verify() -> None:
         nonlocal report
         report = ledger_check.verify(ledger, settled)
 
-    ours = seconds(verify)
+    def verify_counted() -> None:
+        nonlocal processor
+        processor = busy(verify)
+
+    ours = seconds(verify_counted)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert report is not None and (report.verdict, report.anchored) == ("holds", entries), report
     chain = Chain(folder / "many.db")
@@ -177,14 +202,24 @@ def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
         made = ledger_proof.prove(ledger, settled, entries // 3)
 
     proving = seconds(prove)
+    wanted = range(1, entries, max(entries // PROOFS, 1))
+
+    def prove_many() -> None:
+        prover = ledger_proof.Prover(ledger, settled)
+        for seq in wanted:
+            prover.prove(seq)
+
+    many = seconds(prove_many)
     text = made.model_dump_json()
     lines = publish.signers(settled)
     checks = [seconds(lambda: ledger_proof.check(ledger_proof.parse(json.loads(text)), lines)) for _ in range(CHECKS)]
     return [
         row(f"full verification of {entries:,} entries", ours, 60, "s", chain.name, peer),
+        row("processor time that it takes", processor, None, "s"),
         row("memory that it takes beyond the start", grown, 200, "MiB"),
         row("one inclusion proof checked, median", statistics.median(checks) * 1000, 50, "ms", chain.name, peer * 1000),
-        row(f"one inclusion proof made, of {entries:,} entries", proving, None, "s"),
+        row(f"one inclusion proof made, of {entries:,} entries", proving * 1000, None, "ms"),
+        row(f"{len(wanted)} of them, as an audit makes them", many * 1000, None, "ms"),
         row("first head signed", first, None, "s"),
         row("a head signed after one more entry", next_ * 1000, None, "ms"),
         row("size of a proof", len(text) / 1024, None, "KiB"),

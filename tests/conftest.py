@@ -3,6 +3,11 @@
 import signal
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine and its neighbours, nothing of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Started in the background by a shell, this process ignores SIGINT and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

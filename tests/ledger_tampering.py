@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tasks.govern.ledger.entry import Row
 from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.subtrees import finished
 
 KINDS = ("edit", "delete", "insert", "reorder", "truncate")
 
@@ -34,10 +35,14 @@ def unguard(connection: sqlite3.Connection) -> None:
 
 
 def mend(connection: sqlite3.Connection) -> None:
-    """Make the tree beside the entries the one that they have now."""
-    tree = Frontier()
+    """Make the tree beside the entries, and the subtrees kept, those that they have now."""
+    tree, kept = Frontier(), []
     for row in connection.execute("SELECT seq, time, kind, subject, body FROM hallmark_ledger ORDER BY seq"):
-        tree = tree.append(Row(*row).leaf_hash())
+        leaf = Row(*row).leaf_hash()
+        kept += [one._replace(root=one.root.hex()) for one in finished(tree, leaf)]
+        tree = tree.append(leaf)
+    connection.execute("DELETE FROM hallmark_ledger_subtrees")
+    connection.executemany("INSERT INTO hallmark_ledger_subtrees VALUES (?, ?, ?)", kept)
     peaks = " ".join(map(bytes.hex, tree.peaks))
     connection.execute("UPDATE hallmark_ledger_tree SET size = ?, peaks = ?", (tree.size, peaks))
 

@@ -1,6 +1,7 @@
 """`hallmark audit`"""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,8 @@ from infra.cli.shared import console
 from tasks.audit import archive, record
 from tasks.errors import InputError
 from tasks.files import canonical_json
-from tasks.govern.ledger import proof as ledger_proof
 from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.ledger.proof import Prover
 from tasks.govern.rules.governance import Governance
 from tasks.registry import releases
 
@@ -50,5 +51,6 @@ def audit(
 
 
 def _prover(governed: Governance, ledger: Ledger) -> Callable[[int], bytes]:
-    """Proofs as `hallmark ledger prove` prints them."""
-    return lambda seq: canonical_json(ledger_proof.prove(ledger, governed, seq).model_dump(mode="json"))
+    """Proofs as `hallmark ledger prove` prints them, all under one head."""
+    prover = cache(lambda: Prover(ledger, governed))
+    return lambda seq: canonical_json(prover().prove(seq).model_dump(mode="json"))

@@ -79,7 +79,7 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
             f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
         )
     said, line = told.read(folder), succession.read(ledger, governance, release.name)
-    every, asked = ledger.entries(), signed_request.recorded(ledger, governance, release.run)
+    asked = signed_request.recorded(ledger, governance, release.run)
     cases = {gate: put[-1] for gate in GATES if (put := docket.cases(ledger, release.run, gate))}
     return Record(
         release=release,
@@ -93,10 +93,10 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         cases=cases,
         decided={gate: _decided(case, folder, governance, ledger) for gate, case in cases.items()},
         reigns=history.reigns(line),
-        reproductions=[entry for entry in every if entry.kind == REPRODUCED and entry.subject == release.label],
+        reproductions=ledger.entries(REPRODUCED, str(release.label)),
         incidents=_incidents(release, governance, ledger),
         withdrawn=_withdrawn(said, governance, ledger),
-        last_entry=every[-1].seq if every else 0,
+        last_entry=ledger.last(),
         problems=list(line.problems),
     )
 

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tasks.errors import InputError, Unavailable
 
 WAIT_SECONDS = 30
 """How long a writer waits for its turn."""
+TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
+"""How text is read: what is no UTF-8 was put there by hand, and is for whoever reads the row to refuse."""
 
 
 def sqlite(path: Path, keep_open: bool = False) -> Engine:
@@ -41,7 +44,7 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
         connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")  # what was confirmed survives a power cut
-        connection.text_factory = _text
+        connection.text_factory = TEXT
         if keep_open and not kept:
             kept.append(_keep_open(path))
 
@@ -117,11 +120,6 @@ def _keep_open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     return connection
-
-
-def _text(data: bytes) -> str:
-    """What is no UTF-8 was put there by hand, and is for whoever reads the row to refuse."""
-    return data.decode(errors="surrogateescape")
 
 
 def _takes_turn(connection: Connection) -> bool:

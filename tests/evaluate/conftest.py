@@ -4,14 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tasks.layout import Layout
 from tests.evaluate import house
-
-# How long an example takes says something of the machine and its neighbours, nothing of the code.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

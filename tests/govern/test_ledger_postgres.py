@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The cluster with an empty database, and the setting that points at it."""
-    sql(cluster, "DROP TABLE IF EXISTS hallmark_ledger, hallmark_ledger_tree")
+    sql(cluster, "DROP TABLE IF EXISTS hallmark_ledger, hallmark_ledger_tree, hallmark_ledger_subtrees")
     monkeypatch.setenv("HALLMARK_LEDGER_URL", cluster)
     return cluster
 

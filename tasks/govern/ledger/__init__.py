@@ -5,11 +5,13 @@ tables.py   the table and the tree in SQLite or Postgres
 guards.py   its triggers
 entry.py    an entry, as a row, as a leaf of the tree, as it is read
 merkle.py   the tree of RFC 9162: hashing, proofs
+subtrees.py roots that are kept beside the entries
 heads.py    signed heads of the tree
 publish.py  where they go
 places/     folder, S3, git remote
 walk.py     entries against heads, wherever they come from
 check.py    `hallmark ledger verify`
+roots.py    roots over ranges of entries, for
 proof.py    proofs about one entry, and between two heads
 export.py   the whole ledger as a file
 search.py   entries by kind, run, person, time

@@ -16,10 +16,10 @@ def verify(ledger: Ledger, governance: Governance, tick: Tick = lambda _: None) 
     """
     known, findings = known_heads(governance)
     with ledger.transaction():  # so that nothing is appended between
-        last, count, cached = ledger.last(), ledger.count(), _cached(ledger)
+        last, count, cached, kept = ledger.last(), ledger.count(), _cached(ledger), ledger.subtrees()
     walked = walk(ledger.rows(upto=last), known, tick)
     report = judge(walked, known)
-    own = _database(walked, count, cached, ledger.unguarded())
+    own = _database(walked, count, cached, kept, ledger.unguarded())
     return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
 
 
@@ -83,7 +83,9 @@ def _cached(ledger: Ledger) -> object:
         return error
 
 
-def _database(walked: Walk, count: int, cached: object, unguarded: list[str]) -> list[Finding]:
+def _database(
+    walked: Walk, count: int, cached: object, kept: dict[tuple[int, int], str], unguarded: list[str]
+) -> list[Finding]:
     """What only the database itself can show."""
     findings = []
     if count != walked.tree.size:
@@ -91,6 +93,11 @@ def _database(walked: Walk, count: int, cached: object, unguarded: list[str]) ->
         findings.append(Finding(verdict="wrong", text=text))
     if cached != walked.tree:
         text = f"the tree kept beside the entries is not theirs: {cached}"
+        findings.append(Finding(verdict="wrong", text=text))
+    wrong = [of for of, root in kept.items() if walked.subtrees.get(of) != root]
+    if wrong:
+        stop, size = wrong[0]
+        text = f"{len(wrong):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}"
         findings.append(Finding(verdict="wrong", text=text))
     if unguarded:
         text = f"triggers that keep the table append-only were taken off: {', '.join(unguarded)}"

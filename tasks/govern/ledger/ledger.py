@@ -18,6 +18,7 @@ from tasks.files import canonical_json
 from tasks.govern.ledger import entry as ledger_entry
 from tasks.govern.ledger.entry import Entry, Row
 from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.subtrees import finished
 
 if TYPE_CHECKING:  # SQLAlchemy is for whoever opens a ledger; many a module only names one
     from sqlalchemy.engine import Connection
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # SQLAlchemy is for whoever opens a ledger; many a module onl
 __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
-PAGE = 1000
+PAGE = 4000
 """Rows that `rows` holds in memory at once."""
 LOWEST = -(2**63)
 """Below every seq that a database can hold."""
@@ -87,7 +88,8 @@ class Ledger:
                     f"{before.size}; nothing was recorded. `hallmark ledger verify` says what is wrong"
                 )
             row = Row(before.size + 1, ledger_entry.spell_time(self.now()), kind, subject, spelled)
-            self._tables.put(connection, row, before.append(row.leaf_hash()))
+            leaf = row.leaf_hash()
+            self._tables.put(connection, row, before.append(leaf), finished(before, leaf))
         return ledger_entry.read(row)
 
     def entries(
@@ -112,6 +114,16 @@ class Ledger:
         """The tree as it was at the last append."""
         with self._reading() as connection:
             return self._tables.frontier(connection)
+
+    def subtree(self, stop: int, size: int) -> bytes | None:
+        """Root over `size` entries up to number `stop`, where it is kept."""
+        with self._reading() as connection:
+            return self._tables.subtree(connection, stop, size)
+
+    def subtrees(self) -> dict[tuple[int, int], str]:
+        """Every root that is kept, in hex, by the number of its last entry and its size."""
+        with self._reading() as connection:
+            return {(stop, size): root for stop, size, root in self._tables.subtrees(connection)}
 
     def last(self) -> int:
         """seq of the last row, 0 where there is none."""

@@ -2,13 +2,16 @@
 
 https://www.rfc-editor.org/rfc/rfc9162#section-2.1
 
-What reads leaves takes an iterator over their hashes and consumes each once, in order, so that a million of them need
-no memory. Our own page of code, since pymerkle is under the GPL.
+What makes a proof asks for the roots of the subtrees that the path names, so that where these are kept it reads nothing
+else. Our own page of code, since pymerkle is under the GPL.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from typing import NamedTuple
+
+Roots = Callable[[int, int], bytes]
+"""Root over the leaves from one number, counted from 0, to before another."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -20,8 +23,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-@dataclass(frozen=True)
-class Frontier:
+class Frontier(NamedTuple):
     """What is needed of a tree to append to it: the roots of the full subtrees that it is made of, largest first."""
 
     size: int = 0
@@ -46,30 +48,27 @@ class Frontier:
         return root
 
 
-def tree_hash(leaves: Iterator[bytes], size: int) -> bytes:
-    """Root over the next `size` leaf hashes."""
+def tree_hash(leaves: Iterable[bytes]) -> bytes:
+    """Root over leaf hashes."""
     tree = Frontier()
-    for _ in range(size):
-        tree = tree.append(next(leaves))
+    for leaf in leaves:
+        tree = tree.append(leaf)
     return tree.root()
 
 
-def inclusion_path(index: int, leaves: Iterator[bytes], size: int) -> list[bytes]:
-    """PATH(index, D_size): what shows that leaf `index`, counted from 0, is in the tree."""
+def inclusion_path(index: int, size: int, root: Roots, start: int = 0) -> list[bytes]:
+    """PATH(index, D_size): what shows that leaf `index`, counted from 0, is in the tree; both count from `start` on."""
     if size == 1:
-        next(leaves)
         return []
-    half = _split(size)
+    half = split(size)
     if index < half:
-        below = inclusion_path(index, leaves, half)
-        return [*below, tree_hash(leaves, size - half)]
-    left = tree_hash(leaves, half)
-    return [*inclusion_path(index - half, leaves, size - half), left]
+        return [*inclusion_path(index, half, root, start), root(start + half, start + size)]
+    return [*inclusion_path(index - half, size - half, root, start + half), root(start, start + half)]
 
 
-def consistency_path(old: int, leaves: Iterator[bytes], size: int) -> list[bytes]:
+def consistency_path(old: int, size: int, root: Roots) -> list[bytes]:
     """PROOF(old, D_size): what shows that a tree of `old` leaves, at least one, is the beginning of one of `size`."""
-    return _subproof(old, leaves, size, known=True)
+    return _subproof(old, size, root, start=0, known=True)
 
 
 def includes(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[bytes]) -> bool:
@@ -114,19 +113,16 @@ def extends(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[by
     return last == 0 and first == old_root and second == root
 
 
-def _subproof(old: int, leaves: Iterator[bytes], size: int, known: bool) -> list[bytes]:
-    """SUBPROOF(old, D_size, known); `known`: whoever checks has this subtree's hash already."""
-    if old == size:
-        whole = tree_hash(leaves, size)
-        return [] if known else [whole]
-    half = _split(size)
-    if old <= half:
-        below = _subproof(old, leaves, half, known)
-        return [*below, tree_hash(leaves, size - half)]
-    left = tree_hash(leaves, half)
-    return [*_subproof(old - half, leaves, size - half, known=False), left]
-
-
-def _split(size: int) -> int:
+def split(size: int) -> int:
     """The largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1
+
+
+def _subproof(old: int, size: int, root: Roots, start: int, known: bool) -> list[bytes]:
+    """SUBPROOF(old, D_size, known); `known`: whoever checks has this subtree's hash already."""
+    if old == size:
+        return [] if known else [root(start, start + size)]
+    half = split(size)
+    if old <= half:
+        return [*_subproof(old, half, root, start, known), root(start + half, start + size)]
+    return [*_subproof(old - half, size - half, root, start + half, known=False), root(start, start + half)]

@@ -17,8 +17,8 @@ from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import entry as ledger_entry
 from tasks.govern.ledger import heads, merkle, publish
 from tasks.govern.ledger.entry import Row
-from tasks.govern.ledger.heads import Head
 from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.ledger.roots import Roots
 from tasks.govern.rules.governance import Governance
 from tasks.params import Sha256
 
@@ -59,42 +59,63 @@ Proof = Inclusion | Consistency
 _PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Proof, Field(discriminator="type")])
 
 
-def prove(ledger: Ledger, governance: Governance, seq: int) -> Inclusion:
-    """That entry `seq` is under the newest head kept here. Reads every entry that the head covers.
+class Prover:
+    """Proofs under the newest head kept here, as many as are asked: the head is read once, and each entry at most.
 
-    Raises InputError where the head does not reach it, Refused where the entries are not those that were signed.
+    Raises InputError where no head was signed yet.
     """
-    envelope, head = _newest(governance)
-    if not 1 <= seq <= head.size:
-        raise InputError(
-            f"the newest head covers entries 1 to {head.size}, not {seq}; `hallmark ledger publish` signs one that "
-            "covers all there are"
+
+    def __init__(self, ledger: Ledger, governance: Governance) -> None:
+        envelope = publish.newest_envelope(governance)
+        if envelope is None:
+            raise InputError(
+                "no head was signed here yet, so there is nothing to prove by; run `hallmark ledger publish`"
+            )
+        self._ledger, self._roots = ledger, Roots(ledger)
+        self._signers = publish.signers(governance)
+        self._envelope, self._head = envelope, heads.verify(envelope, self._signers)
+        self._key = next(
+            keys.bare(key.public_key) for key in self._signers if key.fingerprint in dsse.signers(envelope)
         )
-    wanted: list[Row] = []
 
-    def leaves() -> Any:
-        for row in ledger.rows(upto=head.size):
-            if row.seq == seq:
-                wanted.append(row)
-            yield row.leaf_hash()
+    def prove(self, seq: int) -> Inclusion:
+        """That entry `seq` is under the head.
 
-    path = _path(lambda: merkle.inclusion_path(seq - 1, leaves(), head.size))
-    made = Inclusion(entry=Leaf(**wanted[0]._asdict()), path=path, head=envelope, key=_line(governance, envelope))
-    check(made, publish.signers(governance))
-    return made
+        Raises InputError where the head does not reach it, Refused where it is not the entry that was signed.
+        """
+        size = self._head.size
+        if not 1 <= seq <= size:
+            raise InputError(
+                f"the newest head covers entries 1 to {size}, not {seq}; `hallmark ledger publish` signs one that "
+                "covers all there are"
+            )
+        path = [step.hex() for step in merkle.inclusion_path(seq - 1, size, self._roots.over)]
+        rows = list(self._ledger.rows(seq - 1, seq))
+        if len(rows) != 1:
+            raise Refused(f"the ledger has {len(rows)} entries {seq}; run `hallmark ledger verify`")
+        made = Inclusion(entry=Leaf(**rows[0]._asdict()), path=path, head=self._envelope, key=self._key)
+        check(made, self._signers)
+        return made
+
+    def prove_since(self, old: dict[str, Any]) -> Consistency:
+        """That the head goes on from an older one. Raises Refused where it does not."""
+        before, size = heads.verify(old, self._signers), self._head.size
+        if before.size > size:
+            raise Refused(f"that head has {before.size} entries, the newest one here {size}: entries were taken off")
+        path = [step.hex() for step in merkle.consistency_path(before.size, size, self._roots.over)]
+        made = Consistency(old=old, path=path, head=self._envelope, key=self._key)
+        check(made, self._signers)
+        return made
+
+
+def prove(ledger: Ledger, governance: Governance, seq: int) -> Inclusion:
+    """One proof; raises as Prover."""
+    return Prover(ledger, governance).prove(seq)
 
 
 def prove_since(ledger: Ledger, governance: Governance, old: dict[str, Any]) -> Consistency:
-    """That the newest head kept here goes on from an older one. Raises as `prove`."""
-    envelope, head = _newest(governance)
-    before = heads.verify(old, publish.signers(governance))
-    if before.size > head.size:
-        raise Refused(f"that head has {before.size} entries, the newest one here {head.size}: entries were taken off")
-    leaves = (row.leaf_hash() for row in ledger.rows(upto=head.size))
-    path = _path(lambda: merkle.consistency_path(before.size, leaves, head.size))
-    made = Consistency(old=old, path=path, head=envelope, key=_line(governance, envelope))
-    check(made, publish.signers(governance))
-    return made
+    """One proof; raises as Prover."""
+    return Prover(ledger, governance).prove_since(old)
 
 
 def parse(value: Any) -> Proof:
@@ -120,22 +141,3 @@ def check(proof: Proof, those: Sequence[Key]) -> str:
     if not merkle.includes(bytes.fromhex(head.root), head.size, row.leaf_hash(), row.seq - 1, path):
         raise Refused(f"the proof does not show that this is entry {row.seq} under the head of {head.describe()}")
     return f"entry {row.seq}, {row.kind} of {row.time}, is in the ledger under the head of {head.describe()}"
-
-
-def _newest(governance: Governance) -> tuple[dict[str, Any], Head]:
-    envelope = publish.newest_envelope(governance)
-    if envelope is None:
-        raise InputError("no head was signed here yet, so there is nothing to prove by; run `hallmark ledger publish`")
-    return envelope, heads.verify(envelope, publish.signers(governance))
-
-
-def _path(make: Any) -> list[str]:
-    try:
-        return [step.hex() for step in make()]
-    except (StopIteration, RuntimeError):
-        raise Refused("the ledger has fewer entries than its newest head; run `hallmark ledger verify`") from None
-
-
-def _line(governance: Governance, head: dict[str, Any]) -> str:
-    """Public key line, without a comment, of whoever signed a head that is known to be signed."""
-    return next(keys.bare(k.public_key) for k in publish.signers(governance) if k.fingerprint in dsse.signers(head))

@@ -1,9 +1,25 @@
 """The ledger's tables in SQLite or Postgres, and every statement that is ever sent to them."""
 
+import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Table, Text, func, inspect, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import Connection
 
 from tasks.errors import Refused
@@ -11,6 +27,7 @@ from tasks.govern import database
 from tasks.govern.ledger.entry import Row
 from tasks.govern.ledger.guards import guards, missing_guards
 from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.subtrees import Subtree
 
 METADATA = MetaData()
 ENTRIES = Table(
@@ -34,12 +51,21 @@ TREE = Table(
     Column("peaks", Text, nullable=False),  # hex digests, with spaces between
     comment="one row: the frontier of the tree. What it says can be computed from the entries, and is by `verify`",
 )
+SUBTREES = Table(
+    "hallmark_ledger_subtrees",
+    METADATA,
+    Column("stop", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", Text, nullable=False),  # hex
+    comment="see subtrees.py. What it says can be computed from the entries, and is by `verify`",
+)
 
 # Made once: to put a statement together takes SQLAlchemy longer than to run it takes SQLite.
-INSERT, UPDATE_TREE = ENTRIES.insert(), TREE.update()
+INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
 LAST = select(func.max(ENTRIES.c.seq))
 COUNT = select(func.count()).select_from(ENTRIES)
 STORED = select(TREE.c.size, TREE.c.peaks)
+SUBTREE = select(SUBTREES.c.root).where(SUBTREES.c.stop == bindparam("stop"), SUBTREES.c.size == bindparam("size"))
 
 
 class Tables:
@@ -71,16 +97,22 @@ class Tables:
 
     def make(self, connection: Connection) -> None:
         """The tables and their triggers, where there are none yet."""
-        if not inspect(connection).has_table(ENTRIES.name):
-            METADATA.create_all(connection)
+        there = inspect(connection)
+        new = not there.has_table(ENTRIES.name)
+        if not new and there.has_table(SUBTREES.name):
+            return
+        METADATA.create_all(connection)
+        if new:
             connection.execute(TREE.insert().values(size=0, peaks=""))
             for statement in guards(self._engine.dialect.name, ENTRIES.name):
                 connection.execute(text(statement))
 
-    def put(self, connection: Connection, row: Row, after: Frontier) -> None:
+    def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
         """The next row, and the tree with it."""
         connection.execute(INSERT, row._asdict())
         connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
+        if finished:
+            connection.execute(INSERT_SUBTREES, [one._asdict() | {"root": one.root.hex()} for one in finished])
 
     def find(
         self,
@@ -101,7 +133,7 @@ class Tables:
             query = query.where(ENTRIES.c.subject == subject)
         if most is not None:
             query = query.limit(most)
-        return [Row(*row) for row in connection.execute(query)]
+        return list(map(Row._make, connection.execute(query).fetchall()))
 
     def frontier(self, connection: Connection) -> Frontier:
         """The tree as the last append left it. Raises Refused where somebody changed it by hand."""
@@ -111,6 +143,19 @@ class Tables:
             return Frontier(size, tuple(map(bytes.fromhex, peaks.split())))
         except (ValueError, AttributeError):
             raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None
+
+    def subtree(self, connection: Connection, stop: int, size: int) -> bytes | None:
+        """Root of a subtree that is kept. Raises Refused where somebody changed it by hand."""
+        found = connection.scalar(SUBTREE, {"stop": stop, "size": size})
+        if found is None:
+            return None
+        if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{64}", found):
+            raise Refused(f"{SUBTREES.name} in the ledger's database was changed by hand: it holds {found!r:.80}")
+        return bytes.fromhex(found)
+
+    def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
+        """Every one that is kept, by its end and size, as it stands there."""
+        return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
 
     def last(self, connection: Connection) -> int:
         """seq of the last row, 0 where there is none."""

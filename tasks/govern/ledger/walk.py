@@ -13,6 +13,7 @@ from tasks.govern.ledger import entry as ledger_entry
 from tasks.govern.ledger.entry import Row
 from tasks.govern.ledger.heads import Head
 from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.subtrees import finished
 
 SHOWN = 20
 """Entries named of each kind of trouble; the others are counted."""
@@ -59,6 +60,8 @@ class Walk:
     roots: dict[int, str] = field(default_factory=dict)
     """Root at each size that a head is of."""
     gaps: list[str] = field(default_factory=list)
+    subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Roots that are to be kept beside the entries, by the number of their last entry and their size."""
     unreadable: list[str] = field(default_factory=list)
     clock: list[str] = field(default_factory=list)
 
@@ -66,20 +69,24 @@ class Walk:
 def walk(rows: Iterable[Row], known: Iterable[Known], tick: Tick) -> Walk:
     """Hash every entry, and look at its number, its time and whether it can be read."""
     walked, sizes, before = Walk(), {one.head.size for one in known}, None
-    expected = 1
+    expected, tree = 1, Frontier()
     for row in rows:
         if row.seq != expected:
             walked.gaps.append(f"entry {row.seq} stands where {expected} was expected")
         expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
         leaf, time = _look(row, walked)
-        walked.ledger = walked.ledger or leaf.hex()
-        walked.tree = walked.tree.append(leaf)
-        if walked.tree.size in sizes:
-            walked.roots[walked.tree.size] = walked.tree.root().hex()
+        for one in finished(tree, leaf):
+            walked.subtrees[one.stop, one.size] = one.root.hex()
+        tree = tree.append(leaf)
+        if tree.size == 1:
+            walked.ledger = leaf.hex()
+        if tree.size in sizes:
+            walked.roots[tree.size] = tree.root().hex()
         if time and before and time < before:
             walked.clock.append(f"entry {row.seq} by {(before - time).total_seconds():g} s")
         before = time or before
-        tick(walked.tree.size)
+        tick(tree.size)
+    walked.tree = tree
     return walked
 
 
