@@ -56,7 +56,7 @@ INCIDENTS = {
     "show": Verb("incidents:show", "One incident: what happened, who owns it, how it ended."),
     "close": Verb("incidents:close", "Close an incident with your key."),
 }
-ALL = {
+ALL: dict[str, Verb | Verbs] = {
     "init": Verb("init:init", "Make keys, ledger and folders; put infra/governance in force."),
     "run": Verb("run:run", "Retrain: data, training, evaluation, gates, promotion."),
     "status": Verb("status:status", "Where runs stand: stages, gates and what they wait for."),

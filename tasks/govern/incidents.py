@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from tasks.errors import InputError, Refused
-from tasks.govern import signed_incident
+from tasks.govern import signed_entry, signed_incident
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
+from tasks.govern.signed_entry import Draft
 from tasks.govern.signed_incident import (
     CLOSED,
     ESCALATED,
@@ -111,7 +112,8 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
     if not reason.strip():
         raise InputError("say with --reason what was found and done, so that others can follow it later")
     person = governance.actor(person_id, ledger.now())
-    with ledger.transaction():
+
+    def draft() -> list[Draft]:
         now, incident = ledger.now(), get(ledger, governance, incident_id)
         opened = incident.opening
         if why_not := may_not_close(opened, person, now):
@@ -122,8 +124,9 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
             id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason.strip(),
             environment=opened.environment, time=now,
         )  # fmt: skip
-        envelope = signed_incident.by_person(said, person, governance)
-        return ledger.append(CLOSED, incident.id, {"envelope": envelope})
+        return [Draft(CLOSED, incident.id, signed_incident.statement(said))]
+
+    return signed_entry.record(ledger, governance, person, draft)
 
 
 def read(ledger: Ledger, governance: Governance) -> list[Incident]:

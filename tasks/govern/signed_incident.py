@@ -78,11 +78,7 @@ def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
 
 
 def by_machine(said: Opening | Escalation, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(_statement(said), governance.signer("gate", said.time))
-
-
-def by_person(said: Closing, person: Person, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(_statement(said), governance.signer(person, said.time))
+    return dsse.sign(statement(said), governance.signer("gate", said.time))
 
 
 def opening(entry: Entry, governance: Governance) -> Opening | None:
@@ -117,7 +113,7 @@ def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
     return ""
 
 
-def _statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
+def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
     return dsse.statement(TYPE, {said.id: said.cause}, said.model_dump(mode="json"))
 
 
@@ -125,9 +121,9 @@ def _read(entry: Entry, governance: Governance, by: Person | MachineName, form: 
     """What somebody signed about the incident that the entry names, with a key that counted then."""
     try:
         said = form.model_validate(dsse.peek(entry.body["envelope"])["predicate"])
-        statement = governance.verify(entry.body["envelope"], by, max(entry.time, said.time))
+        verified = governance.verify(entry.body["envelope"], by, max(entry.time, said.time))
     except (HallmarkError, ValidationError, KeyError, TypeError):  # among them a time without a zone
         return None
     wanted = (TYPE, {entry.subject: said.cause}, entry.subject, governance.policy.environment)
-    found = (statement["predicateType"], dsse.subjects(statement), said.id, said.environment)
+    found = (verified["predicateType"], dsse.subjects(verified), said.id, said.environment)
     return said if found == wanted else None

@@ -15,6 +15,7 @@ from tasks.govern import dsse
 from tasks.govern.identity.people import MachineName, Person
 from tasks.govern.ledger.ledger import Entry
 from tasks.govern.rules.governance import Governance
+from tasks.govern.signed_entry import Draft
 from tasks.params import Name, Sha256
 
 WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
@@ -69,13 +70,11 @@ class Withdrawal:
         )
 
 
-def body(notice: Notice, declared: str, person: Person, governance: Governance) -> dict[str, Any]:
+def draft(notice: Notice, declared: str) -> Draft:
     """Of the ledger's entry. `declared` is the digest of the source's declaration."""
     statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.model_dump(mode="json"))
-    signed = {"envelope": dsse.sign(statement, governance.signer(person, notice.time))}
-    if notice.verb == "restore":
-        signed["countersigned"] = dsse.sign(statement, governance.signer("gate", notice.time))
-    return signed
+    restores = notice.verb == "restore"
+    return Draft(RESTORED if restores else WITHDRAWN, notice.source, statement, countersigned=restores)
 
 
 def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:

@@ -14,10 +14,11 @@ from collections.abc import Collection
 
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json, sha256_bytes
-from tasks.govern import signed_request, signed_withdrawal, sources
+from tasks.govern import signed_entry, signed_request, signed_withdrawal, sources
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
+from tasks.govern.signed_entry import Draft
 from tasks.govern.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
 from tasks.govern.sources import Source
 from tasks.layout import Layout
@@ -33,10 +34,13 @@ def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: 
     """
     source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
     _owns(source, person)
-    with ledger.transaction():
+
+    def draft() -> Entry | list[Draft]:
         known = in_force(ledger, governance).get(source_id, [])
         own = next((each for each in known if each.person == person.id), None)
-        return own.entry if own else _record(ledger, governance, source, person, reason, None)
+        return own.entry if own else [_draft(ledger, governance, source, person, reason, None)]
+
+    return signed_entry.record(ledger, governance, person, draft)
 
 
 def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str) -> Entry:
@@ -46,13 +50,16 @@ def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: s
     source that is not withdrawn.
     """
     source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
-    with ledger.transaction():
+
+    def drafts() -> list[Draft]:
         known = in_force(ledger, governance).get(source_id, [])
         meant = {each.sha256: each for each in known if person.id in (source.owner, each.person)}
         if not meant:
             _owns(source, person)
             raise Refused(f"source {source_id} is not withdrawn, so there is nothing to take back")
-        return [_record(ledger, governance, source, person, reason, each) for each in meant.values()][-1]
+        return [_draft(ledger, governance, source, person, reason, each) for each in meant.values()]
+
+    return signed_entry.record(ledger, governance, person, drafts)
 
 
 def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawal]]:
@@ -85,9 +92,9 @@ def held_back(ledger: Ledger, governance: Governance, source_ids: Collection[str
     )
 
 
-def _record(
+def _draft(
     ledger: Ledger, governance: Governance, source: Source, person: Person, reason: str, restores: Withdrawal | None
-) -> Entry:
+) -> Draft:
     if not reason.strip():
         raise InputError("say why with --reason, so that others can follow it later")
     notice = Notice(
@@ -101,8 +108,7 @@ def _record(
         time=ledger.now(),
     )
     declared = sha256_bytes(canonical_json(source.model_dump(mode="json")))
-    body = signed_withdrawal.body(notice, declared, person, governance)
-    return ledger.append(RESTORED if restores else WITHDRAWN, source.id, body)
+    return signed_withdrawal.draft(notice, declared)
 
 
 def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdrawal]) -> set[tuple[str, str | None]]:

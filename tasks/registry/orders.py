@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from tasks.config import Frozen
 from tasks.errors import HallmarkError, InputError, Refused
 from tasks.govern import dsse
-from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
@@ -98,10 +97,9 @@ def target(governance: Governance, ledger: Ledger, line: Succession, label: str)
     return found
 
 
-def sign(order: Order, back_to: Signed, signer: Signer) -> SignedOrder:
-    """A person's order that `back_to` be champion again."""
-    statement = dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.model_dump(mode="json"))
-    return SignedOrder(order, dsse.sign(statement, signer))
+def statement(order: Order, back_to: Signed) -> dict[str, Any]:
+    """What a person signs who orders that `back_to` be champion again."""
+    return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.model_dump(mode="json"))
 
 
 def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Signed) -> list[SignedOrder]:

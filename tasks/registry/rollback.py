@@ -1,11 +1,14 @@
 """Back to an earlier champion: by the orders that policy asks, or at once by breaking the glass."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern import dsse
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
+from tasks.govern.signed_entry import require_same
 from tasks.registry import bundle, consent, glass, intents, mirror, orders, recovery, releases, succession, waivers
 from tasks.registry.orders import Order, SignedOrder
 from tasks.registry.releases import Release
@@ -37,8 +40,7 @@ def rollback(
         back_to = orders.target(governance, ledger, line, label)
         assert line.newest is not None, "there is no earlier release without a newer one"
         ordering = _Ordering(governance, ledger, back_to, line.newest, person_id, reason.strip())
-        with ledger.transaction():
-            wanted = ordering.break_glass() if break_glass else ordering.join(role)
+        wanted = ordering.break_glass() if break_glass else ordering.join(role)
         if not wanted:
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
                 mirror.mirror(governance, ledger, name)
@@ -46,7 +48,10 @@ def rollback(
 
 
 class _Ordering:
-    """One person's order, from what they looked at to the ledger's entry. Its methods join an open transaction."""
+    """One person's order, from what they looked at to the ledger's entry.
+
+    It is signed outside any transaction, since that may take its time (tasks/govern/signed_entry.py).
+    """
 
     def __init__(
         self, governance: Governance, ledger: Ledger, back_to: Signed, newest: Signed, person_id: str, reason: str
@@ -58,31 +63,47 @@ class _Ordering:
 
     def join(self, role: str | None) -> list[str]:
         """Give an ordinary order, and carry it out if nobody else is asked. Returns what is still wanted."""
+        order = self._sign(lambda: self._joining(role))
+        with self.ledger.transaction():
+            self._still(order, self._joining(role))
+            before = self._given()
+            joined = [each for each in before if each.order.person != self.person.id]
+            wanted = orders.missing(self.governance, self.back_to, [*joined, order])
+            if not wanted:
+                self._carry_out(order, joined)
+            elif len(joined) == len(before):
+                self.ledger.append(orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
+        return wanted
+
+    def break_glass(self) -> list[str]:
+        """Carry the order out alone, and open the incident that a second person has to confirm."""
+        order = self._sign(self._breaking)
+        with self.ledger.transaction():
+            self._still(order, self._breaking())
+            allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
+            glass.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
+        return []
+
+    def _joining(self, role: str | None) -> Order:
+        """The ordinary order as things stand. Raises Refused where the person may not give it."""
         role = orders.deciding_role(self.governance, self.person, self.back_to, role, self.ledger.now())
         if gone := waivers.expired(self.ledger, self.governance, self.back_to):
             raise Refused(
                 f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, gone))}. In an "
                 "emergency --break-glass goes back to it all the same"
             )
-        before = orders.given(self.ledger, self.governance, self.back_to, self.newest)
-        joined = [each for each in before if each.order.person != self.person.id]
-        order = self._sign(role, joined)
-        wanted = orders.missing(self.governance, self.back_to, [*joined, order])
-        if not wanted:
-            self._carry_out(order, joined)
-        elif len(joined) == len(before):
-            self.ledger.append(orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
-        return wanted
+        return self._order(role, [each.sha256 for each in self._given() if each.order.person != self.person.id])
 
-    def break_glass(self) -> list[str]:
-        """Carry the order out alone, and open the incident that a second person has to confirm."""
+    def _breaking(self) -> Order:
+        """The order of one who breaks the glass. Raises Refused where the person may not."""
         allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
-        order = self._sign(allowed.role, [], break_glass=True)
-        glass.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
-        return []
+        return self._order(allowed.role, [], break_glass=True)
 
-    def _sign(self, role: str, joined: list[SignedOrder], break_glass: bool = False) -> SignedOrder:
-        order = Order(
+    def _given(self) -> list[SignedOrder]:
+        return orders.given(self.ledger, self.governance, self.back_to, self.newest)
+
+    def _order(self, role: str, joins: list[str], break_glass: bool = False) -> Order:
+        return Order(
             person=self.person.id,
             role=role,
             release=self.back_to.promotion.label,
@@ -90,10 +111,19 @@ class _Ordering:
             reason=self.reason,
             break_glass=break_glass,
             follows=self.newest.sha256,
-            joins=sorted(each.sha256 for each in joined),
+            joins=sorted(joins),
             time=self.ledger.now(),
         )
-        return orders.sign(order, self.back_to, self.signer)
+
+    def _sign(self, draft: Callable[[], Order]) -> SignedOrder:
+        with self.ledger.transaction():
+            order = draft()
+        return SignedOrder(order, dsse.sign(orders.statement(order, self.back_to), self.signer))
+
+    def _still(self, signed: SignedOrder, now: Order) -> None:
+        """Raises Refused where another order would be signed now, or the key that signed counts no more."""
+        require_same([orders.statement(signed.order, self.back_to)], [orders.statement(now, self.back_to)])
+        self.governance.verify(signed.envelope, self.person, self.ledger.now())
 
     def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> Signed:
         """One ledger entry: the orders and the promotion statement that follows from them.

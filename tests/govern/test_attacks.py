@@ -17,7 +17,7 @@ from tasks.errors import InputError, Refused
 from tasks.govern import dsse
 from tasks.govern.gate import docket, evidence, gates
 from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.signed_decision import KIND, Decision, sign
+from tasks.govern.gate.signed_decision import KIND, Decision, statement
 from tasks.govern.identity import keys
 from tasks.govern.ledger.ledger import Entry
 from tests.govern.house import PEOPLE, House, put_result, raw, reload
@@ -42,7 +42,8 @@ def plant(house: House, about: Evidence, person: str, key: Ed25519PrivateKey | N
     of = {"stage": about.subject.stage, "subject": about.subject.sha256, "evidence": evidence.digest(about)}
     of |= {name: changes.pop(name) for name in list(changes) if name in of}
     decision = Decision.model_validate(fields | changes)
-    envelope = sign(decision, of["stage"], of["subject"], of["evidence"], key or house.key(person))
+    said = statement(decision, of["stage"], of["subject"], of["evidence"])
+    envelope = dsse.sign(said, key or house.key(person))
     return house.ledger.append(KIND, about.subject.sha256, {"envelope": envelope})
 
 

@@ -1,5 +1,6 @@
 """Back to an earlier champion: by everybody whom the release gate asks, or at once by breaking the glass."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from tasks.errors import InputError, Refused
 from tasks.govern import dsse, incidents, signed_incident
 from tasks.govern.gate import decisions
 from tasks.govern.incidents import Incident
-from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules import governance
 from tasks.registry import admission, glass, orders, package, promotion, recovery, succession, waivers
 from tasks.registry.succession import Signed
+from tests.asking_agent import needs_ssh_agent, started
 from tests.registry.house import NAME, PEOPLE, POLICY, House
 
 FAILING = {"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}}
@@ -276,3 +278,25 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
         house.promote(house.run("run-1"))
     assert succession.read(house.ledger, house.governance, NAME).newest is None
     assert not Path(house.bundle()).exists()
+
+
+@needs_ssh_agent
+@pytest.mark.parametrize("person", ["risk-officer", "night"])
+def test_others_write_while_an_agent_asks_its_owner_about_an_order(
+    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    """An ordinary one, and one that breaks the glass."""
+    released.release("run-2", b"worse")
+    house, glass_broken = strict(released), person == "night"
+    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+        agent.take(house.state / "keys" / person)
+        for name, value in agent.environment.items():
+            monkeypatch.setenv(name, value)
+        ordering = pool.submit(order, house, person, break_glass=glass_broken)
+        agent.asked()
+        between = open_ledger(house.state).append("a.b", "another", {})
+        assert not ordering.done()
+        agent.answer("yes")
+        wanted = ordering.result()
+    assert house.ledger.last() > between.seq and bool(wanted) != glass_broken
+    assert newest(house).promotion.label == ("triage-1" if glass_broken else "triage-2")

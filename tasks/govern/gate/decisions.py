@@ -1,21 +1,24 @@
 """People decide: approve, reject, waive, withdraw. What they sign is in signed_decision.py, what counts in weigh.py."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.errors import InputError, Refused
+from tasks.govern import signed_entry
 from tasks.govern.gate import docket
 from tasks.govern.gate.docket import Case
 from tasks.govern.gate.evidence import Evidence, check_asks
 from tasks.govern.gate.gates import judge
 from tasks.govern.gate.missing import barred, eligible, needed
-from tasks.govern.gate.signed_decision import KIND, Decision, Signed, Verb, sign
+from tasks.govern.gate.signed_decision import KIND, Decision, Signed, Verb, statement
 from tasks.govern.gate.weigh import another_role, deadline, not_waivable, roles_before, roles_for, weigh
 from tasks.govern.identity import keys
 from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
+from tasks.govern.signed_entry import Draft
 
 VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
@@ -35,38 +38,16 @@ def decide(
     """Sign a decision on `evidence` and record it. The same decision twice is one: the first entry comes back.
 
     `role` may be left out where the person holds only one that the gate asks. `checks` and `expires` (with a time
-    zone) belong to waive. `signer` signs for the person; left out, it is the one that `Governance.signer` finds.
+    zone) belong to waive. `signer` signs for the person; left out, it is the one that `Governance.signer` finds. While
+    it does, others write to the ledger: the rules are asked before, and again before it is recorded.
+
     Raises Refused where the rules say no, InputError where something is missing or wrong.
     """
     person = _person(governance, evidence, person_id, ledger.now())
     _form(verb, reason, checks, expires)
     signer = governance.signer(person, ledger.now(), signer)
-    with ledger.transaction():
-        case = _open_case(ledger, governance, evidence)
-        now = ledger.now()
-        weighed = weigh(case, governance, ledger, now)
-        own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == person.id]
-        decision = Decision(
-            verb=verb,
-            person=person.id,
-            role="" if verb == "withdraw" else _role(governance, evidence, person, now, verb, role),
-            run=evidence.run,
-            gate=evidence.gate,
-            policy_sha256=evidence.policy_sha256,
-            demo=evidence.demo,
-            reason=reason.strip(),
-            checks=sorted(set(checks)),
-            expires=_expiry(expires, now),
-            withdraws=_withdrawn(own, role) if verb == "withdraw" else [],
-            time=now,
-        )
-        same = next((signed.entry for signed in own if _same(signed.decision, decision)), None)
-        if same is not None:
-            return same
-        _consistent(decision, case, own)
-        _as_policy_allows(decision, case, own, governance, ledger, signer)
-        envelope = sign(decision, evidence.subject.stage, evidence.subject.sha256, case.sha256, signer)
-        return ledger.append(KIND, evidence.subject.sha256, {"envelope": envelope})
+    wish = _Wish(person, signer, verb, reason.strip(), role, sorted(set(checks)), expires)
+    return signed_entry.record(ledger, governance, person, lambda: _draft(ledger, governance, evidence, wish), signer)
 
 
 def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
@@ -90,6 +71,48 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
             for person in demo[: max(0, count - len(given))]:
                 entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
     return entries
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What somebody wants decided."""
+
+    person: Person
+    signer: Signer
+    verb: Verb
+    reason: str
+    role: str | None
+    checks: list[str]
+    expires: datetime | None
+
+
+def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Wish) -> Entry | list[Draft]:
+    """The decision to sign, if the rules allow it as things stand; or the entry that says the same."""
+    person, case, now = wish.person, _open_case(ledger, governance, evidence), ledger.now()
+    weighed = weigh(case, governance, ledger, now)
+    own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == person.id]
+    withdraws = wish.verb == "withdraw"
+    decision = Decision(
+        verb=wish.verb,
+        person=person.id,
+        role="" if withdraws else _role(governance, evidence, person, now, wish.verb, wish.role),
+        run=evidence.run,
+        gate=evidence.gate,
+        policy_sha256=evidence.policy_sha256,
+        demo=evidence.demo,
+        reason=wish.reason,
+        checks=wish.checks,
+        expires=_expiry(wish.expires, now),
+        withdraws=_withdrawn(own, wish.role) if withdraws else [],
+        time=now,
+    )
+    same = next((signed.entry for signed in own if _same(signed.decision, decision)), None)
+    if same is not None:
+        return same
+    _consistent(decision, case, own)
+    _as_policy_allows(decision, case, own, governance, ledger, wish.signer)
+    subject = evidence.subject
+    return [Draft(KIND, subject.sha256, statement(decision, subject.stage, subject.sha256, case.sha256))]
 
 
 def _person(governance: Governance, evidence: Evidence, person_id: str, now: datetime) -> Person:

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from tasks.config import Frozen
 from tasks.errors import Refused
 from tasks.govern import dsse
-from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry
 from tasks.govern.rules.governance import Governance
@@ -68,10 +67,10 @@ class Signed:
         return max(self.entry.time, self.decision.time)
 
 
-def sign(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str, signer: Signer) -> dict[str, Any]:
-    """The envelope that goes into the ledger."""
+def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
+    """What is signed: the decision, about the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
-    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, decision.model_dump(mode="json")), signer)
+    return dsse.statement(PREDICATE_TYPE, subject, decision.model_dump(mode="json"))
 
 
 def read(entry: Entry, governance: Governance) -> Signed:
@@ -83,8 +82,7 @@ def read(entry: Entry, governance: Governance) -> Signed:
     person = governance.people.get(decision.person)
     if person is None:
         raise Refused(f"{decision.person} is not in people.yaml")
-    statement = governance.verify(envelope, person, max(entry.time, decision.time))
-    subjects = dsse.subjects(statement)
+    subjects = dsse.subjects(governance.verify(envelope, person, max(entry.time, decision.time)))
     evidence_name = f"evidence/{decision.gate}.json"
     stages = [name for name in subjects if name != evidence_name]
     if evidence_name not in subjects or len(stages) != 1:
@@ -103,6 +101,6 @@ def claimed(entry: Entry) -> tuple[str, str]:
         return "?", "?"
 
 
-def decision_of(statement: dict[str, Any]) -> Decision:
+def decision_of(said: dict[str, Any]) -> Decision:
     """What a statement decides, whoever signed it. Raises Refused where it is no decision."""
-    return dsse.predicate(statement, PREDICATE_TYPE, Decision, "a decision")
+    return dsse.predicate(said, PREDICATE_TYPE, Decision, "a decision")

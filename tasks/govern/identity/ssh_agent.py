@@ -19,8 +19,8 @@ SOCKET = "SSH_AUTH_SOCK"
 KINDS = (b"ssh-ed25519", hardware.KIND.encode())
 LIST, LISTED, SIGN, SIGNED = 11, 12, 13, 14
 """Numbers of messages: two requests and their answers."""
-PATIENCE = 30.0
-"""Seconds for an answer; an agent may ask its owner before it signs, and the ledger's writers wait for that."""
+PATIENCE = 120.0
+"""Seconds for an answer; an agent may ask its owner before it signs."""
 MOST = 256 * 1024
 """Bytes of a message; OpenSSH's agent takes no more."""
 

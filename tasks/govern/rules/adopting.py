@@ -27,6 +27,7 @@ from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules import adoption
 from tasks.govern.rules.adoption import Adoption, InForce
 from tasks.govern.rules.policy import Policy
+from tasks.govern.signed_entry import changed, require_same
 
 PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
 ROOT = "root"
@@ -155,29 +156,49 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
     """Sign that policy and people shall be in force, and adopt them where that was the last signature they took.
 
     `people` is resolved, with the keys that count. The same signed twice, or adopted already, is one. Raises Refused
-    for a signer whom nobody asked, and where it cannot follow what is in force.
+    for a signer whom nobody asked, where it cannot follow what is in force, and where that, or what is proposed,
+    changed while it was signed.
     """
     with ledger.transaction():
-        chain, now = read(ledger, root), ledger.now()
-        before = chain.newest
-        if before and (before.policy, before.people) == (policy, people):
-            return Outcome(chain.entries[-1], adopted=True, lacking="")
-        known = (each for each in _proposals(ledger, before, now) if each.says(policy, people))
-        proposal = next(known, None) or Proposal(_statement(before, policy, people, signer, now), [])
-        wanted = proposal.adoption
-        part = dsse.sign(adoption.statement_of(wanted), signer)
-        if before:
-            _asked(part, wanted, before, now)
-        kind = SIGNED if proposal.signed else PROPOSED
-        mark = dsse.signers(part)  # the same key may sign the same in other bytes: one in hardware counts
-        same = next((entry for entry, each in proposal.signed if dsse.signers(each) == mark), None)
-        entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
-        envelope = adoption.merged([*proposal.parts, part])
-        if before and (missing := still_lacking(wanted, before, adoption.signatures(envelope), now)):
-            return Outcome(entry, adopted=False, lacking=missing)
-        adoption.verify(envelope, chain.in_force, root)
-        entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
-        return Outcome(entry, adopted=True, lacking="")
+        wanted = _wanted(ledger, root, policy, people, signer)
+    if isinstance(wanted, Outcome):
+        return wanted
+    part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # which may take its time: nobody waits for it
+    with ledger.transaction():
+        now = _wanted(ledger, root, policy, people, signer)
+        if isinstance(now, Outcome):
+            return now
+        require_same([adoption.statement_of(wanted.adoption)], [adoption.statement_of(now.adoption)])
+        if now.signed and now.adoption != wanted.adoption:  # proposed meanwhile, at another time: that is to be signed
+            raise changed()
+        return _record(ledger, read(ledger, root), Proposal(wanted.adoption, now.signed), part)
+
+
+def _wanted(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | Outcome:
+    """What is to be signed, proposed already or not; or that it is in force."""
+    chain, now = read(ledger, root), ledger.now()
+    before = chain.newest
+    if before and (before.policy, before.people) == (policy, people):
+        return Outcome(chain.entries[-1], adopted=True, lacking="")
+    known = (each for each in _proposals(ledger, before, now) if each.says(policy, people))
+    return next(known, None) or Proposal(_statement(before, policy, people, signer, now), [])
+
+
+def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, Any]) -> Outcome:
+    """Put a signature on the ledger, and the adoption where it was the last that it took."""
+    wanted, before, now = proposal.adoption, chain.newest, ledger.now()
+    if before:
+        _asked(part, wanted, before, now)
+    kind = SIGNED if proposal.signed else PROPOSED
+    mark = dsse.signers(part)  # the same key may sign the same in other bytes: one in hardware counts
+    same = next((entry for entry, each in proposal.signed if dsse.signers(each) == mark), None)
+    entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
+    envelope = adoption.merged([*proposal.parts, part])
+    if before and (missing := still_lacking(wanted, before, adoption.signatures(envelope), now)):
+        return Outcome(entry, adopted=False, lacking=missing)
+    adoption.verify(envelope, chain.in_force, chain.root)
+    entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
+    return Outcome(entry, adopted=True, lacking="")
 
 
 def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
