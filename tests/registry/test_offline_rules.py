@@ -14,8 +14,8 @@ import pytest
 from tasks import params
 from tasks.files import canonical_json
 from tasks.govern import dsse
-from tasks.govern.gate import decisions, gates, statement
-from tasks.govern.gate.signed_decision import Decision, sign
+from tasks.govern.gate import decisions, gates, signed_decision, statement
+from tasks.govern.gate.signed_decision import Decision
 from tasks.govern.identity.keys import Signer
 from tasks.registry import bundle, package, releases, verification
 from tasks.registry.succession import Promotion
@@ -43,7 +43,8 @@ def decided_anew(house: House, folder: Path, gate: str, who: str, number: int = 
     about = dsse.subjects(told)
     evidence = about.pop(f"evidence/{gate}.json")
     ((stage, subject),) = about.items()
-    dsse.write(path, sign(said, stage, subject, evidence, signer or house.key(who)))
+    anew = signed_decision.statement(said, stage, subject, evidence)
+    dsse.write(path, dsse.sign(anew, signer or house.key(who)))
     approved = promoted(folder).approved_by
     if said.verb == "approve":
         approved = approved | {gate: [f"{who} as {said.role}"]}
