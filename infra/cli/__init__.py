@@ -9,7 +9,12 @@ import sys
 import typer
 
 from infra.cli import lazy, verbs
-from tasks.errors import HallmarkError
+from tasks.errors import HallmarkError, Unavailable
+
+MISSING = (
+    "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
+    "the platform is `pip install 'hallmark[platform]'`"
+)
 
 app = typer.Typer(
     name="hallmark",
@@ -30,3 +35,8 @@ def main() -> None:
     except HallmarkError as error:
         print(f"hallmark: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("infra", "flows", "tasks", ""):
+            raise
+        print(f"hallmark: {MISSING.format(error.name)}", file=sys.stderr)
+        sys.exit(Unavailable.exit_code)

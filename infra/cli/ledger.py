@@ -24,7 +24,6 @@ from tasks.govern.ledger import search as ledger_search
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.ledger.walk import Report, Tick
 from tasks.govern.rules.governance import Governance
-from tasks.runs.run import installed_governance
 
 Key = Annotated[
     list[str] | None,
@@ -183,6 +182,8 @@ def publish_heads(as_json: shared.Json = False) -> None:
 
 
 def _opened() -> tuple[Governance, Ledger]:
+    from tasks.runs.run import installed_governance  # needs the platform, which an export does not
+
     where = shared.root()
     return installed_governance(where, None), open_ledger(where / ".hallmark")
 
@@ -191,6 +192,8 @@ def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
     """Keys that count: those given, else this installation's own."""
     if given:
         return given
+    from tasks.runs.run import installed_governance
+
     try:
         return publish.signers(installed_governance(shared.root(), None))
     except InputError as error:

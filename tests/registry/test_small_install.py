@@ -1,0 +1,34 @@
+"""An auditor's machine has no platform on it: `pip install hallmark` is enough to check what others made."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import small_install
+from tests.registry.house import House, copy
+from tests.tiny_project import hallmark, make_project
+
+
+def test_a_release_is_checked(released: House, tmp_path: Path) -> None:
+    folder = copy(released.bundle(), tmp_path / "outside" / "triage-1")
+    done = small_install.run("releases", "verify", folder.name, "--root", released.root_of_trust, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_an_export_of_the_ledger_and_a_proof_are_checked(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    hallmark(project, "init")
+    hallmark(project, "ledger", "publish")
+    hallmark(project, "ledger", "export", "ledger.jsonl")
+    (project / "proof.json").write_text(hallmark(project, "ledger", "prove", "1"))
+    key = (project / ".hallmark" / "keys" / "ledger.pub").read_text().strip()
+    for command in (("verify", "--file", "ledger.jsonl"), ("check", "proof.json")):
+        done = small_install.run("ledger", *command, "--key", key, cwd=project)
+        assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("command", ["run --as ada", "gates list", "releases list"])
+def test_what_takes_the_platform_says_so(tmp_path: Path, command: str) -> None:
+    done = small_install.run(*command.split(), cwd=tmp_path)
+    assert done.returncode == 3 and "pip install 'hallmark[platform]'" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
