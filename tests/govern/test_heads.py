@@ -19,6 +19,7 @@ from tasks.govern.identity import keys
 from tasks.govern.ledger import check as ledger_check
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.ledger.places.folder import Folder
 from tasks.govern.ledger.walk import Report
 from tests.govern.house import PEOPLE, House, reload
 from tests.ledger_tampering import KINDS, mend, tamper, unguard
@@ -346,6 +347,52 @@ def test_a_revoked_key_replaces_no_head(kept: House, away: Path) -> None:
     append(kept, 1)
     with pytest.raises(Refused, match="has another head of 8 entries than was signed here"):
         published(kept)
+
+
+@pytest.mark.attack(rights="disk", stopped="the signature of the ledger's key")
+def test_what_only_says_that_a_revoked_key_signed_it_is_wrong(kept: House, away: Path) -> None:
+    six = away / "000000000006.json"
+    signed = json.loads(six.read_bytes())
+    rekeyed(kept, "revoked_as_of: 2026-01-01, reason: stolen")
+    signed["signatures"][0]["sig"] = other_key_signature(kept, signed)
+    six.chmod(0o644)
+    six.write_bytes(canonical_json(signed))
+    assert "the signature does not match what was signed" in said(kept, "wrong")
+
+
+def other_key_signature(house: House, envelope: dict) -> str:
+    return dsse.sign(dsse.peek(envelope), house.key("owner"))["signatures"][0]["sig"]
+
+
+@pytest.mark.attack(rights="database", stopped="a new head is of entries numbered without a gap")
+def test_an_entry_numbered_twice_after_the_last_head_stops_the_next(kept: House) -> None:
+    edit(kept, *UNTYPED, "UPDATE hallmark_ledger SET seq = 8 WHERE seq = 7")
+    with pytest.raises(Refused, match="was rewritten: entry 7 is missing"):
+        published(kept)
+
+
+def test_another_head_that_came_to_a_place_meanwhile_is_told(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written over, so what is there afterwards is compared."""
+    add = Folder.add
+
+    def raced(self: Folder, given: dict[int, bytes]) -> None:
+        add(self, dict.fromkeys(given, b"{}") if self.name != publish.local(kept.governance).name else given)
+        add(self, given)
+
+    monkeypatch.setattr(Folder, "add", raced)
+    with pytest.raises(Refused, match="has another head of 8 entries than was signed here"):
+        published(kept)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"), [("urn:hallmark:other:v1", "ledger"), (heads.HEAD, "another")], ids=["type", "subject"]
+)
+def test_another_statement_by_the_ledgers_key_is_no_head(kept: House, kind: str, subject: str) -> None:
+    head = publish.newest(kept.governance)
+    assert head is not None
+    envelope = dsse.sign(dsse.statement(kind, {subject: head.root}, head.model_dump(mode="json")), kept.key("ledger"))
+    with pytest.raises(Refused, match="a signed statement that is no head"):
+        heads.verify(envelope, publish.signers(kept.governance))
 
 
 def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: House, away: Path) -> None:
