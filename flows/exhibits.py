@@ -7,9 +7,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from tasks.data.planted import score
 from tasks.errors import HallmarkError
-from tasks.evaluate.report import write_report
 from tasks.govern.gate.evidence import Evidence
 from tasks.registry.releases import Release
 from tasks.runs.run import Run
@@ -47,6 +45,8 @@ def sources(asked: Evidence) -> None:
 @task(task_run_name="report")
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
+    from tasks.evaluate.report import write_report  # what is needed behind a gate alone keeps no resumed run waiting
+
     drill(run)
     write_report(run.layout, run.params)
     found = summarise(run.layout.state, run.id)
@@ -63,6 +63,8 @@ def drill(run: Run) -> None:
     Sources and truth are read again for it, and may have changed since the run read them. No gate asks for these
     figures, so the run goes on without new ones; the report keeps those that were made before.
     """
+    from tasks.data.planted import score
+
     try:
         score.write(run.layout)
     except Exception as error:

@@ -2,11 +2,12 @@
 
 from prefect import task
 
-from tasks.data import lineage
 from tasks.runs.run import Run
 
 
 @task(task_run_name="lineage")
 def index(run: Run) -> None:
     """Index the dataset that passed the data gate; `hallmark data where` looks in there."""
+    from tasks.data import lineage  # only behind the gate, so that a resumed run need not wait for it
+
     lineage.add(run.layout, run.params.use_case.name)

@@ -10,7 +10,6 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
 from flows.chronicle import note
-from tasks.data.vaulted import unknown_tokens
 from tasks.errors import HallmarkError, Refused
 from tasks.runs import journal, records
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
@@ -54,7 +53,7 @@ def stage(run: Run, name: str) -> StageOutcome:
     _line(run, name, StageLine(state="running"))
     try:
         outcome = repro(run.layout, name, listener.hear)
-        if name == VAULTED and outcome.cached and (unknown := unknown_tokens(run.layout)):
+        if name == VAULTED and outcome.cached and (unknown := _unknown_tokens(run)):
             listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
             outcome = repro(run.layout, name, listener.hear, force=True)
     except HallmarkError:
@@ -63,6 +62,12 @@ def stage(run: Run, name: str) -> StageOutcome:
     _line(run, name, StageLine(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2)))
     listener.finish()
     return outcome
+
+
+def _unknown_tokens(run: Run) -> int:
+    from tasks.data.vaulted import unknown_tokens  # only before the gate, so that a resumed run need not wait for it
+
+    return unknown_tokens(run.layout)
 
 
 def _line(run: Run, name: str, line: StageLine) -> None:

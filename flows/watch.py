@@ -29,7 +29,9 @@ from tasks.govern.gate.docket import Case
 from tasks.govern.gate.signed_decision import KIND
 from tasks.govern.ledger import publish
 from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.adopting import ADOPTED
 from tasks.govern.rules.governance import Governance
+from tasks.govern.signed_withdrawal import WITHDRAWN
 from tasks.registry import promotion, rolled_back, undelivered, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one
@@ -42,43 +44,64 @@ ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 """States in which a flow run may be that nobody executes."""
 
 
-LOOK_SECONDS = 10.0
-"""How often every parked run is looked at, whatever the ledger says; and how long after a decision at every call: a
-decision may land just before its run parks."""
+AWAIT_SECONDS = 10.0
+"""How long after a decision its runs are looked at again: it may land just before they park."""
+LOOK_SECONDS = 60.0
+"""How often every parked run is looked at, whatever the ledger says."""
+OF_ALL = (WITHDRAWN, ADOPTED)
+"""Entries of the ledger after which any run may have nothing to wait for."""
 
 
 class Parked:
-    """The parked runs of a checkout, looked at as soon as somebody has decided something.
+    """The parked runs of a checkout: those that a decision is about are looked at as soon as it is in the ledger.
 
-    The ledger is asked for that, in a millisecond; looking at each of a thousand parked runs takes longer.
+    The ledger is asked for that, in a millisecond. To look at each of a thousand parked runs takes most of a minute.
     """
 
     def __init__(self) -> None:
         self._ledger: Ledger | None = None
         self._seen = 0
-        self._decided = self._looked = float("-inf")
+        self._about: dict[str, float] = {}
+        """When a subject was last decided on, or a run's gate closed."""
+        self._looked = float("-inf")
 
     def resume_decided(self, root: Path) -> list[str]:
-        """`resume_decided`, where there may be something to resume."""
-        now, self._ledger = time.monotonic(), self._ledger or open_ledger(root / ".hallmark")
-        new = self._ledger.entries(KIND, after=self._seen)
-        if new:
-            self._seen, self._decided = new[-1].seq, now
-        if now - self._decided > LOOK_SECONDS and now - self._looked < LOOK_SECONDS:
-            return []
-        resumed = resume_decided(root)
-        self._looked = now
-        return resumed
+        """`resume_decided`, of those runs where there may be something to resume."""
+        now = time.monotonic()
+        self._read(root, now)
+        if now - self._looked >= LOOK_SECONDS:
+            resumed = resume_decided(root)
+            self._looked = now
+            return resumed
+        return resume_decided(root, set(self._about)) if self._about else []
+
+    def _read(self, root: Path, now: float) -> None:
+        """What is new in the ledger; what was there before is seen to by the first look, which is at every run."""
+        if self._ledger is None:
+            self._ledger = open_ledger(root / ".hallmark")
+            self._seen = self._ledger.last()
+        for entry in self._ledger.entries(after=self._seen):
+            self._seen = entry.seq
+            if entry.kind in (KIND, docket.CLOSED):
+                self._about[entry.subject] = now
+            elif entry.kind in OF_ALL:
+                self._looked = float("-inf")
+        self._about = {subject: at for subject, at in self._about.items() if now - at <= AWAIT_SECONDS}
 
 
-def resume_decided(root: Path) -> list[str]:
-    """Resume every parked run whose gate no longer waits. Returns their ids."""
-    resumed = []
+def resume_decided(root: Path, about: set[str] | None = None) -> list[str]:
+    """Resume every parked run whose gate no longer waits, or those alone of which the id or the gate's subject is in
+    `about`. Returns their ids.
+    """
+    ledger, resumed = open_ledger(root / ".hallmark"), []
     with get_client(sync_client=True) as client:
         for flow_run in _in_state(client, StateType.PAUSED):
-            if decided(root, run_id(flow_run)):
+            run = run_id(flow_run)
+            if about is not None and about.isdisjoint({run, docket.subject(ledger, run)}):
+                continue
+            if decided(root, run):
                 client.resume_flow_run(flow_run.id)
-                resumed.append(run_id(flow_run))
+                resumed.append(run)
     return resumed
 
 

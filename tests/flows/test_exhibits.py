@@ -8,6 +8,7 @@ import pytest
 
 from flows import exhibits
 from tasks.data import clean, deduplicate, ingest
+from tasks.data.planted import score
 from tasks.evaluate import drill
 from tests.data.build import Run, messages, params, source, table
 
@@ -56,6 +57,6 @@ def test_an_error_that_may_quote_a_row_is_told_by_its_name(
     def broken(_: object) -> None:
         raise ValueError("Ada Lovelace")
 
-    monkeypatch.setattr(exhibits.score, "write", broken)
+    monkeypatch.setattr(score, "write", broken)
     assert judged(made) is None
     assert "ValueError" in caplog.text and "Ada" not in caplog.text

@@ -55,6 +55,16 @@ def cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) 
     return [_case(entry, closed.get((entry.subject, entry.body.get("sha256")))) for entry in asked]
 
 
+def subject(ledger: Ledger, run: str) -> str | None:
+    """Digest of what a run's newest gate is about, which is the subject of the decisions there; None where it has asked
+    nothing. It is not verified: for whoever looks for runs that a decision is about, and judges them then."""
+    for entry in ledger.entries(ASKED, run)[-1:]:
+        evidence = entry.body.get("evidence")
+        about = evidence.get("subject") if isinstance(evidence, dict) else None
+        return str(about.get("sha256")) if isinstance(about, dict) else None
+    return None
+
+
 def current(ledger: Ledger, evidence: Evidence) -> Case:
     """The case of this very evidence. Raises Refused where it was never asked, or a newer one took its place."""
     asked = cases(ledger, evidence.run, evidence.gate)
