@@ -10,8 +10,8 @@ reading time and not counted. A run that went on is stopped, so that it does not
 
 The peer is what a user would write instead: a flow that calls Prefect's `suspend_flow_run`, served with Prefect's own
 defaults on the same server, and `resume_flow_run` called where the decision is made. It proves nothing about who
-decided. `--quick` takes 3 decisions. Twenty take about fifteen minutes. Starting the run's process is most of the time, so
-a machine that others load shows it: the load is printed beside the figures.
+decided. `--quick` takes 3 decisions. Twenty take about fifteen minutes. Starting the run's process is most of the time
+and grows with what else the machine does: its load is printed beside the figures.
 """
 
 import argparse
