@@ -7,7 +7,8 @@
     promotion.py is this candidate new; let it in
     chronicle.py a run's beginning, journal and end
     exhibits.py  what a run shows in Prefect's UI
-    watch.py     what keeps parked and orphaned runs going
+    parked.py    parked runs whose gate has closed go on
+    watch.py     what keeps orphaned runs going, and what time brings
 
 A flow decides when, where and how often something is tried, shows it, and lets it wait. What is done stands in
 `tasks/`, which knows nothing of Prefect.

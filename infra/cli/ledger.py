@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -21,7 +21,8 @@ from tasks.govern.ledger import export as ledger_export
 from tasks.govern.ledger import proof as ledger_proof
 from tasks.govern.ledger import publish
 from tasks.govern.ledger import search as ledger_search
-from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.ledger.attached import NAMED
+from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.govern.ledger.walk import Report, Tick
 from tasks.govern.rules.governance import Governance
 
@@ -205,7 +206,14 @@ def _show_one(ledger: Ledger, seq: int, as_json: bool) -> None:
     if not found:
         raise InputError(f"there is no entry {seq}; the last one is {ledger.last()}")
     told = found[0].model_dump(mode="json")
-    shared.print_json(told if as_json else told | {"body": ledger_search.opened(told["body"])})
+    shared.print_json(
+        (told if as_json else told | {"body": ledger_search.opened(told["body"])}) | _attached(ledger, found[0])
+    )
+
+
+def _attached(ledger: Ledger, entry: Entry) -> dict[str, Any]:
+    """What is attached to an entry, where anything is."""
+    return {"attached": json.loads(ledger.documents([entry])[0])} if NAMED in entry.body else {}
 
 
 def _print(report: Report) -> None:

@@ -8,8 +8,9 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 
 from flows.chronicle import root
+from flows.parked import Parked
 from flows.retrain import retrain
-from flows.watch import Parked, publish_heads, revive_orphans, time_passes
+from flows.watch import publish_heads, revive_orphans, time_passes
 from infra.prefect import notify
 
 POLL_SECONDS = 1.0
@@ -32,7 +33,7 @@ async def serve() -> None:
     for run_id in await asyncio.to_thread(revive_orphans, root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
     watching = [
-        asyncio.create_task(every(DECIDED_SECONDS, "goes on, its gate is decided", Parked().resume_decided)),
+        asyncio.create_task(every(DECIDED_SECONDS, "goes on, its gate is decided", Parked(root()).resume_decided)),
         asyncio.create_task(every(TIME_SECONDS, "time has passed", time_passes)),
         asyncio.create_task(every(HEAD_SECONDS, "ledger", publish_heads)),
         asyncio.create_task(every(NEWS_SECONDS, "told", notify.deliver)),

@@ -7,11 +7,11 @@ DSSE lets an envelope be written in many ways that all verify (other base64, oth
 Digests of envelopes and replays would then be ambiguous, so here only the canonical one verifies.
 """
 
-import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +140,20 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
 
 def _parse(envelope: Mapping[str, Any]) -> Envelope:
     try:
-        parsed = Envelope.from_dict(copy.deepcopy(dict(envelope)))
-        same = canonical_json(parsed.to_dict()) == canonical_json(envelope)
+        spelled = canonical_json(envelope)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
+    return _parsed(spelled)
+
+
+@lru_cache(maxsize=64)
+def _parsed(spelled: bytes) -> Envelope:
+    """One is looked at several times over: whose it is, who signed it, what it says."""
+    try:
+        parsed = Envelope.from_dict(json.loads(spelled))  # which takes apart what it is given
+        same = canonical_json(parsed.to_dict()) == spelled
         # The library keeps fields that it does not know, and nobody has signed those.
-        same = same and all(set(signature) == {"keyid", "sig"} for signature in envelope["signatures"])
+        same = same and all(set(signature) == {"keyid", "sig"} for signature in json.loads(spelled)["signatures"])
     except Exception as error:  # the library documents no complete list of what malformed input raises
         raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
     if not same:

@@ -48,11 +48,9 @@ def notice(entry: Entry, governance: Governance) -> Notice | None:
 
 
 def _asked(entry: Entry, _: Governance) -> dict[str, Any] | None:
-    evidence = entry.body["evidence"]
-    roles = [role["role"] for role in evidence["asks"]["roles"]]
-    if evidence["demo"] or not roles:
+    roles, days = entry.body["roles"], float(entry.body["days"])
+    if entry.body["demo"] or not roles:
         return None  # decided at once
-    days = float(evidence["asks"]["deadline_days"])
     return _of_gate(entry, "gate.asked", "waits for a decision", f"It is asked of {_named(roles)}, for {days:g} days.")
 
 

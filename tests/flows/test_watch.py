@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Paused, Running
 
-from flows import chronicle, watch
+from flows import chronicle, parked
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
 from tests.tiny_project import adopt, commit, hallmark, hallmark_json, make_project, signed
@@ -136,10 +136,10 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path) -> None:
 
 
 def test_every_page_of_flow_runs_is_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "PAGE", 2)
+    monkeypatch.setattr(parked, "PAGE", 2)
     with prefect(project) as client:
         made = {ask_in_prefect(client, {}, state=Paused()).id for _ in range(5)}
-        found = [flow_run.id for flow_run in watch._in_state(client, StateType.PAUSED)]
+        found = [flow_run.id for flow_run in parked.in_state(client, StateType.PAUSED)]
         for flow_run in made:
             client.delete_flow_run(flow_run)
     assert made <= set(found) and len(found) == len(set(found))

@@ -14,11 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import InputError, Refused
+from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import dsse
 from tasks.govern.gate import docket, evidence, gates
 from tasks.govern.gate.evidence import Evidence
 from tasks.govern.gate.signed_decision import KIND, Decision, statement
 from tasks.govern.identity import keys
+from tasks.govern.ledger import attached
 from tasks.govern.ledger.ledger import Entry
 from tests.govern.house import PEOPLE, House, put_result, raw, reload
 
@@ -276,6 +278,22 @@ def edit(house: House, seq: int, change: Any) -> None:
     raw(house, f"UPDATE hallmark_ledger SET body = '{spelled}' WHERE seq = {seq}")
 
 
+def attached_to(house: House, seq: int) -> list[bytes]:
+    """What stands there, whatever the entry says."""
+    with sqlite3.connect(house.state / "ledger.db") as connection:
+        found = connection.execute("SELECT data FROM hallmark_ledger_attached WHERE seq = ?", (seq,)).fetchall()
+    connection.close()
+    return [attached.unpack(data) for (data,) in found]
+
+
+def exchange(house: House, seq: int, change: Any) -> None:
+    """Attach something else to an entry."""
+    body = json.loads(attached_to(house, seq)[0])
+    change(body)
+    data = attached.pack(canonical_json(body)).hex()
+    raw(house, f"UPDATE hallmark_ledger_attached SET data = X'{data}' WHERE seq = {seq}")
+
+
 @pytest.mark.attack(rights="database", stopped="signatures and decisions bind to the evidence's digest")
 class TestEditedRows:
     """By raw SQL, after the triggers were dropped."""
@@ -307,17 +325,14 @@ class TestEditedRows:
         house.decide(asked, "owner")
 
         def improve(body: dict) -> None:
-            body["evidence"]["facts"]["split.train_rows"]["value"] = 200.0
-            body["evidence"]["checks"][0] |= {"value": 200.0, "verdict": "passed"}
+            body["facts"]["split.train_rows"]["value"] = 200.0
+            body["checks"][0] |= {"value": 200.0, "verdict": "passed"}
 
-        edit(house, 2, improve)
-        with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence does not match its digest"):
+        exchange(house, 2, improve)
+        with pytest.raises(Refused, match="what is attached to entry 2 of the ledger was changed"):
             gates.waiting(house.ledger)
-
-        def and_its_digest(body: dict) -> None:
-            body["sha256"] = evidence.digest(Evidence.model_validate(body["evidence"]))
-
-        edit(house, 2, and_its_digest)
+        (document,) = attached_to(house, 2)
+        edit(house, 2, lambda body: body.update(attached=sha256_bytes(document)))
         with pytest.raises(Refused, match="is not the one on record"):
             house.judge(asked)
         [forged] = gates.waiting(house.ledger)
@@ -335,8 +350,11 @@ class TestEditedRows:
         first = house.ask(run="run-1")
         house.decide(first, "owner")
         later = house.ask(run="run-2")
-        edit(house, 2, lambda body: body.pop("evidence"))
-        with pytest.raises(Refused, match="entry 2 of the ledger was changed"):
+        raw(house, "DELETE FROM hallmark_ledger_attached WHERE seq = 2")
+        with pytest.raises(Refused, match="what is attached to entry 2 of the ledger is missing"):
+            house.judge(first)
+        edit(house, 2, lambda body: body.pop("attached"))
+        with pytest.raises(Refused, match="entry 2 of the ledger was changed: nothing is attached to it"):
             house.judge(first)
         assert house.judge(later).state == "waiting"
         assert "entry 2 of the ledger was changed" in house.why_not(later)
@@ -388,3 +406,9 @@ def test_a_person_who_had_left_or_was_without_the_role_does_not_count(house: Hou
     assert house.why_not(asked).startswith("owner held no role on")
     reload(house, people=PEOPLE.replace("{id: owner,", "{id: owner-two,"))
     assert house.why_not(asked) == "owner is not in people.yaml"
+
+    def test_what_the_entry_says_in_plain_words_is_what_is_attached(self, house: House) -> None:
+        asked = house.ask()
+        edit(house, 2, lambda body: body.update(requested_by="somebody-else"))
+        with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence does not match what it"):
+            house.judge(asked)

@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.errors import InputError, Refused
+from tasks.govern.gate import docket
 from tasks.govern.gate import evidence as evidence_module
 from tasks.govern.gate.decisions import decide_demo
 from tasks.govern.gate.evidence import Evidence
@@ -58,7 +59,7 @@ def test_a_demo_identity_stands_in_on_a_demo_run(asking: House) -> None:
 def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: House) -> None:
     asked = asking.ask()
     forged = asks(asked, owners=[])
-    asking.ledger.append("gate.asked", "run-1", altered(forged))
+    put_by_hand(asking, forged)
     with pytest.raises(Refused, match="states other roles, owners"):
         asking.judge(forged)
 
@@ -68,7 +69,7 @@ def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: Hou
     asked = asking.ask()
     assert asking.judge(asked).state == "waiting"
     forged = asks(asked, owners=["third"])
-    asking.ledger.append("gate.asked", "run-1", altered(forged))
+    put_by_hand(asking, forged)
     with pytest.raises(Refused, match="states other roles, owners"):
         asking.judge(forged)
 
@@ -76,7 +77,7 @@ def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: Hou
 @pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
 def test_evidence_without_the_dataset_is_refused(asking: House) -> None:
     forged = asking.ask().model_copy(update={"dataset": None})
-    asking.ledger.append("gate.asked", "run-1", altered(forged))
+    put_by_hand(asking, forged)
     with pytest.raises(Refused, match="says what the dataset is"):
         asking.judge(forged)
 
@@ -85,9 +86,8 @@ def asks(evidence: Evidence, **changes: object) -> Evidence:
     return evidence.model_copy(update={"asks": evidence.asks.model_copy(update=changes)})
 
 
-def altered(evidence: evidence_module.Evidence) -> dict[str, object]:
-    body = {"gate": evidence.gate, "sha256": evidence_module.digest(evidence)}
-    return body | {"evidence": evidence.model_dump(mode="json")}
+def put_by_hand(asking: House, evidence: Evidence) -> None:
+    asking.ledger.append(docket.ASKED, evidence.run, docket.body(evidence), evidence_module.spell(evidence))
 
 
 def test_sources_that_cannot_be_read_are_told(asking: House) -> None:

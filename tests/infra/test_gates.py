@@ -69,6 +69,9 @@ def listed(project: Path) -> dict:
 def test_a_gate_of_a_run_elsewhere_is_decided_where_the_same_policy_is_installed(project: Path) -> None:
     ask(project)
     assert listed(project)["state"] == "elsewhere"
+    (entry,) = open_ledger(project / ".hallmark").entries(docket.ASKED)
+    shown = hallmark_json(project, "ledger", "show", str(entry.seq))
+    assert isinstance(shown, dict) and shown["attached"]["run"] == shown["subject"] == RUN
     assert f"run {RUN} is not on this machine" in approve(project, code=1)
     bring_keys(project)
     (why,) = listed(project)["waiting_for"]

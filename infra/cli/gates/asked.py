@@ -8,7 +8,7 @@ from infra.cli import shared
 from tasks.errors import InputError, Refused
 from tasks.govern.gate import docket, gates
 from tasks.govern.gate.docket import Case
-from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.evidence import Evidence, Summary
 from tasks.govern.gate.gates import Standing
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
@@ -44,22 +44,23 @@ def find(run: str, gate: str) -> Question:
 
 def governance(evidence: Evidence) -> Governance:
     """What a gate is judged by. Of a run that is not on this machine these are the files installed here, since what is
-    decided here is judged again there.
-
-    Raises Elsewhere where they cannot stand for those there: the policy is another, or keys are each machine's own.
-    """
+    decided here is judged again there. Raises as `standing_in`."""
     where = shared.root()
     layout = layout_of(where, evidence.run)
     governed = governance_of(where, layout)
-    if is_here(layout):
-        return governed
+    return governed if is_here(layout) else standing_in(evidence, governed)
+
+
+def standing_in(evidence: Summary, governed: Governance) -> Governance:
+    """The files installed here, for a run elsewhere. Raises Elsewhere where they cannot stand for those there: the
+    policy is another, or keys are each machine's own."""
     why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
-    if governed.local or governed.policy.digest() != evidence.policy_sha256:
+    if governed.local or governed.policy_sha256 != evidence.policy_sha256:
         raise Elsewhere(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
     return governed
 
 
-def row(evidence: Evidence, stands: Standing) -> dict[str, Any]:
+def row(evidence: Summary, stands: Standing) -> dict[str, Any]:
     """A gate as `--json` prints it."""
     return {
         "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,

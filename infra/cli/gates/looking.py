@@ -1,17 +1,20 @@
 """`hallmark gates list` and `show`."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.gates import asked, page
-from infra.cli.shared import console
 from tasks.errors import HallmarkError
 from tasks.govern.gate import docket, gates
-from tasks.govern.gate.evidence import Evidence
+from tasks.govern.gate.evidence import Summary
+from tasks.govern.gate.gates import Standing
+from tasks.govern.gate.overview import overview
 from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
+from tasks.runs.rules import Rules
 
 
 def list_gates(
@@ -22,25 +25,57 @@ def list_gates(
     Example: hallmark gates list
     """
     ledger = open_ledger(shared.root() / ".hallmark")
-    found = [case.evidence for case in docket.cases(ledger)] if every else gates.waiting(ledger)
-    rows = [_row(evidence, ledger) for evidence in found]
+    rules = Rules(shared.root(), ledger)
+    found = _all(ledger, rules) if every else _open(ledger, rules)
     if as_json:
-        shared.print_json(rows)
+        shared.print_json([_row(*each) for each in found])
         return
-    table = Table("run", "gate", "state", "asked by", "waits for", box=None, header_style="bold")
-    for row in rows:
-        table.add_row(row["run"], row["gate"], row["state"], row["requested_by"], "; ".join(row["waiting_for"]))
-    console.print(table if rows else "no gate waits")
+    header = ["run", "gate", "state", "asked by", "waits for"]
+    shared.print_columns(header, [_cells(*each) for each in found], "no gate waits")
 
 
-def _row(evidence: Evidence, ledger: Ledger) -> dict[str, Any]:
-    """A gate in the list; one that cannot be judged says why instead: policy changed, or its run is elsewhere."""
-    try:
-        return asked.row(evidence, gates.judge(evidence, asked.governance(evidence), ledger, ledger.now()))
-    except HallmarkError as error:
-        known = evidence.model_dump(include={"run", "gate", "requested_by", "demo"})
-        state = "elsewhere" if isinstance(error, asked.Elsewhere) else "void"
-        return known | {"state": state, "waiting_for": [str(error)]}
+Found = Iterator[tuple[dict[str, Any], Standing | HallmarkError]]
+"""Run, gate and who asked, and where it stands."""
+
+
+def _open(ledger: Ledger, rules: Rules) -> Found:
+    for glance in overview(ledger, lambda summary: _governed(rules, summary)):
+        yield {"run": glance.entry.subject, **glance.entry.body}, glance.stands
+
+
+def _all(ledger: Ledger, rules: Rules) -> Found:
+    with ledger.reading():
+        for case in docket.cases(ledger):
+            known = {"run": case.entry.subject, **case.entry.body}
+            try:
+                yield known, gates.judge(case.evidence, _governed(rules, case.evidence), ledger, ledger.now())
+            except HallmarkError as error:
+                yield known, error
+
+
+def _governed(rules: Rules, summary: Summary) -> Governance:
+    return rules.of(summary.run) or asked.standing_in(summary, rules.installed())
+
+
+def _row(known: dict[str, Any], standing: Standing | HallmarkError) -> dict[str, Any]:
+    """A gate in the list as `--json` prints it."""
+    said = {name: known.get(name) for name in ("run", "gate", "requested_by", "demo")}
+    if isinstance(standing, Standing):
+        return said | standing.model_dump(mode="json")
+    state, waiting_for = _stands(standing)
+    return said | {"state": state, "waiting_for": waiting_for}
+
+
+def _cells(known: dict[str, Any], standing: Standing | HallmarkError) -> list[str]:
+    state, waiting_for = _stands(standing)
+    return [known["run"], str(known.get("gate")), state, str(known.get("requested_by")), "; ".join(waiting_for)]
+
+
+def _stands(standing: Standing | HallmarkError) -> tuple[str, list[str]]:
+    """A gate that cannot be judged says why instead: policy changed, or its run is elsewhere."""
+    if isinstance(standing, Standing):
+        return standing.state, standing.waiting_for
+    return "elsewhere" if isinstance(standing, asked.Elsewhere) else "void", [str(standing)]
 
 
 def show(run: asked.RunId, gate: asked.Gate, as_json: shared.Json = False) -> None:

@@ -10,6 +10,7 @@ signed_decision.py  what they sign, and how it is read back
 weigh.py            which decisions count, and why the others don't
 missing.py          what a gate still wants, in words
 gates.py            where the gate stands: passed, failed, rejected, waiting, expired
+overview.py         where all that stand open stand
 reminders.py        what is due at a gate that waits
 statement.py        gates/NAME.json, without which the stages behind a gate refuse to run
 """

@@ -13,8 +13,11 @@ def last(
 
     What demo identities let through is compared with on demo runs only.
     """
-    for closed in reversed(ledger.entries(docket.CLOSED)):
-        if (closed.body.get("gate"), closed.body.get("state")) != (gate, "passed") or closed.subject == other_than:
+    wanted = {"gate": gate, "state": "passed", "use_case": use_case}
+    for closed in ledger.newest_first(docket.CLOSED):
+        if closed.subject == other_than or not closed.body.items() >= wanted.items():
+            continue
+        if closed.body.get("demo") and not demo:
             continue
         for case in docket.cases(ledger, closed.subject, gate):
             found = case.evidence

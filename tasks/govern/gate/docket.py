@@ -1,4 +1,7 @@
-"""The gates that were asked, are open, and were closed, as the ledger has them."""
+"""The gates that were asked, are open, and were closed, as the ledger has them.
+
+What is asked is attached to the entry that asks; the entry has its SHA-256, and in plain words who asks whom for what.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,24 +9,44 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.errors import Refused
-from tasks.govern.gate.evidence import Evidence, digest
+from tasks.govern.gate.evidence import Evidence, Summary, digest, spell
+from tasks.govern.ledger.attached import NAMED
 from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.ledger.questions import ASKED, CLOSED
 from tasks.govern.rules.policy import GateName
 
-ASKED = "gate.asked"
-CLOSED = "gate.closed"
+__all__ = [
+    "ASKED",
+    "CLOSED",
+    "Asked",
+    "Case",
+    "ask",
+    "cases",
+    "current",
+    "open_case",
+    "record_closing",
+    "still_open",
+    "waiting",
+]
 
 
 @dataclass(frozen=True)
-class Case:
+class Asked:
     """A gate that was asked. Its entries' subject is the run."""
 
     entry: Entry
-    evidence: Evidence
+    evidence: Summary
     sha256: str
     """`evidence.digest` of what was asked."""
     closed: Entry | None
     """From this entry on no decision counts."""
+
+
+@dataclass(frozen=True)
+class Case(Asked):
+    """The same with all of the evidence."""
+
+    evidence: Evidence
 
 
 def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
@@ -35,9 +58,20 @@ def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
         for case in cases(ledger, evidence.run, evidence.gate)[-1:]:
             if _about(case.evidence) == _about(evidence):
                 return case.evidence
-        body = {"gate": evidence.gate, "sha256": digest(evidence), "evidence": evidence.model_dump(mode="json")}
-        ledger.append(ASKED, evidence.run, body)
+        ledger.append(ASKED, evidence.run, body(evidence), spell(evidence))
     return evidence
+
+
+def body(evidence: Evidence) -> dict[str, Any]:
+    """What the entry that asks says, beside the digest of what is attached to it."""
+    return {
+        "gate": evidence.gate,
+        "use_case": evidence.use_case,
+        "requested_by": evidence.requested_by,
+        "demo": evidence.demo,
+        "roles": [role.role for role in evidence.asks.roles],
+        "days": evidence.asks.deadline_days,
+    }
 
 
 def _about(evidence: Evidence) -> tuple[object, ...]:
@@ -52,17 +86,8 @@ def cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) 
     """
     asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
     closed = _closings(ledger, run)
-    return [_case(entry, closed.get((entry.subject, entry.body.get("sha256")))) for entry in asked]
-
-
-def subject(ledger: Ledger, run: str) -> str | None:
-    """Digest of what a run's newest gate is about, which is the subject of the decisions there; None where it has asked
-    nothing. It is not verified: for whoever looks for runs that a decision is about, and judges them then."""
-    for entry in ledger.entries(ASKED, run)[-1:]:
-        evidence = entry.body.get("evidence")
-        about = evidence.get("subject") if isinstance(evidence, dict) else None
-        return str(about.get("sha256")) if isinstance(about, dict) else None
-    return None
+    closings = [closed.get((entry.subject, entry.body.get(NAMED))) for entry in asked]
+    return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, strict=True)]
 
 
 def current(ledger: Ledger, evidence: Evidence) -> Case:
@@ -79,7 +104,9 @@ def current(ledger: Ledger, evidence: Evidence) -> Case:
 
 
 def record_closing(ledger: Ledger, case: Case, state: str) -> None:
-    ledger.append(CLOSED, case.evidence.run, {"gate": case.evidence.gate, "sha256": case.sha256, "state": state})
+    evidence = case.evidence
+    said = {"gate": evidence.gate, "use_case": evidence.use_case, "demo": evidence.demo}
+    ledger.append(CLOSED, evidence.run, said | {"sha256": case.sha256, "state": state})
 
 
 def waiting(ledger: Ledger) -> list[Evidence]:
@@ -89,11 +116,13 @@ def waiting(ledger: Ledger) -> list[Evidence]:
 
 def still_open(ledger: Ledger) -> list[Case]:
     """Gates asked and not closed, oldest first; of a run and gate asked twice only the newer."""
-    latest = {(entry.subject, entry.body.get("gate")): entry for entry in ledger.entries(ASKED)}
-    closed = _closings(ledger, None)
-    # The monitor asks every few seconds, so only what is open is validated and digested.
-    found = [e for e in latest.values() if not _closed_after(e, closed.get((e.subject, e.body.get("sha256"))))]
-    return [_case(entry, None) for entry in sorted(found, key=lambda entry: entry.seq)]
+    asked = ledger.questions()
+    return [open_case(*each) for each in zip(asked, ledger.documents(asked), strict=True)]
+
+
+def open_case(entry: Entry, document: bytes) -> Case:
+    """A gate that stands open, of what the ledger has of it. Raises Refused where it is not what was written."""
+    return _case(entry, document, None)
 
 
 def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
@@ -106,14 +135,14 @@ def _closed_after(asked: Entry, closed: Entry | None) -> bool:
     return closed is not None and closed.seq > asked.seq
 
 
-def _case(entry: Entry, closed: Entry | None) -> Case:
+def _case(entry: Entry, document: bytes, closed: Entry | None) -> Case:
     try:
-        evidence = Evidence.model_validate(entry.body["evidence"])
-    except (KeyError, ValidationError):
-        raise Refused(f"entry {entry.seq} of the ledger was changed: it holds no evidence") from None
-    sha256 = digest(evidence)
-    if entry.body != {"gate": evidence.gate, "sha256": sha256, "evidence": entry.body["evidence"]}:
-        raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match its digest")
+        evidence = Evidence.model_validate_json(document)
+    except ValidationError:
+        raise Refused(f"entry {entry.seq} of the ledger was changed: what is attached is no evidence") from None
+    sha256 = str(entry.body.get(NAMED))
+    if entry.body != body(evidence) | {NAMED: sha256}:
+        raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match what it says")
     if entry.subject != evidence.run:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence is of another run")
     return Case(entry, evidence, sha256, closed if _closed_after(entry, closed) else None)

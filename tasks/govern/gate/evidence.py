@@ -74,8 +74,8 @@ class Asks(Frozen):
         )
 
 
-class Evidence(Frozen):
-    """evidence/GATE.json, in canonical JSON."""
+class Summary(Frozen):
+    """What is asked of whom, and on which checks: evidence without what these rest on."""
 
     gate: GateName
     run: str
@@ -91,6 +91,11 @@ class Evidence(Frozen):
     policy_sha256: Sha256
     asks: Asks
     checks: list[CheckResult]
+
+
+class Evidence(Summary):
+    """evidence/GATE.json, in canonical JSON."""
+
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
     """Every file looked at, by path from the root of the run; `tasks` is the code (`tasks.files.code_digest`)."""
@@ -230,16 +235,17 @@ def check_result(check: Check, facts: Facts) -> CheckResult:
 def write(evidence: Evidence, layout: Layout) -> Path:
     """Write evidence/GATE.json; the SHA-256 of the file is `digest(evidence)`."""
     path = layout.evidence(evidence.gate)
-    write_bytes(path, _spell(evidence))
+    write_bytes(path, spell(evidence))
     return path
 
 
 def digest(evidence: Evidence) -> str:
     """SHA-256 of the evidence's canonical JSON."""
-    return sha256_bytes(_spell(evidence))
+    return sha256_bytes(spell(evidence))
 
 
-def _spell(evidence: Evidence) -> bytes:
+def spell(evidence: Evidence) -> bytes:
+    """Its canonical JSON: the bytes of evidence/GATE.json, and what is attached to the ledger's entry."""
     return canonical_json(evidence.model_dump(mode="json"))
 
 

@@ -9,10 +9,9 @@ from typing import Literal
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
-from tasks.govern import signed_request
 from tasks.govern.gate import docket
-from tasks.govern.gate.docket import Case, ask, waiting
-from tasks.govern.gate.evidence import CheckResult, Evidence, check_asks, check_result
+from tasks.govern.gate.docket import Asked, Case, ask, waiting
+from tasks.govern.gate.evidence import CheckResult, Evidence, Summary, check_asks, check_result
 from tasks.govern.gate.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.govern.gate.signed_decision import KIND, claimed
 from tasks.govern.gate.weigh import Weighed, deadline, require_requester, weigh
@@ -22,7 +21,17 @@ from tasks.govern.rules.policy import Check, Gate, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.params import Sha256
 
-__all__ = ["CheckStanding", "DecisionStanding", "Standing", "ask", "close", "judge", "settle", "waiting"]
+__all__ = [
+    "CheckStanding",
+    "DecisionStanding",
+    "Standing",
+    "ask",
+    "close",
+    "judge",
+    "judge_case",
+    "settle",
+    "waiting",
+]
 
 State = Literal["passed", "failed", "rejected", "waiting", "expired"]
 
@@ -76,18 +85,29 @@ def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datet
     Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
     requester than the one who signed.
     """
-    case = docket.current(ledger, evidence)
-    require_requester(evidence, governance, ledger)
-    rules = _rules(evidence, governance, signed_request.require(ledger, governance, evidence.run))
+    return judge_case(docket.current(ledger, evidence), governance, ledger, now)
+
+
+def judge_case(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
+    """As `judge`, of a case known to be the newest of its gate."""
+    evidence = case.evidence
+    asked = require_requester(evidence, governance, ledger)
+    rules = _rules(evidence, governance, asked)
     weighed = weigh(case, governance, ledger, now)
-    checks = [_check_standing(result, weighed) for result in evidence.checks]
+    return stands(case, rules, weighed, governance, now)
+
+
+def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governance, now: datetime) -> Standing:
+    """Where a gate stands with those decisions."""
+    question = case.evidence
+    checks = [_check_standing(result, weighed) for result in question.checks]
     failed = [check.result for check in checks if not check.holds]
-    missing = missing_waivers(failed, evidence.asks) + missing_withdrawals(weighed)
-    missing += missing_approvals(evidence, governance, weighed, now)
+    missing = missing_waivers(failed, question.asks) + missing_withdrawals(weighed)
+    missing += missing_approvals(question, governance, weighed, now)
     hopeless = not all(rules.waivable(result.name) for result in failed)
     return Standing(
-        gate=evidence.gate,
-        run=evidence.run,
+        gate=question.gate,
+        run=question.run,
         evidence_sha256=case.sha256,
         state=_state(case, rules, now, weighed, hopeless, bool(missing)),
         checks=checks,
@@ -124,14 +144,7 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
 
 def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
     """The gate's rules, once the evidence is known to follow from them."""
-    if evidence.policy_sha256 != governance.policy.digest():
-        raise Refused(
-            f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "
-            f"({evidence.policy_sha256[:12]}, now {governance.policy.digest()[:12]}); gather it again"
-        )
-    if evidence.demo and not governance.local:
-        raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
-    rules = governance.policy.gate(evidence.tier, evidence.gate)
+    rules = rules_for(evidence, governance)
     check_asks(evidence, governance.policy)
     if refused := governance.may_not_request(evidence.requested_by, evidence.tier, asked.request.time):
         raise Refused(f"run {evidence.run}: {refused}")
@@ -142,6 +155,18 @@ def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> 
     if others != [check_result(_as_check(result), evidence.facts) for result in others]:
         raise Refused("the verdict of a success metric is not the one that its figure gives")
     return rules
+
+
+def rules_for(evidence: Summary, governance: Governance) -> Gate:
+    """What policy says of a gate. Raises Refused where it was asked under another, or on a demo run out of place."""
+    if evidence.policy_sha256 != governance.policy_sha256:
+        raise Refused(
+            f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "
+            f"({evidence.policy_sha256[:12]}, now {governance.policy_sha256[:12]}); gather it again"
+        )
+    if evidence.demo and not governance.local:
+        raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
+    return governance.policy.gate(evidence.tier, evidence.gate)
 
 
 def _as_check(result: CheckResult) -> Check:
@@ -156,7 +181,7 @@ def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStandin
     return CheckStanding(result=result, waived_by=longest.person, waived_until=longest.expires)
 
 
-def _state(case: Case, rules: Gate, now: datetime, weighed: list[Weighed], hopeless: bool, missing: bool) -> State:
+def _state(case: Asked, rules: Gate, now: datetime, weighed: list[Weighed], hopeless: bool, missing: bool) -> State:
     if any(w.decision and w.decision.verb == "reject" and not w.carried for w in weighed):
         return "rejected"
     if not missing:

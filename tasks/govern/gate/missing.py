@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tasks.govern.gate.evidence import Asks, CheckResult, Evidence
+from tasks.govern.gate.evidence import Asks, CheckResult, Evidence, Summary
 from tasks.govern.gate.signed_decision import Decision
 from tasks.govern.gate.weigh import Weighed
 from tasks.govern.identity.people import Person
@@ -29,7 +29,7 @@ def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
     ]
 
 
-def missing_approvals(evidence: Evidence, governance: Governance, weighed: list[Weighed], now: datetime) -> list[str]:
+def missing_approvals(evidence: Summary, governance: Governance, weighed: list[Weighed], now: datetime) -> list[str]:
     missing = []
     for role, count, given in needed(evidence, weighed):
         left = count - len(given)
@@ -40,12 +40,12 @@ def missing_approvals(evidence: Evidence, governance: Governance, weighed: list[
     return missing
 
 
-def needed(evidence: Evidence, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
+def needed(evidence: Summary, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
     """Each role that must approve, how many of it, and who of those that count has."""
     return still_needed(evidence, [w.decision for w in weighed if w.decision])
 
 
-def still_needed(evidence: Evidence, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
+def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
     """The same of decisions that are known to count, however they came here."""
     given: dict[str, set[str]] = {}
     for decision in counted:
@@ -59,14 +59,14 @@ def still_needed(evidence: Evidence, counted: list[Decision]) -> list[tuple[str,
     ]
 
 
-def barred(evidence: Evidence, role: str) -> set[str]:
+def barred(evidence: Summary, role: str) -> set[str]:
     """Who does not count in a role: the sole owner of the sources, where policy wants somebody besides them."""
-    besides = evidence.dataset is not None and role == evidence.asks.besides_owner
-    return set(evidence.dataset.owners) if besides and evidence.dataset else set()
+    dataset = evidence.dataset if isinstance(evidence, Evidence) else None
+    return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()
 
 
 def eligible(
-    evidence: Evidence, governance: Governance, role: str, weighed: list[Weighed], now: datetime
+    evidence: Summary, governance: Governance, role: str, weighed: list[Weighed], now: datetime
 ) -> list[Person]:
     """Who may still approve in a role: not the requester, not who approved in it, not who rejected at all; where owners
     are asked, only they."""

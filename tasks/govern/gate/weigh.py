@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from tasks.errors import HallmarkError, Refused
 from tasks.govern import signed_request
 from tasks.govern.gate import docket
-from tasks.govern.gate.docket import Case
+from tasks.govern.gate.docket import Asked, Case
 from tasks.govern.gate.evidence import Asks, Evidence
 from tasks.govern.gate.signed_decision import KIND, Decision, Signed, read
 from tasks.govern.identity.validity import shown
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import GATES, Gate
+from tasks.govern.signed_request import SignedRequest
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,15 @@ def _weigh_one(entry: Entry, bench: _Bench, ledger: Ledger) -> Weighed:
     return Weighed(entry, signed, own is not bench.case, why_not)
 
 
-def require_requester(evidence: Evidence, governance: Governance, ledger: Ledger) -> None:
-    """Raises Refused where who asked for the run, as the evidence says, is not who signed the request for it.
+def require_requester(evidence: Evidence, governance: Governance, ledger: Ledger) -> SignedRequest:
+    """The request for the run. Raises Refused where who asked, as the evidence says, is not who signed it.
 
     Nobody decides on their own run, so that rests on no word of the evidence's.
     """
-    if not evidence.is_of(signed_request.require(ledger, governance, evidence.run)):
+    asked = signed_request.require(ledger, governance, evidence.run)
+    if not evidence.is_of(asked):
         raise Refused(f"the evidence of gate {evidence.gate} names another requester of run {evidence.run} than signed")
+    return asked
 
 
 def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:
@@ -153,7 +156,7 @@ def _without_repeats(weighed: list[Weighed]) -> list[Weighed]:
     return result
 
 
-def deadline(case: Case, rules: Gate) -> datetime:
+def deadline(case: Asked, rules: Gate) -> datetime:
     return case.entry.time + timedelta(days=rules.deadline_days)
 
 

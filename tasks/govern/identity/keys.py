@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -111,6 +112,7 @@ def verify(line: str, signature: bytes, data: bytes) -> None:
     (hardware.load(line) if hardware.is_line(line) else load_public(line)).verify(signature, data)
 
 
+@lru_cache(maxsize=1024)
 def load_public(line: str) -> Ed25519PublicKey:
     """Read a public key line. Raises InputError where it is not one line with an ed25519 key, or of one in hardware,
     whose signatures are of another form."""
@@ -124,6 +126,7 @@ def load_public(line: str) -> Ed25519PublicKey:
     return key
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(public_line: str) -> str:
     """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no ed25519 public key."""
     hardware.load(public_line) if hardware.is_line(public_line) else load_public(public_line)

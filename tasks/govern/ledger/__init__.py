@@ -1,9 +1,11 @@
 """The ledger, and how it shows that nothing in it was changed.
 
 ledger.py   the append-only table and the tree over it
-tables.py   the table and the tree in SQLite or Postgres
-guards.py   its triggers
+tables.py   the tables in SQLite or Postgres, which schema.py names
+guards.py   triggers
 entry.py    an entry, as a row, as a leaf of the tree, as it is read
+attached.py what is attached to an entry, and how it is packed
+questions.py which gates stand open
 merkle.py   the tree of RFC 9162: hashing, proofs
 subtrees.py roots that are kept beside the entries
 heads.py    signed heads of the tree

@@ -1,11 +1,13 @@
 """Verify the ledger of this installation: every entry anew, against every head that can be reached."""
 
+from dataclasses import dataclass
+
 from tasks.errors import HallmarkError, Refused, Unavailable
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger.heads import Void
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.places.place import Place
-from tasks.govern.ledger.walk import Finding, Known, Report, Tick, Walk, judge, walk
+from tasks.govern.ledger.walk import SHOWN, Finding, Known, Report, Tick, Walk, judge, walk
 from tasks.govern.rules.governance import Governance
 
 
@@ -16,10 +18,10 @@ def verify(ledger: Ledger, governance: Governance, tick: Tick = lambda _: None) 
     """
     known, findings = known_heads(governance)
     with ledger.transaction():  # so that nothing is appended between
-        last, count, cached, kept = ledger.last(), ledger.count(), _cached(ledger), ledger.subtrees()
-    walked = walk(ledger.rows(upto=last), known, tick)
+        last, beside = ledger.last(), _Beside.of(ledger)
+    walked = walk(ledger.kept(upto=last), known, tick)
     report = judge(walked, known)
-    own = _database(walked, count, cached, kept, ledger.unguarded())
+    own = _database(walked, beside)
     return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
 
 
@@ -76,6 +78,29 @@ def _late(there: set[int], here: set[int], where: Place) -> list[Finding]:
     return [Finding(verdict="told", text=text)] if missing else []
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """What the database has beside the entries, as of one moment."""
+
+    count: int
+    documents: int
+    tree: object
+    subtrees: dict[tuple[int, int], str]
+    open: set[int]
+    unguarded: list[str]
+
+    @staticmethod
+    def of(ledger: Ledger) -> "_Beside":
+        return _Beside(
+            ledger.count(),
+            ledger.count_attached(),
+            _cached(ledger),
+            ledger.subtrees(),
+            ledger.open_seqs(),
+            ledger.unguarded(),
+        )
+
+
 def _cached(ledger: Ledger) -> object:
     try:
         return ledger.frontier()
@@ -83,23 +108,21 @@ def _cached(ledger: Ledger) -> object:
         return error
 
 
-def _database(
-    walked: Walk, count: int, cached: object, kept: dict[tuple[int, int], str], unguarded: list[str]
-) -> list[Finding]:
+def _database(walked: Walk, beside: _Beside) -> list[Finding]:
     """What only the database itself can show."""
-    findings = []
-    if count != walked.tree.size:
-        text = f"the table counts {count:,} rows, and {walked.tree.size:,} were read in order: some have one number"
-        findings.append(Finding(verdict="wrong", text=text))
-    if cached != walked.tree:
-        text = f"the tree kept beside the entries is not theirs: {cached}"
-        findings.append(Finding(verdict="wrong", text=text))
-    wrong = [of for of, root in kept.items() if walked.subtrees.get(of) != root]
-    if wrong:
-        stop, size = wrong[0]
-        text = f"{len(wrong):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}"
-        findings.append(Finding(verdict="wrong", text=text))
-    if unguarded:
-        text = f"triggers that keep the table append-only were taken off: {', '.join(unguarded)}"
-        findings.append(Finding(verdict="told", text=text))
-    return findings
+    wrong, told = [], []
+    if beside.count != walked.tree.size:
+        wrong.append(f"the table counts {beside.count:,} rows, and {walked.tree.size:,} were read in order: some have "
+                     "one number")  # fmt: skip
+    if beside.documents != walked.documents:
+        wrong.append(f"{beside.documents:,} documents are attached, and {walked.documents:,} of them to an entry")
+    if beside.tree != walked.tree:
+        wrong.append(f"the tree kept beside the entries is not theirs: {beside.tree}")
+    if off := [of for of, root in beside.subtrees.items() if walked.subtrees.get(of) != root]:
+        stop, size = off[0]
+        wrong.append(f"{len(off):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}")
+    if differ := sorted(beside.open ^ walked.open.seqs):
+        wrong.append(f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:SHOWN]}")
+    if beside.unguarded:
+        told = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
+    return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in told]

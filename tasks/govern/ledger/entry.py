@@ -44,6 +44,13 @@ class Row(NamedTuple):
         return merkle.leaf_hash(self.leaf())
 
 
+class Kept(NamedTuple):
+    """A row with what is attached to it, None where nothing is."""
+
+    row: Row
+    document: bytes | None
+
+
 class Entry(Frozen):
     """One row."""
 

@@ -5,6 +5,7 @@ JSON lines, each canonical:
     {"format": "urn:hallmark:ledger-export:v1", "entries": N, "heads": M, "keys": [PUBLIC KEY LINE, …]}
     {"head": DSSE ENVELOPE, "where": TEXT}            M times, smallest first
     {"body": TEXT, "kind": TEXT, "seq": 1, …}         N times: the bytes that the tree is over (entry.py)
+    {"attached": TEXT}                                after an entry that has something attached: that, as it is
 """
 
 import json
@@ -20,8 +21,9 @@ from tasks.files import canonical_json, whole_file
 from tasks.govern.identity import keys
 from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import heads, publish
+from tasks.govern.ledger.attached import NAMED
 from tasks.govern.ledger.check import known_heads
-from tasks.govern.ledger.entry import Row
+from tasks.govern.ledger.entry import Kept, Row
 from tasks.govern.ledger.heads import Void
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.walk import Finding, Known, Report, Tick, judge, walk
@@ -49,8 +51,10 @@ def export(ledger: Ledger, governance: Governance, path: Path) -> Header:
         _write(file, canonical_json(header.model_dump()))
         for _, (where, envelope) in known:
             _write(file, canonical_json({"head": envelope, "where": where}))
-        for row in ledger.rows(upto=last):
+        for row, document in ledger.kept(upto=last):
             _write(file, row.leaf())
+            if document is not None:
+                _write(file, canonical_json({NAMED: document.decode(errors="replace")}))
     return header
 
 
@@ -134,13 +138,25 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], 
     return known, findings
 
 
-def _rows(file: IO[bytes]) -> Iterator[Row]:
+def _rows(file: IO[bytes]) -> Iterator[Kept]:
+    """Entries of the file, each with what is attached to it, which stands in the line after."""
+    row: Row | None = None
     for number, line in enumerate(file, start=1):
         try:
-            row = Row(**json.loads(line))
-            same = row.leaf() + b"\n" == line
-        except (ValueError, TypeError, RecursionError) as error:
-            raise Refused(f"the file's entry {number} cannot be read ({error})") from None
+            said = json.loads(line)
+            if row is not None and isinstance(said, dict) and said.keys() == {NAMED}:
+                same = canonical_json(said) + b"\n" == line
+                kept: Kept | None = Kept(row, said[NAMED].encode())
+                row = None
+            else:
+                kept, row = Kept(row, None) if row else None, Row(**said)
+                same = row.leaf() + b"\n" == line
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None
         if not same:
-            raise Refused(f"the file's entry {number} is not in canonical form; it was changed after the export")
-        yield row
+            raise Refused(f"line {number} of the file's entries is not in canonical form; it was changed after the "
+                          "export")  # fmt: skip
+        if kept:
+            yield kept
+    if row is not None:
+        yield Kept(row, None)

@@ -1,4 +1,6 @@
-"""The ledger: one append-only table in SQLite (`.hallmark/ledger.db`) or Postgres (HALLMARK_LEDGER_URL).
+"""The ledger: an append-only table of entries, and one of what is attached to them.
+
+It is in SQLite (`.hallmark/ledger.db`) or Postgres (HALLMARK_LEDGER_URL).
 
 Writers take turns (`database`), so `seq` has no gaps, and what was read inside a transaction still holds when it
 appends. Triggers block UPDATE and DELETE; whoever owns the database can drop them, so what must not be forged
@@ -7,16 +9,17 @@ appends. Triggers block UPDATE and DELETE; whoever owns the database can drop th
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import Refused
-from tasks.files import canonical_json
+from tasks.files import canonical_json, sha256_bytes
+from tasks.govern.ledger import attached
 from tasks.govern.ledger import entry as ledger_entry
-from tasks.govern.ledger.entry import Entry, Row
+from tasks.govern.ledger.entry import Entry, Kept, Row
 from tasks.govern.ledger.merkle import Frontier
 from tasks.govern.ledger.subtrees import finished
 
@@ -59,12 +62,36 @@ class Ledger:
         self._tables.close()
 
     @contextmanager
+    def reading(self) -> Iterator["Ledger"]:
+        """Everything that is read in the block is read from one connection and sees one state. Nothing is written."""
+        if getattr(self._open, "connection", None) is not None:
+            yield self
+            return
+        with self._reading() as connection:
+            self._open.connection, self._open.only_reads = connection, True
+            try:
+                yield self
+            finally:
+                self._open.connection, self._open.only_reads, self._open.ahead = None, False, {}
+
+    def read_ahead(self, wanted: Mapping[str, Collection[str]]) -> None:
+        """Within `reading`, read entries of some kinds about many subjects at once; `entries` has each then."""
+        assert self._open.only_reads, "what is read ahead would not show what is written"
+        ahead: dict[tuple[str | None, str | None], list[Entry]] = {}
+        for kind, subjects in wanted.items():
+            ahead |= {(kind, subject): [] for subject in subjects}
+            for row in self._tables.about(self._open.connection, kind, subjects):
+                ahead[kind, row.subject].append(ledger_entry.read(row))
+        self._open.ahead = ahead
+
+    @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
         """Everything in the block sees one state and lands together or not at all; other writers wait.
 
         Inside, the ledger's own methods join the transaction; a nested `transaction()` does too.
         """
         if getattr(self._open, "connection", None) is not None:
+            assert not getattr(self._open, "only_reads", False), "what only reads the ledger writes to it"
             yield self
             return
         with self._tables.reaching(), self._tables.writing() as connection:
@@ -74,11 +101,15 @@ class Ledger:
             finally:
                 self._open.connection = None
 
-    def append(self, kind: str, subject: str, body: dict[str, Any]) -> Entry:
+    def append(self, kind: str, subject: str, body: dict[str, Any], document: bytes | None = None) -> Entry:
         """Record `body` (JSON-ready) as the next entry. It is durable when the outermost transaction ends.
 
-        Raises Refused where the table and its tree differ, which takes somebody who changed the database by hand.
+        A `document` is attached to it, and `body` gets its SHA-256. Raises Refused where the table and its tree differ,
+        which takes somebody who changed the database by hand.
         """
+        if document is not None:
+            attached.require_fits(document)
+            body = body | {attached.NAMED: sha256_bytes(document)}
         spelled = canonical_json(body).decode()
         with self.transaction(), self._reading() as connection:
             before, last = self._tables.frontier(connection), self._tables.last(connection)
@@ -90,15 +121,67 @@ class Ledger:
             row = Row(before.size + 1, ledger_entry.spell_time(self.now()), kind, subject, spelled)
             leaf = row.leaf_hash()
             self._tables.put(connection, row, before.append(leaf), finished(before, leaf))
-        return ledger_entry.read(row)
+            if document is not None:
+                self._tables.attach(connection, row.seq, document)
+            entry = ledger_entry.read(row)
+            self._tables.keep_open(connection, entry)
+        return entry
 
     def entries(
         self, kind: str | None = None, subject: str | None = None, after: int = 0, upto: int | None = None
     ) -> list[Entry]:
         """Entries with seq above `after`, and not above `upto`, oldest first, of one kind and subject where given."""
+        ahead = getattr(self._open, "ahead", {})
+        if (after, upto) == (0, None) and (kind, subject) in ahead:
+            return list(ahead[kind, subject])
         with self._reading() as connection:
             found = self._tables.find(connection, after, upto, kind, subject)
         return [ledger_entry.read(row) for row in found]
+
+    def newest_first(self, kind: str) -> Iterator[Entry]:
+        """Entries of one kind, the last first; whoever stops early has read few."""
+        before = 2**63 - 1
+        while True:
+            with self._reading() as connection:
+                page = self._tables.newest(connection, kind, before, PAGE)
+            yield from map(ledger_entry.read, page)
+            if len(page) < PAGE:
+                return
+            before = page[-1].seq
+
+    def news(self, after: int) -> set[tuple[str, str]]:
+        """Kind and subject of the entries with seq above `after`."""
+        with self._reading() as connection:
+            return self._tables.news(connection, after)
+
+    def questions(self) -> list[Entry]:
+        """Entries that ask what none has closed, oldest first; it takes no more time in a ledger of many entries."""
+        with self._reading() as connection:
+            found = self._tables.rows_of(connection, self._tables.open_seqs(connection))
+        return list(map(ledger_entry.read, found))
+
+    def documents(self, entries: Sequence[Entry]) -> list[bytes]:
+        """What is attached to each of the entries. Raises Refused where it is missing or not what the entry names."""
+        found = self.documents_or_why(entries)
+        if wrong := next((each for each in found if isinstance(each, Refused)), None):
+            raise wrong
+        return [each for each in found if isinstance(each, bytes)]
+
+    def documents_or_why(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
+        """The same, with what would be raised in the place of each that cannot be had."""
+        with self._reading() as connection:
+            found = self._tables.documents(connection, [entry.seq for entry in entries])
+        return [_document(entry, found.get(entry.seq)) for entry in entries]
+
+    def kept(self, upto: int) -> Iterator[Kept]:
+        """As `rows`, each with what is attached to it."""
+        page: list[Row] = []
+        for row in self.rows(upto=upto):
+            page.append(row)
+            if len(page) == PAGE:
+                yield from self._kept(page)
+                page = []
+        yield from self._kept(page)
 
     def rows(self, after: int = LOWEST, upto: int | None = None) -> Iterator[Row]:
         """Rows with seq above `after`, and not above `upto` where that is given, oldest first, letter for letter."""
@@ -135,6 +218,16 @@ class Ledger:
         with self._reading() as connection:
             return self._tables.count(connection)
 
+    def count_attached(self) -> int:
+        """To how many entries something is attached."""
+        with self._reading() as connection:
+            return self._tables.count_attached(connection)
+
+    def open_seqs(self) -> set[int]:
+        """seq of each entry that `questions` reads, as it is kept beside the entries."""
+        with self._reading() as connection:
+            return self._tables.open_seqs(connection)
+
     def unguarded(self) -> list[str]:
         """Names of the triggers that are missing."""
         with self._reading() as connection:
@@ -146,6 +239,14 @@ class Ledger:
             return datetime.now(UTC)
         with self._reading() as connection:
             return self._tables.now(connection)
+
+    def _kept(self, page: list[Row]) -> Iterator[Kept]:
+        if not page:
+            return
+        with self._reading() as connection:
+            found = self._tables.documents_between(connection, page[0].seq, page[-1].seq)
+        for row in page:
+            yield Kept(row, found.get(row.seq))
 
     @contextmanager
     def _reading(self) -> "Iterator[Connection]":
@@ -181,3 +282,11 @@ def reach_ledger(state: Path) -> Ledger:
     else:
         engine = database.sqlite(state / "ledger.db", keep_open=True)
     return Ledger(Tables(engine))
+
+
+def _document(entry: Entry, document: bytes | None) -> bytes | Refused:
+    if wrong := attached.problem(entry.seq, entry.body, document):
+        return Refused(wrong)
+    if document is None:
+        return Refused(f"entry {entry.seq} of the ledger was changed: nothing is attached to it")
+    return document

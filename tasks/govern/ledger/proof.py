@@ -14,8 +14,8 @@ from tasks.errors import InputError, Refused
 from tasks.govern import dsse
 from tasks.govern.identity import keys
 from tasks.govern.identity.validity import Key
+from tasks.govern.ledger import attached, heads, merkle, publish
 from tasks.govern.ledger import entry as ledger_entry
-from tasks.govern.ledger import heads, merkle, publish
 from tasks.govern.ledger.entry import Row
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.roots import Roots
@@ -40,6 +40,8 @@ class Leaf(Frozen):
 class Inclusion(Frozen):
     type: Literal["urn:hallmark:ledger-inclusion:v1"] = "urn:hallmark:ledger-inclusion:v1"
     entry: Leaf
+    attached: str | None
+    """What is attached to the entry, which has its SHA-256; null: nothing."""
     path: list[Sha256]
     head: dict[str, Any]
     """DSSE envelope."""
@@ -93,7 +95,13 @@ class Prover:
         rows = list(self._ledger.rows(seq - 1, seq))
         if len(rows) != 1:
             raise Refused(f"the ledger has {len(rows)} entries {seq}; run `hallmark ledger verify`")
-        made = Inclusion(entry=Leaf(**rows[0]._asdict()), path=path, head=self._envelope, key=self._key)
+        made = Inclusion(
+            entry=Leaf(**rows[0]._asdict()),
+            attached=_attached(self._ledger, rows[0]),
+            path=path,
+            head=self._envelope,
+            key=self._key,
+        )
         check(made, self._signers)
         return made
 
@@ -137,7 +145,14 @@ def check(proof: Proof, those: Sequence[Key]) -> str:
             raise Refused(f"the head of {head.describe()} does not go on from that of {old.describe()}")
         return f"what the head of {old.describe()} covers is the beginning of what the head of {head.describe()} covers"
     row = proof.entry.row
-    ledger_entry.read(row)
+    document = None if proof.attached is None else proof.attached.encode(errors="replace")
+    if wrong := attached.problem(row.seq, ledger_entry.read(row).body, document):
+        raise Refused(wrong)
     if not merkle.includes(bytes.fromhex(head.root), head.size, row.leaf_hash(), row.seq - 1, path):
         raise Refused(f"the proof does not show that this is entry {row.seq} under the head of {head.describe()}")
     return f"entry {row.seq}, {row.kind} of {row.time}, is in the ledger under the head of {head.describe()}"
+
+
+def _attached(ledger: Ledger, row: Row) -> str | None:
+    entry = ledger_entry.read(row)
+    return ledger.documents([entry])[0].decode() if attached.NAMED in entry.body else None

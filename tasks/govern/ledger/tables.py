@@ -1,64 +1,22 @@
 """The ledger's tables in SQLite or Postgres, and every statement that is ever sent to them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Engine,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    func,
-    inspect,
-    select,
-    text,
-)
+from sqlalchemy import Engine, bindparam, func, inspect, select, text
 from sqlalchemy.engine import Connection
 
 from tasks.errors import Refused
 from tasks.govern import database
-from tasks.govern.ledger.entry import Row
+from tasks.govern.ledger import attached
+from tasks.govern.ledger.entry import Entry, Row, parse
 from tasks.govern.ledger.guards import guards, missing_guards
 from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.questions import ASKED, CLOSED, Open
+from tasks.govern.ledger.schema import ATTACHED, ENTRIES, METADATA, OPEN, SUBTREES, TREE
 from tasks.govern.ledger.subtrees import Subtree
-
-METADATA = MetaData()
-ENTRIES = Table(
-    "hallmark_ledger",
-    METADATA,
-    # SQLite calls its 64 bits INTEGER, and makes no other type the row's own number.
-    Column(
-        "seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
-    ),  # 1, 2, 3 … without gaps
-    Column("time", Text, nullable=False),  # UTC, ISO 8601 with microseconds and Z
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),  # canonical JSON, kept as text: its bytes are what gets hashed
-    Index("hallmark_ledger_by_subject", "subject", "kind"),
-    Index("hallmark_ledger_by_kind", "kind"),
-)
-TREE = Table(
-    "hallmark_ledger_tree",
-    METADATA,
-    Column("size", BigInteger, nullable=False),
-    Column("peaks", Text, nullable=False),  # hex digests, with spaces between
-    comment="one row: the frontier of the tree. What it says can be computed from the entries, and is by `verify`",
-)
-SUBTREES = Table(
-    "hallmark_ledger_subtrees",
-    METADATA,
-    Column("stop", BigInteger, primary_key=True, autoincrement=False),
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("root", Text, nullable=False),  # hex
-    comment="see subtrees.py. What it says can be computed from the entries, and is by `verify`",
-)
 
 # Made once: to put a statement together takes SQLAlchemy longer than to run it takes SQLite.
 INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
@@ -66,6 +24,12 @@ LAST = select(func.max(ENTRIES.c.seq))
 COUNT = select(func.count()).select_from(ENTRIES)
 STORED = select(TREE.c.size, TREE.c.peaks)
 SUBTREE = select(SUBTREES.c.root).where(SUBTREES.c.stop == bindparam("stop"), SUBTREES.c.size == bindparam("size"))
+
+
+NEWS = select(ENTRIES.c.kind, ENTRIES.c.subject)
+COUNT_ATTACHED = select(func.count()).select_from(ATTACHED)
+CHUNK = 500
+"""Rows asked for at once by their numbers."""
 
 
 class Tables:
@@ -99,13 +63,13 @@ class Tables:
         """The tables and their triggers, where there are none yet."""
         there = inspect(connection)
         new = not there.has_table(ENTRIES.name)
-        if not new and there.has_table(SUBTREES.name):
+        if not new and there.has_table(OPEN.name):
             return
         METADATA.create_all(connection)
         if new:
             connection.execute(TREE.insert().values(size=0, peaks=""))
-            for statement in guards(self._engine.dialect.name, ENTRIES.name):
-                connection.execute(text(statement))
+        for statement in guards(self._engine.dialect.name):
+            connection.execute(text(statement))
 
     def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
         """The next row, and the tree with it."""
@@ -134,6 +98,67 @@ class Tables:
         if most is not None:
             query = query.limit(most)
         return list(map(Row._make, connection.execute(query).fetchall()))
+
+    def newest(self, connection: Connection, kind: str, before: int, most: int) -> list[Row]:
+        """The last rows of one kind with seq below `before`, the last first."""
+        query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.seq < before)
+        return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
+
+    def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
+        """Rows of one kind about any of many subjects, oldest first."""
+        query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(sorted(subjects)))
+        return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq)).fetchall()))
+
+    def news(self, connection: Connection, after: int) -> set[tuple[str, str]]:
+        """Kind and subject of the rows with seq above `after`."""
+        return {(kind, subject) for kind, subject in connection.execute(NEWS.where(ENTRIES.c.seq > after))}
+
+    def attach(self, connection: Connection, seq: int, document: bytes) -> None:
+        """Attach a document to the row being recorded."""
+        connection.execute(ATTACHED.insert().values(seq=seq, data=attached.pack(document)))
+
+    def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
+        """What is attached, by row; empty where it cannot be unpacked, none where nothing is."""
+        found: dict[int, bytes] = {}
+        for some in _chunks(seqs):
+            rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.in_(some)))
+            found |= {seq: attached.unpack(data) for seq, data in rows}
+        return found
+
+    def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
+        """As `documents`, of every row from `first` to `last`."""
+        rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.between(first, last)))
+        return {seq: attached.unpack(data) for seq, data in rows}
+
+    def count_attached(self, connection: Connection) -> int:
+        return connection.scalar(COUNT_ATTACHED) or 0
+
+    def open_seqs(self, connection: Connection) -> set[int]:
+        """Rows whose question stands open, as it is kept beside them."""
+        return set(connection.scalars(select(OPEN.c.seq)))
+
+    def rows_of(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
+        """Rows by their numbers, oldest first: a join may be planned as a walk over all entries."""
+        found: list[Row] = []
+        for some in _chunks(sorted(seqs)):
+            query = select(ENTRIES).where(ENTRIES.c.seq.in_(some)).order_by(ENTRIES.c.seq)
+            found += map(Row._make, connection.execute(query).fetchall())
+        return found
+
+    def keep_open(self, connection: Connection, entry: Entry) -> None:
+        """Keep what stands open as it is after an entry that is being recorded."""
+        if entry.kind not in (ASKED, CLOSED):
+            return
+        before = connection.scalars(select(OPEN.c.seq).where(OPEN.c.subject == entry.subject)).all()
+        standing = Open()
+        for row in self.rows_of(connection, before):
+            standing.take(row.seq, row.kind, row.subject, parse(row)[1])
+        already = standing.seqs
+        standing.take(entry.seq, entry.kind, entry.subject, entry.body)
+        for seq in already - standing.seqs:
+            connection.execute(OPEN.delete().where(OPEN.c.seq == seq))
+        for seq in standing.seqs - already:
+            connection.execute(OPEN.insert().values(seq=seq, subject=entry.subject))
 
     def frontier(self, connection: Connection) -> Frontier:
         """The tree as the last append left it. Raises Refused where somebody changed it by hand."""
@@ -166,7 +191,7 @@ class Tables:
 
     def unguarded(self, connection: Connection) -> list[str]:
         """Names of the triggers that are missing."""
-        return missing_guards(connection, ENTRIES.name)
+        return missing_guards(connection)
 
     @property
     def on_this_machine(self) -> bool:
@@ -175,3 +200,7 @@ class Tables:
     def now(self, connection: Connection) -> datetime:
         """The database server's clock, in UTC."""
         return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
+
+
+def _chunks(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (seqs[start : start + CHUNK] for start in range(0, len(seqs), CHUNK))

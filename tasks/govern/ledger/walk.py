@@ -9,10 +9,12 @@ from pydantic import computed_field
 
 from tasks.config import Frozen
 from tasks.errors import Refused
+from tasks.govern.ledger import attached
 from tasks.govern.ledger import entry as ledger_entry
-from tasks.govern.ledger.entry import Row
+from tasks.govern.ledger.entry import Kept
 from tasks.govern.ledger.heads import Head
 from tasks.govern.ledger.merkle import Frontier
+from tasks.govern.ledger.questions import Open
 from tasks.govern.ledger.subtrees import finished
 
 SHOWN = 20
@@ -64,17 +66,20 @@ class Walk:
     """Roots that are to be kept beside the entries, by the number of their last entry and their size."""
     unreadable: list[str] = field(default_factory=list)
     clock: list[str] = field(default_factory=list)
+    documents: int = 0
+    """How many entries have something attached."""
+    open: Open = field(default_factory=Open)
 
 
-def walk(rows: Iterable[Row], known: Iterable[Known], tick: Tick) -> Walk:
-    """Hash every entry, and look at its number, its time and whether it can be read."""
+def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
+    """Hash every entry and what is attached to it, and look at its number, its time and whether it can be read."""
     walked, sizes, before = Walk(), {one.head.size for one in known}, None
     expected, tree = 1, Frontier()
-    for row in rows:
+    for row, document in kept:
         if row.seq != expected:
             walked.gaps.append(f"entry {row.seq} stands where {expected} was expected")
         expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
-        leaf, time = _look(row, walked)
+        leaf, time = _look(Kept(row, document), walked)
         for one in finished(tree, leaf):
             walked.subtrees[one.stop, one.size] = one.root.hex()
         tree = tree.append(leaf)
@@ -114,15 +119,22 @@ def agrees(walked: Walk, one: Known) -> bool:
     return head.ledger == walked.ledger and walked.roots.get(head.size) == head.root
 
 
-def _look(row: Row, walked: Walk) -> tuple[bytes, datetime | None]:
+def _look(kept: Kept, walked: Walk) -> tuple[bytes, datetime | None]:
+    row, document = kept
+    walked.documents += document is not None
     try:
-        return row.leaf_hash(), ledger_entry.parse(row)[0]
+        leaf = row.leaf_hash()
+        time, body = ledger_entry.parse(row)
     except Refused as error:
         walked.unreadable.append(str(error))
         return row.leaf_hash(), None
     except (TypeError, ValueError) as error:  # of a column that holds no text
         walked.unreadable.append(f"entry {row.seq} of the ledger was changed: it is no text ({error})")
         return bytes(32), None
+    if wrong := attached.problem(row.seq, body, document):
+        walked.unreadable.append(wrong)
+    walked.open.take(row.seq, row.kind, row.subject, body)
+    return leaf, time
 
 
 def _found(walked: Walk) -> list[Finding]:

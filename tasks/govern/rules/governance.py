@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ class Governance:
     """`.hallmark/`, which holds `keys/`."""
     chain: tuple[dict[str, Any], ...] = ()
     """The adoptions that put it in force, oldest first (adoption.py); empty: proposed files, in environment `local`."""
+
+    @cached_property
+    def policy_sha256(self) -> str:
+        """`Policy.digest`, worked out once."""
+        return self.policy.digest()
 
     @property
     def local(self) -> bool:

@@ -1,0 +1,187 @@
+"""Parked runs whose gate has closed go on.
+
+The runner asks twice a second. Between two looks only what is new in the ledger is read, and Prefect is asked only
+about runs that may go on; so a thousand parked runs cost next to nothing. A decision may land just before its run
+parks, so it is remembered until that goes on. Once a minute all of them are looked at, for what no entry tells: a
+deadline, governance files of somebody's own, a flow run that Prefect was away for.
+"""
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+
+from flows.chronicle import run_id
+from tasks.errors import HallmarkError
+from tasks.govern import sources, withdrawals
+from tasks.govern.gate import docket, gates
+from tasks.govern.gate.docket import Case
+from tasks.govern.gate.evidence import Summary
+from tasks.govern.gate.overview import Glance, overview
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
+from tasks.runs.rules import Rules
+from tasks.runs.run import layout_of, open_run
+
+PAGE = 200
+"""Flow runs asked for at once; Prefect's server gives no more."""
+WHOLE_SECONDS = 60.0
+"""How often every parked run is looked at."""
+TURNING = ("gate", "governance", "source")
+"""What an entry must be about, by its kind up to the dot, for a gate to be answered by it."""
+
+
+class _Elsewhere(HallmarkError):
+    """A run that is on another machine, which sees to it."""
+
+
+class Parked:
+    """The parked runs of a checkout, from look to look."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._ledger: Ledger | None = None
+        self._seen = 0
+        self._next = 0.0
+        self._open: set[str] = set()
+        self._answered: set[str] = set()
+
+    def resume_decided(self, _: Path | None = None) -> list[str]:
+        """Resume every parked run whose gate no longer waits. Returns their ids."""
+        whole = time.monotonic() >= self._next
+        wanted = self.answered(whole)
+        if not (wanted or whole):
+            return []
+        with get_client(sync_client=True) as client:
+            found = in_state(client, StateType.PAUSED) if whole else named(client, StateType.PAUSED, wanted)
+            resumed = [run_id(flow_run) for flow_run in found if self._goes_on(client, flow_run, wanted)]
+        if whole:
+            self._next = time.monotonic() + WHOLE_SECONDS
+        self._answered -= set(resumed)
+        return resumed
+
+    def answered(self, whole: bool) -> set[str]:
+        """Runs whose gate is answered by the ledger and that have not been resumed since; the run of one may not have
+        parked yet. Reads every gate that stands open where `whole` or the ledger says something new about gates."""
+        ledger = self._reach()
+        last = ledger.last()
+        news = ledger.news(self._seen) if last > self._seen else set()
+        if whole:
+            self._answered = set()
+        if whole or last < self._seen or any(kind.partition(".")[0] in TURNING for kind, _ in news):
+            self._answered |= self._look(ledger)
+        closed = {subject for kind, subject in news if kind == docket.CLOSED}
+        self._answered -= closed  # they have gone on, but for those whose time was over
+        self._answered |= {run for run in closed if _is_expired(ledger, run)}
+        self._seen = last
+        return self._answered
+
+    def _reach(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = open_ledger(self._root / ".hallmark")
+        return self._ledger
+
+    def _look(self, ledger: Ledger) -> set[str]:
+        """Runs whose gate stands open in the ledger and is answered all the same."""
+        rules, judged = Rules(self._root, ledger), dict[str, Governance]()
+
+        def governed(summary: Summary) -> Governance:
+            found = rules.of(summary.run)
+            if found is None:
+                raise _Elsewhere
+            judged[summary.run] = found
+            return found
+
+        glances = [each for each in overview(ledger, governed) if not isinstance(each.stands, _Elsewhere)]
+        self._open = {each.entry.subject for each in glances}
+        taken = {id(one): set(withdrawals.in_force(ledger, one)) for one in rules.read}
+        return {
+            run
+            for each in glances
+            if (run := each.entry.subject) in judged
+            and (_is_answered(each, judged[run]) or self._is_held_back(run, taken[id(judged[run])]))
+        }
+
+    def _is_held_back(self, run: str, taken: set[str]) -> bool:
+        """Whether a source of a run is among those that were withdrawn."""
+        try:
+            pinned = sources.load_resolved(layout_of(self._root, run).sources).sources if taken else []
+            return not taken.isdisjoint(item.source.id for item in pinned)
+        except HallmarkError:
+            return False
+
+    def _goes_on(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> bool:
+        run = run_id(flow_run)
+        if run not in wanted and (run in self._open or not decided(self._root, run)):
+            return False
+        client.resume_flow_run(flow_run.id)
+        return True
+
+
+def _is_expired(ledger: Ledger, run: str) -> bool:
+    return ledger.entries(docket.CLOSED, run)[-1].body.get("state") == "expired"
+
+
+def _is_answered(glance: Glance, governed: Governance) -> bool:
+    """Whether people have decided, or nobody can decide any more since time is over or policy changed. Where it cannot
+    be judged otherwise, governance files are being edited, say, and the run stays parked."""
+    if glance.summary and glance.summary.policy_sha256 != governed.policy_sha256:
+        return True
+    return not isinstance(glance.stands, HallmarkError) and glance.stands.state != "waiting"
+
+
+def decided(root: Path, run: str) -> bool:
+    """Whether the gate that a run is parked at is one that people have decided, or that nobody can decide any more.
+
+    The latter is so where its time is over, policy changed or a source was withdrawn: the run is resumed then to say so
+    and end, rather than wait for ever.
+    """
+    ledger = open_ledger(root / ".hallmark")
+    try:
+        asked = docket.cases(ledger, run)[-1:]
+        parked = open_run(root, run)
+        governed = parked.governance()
+        return bool(parked.held_back()) or any(_answered(case, governed, ledger) for case in asked)
+    except HallmarkError:
+        return False  # governance files are being edited, say: the run stays parked
+
+
+def _answered(case: Case, governed: Governance, ledger: Ledger) -> bool:
+    evidence = case.evidence
+    if case.closed or evidence.policy_sha256 != governed.policy.digest():
+        return True
+    return gates.judge(evidence, governed, ledger, ledger.now()).state != "waiting"
+
+
+def named(client: SyncPrefectClient, state: StateType, runs: Collection[str]) -> list[FlowRun]:
+    """Flow runs of some runs in one state."""
+    names = sorted(runs)
+    chunks = [names[start : start + PAGE] for start in range(0, len(names), PAGE)]
+    found = (in_state(client, state, name=FlowRunFilterName(any_=some)) for some in chunks)
+    return [flow_run for some in found for flow_run in some]
+
+
+def in_state(client: SyncPrefectClient, *states: StateType, name: FlowRunFilterName | None = None) -> list[FlowRun]:
+    """Every flow run in one of the states, page by page."""
+    found: list[FlowRun] = []
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
+    while True:
+        page = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
+            flow_run_filter=FlowRunFilter(state=state, name=name),
+            sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(found),
+        )  # fmt: skip
+        found += page
+        if len(page) < PAGE:
+            return found

@@ -1,0 +1,48 @@
+"""The ledger's tables. Entries and what is attached to them are append-only (guards.py); the others are kept beside
+them, so that nobody need read all entries."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+METADATA = MetaData()
+ENTRIES = Table(
+    "hallmark_ledger",
+    METADATA,
+    # SQLite calls its 64 bits INTEGER, and makes no other type the row's own number.
+    Column(
+        "seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    ),  # 1, 2, 3 … without gaps
+    Column("time", Text, nullable=False),  # UTC, ISO 8601 with microseconds and Z
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),  # canonical JSON, kept as text: its bytes are what gets hashed
+    Index("hallmark_ledger_by_subject", "subject", "kind"),
+    Index("hallmark_ledger_by_kind", "kind"),
+)
+TREE = Table(
+    "hallmark_ledger_tree",
+    METADATA,
+    Column("size", BigInteger, nullable=False),
+    Column("peaks", Text, nullable=False),  # hex digests, with spaces between
+    comment="one row: the frontier of the tree. What it says can be computed from the entries, and is by `verify`",
+)
+SUBTREES = Table(
+    "hallmark_ledger_subtrees",
+    METADATA,
+    Column("stop", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", Text, nullable=False),  # hex
+    comment="see subtrees.py. What it says can be computed from the entries, and is by `verify`",
+)
+ATTACHED = Table(
+    "hallmark_ledger_attached",
+    METADATA,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),  # the entry's
+    Column("data", LargeBinary, nullable=False),  # packed (attached.py)
+)
+OPEN = Table(
+    "hallmark_ledger_open",
+    METADATA,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("subject", Text, nullable=False),
+    comment="what stands open (questions.py). What it says can be computed from the entries, and is by `verify`",
+)
