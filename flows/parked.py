@@ -81,9 +81,10 @@ class Parked:
             self._answered = set()
         if whole or last < self._seen or any(kind.partition(".")[0] in TURNING for kind, _ in news):
             self._answered |= self._look(ledger)
-        closed = {subject for kind, subject in news if kind == docket.CLOSED}
-        self._answered -= closed  # they have gone on, but for those whose time was over
-        self._answered |= {run for run in closed if _is_expired(ledger, run)}
+        if not whole:
+            closed = {subject for kind, subject in news if kind == docket.CLOSED}
+            self._answered -= closed  # they have gone on, but for those whose time was over
+            self._answered |= {run for run in closed if _is_expired(ledger, run)}
         self._seen = last
         return self._answered
 
