@@ -76,11 +76,10 @@ class Parked:
         parked yet. Reads every gate that stands open where `whole` or the ledger says something new about gates."""
         ledger = self._reach()
         last = ledger.last()
-        news = ledger.news(self._seen) if last > self._seen else set()
-        if whole:
-            self._answered = set()
+        news = ledger.news(self._seen) if last > self._seen and not whole else set()
         if whole or last < self._seen or any(kind.partition(".")[0] in TURNING for kind, _ in news):
-            self._answered |= self._look(ledger)
+            found = self._look(ledger)
+            self._answered = found if whole else found | (self._answered - self._open)
         if not whole:
             closed = {subject for kind, subject in news if kind == docket.CLOSED}
             self._answered -= closed  # they have gone on, but for those whose time was over
