@@ -20,8 +20,8 @@ from tasks.govern.identity.keys import Signer
 from tasks.registry import bundle, package, releases, verification
 from tasks.registry.succession import Promotion
 from tests.govern.authenticator import Authenticator
+from tests.registry.forging import resign
 from tests.registry.house import DECIDERS, House, copy
-from tests.registry.test_attacks import resign
 
 PEOPLE_OF_TWO_ROLES = {
     "Engineer, roles: [requester]": "Engineer, roles: [requester, risk]",

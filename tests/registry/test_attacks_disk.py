@@ -1,0 +1,107 @@
+"""What somebody tries who can write where releases lie: nothing but what was promoted verifies, or is admitted."""
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import Refused
+from tasks.files import read_json
+from tasks.registry import bundle, releases, verification
+from tests.registry.forging import Attack, Bomb, admit, link, relist, rewrite, swap
+from tests.registry.house import House, found, writable
+
+DISK: dict[str, tuple[Attack, str]] = {
+    "a swapped adapter": (swap, "changed: payload/model/adapter_model.safetensors"),
+    "a swapped adapter, and the list made to fit": (lambda f: (swap(f), relist(f)), "signature does not match"),
+    "another chat template": (lambda f: (f / "payload/model/chat_template.jinja").write_text("{{ x }}"), "changed"),
+    "a pickle beside the weights": (
+        lambda f: (f / "payload/model/adapter_model.bin").write_bytes(pickle.dumps(Bomb())),
+        "not listed .*adapter_model.bin",
+    ),
+    "an extra file in the payload": (lambda f: (f / "payload/notes.txt").write_text("x"), "not listed .*notes.txt"),
+    "an extra attestation": (
+        lambda f: (f / "attestations/decisions/release/02.json").write_bytes(
+            (f / "attestations/decisions/release/01.json").read_bytes()
+        ),
+        "not listed .*02.json",
+    ),
+    "an extra file at the top": (lambda f: (f / ".hidden").write_text("x"), "not listed .*hidden"),
+    "an empty folder": (lambda f: (f / "payload/model/__pycache__").mkdir(), "empty folder"),
+    "a missing gate": (lambda f: (f / "attestations/gates/release.json").unlink(), "missing: .*gates/release.json"),
+    "missing decisions": (lambda f: shutil.rmtree(f / "attestations/decisions/data"), "missing: .*decisions/data"),
+    "no promotion statement": (lambda f: (f / bundle.PROMOTION).unlink(), "promotion.json is missing"),
+    "a link for a file": (
+        lambda f: link(f / "payload/model/tokenizer.json"),
+        "tokenizer.json is not a plain file",
+    ),
+    "a link for a folder": (lambda f: link(f / "payload/model"), "payload/model is not a plain file"),
+    "a link for the statement": (lambda f: link(f / bundle.PROMOTION), "promotion.json is missing"),
+    "a pipe": (lambda f: os.mkfifo(f / "payload/pipe"), "payload/pipe is not a plain file"),
+    "edited evidence": (
+        lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
+        "changed: attestations/evidence/evaluation.json",
+    ),
+    "an edited manifest": (lambda f: rewrite(f / "payload/manifest.json", lambda m: m.update(tier="low ")), "changed"),
+    "people with another role": (
+        lambda f: rewrite(f / "attestations/people.json", lambda p: p[0].update(roles=["risk"])),
+        "changed: attestations/people.json",
+    ),
+    "another spelling of the statement": (
+        lambda f: (f / bundle.PROMOTION).write_text(json.dumps(read_json(f / bundle.PROMOTION), indent=1)),
+        "not in canonical form",
+    ),
+    "a second signature": (
+        lambda f: rewrite(f / bundle.PROMOTION, lambda e: e["signatures"].append(dict(e["signatures"][0], keyid="x"))),
+        "expected SHA256:.* alone|canonical",
+    ),
+    "a statement of gigabytes": (
+        lambda f: os.truncate(f / bundle.PROMOTION, 3 * 2**30),
+        "3,221,225,472 bytes",
+    ),
+    "a statement nested deep": (lambda f: (f / bundle.PROMOTION).write_bytes(b"[" * 100_000), "recursion|JSON|read"),
+    "a file name that is no text": (
+        lambda f: Path(os.fsdecode(os.fsencode(f) + b"/payload/\xff")).write_text("x"),
+        "not listed|surrogates",
+    ),
+}
+
+
+@pytest.mark.attack(rights="disk", stopped="the signed statement lists every file by digest, and no other may be there")
+@pytest.mark.parametrize(("attack", "reason"), DISK.values(), ids=DISK.keys())
+def test_a_release_that_was_touched_is_neither_valid_nor_admitted(released: House, attack: Attack, reason: str) -> None:
+    attack(writable(released.bundle()))
+    checked = releases.verify(released.bundle(), released.governance)
+    assert not checked.ok
+    with pytest.raises(Refused, match=reason):
+        admit(released)
+    assert checked.against
+
+
+@pytest.mark.attack(rights="disk", stopped="the promotion names its release by digest")
+def test_a_whole_release_in_the_place_of_another_is_not_admitted(house: House) -> None:
+    """The older one is valid by itself, and not what the newest statement names."""
+    old, new = house.release("run-1"), house.release("run-2", b"better")
+    shutil.rmtree(writable(Path(new.bundle)))
+    shutil.copytree(old.bundle, new.bundle)
+    assert releases.verify(Path(new.bundle), house.governance).ok
+    with pytest.raises(Refused, match="holds another release than the one that was promoted as triage-2"):
+        admit(house)
+
+
+@pytest.mark.attack(rights="disk", stopped="what does not verify is refused, and nothing older stands in")
+def test_no_older_release_takes_the_place_of_a_broken_one(released: House) -> None:
+    swap(writable(Path(released.release("run-2", b"better").bundle)))
+    with pytest.raises(Refused, match="triage-2 does not verify"):
+        admit(released)
+
+
+@pytest.mark.attack(rights="disk", stopped="the root key must be the one received by another way")
+def test_somebody_elses_installation_is_not_believed(released: House, tmp_path: Path) -> None:
+    house = found(tmp_path / "elsewhere")
+    assert releases.verify(released.bundle(), house.governance).against.startswith("the envelope is signed by")
+    told = verification.verify_from_root(released.bundle(), house.root_of_trust).against
+    assert f"it follows from root key {released.root_of_trust}, expected {house.root_of_trust}" in told

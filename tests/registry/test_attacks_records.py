@@ -1,0 +1,153 @@
+"""What the owner of the registry or of the ledger's database tries: promotions are signed, and numbered."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import Refused
+from tasks.files import read_json
+from tasks.govern import incidents
+from tasks.govern.identity import keys
+from tasks.registry import admission, mirror, promotion, releases, succession
+from tests.govern.house import raw
+from tests.registry import registry_attacks
+from tests.registry.forging import admit, forged
+from tests.registry.house import NAME, House
+
+
+@pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion; the alias is put back")
+def test_an_alias_moved_by_hand_changes_nothing_that_is_served(released: House) -> None:
+    released.release("run-2", b"better")
+    with mirror.Registry(released.state) as client:
+        client.set_registered_model_alias(NAME, "champion", "1")
+        client.delete_registered_model_alias(NAME, "rollback")
+    assert admit(released) == b"better"
+    found = mirror.mirror(released.governance, released.ledger, NAME)
+    assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
+    assert (
+        len(found.moved_by_hand) == 2 and "alias champion of triage was at MLflow version 1" in found.moved_by_hand[0]
+    )
+    opened = [one.opening for one in incidents.read(released.ledger, released.governance)]
+    assert [(one.what, one.role) for one in opened] == [("alias-moved", "risk")] * 2
+    assert mirror.mirror(released.governance, released.ledger, NAME).moved_by_hand == []
+
+
+@pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion, its files by digest")
+@pytest.mark.parametrize("attack", registry_attacks.ATTACKS.values(), ids=registry_attacks.ATTACKS.keys())
+def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
+    released: House, tmp_path: Path, attack: registry_attacks.RegistryAttack
+) -> None:
+    released.release("run-2", b"better")
+    weights = tmp_path / "own" / "model" / "adapter_model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"evil")
+    with mirror.Registry(released.state) as client:
+        attack(client, NAME, tmp_path / "own")
+    if (released.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
+        with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
+            admit(released)
+    else:
+        assert admit(released) == b"better"
+
+
+@pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
+def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
+    with mirror.Registry(released.state) as client:
+        client.delete_registered_model(NAME)
+    assert admit(released) == b"adapter"
+    assert mirror.mirror(released.governance, released.ledger, NAME).aliases["champion"] == "triage-1"
+
+
+@pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
+def test_a_replayed_older_statement_brings_nothing_back(released: House) -> None:
+    released.release("run-2", b"better")
+    first = released.ledger.entries(succession.MADE, NAME)[0]
+    released.ledger.append(succession.MADE, NAME, first.body)
+    assert admit(released) == b"better"
+    assert releases.list_releases(released.ledger, released.governance)[-1].aliases == ["champion"]
+    (problem,) = releases.problems(released.ledger, released.governance)
+    assert "sequence 1 does not follow 2; an older statement was written again" in problem
+
+
+@pytest.mark.attack(rights="database", stopped="the gate's signature")
+def test_a_forged_statement_promotes_nothing(released: House) -> None:
+    released.release("run-2", b"better")
+    released.ledger.append(succession.MADE, NAME, forged(released, version=1))
+    of_a_person = keys.load_private(released.state / "keys" / "risk-officer")
+    released.ledger.append(succession.MADE, NAME, forged(released, of_a_person))
+    released.ledger.append(succession.MADE, NAME, {"envelope": "nonsense"})
+    released.ledger.append(succession.MADE, NAME, {})
+    assert admit(released) == b"better"
+    assert len(releases.problems(released.ledger, released.governance)) == 4
+
+
+@pytest.mark.attack(rights="database", stopped="the gate's signature")
+def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released: House) -> None:
+    body = forged(released)
+    body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
+    released.ledger.append(succession.MADE, NAME, body)
+    (problem,) = releases.problems(released.ledger, released.governance)
+    assert "signature does not match" in problem
+
+
+@pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
+def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
+    """Both are signed by the same key: what they say they are is part of what is signed."""
+    release = releases.get(released.ledger, released.governance, "triage-1")
+    gate = read_json(Path(release.bundle) / "attestations" / "gates" / "release.json")
+    released.ledger.append(succession.MADE, NAME, {"envelope": gate})
+    (problem,) = releases.problems(released.ledger, released.governance)
+    assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
+
+
+@pytest.mark.attack(rights="database", stopped="a promotion names its model")
+def test_a_promotion_of_one_model_counts_for_no_other(released: House) -> None:
+    entry = released.ledger.entries(succession.MADE, NAME)[0]
+    released.ledger.append(succession.MADE, "fraud-detection", entry.body)
+    with pytest.raises(Refused, match="no release of 'fraud-detection'"):
+        admission.admit(released.ledger, released.governance, "fraud-detection")
+
+
+@pytest.mark.attack(rights="database", stopped="promotion needs the signed request")
+def test_a_run_whose_request_is_gone_from_the_ledger_is_not_promoted(ready: House) -> None:
+    """Its gates have passed; the database's owner has taken out who asked for it, and put in another."""
+    raw(ready, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE kind = 'run.requested'")
+    with pytest.raises(Refused, match="holds no request for run run-1 that verifies"):
+        ready.promote(ready.run("run-1"))
+    ready.ledger.append("run.requested", "run-1", {"envelope": ready.request("run-2").envelope})
+    with pytest.raises(Refused, match="holds no request for run run-1 that verifies"):
+        ready.promote(ready.run("run-1"))
+    ready.request("run-1", by="product")
+    with pytest.raises(Refused, match="names another requester of run run-1 than signed"):
+        ready.promote(ready.run("run-1"))
+
+
+@pytest.mark.attack(
+    rights="database", stopped="the reconciler tidies up only under valid names and what was never promoted"
+)
+def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
+    """Somebody who may append to the ledger claims unfinished promotions, to have the reconciler tidy up for them."""
+    release = releases.get(released.ledger, released.governance, "triage-1")
+    precious = released.root / "precious"
+    precious.mkdir()
+    known = released.ledger.entries("promotion.intended")[0].body
+    released.ledger.append("promotion.intended", NAME, known)
+    released.ledger.append("promotion.intended", NAME, known | {"name": "../../precious", "version": 1})
+    released.ledger.append("promotion.intended", NAME, {"nonsense": True})
+    promotion.reconcile(released.governance, released.ledger)
+    assert precious.exists()
+    assert releases.verify(Path(release.bundle), released.governance).ok
+    assert admit(released) == b"adapter"
+    with mirror.Registry(released.state) as client:
+        assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"
+
+
+@pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
+def test_an_order_of_rollback_is_bound_to_one_release(released: House) -> None:
+    """The ledger's owner writes another release into an old rollback: nobody signed that."""
+    released.release("run-2", b"better")
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "r")
+    released.release("run-3", b"best")
+    body = released.ledger.entries(succession.MADE, NAME)[2].body
+    released.ledger.append(succession.MADE, NAME, body)
+    assert admit(released) == b"best"

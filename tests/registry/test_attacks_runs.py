@@ -1,0 +1,98 @@
+"""What a worker, or a run's own commit, tries: promotion takes what the gates let pass, and nothing else."""
+
+import shutil
+
+import pytest
+
+from tasks import params
+from tasks.errors import Refused
+from tasks.files import write_json
+from tasks.govern.rules import governance
+from tasks.registry import admission, champion, package
+from tests.registry.forging import Attack, admit, link, rewrite
+from tests.registry.house import NAME, House
+
+
+@pytest.mark.attack(rights="worker", stopped="demo identities count in environment local alone")
+def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
+    release = house.release("run-1", demo=True)
+    assert release.demo and admit(house) == b"adapter"
+    production = house.in_environment("production")
+    assert champion.current(house.ledger, production, NAME) is None
+    with pytest.raises(Refused, match="no release of 'triage' is promoted in environment production"):
+        admission.admit(house.ledger, production, NAME)
+
+
+PACKAGE: dict[str, Attack] = {
+    "a swapped adapter": lambda f: (f / "payload/model/adapter_model.safetensors").write_bytes(b"evil"),
+    "an extra file": lambda f: (f / "payload/model/extra.json").write_text("{}"),
+    "a link": lambda f: (f / "payload/model/extra.json").symlink_to("/etc/hostname"),
+    "a link for a file": lambda f: link(f / "payload/model/tokenizer.json"),
+    "an edited card": lambda f: (f / "payload/README.md").write_text("harmless"),
+    "a manifest of another risk tier": lambda f: rewrite(f / "payload/manifest.json", lambda m: m.update(tier="x")),
+    "no manifest": lambda f: (f / "payload/manifest.json").unlink(),
+}
+
+
+@pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
+@pytest.mark.parametrize("attack", PACKAGE.values(), ids=PACKAGE.keys())
+def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, attack: Attack) -> None:
+    attack(ready.run("run-1").stage("package"))
+    with pytest.raises(
+        Refused, match=r"not the output that gate release let pass|symbolic link|not a plain file|no manifest"
+    ):
+        ready.promote(ready.run("run-1"))
+    assert champion.current(ready.ledger, ready.governance, NAME) is None
+    assert not (ready.state / "releases").exists()
+
+
+@pytest.mark.attack(rights="worker", stopped="the package names every stage's output by digest")
+@pytest.mark.parametrize("stage", ["split", "evaluate"])
+def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: House, stage: str) -> None:
+    """The worker exchanges a stage's output while the package is made, and puts the approved one back."""
+    layout = house.begin("run-1")
+    house.open(layout, "data")
+    house.open(layout, "evaluation")
+    approved = shutil.copytree(layout.stage(stage), house.root / "approved")
+    (layout.stage(stage) / "poisoned.parquet").write_bytes(b"x")
+    if stage == "evaluate":  # which the package's own check of its gate would notice
+        house.forge(layout, "evaluation")
+    package.run(params.load(layout.params), layout)
+    shutil.rmtree(layout.stage(stage))
+    shutil.copytree(approved, layout.stage(stage))
+    house.open(layout, "release")
+    if stage == "evaluate":
+        house.open(layout, "evaluation")
+    with pytest.raises(Refused, match=f"not made from the output of {stage}"):
+        house.promote(layout)
+
+
+@pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
+def test_the_gate_files_of_another_run_open_nothing(house: House) -> None:
+    honest, worker = house.ready("run-1"), house.ready("run-2", b"evil", skip=["release"])
+    shutil.copyfile(honest.gate("release"), worker.gate("release"))
+    with pytest.raises(Refused, match="not the output that gate release let pass"):
+        house.promote(worker)
+
+
+@pytest.mark.attack(rights="commit", stopped="decisions bind to the policy's digest")
+def test_a_run_with_another_policy_of_its_own_is_not_promoted(house: House) -> None:
+    """Gates are judged with the installed policy: a statement under one that the run brought is none."""
+    layout = house.ready("run-1")
+    policy = house.governance.folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("at_least: 2", "at_least: 3"))
+    house.governance = governance.load(house.governance.folder, house.state)
+    with pytest.raises(Refused, match="another policy"):
+        house.promote(layout)
+
+
+@pytest.mark.attack(rights="worker", stopped="promotion asks the ledger who the champion is")
+def test_a_champion_file_says_nothing_that_promotion_believes(released: House) -> None:
+    layout = released.begin("run-2", b"evil")
+    write_json(layout.champion, None)  # a run that pretends there is nothing to compare with
+    for gate in ("data", "evaluation"):
+        released.open(layout, gate)
+    package.run(params.load(layout.params), layout)
+    released.open(layout, "release")
+    with pytest.raises(Refused, match="triage-1 took its place"):
+        released.promote(layout)
