@@ -10,9 +10,10 @@ run: $(SETUP)  ## the sample use case, from sources to a release, demo identitie
 	@$(BIN)/hallmark init
 	@$(BIN)/hallmark run --as ml-engineer --demo-approvals
 
-# Two at once: most of the time is spent waiting for a server or another process. Slow files first (tests/conftest.py).
+# Three at once, also on two cores: most of the time is spent waiting for a server or another process. Slow files first
+# (tests/conftest.py).
 test: lint  ## every test
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(SETUP)
 	@$(BIN)/ruff check .
