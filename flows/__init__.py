@@ -9,6 +9,7 @@
     exhibits.py  what a run shows in Prefect's UI
     parked.py    parked runs whose gate has closed go on
     watch.py     what keeps orphaned runs going, and what time brings
+    partly.py    one part that fails keeps no other from being done
 
 A flow decides when, where and how often something is tried, shows it, and lets it wait. What is done stands in
 `tasks/`, which knows nothing of Prefect.

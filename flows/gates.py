@@ -13,7 +13,7 @@ from flows import exhibits
 from flows.chronicle import note
 from flows.stages import with_its_sources
 from tasks.errors import Refused, Unavailable
-from tasks.govern.gate import approved, decisions, evidence, gates, statement
+from tasks.govern.gate import approved, decisions, docket, evidence, gates, statement
 from tasks.govern.gate.evidence import Evidence
 from tasks.govern.gate.gates import Standing
 from tasks.govern.rules.policy import GateName
@@ -44,13 +44,14 @@ def gate(run: Run, name: GateName) -> None:
 
 
 def under_its_policy(run: Run) -> None:
-    """Raises Refused where policy changed since the run was resolved.
+    """Raises Refused where policy changed since the run was resolved, and closes in the ledger what it had asked.
 
     The stages accept gate statements under the policy in inputs/authority.json alone, so no decision could help.
     """
     before, now = statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
     if before == now:
         return
+    docket.close_open(run.ledger(), run.id, VOID.state)
     lines = _known(run).gates
     note(run.id, gates={gate: VOID if line.state == "waiting" else line for gate, line in lines.items()})
     raise Refused(

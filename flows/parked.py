@@ -8,6 +8,7 @@ deadline, governance files of somebody's own, a flow run that Prefect was away f
 
 import time
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,6 +24,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.chronicle import run_id
+from flows.partly import Parts
 from tasks.errors import HallmarkError
 from tasks.govern import sources, withdrawals
 from tasks.govern.gate import docket, gates
@@ -56,20 +58,26 @@ class Parked:
         self._next = 0.0
         self._open: set[str] = set()
         self._answered: set[str] = set()
+        self._absent: set[str] = set()
+        self._ended: set[str] = set()
 
     def resume_decided(self, _: Path | None = None) -> list[str]:
-        """Resume every parked run whose gate no longer waits. Returns their ids."""
+        """Resume every parked run whose gate no longer waits. Returns their ids; raises Partly, which has them too,
+        where one could not be resumed, which the next look tries again."""
         whole = time.monotonic() >= self._next
-        wanted = self.answered(whole)
+        wanted = set(self.answered(whole)) - (set() if whole else self._ended)
+        if whole:  # counted from the look, not from when Prefect answers, which may be away
+            self._next = time.monotonic() + WHOLE_SECONDS
         if not (wanted or whole):
             return []
+        parts = Parts()
         with get_client(sync_client=True) as client:
             found = in_state(client, StateType.PAUSED) if whole else named(client, StateType.PAUSED, wanted)
-            resumed = [run_id(flow_run) for flow_run in found if self._goes_on(client, flow_run, wanted)]
+            for flow_run in found:
+                parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
         if whole:
-            self._next = time.monotonic() + WHOLE_SECONDS
-        self._answered -= set(resumed)
-        return resumed
+            self._note_ended(wanted - {run_id(flow_run) for flow_run in found})
+        return parts.done()
 
     def answered(self, whole: bool) -> set[str]:
         """Runs whose gate is answered by the ledger and that have not been resumed since; the run of one may not have
@@ -81,6 +89,7 @@ class Parked:
             found = self._look(ledger)
             self._answered = found if whole else found | (self._answered - self._open)
         if not whole:
+            self._ended -= {subject for _, subject in news}
             closed = {subject for kind, subject in news if kind == docket.CLOSED}
             self._answered -= closed  # they have gone on, but for those whose time was over
             self._answered |= {run for run in closed if _is_expired(ledger, run)}
@@ -121,12 +130,19 @@ class Parked:
         except HallmarkError:
             return False
 
-    def _goes_on(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> bool:
+    def _note_ended(self, absent: set[str]) -> None:
+        """Of runs that are answered, these are not parked: those that were not at the whole look before either have
+        ended, and until the ledger says something new of them only whole looks ask for them."""
+        self._ended, self._absent = absent & self._absent, absent
+
+    def _resume(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> list[str]:
+        """The run, where it goes on."""
         run = run_id(flow_run)
         if run not in wanted and (run in self._open or not decided(self._root, run)):
-            return False
+            return []
         client.resume_flow_run(flow_run.id)
-        return True
+        self._answered.discard(run)
+        return [run]
 
 
 def _is_expired(ledger: Ledger, run: str) -> bool:

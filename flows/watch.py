@@ -6,6 +6,8 @@ The runner calls all of it. Who decides has signed an entry of the ledger and ne
 killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -14,11 +16,14 @@ from prefect.states import Scheduled
 
 from flows.chronicle import run_id
 from flows.parked import in_state
-from tasks.errors import HallmarkError, Refused
+from flows.partly import Partly, Parts
+from tasks.errors import InputError, Refused
 from tasks.govern import incidents
 from tasks.govern.gate import docket, reminders
+from tasks.govern.gate.docket import Case
 from tasks.govern.ledger import publish
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import promotion, rolled_back, undelivered, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one
@@ -33,25 +38,60 @@ def time_passes(root: Path) -> list[str]:
     """Remind of gates, escalate and close them; raise incidents over waivers that expired, aliases that somebody moved,
     ledgers that were rolled back and what nobody confirmed; deliver what was kept of admissions.
 
-    Returns in words what was recorded, and what could not be looked at.
+    Returns in words what was recorded. Raises Partly where something could not be looked at; all the rest was then.
     """
-    ledger = open_ledger(root / ".hallmark")
-    delivered = undelivered.deliver(ledger, root / ".hallmark")
-    told = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
+    ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", Parts()
     rules = Rules(root, ledger)
-    for case in docket.still_open(ledger):
-        try:
-            governed = rules.of(case.evidence.run)
-            if governed is None:
-                continue  # its own machine sees to it
-            recorded = reminders.remind(ledger, governed, case)
-        except HallmarkError:
-            continue  # its run is resumed and says so
-        told += [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
-    governed = rules.installed()
-    raised = waivers.raise_incidents(ledger, governed) + rolled_back.raise_incidents(ledger, governed)
-    raised += incidents.escalate_overdue(ledger, governed)
-    return told + [f"{entry.kind}: {entry.subject}" for entry in raised] + promotion.set_aliases(governed, ledger)
+    parts.attempt("records kept of admissions", lambda: _deliver(ledger, state))
+    parts.attempt("gates that wait", lambda: _remind(ledger, rules))
+    raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
+        "waivers": waivers.raise_incidents,
+        "ledgers that were rolled back": rolled_back.raise_incidents,
+        "incidents that nobody closed": incidents.escalate_overdue,
+    }
+    for what, raised in raising.items():
+        parts.attempt(what, partial(_raise, raised, ledger, rules))
+    parts.attempt("aliases", lambda: promotion.set_aliases(rules.installed(), ledger))
+    parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.passed_over(ledger)))
+    return parts.done()
+
+
+def _deliver(ledger: Ledger, state: Path) -> list[str]:
+    delivered = undelivered.deliver(ledger, state)
+    told = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
+    return _failing(undelivered.set_aside(state), told)
+
+
+def _remind(ledger: Ledger, rules: Rules) -> list[str]:
+    parts = Parts()
+    asked = ledger.questions()
+    for entry, case in zip(asked, docket.read_open(asked, ledger), strict=True):
+        if isinstance(case, Refused):
+            parts.failed([f"{case}; run {entry.subject} is reminded of nothing"])
+        else:
+            parts.attempt(f"gate {case.evidence.gate} of run {entry.subject}", partial(_remind_of, case, ledger, rules))
+    return parts.done()
+
+
+def _remind_of(case: Case, ledger: Ledger, rules: Rules) -> list[str]:
+    try:
+        governed = rules.of(case.evidence.run)
+        if governed is None:
+            return []  # its own machine sees to it
+        recorded = reminders.remind(ledger, governed, case)
+    except (InputError, Refused):
+        return []  # its run is resumed and says so
+    return [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
+
+
+def _raise(raised: Callable[[Ledger, Governance], list[Entry]], ledger: Ledger, rules: Rules) -> list[str]:
+    return [f"{entry.kind}: {entry.subject}" for entry in raised(ledger, rules.installed())]
+
+
+def _failing(reasons: list[str], done: list[str] | None = None) -> list[str]:
+    if reasons:
+        raise Partly(done or [], reasons)
+    return done or []
 
 
 def publish_heads(root: Path) -> list[str]:

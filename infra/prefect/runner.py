@@ -9,6 +9,7 @@ from prefect.runner import Runner
 
 from flows.chronicle import root
 from flows.parked import Parked
+from flows.partly import Partly
 from flows.retrain import retrain
 from flows.watch import publish_heads, revive_orphans, time_passes
 from infra.prefect import notify
@@ -47,17 +48,21 @@ async def serve() -> None:
 
 async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
     """Do `work` again and again, beside the runs; what fails is tried again."""
-    log, problem = get_logger("hallmark"), ""
+    log, problems = get_logger("hallmark"), set[str]()
     while True:
         await asyncio.sleep(seconds)
         try:
-            for line in await asyncio.to_thread(work, root()):
-                log.info("%s: %s", what, line)
-            problem = ""
+            done, failed = await asyncio.to_thread(work, root()), list[str]()
+        except Partly as error:
+            done, failed = error.done, error.failed
         except Exception as error:
-            if str(error) != problem:  # once, not at every try
-                log.warning("%s: %s; trying again every %g s", work.__name__, error, seconds)
-            problem = str(error)
+            done, failed = [], [str(error)]
+        for line in done:
+            log.info("%s: %s", what, line)
+        for reason in failed:
+            if reason not in problems:  # once, not at every try
+                log.warning("%s: %s; trying again every %g s", work.__name__, reason, seconds)
+        problems = set(failed)
 
 
 if __name__ == "__main__":

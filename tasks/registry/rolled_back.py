@@ -5,29 +5,36 @@ beside it until a ledger has the statement again, since the one that lacks it ma
 has the key opens the incident from the record.
 """
 
-from pydantic import ValidationError
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
 
 from tasks.config import Frozen
 from tasks.files import canonical_json, sha256_bytes
-from tasks.govern import incidents
+from tasks.govern import incidents, signed_incident
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
-from tasks.params import Sha256
+from tasks.params import Name, Sha256
 from tasks.registry import orders, succession, undelivered
 from tasks.registry.succession import Signed
 
 KIND = "admission.rolled_back"
 """Ledger entries; their subject is the name of the model."""
+WHAT: signed_incident.What = "ledger-rolled-back"
 
 
 class Record(Frozen):
-    """What is put on the ledger. Nobody signs it: what it leads to is an incident, which stops nothing."""
+    """What is put on the ledger. Nobody signs it: what it leads to is an incident, which stops nothing.
+
+    What goes from it into the incident, which the gate signs, is names, digests and a number.
+    """
 
     server: str
     """Who met it."""
-    release: str
-    tier: str
-    sequence: int
+    release: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*-[1-9][0-9]*$")]
+    """NAME-VERSION."""
+    tier: Name
+    sequence: Annotated[int, Field(ge=1)]
     statement: Sha256
     """The promotion that the ledger lacks: of this release and risk tier, with this number."""
     found: Sha256 | None
@@ -47,21 +54,49 @@ def keep(governance: Governance, last: Signed, found: Signed | None, server: str
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for each such record. Nothing that is served changes."""
-    opened = [_open(entry, ledger, governance) for entry in ledger.entries(KIND)]
+    """Open an incident for each such record. Nothing that is served changes.
+
+    What was opened before is read once, however many records tell of it; a record that does not fit is passed over.
+    """
+    records = [told for entry in ledger.entries(KIND) if (told := _read(entry))]
+    known = {incident.opening.cause for incident in incidents.read(ledger, governance)} if records else set()
+    opened = []
+    for told in records:
+        cause = signed_incident.cause_of(WHAT, told.release, _facts(told))
+        if cause not in known:
+            opened.append(_open(told, ledger, governance))
+            known.add(cause)
     return [entry for entry in opened if entry]
 
 
-def _open(entry: Entry, ledger: Ledger, governance: Governance) -> Entry | None:
+def passed_over(ledger: Ledger) -> list[str]:
+    """In words, the records that open no incident since they are not what such a record holds."""
+    return [
+        f"entry {entry.seq} of the ledger ({KIND} of {entry.subject!r}) names no release, risk tier and statement, so "
+        f"it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"
+        for entry in ledger.entries(KIND)
+        if _read(entry) is None
+    ]
+
+
+def _read(entry: Entry) -> Record | None:
+    """None where it does not fit, or tells of a release of another model than the entry's."""
     try:
         told = Record.model_validate({name: entry.body.get(name) for name in Record.model_fields})
     except ValidationError:
         return None
+    return told if told.release.rpartition("-")[0] == entry.subject else None
+
+
+def _facts(told: Record) -> dict[str, Any]:
+    return {"statement": told.statement, "found": told.found}
+
+
+def _open(told: Record, ledger: Ledger, governance: Governance) -> Entry | None:
     text = (
         f"a ledger without the promotion of {told.release} (statement {told.sequence}) was met after it was admitted: "
         "an older copy was brought back, or entries were taken out. What was admitted is served on. Compare with the "
         "published heads (`hallmark ledger verify`), bring the newest copy back, and find out who did it"
     )
-    facts = {"statement": told.statement, "found": told.found}
     role = orders.owner_role(governance, told.tier)
-    return incidents.open_once(ledger, governance, "ledger-rolled-back", told.release, facts, "critical", role, text)
+    return incidents.open_once(ledger, governance, WHAT, told.release, _facts(told), "critical", role, text)

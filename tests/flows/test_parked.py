@@ -1,12 +1,17 @@
 """Which parked runs may go on, as the ledger says: what the runner asks twice a second. Prefect: test_watch.py."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
 
-from flows.parked import Parked
+from flows import gates
+from flows.parked import WHOLE_SECONDS, Parked
+from flows.partly import Partly
+from tasks.errors import Refused
 from tasks.govern import dsse, signed_request
 from tasks.govern.gate import docket, evidence
 from tasks.govern.gate.decisions import decide
@@ -14,10 +19,12 @@ from tasks.govern.gate.evidence import Evidence
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.layout import Layout
 from tasks.params import load
+from tasks.runs import journal
+from tasks.runs.journal import GateLine, Journal
 from tasks.runs.request import RunRequest
-from tasks.runs.run import installed_governance, layout_of
+from tasks.runs.run import installed_governance, layout_of, open_run
 from tests.govern.house import put_result
-from tests.tiny_project import adopt, hallmark, make_project, signed
+from tests.tiny_project import adopt, create, hallmark, make_project, signed
 
 RUNS = ("20260101-000000-aaaa", "20260101-000000-bbbb", "20260101-000000-cccc")
 
@@ -42,7 +49,7 @@ def asked(project: Path, ledger: Ledger) -> dict[str, Evidence]:
 
 def ask(project: Path, ledger: Ledger, run: str, here: bool = True) -> Evidence:
     governed, made = installed_governance(project, None), Layout(project.parent / run)
-    put_result(made.stage("package"), rows=len(run) + RUNS.index(run))
+    put_result(made.stage("package"), rows=sum(map(ord, run)))
     envelope = signed(project, RunRequest(run_id=run, requested_by="ml-engineer"))[1]
     known = signed_request.recorded(ledger, governed, run) or signed_request.record(ledger, governed, envelope)
     if here:
@@ -115,3 +122,102 @@ def test_another_policy_answers_all_that_are_here(project: Path, parked: Parked,
     policy.write_text(before)
     adopt(project)
     assert Parked(project).answered(whole=True) == set()
+
+
+def test_a_run_that_ends_since_policy_changed_closes_its_gate(
+    project: Path, parked: Parked, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be answered for ever: its flow run has ended, and no decision can close the gate any more."""
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    run, policy = "20260101-000000-dddd", project / "infra" / "governance" / "policy.yaml"
+    create(project, run)
+    asked = ask(project, ledger, run)
+    waits = {"release": GateLine(state="waiting")}
+    journal.write(project / ".hallmark", Journal(run=run, requested_by="ml-engineer", gates=waits))
+    before = policy.read_text()
+    policy.write_text(before.replace("at_least: 10", "at_least: 11"))
+    adopt(project)
+    assert run in parked.answered(whole=False)
+    with pytest.raises(Refused, match="policy changed"):
+        gates.under_its_policy(open_run(project, run))
+    policy.write_text(before)
+    adopt(project)
+
+    (closed,) = ledger.entries(docket.CLOSED, run)
+    assert (closed.body["state"], closed.body["sha256"]) == ("void", evidence.digest(asked))
+    assert run not in parked.answered(whole=False) and run not in Parked(project).answered(whole=True)
+    assert run not in {each.run for each in docket.waiting(ledger)}
+
+
+class Prefect:
+    """A server that has some parked flow runs, and refuses to resume some of them."""
+
+    def __init__(self, parked: list[str], refused: list[str]) -> None:
+        self.parked, self.refused, self.asked = parked, refused, 0
+
+    def read_flow_runs(self, **_: object) -> list[SimpleNamespace]:
+        self.asked += 1
+        return [SimpleNamespace(id=run, parameters={"request": {"run_id": run}}) for run in self.parked]
+
+    def resume_flow_run(self, flow_run: str) -> None:
+        if flow_run in self.refused:
+            raise RuntimeError("not now")
+        self.parked.remove(flow_run)
+
+
+@pytest.fixture
+def answered(project: Path, ledger: Ledger) -> Iterator[set[str]]:
+    """Two runs that policy answers."""
+    policy = project / "infra" / "governance" / "policy.yaml"
+    before = policy.read_text()
+    two = {"20260101-000000-eeee", "20260101-000000-ffff"}
+    for run in two:
+        ask(project, ledger, run)
+    policy.write_text(before.replace("at_least: 10", "at_least: 12"))
+    adopt(project)
+    yield two
+    policy.write_text(before)
+    adopt(project)
+
+
+def test_a_run_that_cannot_be_resumed_keeps_no_other(
+    project: Path, answered: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(answered)
+    prefect, parked = Prefect([first, second], refused=[first]), Parked(project)
+    monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
+    with pytest.raises(Partly, match=f"run {first} cannot go on: .*not now") as told:
+        parked.resume_decided()
+    assert told.value.done == [second] and prefect.parked == [first]
+    prefect.refused = []
+    assert parked.resume_decided() == [first], "the next look tries again"
+
+
+def test_runs_that_have_ended_are_not_asked_for_again_and_again(
+    project: Path, answered: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefect, parked, now = Prefect([], refused=[]), Parked(project), [1e6]
+    monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
+    monkeypatch.setattr("flows.parked.time.monotonic", lambda: now[0])
+    for asked in (2, 3):  # whole, and one that may be about to park; whole again, and they have ended
+        assert parked.resume_decided() == parked.resume_decided() == []
+        assert prefect.asked == asked
+        now[0] += WHOLE_SECONDS
+    prefect.parked = sorted(answered)
+    assert parked.resume_decided() == sorted(answered), "the look at all of them finds what parked late"
+
+
+def test_the_next_whole_look_is_a_minute_after_one_also_where_prefect_is_away(
+    project: Path, answered: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise ConnectionError("Prefect is away")
+
+    parked, looks = Parked(project), []
+    look = parked.answered
+    monkeypatch.setattr("flows.parked.get_client", away)
+    monkeypatch.setattr(parked, "answered", lambda whole: looks.append(whole) or look(whole))
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            parked.resume_decided()
+    assert looks == [True, False, False]

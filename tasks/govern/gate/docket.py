@@ -22,8 +22,10 @@ __all__ = [
     "Case",
     "ask",
     "cases",
+    "close_open",
     "current",
     "open_case",
+    "read_open",
     "record_closing",
     "still_open",
     "waiting",
@@ -109,6 +111,15 @@ def record_closing(ledger: Ledger, case: Case, state: str) -> None:
     ledger.append(CLOSED, evidence.run, said | {"sha256": case.sha256, "state": state})
 
 
+def close_open(ledger: Ledger, run: str, state: str) -> None:
+    """Record that the gates of a run that stand open are closed with it. One that cannot be read stays: nobody could
+    decide it."""
+    with ledger.transaction():
+        for case in read_open([entry for entry in ledger.questions() if entry.subject == run], ledger):
+            if isinstance(case, Case):
+                record_closing(ledger, case, state)
+
+
 def waiting(ledger: Ledger) -> list[Evidence]:
     """The evidence of `still_open`."""
     return [case.evidence for case in still_open(ledger)]
@@ -118,6 +129,17 @@ def still_open(ledger: Ledger) -> list[Case]:
     """Gates asked and not closed, oldest first; of a run and gate asked twice only the newer."""
     asked = ledger.questions()
     return [open_case(*each) for each in zip(asked, ledger.documents(asked), strict=True)]
+
+
+def read_open(asked: list[Entry], ledger: Ledger) -> list[Case | Refused]:
+    """Each gate that stands open, or in its place why it cannot be read: one bad entry is no reason to miss others."""
+    found: list[Case | Refused] = []
+    for entry, document in zip(asked, ledger.documents_or_why(asked), strict=True):
+        try:
+            found.append(document if isinstance(document, Refused) else open_case(entry, document))
+        except Refused as error:
+            found.append(error)
+    return found
 
 
 def open_case(entry: Entry, document: bytes) -> Case:

@@ -1,0 +1,54 @@
+"""What the runner does once a minute: one thing that is bad keeps no other from being done."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.partly import Partly
+from flows.watch import time_passes
+from tasks.govern.gate import docket
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.registry import rolled_back, undelivered
+from tests.flows.test_parked import RUNS, ask
+from tests.govern.test_reminders import clock
+from tests.registry.test_admission import RECORD
+from tests.tiny_project import hallmark, make_project
+
+
+@pytest.mark.attack(rights="database", stopped="what cannot be read is told, and the rest is looked at all the same")
+def test_one_bad_row_or_file_stops_nothing_that_time_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "project")
+    hallmark(project, "init")
+    ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / undelivered.FOLDER
+    ledger.append(docket.ASKED, "run-x", {"gate": "data"}, b"junk")
+    ask(project, ledger, RUNS[0])
+    ledger.append(rolled_back.KIND, "triage", {"release": "any words"})
+    undelivered.keep(project / ".hallmark", "1-whole", rolled_back.KIND, "triage", RECORD)
+    (kept / "0-torn.json").write_text("{")
+
+    clock(ledger.now() + timedelta(days=400), monkeypatch)
+    with pytest.raises(Partly) as told:
+        time_passes(project)
+    assert [line.partition(":")[0] for line in told.value.done] == ["admission", "gate.closed", "incident.opened"]
+    torn, row, words = told.value.failed
+    assert "0-torn.unreadable" in torn and "run run-x is reminded of nothing" in row and "opens no incident" in words
+    assert [path.name for path in kept.iterdir()] == ["0-torn.unreadable"]
+
+    with pytest.raises(Partly) as again:
+        time_passes(project)
+    assert (again.value.done, again.value.failed) == ([], told.value.failed), "the runner says it once"
+
+
+def test_a_step_that_fails_is_told_and_the_others_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "project")
+    hallmark(project, "init")
+    open_ledger(project / ".hallmark").append(rolled_back.KIND, "triage", RECORD)
+
+    def broken(*_: object) -> list[str]:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("tasks.registry.waivers.raise_incidents", broken)
+    with pytest.raises(Partly, match="waivers: KeyError") as told:
+        time_passes(project)
+    assert [line.partition(":")[0] for line in told.value.done] == ["incident.opened"]
