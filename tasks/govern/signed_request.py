@@ -17,7 +17,7 @@ from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import dsse
 from tasks.govern.identity import validity
 from tasks.govern.identity.keys import Signer
-from tasks.govern.identity.validity import Key
+from tasks.govern.identity.validity import AHEAD, Key
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import SCHEDULER
@@ -28,8 +28,6 @@ KIND = "run.requested"
 PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 FRESH = timedelta(days=7)
 """How long after it was signed a request may begin a run; one that began goes on however long it takes."""
-AHEAD = timedelta(minutes=10)
-"""How far clocks may differ: a time further ahead would keep a request fresh for longer."""
 
 RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]

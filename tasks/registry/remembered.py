@@ -38,7 +38,7 @@ def governance_of(folder: Path, state: Path, name: str) -> Governance:
     is remembered does not follow from the root key.
     """
     chain = _read(state, name)["governance"]
-    newest, people = adoption.verify_chain(chain, adopting.root_fingerprint(state))
+    newest, people, _ = adoption.verify_chain(chain, adopting.root_fingerprint(state))
     return Governance(folder, newest.policy, people, state, tuple(chain))
 
 

@@ -86,7 +86,7 @@ def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
     assert [entry.kind for entry in house.ledger.entries()] == [
         "governance.proposed", "governance.adopted", "governance.proposed", "governance.adopted"
     ]  # fmt: skip
-    newest, people = adoption.verify_chain(envelopes(house), root(house))
+    newest, people, _ = adoption.verify_chain(envelopes(house), root(house))
     assert newest.policy.gate("low", "data").checks[0].at_least == 50
     assert people.get("risk-one")
 

@@ -92,14 +92,3 @@ def test_nobody_is_added_with_what_never_counts(roles: Given, those: Given, told
     before = People.model_validate({"people": [{"id": "bob", "name": "Bob", "roles": ["r"]}]})
     with pytest.raises(Refused, match=told):
         counting.people(people(roles, those), before, AT)
-
-
-@pytest.mark.parametrize("revoked", [None, "2026-05-01"])
-def test_a_revocation_is_not_taken_back(revoked: str | None) -> None:
-    def said(as_of: str | None) -> People:
-        return people(["r"], [{"public_key": LINE} | ({"revoked_as_of": as_of, "reason": "lost"} if as_of else {})])
-
-    with pytest.raises(Refused, match="is revoked as of 2026-04-01, and would count again"):
-        counting.people(said(revoked), said("2026-04-01"), AT)
-    earlier = counting.people(said("2026-03-01"), said("2026-04-01"), AT).people[0].keys[0]
-    assert earlier.revoked_as_of == datetime(2026, 3, 1, tzinfo=UTC)

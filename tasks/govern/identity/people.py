@@ -104,6 +104,10 @@ class People(Frozen):
     def every_key(self) -> list[Key]:
         return [key for _, key in self._keys()]
 
+    def held(self) -> Iterator[tuple[str, Key]]:
+        """Every key with the person or machine that has it."""
+        return ((self._whose(where), key) for where, key in self._keys())
+
     def _keys(self) -> Iterator[tuple[list[str | int], Key]]:
         """Every key and its place in the file."""
         for i, person in enumerate(self.people):

@@ -5,7 +5,7 @@ where one key follows another on a date, exactly one of them counts at any momen
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -17,6 +17,8 @@ from tasks.govern.identity import keys
 from tasks.params import Name, Text
 
 State = Literal["current", "later", "ended", "revoked"]
+AHEAD = timedelta(minutes=10)
+"""How far clocks may differ: a signed statement may be dated that much later than the ledger's time."""
 
 
 def _moment(value: Any) -> Any:

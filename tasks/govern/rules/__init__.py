@@ -12,6 +12,7 @@ Policy and people are in force once those have signed who may change them:
     differences.py    what a change would change, in words
     adoption.py       what is signed of it, each statement following from the one before
     counting.py       since when what it gives counts
+    ended.py          what ended or was revoked stays so
     adopting.py       proposing and signing, in the ledger
     in_force.py       the governance in force, verified from the root each time
 """

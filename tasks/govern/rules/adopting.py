@@ -4,15 +4,17 @@
     governance.signed     a further one
     governance.adopted    all that it takes: from here on it is in force
 
-The entries' subject is the digest of the statement. What is proposed follows one adoption; once another took its place,
-it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in `.hallmark/keys/root.pub`.
+The entries' subject is the digest of the statement. Its time is that of the first of them: one that is dated later than
+it was recorded, or long before it was proposed, counts for nothing. What is proposed follows one adoption; once another
+took its place, it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in
+`.hallmark/keys/root.pub`.
 """
 
 import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from tasks.govern import dsse
 from tasks.govern.identity import keys
 from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import People
+from tasks.govern.identity.validity import AHEAD, shown
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules import adoption
 from tasks.govern.rules.adoption import Adoption, InForce
@@ -34,6 +37,10 @@ ROOT = "root"
 """Name of the root key in `.hallmark/keys/`."""
 PIN = "HALLMARK_ROOT_FINGERPRINT"
 """Environment variable: fingerprint of the root key, received by another way."""
+
+BEHIND = timedelta(hours=1)
+"""How long the first to sign may take over it: with an earlier time, what is added would count from before it was
+recorded. Whoever signs after them may take days."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,9 @@ def begin(state: Path) -> None:
 def read(ledger: Ledger, root: str) -> Chain:
     """What was adopted under a root key. What whoever has the ledger's database added is told under `problems`."""
     entries = ledger.entries(ADOPTED)
-    verified, problems, foreign = _verified(root, tuple((e.seq, e.time, canonical_json(e.body)) for e in entries))
+    rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
+    proposed = _proposed(_signed(ledger))
+    verified, problems, foreign = _verified(root, rows, tuple(proposed.items()))
     by_seq = {entry.seq: entry for entry in entries}
     counted = tuple(by_seq[seq] for seq, _ in verified)
     envelopes = tuple(entry.body["envelope"] for entry in counted)
@@ -128,11 +137,12 @@ def read(ledger: Ledger, root: str) -> Chain:
 
 @lru_cache(maxsize=8)
 def _verified(
-    root: str, rows: tuple[tuple[int, datetime, bytes], ...]
+    root: str, rows: tuple[tuple[int, datetime, bytes], ...], proposed: tuple[tuple[str, datetime], ...]
 ) -> tuple[tuple[tuple[int, InForce], ...], tuple[str, ...], tuple[str, ...]]:
     """The adoptions that count, with their entries' seq, and why the others don't, those under other root keys apart;
-    the same rows give the same."""
+    the same rows give the same. `proposed` as `_proposed`."""
     chain: list[tuple[int, InForce]] = []
+    first = dict(proposed)
     problems: list[str] = []
     foreign: list[str] = []
     for seq, time, body in rows:
@@ -143,6 +153,7 @@ def _verified(
             if keys.fingerprint(adoption.read(envelope).root) != root:
                 told = foreign
             found = adoption.verify(envelope, before, root)
+            _require_dated(found.adoption, min(time, first.get(adoption.digest(found.adoption), time)), time)
             if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
                 adoption.require_signed(envelope, found.adoption, before.adoption, max(time, found.adoption.time))
         except HallmarkError as error:
@@ -180,13 +191,21 @@ def _wanted(ledger: Ledger, root: str, policy: Policy, people: People, signer: S
     before = chain.newest
     if before and (before.policy, before.people) == (policy, people):
         return Outcome(chain.entries[-1], adopted=True, lacking="")
-    known = (each for each in _proposals(ledger, before, now) if each.says(policy, people))
-    return next(known, None) or Proposal(_statement(before, policy, people, signer, now), [])
+    known = (each for each in _proposals(ledger, chain.in_force, now) if each.says(policy, people))
+    if found := next(known, None):
+        return found
+    statement = _statement(before, policy, people, signer, now)
+    adoption.require_follows(statement, before)
+    adoption.follow(statement, chain.in_force)
+    return Proposal(statement, [])
 
 
 def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, Any]) -> Outcome:
     """Put a signature on the ledger, and the adoption where it was the last that it took."""
     wanted, before, now = proposal.adoption, chain.newest, ledger.now()
+    adoption.require_follows(wanted, before)
+    if not proposal.signed:
+        _require_dated(wanted, now, now)
     if before:
         _asked(part, wanted, before, now)
     kind = SIGNED if proposal.signed else PROPOSED
@@ -206,7 +225,7 @@ def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
     before, now = chain.newest, ledger.now()
     if before is None:
         return []
-    known = _proposals(ledger, before, now)
+    known = _proposals(ledger, chain.in_force, now)
     return [(each.adoption, still_lacking(each.adoption, before, each.parts, now)) for each in known]
 
 
@@ -229,7 +248,7 @@ def _statement(before: Adoption | None, policy: Policy, people: People, signer: 
         root=before.root if before else signer.public_line,
         policy=policy,
         people=people,
-        time=now,
+        time=max(now, before.time) if before else now,  # of another machine, whose clock may be ahead
     )
 
 
@@ -244,22 +263,51 @@ def _asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: dat
                       f"{', '.join(asked) or 'the root key'}")  # fmt: skip
 
 
-def _proposals(ledger: Ledger, before: Adoption | None, now: datetime) -> list[Proposal]:
-    """What was proposed to follow `before`, with the signatures that count as of its time and now, oldest first."""
+def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
+    """Raises Refused where the statement's time is not that at which the ledger had it first, `proposed`, or is after
+    the entry that has it, `recorded`."""
+    if wanted.time - recorded > AHEAD:
+        raise Refused(f"it is dated {shown(wanted.time)}, and was recorded on {shown(recorded)}, before that; set the "
+                      "clock right and sign anew")  # fmt: skip
+    if proposed - wanted.time > BEHIND:
+        raise Refused(f"it is dated {shown(wanted.time)}, and was proposed on {shown(proposed)}, later than the "
+                      f"{BEHIND // timedelta(minutes=1)} minutes that signing may take; sign anew")  # fmt: skip
+
+
+def _proposals(ledger: Ledger, in_force: InForce | None, now: datetime) -> list[Proposal]:
+    """What was proposed to follow what is in force and can, with the signatures that count as of its time and now,
+    oldest first."""
     found: dict[str, Proposal] = {}
-    for entry in sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq):
-        if before is None:
-            break
+    if in_force is None:
+        return []
+    before, entries = in_force.adoption, _signed(ledger)
+    first = _proposed(entries)
+    for entry in entries:
         try:
             (part,) = adoption.signatures(_envelope(entry.body))
             wanted = adoption.read(part)
             adoption.require_follows(wanted, before)
             for moment in (wanted.time, now):
                 adoption.signer(part, before, moment)
+            if (mark := adoption.digest(wanted)) not in found:
+                _require_dated(wanted, first.get(mark, entry.time), entry.time)
+                adoption.follow(wanted, in_force)
         except (HallmarkError, ValueError):
             continue
-        found.setdefault(adoption.digest(wanted), Proposal(wanted, [])).signed.append((entry, part))
+        found.setdefault(mark, Proposal(wanted, [])).signed.append((entry, part))
     return list(found.values())
+
+
+def _signed(ledger: Ledger) -> list[Entry]:
+    return sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq)
+
+
+def _proposed(entries: Iterable[Entry]) -> dict[str, datetime]:
+    """When the ledger first had a statement, by its digest: whoever could name that had the statement."""
+    found: dict[str, datetime] = {}
+    for entry in entries:
+        found.setdefault(entry.subject, entry.time)
+    return found
 
 
 def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:

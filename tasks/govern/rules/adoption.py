@@ -8,7 +8,7 @@ of the adoption before. It has one signature for each person who signed it off, 
 The first is signed by the root key alone, whose fingerprint is the root of trust. A later one is signed by the roles
 that the policy BEFORE it names under `changes` for what changed, each by another person, under the people before it.
 Where that names nobody, which environment `local` alone allows, the root key signs. What an adoption adds counts from
-its time on (counting.py).
+its time on (counting.py), and what ended stays so (ended.py).
 
 Nothing here reads a ledger, a clock or a file: `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
 and release bundles hold them, and the fingerprint of the root key.
@@ -27,7 +27,8 @@ from tasks.govern import dsse
 from tasks.govern.identity import keys
 from tasks.govern.identity.people import People, Person
 from tasks.govern.identity.validity import Moment, PublicKey
-from tasks.govern.rules import counting, satisfiable
+from tasks.govern.rules import counting, ended, satisfiable
+from tasks.govern.rules.ended import Ends
 from tasks.govern.rules.gate_rules import LOCAL, Role
 from tasks.govern.rules.policy import Policy
 from tasks.params import Name, Sha256
@@ -58,6 +59,8 @@ class InForce(NamedTuple):
     adoption: Adoption
     people: People
     """Those of all adoptions up to this one: what each added counts from its time on."""
+    ends: Ends
+    """When the keys end that these adoptions named, those left out since too."""
 
 
 class Wanted(NamedTuple):
@@ -91,9 +94,10 @@ def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint
 
 
 def follow(adoption: Adoption, before: InForce | None) -> InForce:
-    """What is in force with an adoption that was verified. Raises Refused as `counting.people`."""
+    """What is in force with an adoption that was verified. Raises Refused as `ended.carried` and `counting.people`."""
+    ends = ended.carried(adoption.people, before.ends if before else {}, adoption.time)
     people = counting.people(adoption.people, before.people, adoption.time) if before else adoption.people
-    return InForce(adoption, people)
+    return InForce(adoption, people, ends)
 
 
 def read(envelope: Mapping[str, Any]) -> Adoption:

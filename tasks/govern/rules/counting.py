@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tasks.errors import Refused
 from tasks.govern.identity.people import MACHINES, Machine, People, Person
-from tasks.govern.identity.validity import Key, Period, shown
+from tasks.govern.identity.validity import Key, Period
 
 Held = TypeVar("Held", bound=Period)
 
@@ -20,8 +20,8 @@ Held = TypeVar("Held", bound=Period)
 def people(said: People, before: People, at: datetime) -> People:
     """People as they count once they were adopted `at` then; `before`: as they counted until then.
 
-    Raises Refused where a key would count again that had ended or was revoked, and for somebody who is added with
-    nothing that could ever count.
+    Raises Refused for somebody who is added with nothing that could ever count. That no key which had ended counts
+    again is asked before this (ended.py).
     """
     machines = {
         name: Machine(keys=_keys(name, said.keys_of_machine(name), before.keys_of_machine(name), at))
@@ -48,20 +48,14 @@ def _person(said: Person, before: Person | None, at: datetime) -> Person:
 
 def _keys(whose: str, said: Sequence[Key], before: Iterable[Key], at: datetime) -> list[Key]:
     known = {key.fingerprint: key for key in before}
-    found = [piece for key in said for piece in _key(whose, key, known.get(key.fingerprint), at)]
+    found = [
+        piece
+        for key in said
+        for piece in _pieces(key, [known[key.fingerprint]] if key.fingerprint in known else [], at)
+    ]
     if said and not found:
         raise Refused(f"every key that {whose} is given had ended before; give one that counts")
     return found
-
-
-def _key(whose: str, said: Key, before: Key | None, at: datetime) -> list[Key]:
-    mark, anew = f"the key {said.fingerprint} of {whose}", "and would count again; give a new key"
-    pieces = _pieces(said, [before] if before else [], at)
-    if before and before.revoked_as_of and not said.revoked(before.revoked_as_of):
-        raise Refused(f"{mark} is revoked as of {shown(before.revoked_as_of)}, {anew}")
-    if len(pieces) > 1:
-        raise Refused(f"{mark} ended on {shown(pieces[0].valid_before or at)}, {anew}")
-    return pieces
 
 
 def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:

@@ -30,7 +30,7 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
             f"no policy is in force under root key {chain.root}{told}: run `hallmark init`, or where the root key is "
             "kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
-    newest, people = chain.in_force
+    newest, people = chain.in_force.adoption, chain.in_force.people
     if problems := governance.ownerless(people, folder / "sources.yaml"):
         raise InputError("\n".join(problems))
     governed = Governance(folder, newest.policy, people, state, chain.envelopes)
