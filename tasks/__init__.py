@@ -15,5 +15,6 @@ Read in this order:
 
 Then the rooms: `data/` (ingest, clean, deduplicate, validate, split), `train/` (base_model, train), `evaluate/`
 (predict, evaluate), `govern/` (sources, policy, people, gates, decisions, ledger), `registry/` (package, promotion,
-admission) and `runs/` (a run as a git commit in a worktree of its own).
+admission), `runs/` (a run as a git commit in a worktree of its own), `reproduce/` (a release built again) and `audit/`
+(its dossier).
 """

@@ -66,7 +66,7 @@ def bring(
     replace: Replace = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Propose an existing OpenSSH ed25519 key in people.yaml. The same again changes nothing.
+    """Propose an existing OpenSSH ed25519 or ed25519-sk key in people.yaml. The same again changes nothing.
 
     Example: hallmark identity import data-owner ~/.ssh/id_ed25519.pub
     """

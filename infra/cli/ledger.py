@@ -13,7 +13,7 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.errors import InputError, Unavailable
+from tasks.errors import InputError, Refused, Unavailable
 from tasks.govern import dsse
 from tasks.govern.identity.validity import Key as SigningKey
 from tasks.govern.ledger import check as ledger_check
@@ -149,14 +149,17 @@ def export(
     """
     governed, ledger = _opened()
     with shared.writable(file) as target:
-        header = ledger_export.export(ledger, governed, target)
+        done = ledger_export.export(ledger, governed, target)
+    header = done.header
     if as_json:
-        shared.print_json({"file": str(file), **header.model_dump(mode="json")})
+        shared.print_json({"file": str(file), **header.model_dump(mode="json"), "away": done.away})
     else:
         console.print(f"{header.entries:,} entries and {header.heads:,} signed heads in {file}")
         console.print(f"whoever gets it: hallmark ledger verify --file {file.name} --key KEY, with this key")
         for line in header.keys:
             console.print(f"  {line}")
+        for why in done.away:
+            console.print(f"without the heads of a place: {why}")
 
 
 def publish_heads(as_json: shared.Json = False) -> None:
@@ -213,7 +216,13 @@ def _show_one(ledger: Ledger, seq: int, as_json: bool) -> None:
 
 def _attached(ledger: Ledger, entry: Entry) -> dict[str, Any]:
     """What is attached to an entry, where anything is."""
-    return {"attached": json.loads(ledger.documents([entry])[0])} if NAMED in entry.body else {}
+    if NAMED not in entry.body:
+        return {}
+    try:
+        return {"attached": json.loads(ledger.documents([entry])[0])}
+    except (ValueError, RecursionError) as error:
+        told = f"what is attached to entry {entry.seq} is no JSON ({error}); run `hallmark ledger verify`"
+        raise Refused(told) from None
 
 
 def _print(report: Report) -> None:

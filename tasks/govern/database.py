@@ -72,6 +72,8 @@ def postgres(url: URL, lock: int) -> Engine:
         if _takes_turn(connection):
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+        else:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one state, as SQLite's
 
     return engine
 

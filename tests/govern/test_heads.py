@@ -17,10 +17,12 @@ from tasks.files import canonical_json
 from tasks.govern import dsse
 from tasks.govern.identity import keys
 from tasks.govern.ledger import check as ledger_check
+from tasks.govern.ledger import export as ledger_export
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.ledger.places.folder import Folder
 from tasks.govern.ledger.walk import Report
+from tasks.govern.rules.governance import Governance
 from tests.govern.house import PEOPLE, House, reload
 from tests.ledger_tampering import KINDS, mend, tamper, unguard
 
@@ -134,6 +136,12 @@ def test_a_rewritten_ledger_gets_no_new_head(kept: House, away: Path) -> None:
     with pytest.raises(Refused, match="was rewritten: its tree of 8 entries does not go on"):
         published(kept)
     assert len(list(away.iterdir())) == 2
+    assert "was rewritten" in publish.publish_grown(kept.ledger, kept.governance)[0]
+
+
+@pytest.mark.attack(rights="database", stopped="the newest head is compared with a shorter tree too")
+def test_a_ledger_that_was_cut_is_told_by_the_runner(kept: House) -> None:
+    edit(kept, "DELETE FROM hallmark_ledger WHERE seq > 5")
     assert "was rewritten" in publish.publish_grown(kept.ledger, kept.governance)[0]
 
 
@@ -297,6 +305,48 @@ def test_a_place_that_is_away_loses_no_head(kept: House, away: Path, tmp_path: P
     assert "lacks 2 heads" in said(kept, "told")
     assert published(kept).delivered == {str(away): 2}
     assert verified(kept).anchored == 9
+
+
+def test_an_export_has_the_heads_that_can_be_reached(kept: House, away: Path, tmp_path: Path) -> None:
+    (away / "000000000003.json").write_text("no JSON")
+    done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "one.jsonl")
+    assert (done.header.heads, done.away) == (2, [])
+    away.parent.rename(tmp_path / "unmounted")
+    done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "two.jsonl")
+    assert done.header.heads == 2 and str(away) in done.away[0]
+    key = publish.signers(kept.governance)
+    for name in ("one.jsonl", "two.jsonl"):
+        assert ledger_export.verify(tmp_path / name, key).verdict == "holds"
+
+
+def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
+    kept: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = publish.places
+
+    def meanwhile(governance: Governance) -> object:
+        patched.undo()
+        append(kept, 1)
+        published(kept)
+        return places(governance)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "places", meanwhile)
+        ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
+    report = ledger_export.verify(tmp_path / "all.jsonl", publish.signers(kept.governance))
+    assert report.verdict == "holds", report
+
+
+@pytest.mark.attack(rights="database", stopped="an entry that is no text is refused, by name")
+def test_an_entry_that_is_no_text_is_told_without_a_traceback(kept: House, tmp_path: Path) -> None:
+    with sqlite3.connect(kept.state / "ledger.db") as connection:
+        unguard(connection)
+        connection.execute("UPDATE hallmark_ledger SET subject = CAST(x'ff' AS TEXT) WHERE seq = 7")
+    connection.close()
+    assert "entry 7 of the ledger was changed" in publish.publish_grown(kept.ledger, kept.governance)[0]
+    with pytest.raises(Refused, match="entry 7 of the ledger was changed"):
+        ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
+    assert not (tmp_path / "all.jsonl").exists()
 
 
 def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Path) -> None:

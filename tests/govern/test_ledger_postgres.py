@@ -60,6 +60,16 @@ def test_triggers_stop_every_way_to_change_it(url: str, tmp_path: Path, change: 
     assert ledger.entries() == [entry]
 
 
+def test_what_is_read_in_one_block_is_of_one_moment(url: str, tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.append("a", "x", {})
+    with ledger.reading():
+        assert ledger.last() == 1
+        open_ledger(tmp_path).append("b", "x", {})
+        assert ledger.last() == 1 and len(ledger.entries()) == 1
+    assert ledger.last() == 2
+
+
 def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path), "25"]
     running = [subprocess.Popen([*command, name], cwd=ROOT, stdout=subprocess.DEVNULL) for name in "abc"]

@@ -128,7 +128,7 @@ def test_a_proof_under_a_head_of_somebody_elses_is_refused(signed: House) -> Non
 @pytest.fixture
 def file(signed: House, tmp_path: Path) -> Path:
     path = tmp_path / "ledger.jsonl"
-    header = ledger_export.export(signed.ledger, signed.governance, path)
+    header = ledger_export.export(signed.ledger, signed.governance, path).header
     assert (header.entries, header.heads) == (11, 2)
     return path
 

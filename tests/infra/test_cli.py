@@ -69,6 +69,12 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
     [
         (["run"], 2, "who are you? Say --as ID"),
         (["run", "--as", "stranger"], 2, "'stranger' is nobody in people.yaml"),
+        (["run", "--as", "data-owner"], 2, "owns messages and would have to approve that at the data gate"),
+        (
+            ["run", "--as", "risk-officer"],
+            1,
+            "gate release wants 1 with role risk_officer, and 0 could decide; let somebody else ask for the run",
+        ),
         (["run", "--as", "ml-engineer", "--set", "training.lora_rank"], 2, "expected KEY=VALUE"),
         (["run", "--as", "ml-engineer", "--set", "nosuch.key=1"], 2, "there is no section 'nosuch'"),
         (["run", "--as", "ml-engineer", "--set", "training.nosuch=1"], 2, "unknown key"),
@@ -121,6 +127,7 @@ def test_what_is_no_runs_id_is_told_whatever_lies_there(project: Path, verb: lis
 
 
 def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
+    assert not open_ledger(project / ".hallmark").entries("run.requested")
     assert not (project / ".hallmark" / "prefect" / "up.json").exists()
     assert git(project, "for-each-ref", "refs/hallmark") == ""
     assert git(project, "worktree", "list").count("\n") == 0

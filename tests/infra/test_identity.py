@@ -1,6 +1,7 @@
 """`hallmark identity`: keys are made, brought and revoked as proposals in people.yaml, whose comments stay."""
 
 import json
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tasks.errors import InputError, Refused
-from tasks.govern.identity import keys, people
+from tasks.govern.identity import keys, people, ssh_agent
 from tasks.govern.identity.people import People
+from tests.asking_agent import needs_ssh_agent, started
 from tests.govern.house import PEOPLE, POLICY
 from tests.tiny_project import commit, git
 
@@ -98,6 +100,50 @@ def test_an_existing_key_is_brought_once_and_revoked(project: Path) -> None:
         hallmark(project, *revoke, "2026-03-03")
     hallmark(project, *revoke, "2026-03-01")
     assert read(project).machines["gate"].keys[0].revoked_as_of == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_key_with_a_passphrase_is_made_at_a_terminal(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter(["one", "another", "one", "one"])
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(said))
+    make = (
+        "identity",
+        "create",
+        "clerk",
+        "--name",
+        "Clerk",
+        "--role",
+        "risk",
+        "--out",
+        str(tmp_path / "clerk"),
+        "--passphrase",
+    )
+    with pytest.raises(InputError, match="not the same; nothing was made"):
+        hallmark(project, *make)
+    assert not (tmp_path / "clerk").exists()
+    hallmark(project, *make)
+    with pytest.raises(keys.WantsPassphrase):
+        keys.load_private(tmp_path / "clerk")
+    line = keys.public_line(keys.load_private(tmp_path / "clerk", b"one"))
+    assert [key.fingerprint for key in read(project).get("clerk").keys] == [keys.fingerprint(line)]
+
+
+@needs_ssh_agent
+def test_the_key_that_an_agent_has_is_brought(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (keys.create(tmp_path, name) for name in ("first", "second"))
+    bring = ("identity", "import", "guest", "--name", "Guest", "--role", "risk", "--agent")
+    with started(tmp_path / "agent") as agent:
+        monkeypatch.setenv(ssh_agent.SOCKET, agent.environment[ssh_agent.SOCKET])
+        with pytest.raises(InputError, match="the ssh-agent has no ed25519 key"):
+            hallmark(project, *bring)
+        for name in ("first", "second"):
+            subprocess.run(["ssh-add", "-q", tmp_path / name], check=True)
+        with pytest.raises(InputError, match="say which with --key FINGERPRINT"):
+            hallmark(project, *bring)
+        hallmark(project, *bring, "--key", keys.fingerprint(second))
+    assert [key.fingerprint for key in read(project).get("guest").keys] == [keys.fingerprint(second)]
+    assert keys.fingerprint(first) not in (project / FILE).read_text()
 
 
 def test_who_is_not_there_is_proposed_with_name_and_roles(project: Path) -> None:

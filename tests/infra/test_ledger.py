@@ -59,6 +59,9 @@ def test_a_stranger_checks_a_proof_and_an_export(made: Path, outside: Path, fing
     proof["entry"]["subject"] = "run-9"
     (outside / "proof.json").write_text(json.dumps(proof))
     assert "does not show" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint, code=1)
+    head = next((made / ".hallmark" / "heads").rglob("*.json"))
+    (outside / "since.json").write_text(json.dumps(hallmark_json(made, "ledger", "prove", "--since", str(head))))
+    assert "covers is the beginning of what" in hallmark(outside, "ledger", "check", "since.json", "--key", fingerprint)
     told = hallmark(made, "ledger", "export", str(outside / "all.jsonl"))
     assert "8 entries and 1 signed heads" in told and "ssh-ed25519" in told
     verify = ("ledger", "verify", "--file", "all.jsonl", "--key")

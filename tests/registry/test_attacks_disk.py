@@ -17,6 +17,10 @@ from tests.registry.house import House, found, writable
 DISK: dict[str, tuple[Attack, str]] = {
     "a swapped adapter": (swap, "changed: payload/model/adapter_model.safetensors"),
     "a swapped adapter, and the list made to fit": (lambda f: (swap(f), relist(f)), "signature does not match"),
+    "another tokenizer": (
+        lambda f: rewrite(f / "payload/model/tokenizer.json", lambda t: t.update(version="x")),
+        "changed: payload/model/tokenizer.json",
+    ),
     "another chat template": (lambda f: (f / "payload/model/chat_template.jinja").write_text("{{ x }}"), "changed"),
     "a pickle beside the weights": (
         lambda f: (f / "payload/model/adapter_model.bin").write_bytes(pickle.dumps(Bomb())),

@@ -46,6 +46,10 @@ def test_demo_people_in_a_bundle_of_another_environment_do_not_verify(house: Hou
 
 GATE_KEY: dict[str, tuple[Attack, str]] = {
     "another adapter": (swap, "gate release let something else pass"),
+    "another tokenizer": (
+        lambda f: rewrite(f / "payload/model/tokenizer.json", lambda t: t.update(version="x")),
+        "gate release let something else pass",
+    ),
     "an adapter that is a pickle": (
         lambda f: (f / "payload/model/adapter_model.bin").write_bytes(pickle.dumps(Bomb())),
         "more than safetensors",

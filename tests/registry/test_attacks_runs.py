@@ -25,6 +25,7 @@ def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
 
 PACKAGE: dict[str, Attack] = {
     "a swapped adapter": lambda f: (f / "payload/model/adapter_model.safetensors").write_bytes(b"evil"),
+    "another tokenizer": lambda f: rewrite(f / "payload/model/tokenizer.json", lambda t: t.update(version="x")),
     "an extra file": lambda f: (f / "payload/model/extra.json").write_text("{}"),
     "a link": lambda f: (f / "payload/model/extra.json").symlink_to("/etc/hostname"),
     "a link for a file": lambda f: link(f / "payload/model/tokenizer.json"),

@@ -20,7 +20,7 @@ from tasks.params import Name, Text
 
 MachineName = Literal["gate", "scheduler", "worker", "ledger"]
 MACHINES: tuple[MachineName, ...] = get_args(MachineName)
-"""gate signs gate statements and promotions, scheduler requests of runs, worker what stages did, ledger its heads."""
+"""gate signs gate statements and promotions, scheduler requests of runs, ledger its heads; worker signs nothing yet."""
 OPTIONAL: tuple[MachineName, ...] = ("worker",)
 """Machines that may be without a key outside environment `local`."""
 RESERVED = (*MACHINES, "root", "vault", "model-signing")

@@ -35,10 +35,13 @@ class Row(NamedTuple):
     def leaf(self) -> bytes:
         """The bytes that the tree is about: `canonical_json` of the columns, written out since it is five times faster.
 
-        Raises TypeError or ValueError for a column that holds another kind of value.
+        Raises Refused for a column that holds another kind of value, or no text.
         """
-        body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
-        return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}}}'.encode()
+        try:
+            body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
+            return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}}}'.encode()
+        except (TypeError, ValueError) as error:
+            raise _changed(self, error) from None
 
     def leaf_hash(self) -> bytes:
         return merkle.leaf_hash(self.leaf())

@@ -10,19 +10,20 @@ JSON lines, each canonical:
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from tasks.config import Frozen
-from tasks.errors import InputError, Refused
+from tasks.errors import InputError, Refused, Unavailable
 from tasks.files import canonical_json, whole_file
 from tasks.govern.identity import keys
 from tasks.govern.identity.validity import Key
 from tasks.govern.ledger import heads, publish
 from tasks.govern.ledger.attached import NAMED
-from tasks.govern.ledger.check import known_heads
 from tasks.govern.ledger.entry import Kept, Row
 from tasks.govern.ledger.heads import Void
 from tasks.govern.ledger.ledger import Ledger
@@ -30,6 +31,13 @@ from tasks.govern.ledger.walk import Finding, Known, Report, Tick, judge, walk
 from tasks.govern.rules.governance import Governance
 
 FORMAT = "urn:hallmark:ledger-export:v1"
+
+
+@dataclass(frozen=True)
+class Exported:
+    header: "Header"
+    away: list[str]
+    """Why heads of some places are not in it."""
 
 
 class Header(Frozen):
@@ -40,10 +48,11 @@ class Header(Frozen):
     """Public keys that signed the heads. They count where the reader has them, or a fingerprint, by another way."""
 
 
-def export(ledger: Ledger, governance: Governance, path: Path) -> Header:
+def export(ledger: Ledger, governance: Governance, path: Path) -> Exported:
     """Write the entries and every head that can be reached; the file appears whole or not at all."""
-    last = ledger.last()
-    known = sorted(_envelopes(governance).items())
+    heads_of, away = _envelopes(governance)
+    known = sorted(heads_of.items())
+    last = ledger.last()  # after the heads, so that none covers more than the file holds
     header = Header(
         format=FORMAT, entries=last, heads=len(known), keys=[key.public_key for key in publish.signers(governance)]
     )
@@ -55,7 +64,7 @@ def export(ledger: Ledger, governance: Governance, path: Path) -> Header:
             _write(file, row.leaf())
             if document is not None:
                 _write(file, canonical_json({NAMED: document.decode(errors="replace")}))
-    return header
+    return Exported(header, away)
 
 
 def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None) -> Report:
@@ -101,13 +110,22 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
     return found
 
 
-def _envelopes(governance: Governance) -> dict[int, tuple[str, dict[str, Any]]]:
-    """A head of each size, with where it was found, once known to be signed."""
-    counted, found = {one.head.size for one in known_heads(governance)[0]}, {}
+def _envelopes(governance: Governance) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
+    """A head of each size, with where it was found, once known to be signed; and why some cannot be had."""
+    found: dict[int, tuple[str, dict[str, Any]]] = {}
+    away = []
     for where in [*publish.places(governance), publish.local(governance)]:
-        for size, data in where.read(counted & where.sizes()).items():
-            found[size] = (where.name, json.loads(data))
-    return found
+        try:
+            there = where.read(where.sizes())
+        except (Refused, Unavailable) as error:
+            away.append(str(error))
+            continue
+        for size, data in there.items():
+            with suppress(Refused):  # what does not count, `hallmark ledger verify` tells
+                head, envelope = heads.parse(data, publish.signers(governance))
+                if head.size == size:
+                    found[size] = (where.name, envelope)
+    return found, away
 
 
 def _write(file: IO[bytes], line: bytes) -> None:
@@ -151,7 +169,7 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
             else:
                 kept, row = Kept(row, None) if row else None, Row(**said)
                 same = row.leaf() + b"\n" == line
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (Refused, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None
         if not same:
             raise Refused(f"line {number} of the file's entries is not in canonical form; it was changed after the "

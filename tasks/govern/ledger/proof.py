@@ -155,4 +155,7 @@ def check(proof: Proof, those: Sequence[Key]) -> str:
 
 def _attached(ledger: Ledger, row: Row) -> str | None:
     entry = ledger_entry.read(row)
-    return ledger.documents([entry])[0].decode() if attached.NAMED in entry.body else None
+    try:
+        return ledger.documents([entry])[0].decode() if attached.NAMED in entry.body else None
+    except UnicodeDecodeError as error:
+        raise Refused(f"what is attached to entry {row.seq} is no text ({error}); nothing is proven of it") from None

@@ -79,12 +79,14 @@ def publish(ledger: Ledger, governance: Governance) -> Published:
 
 
 def publish_grown(ledger: Ledger, governance: Governance) -> list[str]:
-    """Publish where there are entries that no head here covers. Returns what a person should be told, in words.
+    """Publish where the ledger is not as long as the newest head here. Returns what a person should be told, in words:
+    one that is shorter was cut.
 
     For whoever has something else to do: what was recorded stands, whatever becomes of the head.
     """
     try:
-        if ledger.frontier().size <= max(local(governance).sizes(), default=0):
+        last = newest(governance)
+        if ledger.frontier().size == (last.size if last else 0):
             return []
         return publish(ledger, governance).away
     except HallmarkError as error:
