@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -156,7 +157,7 @@ def _flush(folder: Path) -> None:
 
 @contextmanager
 def turn(lock: Path, busy: str) -> Iterator[None]:
-    """Hold a lock file; where another process holds it, say that it is `busy` and wait.
+    """Hold a lock file; where another process holds it, say on stderr that it is `busy` and wait.
 
     The system lets go of the lock when the process ends, however it ends.
     """
@@ -165,6 +166,6 @@ def turn(lock: Path, busy: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{busy}; waiting until it is over", flush=True)
+            print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

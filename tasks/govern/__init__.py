@@ -20,6 +20,7 @@ What is signed besides decisions at gates; each file says what that is and how i
 Underneath:
 
     signed_entry.py       how a person's signature gets onto the ledger: signed first, then recorded
+    unchanged.py          whether what was signed is still asked
     dsse.py               signed in-toto statements with one spelling
     database.py           SQLite or Postgres, whose writers take turns
 

@@ -2,18 +2,19 @@
 
 Whoever signs may take their time: a passphrase to type, an ssh-agent that asks its owner. Meanwhile others write to the
 ledger. So what is to be signed is looked up, signed outside any transaction, and looked up again in the one that
-records it; where it comes out otherwise but for the time, nothing is recorded.
+records it; where it comes out otherwise but for the time, or other policy or people were adopted, nothing is recorded.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from tasks.errors import Refused
 from tasks.govern import dsse
 from tasks.govern.identity.keys import Signer
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry, Ledger
+from tasks.govern.rules import in_force
 from tasks.govern.rules.governance import Governance
+from tasks.govern.unchanged import require_same
 
 
 class Draft(NamedTuple):
@@ -36,7 +37,7 @@ def record(
 
     `drafts` is asked twice, each time in a transaction. `signer` signs for the person; left out, it is the one that
     `Governance.signer` finds. Raises what these raise, and Refused where what was signed is not what is asked any more,
-    or the key counts no more.
+    the key counts no more, or something else was adopted since `governance` was read.
     """
     with ledger.transaction():
         wanted = drafts()
@@ -45,6 +46,7 @@ def record(
     signer = signer or governance.signer(person, ledger.now())
     envelopes = [dsse.sign(draft.statement, signer) for draft in wanted]
     with ledger.transaction():
+        in_force.require_still(ledger, governance)
         now = drafts()
         if isinstance(now, Entry):
             return now
@@ -55,23 +57,6 @@ def record(
             ledger.append(draft.kind, draft.subject, _body(draft, envelope, governance))
             for draft, envelope in zip(wanted, envelopes, strict=True)
         ][-1]
-
-
-def require_same(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
-    """Raises Refused where other statements are asked than were signed, whatever their times."""
-    if [_undated(one) for one in signed] != [_undated(one) for one in asked]:
-        raise changed()
-
-
-def changed() -> Refused:
-    return Refused(
-        "what is to be signed has changed while it was being signed, by what somebody else recorded meanwhile; nothing "
-        "was recorded. Look at it and sign it anew"
-    )
-
-
-def _undated(statement: dict[str, Any]) -> dict[str, Any]:
-    return statement | {"predicate": {**statement["predicate"], "time": None}}
 
 
 def _body(draft: Draft, envelope: dict[str, Any], governance: Governance) -> dict[str, Any]:

@@ -49,9 +49,10 @@ def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: s
     One entry for each withdrawal that is taken back; the last comes back. Raises as `withdraw`, and Refused for a
     source that is not withdrawn.
     """
-    source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
+    person = governance.actor(person_id, ledger.now())
 
     def drafts() -> list[Draft]:
+        source = _source(ledger, governance, source_id)  # who owns it is what counts, so as of the recording
         known = in_force(ledger, governance).get(source_id, [])
         meant = {each.sha256: each for each in known if person.id in (source.owner, each.person)}
         if not meant:

@@ -26,10 +26,11 @@ def packed(data: bytes) -> bytes:
 
 
 class Authenticator:
-    """`flags` is what it says of its owner, `counter` how often it signed."""
+    """`flags` is what it says of its owner, `counter` how often it signed, `others` keys that are listed before it."""
 
     def __init__(self, application: bytes = b"ssh:") -> None:
         self.key, self.application, self.flags, self.counter = Ed25519PrivateKey.generate(), application, TOUCHED, 0
+        self.others: list[bytes] = []
         raw = self.key.public_key().public_bytes_raw()
         self.blob = packed(KIND.encode()) + packed(raw) + packed(application)
         self.line = f"{KIND} {base64.b64encode(self.blob).decode()} token"
@@ -43,7 +44,8 @@ class Authenticator:
 
     def answer(self, message: bytes) -> bytes:
         if message[0] == 11:
-            return bytes([12]) + struct.pack(">I", 1) + packed(self.blob) + packed(b"token")
+            listed = b"".join(packed(blob) + packed(b"token") for blob in (*self.others, self.blob))
+            return bytes([12]) + struct.pack(">I", 1 + len(self.others)) + listed
         size = struct.unpack_from(">I", message, 1)[0]
         blob, rest = message[5 : 5 + size], message[5 + size :]
         if message[0] != 13 or blob != self.blob:

@@ -119,6 +119,13 @@ def test_what_was_signed_for_something_else_than_ssh_does_not_count() -> None:
             keys.fingerprint(line)
 
 
+def test_an_agents_keys_that_cannot_be_one_of_ours_are_passed_over(token: Authenticator) -> None:
+    token.others = [Authenticator(b"https://example.org").blob, packed(b"ssh-ed25519") + packed(b"short"), token.blob]
+    assert ssh_agent.lines() == [token.line, token.line]
+    found = signing.from_agent([token.line])
+    assert found and found.public_line == token.line
+
+
 def test_a_machine_has_none(house: House, token: Authenticator) -> None:
     with pytest.raises(InputError, match="a machine signs by itself"):
         reload(house, people=PEOPLE + f"machines: {{gate: {{keys: ['{token.line}']}}}}\n")

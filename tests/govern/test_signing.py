@@ -94,8 +94,9 @@ def test_more_than_an_agent_signs_is_refused_before_it_is_asked(
         (None, r"did not answer within 0\.2 s"),
         (b"", "does not answer .it hung up"),
         (b"\0\0\0\x05\x0c\0\0\0\x01", "cut short"),
+        (b"\0\0\0\x01\x0c", "cut short; it speaks another protocol: start another, or unset SSH_AUTH_SOCK"),
     ],
-    ids=["silent", "hangs up", "cuts short"],
+    ids=["silent", "hangs up", "cuts short", "lists nothing, not even how many"],
 )
 def test_an_agent_that_does_not_answer_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, told: str

@@ -6,16 +6,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.errors import HallmarkError, Refused
 from tasks.govern import incidents, withdrawals
 from tasks.govern.gate.signed_decision import KIND
+from tasks.govern.identity import keys, signing
 from tasks.govern.identity.keys import Signer
 from tasks.govern.ledger.ledger import Entry, open_ledger
 from tasks.govern.rules import adopting, in_force
 from tasks.govern.rules.adopting import PROPOSED, SIGNED, Outcome
 from tests.asking_agent import AskingAgent, needs_ssh_agent, started
-from tests.govern.house import House
+from tests.govern.house import PEOPLE, House
 from tests.govern.test_adoption import OTHER, TWO, adopt, root
 from tests.govern.test_incidents import opened, the_one
 from tests.govern.test_withdrawals import declare
@@ -167,6 +169,66 @@ def test_an_adoption_that_follows_what_is_no_longer_in_force_is_not_recorded(ado
         signing.result()
     after = len(adopted.ledger.entries(PROPOSED)) + len(adopted.ledger.entries(SIGNED))
     assert after - before == (1 if other == final else 2), "only what was signed meanwhile"
+
+
+@pytest.fixture
+def read(adopted: House) -> House:
+    """The house with the governance in force, as a command has read it."""
+    adopted.governance = in_force.load(adopted.governance.folder, adopted.state, adopted.ledger)
+    return adopted
+
+
+def revoke(house: House, person: str) -> None:
+    """Adopt people of whom one has another key, and the one of before none that counts."""
+    other = keys.public_line(Ed25519PrivateKey.generate())
+    assert adopt(
+        house, "risk-one", people=PEOPLE.replace(f"id: {person},", f"id: {person}, keys: ['{other}'],")
+    ).adopted
+
+
+@pytest.mark.attack(rights="approver", stopped="what is recorded is checked with what is in force then")
+@pytest.mark.parametrize("deed", ["decide", "withdraw", "restore", "close"])
+def test_who_is_taken_off_while_they_sign_records_nothing(
+    read: House, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    declare(read, "owner", "both")
+    ledger, governed, slow = read.ledger, read.governance, Slow(read.key("owner"))
+    asked = read.ask()
+    opened(read, role="data-owner")
+    if deed == "restore":
+        withdrawals.withdraw(ledger, governed, "tickets", "owner", "consent ended")
+    monkeypatch.setattr(signing, "of_person", lambda *_: slow.signer)
+    deeds: dict[str, Callable[[], Entry]] = {
+        "decide": lambda: read.decide(asked, "owner"),
+        "withdraw": lambda: withdrawals.withdraw(ledger, governed, "tickets", "owner", "consent ended"),
+        "restore": lambda: withdrawals.restore(ledger, governed, "tickets", "owner", "a mistake"),
+        "close": lambda: incidents.close(ledger, governed, the_one(read).id, "owner", "looked into"),
+    }
+    last: list[int] = []
+    acting = meanwhile(read, slow, deeds[deed], lambda: (revoke(read, "owner"), last.append(ledger.last())))
+    with pytest.raises(Refused, match="has changed while it was being signed"):
+        acting.result()
+    assert ledger.last() == last[0]
+
+
+@pytest.mark.attack(rights="approver", stopped="who owns a source is looked up again when it is recorded")
+def test_a_source_that_has_another_owner_meanwhile_is_not_given_by_the_one_before(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(house, "owner", "both")
+    withdrawals.withdraw(house.ledger, house.governance, "tickets", "owner", "consent ended")
+    declare(house, "both", "both")
+    slow = Slow(house.key("both"))
+    monkeypatch.setattr(signing, "of_person", lambda *_: slow.signer)
+    acting = meanwhile(
+        house,
+        slow,
+        lambda: withdrawals.restore(house.ledger, house.governance, "tickets", "both", "a mistake"),
+        lambda: declare(house, "lead", "lead"),
+    )
+    with pytest.raises(Refused, match="both does not own source tickets"):
+        acting.result()
+    assert withdrawals.in_force(house.ledger, house.governance)
 
 
 @pytest.fixture

@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks import params
 from tasks.errors import InputError, Refused
 from tasks.govern import dsse, incidents, signed_incident
 from tasks.govern.gate import decisions
+from tasks.govern.identity import keys
 from tasks.govern.incidents import Incident
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules import governance
-from tasks.registry import admission, glass, orders, package, promotion, recovery, succession, waivers
+from tasks.registry import admission, glass, intents, orders, package, promotion, recovery, succession, waivers
 from tasks.registry.succession import Signed
 from tests.asking_agent import needs_ssh_agent, started
 from tests.registry.house import NAME, PEOPLE, POLICY, House
@@ -300,3 +302,60 @@ def test_others_write_while_an_agent_asks_its_owner_about_an_order(
         wanted = ordering.result()
     assert house.ledger.last() > between.seq and bool(wanted) != glass_broken
     assert newest(house).promotion.label == ("triage-1" if glass_broken else "triage-2")
+
+
+def in_force_strict(house: House) -> House:
+    """`strict`, adopted: what a command reads is what is in force."""
+    strict(house)
+    house.adopt(lambda policy: policy)
+    return house
+
+
+@needs_ssh_agent
+@pytest.mark.attack(rights="approver", stopped="what is recorded is checked with what is in force then")
+@pytest.mark.parametrize("person", ["one", "night"])
+def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
+    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    """The gate countersigns what comes of it, so that it would count for good."""
+    released.release("run-2", b"worse")
+    house, glass_broken = in_force_strict(released), person == "night"
+    read = House(house.root, house.governance, house.ledger)
+    if not glass_broken:
+        order(read, "risk-officer")
+        order(read, "two")
+    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+        agent.take(house.state / "keys" / person)
+        for name, value in agent.environment.items():
+            monkeypatch.setenv(name, value)
+        ordering = pool.submit(order, read, person, break_glass=glass_broken)
+        agent.asked()
+        other = keys.public_line(Ed25519PrivateKey.generate())
+        house.adopt(lambda told: told.replace(f"id: {person},", f"id: {person}, keys: ['{other}'],"), "people.yaml")
+        last = house.ledger.last()
+        agent.answer("yes")
+        with pytest.raises(Refused, match="has changed while it was being signed"):
+            ordering.result()
+    assert house.ledger.last() == last and served(house) == b"worse"
+
+
+@needs_ssh_agent
+def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_made_no_more(
+    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released.release("run-2", b"worse")
+    layout = released.ready("run-3", b"better")
+    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+        agent.take(released.state / "keys" / "risk-officer")
+        for name, value in agent.environment.items():
+            monkeypatch.setenv(name, value)
+        ordering = pool.submit(order, released, "risk-officer")
+        agent.asked()
+        with intents.turn(released.state, wait=False) as mine:
+            assert mine, "a promotion would wait for who signs"
+        released.promote(layout)
+        assert not ordering.done()
+        agent.answer("yes")
+        with pytest.raises(Refused, match="has changed while it was being signed"):
+            ordering.result()
+    assert served(released) == b"better"

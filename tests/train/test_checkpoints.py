@@ -77,7 +77,8 @@ def test_a_second_run_waits_until_the_first_is_gone(tmp_path: Path, capsys: pyte
     with checkpoints.claim(tmp_path / "run") as folder:
         assert time.monotonic() - began > 1.0
         assert folder.is_dir()
-    assert "waiting until it is over" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "waiting until it is over" in said.err and not said.out, "what a command prints as JSON stays so"
     first.join()
     killer.join()
 

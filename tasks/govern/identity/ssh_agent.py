@@ -11,7 +11,7 @@ import struct
 
 from cryptography.exceptions import InvalidSignature
 
-from tasks.errors import Refused, Unavailable
+from tasks.errors import InputError, Refused, Unavailable
 from tasks.govern.identity import hardware, keys
 from tasks.govern.identity.keys import Signer
 
@@ -30,20 +30,33 @@ def running() -> bool:
 
 
 def lines() -> list[str]:
-    """Public key lines of its ed25519 keys; none where it is locked. Raises Unavailable where it does not answer."""
+    """Public key lines of its ed25519 keys that can be one of ours; none where it is locked.
+
+    Raises Unavailable where it does not answer, or in no way that can be read.
+    """
     answer = _ask(bytes([LIST]), LISTED)
     if answer is None:
         return []
+    if len(answer) < 4:
+        raise _cut_short()
     count, found = struct.unpack_from(">I", answer)[0], []
     rest = answer[4:]
     for _ in range(count):
         blob, rest = _string(rest)
         comment, rest = _string(rest)
         if (kind := _string(blob)[0]) in KINDS:
-            found.append(
-                f"{kind.decode()} {base64.b64encode(blob).decode()} {comment.decode('utf-8', 'replace')}".rstrip()
-            )
-    return found
+            words = " ".join(comment.decode("utf-8", "replace").split())
+            found.append(f"{kind.decode()} {base64.b64encode(blob).decode()} {words}".rstrip())
+    return [line for line in found if _readable(line)]
+
+
+def _readable(line: str) -> bool:
+    """An agent holds others' keys too, say of an authenticator that signs in to a web site."""
+    try:
+        keys.fingerprint(line)
+    except InputError:
+        return False
+    return True
 
 
 def signer(line: str) -> Signer:
@@ -109,5 +122,12 @@ def _packed(data: bytes) -> bytes:
 def _string(data: bytes) -> tuple[bytes, bytes]:
     """The string that data begins with, and what follows it. Raises Unavailable where it is cut short."""
     if len(data) < 4 or len(data) < 4 + (size := struct.unpack_from(">I", data)[0]):
-        raise Unavailable("the ssh-agent's answer is cut short; it speaks another protocol")
+        raise _cut_short()
     return data[4 : 4 + size], data[4 + size :]
+
+
+def _cut_short() -> Unavailable:
+    return Unavailable(
+        f"the answer of the ssh-agent at {os.environ.get(SOCKET, '')} is cut short; it speaks another protocol: start "
+        f"another, or unset {SOCKET}"
+    )

@@ -30,7 +30,7 @@ from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules import adoption
 from tasks.govern.rules.adoption import Adoption, InForce
 from tasks.govern.rules.policy import Policy
-from tasks.govern.signed_entry import changed, require_same
+from tasks.govern.unchanged import changed, require_same
 
 PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
 ROOT = "root"

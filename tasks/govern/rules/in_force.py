@@ -16,6 +16,7 @@ from tasks.govern.rules import adopting, adoption, governance
 from tasks.govern.rules.adopting import Chain
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import Policy
+from tasks.govern.unchanged import changed
 
 FILES = ("policy.yaml", "people.yaml")
 
@@ -39,6 +40,12 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
     if told := differs(governed, newest.people):
         _say_once(told)
     return governed
+
+
+def require_still(ledger: Ledger, governed: Governance) -> None:
+    """Raises Refused where something else was adopted since `governed` was read. Proposed files follow no adoption."""
+    if governed.chain and chain(governed.state, ledger).envelopes != governed.chain:
+        raise changed()
 
 
 def proposed(folder: Path, state: Path) -> tuple[Policy, People]:
