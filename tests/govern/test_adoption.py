@@ -93,6 +93,7 @@ def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
 
 @pytest.mark.attack(rights="commit", stopped="policy and people in force are those adopted in the ledger")
 def test_files_alone_change_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    in_force._say_once.cache_clear()
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     assert rows(house) == 100
     assert "says something else than what is in force" in caplog.text
