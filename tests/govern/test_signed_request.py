@@ -114,7 +114,12 @@ def test_evidence_that_names_another_requester_than_signed_is_not_judged(house: 
         forged = house.ask_again(real.model_copy(update=change))
         with pytest.raises(Refused, match="names another requester of run run-1 than signed"):
             house.judge(forged)
-        raw(house, "DELETE FROM hallmark_ledger WHERE kind = 'gate.asked'")
+        raw(
+            house,
+            "DELETE FROM hallmark_ledger WHERE kind = 'gate.asked'",
+            "DELETE FROM hallmark_ledger_attached WHERE seq NOT IN (SELECT seq FROM hallmark_ledger)",
+            "DELETE FROM hallmark_ledger_open",
+        )
 
 
 @pytest.mark.attack(rights="database", stopped="without a signed request no gate is judged")

@@ -61,9 +61,9 @@ class Tables:
 
     def make(self, connection: Connection) -> None:
         """The tables and their triggers, where there are none yet."""
-        there = inspect(connection)
-        new = not there.has_table(ENTRIES.name)
-        if not new and there.has_table(OPEN.name):
+        there = set(inspect(connection).get_table_names())
+        new = ENTRIES.name not in there
+        if METADATA.tables.keys() <= there:
             return
         METADATA.create_all(connection)
         if new:
