@@ -149,6 +149,17 @@ def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkey
     assert house.ledger.news(6) == {("b", "x"), ("a", "x")}
 
 
+def test_many_subjects_are_read_ahead_in_parts_and_in_order(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.govern.ledger.tables.CHUNK", 2)
+    for number in range(8):
+        house.ledger.append("a", f"x{number % 5}", {"n": number})
+    with house.ledger.reading():
+        house.ledger.read_ahead({"a": {f"x{number}" for number in range(5)}})
+        found = {f"x{number}": house.ledger.entries("a", f"x{number}") for number in range(5)}
+    assert [entry.body["n"] for entry in found["x2"]] == [2, 7]
+    assert sorted(entry.body["n"] for some in found.values() for entry in some) == list(range(8))
+
+
 def test_within_one_reading_nothing_is_written_and_nothing_new_is_seen(house: House) -> None:
     house.ask()
     other = open_ledger(house.state)

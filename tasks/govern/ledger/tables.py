@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sqlalchemy import Engine, bindparam, func, inspect, select, text
 from sqlalchemy.engine import Connection
@@ -24,12 +25,11 @@ LAST = select(func.max(ENTRIES.c.seq))
 COUNT = select(func.count()).select_from(ENTRIES)
 STORED = select(TREE.c.size, TREE.c.peaks)
 SUBTREE = select(SUBTREES.c.root).where(SUBTREES.c.stop == bindparam("stop"), SUBTREES.c.size == bindparam("size"))
-
-
 NEWS = select(ENTRIES.c.kind, ENTRIES.c.subject)
 COUNT_ATTACHED = select(func.count()).select_from(ATTACHED)
+Value = TypeVar("Value", int, str)
 CHUNK = 500
-"""Rows asked for at once by their numbers."""
+"""Rows asked for at once by their numbers or subjects: a database takes only so many parameters in a statement."""
 
 
 class Tables:
@@ -106,8 +106,11 @@ class Tables:
 
     def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
         """Rows of one kind about any of many subjects, oldest first."""
-        query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(sorted(subjects)))
-        return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq)).fetchall()))
+        found: list[Row] = []
+        for some in _chunks(sorted(subjects)):
+            query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(some))
+            found += map(Row._make, connection.execute(query).fetchall())
+        return sorted(found, key=lambda row: row.seq)
 
     def news(self, connection: Connection, after: int) -> set[tuple[str, str]]:
         """Kind and subject of the rows with seq above `after`."""
@@ -202,5 +205,5 @@ class Tables:
         return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
 
 
-def _chunks(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (seqs[start : start + CHUNK] for start in range(0, len(seqs), CHUNK))
+def _chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
