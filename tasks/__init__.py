@@ -4,6 +4,7 @@ Read in this order:
 
     errors.py    what can go wrong, and the exit code of each
     files.py     digests, canonical JSON, outputs that appear whole or not at all
+    yaml_text.py YAML text, bounded before anything is made of it
     config.py    YAML into frozen objects, every mistake reported together with file and line
     params.py    the one schema of params.yaml
     layout.py    where everything of a run lies

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from tasks import yaml_text
 from tasks.errors import InputError
 
 
@@ -25,6 +24,11 @@ class Frozen(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+NO_CHANGES: Mapping[str, str] = {}
+MOST_TOLD = 100
+"""Problems of one file told one by one; the others are counted."""
+MOST_SHOWN = 300
+"""Characters of a wrong value."""
 
 
 def load(path: Path, model: type[Model]) -> Model:
@@ -34,34 +38,41 @@ def load(path: Path, model: type[Model]) -> Model:
 
 def read_yaml(path: Path) -> Any:
     """The file as ruamel's round-trip mapping, which remembers lines and comments."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give the path of an existing YAML file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    try:
-        document = YAML().load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
-    except RecursionError:
-        raise InputError(f"{path}: not valid YAML: it is nested too deep to be read") from None
-    except YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from None
+    document = yaml_text.load(_text(path), str(path))
     if not isinstance(document, Mapping):
         raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")
     return document
 
 
-def validate(document: Any, model: type[Model], path: Path) -> Model:
-    """Validate a document read from `path`; the path only serves the messages."""
+def _text(path: Path) -> str:
+    """What stands in the file. A pipe is not waited for, and of a file without end only a beginning is read."""
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: not a file; give the path of a YAML file")
+        with path.open("rb") as file:
+            content = file.read(yaml_text.MOST_BYTES + 1)
+        if len(content) > yaml_text.MOST_BYTES:
+            raise yaml_text.too_long(str(path))
+        return content.decode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give the path of an existing YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+
+
+def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str, str] = NO_CHANGES) -> Model:
+    """Validate a document read from `path`, in which the dotted keys of `changes` were set on the command line.
+
+    Path and changes only serve the messages: what --set says stands on no line of the file.
+    """
     try:
         return model.model_validate(plain(document))
     except ValidationError as error:
         found: list[Any] = [*error.errors()]
-    problems = [_problem(item, document, path) for item in found + _combinations(document, model, found)]
-    raise InputError("\n".join(dict.fromkeys(problems)))
+    told = [_problem(item, document, path, changes) for item in found + _combinations(document, model, found)]
+    problems = [*dict.fromkeys(told)]
+    more = [f"{path}: and {len(problems) - MOST_TOLD:,} more problems"] * (len(problems) > MOST_TOLD)
+    raise InputError("\n".join(problems[:MOST_TOLD] + more))
 
 
 def problems(found: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
@@ -129,16 +140,32 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _problem(item: Any, document: Any, path: Path) -> str:
+def _problem(item: Any, document: Any, path: Path, changes: Mapping[str, str]) -> str:
     where = list(item["loc"])
     name = ".".join(str(part) for part in where) or "file"
     message = {
         "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params --schema` lists the keys)",
         "missing": f"missing{_owner(document, where)}; this key is required",
-    }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
+    }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {_short(item['input'])})")
     if item["type"] == "value_error":
         message = item["msg"].removeprefix("Value error, ")
-    return f"{path}:{line_of(document, where)}: {name}: {message}"
+    return f"{_place(name, document, where, path, changes)}: {message}"
+
+
+def _place(name: str, document: Any, where: Sequence[str | int], path: Path, changes: Mapping[str, str]) -> str:
+    """Where a wrong value stands: in --set, in the file, or in a section of the file that --set changes."""
+    for key, value in changes.items():
+        if f"{name}.".startswith(f"{key}."):
+            return f"--set {key}={value}{f': {name}' * (name != key)}"
+    within = [f"--set {key}={value}" for key, value in changes.items() if name == "file" or key.startswith(f"{name}.")]
+    place = f"{path}:{line_of(document, where)}: {name}"
+    return f"{place}, with {' '.join(within)}" if within else place
+
+
+def _short(value: Any) -> str:
+    """A value as Python shows it, of which a file may hold a megabyte."""
+    shown = repr(value)
+    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}… {len(shown):,} characters"
 
 
 def _owner(document: Any, where: Iterable[str | int]) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from tasks import config, params
 from tasks.errors import InputError
+from tasks.runs.resolve import read_params
 from tests.tiny_project import PARAMS
 
 GOOD = PARAMS.replace("DIGEST", "a" * 64)
@@ -117,3 +118,48 @@ def test_yaml_without_bottom_is_told(tmp_path: Path) -> None:
     path.write_text("[" * 5_000)
     with pytest.raises(InputError, match="nested too deep"):
         config.read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        (
+            {"training.lora_rank": "none"},
+            r"^--set training\.lora_rank=none: Input should be a valid integer.*got 'none'",
+        ),
+        ({"training": "{epochs: x}"}, r"^--set training=\{epochs: x\}: training\.epochs: Input .* number.*got 'x'"),
+        ({"training.epochs": "{a: 1}"}, r"^--set training\.epochs=\{a: 1\}: Input should be a valid number"),
+        ({"training.epohcs": "1"}, r"^--set training\.epohcs=1: unknown key; .*--schema"),
+        (
+            {"evaluation.label_field": ""},
+            r": evaluation, with --set evaluation\.label_field=: label_field names a field",
+        ),
+        ({"training.lora_rank": "[1"}, r"^--set training\.lora_rank=\[1: the value:1: not valid YAML: .*; write it as"),
+        ({"training.lora_rank.x": "1"}, r"^--set training\.lora_rank\.x: there is no section 'lora_rank'"),
+        ({"training.seed": "2024-13-45"}, r"^--set training\.seed=2024-13-45: the value: not valid YAML: month"),
+        ({"training.seed": "&a [&b [*b]]"}, r"^--set training\.seed=.*: not valid YAML"),
+    ],
+)
+def test_what_set_says_wrongly_is_told_of_set_and_not_of_the_file(
+    tmp_path: Path, changes: dict[str, str], wanted: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD)
+    with pytest.raises(InputError, match=wanted):
+        read_params(path, changes)
+
+
+def test_what_the_file_says_wrongly_is_told_of_the_file_beside_what_set_says(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD.replace("precision: fp32", "precision: fp16"))
+    with pytest.raises(InputError) as caught:
+        read_params(path, {"data.seed": "x", "use_case.name": "fine"})
+    told = str(caught.value).splitlines()
+    assert {line.split(":")[0] for line in told} == {"--set data.seed=x", str(path)}
+    assert all("Input should be" in line for line in told)
+
+
+def test_a_megabyte_of_mistakes_is_told_on_a_page(tmp_path: Path) -> None:
+    told = problems(tmp_path, GOOD + "".join(f"k{number}: {'x' * 2_000}\n" for number in range(400)))
+    assert len(told) == 101 and told[-1] == "params.yaml: and 300 more problems"
+    assert len("".join(problems(tmp_path, GOOD.replace("epochs: 1", "epochs: " + "x" * 500_000)))) < 1_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from ruamel.yaml import YAML
+from tasks import config
 
 LANGUAGES = {"en": 0.65, "de": 0.35}
 """Share of messages."""
@@ -66,7 +66,7 @@ class Catalogue:
 
 def load(path: Path) -> Catalogue:
     """Read catalogue.yaml."""
-    document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    document = config.plain(config.read_yaml(path))
     intents = (
         Intent(name, entry["department"], entry["queue"], entry["action"], tuple(entry["twists"]))
         for name, entry in document["intents"].items()

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from ruamel.yaml import YAML
-
 from examples.support_triage.marks import marked
 from examples.support_triage.numbers import NUMBERS
+from tasks import config
 
 TOKEN = re.compile(r"\{(?P<low>\d+)-(?P<high>\d+)\}|\{(?P<rule>\w+)\}|\[(?P<choices>[^\[\]{}]*)\]")
 
@@ -62,7 +61,7 @@ class Grammar:
 
 def load(path: Path) -> Grammar:
     """Read a language file of phrases/."""
-    document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    document = config.plain(config.read_yaml(path))
     return Grammar(
         rules=lines_of(document["rules"]),
         personal=lines_of(document["personal"]),

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-from ruamel.yaml import YAML
-
 from examples.support_triage.compose import Turn
 from examples.support_triage.grammar import Grammar, Lines, lines_of
+from tasks import config
 
 SHARE = 0.1
 """Of the sound rows, how many hold such a sentence; classes take turns."""
@@ -17,7 +16,7 @@ class Personal:
     """The sentences of one language: a file of phrases/personal/."""
 
     def __init__(self, path: Path) -> None:
-        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        document = config.plain(config.read_yaml(path))
         self.sentences: Mapping[str, Lines] = lines_of(document["sentences"])
         """By the class that they are about; one may hold something of others too."""
         self.grammar = Grammar(lines_of(document["rules"]), lines_of(document["personal"]), twists={}, intents={})

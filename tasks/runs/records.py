@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from tasks import facts, files
-from tasks.errors import Refused
+from tasks import config, facts, files
+from tasks.errors import InputError, Refused
 from tasks.govern import sources
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.layout import Layout
@@ -93,7 +90,7 @@ def _sources(layout: Layout) -> dict[str, str]:
 def _locked(path: Path, stage: str) -> dict[str, Any]:
     """What dvc.lock says of a stage."""
     try:
-        found = YAML(typ="safe").load(path.read_bytes())["stages"][stage]
-    except (OSError, YAMLError, KeyError, TypeError):
+        found = config.plain(config.read_yaml(path))["stages"][stage]
+    except (InputError, KeyError, TypeError):
         raise Refused(f"{path} says nothing of stage {stage}, which has just ended") from None
     return dict(found)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from tasks import config, files
+from tasks import config, files, yaml_text
 from tasks.data.pin import resolve_sources
 from tasks.errors import InputError, Refused
 from tasks.govern import sources, vault_keys, withdrawals
@@ -30,7 +29,7 @@ def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
     document = config.read_yaml(path)
     for key, value in changes.items():
         _set(document, key, value)
-    checked = config.validate(document, Params, path)
+    checked = config.validate(document, Params, path, changes)
     text = StringIO()
     YAML().dump(document, text)
     return checked, text.getvalue()
@@ -82,6 +81,6 @@ def _set(document: Any, key: str, value: str) -> None:
         if not isinstance(place, Mapping):
             raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params --schema` lists the keys")
     try:
-        place[last] = YAML().load(value)
-    except YAMLError:
-        raise InputError(f"--set {key}={value}: the value is not valid YAML; quote it as in a YAML file") from None
+        place[last] = yaml_text.load(value, "the value")
+    except InputError as error:
+        raise InputError(f"--set {key}={value}: {error}; write it as in a YAML file") from None
