@@ -36,12 +36,12 @@ def place(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator
     """
     stand_in = checkout.root / ".hallmark" / FOLDER / label
     with turn(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):
-        _remove(checkout, stand_in)
+        shutil.rmtree(stand_in, ignore_errors=True)
         try:
             yield _make(checkout, stand_in, label, commit)
         finally:
             if not keep:
-                _remove(checkout, stand_in)
+                shutil.rmtree(stand_in, ignore_errors=True)
 
 
 def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layout:
@@ -59,8 +59,3 @@ def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layo
     checkout.add_worktree(layout.root, commit)
     dvc.configure(layout)
     return layout
-
-
-def _remove(checkout: Repository, stand_in: Path) -> None:
-    shutil.rmtree(stand_in, ignore_errors=True)
-    checkout.git("worktree", "prune")

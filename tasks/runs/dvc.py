@@ -64,12 +64,14 @@ class StageOutcome(Frozen):
 def configure(layout: Layout) -> None:
     """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file.
 
-    Everything else in that file stays, comments too: a developer's remotes and their credentials stand there.
+    Everything else in that file stays, comments too: a developer's remotes and their credentials stand there. The path
+    is relative, as DVC reads it from the folder of that file, so that a copy of the checkout has a cache of its own.
     """
     path = layout.root / ".dvc" / "config.local"
+    cache = os.path.relpath(layout.state / "cache", path.parent.resolve())
     settings = ConfigObj(str(path), encoding="utf-8")
     before = settings.dict()
-    settings.setdefault("cache", {}).update({"dir": str(layout.state / "cache"), "type": "hardlink,copy"})
+    settings.setdefault("cache", {}).update({"dir": cache, "type": "hardlink,copy"})
     if settings.dict() != before:
         text = io.BytesIO()
         settings.write(text)

@@ -1,4 +1,10 @@
-"""Git, as a run needs it: commits, worktrees and refs that leave the user's checkout and branch alone."""
+"""Git, as a run needs it: commits, worktrees and refs that leave the user's checkout and branch alone.
+
+The checkout's git knows nothing of a run's worktree: `ID/.git` names `ID.git` beside it, which has a HEAD and an index,
+and leads to the checkout's objects and refs by a relative path. So a copy of the checkout has runs of its own, and
+nothing prunes them. `git worktree add` leaves absolute paths, by which git in a copy changes and deletes the original's
+worktrees, and git before 2.48 cannot read relative ones.
+"""
 
 import os
 import shutil
@@ -106,11 +112,17 @@ class Repository:
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """A detached worktree at `path`, in place of what an interruption left there."""
-        if path.exists():
-            shutil.rmtree(path)
-        self.git("worktree", "prune")
-        # Twice: git holds a worktree locked while it makes it, and one killed then stays locked.
-        self.git("worktree", "add", "--quiet", "--detach", "--force", "--force", str(path), commit)
+        apart = path.with_name(f"{path.name}.git")
+        for left in (path, apart):
+            if left.exists():
+                shutil.rmtree(left)
+        apart.mkdir(parents=True)
+        path.mkdir()
+        shared = Path(self.root, self.git("rev-parse", "--git-common-dir"))
+        (apart / "HEAD").write_text(self.commit_of(commit) + "\n")
+        (apart / "commondir").write_text(os.path.relpath(shared.resolve(), apart.resolve()) + "\n")
+        (path / ".git").write_text(f"gitdir: ../{apart.name}\n")
+        self.git("reset", "--quiet", "--hard", cwd=path)
 
     def push(self, remote: str, ref: str) -> None:
         """Push a ref to the same name at a remote. Raises Unavailable with git's own message, rather than ask."""

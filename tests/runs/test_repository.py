@@ -1,9 +1,11 @@
 """A run's git work leaves the user's checkout, index and branch as they were."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tasks import files
 from tasks.errors import InputError
 from tasks.runs.repository import Repository
 from tests.tiny_project import commit, git
@@ -69,18 +71,50 @@ def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path, tmp_pat
     assert repository.commit_all(worktree, ["inputs"], "again", "ml-engineer") == made
 
 
-@pytest.mark.parametrize("locked", [False, True], ids=["half made", "and still locked"])
-def test_a_worktree_that_an_interruption_left_is_made_again(clone: Path, locked: bool) -> None:
+@pytest.mark.parametrize("lost", ["", "r1", "r1.git"], ids=["half made", "without its files", "without its HEAD"])
+def test_a_worktree_that_an_interruption_left_is_made_again(clone: Path, lost: str) -> None:
     head = git(clone, "rev-parse", "HEAD")
     worktree = clone / ".hallmark" / "runs" / "r1"
     Repository.open(clone).add_worktree(worktree, head)
     (worktree / "inputs").mkdir()
     (worktree / "inputs" / "sources.json").write_text("{}")
-    if locked:
-        git(clone, "worktree", "lock", str(worktree), "--reason", "initializing")
+    if lost:
+        shutil.rmtree(worktree.with_name(lost))
     Repository.open(clone).add_worktree(worktree, head)
     assert (worktree / "file.txt").exists() and not (worktree / "inputs").exists()
     assert git(worktree, "status", "--porcelain") == ""
+
+
+def test_a_copy_has_worktrees_of_its_own(clone: Path, tmp_path: Path) -> None:
+    """Whatever git does in the copy, it neither changes nor deletes what the original has."""
+    (clone / ".gitignore").write_text("/.hallmark/\n")
+    head, copy = commit(clone, "ignore"), tmp_path / "elsewhere" / "copy"
+    worktree = clone / ".hallmark" / "runs" / "r1"
+    Repository.open(clone).add_worktree(worktree, head)
+    shutil.copytree(clone, copy, symlinks=True)
+    before = files.tree_manifest(clone)
+
+    theirs = copy / ".hallmark" / "runs" / "r1"
+    (theirs / "file.txt").write_text("changed\n")
+    made = Repository.open(copy).commit_all(theirs, ["file.txt"], "in the copy", "ml-engineer")
+    git(copy, "update-ref", "refs/hallmark/runs/r1", made)
+    for command in ("worktree prune", "gc --quiet --prune=now", "branch side", "worktree list"):
+        git(copy, *command.split())
+    assert git(theirs, "rev-parse", "HEAD") == made and git(theirs, "status", "--porcelain") == ""
+    shutil.rmtree(theirs)
+    git(copy, "worktree", "prune", "--expire", "now")
+    assert files.tree_manifest(clone) == before
+    assert git(worktree, "rev-parse", "HEAD") == head and git(worktree, "status", "--porcelain") == ""
+
+
+def test_a_worktree_of_a_checkout_that_is_a_worktree_itself(clone: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    git(clone, "worktree", "add", "--quiet", "--detach", str(other))
+    repository, worktree = Repository.open(other), other / ".hallmark" / "runs" / "r1"
+    repository.add_worktree(worktree, git(clone, "rev-parse", "main"))
+    (worktree / "file.txt").write_text("changed\n")
+    made = repository.commit_all(worktree, ["file.txt"], "beside", "ml-engineer")
+    assert git(clone, "show", f"{made}:file.txt") == "changed"
 
 
 def test_a_commit_that_was_killed_does_not_lock_out_the_next(clone: Path) -> None:
