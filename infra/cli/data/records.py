@@ -26,7 +26,7 @@ def records(
     """
     root = shared.root()
     found = releases.get(open_ledger(root / ".hallmark"), installed_governance(root, None), release)
-    pinned = Repository.open(root).git("show", f"{found.commit}:inputs/sources.json")
+    pinned = Repository.open(root).git("show", "--end-of-options", f"{found.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
     members = lineage.of_dataset(root / ".hallmark", releases.dataset(found))
     if as_json:

@@ -61,7 +61,7 @@ class Git:
                 tip = self._commit(size, data, tip)
             try:
                 if missing and tip:
-                    self._git("push", "--quiet", self._url, f"{tip}:{REF}")
+                    self._git("push", "--quiet", "--", self._url, f"{tip}:{REF}")
                     self._git("update-ref", REF, tip)
                 return
             except Unavailable:  # another machine's came first, say; never forced
@@ -73,13 +73,13 @@ class Git:
         if not self._clone.exists():
             self._clone.parent.mkdir(parents=True, exist_ok=True)
             self._run("init", "--quiet", "--bare", str(self._clone), cwd=self._clone.parent)
-        there = self._git("ls-remote", self._url, REF).decode().split()
+        there = self._git("ls-remote", "--", self._url, REF).decode().split()
         before = self._tip()
         if not there:
             if before:
                 raise Refused(f"{self.name}: {REF} is gone, and its heads with it")
             return
-        self._git("fetch", "--quiet", "--no-tags", self._url, f"+{REF}:refs/there")
+        self._git("fetch", "--quiet", "--no-tags", "--", self._url, f"+{REF}:refs/there")
         if before and self._git("rev-list", "-n", "1", before, "--not", "refs/there").strip():
             raise Refused(f"{self.name}: the history of {REF} was rewritten; heads that were there are gone")
         self._git("update-ref", REF, "refs/there")
