@@ -61,6 +61,15 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def read_at_most(path: Path, most: int) -> bytes:
+    """A file that somebody else made. Raises OSError or, where it has more than `most` bytes, ValueError."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")
+    return data
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
 

@@ -132,7 +132,7 @@ def check(
     Example: hallmark ledger check proof.json --key SHA256:3q2+7w…
     """
     try:
-        parsed = ledger_proof.parse(json.loads(proof.read_bytes()))
+        parsed = ledger_proof.read(proof)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{proof}: no proof can be read here ({error})") from None
     said = ledger_proof.check(parsed, ledger_export.trusted_keys(_trusted(key), [parsed.key]))

@@ -22,12 +22,14 @@ from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # n
 
 from tasks.config import Model
 from tasks.errors import Refused
-from tasks.files import canonical_json, sha256_bytes, write_bytes
+from tasks.files import canonical_json, read_at_most, sha256_bytes, write_bytes
 from tasks.govern.identity import keys
 from tasks.govern.identity.keys import Signer
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MOST = 16 * 2**20
+"""Bytes of an envelope's file."""
 OWN = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
 STANDARD = (
     "https://slsa.dev/provenance/v1",
@@ -120,8 +122,8 @@ def write(path: Path, envelope: Mapping[str, Any]) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Read an envelope file, unverified. Raises Refused where it is absent or in another spelling."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
+        data = read_at_most(path, MOST)
+    except (OSError, ValueError) as error:
         raise Refused(f"{path}: no signed statement can be read here ({error})") from None
     return parse(data, str(path))
 

@@ -61,8 +61,15 @@ def from_root(folder: Path, root: str) -> Trust:
     names = [f"{bundle.GOVERNANCE}/{name}" for name in contents.names(place)] if place.is_dir() else []
     if not names:
         raise Refused(UNADOPTED)
-    chain = tuple(dsse.parse(contents.read_one(folder, name), name) for name in names)
-    people = adoption.verify_chain(chain, root).people
+    chain: list[dict[str, Any]] = []
+
+    def each() -> Iterator[dict[str, Any]]:
+        """The next once the one before it verified, so that files which are none fill no memory."""
+        for name in names:
+            chain.append(dsse.parse(contents.read_one(folder, name), name))
+            yield chain[-1]
+
+    people = adoption.verify_chain(each(), root).people
 
     def keys_of(machine: MachineName) -> tuple[Key, ...]:
         return tuple(people.keys_of_machine(machine))
@@ -70,7 +77,7 @@ def from_root(folder: Path, root: str) -> Trust:
     number = f"{len(chain)} adoption{'s' if len(chain) > 1 else ''}"
     text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
     check = Check(about="root of trust", state="ok", text=text)
-    return Trust(keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), chain, root, bare=False, check=check)
+    return Trust(keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), tuple(chain), root, bare=False, check=check)
 
 
 def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce | None:

@@ -18,8 +18,8 @@ from tasks.files import sha256_bytes
 
 NAMED = "attached"
 """The key in an entry's body."""
-MOST = 64 * 2**20
-"""Bytes of a document: what unpacks to more was put there by hand."""
+MOST = 16 * 2**20
+"""Bytes of a document, as a release takes them too: what unpacks to more was put there by hand."""
 LEVEL = 9
 
 

@@ -13,24 +13,35 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.files import canonical_json, whole_file
 from tasks.govern.identity import keys
 from tasks.govern.identity.validity import Key
-from tasks.govern.ledger import heads, publish
+from tasks.govern.ledger import attached, heads, publish
 from tasks.govern.ledger.attached import NAMED
 from tasks.govern.ledger.entry import Kept, Row
 from tasks.govern.ledger.heads import Void
 from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.ledger.walk import Finding, Known, Report, Tick, judge, walk
+from tasks.govern.ledger.walk import Finding, Known, Listed, Report, Tick, judge, walk
 from tasks.govern.rules.governance import Governance
 
 FORMAT = "urn:hallmark:ledger-export:v1"
+
+# A file is somebody else's: no count in it is believed, and no line read that is longer than it can be. JSON takes some
+# thirty times its length in memory.
+HEADER_MOST = 2**20
+"""Bytes of the header's line, and of a head's."""
+ENTRY_MOST = 16 * 2**20
+"""Bytes of an entry's line."""
+ATTACHED_MOST = 2 * attached.MOST + 64
+"""Bytes of the line of what is attached: JSON itself, of which spelling it as JSON makes at most twice as much."""
+_ATTACHED = f'{{"{NAMED}":'.encode()
+"""How such a line begins; its text is read alone."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,8 @@ class Exported:
 
 class Header(Frozen):
     format: str
-    entries: int
-    heads: int
+    entries: Annotated[int, Field(ge=0)]
+    heads: Annotated[int, Field(ge=0)]
     keys: list[str]
     """Public keys that signed the heads. They count where the reader has them, or a fingerprint, by another way."""
 
@@ -134,7 +145,7 @@ def _write(file: IO[bytes], line: bytes) -> None:
 
 def _header(file: IO[bytes]) -> Header:
     try:
-        header = Header.model_validate_json(file.readline())
+        header = Header.model_validate_json(_line(file, HEADER_MOST))
         list(map(keys.load_public, header.keys))
     except (ValidationError, InputError):
         raise Refused("this is no exported ledger: its first line does not say so") from None
@@ -144,30 +155,39 @@ def _header(file: IO[bytes]) -> Header:
 
 
 def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], list[Finding]]:
-    known, findings = [], []
+    """The heads that count, and what is to say of the others. Raises Refused where `count` lines of heads do not stand
+    there: what comes after them would be read as something else."""
+    known, void, wrong = list[Known](), Listed(), Listed()
     for number in range(1, count + 1):
         try:
-            said = json.loads(file.readline())
-            known.append(Known(heads.verify(said["head"], those), "the file"))
+            envelope = json.loads(_line(file, HEADER_MOST))["head"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise Refused(f"the file says that it has {count:,} heads, and line {number + 1} is none ({why})") from None
+        try:
+            known.append(Known(heads.verify(envelope, those), "the file"))
         except Void as error:
-            findings.append(Finding(verdict="told", text=f"head {number} of the file counts for nothing: {error}"))
-        except (Refused, ValueError, KeyError, TypeError, RecursionError) as error:
-            findings.append(Finding(verdict="wrong", text=f"head {number} of the file does not count: {error}"))
-    return known, findings
+            void.add(f"head {number} of the file counts for nothing: {error}")
+        except (Refused, ValueError, TypeError) as error:
+            wrong.add(f"head {number} of the file does not count: {error}")
+    told = [Finding(verdict="told", text=text) for text in void.texts]
+    return known, told + [Finding(verdict="wrong", text=text) for text in wrong.texts]
 
 
 def _rows(file: IO[bytes]) -> Iterator[Kept]:
     """Entries of the file, each with what is attached to it, which stands in the line after."""
     row: Row | None = None
-    for number, line in enumerate(file, start=1):
+    number = 0
+    while line := _line(file, ATTACHED_MOST):
+        number += 1
         try:
-            said = json.loads(line)
-            if row is not None and isinstance(said, dict) and said.keys() == {NAMED}:
-                same = canonical_json(said) + b"\n" == line
-                kept: Kept | None = Kept(row, said[NAMED].encode())
+            if row is not None and line.startswith(_ATTACHED):
+                document = _text(line)
+                same = canonical_json({NAMED: document}) + b"\n" == line
+                kept: Kept | None = Kept(row, document.encode())
                 row = None
             else:
-                kept, row = Kept(row, None) if row else None, Row(**said)
+                kept, row = Kept(row, None) if row else None, Row(**json.loads(_at_most(line, ENTRY_MOST)))
                 same = row.leaf() + b"\n" == line
         except (Refused, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None
@@ -178,3 +198,23 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
             yield kept
     if row is not None:
         yield Kept(row, None)
+
+
+def _text(line: bytes) -> str:
+    """What a line of something attached holds, if that is a text; nothing else is taken apart."""
+    inside = line.removeprefix(_ATTACHED).removesuffix(b"}\n")
+    if not inside.startswith(b'"'):
+        raise ValueError("what is attached is no text")
+    text: str = json.loads(inside)
+    return text
+
+
+def _line(file: IO[bytes], most: int) -> bytes:
+    """The next line; empty at the end. Raises Refused for one that is too long, which is not read to its end."""
+    return _at_most(file.readline(most + 1), most)
+
+
+def _at_most(line: bytes, most: int) -> bytes:
+    if len(line) > most:
+        raise Refused(f"the file has a line of more than {most:,} bytes where an export has none that long")
+    return line

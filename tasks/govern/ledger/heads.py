@@ -38,7 +38,7 @@ class Head(Frozen):
 
     ledger: Sha256
     """Leaf hash of entry 1: which ledger it is."""
-    size: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1, lt=2**63)]
     """How many entries."""
     root: Sha256
     peaks: list[Sha256]

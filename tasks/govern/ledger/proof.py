@@ -4,13 +4,16 @@ An inclusion proof shows that an entry is among those that a signed head covers;
 head covered is the beginning of what a newer one does.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
+from tasks.files import read_at_most
 from tasks.govern import dsse
 from tasks.govern.identity import keys
 from tasks.govern.identity.validity import Key
@@ -21,6 +24,9 @@ from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.ledger.roots import Roots
 from tasks.govern.rules.governance import Governance
 from tasks.params import Sha256
+
+MOST = 2 * attached.MOST
+"""Bytes of a proof's file. Few have a hundredth of it; JSON takes some thirty times its length in memory."""
 
 
 class Leaf(Frozen):
@@ -124,6 +130,11 @@ def prove(ledger: Ledger, governance: Governance, seq: int) -> Inclusion:
 def prove_since(ledger: Ledger, governance: Governance, old: dict[str, Any]) -> Consistency:
     """One proof; raises as Prover."""
     return Prover(ledger, governance).prove_since(old)
+
+
+def read(path: Path) -> Proof:
+    """Raises OSError or ValueError where there is no JSON of a proof's length, Refused where it is no proof."""
+    return parse(json.loads(read_at_most(path, MOST)))
 
 
 def parse(value: Any) -> Proof:

@@ -52,6 +52,25 @@ class Report(Frozen):
         return "wrong" if "wrong" in said else "incomplete" if "away" in said else "holds"
 
 
+class Listed:
+    """Troubles of one kind: the first ones in words, the others as a count, so that a file of nothing else fills no
+    memory."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._more = 0
+
+    def add(self, text: str) -> None:
+        if len(self._first) < SHOWN:
+            self._first.append(text)
+        else:
+            self._more += 1
+
+    @property
+    def texts(self) -> list[str]:
+        return [*self._first, *[f"and {self._more:,} more like that"] * bool(self._more)]
+
+
 @dataclass
 class Walk:
     """The tree over entries as they came, and what is wrong with them."""
@@ -61,11 +80,11 @@ class Walk:
     """Leaf hash of the first."""
     roots: dict[int, str] = field(default_factory=dict)
     """Root at each size that a head is of."""
-    gaps: list[str] = field(default_factory=list)
+    gaps: Listed = field(default_factory=Listed)
     subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
     """Roots that are to be kept beside the entries, by the number of their last entry and their size."""
-    unreadable: list[str] = field(default_factory=list)
-    clock: list[str] = field(default_factory=list)
+    unreadable: Listed = field(default_factory=Listed)
+    clock: Listed = field(default_factory=Listed)
     documents: int = 0
     """How many entries have something attached."""
     open: Open = field(default_factory=Open)
@@ -77,7 +96,7 @@ def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
     expected, tree = 1, Frontier()
     for row, document in kept:
         if row.seq != expected:
-            walked.gaps.append(f"entry {row.seq} stands where {expected} was expected")
+            walked.gaps.add(f"entry {row.seq} stands where {expected} was expected")
         expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
         leaf, time = _look(Kept(row, document), walked)
         for one in finished(tree, leaf):
@@ -88,7 +107,7 @@ def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
         if tree.size in sizes:
             walked.roots[tree.size] = tree.root().hex()
         if time and before and time < before:
-            walked.clock.append(f"entry {row.seq} by {(before - time).total_seconds():g} s")
+            walked.clock.add(f"entry {row.seq} by {(before - time).total_seconds():g} s")
         before = time or before
         tick(tree.size)
     walked.tree = tree
@@ -127,21 +146,21 @@ def _look(kept: Kept, walked: Walk) -> tuple[bytes, datetime | None]:
         leaf = row.leaf_hash()
         time, body = ledger_entry.parse(row)
     except Refused as error:
-        walked.unreadable.append(str(error))
+        walked.unreadable.add(str(error))
         return leaf, None
     if wrong := attached.problem(row.seq, body, document):
-        walked.unreadable.append(wrong)
+        walked.unreadable.add(wrong)
     walked.open.take(row.seq, row.kind, row.subject, body)
     return leaf, time
 
 
 def _found(walked: Walk) -> list[Finding]:
     size = walked.tree.size
-    findings = [Finding(verdict="wrong", text=text) for text in _listed(walked.gaps) + _listed(walked.unreadable)]
+    findings = [Finding(verdict="wrong", text=text) for text in walked.gaps.texts + walked.unreadable.texts]
     if not findings:
         text = f"{size:,} entries, numbered without gaps, each readable; root {walked.tree.root().hex()}"
         findings = [Finding(verdict="holds", text=text)]
-    for text in _listed(walked.clock):
+    for text in walked.clock.texts:
         findings.append(Finding(verdict="told", text=f"the clock ran back at {text}; by itself that is no tampering"))
     return findings
 
@@ -153,8 +172,3 @@ def _broken(walked: Walk, one: Known) -> Finding:
     else:
         text = f"entries 1 to {head.size:,} are not those that it was signed over"
     return Finding(verdict="wrong", text=f"the head in {one.where} of {head.describe()} does not hold: {text}")
-
-
-def _listed(texts: list[str]) -> list[str]:
-    more = [f"and {len(texts) - SHOWN:,} more like that"] if len(texts) > SHOWN else []
-    return texts[:SHOWN] + more

@@ -14,7 +14,7 @@ Nothing here reads a ledger, a clock or a file: `verify_chain` needs the envelop
 and release bundles hold them, and the fingerprint of the root key.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
     root: bool
 
 
-def verify_chain(envelopes: Sequence[Mapping[str, Any]], root_fingerprint: str) -> InForce:
+def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> InForce:
     """What is in force after the last of the envelopes, each verified. Raises Refused with the reason, saying which."""
     found: InForce | None = None
     for number, envelope in enumerate(envelopes, start=1):

@@ -1,0 +1,92 @@
+"""Files of strangers: no count in them is believed, and none takes more than 5 s and 1 GB to refuse."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.govern.identity import keys
+from tasks.govern.ledger.export import FORMAT
+from tests.tiny_project import ROOT
+
+SECONDS, BYTES = 5, 2**30
+HUGE = 10**12
+LISTS = "[" + "[]," * 5_000_000 + "[]]"
+
+
+def header(**said: object) -> str:
+    return json.dumps({"format": FORMAT, "entries": 1, "heads": 0, "keys": []} | said)
+
+
+EXPORTS = {
+    "heads that are not there": header(heads=HUGE),
+    "entries that are not there": header(entries=HUGE),
+    "less than none": header(heads=-1, entries=-1),
+    "a number of 100,000 digits": header().replace("1", "1" * 100_000),
+    "heads of nothing": header(heads=HUGE) + "\n" + "\n" * 1_000_000,
+    "heads that nobody signed": header(heads=HUGE) + "\n" + '{"head":{},"where":"here"}\n' * 200_000,
+    "a head of lists": header(heads=1) + "\n" + LISTS,
+    "entries without a number": header() + "\n" + '{"body":"","kind":"","seq":9,"subject":"","time":""}\n' * 300_000,
+    "an entry of lists": header() + "\n" + LISTS,
+    "an entry with a body of lists": header() + "\n" + json.dumps({"body": LISTS}),
+    "lists attached": header() + '\n{"body":"","kind":"","seq":1,"subject":"","time":""}\n{"attached":' + LISTS + "}",
+    "a line without end": header() + "\n" + "x" * 60_000_000,
+    "a header without end": "x" * 60_000_000,
+}
+STEP = '"' + "0" * 64 + '"'
+PROOFS = {
+    "lists": LISTS,
+    "a path of many steps": '{"type":"urn:hallmark:ledger-consistency:v1","old":{},"head":{},"key":"","path":['
+    + ",".join([STEP] * 400_000)
+    + "]}",
+    "no end": " " * 60_000_000,
+}
+CODE = """
+import sys
+from pathlib import Path
+from infra.cli import ledger
+file, key = Path(sys.argv[2]), [sys.argv[3]]
+try:
+    ledger.verify(file, key) if sys.argv[1] == "export" else ledger.check(file, key)
+except Exception as error:
+    print(type(error).__name__, str(error)[:300])
+    sys.exit(getattr(error, "exit_code", 99))
+"""
+
+
+def refused(kind: str, file: Path, key: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, kind, file, key],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: (
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS)),
+            resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES)),
+        ),
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return keys.create(tmp_path_factory.mktemp("keys"), "ledger").strip()
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_export_is_refused_soon_whatever_it_says_of_itself(tmp_path: Path, key: str, name: str) -> None:
+    (tmp_path / "export").write_text(EXPORTS[name])
+    code, told = refused("export", tmp_path / "export", key)
+    assert code == 1, told
+    assert len(told) < 20_000
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_a_proof_is_refused_soon_whatever_it_says_of_itself(tmp_path: Path, key: str, name: str) -> None:
+    (tmp_path / "proof").write_text(PROOFS[name])
+    code, told = refused("proof", tmp_path / "proof", key)
+    assert code in (1, 2), told
