@@ -26,7 +26,8 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.data import lineage  # noqa: E402
+from tasks.data.lineage import ask, form  # noqa: E402
+from tasks.data.lineage.form import Dataset, Read  # noqa: E402
 from tasks.files import write_json  # noqa: E402
 
 GOAL_SECONDS = 1.0
@@ -36,8 +37,8 @@ SCANNED = 5
 
 
 def make(state: Path, number: int, keys: np.ndarray, subjects: np.ndarray) -> None:
-    """An index of a dataset as `lineage.add` writes it."""
-    target = lineage.folder(state) / f"{number:064x}"
+    """An index of a dataset as `lineage.build.add` writes it."""
+    target = form.folder(state) / f"{number:064x}"
     target.mkdir(parents=True)
     columns = {
         "records": keys,
@@ -49,13 +50,9 @@ def make(state: Path, number: int, keys: np.ndarray, subjects: np.ndarray) -> No
     }
     for name, values in columns.items():
         np.save(target / f"{name}.npy", values)
-    about = {
-        "sha256": f"{number:064x}",
-        "use_case": "bench",
-        "sources": {"src": "0" * 64},
-        "rows": {"train": len(keys)},
-    }
-    write_json(target / "about.json", about)
+    source = Read(id="src", sha256="0" * 64, owner="data-owner", steward="data-owner")
+    about = Dataset(sha256=target.name, use_case="bench", sources=(source,), rows={"train": len(keys)})
+    write_json(target / form.ABOUT, about.model_dump(mode="json"))
 
 
 def seconds(ask: Callable[[], Any]) -> float:
@@ -72,15 +69,13 @@ def measure(state: Path, records: int, datasets: int) -> list[dict[str, Any]]:
     random = np.random.default_rng(1)
     keys = np.sort(random.integers(0, 2**63, records, np.uint64))
     token = "email:aaaabbbbcccc"
-    subjects = np.sort(
-        np.append(random.integers(0, 2**63, records - 1, np.uint64), np.uint64(lineage.subject_key(token)))
-    )
+    subjects = np.sort(np.append(random.integers(0, 2**63, records - 1, np.uint64), np.uint64(form.subject_key(token))))
     for number in range(datasets):
         make(state, number, keys, subjects)
     table = pa.table({"record_id": [f"{key:016x}" for key in keys.tolist()]})
     pq.write_table(table, state / "ids.parquet", compression="zstd")
     wanted = f"{int(keys[records // 3]):016x}"
-    assert len(lineage.of_record(state, wanted)) == len(lineage.of_subjects(state, [token])) == datasets
+    assert len(ask.of_record(state, wanted)) == len(ask.of_subjects(state, [token])) == datasets
 
     def scan() -> None:
         for _ in range(SCANNED):
@@ -88,10 +83,10 @@ def measure(state: Path, records: int, datasets: int) -> list[dict[str, Any]]:
 
     peer = seconds(scan) * datasets / SCANNED
     return [
-        row(f"{what} in {datasets} datasets of {records:,} records", seconds(ask), peer)
-        for what, ask in {
-            "a record": lambda: lineage.of_record(state, wanted),
-            "a person": lambda: lineage.of_subjects(state, [token]),
+        row(f"{what} in {datasets} datasets of {records:,} records", seconds(look), peer)
+        for what, look in {
+            "a record": lambda: ask.of_record(state, wanted),
+            "a person": lambda: ask.of_subjects(state, [token]),
         }.items()
     ]
 

@@ -8,6 +8,6 @@ from tasks.runs.run import Run
 @task(task_run_name="lineage")
 def index(run: Run) -> None:
     """Index the dataset that passed the data gate; `hallmark data where` looks in there."""
-    from tasks.data import lineage  # only behind the gate, so that a resumed run need not wait for it
+    from tasks.data.lineage import build  # only behind the gate, so that a resumed run need not wait for it
 
-    lineage.add(run.layout, run.params.use_case.name)
+    build.add(run.layout, run.params.use_case.name)

@@ -35,7 +35,7 @@
         sides.py         which side a record stands on
         draw.py          some records of many, by source and kind
         manifest.py      what the dataset is made of
-    lineage.py       where a record is, and a person
+    lineage/         where a record is, and a person
     records_changed.py  which records two datasets share
     inventory.py     what is known of each source
     put_aside.py     what the stages of a run took out, for who answers for it

@@ -7,12 +7,24 @@ sources.yaml no longer names, the run's own record says who owned it and looked 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from tasks.errors import Refused
 from tasks.govern import sources
 from tasks.govern.identity.people import Person
 from tasks.govern.rules.governance import Governance
 from tasks.govern.sources import Source
+
+
+class Recorded(Protocol):
+    """A source as a run has it: `Source`, or what the index of lineage keeps of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def steward(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -25,20 +37,22 @@ class Access:
     inventory: Mapping[str, Source]
     """The sources of sources.yaml in force, by id."""
 
-    def sees(self, recorded: Source) -> bool:
+    def sees(self, recorded: Recorded) -> bool:
         """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
-        deciding = self.inventory.get(recorded.id, recorded)
-        by_role = recorded.id in self.inventory and not self.roles.isdisjoint(deciding.access)
+        now = self.inventory.get(recorded.id)
+        by_role = now is not None and not self.roles.isdisjoint(now.access)
+        deciding = now or recorded
         return by_role or self.person.id in (deciding.owner, deciding.steward)
 
-    def check(self, recorded: Source) -> None:
+    def check(self, recorded: Recorded) -> None:
         """Raises Refused where they are not."""
         if not self.sees(recorded):
             raise Refused(
-                f"{self.person.id} may not look at records of {recorded.id}: that takes {self._whom(recorded)}"
+                f"{self.person.id} may not look at records of {recorded.id}: that takes {self.whom(recorded)}"
             )
 
-    def _whom(self, recorded: Source) -> str:
+    def whom(self, recorded: Recorded) -> str:
+        """In words who may look."""
         now = self.inventory.get(recorded.id)
         if now is None:
             return "who owned it in that run or looked after it, since sources.yaml no longer names it"

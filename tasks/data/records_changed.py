@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.config import Frozen
-from tasks.data import conversations, lineage
+from tasks.data import conversations
+from tasks.data.lineage import ask
 from tasks.data.protect.placeholders import without_values
 from tasks.dataset import SIDES
-from tasks.files import tree_digest
+from tasks.errors import Unavailable
 from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.record import batches
@@ -52,7 +53,7 @@ def compare(state: Path, before: str, now: str) -> RecordsChanged:
     """Two datasets, each by the digest of its artefacts/split, as far as this machine has them."""
     if before == now:
         return RecordsChanged(how="same", why="", sources={})
-    here = [find(state, sha256) for sha256 in (before, now)]
+    here = [ask.run_that_has(state, sha256) for sha256 in (before, now)]
     if here[0] and here[1]:
         return _compare_texts(here[0], here[1])
     gone = " and ".join(sha256[:12] for sha256, layout in zip((before, now), here, strict=True) if layout is None)
@@ -67,27 +68,18 @@ def _compare_texts(before: Layout, now: Layout) -> RecordsChanged:
 
 
 def _compare_ids(state: Path, before: str, now: str, gone: str) -> RecordsChanged:
-    indexed = {dataset.sha256: dataset.sources for dataset in lineage.datasets(state)}
-    if before not in indexed or now not in indexed:
+    try:
+        had, has = (ask.dataset(state, sha256) for sha256 in (before, now))
+    except Unavailable as error:
+        return RecordsChanged(how="unknown", why=f"{gone}, and {error}", sources={})
+    if had is None or has is None:
         why = f"{gone}, and the index of lineage does not know both"
         return RecordsChanged(how="unknown", why=why, sources={})
-    same = {name for name, sha256 in indexed[now].items() if indexed[before].get(name) == sha256}
+    same = {name for name, sha256 in has.digests.items() if had.digests.get(name) == sha256}
     why = f"{gone}: compared by id, which tells of sources alone whose content is the same"
     sources = _changed(*(_by_id(state, sha256, same) for sha256 in (before, now)))
     unlabelled = {name: it.model_copy(update={"relabelled": None}) for name, it in sources.items()}
     return RecordsChanged(how="id", why=why, sources=unlabelled)
-
-
-def find(state: Path, sha256: str) -> Layout | None:
-    """A run on this machine whose dataset is still there, byte by byte."""
-    for run in lineage.runs(state, sha256):
-        layout = Layout(state / "runs" / run)
-        try:
-            if layout.stage("split").is_dir() and tree_digest(layout.stage("split")) == sha256:
-                return layout
-        except (OSError, ValueError):
-            continue
-    return None
 
 
 def _by_text(layout: Layout, with_tokens: bool) -> Known:
@@ -109,7 +101,7 @@ def _by_text(layout: Layout, with_tokens: bool) -> Known:
 
 def _by_id(state: Path, sha256: str, of: set[str]) -> Known:
     known: Known = {}
-    for member in lineage.of_dataset(state, sha256):
+    for member in ask.of_dataset(state, sha256):
         if member.source_id not in of:
             continue
         _side(known, member.source_id, member.side)[bytes.fromhex(member.record)] += 1

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.data import clean, deduplicate, disclose, ingest, inventory, lineage, split
+from tasks.data import clean, deduplicate, disclose, ingest, inventory, split
+from tasks.data.lineage import ask, build, form
 from tasks.data.protect.tokens import token
 from tasks.dataset import SIDES
 from tasks.errors import InputError, Refused
@@ -34,13 +35,13 @@ PEOPLE = People.model_validate(
 )
 
 
-def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> lineage.Dataset:
+def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> form.Dataset:
     """Every data stage over the rows, and their index."""
     (run.root / "data.csv").write_bytes(table(rows))
     run.resolve(source("data.csv", **fields))
     for stage in (ingest, clean, deduplicate, split):
         stage.run(params(test_share=0.3), run.layout)
-    return lineage.add(run.layout, "tests")
+    return build.add(run.layout, "tests")
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ def test_a_record_is_found_with_its_side_source_and_row(run: Run, state: Path) -
     made = dataset(run, messages(40))
     for side in ("train", "test"):
         for record in run.records_of("split", side)[:3]:
-            (found,) = lineage.of_record(state, record["record_id"])
+            (found,) = ask.of_record(state, record["record_id"])
             number = int(record["messages"][0]["content"].split()[-1])
             assert (found.dataset, found.side, found.source_id, found.row) == (made.sha256, side, "src", number + 1)
-    assert lineage.of_record(state, "f" * 32) == []
+    assert ask.of_record(state, "f" * 32) == []
     assert sum(made.rows.values()) == 40
 
 
@@ -63,66 +64,67 @@ def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path
     first = dataset(run, [*messages(20), PERSON])
     second = dataset(run, [*messages(30), PERSON, PERSON | {"text": "Ada Lovelace once more, hello"}])
     key = vault_keys.load(state).tokens
-    found = lineage.of_subjects(state, [token("name", "ada  LOVELACE", key)])
+    found = ask.of_subjects(state, [token("name", "ada  LOVELACE", key)])
     assert sorted((m.dataset, m.row) for m in found) == sorted(
         [(first.sha256, 21), (second.sha256, 31), (second.sha256, 32)]
     )
-    assert lineage.of_subjects(state, [token("name", "Somebody Else", key)]) == []
-    stored = b"".join(path.read_bytes() for path in lineage.folder(state).rglob("*") if path.is_file())
+    assert ask.of_subjects(state, [token("name", "Somebody Else", key)]) == []
+    stored = b"".join(path.read_bytes() for path in form.folder(state).rglob("*") if path.is_file())
     assert b"Lovelace" not in stored
 
 
 def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
     """The second of two equal records is a duplicate: the run has it, a release would not."""
     made = dataset(run, [*messages(20), PERSON, PERSON])
-    assert made.rows[lineage.ASIDE] == 1
-    found = lineage.of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
-    kept, gone = sorted(found, key=lambda member: member.side == lineage.ASIDE)
-    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, lineage.ASIDE)
-    assert [member.row for member in lineage.of_dataset(state, made.sha256)] == list(range(1, 22))
+    assert made.rows[form.ASIDE] == 1
+    found = ask.of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
+    kept, gone = sorted(found, key=lambda member: member.side == form.ASIDE)
+    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, form.ASIDE)
+    assert [member.row for member in ask.of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
 def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
-    before = {path: path.stat().st_mtime_ns for path in lineage.folder(state).rglob("*.npy")}
-    assert lineage.add(run.layout, "tests") == made
+    before = {path: path.stat().st_mtime_ns for path in form.folder(state).rglob("*.npy")}
+    assert build.add(run.layout, "tests") == made
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert lineage.datasets(state) == [made]
+    assert ask.datasets(state) == [made]
 
 
 def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
-    assert lineage.runs(state, made.sha256) == [run.root.name]
+    assert ask.runs(state, made.sha256) == [run.root.name]
     again = Layout(state / "runs" / "20260303-120000-a1b2")
     shutil.copytree(run.root / "artefacts", again.root / "artefacts")
-    assert lineage.add(again, "tests") == made
-    assert set(lineage.runs(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
+    assert build.add(again, "tests") == made
+    assert set(ask.runs(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
 
 
 def test_an_index_that_was_never_finished_is_none(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
-    whole = lineage.folder(state) / made.sha256
+    whole = form.folder(state) / made.sha256
     shutil.copytree(whole, whole.with_name(f".{made.sha256}.k1ll3d"))
     (whole.with_name(f".{made.sha256}.k1ll3d") / "rows.npy").unlink()
-    assert lineage.datasets(state) == [made]
-    assert len(lineage.of_record(state, run.records_of("split", "train")[0]["record_id"])) == 1
+    assert ask.datasets(state) == [made]
+    assert len(ask.of_record(state, run.records_of("split", "train")[0]["record_id"])) == 1
 
 
 def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:
     """Many keys, some of them next to each other and one at each end."""
     keys = np.unique(np.concatenate([np.random.default_rng(1).integers(0, 2**64 - 1, 9_999, np.uint64), [0, 1, 2, 5]]))
-    target = lineage.folder(tmp_path) / ("0" * 64)
+    target = form.folder(tmp_path) / ("0" * 64)
     target.mkdir(parents=True)
-    about = {"sha256": "0" * 64, "use_case": "t", "sources": {"src": "1" * 64}, "rows": {}}
-    write_json(target / "about.json", about)
+    read = form.Read(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
+    about = form.Dataset(sha256="0" * 64, use_case="t", sources=(read,), rows={})
+    write_json(target / form.ABOUT, about.model_dump(mode="json"))
     np.save(target / "records.npy", keys.astype(np.uint64))
     for name, kind in (("sides", np.uint8), ("sources", np.uint16)):
         np.save(target / f"{name}.npy", np.zeros(len(keys), kind))
     np.save(target / "rows.npy", np.arange(len(keys), dtype=np.uint32))
     for place in (0, 1, 2, 3, 5_000, len(keys) - 1):
-        (found,) = lineage.of_record(tmp_path, f"{int(keys[place]):016x}" + "0" * 16)
+        (found,) = ask.of_record(tmp_path, f"{int(keys[place]):016x}" + "0" * 16)
         assert found.row == place
-    assert lineage.of_record(tmp_path, f"{3:032x}"[16:] + "0" * 16) == []
+    assert ask.of_record(tmp_path, f"{3:032x}"[16:] + "0" * 16) == []
 
 
 def shown(run: Run, person: str, reason: str = "the person asked") -> disclose.Shown:

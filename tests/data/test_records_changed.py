@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, lineage, records_changed, split
+from tasks.data import clean, deduplicate, ingest, records_changed, split
+from tasks.data.lineage import build
 from tasks.data.records_changed import SourceRecords
 from tasks.layout import Layout
 from tests.data.build import Run, messages, params, source, table
@@ -20,7 +21,7 @@ def dataset(state: Path, name: str, rows: list[dict[str, str]], seed: int = 17) 
     run.resolve(source("data.csv"))
     for stage in (ingest, clean, deduplicate, split):
         stage.run(params(test_share=0.3, seed=seed), run.layout)
-    return lineage.add(run.layout, "tests").sha256
+    return build.add(run.layout, "tests").sha256
 
 
 @pytest.fixture

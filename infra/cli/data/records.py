@@ -6,8 +6,9 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
+from infra.cli.data.renewed import renew
 from infra.cli.shared import console
-from tasks.data import lineage
+from tasks.data.lineage import ask
 from tasks.dataset import SIDES
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.govern.sources import ResolvedSources
@@ -25,10 +26,12 @@ def records(
     Example: hallmark data records support-triage-1
     """
     root = shared.root()
-    found = releases.get(open_ledger(root / ".hallmark"), installed_governance(root, None), release)
+    ledger = open_ledger(root / ".hallmark")
+    found = releases.get(ledger, installed_governance(root, None), release)
     pinned = Repository.open(root).git("show", "--end-of-options", f"{found.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
-    members = lineage.of_dataset(root / ".hallmark", releases.dataset(found))
+    renew(root / ".hallmark", ledger)
+    members = ask.of_dataset(root / ".hallmark", releases.dataset(found))
     if as_json:
         shared.print_json(
             [

@@ -7,14 +7,15 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
+from infra.cli.data.renewed import renew
 from infra.cli.shared import console
-from tasks.data import lineage
-from tasks.data.lineage import Membership
-from tasks.data.protect.tokens import token
+from tasks.data import access
+from tasks.data.lineage import ask, person
+from tasks.data.lineage.ask import Membership
+from tasks.data.lineage.form import ASIDE
 from tasks.errors import InputError
-from tasks.govern import vault_keys
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.protection import IDENTIFYING
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.govern.rules.governance import Governance
 from tasks.registry import releases
 from tasks.runs.run import installed_governance
 
@@ -24,22 +25,31 @@ def where(
     subject: Annotated[
         str | None, typer.Option(metavar="VALUE", help="A name, e-mail address or number of a person.")
     ] = None,
+    reason: Annotated[str, typer.Option(help="Why a person is looked up; kept in the ledger for good.")] = "",
+    who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
     """Every source row, dataset, run and release that a record or a person is in, records put aside among them.
 
-    A person is looked up by keyed tokens: the index holds nothing readable, and the vault's key is needed.
+    Looking a person up takes --as and --reason, and is on the ledger before the answer: by keyed tokens, for which the
+    vault's key is needed, and without the value. The answer is about the sources whose records the one who asks may
+    look at, as their owner, their steward or by a role in `access`.
 
-    Example: hallmark data where --subject "ada@example.org"
+    Example: hallmark data where --subject "ada@example.org" --reason "she asked what we hold" --as data-owner
     """
     if (record is None) == (subject is None):
         raise InputError("say either --record ID or --subject VALUE")
     root = shared.root()
-    found = _members(root / ".hallmark", record, subject)
-    released = releases.by_dataset(open_ledger(root / ".hallmark"), installed_governance(root, None))
+    state, governed = root / ".hallmark", installed_governance(root, None)
+    ledger = open_ledger(state)
+    if subject is None:
+        found = _of_record(state, record or "", ledger)
+    else:
+        found = _of_person(state, subject, reason, shared.identity(who), governed, ledger, as_json)
+    released = releases.by_dataset(ledger, governed)
     if told := released.notice():
         shared.notice(told, as_json)
-    made = {sha256: lineage.runs(root / ".hallmark", sha256) for sha256 in {member.dataset for member in found}}
+    made = {sha256: ask.runs(state, sha256) for sha256 in {member.dataset for member in found}}
     rows = [
         vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released.on)} for member in found
     ]
@@ -53,16 +63,23 @@ def where(
     console.print(table if rows else "in no dataset, and in nothing that was put aside")
 
 
-def _members(state: Path, record: str | None, subject: str | None) -> list[Membership]:
-    if subject is not None:
-        if not subject.strip():
-            raise InputError("--subject is empty; give a name, an address or a number of the person")
-        key = vault_keys.load(state).tokens
-        return lineage.of_subjects(state, [token(category, subject, key) for category in sorted(IDENTIFYING)])
-    if record is None or len(record) < 16 or set(record) - set("0123456789abcdef"):
+def _of_record(state: Path, record: str, ledger: Ledger) -> list[Membership]:
+    if len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
-    return lineage.of_record(state, record)
+    renew(state, ledger)
+    return ask.of_record(state, record)
+
+
+def _of_person(
+    state: Path, value: str, reason: str, who: str, governed: Governance, ledger: Ledger, as_json: bool
+) -> list[Membership]:
+    looker = access.in_force(governed, who)
+    renew(state, ledger)
+    found = person.find(state, value, looker, reason, ledger)
+    if found.closed:
+        shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json)
+    return found.members
 
 
 def _trained_on(member: Membership, released: dict[str, list[str]]) -> list[str]:
-    return [] if member.side == lineage.ASIDE else released.get(member.dataset, [])
+    return [] if member.side == ASIDE else released.get(member.dataset, [])

@@ -1,0 +1,172 @@
+"""`hallmark data records` and `data where` say what the signed manifest says, whatever order sources.yaml has."""
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli import app
+from infra.cli.data.renewed import RENEWED
+from tasks.data import clean, deduplicate, ingest, split
+from tasks.data.lineage import build, form
+from tasks.data.lineage.person import SOUGHT
+from tasks.dataset import SIDES
+from tasks.errors import HallmarkError
+from tasks.files import read_json, tree_digest, write_json
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.layout import Layout
+from tasks.registry import bundle, manifest, succession
+from tasks.registry.succession import Promotion
+from tasks.runs.run import installed_governance
+from tests.tiny_project import SOURCES, commit, create, git, hallmark, make_project, messages
+
+SIZES = {"messages": 60, "letters": 21, "calls": 36}
+"""In the order of sources.yaml, which is not the sorted one."""
+OWNERS = {"messages": "data-owner", "letters": "risk-officer", "calls": "product-owner"}
+RELEASE = "tiny-1"
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of a run whose dataset has three sources, each of another owner."""
+    folder = make_project(tmp_path_factory.mktemp("once") / "project")
+    governance = folder / "infra" / "governance"
+    head, one = SOURCES.strip().split("  - id: messages\n")
+    one = one.replace("    suite: expectations/messages.yaml\n", "").replace("CC0-1.0", "licence of messages")
+    for name, rows in SIZES.items():
+        text = messages(rows).replace("I cannot", f"In {name} I cannot").replace("What", f"In {name} what")
+        (folder / "examples" / f"{name}.csv").write_text(text.replace("Please", f"In {name} please"))
+    entries = [
+        f"  - id: {name}\n" + one.replace("messages", name).replace("owner: data-owner", f"owner: {OWNERS[name]}")
+        for name in SIZES
+    ]
+    (governance / "sources.yaml").write_text("\n".join([head.strip(), *entries]))
+    people = (governance / "people.yaml").read_text()
+    for role in ("product_owner", "risk_officer"):
+        people = people.replace(f"roles: [{role}]}}", f"roles: [{role}, data_owner]}}", 1)
+    (governance / "people.yaml").write_text(people)
+    commit(folder, "Three sources")
+    hallmark(folder, "init")
+    run = create(folder, "one")
+    for stage in (ingest, clean, deduplicate, split):
+        stage.run(run.params, run.layout)
+    build.add(run.layout, "tiny")
+    promote(folder, run.layout)
+    return folder
+
+
+def promote(folder: Path, layout: Layout) -> None:
+    """What is known of a release: the signed statement, and its manifest."""
+    governed, ledger = installed_governance(folder, None), open_ledger(folder / ".hallmark")
+    said = Promotion(
+        action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
+        payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="one",
+        commit=git(layout.root, "rev-parse", "HEAD"), approved_by={}, requested_by="ml-engineer", reason="",
+        order_sha256=None, time=ledger.now(),
+    )  # fmt: skip
+    ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(said, "0" * 64, governed)})
+    told = manifest.Manifest(
+        name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
+        base_model_sha256="0" * 64, stages={"split": tree_digest(layout.stage("split"))},
+        **manifest.read_by_stages(layout),
+    )  # fmt: skip
+    path = bundle.folder(governed.state, RELEASE) / bundle.PAYLOAD / "manifest.json"
+    write_json(path, told.model_dump(mode="json"))
+
+
+@pytest.fixture
+def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = shutil.copytree(once, tmp_path / "project", symlinks=True)
+    monkeypatch.setenv("HALLMARK_ROOT", str(folder))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(*args: str, code: int = 0) -> tuple[str, str]:
+    """`hallmark ARGS` in this process; its output, and what it said on stderr or failed with."""
+    result = CliRunner().invoke(app, args)
+    error = result.exception
+    told = str(error) if isinstance(error, HallmarkError) else ""
+    assert (error.exit_code if isinstance(error, HallmarkError) else result.exit_code) == code, result.output + told
+    return result.stdout, result.stderr + told
+
+
+def run_json(*args: str) -> Any:
+    return json.loads(run(*args, "--json")[0])
+
+
+def signed(project: Path) -> dict[str, Any]:
+    """What the owners signed of each source."""
+    path = Layout(project / ".hallmark" / "runs" / "one").stage("split") / "manifest.json"
+    found: dict[str, Any] = read_json(path)["sources"]
+    assert {name: origin["owner"] for name, origin in found.items()} == OWNERS
+    assert len({tuple(origin["rows"].values()) for origin in found.values()}) == len(SIZES)
+    return found
+
+
+def make_old(project: Path) -> str:
+    """Give the index the form that an earlier version wrote. Returns the dataset's digest."""
+    (path,) = form.paths(project / ".hallmark")
+    about = read_json(path / form.ABOUT)
+    sources = {source["id"]: source["sha256"] for source in about["sources"]}
+    write_json(path / form.ABOUT, {name: about[name] for name in ("sha256", "use_case", "rows")} | {"sources": sources})
+    return path.name
+
+
+def test_the_records_of_a_release_are_those_of_the_signed_manifest(project: Path) -> None:
+    counted = Counter((row["source"], row["side"]) for row in run_json("data", "records", RELEASE))
+    origins = signed(project)
+    assert counted == {(name, side): origins[name]["rows"][side] for name in origins for side in SIDES}
+    for row in run_json("data", "records", RELEASE):
+        assert (row["owner"], row["licence"]) == (OWNERS[row["source"]], f"licence of {row['source']}")
+
+
+def test_the_table_of_records_says_the_same(project: Path) -> None:
+    told = {line.split()[0]: line.split()[1:4] for line in run("data", "records", RELEASE)[0].splitlines()}
+    for name, origin in signed(project).items():
+        assert told[name] == [str(origin["rows"]["train"]), str(origin["rows"]["test"]), OWNERS[name]]
+
+
+def test_where_a_record_is_names_the_source_it_came_from(project: Path) -> None:
+    for row in run_json("data", "records", RELEASE)[:: sum(SIZES.values()) // 8]:
+        (found,) = run_json("data", "where", "--record", row["record"])
+        assert (found["source_id"], found["row"], found["side"]) == (row["source"], row["row"], row["side"])
+        assert found["row"] <= SIZES[found["source_id"]]
+
+
+def test_an_index_of_before_is_written_anew_and_whoever_asks_is_told(project: Path) -> None:
+    sha256 = make_old(project)
+    out, told = run("data", "records", RELEASE, "--json")
+    assert f"the index of dataset {sha256[:12]} was written anew" in told and "may be wrong" in told
+    counted = Counter((row["source"], row["side"]) for row in json.loads(out))
+    assert counted == {(name, side): origin["rows"][side] for name, origin in signed(project).items() for side in SIDES}
+    (entry,) = open_ledger(project / ".hallmark").entries(RENEWED)
+    assert entry.subject == sha256 and "named other sources" in entry.body["why"]
+    assert "written anew" not in run("data", "records", RELEASE)[1], "told once"
+
+
+@pytest.mark.parametrize("asked", [("records", RELEASE), ("where", "--record", "0" * 16)])
+def test_an_index_of_before_without_its_records_is_refused_in_words(project: Path, asked: tuple[str, ...]) -> None:
+    make_old(project)
+    shutil.rmtree(project / ".hallmark" / "runs" / "one" / "artefacts" / "ingest")
+    assert "an earlier version of Hallmark wrote this index" in run("data", *asked, code=3)[1]
+
+
+def test_a_person_is_looked_up_by_somebody_for_a_reason(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALLMARK_IDENTITY", raising=False)
+    asked = ("data", "where", "--subject", "Ada Lovelace")
+    assert "who are you?" in run(*asked, "--reason", "r", code=2)[1]
+    assert "for a reason only" in run(*asked, "--as", "risk-officer", code=2)[1]
+    assert "may look at records of no source here" in run(*asked, "--reason", "r", "--as", "colleague", code=1)[1]
+    ledger = open_ledger(project / ".hallmark")
+    assert ledger.entries(SOUGHT) == []
+    out, told = run(*asked, "--reason", "she asked", "--as", "risk-officer", "--json")
+    found = json.loads(out)
+    assert {row["source_id"] for row in found} == set(SIZES) and told == ""  # role data_owner opens all three
+    assert len(found) == sum(rows // 3 for rows in SIZES.values()) and found[0]["releases"] == [RELEASE]
+    (entry,) = ledger.entries(SOUGHT)
+    assert entry.body["person"] == "risk-officer" and "Lovelace" not in json.dumps(entry.body)
