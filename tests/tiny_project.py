@@ -82,6 +82,7 @@ tiers:
       release:
         decisions: [{role: risk_officer}]
 changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}]}
+location_variables: [DATA_ROOT]
 """
 
 PEOPLE = """

@@ -93,7 +93,9 @@ class Source(Frozen):
     """csv and jsonl may be gzip-compressed, whatever the file is called."""
     location: Text
     """A path (relative ones start at the repository), or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
-    taken from the environment when the file is opened, so that no machine's paths are committed."""
+    taken from the environment when the file is opened, so that no machine's paths are committed; policy.yaml lists
+    which NAMEs under `location_variables`. What they stand for is never shown: messages say the location as it is
+    written here."""
     encoding: str = "utf-8"
     """Of csv and jsonl: a Python codec name."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","

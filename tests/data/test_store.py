@@ -1,6 +1,7 @@
 """What a store answers when it is overloaded, broken or refuses: a real server on loopback that says so."""
 
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ from tasks.errors import HallmarkError, InputError, Unavailable
 from tests.data.build import Run, messages, params, source, table
 
 OBJECT = table(messages(10))
-PLACE = "s3://sources/data.csv"
+PLACE = "s3://bucket-of-secrets/data.csv"
 
 
 @dataclass
@@ -71,9 +72,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
 
 
 def refused(run: Run, place: str = PLACE) -> HallmarkError:
-    with pytest.raises(HallmarkError) as caught:
-        resolve_source(source(place), run.root)
-    assert str(caught.value).startswith(f"source src: {place} ")
+    """The error, which names the location as sources.yaml has it and never what its variable stands for."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(HallmarkError) as caught:
+        patch.setenv("PLACE", place)
+        resolve_source(source("${PLACE}"), run.root)
+    assert str(caught.value).startswith("source src: ${PLACE} ")
+    told = "".join(traceback.format_exception(caught.value))
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    assert not [part for part in (bucket, key) if part and part in told]
     return caught.value
 
 
@@ -131,6 +137,6 @@ def test_a_store_that_hangs_up_is_unavailable(run: Run, store: Answers) -> None:
     assert isinstance(error, Unavailable) and "cannot be reached" in str(error)
 
 
-@pytest.mark.parametrize("place", ["s3://Bad_Bucket!/data.csv", "s3://sources", "s3://sources/", "s3://"])
+@pytest.mark.parametrize("place", ["s3://Bad_Bucket!/data.csv", "s3://bucket-only", "s3://bucket-only/", "s3://"])
 def test_a_place_that_no_store_has_is_an_input_error(run: Run, store: Answers, place: str) -> None:
     assert isinstance(refused(run, place), InputError)

@@ -139,19 +139,34 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_a_source_whose_owner_is_nobody(folder: Path) -> None:
-    (folder / "sources.yaml").write_text(
-        "sources:\n"
-        "  - id: tickets\n    kind: csv\n    location: a.csv\n    licence: CC0-1.0\n"
-        "    owner: stranger\n"
-        "    steward: nobody\n"
-        "    mapping: {prompt: a, response: b}\n    constants: {task: triage}\n"
-        "    access: [data-owner]\n    classification: internal\n    lawful_basis: consent\n    retention_days: 365\n"
-        "    region: eu\n    refresh_days: 7\n    approved_uses: [tests]\n"
-    )
+    write_source(folder, owner="stranger", steward="nobody")
     assert problems(folder) == [
         "sources.yaml:6: sources.0.owner: stranger is not in people.yaml; add the person or name another",
         "sources.yaml:7: sources.0.steward: nobody is not in people.yaml; add the person or name another",
     ]
+
+
+@pytest.mark.attack(rights="approver", stopped="policy lists the variables that a location may name")
+@pytest.mark.parametrize("location", ["s3://evil/${AWS_SECRET_ACCESS_KEY}", "${DATA_ROOT}/${HALLMARK_VAULT_KEY:-x}"])
+def test_a_source_that_is_found_by_a_variable_which_policy_does_not_list(folder: Path, location: str) -> None:
+    write_source(folder, location=location)
+    (problem,) = problems(folder, policy=f"location_variables: [DATA_ROOT]\n{POLICY}")
+    assert "sources.yaml:5: sources.0.location: it names the environment variable " in problem
+    assert ("AWS_SECRET_ACCESS_KEY" in problem) != ("HALLMARK_VAULT_KEY" in problem)
+    write_source(folder, location="${DATA_ROOT}/a.csv")
+    governance.load(folder, folder)
+
+
+def write_source(folder: Path, location: str = "a.csv", owner: str = "owner", steward: str = "owner") -> None:
+    (folder / "sources.yaml").write_text(
+        "sources:\n"
+        f"  - id: tickets\n    kind: csv\n    licence: CC0-1.0\n    location: {location}\n"
+        f"    owner: {owner}\n"
+        f"    steward: {steward}\n"
+        "    mapping: {prompt: a, response: b}\n    constants: {task: triage}\n"
+        "    access: [data-owner]\n    classification: internal\n    lawful_basis: consent\n    retention_days: 365\n"
+        "    region: eu\n    refresh_days: 7\n    approved_uses: [tests]\n"
+    )
 
 
 def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path) -> None:

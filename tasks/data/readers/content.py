@@ -83,9 +83,13 @@ def _rewound(file: IO[bytes]) -> Pinned:
 
 @contextmanager
 def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
-    """The source's content as a binary file. Raises InputError or Unavailable, naming source and location."""
-    location = expand(source.location)
-    where = f"source {source.id}: {location}"
+    """The source's content as a binary file. Raises InputError or Unavailable, naming source and location.
+
+    The location is named as sources.yaml has it: what its variables stand for may be a password, and errors go to logs,
+    journals and Prefect.
+    """
+    location, named = expand(source.location), source.location
+    where = f"source {source.id}: {named}"
     try:
         if location.startswith("s3://"):
             with store.opened(location, where) as file:
@@ -94,15 +98,15 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
             with _local(source, location, root).open("rb") as file:
                 yield file
     except FileNotFoundError:
-        raise InputError(f"source {source.id}: there is no {location}; correct its location in sources.yaml") from None
+        raise InputError(f"source {source.id}: there is no {named}; correct its location in sources.yaml") from None
     except IsADirectoryError:
         raise InputError(f"{where} is a folder; give the path of one file") from None
-    except PermissionError as error:
-        raise InputError(f"source {source.id}: no permission to read {location} ({error})") from None
+    except PermissionError:
+        raise InputError(f"source {source.id}: no permission to read {named}") from None
     except OSError as error:
-        if error.errno not in UNUSABLE:
-            raise
-        raise InputError(f"{where} cannot be opened ({error.strerror})") from None
+        if error.errno in UNUSABLE:
+            raise InputError(f"{where} cannot be opened ({error.strerror})") from None
+        raise OSError(error.errno, error.strerror) from None  # without the file's name, which is the location
 
 
 def _local(source: Source, location: str, root: Path) -> Path:
@@ -110,8 +114,8 @@ def _local(source: Source, location: str, root: Path) -> Path:
     try:
         path = Layout(root).locate(str(Path(location).expanduser()))
         mode = path.stat().st_mode
-    except (RuntimeError, ValueError) as error:  # of `~` where there is no such home, and of a zero byte
-        raise InputError(f"source {source.id}: {location!r} is no path ({error}); correct it in sources.yaml") from None
+    except (RuntimeError, ValueError):  # of `~` where there is no such home, and of a zero byte
+        raise InputError(f"source {source.id}: {source.location!r} is no path; correct it in sources.yaml") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(f"source {source.id}: {location} is a pipe or a device; give the path of a file")
+        raise InputError(f"source {source.id}: {source.location} is a pipe or a device; give the path of a file")
     return path

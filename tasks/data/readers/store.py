@@ -22,7 +22,8 @@ AGAIN = (408, 409, 425, 429)
 def opened(location: str, where: str) -> Iterator[IO[bytes]]:
     """`s3://BUCKET/KEY` as a binary file. Raises FileNotFoundError and PermissionError as a local file would.
 
-    Raises InputError, beginning with `where`, for what the store refuses and for an object that changes while it is
+    `where` is what messages call the object: not by its location, which may hold what nobody is to see. Raises
+    InputError, beginning with `where`, for what the store refuses and for an object that changes while it is
     read, Unavailable where the store is out of reach or cannot answer.
     """
     from aiohttp import ClientError as Broken
@@ -33,10 +34,11 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
             yield file
     except (FileNotFoundError, PermissionError):
         raise
-    except ParamValidationError as error:
-        raise _refused(where, error) from None
+    except ParamValidationError:
+        raise _refused(where, "it names no bucket that there could be") from None
     except (BotoCoreError, Broken, ConnectionError, TimeoutError) as error:
-        raise Unavailable(f"{where} cannot be reached: {error}") from None
+        # Its text holds the URL, and so what variables of the location stand for.
+        raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
     except (ClientError, OSError) as error:
         told = _told(error, where)
         if told is None:
@@ -63,10 +65,10 @@ def _told(error: Exception, where: str) -> HallmarkError | None:
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in REPLACED:
         return InputError(f"{where} changed while it was read; resolve again")
+    said = f"the store answers {status} ({answer.get('Error', {}).get('Code', 'no code')})"
     if 300 <= status < 500 and status not in AGAIN:
-        return _refused(where, error)
-    code = answer.get("Error", {}).get("Code", "no code")
-    return Unavailable(f"{where} cannot be read now: the store answers {status} ({code}); try again later")
+        return _refused(where, said)
+    return Unavailable(f"{where} cannot be read now: {said}; try again later")
 
 
 def _answer(error: BaseException | None) -> dict[str, Any] | None:
@@ -79,6 +81,5 @@ def _answer(error: BaseException | None) -> dict[str, Any] | None:
     return None
 
 
-def _refused(where: str, error: Exception) -> InputError:
-    why = " ".join(str(error).split())
+def _refused(where: str, why: str) -> InputError:
     return InputError(f"{where} is refused by the store ({why}); correct its location in sources.yaml, or AWS_*")

@@ -17,6 +17,8 @@ def lines(policy: Policy, people: People) -> Iterator[str]:
     """The whole policy, a line each, indented by what belongs to what. `people` tell who holds a role."""
     yield f"environment {policy.environment}"
     yield from (f"  {line}" for line in _changes(policy.changes, people))
+    named = ", ".join(policy.location_variables) or "none"
+    yield f"  environment variables by which sources may be found: {named}"
     for name, tier in policy.tiers.items():
         yield f"risk tier {name}"
         yield from (f"  {line}" for line in _tier(tier, people))

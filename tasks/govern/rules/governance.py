@@ -19,9 +19,9 @@ from tasks.govern.rules import policy as policy_file
 from tasks.govern.rules import satisfiable
 from tasks.govern.rules.gate_rules import Strength
 from tasks.govern.rules.policy import LOCAL, Policy
-from tasks.govern.sources import Sources
+from tasks.govern.sources import Sources, variables
 
-__all__ = ["LOCAL", "Governance", "initialise", "load", "ownerless"]
+__all__ = ["LOCAL", "Governance", "initialise", "load", "misfits"]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def load(folder: Path, state: Path) -> Governance:
     if policy is not None and people is not None:
         problems += satisfiable.problems(policy, people, folder / "policy.yaml")
         problems += _keyless(policy, people, folder / "people.yaml")
-        problems += ownerless(people, folder / "sources.yaml")
+        problems += misfits(policy, people, folder / "sources.yaml")
         if not problems:
             return Governance(folder, policy, people, state)
     raise InputError("\n".join(problems))
@@ -201,8 +201,9 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
     ]
 
 
-def ownerless(people: People, path: Path) -> list[str]:
-    """Sources whose owner or steward is nobody; a folder without sources.yaml (to verify a release, say) is fine."""
+def misfits(policy: Policy, people: People, path: Path) -> list[str]:
+    """Sources whose owner or steward is nobody, or that are found by variables which policy doesn't list. A folder
+    without sources.yaml (to verify a release, say) is fine."""
     if not path.exists():
         return []
     document = config.read_yaml(path)
@@ -210,13 +211,23 @@ def ownerless(people: People, path: Path) -> list[str]:
         inventory = config.validate(document, Sources, path)
     except InputError as error:
         return [str(error)]
-    return [
-        f"{path}:{config.line_of(document, ['sources', i, who])}: sources.{i}.{who}: {named} is not in people.yaml; "
-        "add the person or name another"
-        for i, source in enumerate(inventory.sources)
-        for who, named in (("owner", source.owner), ("steward", source.steward))
-        if people.get(named) is None
-    ]
+    problems = []
+    for i, source in enumerate(inventory.sources):
+        told = {
+            who: f"{named} is not in people.yaml; add the person or name another"
+            for who, named in (("owner", source.owner), ("steward", source.steward))
+            if people.get(named) is None
+        }
+        if unlisted := sorted(variables([source]) - set(policy.location_variables)):
+            told["location"] = (
+                f"it names the environment variable {', '.join(unlisted)}, and policy.yaml does not; add it to "
+                "`location_variables` there, or write where the source lies"
+            )
+        problems += [
+            f"{path}:{config.line_of(document, ['sources', i, key])}: sources.{i}.{key}: {wrong}"
+            for key, wrong in told.items()
+        ]
+    return problems
 
 
 def _name(who: Person | MachineName) -> str:

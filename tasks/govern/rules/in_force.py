@@ -32,7 +32,7 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
             "kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
     newest, people = chain.in_force.adoption, chain.in_force.people
-    if problems := governance.ownerless(people, folder / "sources.yaml"):
+    if problems := governance.misfits(newest.policy, people, folder / "sources.yaml"):
         raise InputError("\n".join(problems))
     governed = Governance(folder, newest.policy, people, state, chain.envelopes)
     for problem in chain.problems:

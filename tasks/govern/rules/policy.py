@@ -31,6 +31,9 @@ EXPERIMENT = "experiment"
 """The risk tier that asks nobody, and whose models can never be promoted."""
 
 
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
 class Separation(Frozen):
     """Who must be different people."""
 
@@ -113,6 +116,9 @@ class Policy(Frozen):
     """Where promotions count. `local` alone allows --demo-approvals, --governance and keys made by `hallmark init`."""
     changes: Changes = Changes()
     """Names nobody: the root key alone adopts changes, in environment `local`."""
+    location_variables: list[Variable] = []
+    """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
+    the value of any, a password say, sent to a store of their own."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
 
     @model_validator(mode="after")
