@@ -21,8 +21,9 @@ from tasks.files import write_bytes
 from tasks.layout import Layout, home
 from tasks.runs import dvc_lock
 
-PROGRESS = re.compile(r"^progress \S+ (?P<done>\d+)/(?P<total>\d+) ?(?P<rest>.*)$")
-"""What a stage prints while it works: `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`."""
+PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
+"""What a stage prints while it works (`tasks.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
+words alone."""
 
 VAULTED = "ingest"
 """The stage that fills the vault, and the one that reads the sources."""
@@ -40,6 +41,7 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "SSH_": (PUSH,),
     "MLFLOW_TRACKING": ("train",),
     "MLFLOW_REGISTRY": (),
+    "RAY_AUTH": ("train",),
 }
 """Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
 way to what a stage has no business with, and a stage is the run's own code."""

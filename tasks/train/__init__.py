@@ -13,6 +13,7 @@ loop.py         what every worker does: steps, checkpoints, the record of the cu
 checkpoints.py  exact resume after a kill
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
 cluster.py      Ray: a private one on this machine, or the one at RAY_ADDRESS
+head.py         whether the head of a cluster answers, and takes our token
 watch.py        follows the record while it grows: progress lines, tracking
 tracking.py     MLflow; where it is away, training goes on
 """

@@ -1,6 +1,7 @@
 """Ray: the cluster at RAY_ADDRESS, or a private one on this machine that lives as long as the stage."""
 
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -10,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tasks.errors import HallmarkError, Unavailable
+from tasks.errors import HallmarkError
 from tasks.params import Training
-from tasks.train import builders
+from tasks.train import builders, head
 from tasks.train.examples import Examples
 from tasks.train.loop import Job, work
 
@@ -28,6 +29,9 @@ SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also how late the end of a training is noticed
 }
 """Ray's settings where the person who starts the stage has none of their own."""
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray replaces 127.0.0.1 by the machine's outward address, and listens on all interfaces, unless this says, as it does
+on other systems by default, that no other machine takes part."""
 
 
 def fit(job: Job, examples: Examples) -> None:
@@ -60,22 +64,55 @@ def stated(error: Any) -> HallmarkError | None:
 @contextmanager
 def running(training: Training, root: Path) -> Iterator[None]:
     """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind."""
-    import ray
-
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    cluster = cluster_address()
+    if cluster is None:
+        os.environ.update(closed())
+    import ray  # reads the environment when it is imported
+
     folder = own_folder()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(**address(training, folder), **quiet(training, root))
+        connect(cluster, quiet(training, root) | (own(training, folder) if cluster is None else {}))
         signal.signal(signal.SIGTERM, interrupt)
         yield
-    except ConnectionError as error:
-        raise Unavailable(f"Ray does not answer at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from None
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def cluster_address() -> str | None:
+    """Where RAY_ADDRESS says that a cluster is; None for a Ray of this stage's own."""
+    named = os.environ.get("RAY_ADDRESS")
+    return None if named in (None, "", "local") else named
+
+
+def closed() -> dict[str, str]:
+    """The environment of a Ray of this stage's own: on loopback, and with a token that nobody else is told.
+
+    Given by the environment, the token is written nowhere; without one Ray puts one into the user's home.
+    """
+    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def connect(cluster: str | None, settings: dict[str, Any]) -> None:
+    """Start a Ray of our own, or join a cluster. Raises InputError for a token that is wrong or missing, Unavailable
+    where the cluster does not answer."""
+    import ray
+    from ray.exceptions import AuthenticationError
+
+    if cluster is None:
+        ray.init(address="local", **settings)
+        return
+    head.require(cluster)
+    try:
+        ray.init(address=cluster, **settings)
+    except AuthenticationError:
+        raise head.refused(cluster) from None
+    except ConnectionError as error:
+        raise head.away(cluster, str(error)) from None
 
 
 def own_folder() -> str:
@@ -90,11 +127,9 @@ def own_folder() -> str:
     return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")
 
 
-def address(training: Training, folder: str) -> dict[str, Any]:
-    if os.environ.get("RAY_ADDRESS"):
-        return {"address": os.environ["RAY_ADDRESS"]}
+def own(training: Training, folder: str) -> dict[str, Any]:
+    """Settings of a Ray of this stage's own."""
     return {
-        "address": "local",
         "num_cpus": training.workers * training.threads,
         "object_store_memory": STORE_BYTES,
         "include_dashboard": False,

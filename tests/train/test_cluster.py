@@ -1,0 +1,143 @@
+"""Ray: what of it listens where, and what a person is told of a cluster that is away or wants a token."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError, Unavailable
+from tasks.train import cluster
+from tasks.train import head as head_of_ray
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+JOIN = """
+import sys
+from pathlib import Path
+from tasks.errors import HallmarkError
+from tasks.params import Training
+from tasks.train import cluster
+try:
+    with cluster.running(Training(threads=1), Path(".")):
+        exec(sys.argv[1])
+except HallmarkError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+LISTENERS = """
+import psutil, time, ray
+time.sleep(2)  # the last of Ray's processes open their ports late
+mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+for process in mine:
+    for place in process.net_connections("inet"):
+        if place.status == psutil.CONN_LISTEN:
+            print(place.laddr.ip)
+"""
+
+
+def join(home: Path, then: str = "print('in')", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Connect to Ray as the stage does, in a process whose Ray settings are `environment` alone."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return subprocess.run(
+        [sys.executable, "-c", JOIN, then], env=clean | {"HOME": str(home)} | environment, capture_output=True,
+        text=True, timeout=120,
+    )  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a cluster that asks for TOKEN."""
+    home, port = tmp_path_factory.mktemp("head"), free_port()
+    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
+               "--include-dashboard=false", "--object-store-memory=80000000", f"--ray-client-server-port={free_port()}",
+               f"--dashboard-agent-listen-port={free_port()}"]  # fmt: skip
+    settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(home),
+                "RAY_TMPDIR": f"/tmp/hm-head-{os.getpid()}", **cluster.LOOPBACK}  # fmt: skip
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
+    deadline = time.monotonic() + 90
+    while "Ray runtime started" not in (told := (home / "log").read_text()):
+        assert process.poll() is None and time.monotonic() < deadline, told
+        time.sleep(0.2)
+    yield f"127.0.0.1:{port}"
+    process.terminate()
+    process.wait(timeout=60)
+    shutil.rmtree(settings["RAY_TMPDIR"], ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_a_ray_of_the_stages_own_listens_on_loopback_and_leaves_no_token_at_home(tmp_path: Path) -> None:
+    told = join(tmp_path, LISTENERS)
+    assert told.returncode == 0, told.stderr
+    places = set(told.stdout.split())
+    assert places and places <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert not (tmp_path / ".ray").exists()
+
+
+@pytest.mark.slow
+def test_a_ray_of_the_stages_own_lets_nobody_in_without_its_token(tmp_path: Path) -> None:
+    """Whoever reaches the port of a Ray without a token runs code as this user."""
+    told = join(
+        tmp_path,
+        """
+import ray, subprocess, sys, os
+there = ray.get_runtime_context().gcs_address
+environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+from tasks.train import head
+other = f"from tasks.train import head; head.require({there!r})"
+print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
+""",
+    )
+    assert "asks for a token" in told.stdout, told.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        ({}, 2, "asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_TOKEN": TOKEN}, 2, "asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_MODE": "token"}, 2, "there is no token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "wrong"}, 2, "refuses the token of RAY_AUTH_TOKEN; set that of"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/none"}, 2, "RAY_AUTH_TOKEN_PATH: /none cannot be read"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}, 0, "in"),
+    ],
+    ids=["nothing", "no mode", "no token", "wrong token", "no file", "right"],
+)
+def test_a_cluster_that_asks_for_a_token_says_what_to_set(
+    head: str, tmp_path: Path, given: dict[str, str], code: int, words: str
+) -> None:
+    began = time.monotonic()
+    told = join(tmp_path, RAY_ADDRESS=head, **cluster.LOOPBACK, **given)
+    assert (told.returncode, words in told.stdout) == (code, True), told
+    assert "does not answer" not in told.stdout and TOKEN not in told.stdout
+    assert code == 0 or time.monotonic() - began < 15, "Ray itself tries for 20 s"
+
+
+def test_a_cluster_that_is_away_is_told_as_such_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unavailable, match=r"does not answer at RAY_ADDRESS=127.0.0.1:\d+ .*; start the cluster"):
+        head_of_ray.require(f"127.0.0.1:{free_port()}")
+    monkeypatch.setattr(head_of_ray, "SECONDS", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
+            head_of_ray.require(f"127.0.0.1:{silent.getsockname()[1]}")
+
+
+def test_the_words_for_a_refused_token_hold_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    error = head_of_ray.refused("ray:6379")
+    assert isinstance(error, InputError) and TOKEN not in str(error)
