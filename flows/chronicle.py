@@ -68,7 +68,9 @@ def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         before = journal.read(state(), run) or Journal(
             run=run, requested_by=request.requested_by, demo=request.demo_approvals
         )
-        note(before, status="running", flow_run=str(flow_run.id) if flow_run else None, error=None, exit_code=0)
+        note(
+            before, status="running", doing="", flow_run=str(flow_run.id) if flow_run else None, error=None, exit_code=0
+        )
         try:
             yield asked
         except HallmarkError as error:
@@ -81,7 +83,7 @@ def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
 
 def _failed(run: str, error: str, exit_code: int) -> None:
     """The ledger is told that a run failed, not why: an error may quote a row. Without it the run has ended as well."""
-    known = note(run, status="failed", error=error, exit_code=exit_code)
+    known = note(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
         if on_record(root(), run):
             records.ended(open_ledger(state()), run, "failed", known.commit, None)
@@ -103,10 +105,19 @@ def note(run: str | Journal, **changes: object) -> Journal:
     return changed
 
 
+@contextmanager
+def doing(run: str, words: str) -> Iterator[None]:
+    """Say in the run's journal what it does inside the block."""
+    note(run, doing=words)
+    yield
+    note(run, doing="")
+
+
 @task(task_run_name="resolve")
 def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open it where it is there already."""
-    run = create(root(), request, envelope)
+    with doing(request.named, "finding and digesting its sources"):
+        run = create(root(), request, envelope)
     records.resolved(run.ledger(), run.layout, run.id)
     note(run.id, use_case=run.params.use_case.name)
     return run

@@ -7,6 +7,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
+from flows.chronicle import doing
 from tasks.errors import HallmarkError
 from tasks.govern.gate.evidence import Evidence
 from tasks.registry.releases import Release
@@ -47,8 +48,9 @@ def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
     from tasks.evaluate.report import write_report  # what is needed behind a gate alone keeps no resumed run waiting
 
-    drill(run)
-    write_report(run.layout, run.params)
+    with doing(run.id, "writing the report"):
+        drill(run)
+        write_report(run.layout, run.params)
     found = summarise(run.layout.state, run.id)
     if found is None:
         return

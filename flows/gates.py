@@ -10,7 +10,7 @@ from prefect import suspend_flow_run, task
 from prefect.context import FlowRunContext
 
 from flows import exhibits
-from flows.chronicle import note
+from flows.chronicle import doing, note
 from flows.stages import with_its_sources
 from tasks.errors import Refused, Unavailable
 from tasks.govern.gate import approved, decisions, docket, evidence, gates, statement
@@ -74,7 +74,8 @@ def ask(run: Run, name: GateName) -> Evidence:
     """
     demo, governed, ledger = run.request.demo_approvals, run.governance(), run.ledger()
     before = approved.last(ledger, run.params.use_case.name, demo) if name == "data" else None
-    found = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before)
+    with doing(run.id, f"collecting evidence for the {name} gate"):
+        found = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before)
     asked = gates.ask(ledger, found)
     evidence.write(asked, run.layout)
     if demo:
@@ -100,7 +101,8 @@ def park(run: Run, asked: Evidence, standing: Standing) -> None:
             f"the {asked.gate} gate waits for {wanted}, and only a deployed flow run can wait: use `hallmark run`"
         )
     note(run.id, commit=run.commit(f"Ask at the {asked.gate} gate"))
-    run.push()
+    with doing(run.id, "pushing what it made"):
+        run.push()
     _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
     note(run.id, status="waiting")
     exhibits.waits(run, asked, wanted)

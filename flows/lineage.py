@@ -2,6 +2,7 @@
 
 from prefect import task
 
+from flows.chronicle import doing
 from tasks.runs.run import Run
 
 
@@ -10,4 +11,5 @@ def index(run: Run) -> None:
     """Index the dataset that passed the data gate; `hallmark data where` looks in there."""
     from tasks.data.lineage import build  # only behind the gate, so that a resumed run need not wait for it
 
-    build.add(run.layout, run.params.use_case.name)
+    with doing(run.id, "indexing its records"):
+        build.add(run.layout, run.params.use_case.name)

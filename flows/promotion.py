@@ -4,6 +4,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from flows import exhibits
+from flows.chronicle import doing
 from tasks.govern.ledger import publish
 from tasks.registry import champion, promotion
 from tasks.registry.identity import candidate_inputs
@@ -33,7 +34,8 @@ def promote(run: Run) -> str | None:
     run.as_asked()
     commit = run.commit("Gates passed; ready for promotion")
     governed, ledger = run.governance(), run.ledger()
-    release = promotion.promote(run.layout, run.id, commit, governed, ledger)
+    with doing(run.id, "verifying everything again and promoting"):
+        release = promotion.promote(run.layout, run.id, commit, governed, ledger)
     exhibits.promoted(release)
     for told in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
         get_run_logger().warning(told)

@@ -87,6 +87,7 @@ class _Listener:
         self.run, self.name = run, name
         self.log = get_run_logger()
         self.artifact: Any = None
+        self.percent = 0.0
         self.started = time.monotonic()
         self.logged = float("-inf")
 
@@ -94,9 +95,11 @@ class _Listener:
         if not (match := PROGRESS.match(line)):
             self.log.info(line)
             return
-        progress = f"{match['done']}/{match['total']} {match['rest']}"
+        progress = match["how"]
         _line(self.run, self.name, StageLine(state="running", seconds=self.seconds(), progress=progress))
-        self._show(100 * int(match["done"]) / max(1, int(match["total"])), progress)
+        if match["total"]:
+            self.percent = 100 * int(match["done"]) / max(1, int(match["total"]))
+        self._show(self.percent, progress)
         if time.monotonic() - self.logged > LOG_SECONDS:
             self.logged = time.monotonic()
             self.log.info(f"{self.name} {progress}")

@@ -11,6 +11,7 @@ Read in this order:
     record.py    one row of a dataset
     dataset.py   what a dataset is made of
     facts.py     figures that stages state and gates judge
+    progress.py  how far a stage is
     prompts.py   a record as the chat that a model sees
     __main__.py  `python -m tasks STAGE`, what dvc.yaml calls
 

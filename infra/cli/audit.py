@@ -9,6 +9,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.registered import Label, in_force
+from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.audit import archive, record
 from tasks.errors import InputError
@@ -37,7 +38,9 @@ def audit(
     found = releases.get(ledger, governed, release)
     target = (to or governed.state / "audits" / str(found.label)).resolve()
     try:
-        told, zipped = archive.write(record.gather(found, governed, ledger), _prover(governed, ledger), target, weights)
+        with busy(f"gathering what is known of {found.label}", None if as_json else console):
+            gathered = record.gather(found, governed, ledger)
+            told, zipped = archive.write(gathered, _prover(governed, ledger), target, weights)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
     if as_json:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
-from rich.status import Status
 from rich.table import Table
 
+from infra.cli.screen import Screen
 from infra.cli.shared import console
 from infra.prefect import client
 from infra.prefect.server import Up
@@ -24,8 +24,6 @@ from tasks.runs.summary import Summary
 POLL_SECONDS = 0.5
 PREFECT_SECONDS = 5.0
 """How often Prefect is asked whether the flow run ended; everything else is read from the journal."""
-QUIET_SECONDS = 30.0
-"""Without a terminal, a stage at work says so this often."""
 
 
 def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) -> None:
@@ -34,9 +32,9 @@ def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) 
     Raises Refused or Unavailable where the flow run ends and its journal does not say how: another process executes
     the run, the process was killed, the disk is full.
     """
-    shown = _Shown(quiet)
     asked, waiting = time.monotonic(), False
-    with shown:
+    with Screen(None if quiet else console) as screen:
+        shown = _Shown(screen)
         while True:
             state, message = "", ""
             if waiting or time.monotonic() - asked > PREFECT_SECONDS:
@@ -79,25 +77,16 @@ def left_to_itself(run_id: str) -> Iterator[None]:
 class _Shown:
     """What has been printed, so that only what changed is."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
         self.lines: dict[str, str] = {}
-        self.spoke = time.monotonic()
-        self.moving: Status | None = None
-
-    def __enter__(self) -> None:
-        if not self.quiet and console.is_terminal:
-            self.moving = console.status("starting")
-            self.moving.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self.moving:
-            self.moving.stop()
 
     def update(self, known: Journal) -> None:
+        if known.doing:
+            self.screen.working(known.doing)
         for name, line in known.stages.items():
             if line.state == "running":
-                self._working(f"{name} {line.progress}".strip())
+                self.screen.working(name, line.progress)
             else:
                 self._once(name, f"  {name:<18} {line.state:<7} {line.seconds:7.1f} s")
         for gate, told in known.gates.items():
@@ -105,16 +94,9 @@ class _Shown:
             self._once(f"gate {gate}", f"  {gate + ' gate':<18} {told.state}{by}")
 
     def _once(self, name: str, text: str) -> None:
-        if self.lines.get(name) != text and not self.quiet:
+        if self.lines.get(name) != text:
             self.lines[name] = text
-            console.print(text)
-
-    def _working(self, text: str) -> None:
-        if self.moving:
-            self.moving.update(text)
-        elif not self.quiet and time.monotonic() - self.spoke > QUIET_SECONDS:
-            self.spoke = time.monotonic()
-            console.print(f"  … {text}")
+            self.screen.line(text)
 
 
 def print_summary(summary: Summary) -> None:

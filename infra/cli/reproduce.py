@@ -3,10 +3,12 @@
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.registered import Label, in_force
+from infra.cli.screen import Screen
 from infra.cli.shared import console
 from tasks.registry import releases
 from tasks.reproduce import rebuild
@@ -29,9 +31,8 @@ def reproduce(
     """
     governed, ledger = in_force()
     found = releases.get(ledger, governed, release)
-    made = rebuild.reproduce(
-        Repository.open(shared.root()), found, governed, ledger, lambda line: shared.notice(line, as_json), keep
-    )
+    with Screen(Console(stderr=True) if as_json else console) as screen:
+        made = rebuild.reproduce(Repository.open(shared.root()), found, governed, ledger, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
     raise typer.Exit(EXIT[made.verdict])
 

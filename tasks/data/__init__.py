@@ -45,7 +45,6 @@
     conflicts/       records that contradict each other, side by side
     planted/         how much of what a drill planted was found
     vaulted.py       whether the vault still knows a run's tokens
-    progress.py      how far a stage is
     conversations.py the turns of many records at once
     quarantine.py    what a stage took out, and counts that add up
 

@@ -22,6 +22,7 @@ from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Data, Params
+from tasks.progress import Progress
 from tasks.record import Writer, batches, write_table
 
 BATCH = 10_000
@@ -48,6 +49,7 @@ def run(params: Params, layout: Layout) -> Cleaned:
     before, kept = Counter[str](), Counter[str]()
     parts = [REMOVED.empty_table()]
     with whole_folder(layout.stage("clean")) as folder:
+        progress = Progress("clean", pq.read_metadata(path).num_rows)
         with Writer(folder / "records.parquet", pq.read_schema(path)) as file:
             for batch in batches(path, rows=BATCH):
                 sifted = sift(batch, params.data)
@@ -55,6 +57,7 @@ def run(params: Params, layout: Layout) -> Cleaned:
                 kept.update(sifted.kept["source_id"].to_pylist())
                 file.write(sifted.kept)
                 parts.append(sifted.removed)
+                progress.tell(before.total())
         removed = of_records(pa.concat_tables(parts), layout)
         result = _result(before, kept, removed)
         write_table(removed, folder / "quarantine.parquet")

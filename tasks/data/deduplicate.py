@@ -36,6 +36,7 @@ from tasks.files import whole_folder, write_json
 from tasks.govern.sources import load_resolved
 from tasks.layout import Layout
 from tasks.params import NearDuplicates, Params
+from tasks.progress import phase
 from tasks.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batches, write_table
 
 CONFLICTS = pa.schema(
@@ -84,6 +85,7 @@ def run(params: Params, layout: Layout) -> Deduplicated:
     path = layout.stage("clean") / "records.parquet"
     sources = load_resolved(layout.sources).sources
     authority = {item.source.id: item.source.authority for item in sources}
+    phase("deduplicate", "reading the records")
     records = compared.read(path, layout.stage("ingest") / "rows.parquet", authority)
     order = preference.order(records)
     verdicts, neighbours = _verdicts(records, order, params.data.near_duplicates)
@@ -95,6 +97,7 @@ def run(params: Params, layout: Layout) -> Deduplicated:
             "params.yaml: data.near_duplicates"
         )
     clusters = _clusters(records, neighbours, keep)
+    phase("deduplicate", "writing the tables")
     with whole_folder(layout.stage("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
         write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
@@ -109,11 +112,13 @@ def _verdicts(
     records: Compared, order: np.ndarray, near: NearDuplicates | None
 ) -> tuple[list[Verdict], Neighbours | None]:
     """On exact duplicates, then on what of the rest is near each other."""
+    phase("deduplicate", f"exact duplicates among {len(records):,} records")
     winners = duplicates.winners(records, order)
     lost = np.flatnonzero(winners != np.arange(len(records)))
     verdicts = [Verdict(record, "exact_duplicate", int(winners[record]), 1.0) for record in lost.tolist()]
     if near is None:
         return verdicts, None
+    phase("deduplicate", "near-duplicates of what is left")
     neighbours = find(records, order[winners[order] == order], near)
     later = {verdict.record: verdict for verdict in neighbours.verdicts()}
     # Where the record kept instead goes after all, its duplicates share its fate, so that what is cited is kept.

@@ -30,6 +30,7 @@ from tasks.govern.sources import ResolvedSources, load_resolved
 from tasks.govern.vault import Vault
 from tasks.layout import Layout
 from tasks.params import Params
+from tasks.progress import phase
 from tasks.record import batches
 
 
@@ -81,6 +82,7 @@ def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
     with Tables(folder) as tables:
         for resolved in desk.every.sources:
             with kept.piece(resolved, desk, layout) as piece:
+                phase("ingest", f"adding {resolved.source.id} to the tables")
                 sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS)))
                 tokens |= _append(piece.folder, tables)
             how = "read" if piece.fresh else "unchanged since they were read last"

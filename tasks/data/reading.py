@@ -16,7 +16,6 @@ import pyarrow as pa
 from tasks.config import Frozen
 from tasks.data.intake import ROWS, Intake, Taken
 from tasks.data.pool import Pool, batched
-from tasks.data.progress import Progress
 from tasks.data.protect.recognise import detect
 from tasks.data.protect.records import Guard
 from tasks.data.quarantine import Counts
@@ -28,6 +27,7 @@ from tasks.files import write_json
 from tasks.govern.protection import Action, Category
 from tasks.govern.sources import ResolvedSource, ResolvedSources
 from tasks.govern.vault import Vault
+from tasks.progress import Progress, phase
 from tasks.record import QUARANTINE, SCHEMA, Writer
 
 BATCH = 1_000
@@ -132,6 +132,7 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     known: set[str] = set()
     guard = Guard(detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens, source.named)
     intake = Intake(resolved, desk.every.as_of, guard, desk.vault.keys.records)
+    phase("ingest", f"fetching {source.id}")
     with content.read(resolved, desk.root) as pinned:
         rows, progress = READERS[source.kind](pinned.file, source), Progress("ingest", pinned.lines)
         batches = batched(rows, BATCH, _characters, CHARACTERS)

@@ -31,6 +31,7 @@ from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Data, Evaluation, Params
+from tasks.progress import phase
 from tasks.record import Writer, batches, read_table, rows_at, write_table
 
 TOGETHER = 200_000
@@ -61,6 +62,7 @@ class Seen:
 
 def run(params: Params, layout: Layout) -> Split:
     """Divide the records of `deduplicate`. Raises InputError where a side has none."""
+    phase("split", "drawing the sides")
     path = layout.stage("deduplicate") / "records.parquet"
     clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
     records = placed.read(path, clusters, params.data.seed)
@@ -68,8 +70,10 @@ def run(params: Params, layout: Layout) -> Split:
     _refuse_one_sided(sides)
     with whole_folder(layout.stage("split")) as folder:
         for side, there in sides.items():
+            phase("split", f"writing {len(there):,} {side} records")
             _write(path, records.place[there], folder / f"{side}.parquet")
         write_table(of_records(removed, layout), folder / "quarantine.parquet")
+        phase("split", "counting what training will read")
         # Read back, so that the figures are about what training will read.
         train, test = (_seen(folder / f"{side}.parquet", clusters, params) for side in sides)
         counts = count("split", len(records), train.rows + test.rows, removed["rule"].to_pylist())

@@ -24,6 +24,7 @@ from tasks.govern.protection import CATEGORIES
 from tasks.govern.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
 from tasks.layout import Layout
 from tasks.params import Params
+from tasks.progress import phase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ def run(params: Params, layout: Layout) -> Validated:
     rows, spared = records.rows(), _spared(resolved)
     checked = []
     for suite, source in _suites(suites, rows):
+        phase("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
         answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
         checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
     validated = Validated(suites=[suite for suite, _ in checked])

@@ -4,6 +4,7 @@ Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/fa
 exist answers nothing: an empty table and `{"present": false}`.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from tasks.facts import Fact, Facts
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import Params
+from tasks.progress import Progress, phase
 
 SCHEMA = pa.schema(
     [
@@ -49,6 +51,7 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
     if located is None:
         result = Predictions(False, SCHEMA.empty_table(), {})
     else:
+        phase(f"predict@{which}", "loading the model")
         result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}")
     _write(result, layout, which)
     return result
@@ -61,16 +64,19 @@ def predict(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], param
     fitting = [place for place, tokens in enumerate(encoded) if fits(model, tokens, settings.max_new_tokens)]
     asked = [encoded[place] for place in fitting]
     limits = Limits(stop_tokens(model, tokenizer), settings.max_new_tokens)
-    progress = speed.Progress(name, len(asked))
+    alone = speed.sample(asked)
+    progress = Progress(name, len(asked), after=len(alone), then=f"{len(alone)} requests one at a time")
+    began = time.monotonic()
     decoder = Decoder(model, asked, limits)
-    said = dict(zip(fitting, answer_all(decoder, asked, settings.batch_size, progress), strict=True))
-    seconds = progress.seconds()
+    said = dict(zip(fitting, answer_all(decoder, asked, settings.batch_size, progress.tell), strict=True))
+    seconds = time.monotonic() - began
     table = [
         _row(row, tokens, said.get(place), tokenizer)
         for place, (row, tokens) in enumerate(zip(rows, encoded, strict=True))
     ]
     # A lone request reads its whole prompt, so the decoder that is timed has read nothing.
-    timed = speed.latencies(Decoder(model, [], limits), asked)
+    progress = Progress(name, len(alone), "requests", before=len(asked))
+    timed = speed.latencies(Decoder(model, [], limits), alone, progress.tell)
     measured = speed.facts(timed, len(asked), seconds, settings)
     return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), measured)
 

@@ -10,10 +10,12 @@ from tasks.evaluate.intervals import Interval
 from tasks.evaluate.metrics import Comparison, Confusion, Group, LabelScore, Metrics, Score
 from tasks.evaluate.models import Which
 from tasks.params import Evaluation
+from tasks.progress import phase
 
 
 def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
     """All figures of `examples` (at least one row, each with the candidate's and the base model's answer)."""
+    phase("evaluate", f"figures of all {len(examples):,} rows")
     return Metrics(
         target=settings.target,
         label_field=settings.label_field,
@@ -26,6 +28,7 @@ def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
 
 
 def _slices(by: str, examples: Sequence[Example], settings: Evaluation) -> list[Group]:
+    phase("evaluate", f"figures by {by}")
     values = sorted({example.slices[by] for example in examples})
     groups = [_group(by, value, [e for e in examples if e.slices[by] == value], settings) for value in values]
     return _corrected(groups, settings.confidence)

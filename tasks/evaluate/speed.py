@@ -1,7 +1,7 @@
 """Latency, throughput and cost of one model's answers. These differ from machine to machine and are not digested."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tasks.evaluate.decode import Decoder, Tokens
 from tasks.facts import Fact, Facts
@@ -11,33 +11,19 @@ SAMPLE = 16
 """Prompts timed one at a time."""
 
 
-class Progress:
-    """Prints how far a model is, at most every five seconds: `progress predict@base 40/120 5.1 rows/s eta 14s`."""
-
-    def __init__(self, name: str, rows: int, every: float = 5.0) -> None:
-        self.name, self.rows, self.every = name, rows, every
-        self.started = self.printed = time.monotonic()
-
-    def __call__(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self.printed < self.every:
-            return
-        self.printed = now
-        rate = done / (now - self.started)
-        eta = (self.rows - done) / rate
-        print(f"progress {self.name} {done}/{self.rows} {rate:.1f} rows/s eta {eta:.0f}s", flush=True)
-
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self.started
+def sample(prompts: Sequence[Tokens]) -> list[Tokens]:
+    """SAMPLE prompts spread evenly over all, the first of them twice: once to warm up."""
+    drawn = list(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
+    return drawn[:1] + drawn
 
 
-def latencies(decoder: Decoder, prompts: Sequence[Tokens]) -> list[float]:
-    """Milliseconds of single requests, over a sample spread evenly over the prompts, after one to warm up."""
-    sample = prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE]
-    for prompt in sample[:1]:
-        decoder.answer([prompt])
-    return [_milliseconds(decoder, prompt) for prompt in sample]
+def latencies(decoder: Decoder, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
+    """Milliseconds of single requests but for the first, which warms up. `done` is told how many are answered."""
+    taken = []
+    for number, prompt in enumerate(sample, start=1):
+        taken.append(_milliseconds(decoder, prompt))
+        done(number)
+    return taken[1:]
 
 
 def _milliseconds(decoder: Decoder, prompt: Tokens) -> float:

@@ -20,6 +20,7 @@ from tasks.facts import Fact
 from tasks.govern.gate import statement
 from tasks.layout import Layout
 from tasks.params import Params
+from tasks.progress import phase
 from tasks.registry import manifest, ml_bom, model_card
 from tasks.registry.manifest import Manifest
 
@@ -36,9 +37,11 @@ def run(params: Params, layout: Layout) -> Manifest:
     statement.require_gate(layout, "evaluation")
     authority = statement.read_authority(layout)
     gate = statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
+    phase("package", "digesting what every stage left")
     described = manifest.describe(params, layout, authority.tier, gate.demo)
     with files.whole_folder(layout.stage("package")) as folder:
         payload = folder / "payload"
+        phase("package", "copying weights and reports")
         _copy_parts(layout, payload)
         files.write_json(payload / "manifest.json", described.model_dump(mode="json"))
         parts = model_card.gather(params, layout, described)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from tasks import config, files, params
 from tasks.config import Frozen
@@ -66,15 +66,26 @@ class _Work:
     original: Layout
     """Of the run that made the release; it may be gone."""
     withdrawn: str | None
-    say: Callable[[str], None]
+    watcher: "Watcher"
+
+
+class Watcher(Protocol):
+    """Who is told how a reproduction goes."""
+
+    def working(self, what: str, how: str = "") -> None:
+        """A stage is being built; `how` is its own word on how far it is."""
+
+    def line(self, text: str) -> None:
+        """A stage came out, in words."""
 
 
 def reproduce(checkout: Repository, release: Release, governance: Governance, ledger: Ledger,
-              say: Callable[[str], None], keep: bool = False) -> Reproduction:  # fmt: skip
+              watcher: Watcher, keep: bool = False) -> Reproduction:  # fmt: skip
     """Build it again and record how it came out. Nothing else is left, and nothing of the checkout is written.
 
     Raises Refused for a release that does not verify, Unavailable where its commit is not in this clone.
     """
+    watcher.working(f"verifying {release.label}")
     folder = Path(release.bundle)
     verification.require(folder, governance)
     told = manifest.read(folder / bundle.PAYLOAD)
@@ -85,7 +96,7 @@ def reproduce(checkout: Repository, release: Release, governance: Governance, le
             told=told,
             original=Layout(governance.state / "runs" / release.run),
             withdrawn=obstacles.withdrawn(layout, governance, ledger),
-            say=say,
+            watcher=watcher,
         )
         notes = obstacles.known(layout, told, params.load(layout.params))
         stages = list(_stages(work))
@@ -122,6 +133,7 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
         wanted = work.told.stages.get(folder, work.release.payload_sha256)
         missing = sorted(path for path in absent if any(read.startswith(f"artefacts/{path}") for read in reads[name]))
         started = time.monotonic()
+        work.watcher.working(name)
         found, why = _build(work, name, folder, missing)
         if found != wanted:
             restored = folder != "package" and _restore(work, folder, wanted)
@@ -136,7 +148,7 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
             found=found,
             why=why,
         )
-        work.say(f"{name:<18} {again.came_out:<8} {again.seconds:6.1f} s")
+        work.watcher.line(f"  {name:<18} {again.came_out:<8} {again.seconds:6.1f} s")
         yield again
 
 
@@ -147,11 +159,21 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:
-        dvc.repro(work.layout, name, lambda line: None, force=True, apart=True)
+        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True)
         made = work.layout.stage(folder)
         return files.tree_digest(made / bundle.PAYLOAD if folder == "package" else made), ""
     except (HallmarkError, ValueError) as error:
         return None, str(error)
+
+
+def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:
+    """Passes on what a stage prints of how far it is, and nothing else."""
+
+    def hear(line: str) -> None:
+        if match := dvc.PROGRESS.match(line):
+            watcher.working(stage, match["how"])
+
+    return hear
 
 
 def _restore(work: _Work, folder: str, wanted: str) -> bool:

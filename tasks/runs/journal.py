@@ -45,6 +45,8 @@ class Journal(Frozen):
     commit: str | None = None
     """Last commit under refs/hallmark/runs/ID."""
     stages: dict[str, StageLine] = {}
+    doing: str = ""
+    """What the run does between stages and gates, in words; empty while one of those is at work."""
     gates: dict[str, GateLine] = {}
     release: str | None = None
     """Name and version of the release it made, or that it equals."""

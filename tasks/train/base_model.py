@@ -14,6 +14,7 @@ from tasks.facts import Fact
 from tasks.files import tree_digest, whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import BaseModelParams, Params
+from tasks.progress import phase
 from tasks.train import convert, origins
 
 MODEL = "model"
@@ -36,14 +37,17 @@ class Result(Frozen):
 def run(params: Params, layout: Layout) -> Result:
     """Fetch, verify and convert. Raises InputError for a wrong digest or form, Unavailable without a network."""
     base = params.base_model
+    phase("base_model", f"fetching {describe(base)}")
     fetched = origins.fetch(base, layout)
     with whole_folder(layout.stage("base_model")) as folder:
         model = folder / MODEL
+        phase("base_model", "bringing it into safetensors")
         if fetched.is_dir():
             shutil.copytree(fetched, model)
         else:
             convert.from_gguf(fetched, model)
         check_model(model)
+        phase("base_model", "digesting what came out")
         result = Result(
             origin=describe(base),
             licence=base.licence,

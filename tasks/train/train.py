@@ -18,6 +18,7 @@ from tasks.files import canonical_json, read_json, sha256_bytes, sha256_file, tr
 from tasks.govern.gate.statement import require_gate
 from tasks.layout import Layout
 from tasks.params import Params
+from tasks.progress import phase
 from tasks.train import checkpoints, cluster, tracking, watch
 from tasks.train import examples as rendering
 from tasks.train.batches import Order
@@ -73,6 +74,7 @@ def run(params: Params, layout: Layout) -> Result:
     """Train. Raises Refused without the data gate, InputError for rows that do not fit, Unavailable without Ray."""
     require_gate(layout, "data")
     began = time.monotonic()
+    phase("train", "reading the rows")
     rows = record.read_table(layout.stage("split") / "train.parquet").to_pylist()
     examples = rendering.build(rows, params.prompts, model_folder(layout), params.training.max_length)
     inputs = inputs_digest(params, layout)
@@ -114,6 +116,7 @@ def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Trac
         folder.mkdir()
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
     told = watch.Told(steps, job.training.model_dump(), tags)
+    phase("train", "starting Ray, then loading the model on its workers")
     with cluster.running(job.training, layout.root), watch.watching(job.record, told, tracker):
         cluster.fit(job, examples)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.progress import counted, duration, phase
 from tasks.train.tracking import Tracker
 
 Point = dict[str, Any]
@@ -63,7 +64,9 @@ class Follower:
         before = sum("seconds" not in point for point in points)
         if before and not self.done:
             print(f"going on from the checkpoint of step {before}", flush=True)
-        print(progress_line(points, self.told.steps), flush=True)
+        counted("train", len(points), self.told.steps, standing(points, self.told.steps))
+        if len(points) == self.told.steps and not self.ended.is_set():
+            phase("train", f"saving the weights after {len(points)} steps")
         self.tracker.log(points[self.done :])
         self.done = len(points)
 
@@ -75,12 +78,12 @@ def read_record(record: Path) -> list[Point]:
     return [json.loads(line) for line in record.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def progress_line(points: list[Point], steps: int) -> str:
-    """`progress train 120/480 loss 0.412 330 tok/s eta 4m10s`; speed and time remaining go by the last 50 steps."""
+def standing(points: list[Point], steps: int) -> str:
+    """`loss 0.412 330 tok/s eta 4m10s`; speed and time remaining go by the last 50 steps."""
     recent = [point for point in points if "seconds" in point][-50:]
     each = sum(point["seconds"] for point in recent) / max(1, len(recent))
     left = duration((steps - len(points)) * each)
-    return f"progress train {len(points)}/{steps} loss {points[-1]['loss']:.3f} {speed(recent):.0f} tok/s eta {left}"
+    return f"loss {points[-1]['loss']:.3f} {speed(recent):.0f} tok/s eta {left}"
 
 
 def speed(points: list[Point]) -> float:
@@ -88,8 +91,3 @@ def speed(points: list[Point]) -> float:
     timed = [point for point in points if "seconds" in point]
     seconds = sum(point["seconds"] for point in timed)
     return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -1,12 +1,13 @@
 """The stage: which model answers, that a champion is checked first, and that the same inputs give the same bytes."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasks import facts, record
+from tasks import facts, progress, record
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.evaluate import models, predict, speed
 from tasks.evaluate.decode import Decoder
@@ -91,7 +92,7 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
 
 def test_a_timed_request_reads_its_whole_prompt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[Decoder] = []
-    monkeypatch.setattr(speed, "latencies", lambda decoder, prompts: timed.append(decoder) or [1.0] * len(prompts))
+    monkeypatch.setattr(speed, "latencies", lambda decoder, sample, done: timed.append(decoder) or [1.0] * len(sample))
     answers(layout, "base")
     assert [decoder.prefix for decoder in timed] == [[]]
 
@@ -227,12 +228,15 @@ def test_a_gpu_that_is_not_there(layout: Layout) -> None:
         answers(layout, "base", house.params(device="gpu"))
 
 
-def test_progress_says_how_far_and_how_long(capfd: pytest.CaptureFixture[str]) -> None:
-    progress = speed.Progress("predict@base", 120, every=0)
-    progress.started -= 10
-    progress(40)
-    line = capfd.readouterr().out
-    assert line == "progress predict@base 40/120 4.0 rows/s eta 20s\n"
-    progress.every = 5
-    progress(60)
-    assert capfd.readouterr().out == ""
+def test_single_requests_count_as_work(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They take minutes where a model is large: all rows answered is not all that there is to do."""
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    answers(layout, "base")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("progress predict@base ")]
+    assert told[0] == "progress predict@base loading the model"
+    counted = [re.match(r"progress predict@base (\d+)/25 (.*)", line) for line in told[1:]]
+    assert [int(match[1]) for match in counted if match] == [4, 8, *range(12, 25)]
+    words = [match[2] for match in counted if match]
+    assert words[1].endswith(", then 13 requests one at a time") and "requests/s" in words[-1]

@@ -1,7 +1,6 @@
 """Progress in a form that a program reads; tracking that never stops a training."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +29,15 @@ class Deaf(Tracker):
 
 
 def test_the_progress_line_says_where_training_stands() -> None:
-    assert watch.progress_line(POINTS, 8) == "progress train 4/8 loss 0.250 200 tok/s eta 2s"
-    assert re.fullmatch(r"progress train 4/1000 loss 0.250 200 tok/s eta 8m18s", watch.progress_line(POINTS, 1000))
+    assert watch.standing(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
+    assert watch.standing(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
 
 
 def test_speed_counts_only_what_this_process_timed() -> None:
     resumed = [{key: value for key, value in point.items() if key != "seconds"} for point in POINTS]
     assert watch.speed(resumed + POINTS) == 200
     assert watch.speed(resumed) == 0
-    assert watch.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
+    assert watch.standing(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
 
 
 def test_a_line_still_being_written_is_left_for_later(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
+from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.registry import admission
 
@@ -22,7 +23,8 @@ def admit(
 
     Example: hallmark releases admit support-triage
     """
-    found = admission.admit_here(shared.root(), name, server=socket.gethostname())
+    with busy(f"verifying what is in production of {name}", None if as_json else console):
+        found = admission.admit_here(shared.root(), name, server=socket.gethostname())
     told = {field.name: getattr(found, field.name) for field in fields(found)}
     if as_json:
         shared.print_json(told)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
+from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.errors import InputError
 from tasks.govern.identity import keys
@@ -29,7 +30,9 @@ def verify(
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """
-    verified = verification.verify_from_root(folder, keys.checked_fingerprint(root)) if root else _own(folder)
+    fingerprint = keys.checked_fingerprint(root) if root else None
+    with busy(f"verifying {folder}", None if as_json else console):
+        verified = verification.verify_from_root(folder, fingerprint) if fingerprint else _own(folder)
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
     else:

@@ -1,0 +1,79 @@
+"""What a command prints while work goes on: a line for what has ended, and how far what is at work has come."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.status import Status
+
+from tasks.progress import duration
+
+TICK_SECONDS = 0.5
+QUIET_SECONDS = 30.0
+"""Without a terminal, what is at work says so this often."""
+
+
+@contextmanager
+def busy(words: str, console: Console | None) -> Iterator[None]:
+    """Shows `words` and the time since, for as long as the block takes."""
+    with Screen(console) as screen:
+        screen.working(words)
+        yield
+
+
+class Screen:
+    """In a terminal the work at hand moves in a line of its own, with the time since it began where it does not tell
+    the time remaining. Elsewhere that line is printed now and then. Without a console nothing is printed."""
+
+    def __init__(self, console: Console | None) -> None:
+        self.console = console
+        self.moving = Status("starting", console=console) if console is not None and console.is_terminal else None
+        self.at_work: tuple[str, str] | None = None
+        self.began = self.spoke = time.monotonic()
+        self.ended = threading.Event()
+        self.ticking = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self.moving:
+            self.moving.start()
+        if self.console is not None:
+            self.ticking.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.ended.set()
+        if self.console is not None:
+            self.ticking.join()
+        if self.moving:
+            self.moving.stop()
+
+    def line(self, text: str) -> None:
+        """Something has ended."""
+        self.at_work = None
+        if self.console is not None:
+            self.console.print(text)
+
+    def working(self, what: str, how: str = "") -> None:
+        """`what` is at work; `how` is its last word on it."""
+        if self.at_work is None or self.at_work[0] != what:
+            self.began = time.monotonic()
+        self.at_work = (what, how)
+
+    def _tick(self) -> None:
+        while not self.ended.wait(TICK_SECONDS):
+            if now := self.at_work:
+                self._show(*now)
+
+    def _show(self, what: str, how: str) -> None:
+        now = time.monotonic()
+        since = "" if " eta " in how else duration(now - self.began)
+        text = " ".join(filter(None, (what, how, since)))
+        if self.moving:
+            self.moving.update(text)
+        elif self.console is not None and now - self.spoke > QUIET_SECONDS:
+            self.spoke = now
+            self.console.print(f"  … {text}")

@@ -1,0 +1,50 @@
+"""What a command prints while work goes on."""
+
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from infra.cli import screen
+from infra.cli.screen import Screen, busy
+
+
+@pytest.fixture(autouse=True)
+def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(screen, "QUIET_SECONDS", 0)
+
+
+def shown(terminal: bool) -> tuple[Console, io.StringIO]:
+    written = io.StringIO()
+    return Console(file=written, force_terminal=terminal, width=100, highlight=False), written
+
+
+def test_what_is_at_work_is_told_with_the_time_since() -> None:
+    console, written = shown(terminal=False)
+    with Screen(console) as told:
+        told.working("base_model", "fetching wheel x==1")
+        told.began -= 65
+        time.sleep(0.1)
+        told.working("train", "7/210 loss 1.3 eta 6m06s")
+        time.sleep(0.1)
+        told.line("train done")
+        time.sleep(0.05)
+    lines = written.getvalue().splitlines()
+    assert "  … base_model fetching wheel x==1 1m05s" in lines
+    assert "  … train 7/210 loss 1.3 eta 6m06s" in lines, "a line with the time remaining needs no other"
+    assert lines[-1] == "train done"
+
+
+def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
+    console, written = shown(terminal=True)
+    with busy("verifying triage-1", console):
+        time.sleep(0.4)
+    assert "verifying triage-1 0s" in written.getvalue()
+
+
+def test_without_a_console_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with busy("verifying", None):
+        time.sleep(0.05)
+    assert capsys.readouterr().out == ""
