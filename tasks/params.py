@@ -241,6 +241,8 @@ class Evaluation(Frozen):
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows answered together."""
+    base_rows: Annotated[int, Field(ge=1)] | None = 400
+    """The base model answers a fixed sample of so many test rows, and is compared on these; null: all of them."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of the weights that answer; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
     device: Literal["cpu", "gpu"] = "cpu"

@@ -133,8 +133,11 @@ def print_summary(summary: Summary) -> None:
 
 
 def scores_table(summary: Summary) -> Table:
-    """The models side by side."""
-    table = Table("on the held-out rows", *summary.scores, box=None, header_style="bold", pad_edge=False)
+    """The models side by side, each with how many rows it answered where these differ."""
+    rows = {model: next(iter(scores.values())).note for model, scores in summary.scores.items()}
+    differ = len(set(rows.values())) > 1
+    heads = [f"{model}, {rows[model]}" if differ else model for model in summary.scores]
+    table = Table("on the held-out rows", *heads, box=None, header_style="bold", pad_edge=False)
     for name in next(iter(summary.scores.values()), {}):
         table.add_row(
             name, *(f"{scores[name].value:.3f} {_interval(scores[name])}" for scores in summary.scores.values())

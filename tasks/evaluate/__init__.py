@@ -1,6 +1,7 @@
 """Is the candidate better than the base model and the champion, and by how much? Read in this order:
 
 predict.py     stage: one model's answers to the held-out rows
+sample.py      which rows the base model answers
 models.py      which model that is; a champion's bytes are checked before anything is loaded
 decode.py      greedy decoding in batches
 speed.py       latency, throughput and cost of predicting; measured, not digested

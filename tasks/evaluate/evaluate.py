@@ -34,17 +34,19 @@ def facts_of(figures: Metrics) -> Facts:
     overall = figures.overall
     score = overall.scores["candidate"]
     found = {
-        "test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows, the same for every model"),
+        "test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows"),
         "exact_match": _fact(score.exact_match, "share of right answers; Wilson interval"),
         "format_adherence": _fact(score.format_adherence, "share of well-formed answers; Wilson interval"),
         "macro_f1": _fact(score.macro_f1, "mean F1 over expected labels; bootstrap interval"),
     }
     for other, compared in overall.comparisons.items():
         found[f"gain_over_{other}"] = _fact(
-            compared.gain, f"exact match minus that of the {other}; Newcombe's paired interval"
+            compared.gain,
+            f"exact match minus that of the {other} on {compared.rows:,} rows; Newcombe's paired interval",
         )
         found[f"mcnemar_p_{other}"] = Fact(
-            value=compared.p, note=f"exact McNemar test: {compared.gained} rows gained, {compared.lost} lost"
+            value=compared.p,
+            note=f"exact McNemar test: {compared.gained} of {compared.rows:,} rows gained, {compared.lost} lost",
         )
     return found
 

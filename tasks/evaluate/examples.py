@@ -10,6 +10,7 @@ from tasks import record
 from tasks.errors import InputError
 from tasks.evaluate.answers import Target, target_of
 from tasks.evaluate.models import MODELS, Which
+from tasks.evaluate.sample import rows_for
 from tasks.files import read_json
 from tasks.layout import Layout
 from tasks.params import Evaluation
@@ -43,7 +44,7 @@ class Example:
     label: str
     """The expected label."""
     said: Mapping[Which, Said]
-    """By model; the champion only where there is one."""
+    """By model that was asked: the candidate, a champion where there is one, the base model for its sample."""
 
 
 def collect(layout: Layout, settings: Evaluation) -> list[Example]:
@@ -54,8 +55,17 @@ def collect(layout: Layout, settings: Evaluation) -> list[Example]:
     if not rows:
         raise InputError(f"{split / 'test.parquet'} has no rows; raise data.test_share or data.test_rows")
     target = target_of(settings, _targets(train), _targets(rows))
-    answers = {which: _answers(layout, which, rows) for which in MODELS if _present(layout, which)}
-    return [_example(row, target, {which: by_id[row["record_id"]] for which, by_id in answers.items()}) for row in rows]
+    answers = {
+        which: _answers(layout, which, rows_for(which, rows, settings)) for which in MODELS if _present(layout, which)
+    }
+    return [
+        _example(
+            row,
+            target,
+            {which: by_id[row["record_id"]] for which, by_id in answers.items() if row["record_id"] in by_id},
+        )
+        for row in rows
+    ]
 
 
 def _targets(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -70,7 +80,9 @@ def _answers(layout: Layout, which: Which, rows: Sequence[Mapping[str, Any]]) ->
     path = layout.stage(f"predict/{which}") / "predictions.parquet"
     found = record.read_table(path).to_pylist()
     if [row["record_id"] for row in found] != [row["record_id"] for row in rows]:
-        raise InputError(f"{path} does not hold the rows of the test split; run the stage predict@{which} again")
+        raise InputError(
+            f"{path} does not hold the rows of the test split that are its model's; run the stage predict@{which} again"
+        )
     return {row["record_id"]: row for row in found}
 
 
@@ -93,7 +105,7 @@ def _said(answer: Mapping[str, Any], target: Target, expected: str) -> Said:
 
 
 def table(examples: Sequence[Example]) -> pa.Table:
-    """examples.parquet: a row each, with answer, right, well_formed and label of every model (null without it)."""
+    """examples.parquet: a row each, with answer, right, well_formed and label of every model (null if not asked)."""
     kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
     names = ["record_id", *SLICES, "expected", "expected_label"]
     fields = [(name, pa.string()) for name in names]

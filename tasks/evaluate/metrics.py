@@ -19,8 +19,9 @@ class Score(Frozen):
 
 
 class Comparison(Frozen):
-    """The candidate against another model, on the same rows."""
+    """The candidate against another model, on the rows that both answered."""
 
+    rows: int
     gained: int
     """Rows that only the candidate has right."""
     lost: int
@@ -45,7 +46,10 @@ class Group(Frozen):
     by: Literal["all", "department", "language", "kind", "source"]
     value: str
     rows: int
+    answered: dict[Which, int]
+    """How many of them each model answered: the base model a sample, where it was not asked all."""
     scores: dict[Which, Score]
+    """Of each model on the rows that it answered; none where it answered none."""
     comparisons: dict[Which, Comparison]
     """By the model that the candidate is compared with: base, and champion where there is one."""
 

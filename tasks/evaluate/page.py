@@ -74,15 +74,16 @@ def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> Judged:
 
 def verdict(other: Which, compared: Comparison, metrics: Metrics) -> str:
     """The comparison in a sentence or two."""
-    than, gain = TITLES[other].lower(), compared.gain
+    than, gain, whole = TITLES[other].lower(), compared.gain, metrics.overall.rows
+    on = "" if compared.rows == whole else f" On a fixed sample of {compared.rows:,} of the {whole:,} rows."
     interval = f"{metrics.confidence:.0%} interval {points(gain.low)} to {points(gain.high)}"
     if compared.verdict != "undecided":
         amount = f"{abs(gain.value) * 100:.1f}"
-        return f"{compared.verdict.capitalize()} than the {than} by {amount} points ({interval})."
+        return f"{compared.verdict.capitalize()} than the {than} by {amount} points ({interval}).{on}"
     return (
         f"No difference from the {than} is shown: {points(gain.value)} points ({interval}). With "
-        f"{metrics.overall.rows:,} rows the comparison is underpowered for true differences below "
-        f"{compared.smallest_detectable * 100:.1f} points."
+        f"{compared.rows:,} rows the comparison is underpowered for true differences below "
+        f"{compared.smallest_detectable * 100:.1f} points.{on}"
     )
 
 
@@ -127,8 +128,9 @@ def quotes(contents: Contents) -> list[Quoted]:
     for other in TITLES:
         if other in contents.metrics.overall.comparisons:
             name = TITLES[other].lower()
-            gained = [e for e in contents.examples if e.said["candidate"].right and not e.said[other].right]
-            lost = [e for e in contents.examples if e.said[other].right and not e.said["candidate"].right]
+            asked = [e for e in contents.examples if other in e.said]
+            gained = [e for e in asked if e.said["candidate"].right and not e.said[other].right]
+            lost = [e for e in asked if e.said[other].right and not e.said["candidate"].right]
             found.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
             found.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
     wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]

@@ -15,6 +15,7 @@ from tasks import facts, prompts, record
 from tasks.evaluate import models, speed
 from tasks.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
 from tasks.evaluate.models import Which
+from tasks.evaluate.sample import rows_for
 from tasks.facts import Fact, Facts
 from tasks.files import whole_folder, write_json
 from tasks.layout import Layout
@@ -45,9 +46,12 @@ class Predictions:
 
 
 def run(params: Params, layout: Layout, which: Which) -> Predictions:
-    """Answer artefacts/split/test.parquet with the model `which`. Errors: see `tasks.evaluate.models.locate`."""
+    """Answer artefacts/split/test.parquet with the model `which`, or its sample with the base model.
+
+    Errors: see `tasks.evaluate.models.locate`.
+    """
     located = models.locate(layout, which)
-    rows = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    rows = rows_for(which, record.read_table(layout.stage("split") / "test.parquet").to_pylist(), params.evaluation)
     if located is None:
         result = Predictions(False, SCHEMA.empty_table(), {})
     else:
@@ -119,7 +123,7 @@ def _facts(result: Predictions) -> Facts:
     reasons = result.table["reason"].to_pylist()
     stopped = sum(result.table["stopped"].to_pylist())
     return {
-        "rows": Fact(value=len(reasons), note="held-out rows"),
+        "rows": Fact(value=len(reasons), note="held-out rows that it was asked"),
         "too_long": Fact(value=reasons.count(TOO_LONG), note="prompts that leave no room in the context: no answer"),
         "cut_off": Fact(value=len(reasons) - reasons.count(TOO_LONG) - stopped, note="answers cut at max_new_tokens"),
     }

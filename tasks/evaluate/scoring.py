@@ -8,13 +8,13 @@ from tasks.evaluate import intervals
 from tasks.evaluate.examples import SLICES, Example
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.metrics import Comparison, Confusion, Group, LabelScore, Metrics, Score
-from tasks.evaluate.models import Which
+from tasks.evaluate.models import MODELS, Which
 from tasks.params import Evaluation
 from tasks.progress import phase
 
 
 def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
-    """All figures of `examples` (at least one row, each with the candidate's and the base model's answer)."""
+    """All figures of `examples`: at least one row, each with the candidate's answer, and some with the base model's."""
     phase("evaluate", f"figures of all {len(examples):,} rows")
     return Metrics(
         target=settings.target,
@@ -35,21 +35,33 @@ def _slices(by: str, examples: Sequence[Example], settings: Evaluation) -> list[
 
 
 def _group(by: str, value: str, rows: Sequence[Example], settings: Evaluation) -> Group:
-    seen = _Seen(rows, settings)
-    scores = {which: seen.score(which) for which in seen.f1}
-    comparisons = {which: seen.compare(which) for which in seen.f1 if which != "candidate"}
+    answered = {which: [row for row in rows if which in row.said] for which in MODELS}
+    whole = _Seen(rows, settings)
+    seen = {
+        which: whole if len(there) == len(rows) else _Seen(there, settings)
+        for which, there in answered.items()
+        if there
+    }
     return Group.model_validate(
-        {"by": by, "value": value, "rows": len(rows), "scores": scores, "comparisons": comparisons}
+        {
+            "by": by,
+            "value": value,
+            "rows": len(rows),
+            "answered": {which: len(answered[which]) for which in seen},
+            "scores": {which: one.score(which) for which, one in seen.items()},
+            "comparisons": {which: one.compare(which) for which, one in seen.items() if which != "candidate"},
+        }
     )
 
 
 class _Seen:
-    """Some rows, with what their figures are computed from."""
+    """Some rows, and the models that answered every one of them, with what their figures are computed from."""
 
     def __init__(self, rows: Sequence[Example], settings: Evaluation) -> None:
         self.rows, self.confidence = rows, settings.confidence
-        self.right = {which: [row.said[which].right for row in rows] for which in rows[0].said}
-        answered = {which: [row.said[which].label for row in rows] for which in rows[0].said}
+        models = [which for which in MODELS if all(which in row.said for row in rows)]
+        self.right = {which: [row.said[which].right for row in rows] for which in models}
+        answered = {which: [row.said[which].label for row in rows] for which in models}
         self.f1 = intervals.macro_f1_samples(
             [row.label for row in rows], answered, settings.bootstrap_samples, settings.seed
         )
@@ -76,6 +88,7 @@ def compare(pairs: intervals.Pairs, macro_f1_gain: Interval, confidence: float) 
     p = intervals.mcnemar_p(pairs)
     gain = intervals.paired_gain(pairs, confidence)
     return Comparison(
+        rows=pairs.rows,
         gained=pairs.gained,
         lost=pairs.lost,
         gain=gain,
@@ -96,9 +109,11 @@ def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "w
 
 def _corrected(groups: list[Group], confidence: float) -> list[Group]:
     """The same groups with p values corrected for their number."""
-    for other in groups[0].comparisons:
-        ps = intervals.holm([group.comparisons[other].p for group in groups])
-        groups = [_with_p(group, other, p, confidence) for group, p in zip(groups, ps, strict=True)]
+    for other in MODELS:
+        places = [place for place, group in enumerate(groups) if other in group.comparisons]
+        ps = intervals.holm([groups[place].comparisons[other].p for place in places])
+        for place, p in zip(places, ps, strict=True):
+            groups[place] = _with_p(groups[place], other, p, confidence)
     return groups
 
 

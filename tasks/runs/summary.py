@@ -51,8 +51,16 @@ def summarise(state: Path, run_id: str) -> Summary | None:
 
 def _scores(layout: Layout) -> dict[str, dict[str, Fact]]:
     path = layout.stage("evaluate") / "metrics.json"
-    found = files.read_json(path)["overall"]["scores"] if path.exists() else {}
-    return {model: {name: Fact(**figure) for name, figure in scores.items()} for model, scores in found.items()}
+    if not path.exists():
+        return {}
+    overall = files.read_json(path)["overall"]
+    rows = overall.get("answered", {})  # without it every model answered every row
+    return {
+        model: {
+            name: Fact(**figure, note=f"{rows.get(model, overall['rows'])} rows") for name, figure in scores.items()
+        }
+        for model, scores in overall["scores"].items()
+    }
 
 
 def _metrics(layout: Layout) -> dict[str, Fact]:

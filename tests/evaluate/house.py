@@ -10,6 +10,7 @@ import pyarrow as pa
 from tasks import facts, record
 from tasks.evaluate import predict
 from tasks.evaluate.models import MODELS, Which
+from tasks.evaluate.sample import rows_for
 from tasks.facts import Facts
 from tasks.files import write_json
 from tasks.layout import Layout
@@ -88,9 +89,14 @@ def right(example: dict[str, Any]) -> str:
     return str(example["messages"][-1]["content"])
 
 
-def write_answers(layout: Layout, answers: Mapping[Which, Answer], measured: Facts | None = None) -> None:
+def write_answers(
+    layout: Layout, answers: Mapping[Which, Answer], measured: Facts | None = None, **evaluation: Any
+) -> None:
     """What `predict` would have written, with the answer that each model's function gives; others are not present."""
-    rows = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    rows, settings = (
+        record.read_table(layout.stage("split") / "test.parquet").to_pylist(),
+        params(**evaluation).evaluation,
+    )
     for which in MODELS:
         table = [
             {
@@ -100,7 +106,7 @@ def write_answers(layout: Layout, answers: Mapping[Which, Answer], measured: Fac
                 "stopped": True,
                 "reason": "",
             }
-            for r in (rows if which in answers else [])
+            for r in (rows_for(which, rows, settings) if which in answers else [])
         ]
         folder = layout.stage(f"predict/{which}")
         record.write_table(pa.Table.from_pylist(table, schema=predict.SCHEMA), folder / "predictions.parquet")
