@@ -54,6 +54,8 @@ class Follower:
         while not self.ended.wait(EVERY_SECONDS):
             self.report()
         self.report()
+        if points := read_record(self.record):
+            print(f"trained {len(points)} of {self.told.steps} steps, loss {points[-1]['loss']:.3f}", flush=True)
         self.tracker.finish(self.status)
 
     def report(self) -> None:

@@ -159,7 +159,7 @@ def test_the_stage_from_rows_to_adapter(ready: Layout, start: Start) -> None:
     assert [point["step"] for point in curve] == list(range(1, STEPS + 1))
     assert set(curve[0]) == {"step", "loss", "lr", "tokens"}
     assert result["final_loss"] < curve[0]["loss"]
-    assert f"progress train saving the weights after {STEPS} steps" in told
+    assert f"trained {STEPS} of {STEPS} steps, loss" in told
     assert f"progress train {STEPS}/{STEPS}" not in told
     model = AutoModelForCausalLM.from_pretrained(ready.stage("base_model") / "model")
     PeftModel.from_pretrained(model, output / "adapter")

@@ -33,6 +33,18 @@ def test_the_progress_line_says_where_training_stands() -> None:
     assert watch.standing(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
 
 
+def test_the_last_step_is_not_the_end_of_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The weights are yet to be written: of a large model that takes minutes."""
+    record, told = tmp_path / "record.jsonl", watch.Told(4, {}, {})
+    follower = watch.Follower(record, told, Deaf(Layout(tmp_path), "tiny"))
+    put(record, POINTS)
+    follower.report()
+    assert capsys.readouterr().out == "progress train saving the weights after 4 steps\n"
+    follower.ended.set()
+    follower.follow()
+    assert capsys.readouterr().out == "trained 4 of 4 steps, loss 0.250\n"
+
+
 def test_speed_counts_only_what_this_process_timed() -> None:
     resumed = [{key: value for key, value in point.items() if key != "seconds"} for point in POINTS]
     assert watch.speed(resumed + POINTS) == 200
