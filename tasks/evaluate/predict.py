@@ -42,6 +42,8 @@ class Predictions:
     """There is such a model."""
     table: pa.Table
     """Rows of SCHEMA, in the order of the test rows."""
+    stop: frozenset[int]
+    """Tokens that ended a turn."""
     measured: Facts
 
 
@@ -53,7 +55,7 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
     located = models.locate(layout, which)
     rows = rows_for(which, record.read_table(layout.stage("split") / "test.parquet").to_pylist(), params.evaluation)
     if located is None:
-        result = Predictions(False, SCHEMA.empty_table(), {})
+        result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
         phase(f"predict@{which}", "loading the model")
         result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}")
@@ -82,7 +84,7 @@ def predict(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], param
     progress = Progress(name, len(alone), "requests", before=len(asked))
     timed = speed.latencies(Decoder(model, [], limits), alone, progress.tell)
     measured = speed.facts(timed, len(asked), seconds, settings)
-    return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), measured)
+    return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), limits.stop, measured)
 
 
 def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokenizer: Any) -> dict[str, Any]:
@@ -114,7 +116,8 @@ def _write(result: Predictions, layout: Layout, which: Which) -> None:
         write_json(folder / "facts.json", {"facts": facts.dump(result.measured)})
     with whole_folder(layout.stage(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
-        write_json(folder / "result.json", {"present": result.present, "facts": facts.dump(_facts(result))})
+        stop = {"stop_token_ids": sorted(result.stop)} if result.present else {}
+        write_json(folder / "result.json", {"present": result.present, "facts": facts.dump(_facts(result)), **stop})
 
 
 def _facts(result: Predictions) -> Facts:

@@ -37,6 +37,7 @@ forms.py         the standard forms, held against them
 recorded.py      proof that the promotion stands in the ledger
 report.py        what a verification found, for people and machines
 
+asking.py        how a release is asked, so that it answers as when it was evaluated
 admission.py     `admit`, the only way to a model for serving
 remembered.py    what was admitted last, for when the ledger is away
 rolled_back.py   a ledger that ends before what was admitted last

@@ -14,7 +14,8 @@ from tasks.govern.ledger.ledger import Ledger, reach_ledger
 from tasks.govern.rules import in_force
 from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
-from tasks.registry import bundle, manifest, remembered, rolled_back, succession, undelivered, verification
+from tasks.registry import asking, bundle, manifest, remembered, rolled_back, succession, undelivered, verification
+from tasks.registry.asking import Asking
 from tasks.registry.package import SAFE
 from tasks.registry.succession import Signed
 
@@ -37,6 +38,14 @@ class Admitted:
     """safetensors, JSON and a chat template, nothing else: an adapter or a whole model."""
     base: Path | None
     """The base model of an adapter, in the same forms; None for a whole model."""
+    base_sha256: str | None
+    """`tasks.files.tree_digest` of `base`."""
+    tokenizer: Path
+    """Folder of the tokenizer: that of the model, or of its base where it has none of its own."""
+    chat_template: Path
+    """The tokenizer's; in its tokenizer_config.json where it has no file of its own."""
+    asking: Asking
+    """How it was asked when it was evaluated."""
     ledger_away: bool
     """Whether a newer statement may exist that could not be asked for: the ledger is away, or was rolled back."""
 
@@ -105,12 +114,19 @@ def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
     if verification.require(folder, governance).release_sha256 != newest.release_sha256:
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
     payload = folder / bundle.PAYLOAD
+    model, base = payload / "model", _base(Layout(governance.state.parent), payload)
+    tokenizer = model if base is None or (model / "tokenizer_config.json").is_file() else base
+    template = tokenizer / "chat_template.jinja"
     return Admitted(
         label=label,
         release_sha256=newest.release_sha256,
         sequence=newest.promotion.sequence,
-        model=payload / "model",
-        base=_base(Layout(governance.state.parent), payload),
+        model=model,
+        base=base,
+        base_sha256=base and files.read_json(base.parent / "result.json")["model_sha256"],
+        tokenizer=tokenizer,
+        chat_template=template if template.is_file() else tokenizer / "tokenizer_config.json",
+        asking=asking.read(payload),
         ledger_away=away,
     )
 

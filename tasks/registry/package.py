@@ -8,6 +8,7 @@ Writes artefacts/package/payload/:
     evaluation/           metrics.json and report.html
     dataset/              manifest.json of the dataset
     params.yaml           the parameters
+    asking.json           system prompts, decoding and precision that its figures are of (asking.py)
     manifest.json         digests of inputs, code and every earlier stage (manifest.py)
 """
 
@@ -21,7 +22,7 @@ from tasks.govern.gate import statement
 from tasks.layout import Layout
 from tasks.params import Params
 from tasks.progress import phase
-from tasks.registry import manifest, ml_bom, model_card
+from tasks.registry import asking, manifest, ml_bom, model_card
 from tasks.registry.manifest import Manifest
 
 FORMS = ("adapter", "model")
@@ -43,6 +44,7 @@ def run(params: Params, layout: Layout) -> Manifest:
         payload = folder / "payload"
         phase("package", "copying weights and reports")
         _copy_parts(layout, payload)
+        files.write_json(payload / asking.NAME, asking.describe(params, layout).model_dump(mode="json"))
         files.write_json(payload / "manifest.json", described.model_dump(mode="json"))
         parts = model_card.gather(params, layout, described)
         files.write_bytes(payload / "README.md", model_card.render(parts).encode())

@@ -147,6 +147,12 @@ FACTS = {
     },
 }
 
+EXTRA: dict[str, dict[str, object]] = {
+    "base_model": {"origin": "folder base", "licence": "Apache-2.0", "sha256": "0" * 64, "model_sha256": "4" * 64},
+    "predict/candidate": {"stop_token_ids": [2]},
+}
+"""What stages state beside figures."""
+
 
 @dataclass
 class House:
@@ -208,7 +214,7 @@ class House:
 
     def _artefacts(self, layout: Layout, weights: bytes, facts: dict[str, object]) -> None:
         for stage, stated in facts.items():
-            extra = {"origin": "folder base", "licence": "Apache-2.0", "sha256": "0" * 64} if "base" in stage else {}
+            extra = EXTRA.get(stage, {})
             write_json(layout.stage(stage) / "result.json", {"facts": stated, **extra})
         write_json(layout.measured("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
         write_json(layout.stage("split") / "manifest.json", DATASET)

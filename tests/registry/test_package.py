@@ -35,6 +35,7 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
     payload = make(gated)
     assert list(tree_manifest(payload)) == [
         "README.md",
+        "asking.json",
         "dataset/manifest.json",
         "evaluation/metrics.json",
         "evaluation/report.html",
@@ -47,7 +48,7 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
         "params.yaml",
     ]
     facts = read_json(gated.stage("package") / "result.json")["facts"]
-    assert facts["files"]["value"] == 11
+    assert facts["files"]["value"] == 12
     assert facts["bytes"]["value"] == sum(path.stat().st_size for path in payload.rglob("*") if path.is_file())
 
 

@@ -2,7 +2,7 @@
 
 import socket
 from dataclasses import fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from infra.cli import shared
 from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.registry import admission
+from tasks.registry.admission import Admitted
 
 
 def admit(
@@ -18,16 +19,27 @@ def admit(
 ) -> None:
     """Verify what is in production and print the folder to load it from; recorded on the ledger.
 
-    For whoever starts a server: what this does not print must not be loaded. With the ledger away, what was admitted
-    here before goes on.
+    For whoever starts a server: what this does not print must not be loaded. With --json it says how to ask it, too:
+    system prompts, chat template, decoding, precision. With the ledger away, what was admitted here before goes on.
 
     Example: hallmark releases admit support-triage
     """
     with busy(f"verifying what is in production of {name}", None if as_json else console):
         found = admission.admit_here(shared.root(), name, server=socket.gethostname())
-    told = {field.name: getattr(found, field.name) for field in fields(found)}
     if as_json:
-        shared.print_json(told)
+        shared.print_json(document(found))
         return
     console.print(f"{found.label}, promotion statement {found.sequence}, SHA-256 {found.release_sha256}")
-    console.print(f"  model  {found.model}" + (f"\n  base   {found.base}" if found.base else ""))
+    console.print(f"  model  {found.model}")
+    if found.base:
+        console.print(f"  base   {found.base}, SHA-256 {found.base_sha256}")
+    for task, system in found.asking.system.items():
+        console.print(f"  task   {task}, system prompt {system!r}" if system else f"  task   {task}, no system prompt")
+    decoding = found.asking.decoding
+    console.print(f"  asked  greedily, {decoding.max_new_tokens} new tokens at most, in {found.asking.dtype}")
+
+
+def document(found: Admitted) -> dict[str, Any]:
+    """What --json prints."""
+    told = {field.name: getattr(found, field.name) for field in fields(found)}
+    return told | {"asking": found.asking.model_dump(mode="json")}

@@ -1,0 +1,109 @@
+"""The lines of docs/releases.md load a released model and ask it; it answers as it did when it was evaluated."""
+
+import contextlib
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from transformers import AutoTokenizer
+
+from infra.cli.releases.admit import document
+from tasks import params as parameters
+from tasks import record
+from tasks.errors import InputError, Refused
+from tasks.evaluate import predict
+from tasks.files import read_json, tree_digest, write_json
+from tasks.layout import Layout
+from tasks.registry import admission, asking, package
+from tests.evaluate import house as models
+from tests.registry import house as houses
+from tests.registry.house import NAME, House
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "releases.md"
+SETTINGS = {"label_field": "intent", "max_new_tokens": 6, "precision": "fp32", "batch_size": 4}
+
+
+def documented() -> str:
+    (lines,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.S)
+    return str(lines)
+
+
+def answered(layout: Layout) -> list[dict[str, object]]:
+    """Stages base_model, split, train and predict@candidate, with a tiny model; the candidate's answers."""
+    models.write_base(layout)
+    base = layout.stage("base_model")
+    stated = houses.EXTRA["base_model"] | {"model_sha256": tree_digest(base / "model")}
+    write_json(base / "result.json", {"facts": houses.FACTS["base_model"], **stated})
+    rows = [models.row(number) for number in range(9)]
+    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "test.parquet")
+    shutil.rmtree(layout.stage("train") / "adapter")
+    models.write_adapter(base / "model", layout.stage("train") / "adapter")
+    AutoTokenizer.from_pretrained(base / "model").save_pretrained(layout.stage("train") / "adapter")
+    predict.run(parameters.load(layout.params), layout, "candidate")
+    write_json(layout.measured("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
+    table = record.read_table(layout.stage("predict/candidate") / "predictions.parquet").to_pylist()
+    return [{**row, "question": rows[place]["messages"][0]["content"]} for place, row in enumerate(table)]
+
+
+@pytest.fixture
+def released_for_real(house: House, monkeypatch: pytest.MonkeyPatch) -> tuple[House, list[dict[str, object]]]:
+    monkeypatch.setitem(houses.PARAMS, "evaluation", SETTINGS)
+    layout = house.begin("run-1")
+    rows = answered(layout)
+    house.open(layout, "data")
+    house.open(layout, "evaluation")
+    package.run(parameters.load(layout.params), layout)
+    house.open(layout, "release")
+    house.promote(layout)
+    return house, rows
+
+
+def test_the_lines_of_the_documents_get_the_answers_that_were_evaluated(
+    released_for_real: tuple[House, list[dict[str, object]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, rows = released_for_real
+    found = admission.admit(house.ledger, house.governance, NAME)
+    (tmp_path / "admitted.json").write_text(json.dumps(document(found), default=str))
+    monkeypatch.chdir(tmp_path)
+    ended = {row["stopped"]: row for row in rows}
+    assert set(ended) == {True, False}, "both ways of an answer to end"
+    for row in ended.values():
+        lines = documented().replace('"I lost my card"', repr(row["question"]))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            exec(lines, {})
+        assert said.getvalue() == f"{row['answer']}\n"
+
+
+def test_what_is_admitted_says_how_to_ask_it(released_for_real: tuple[House, list[dict[str, object]]]) -> None:
+    house, _ = released_for_real
+    told = document(admission.admit(house.ledger, house.governance, NAME))
+    assert told["asking"]["system"] == {"triage": "Triage."} and told["asking"]["dtype"] == "float32"
+    stop = read_json(house.run("run-1").stage("predict/candidate") / "result.json")["stop_token_ids"]
+    assert told["asking"]["decoding"] == {"do_sample": False, "max_new_tokens": 6, "eos_token_id": stop} and stop
+    assert told["base_sha256"] == tree_digest(told["base"])
+    assert told["tokenizer"] == told["model"] and told["chat_template"].is_file()
+    assert told["chat_template"].parent == told["tokenizer"]
+
+
+def test_the_base_models_tokenizer_where_the_adapter_has_none(released: House) -> None:
+    found = admission.admit(released.ledger, released.governance, NAME)
+    assert found.tokenizer == found.base
+
+
+def test_a_candidate_that_says_no_stop_is_not_packaged(house: House) -> None:
+    layout = house.begin("run-1")
+    write_json(layout.stage("predict/candidate") / "result.json", {"facts": {}})
+    with pytest.raises(InputError, match="run the stage predict@candidate again"):
+        asking.describe(parameters.load(layout.params), layout)
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"system": {}, "decoding": {"do_sample": true}, "dtype": "int4"}'])
+def test_a_release_that_does_not_say_how_it_is_asked_is_not_admitted(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / asking.NAME).write_text(content)
+    with pytest.raises(Refused, match="does not say how it is asked"):
+        asking.read(tmp_path)
