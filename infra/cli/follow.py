@@ -85,10 +85,10 @@ class _Shown:
         if known.doing:
             self.screen.working(known.doing)
         for name, line in known.stages.items():
-            if line.state == "running":
-                self.screen.working(name, line.progress)
-            else:
+            if line.state != "running":
                 self._once(name, f"  {name:<18} {line.state:<7} {line.seconds:7.1f} s")
+            elif not known.doing:
+                self.screen.working(name, line.progress)
         for gate, told in known.gates.items():
             by = f" by {', '.join(told.decided_by)}" if told.decided_by else ""
             self._once(f"gate {gate}", f"  {gate + ' gate':<18} {told.state}{by}")

@@ -123,7 +123,7 @@ def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
         sequence=newest.promotion.sequence,
         model=model,
         base=base,
-        base_sha256=base and files.read_json(base.parent / "result.json")["model_sha256"],
+        base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
         tokenizer=tokenizer,
         chat_template=template if template.is_file() else tokenizer / "tokenizer_config.json",
         asking=asking.read(payload),
