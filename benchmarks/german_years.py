@@ -1,0 +1,190 @@
+"""Years in German sentences: how often one is taken for an address, or for part of one.
+
+    python benchmarks/german_years.py [--half development|"held out"] [--show] [--laws FOLDER] [--cache FOLDER]
+
+Nobody who wrote a rule wrote or chose any of these sentences: they are taken as they stand, every one with a year from
+1900 to 2099, each once whatever its digits, out of two sets of German texts.
+
+- `packages`: what Debian packages ship: handbooks, a project's history, the peoples of a game, a dictionary's examples,
+  quotations, manual pages, the help of an office suite. They are fetched by `apt-get download`; where that or
+  `dpkg-deb` is not to be had, the script says so and exits with 3.
+- `laws`: the federal laws of Germany as Markdown (the repository bundestag/gesetze), where --laws names a folder of it;
+  2,000 sentences of each half.
+
+By a digest of theirs sentences fall into two halves: `development`, whose mistakes may correct a rule and are printed
+by --show, and `held out`, of which nobody looks at more than the share.
+"""
+
+import argparse
+import gettext
+import gzip
+import html
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tasks.data.protect.recognise import detect  # noqa: E402
+
+PACKAGES = (
+    "debian-edu-doc-de", "debian-faq-de", "debian-handbook", "debian-history", "debian-paketmanagement-buch",
+    "debian-reference-de", "developers-reference-de", "fortunes-de", "freeciv-data", "gimp-help-de",
+    "installation-guide-amd64", "kalzium-data", "libreoffice-help-de", "lilypond-doc-html-de", "lyx-common",
+    "manpages-de", "trans-de-en",
+)  # fmt: skip
+YEAR = re.compile(r"(?<![\w.,/:-])(?:19|20)\d\d(?![\w/:-]|[.,]\d)")
+GERMAN = re.compile(
+    r"\b(?:der|die|das|den|dem|des|und|im|am|ist|war|wurde|ein|eine|nicht|von|mit|für|auf|seit|ich|wir|sich|auch|bis)\b"
+)
+LEAST_GERMAN = 2
+"""Of such words in a German sentence."""
+SENTENCE = re.compile(r"(?<=[a-zäöüß)“\"»][.!?])\s+(?=[A-ZÄÖÜ„\"»\d])|\n{2,}")
+"""Between two sentences. Not behind a digit: `1. Juli 1998` is one date."""
+SHORTEST, LONGEST = 25, 400
+HALVES = ("development", "held out")
+OF_LAWS = 2_000
+
+
+def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
+    """By half, the German sentences with a year, each once, in an order that says nothing."""
+    found: dict[str, str] = {}
+    for text in texts:
+        for sentence in SENTENCE.split(text):
+            plain = " ".join(sentence.split())
+            german = len(GERMAN.findall(plain)) >= LEAST_GERMAN
+            if german and SHORTEST <= len(plain) <= LONGEST and YEAR.search(plain):
+                found.setdefault(re.sub(r"\d", "0", plain), plain)
+    halves: dict[str, list[str]] = {half: [] for half in HALVES}
+    for digest, sentence in sorted((sha256(sentence.encode()).digest(), sentence) for sentence in found.values()):
+        halves[HALVES[digest[-1] % 2]].append(sentence)
+    return halves
+
+
+def of_packages(folder: Path) -> Iterator[str]:
+    """The plain text of every German file in unpacked packages, with an empty line between paragraphs."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
+        where = path.relative_to(folder).as_posix()
+        if path.suffix == ".html" and re.search(r"[./]de(?:-DE)?[./]|-de/|paketmanagement", where):
+            yield from_html(path.read_text(errors="replace"))
+        elif path.suffix == ".gz" and "/man/de/" in where:
+            yield from_manual(gzip.decompress(path.read_bytes()).decode(errors="replace"))
+        elif path.suffix == ".mo" and "/de/" in where:
+            yield from_catalogue(path)
+        elif path.suffix == ".lyx" and "/de/" in where:
+            yield re.sub(r"(?m)^\\(?!begin_layout|end_layout).*$", "", path.read_text(errors="replace"))
+        elif "fortunes/de/" in where and not path.suffix:
+            yield re.sub(r"^%$", "\n", path.read_text(errors="replace"), flags=re.M)
+        elif path.name == "de-en":
+            yield re.sub(r"(?m) :: .*$|\||$", "\n\n", path.read_text(errors="replace"))
+
+
+def from_html(text: str) -> str:
+    text = re.sub(r"(?is)<(script|style|pre|head)\b.*?</\1>", " ", text)
+    text = re.sub(r"(?i)</?(?:p|div|li|td|th|tr|h\d|dt|dd|br|ul|ol|table)\b[^>]*>", "\n\n", text)
+    return html.unescape(re.sub(r"<[^>]+>", "", text))
+
+
+def from_manual(text: str) -> str:
+    text = re.sub(r"(?m)^[.'].*$", "\n", text)
+    text = re.sub(r"\\f(?:\[\w*\]|\(\w\w|\w)|\\&|\\/|\\,|\\%", "", text)
+    return re.sub(r"\\\((?:aq|cq|oq)", "'", text).replace("\\-", "-").replace("\\ ", " ").replace("\\~", " ")
+
+
+def from_catalogue(path: Path) -> str:
+    with path.open("rb") as file:
+        said = gettext.GNUTranslations(file)._catalog.values()  # type: ignore[attr-defined]
+    return "\n\n".join(map(str, said))
+
+
+def of_laws(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*.md")):
+        yield path.read_text(errors="replace")
+
+
+def unpacked(cache: Path, folder: Path) -> None:
+    """Every package into `folder`, fetched to `cache` where it is not there. Exits with 3 where that cannot be."""
+    if missing := [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]:
+        away(f"{' and '.join(missing)}: not on this machine")
+    for name in PACKAGES:
+        if not list(cache.glob(f"{name}_*.deb")):
+            fetched = subprocess.run(["apt-get", "download", name], cwd=cache, capture_output=True, text=True)
+            if fetched.returncode:
+                away(f"apt-get download {name}: {' '.join(fetched.stderr.split())}; `apt-get update` first?")
+        subprocess.run(["dpkg-deb", "-x", max(cache.glob(f"{name}_*.deb")), folder / name], check=True)
+
+
+def away(why: str) -> None:
+    print(f"the texts are not to be had here: {why}", file=sys.stderr)
+    sys.exit(3)
+
+
+def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]]]:
+    """By set and half, the sentences."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept, there = cache or Path(folder) / "cache", Path(folder) / "unpacked"
+        for path in (kept, there):
+            path.mkdir(parents=True, exist_ok=True)
+        unpacked(kept, there)
+        found = {"packages": sentences(of_packages(there))}
+    if laws:
+        found["laws"] = {half: every[:OF_LAWS] for half, every in sentences(of_laws(laws)).items()}
+    return found
+
+
+def in_addresses(found: list[str]) -> list[str]:
+    """The sentences of which a year was taken for an address or for part of one, the span in brackets."""
+    wrong = []
+    for sentence, spans in zip(found, detect.find_all(found), strict=True):
+        years = [year.span() for year in YEAR.finditer(sentence)]
+        for span in spans or []:
+            if span.category == "address" and any(span.start < end and begin < span.end for begin, end in years):
+                marked = sentence[: span.start] + f"[{sentence[span.start : span.end]}]" + sentence[span.end :]
+                wrong.append(marked)
+                break
+    return wrong
+
+
+def row(name: str, half: str, total: int, wrong: int) -> dict[str, Any]:
+    return {
+        "metric": f"{name}, {half}: a year taken for an address", "ours": round(wrong / total, 5), "peer": None,
+        "peer_value": None, "ratio": None, "goal": 0.0, "met": wrong == 0, "unit": "share of sentences",
+        "sentences": total, "wrong": wrong,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--half", choices=HALVES, help="of the sentences; both where none is said")
+    parser.add_argument("--show", action="store_true", help="print the mistakes of the development half")
+    parser.add_argument("--laws", type=Path, help="a folder of bundestag/gesetze")
+    parser.add_argument("--cache", type=Path, help="where packages are kept")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "german_years.json")
+    args = parser.parse_args()
+    lines = []
+    for name, halves in sets(args.cache, args.laws).items():
+        for half in [args.half] if args.half else HALVES:
+            wrong = in_addresses(halves[half])
+            lines.append(row(name, half, len(halves[half]), len(wrong)))
+            if args.show and half == "development":
+                print("\n".join(wrong))
+    for line in lines:
+        verdict = "met" if line["met"] else "NOT met"
+        print(f"{line['metric']:<55} {line['wrong']:>4} of {line['sentences']:>5,} = {line['ours']:.4f}  {verdict}")
+    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps([line | machine for line in lines], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
