@@ -5,6 +5,7 @@ vault before what holds the tokens is written. `ingest` puts the tables of all s
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.files import write_json
 from tasks.govern.protection import Action, Category
-from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tasks.govern.sources import ResolvedSource, ResolvedSources, Source
 from tasks.govern.vault import Vault
 from tasks.progress import Progress, phase
 from tasks.record import QUARANTINE, SCHEMA, Writer
@@ -134,7 +135,7 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     intake = Intake(resolved, desk.every.as_of, guard, desk.vault.keys.records)
     phase("ingest", f"fetching {source.id}")
     with content.read(resolved, desk.root) as pinned:
-        rows, progress = READERS[source.kind](pinned.file, source), Progress("ingest", pinned.lines)
+        rows, progress = _mapped(READERS[source.kind](pinned.file, source), source), Progress("ingest", pinned.lines)
         batches = batched(rows, BATCH, _characters, CHARACTERS)
         for taken in desk.pool.in_order(intake, batches):
             new = [secret for secret in taken.secrets if secret.token not in known]
@@ -146,6 +147,13 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
             progress.tell(tally.rows, source.id)
     tables.write("tokens", pa.table({"token": sorted(known)}, schema=TOKENS))
     return tally
+
+
+def _mapped(rows: Iterator[Row | Malformed], source: Source) -> Iterator[Row | Malformed]:
+    """Rows with their mapped columns alone: two batches a process are in memory, and a row may have 10,000 columns."""
+    wanted = source.mapping.columns()
+    for row in rows:
+        yield Row(row.number, {n: row.values[n] for n in wanted if n in row.values}) if isinstance(row, Row) else row
 
 
 def _characters(item: Row | Malformed) -> int:
@@ -166,7 +174,7 @@ def _refuse_unusable(resolved: ResolvedSource, tally: _Tally, most: float) -> No
     source = resolved.source
     where = f"source {source.id}: {source.location}"
     if not tally.rows:
-        raise InputError(f"{where} is empty; expected at least one row")
+        raise InputError(f"{where} has a header and no rows; expected at least one row")
     share = tally.malformed / tally.rows
     if share > most:
         examples = ", ".join(f"row {number} ({rule})" for number, rule in tally.examples)

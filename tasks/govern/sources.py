@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_serializer, field_validator, model_validator
 
 from tasks import config
 from tasks.config import Frozen
@@ -87,6 +87,15 @@ Terms = dict[Category, list[Term]]
 """The owners' own words by the class they are of, e.g. trade_secret."""
 
 
+def _delimiter(value: str) -> str:
+    if len(value) != 1 or value in '"\r\n\0':
+        raise ValueError(
+            f'expected one character in double quotes that is no quote and no line end, such as ";" or "\\t", got '
+            f"{value!r}"
+        )
+    return value
+
+
 class Source(Frozen):
     id: Name
     kind: Literal["csv", "jsonl", "parquet"]
@@ -98,10 +107,17 @@ class Source(Frozen):
     written here."""
     encoding: str = "utf-8"
     """Of csv and jsonl: a Python codec name."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Of csv."""
-    max_unpacked_bytes: Annotated[int, Field(ge=1)] = 4 << 30
-    """What gzip or Parquet may unpack to, in bytes; 4 GiB where nothing is said. More than that is refused."""
+    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
+    """Of csv: one character, a tab as `"\\t"`."""
+    max_unpacked_bytes: Annotated[int, Field(ge=1)] = 512 << 20
+    """What gzip or Parquet may unpack to, in bytes; 512 MiB where nothing is said. More than that is refused, as it is
+    for the limits below: a few kilobytes can unpack to more than memory and time have."""
+    max_rows: Annotated[int, Field(ge=1)] = 2_000_000
+    """Rows, blank lines among them."""
+    max_columns: Annotated[int, Field(ge=1)] = 10_000
+    """Columns, mapped or not; of jsonl all names of fields, of parquet the parts of lists and structs."""
+    max_row_bytes: Annotated[int, Field(ge=1)] = 8 << 20
+    """Of one row: its characters in csv and jsonl, its mapped values in parquet; 8 MiB, some 3,000 pages of text."""
     owner: Name
     """Person in people.yaml who answers for the data, and decides on it at the data gate."""
     authority: Annotated[int, Field(ge=-MOST_AUTHORITY, le=MOST_AUTHORITY)] = 0

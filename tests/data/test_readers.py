@@ -64,7 +64,7 @@ def test_an_empty_source_is_refused(run: Run, kind: str, data: bytes) -> None:
 @pytest.mark.parametrize("data", [b"text,label\n", parquet(pa.table({"text": pa.array([], pa.string()), "label": []}))])
 def test_a_source_without_rows_is_refused(run: Run, data: bytes) -> None:
     kind = "parquet" if data.startswith(b"PAR1") else "csv"
-    assert "is empty; expected at least one row" in refused(run, data, kind=kind)
+    assert "has a header and no rows; expected at least one row" in refused(run, data, kind=kind)
 
 
 @pytest.mark.parametrize(
@@ -276,3 +276,31 @@ def test_pinning_says_what_is_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("NOWHERE", raising=False)
     with pytest.raises(InputError, match="NOWHERE is not set"):
         resolve_source(source("${NOWHERE}/a.csv"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "said"),
+    [
+        (b"text;label\na;b\n", {}, 'looks separated by ";", and sources.yaml says ","; set `delimiter: ";"` there'),
+        (b"text\tlabel\na\tb\n", {}, r'set `delimiter: "\t"`'),
+        (b"text|label\na|b\n", {}, 'set `delimiter: "|"`'),
+        (b"text,label\na,b\n", {"delimiter": ";"}, 'set `delimiter: ","`'),
+        (b'"text";"label"\r\n"a, b";"c"\r\n', {}, 'set `delimiter: ";"`'),
+        (b"text;label;a,b\na;b;c\n", {}, 'set `delimiter: ";"`'),
+        (b"Frage;Antwort\na;b\n", {}, 'set `delimiter: ";"`'),
+        ("text;label\nä;ö\n".encode("utf-16"), {"encoding": "utf-16"}, 'set `delimiter: ";"`'),
+        (codecs.BOM_UTF8 + b"text;label\na;b\n", {}, 'set `delimiter: ";"`'),
+        (b'{"text": "a", "label": "b"}\n', {}, "looks like JSON Lines and not like CSV; set `kind: jsonl`"),
+        (b"text,label\n" * 3, {"kind": "jsonl"}, "looks like CSV and not like JSON Lines; set `kind: csv`"),
+        (b'[{"text": "a",\n "label": "b"}]\n', {"kind": "jsonl"}, "looks like one JSON list; write one object a line"),
+        (b"text\na\n", {}, "has no column 'label'"),
+    ],
+)
+def test_another_form_than_declared_is_named(run: Run, data: bytes, fields: dict[str, Any], said: str) -> None:
+    assert said in refused(run, data, **fields)
+
+
+@pytest.mark.parametrize("delimiter", ["", "||", '"', "\n", "\0", "\\t"])
+def test_what_separates_nothing_is_no_delimiter(delimiter: str) -> None:
+    with pytest.raises(ValueError, match="expected one character"):
+        source("data.csv", delimiter=delimiter)

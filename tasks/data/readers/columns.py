@@ -14,9 +14,11 @@ from tasks.govern.sources import Source
 def check_columns(names: Sequence[str], source: Source) -> None:
     """Raises InputError for a column that stands twice, or that the mapping names and the source lacks."""
     check_mapped(names, source)
-    twice = {name: [n for n, other in enumerate(names, start=1) if other == name] for name in names if name}
-    for name, numbers in twice.items():
-        if len(numbers) > 1:
+    places: dict[str, list[int]] = {}
+    for number, name in enumerate(names, start=1):
+        places.setdefault(name, []).append(number)
+    for name, numbers in places.items():
+        if name and len(numbers) > 1:
             called = repr(name) if name in source.mapping.columns() else "of the same name"
             raise InputError(
                 f"source {source.id}: {source.location} has more than one column {called}: the columns "

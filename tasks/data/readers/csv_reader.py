@@ -2,79 +2,96 @@
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING
+from collections.abc import Iterator
+from typing import IO, TextIO
 
+from tasks.data.readers import delimiters
 from tasks.data.readers.columns import check_columns
 from tasks.data.readers.decoding import text
+from tasks.data.readers.limits import lines_of, refuse_columns, refuse_row_bytes, refuse_rows
 from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.govern.sources import Source
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
 
 class Lines:
-    """Lines on their way into the parser; knows how the last one ended."""
+    """Lines on their way into the parser. Raises InputError where a row takes more of them than its source allows."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
+    def __init__(self, content: TextIO, source: Source) -> None:
+        self._lines, self._source = lines_of(content, source), source
         self.last = ""
+        self._begun, self._characters = 1, 0
+
+    def begin(self, line: int) -> None:
+        """A row begins on this line."""
+        self._begun, self._characters = line, 0
 
     def __iter__(self) -> "Lines":
         return self
 
     def __next__(self) -> str:
         self.last = next(self._lines)
+        self._characters += len(self.last)
+        refuse_row_bytes(self._characters, f"the row that begins on line {self._begun}", self._source)
         # The parser stops at NUL, which normalisation removes anyway.
         return self.last.replace("\0", "")
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
     """Rows as text by column. Rows with too few or many fields or stray quotes are malformed."""
-    lines = Lines(text(file, source))
-    parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
-    # A field of any length is for `clean` to judge; a limit would cut the row in two.
+    content = text(file, source)
+    # Rows, not fields, have a limit: one of a field would cut the row in two.
     limit = csv.field_size_limit(sys.maxsize)
     try:
-        header = _header(parser, source)
-        yield from _rows(parser, lines, header, source)
+        # Before a row is handed on, which costs a hundred times as much as to find its end.
+        for rows, _ in enumerate(_parsed(Lines(content, source), source)):
+            refuse_rows(rows, source)
+        content.seek(0)
+        yield from _rows(Lines(content, source), source)
     finally:
         csv.field_size_limit(limit)
 
 
-def _header(parser: Iterator[list[str]], source: Source) -> list[str]:
-    try:
-        header = [name.strip() for name in next(parser)]
-    except (csv.Error, StopIteration) as error:
-        raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({error})") from None
+def _parsed(lines: Lines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """The line on which each row begins, the header's first, and its fields, or why it has none."""
+    parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
+    while True:
+        line = parser.line_num + 1
+        lines.begin(line)
+        try:
+            yield line, next(parser)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, error
+
+
+def _header(found: list[str] | csv.Error, lines: Lines, source: Source) -> list[str]:
+    if isinstance(found, csv.Error):
+        delimiters.check([], lines.last, source)
+        raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({found})")
+    header = [name.strip() for name in found]
+    refuse_columns(len(header), source)
+    delimiters.check(header, lines.last, source)
     check_columns(header, source)
     return header
 
 
-def _rows(parser: "Reader", lines: Lines, header: list[str], source: Source) -> Iterator[Row | Malformed]:
-    number, width = 0, len(header)
-    while True:
-        line = parser.line_num + 1
-        try:
-            fields = next(parser)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            number += 1
-            if str(error) == "unexpected end of data":
-                raise _truncated(
-                    source, f"within the quoted field of row {number}, which begins on line {line}"
-                ) from None
-            yield Malformed(number, "stray_quote", f"line {line}: quotes inside a quoted field must be doubled")
-            continue
+def _rows(lines: Lines, source: Source) -> Iterator[Row | Malformed]:
+    parsed, number = _parsed(lines, source), 0
+    header = _header(next(parsed)[1], lines, source)
+    width = len(header)
+    for line, fields in parsed:
         if not fields:
             continue
         number += 1
-        if len(fields) < width and not lines.last.endswith(("\n", "\r")):
+        if isinstance(fields, csv.Error):
+            if str(fields) == "unexpected end of data":
+                raise _truncated(source, f"within the quoted field of row {number}, which begins on line {line}")
+            yield Malformed(number, "stray_quote", f"line {line}: quotes inside a quoted field must be doubled")
+        elif len(fields) < width and not lines.last.endswith(("\n", "\r")):
             raise _truncated(source, f"after {len(fields)} of {width} fields of row {number}, on line {line}")
-        if len(fields) != width:
+        elif len(fields) != width:
             yield Malformed(number, "field_count", f"line {line}: {len(fields)} fields, the header has {width}")
         else:
             yield Row(number, dict(zip(header, fields, strict=True)))

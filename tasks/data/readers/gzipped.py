@@ -4,6 +4,7 @@ import gzip
 import zlib
 from typing import IO
 
+from tasks.data.readers.limits import refuse_unpacked
 from tasks.errors import InputError
 from tasks.govern.sources import Source
 
@@ -25,19 +26,10 @@ def unpack(packed: IO[bytes], plain: IO[bytes], source: Source) -> None:
         with gzip.GzipFile(fileobj=packed, mode="rb") as file:
             while block := file.read(BLOCK):
                 size += plain.write(block)
-                refuse_more(size, source)
+                refuse_unpacked(size, source)
     except EOFError:
         raise InputError(
             f"{where} is truncated: its gzip stream ends early, after {size:,} bytes unpacked; fetch it again"
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{where} is damaged gzip ({error}); fetch it again") from None
-
-
-def refuse_more(size: int, source: Source) -> None:
-    """Raises InputError where a source unpacks to more bytes than its owner allows."""
-    if size > source.max_unpacked_bytes:
-        raise InputError(
-            f"source {source.id}: {source.location} unpacks to more than max_unpacked_bytes allows, "
-            f"{source.max_unpacked_bytes:,}; if that is no accident, raise it for the source in sources.yaml"
-        )

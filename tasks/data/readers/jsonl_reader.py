@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
+from tasks.data.readers import delimiters
 from tasks.data.readers.columns import check_mapped
 from tasks.data.readers.decoding import text
+from tasks.data.readers.limits import lines_of, refuse_columns, refuse_rows
 from tasks.data.readers.rows import Malformed, Row
 from tasks.errors import InputError
 from tasks.govern.sources import Source
@@ -16,20 +18,36 @@ class _NotJson(ValueError):
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
-    """Rows as JSON values by field; a field may be absent from a row, but not from all. Blank lines are skipped."""
+    """Rows as JSON values by field; one may be absent from a row, but not from all. Blank lines are skipped."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    content = text(file, source)
+    for lines, line in enumerate(lines_of(content, source), start=1):
+        refuse_rows(lines, source)
+        if lines == 1:
+            _check_form(line, source)
+    content.seek(0)
     fields: dict[str, None] = {}
     number = 0
-    for index, line in enumerate(text(file, source), start=1):
+    for index, line in enumerate(lines_of(content, source), start=1):
         if not line.strip():
             continue
         number += 1
         row = _row(line, number, index, decoder, source)
         if isinstance(row, Row):
             fields.update(dict.fromkeys(row.values))
+            refuse_columns(len(fields), source)
         yield row
     if fields:
         check_mapped(fields, source)
+
+
+def _check_form(line: str, source: Source) -> None:
+    """Raises InputError where the first line is that of another form of text."""
+    where = f"source {source.id}: {source.location}"
+    if source.mapping.columns() <= delimiters.most_names(line):
+        raise InputError(f"{where} looks like CSV and not like JSON Lines; set `kind: csv` in sources.yaml")
+    if line.lstrip("\ufeff").startswith("[") and not line.rstrip().endswith("]"):
+        raise InputError(f"{where} looks like one JSON list; write one object a line, without brackets and commas")
 
 
 def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: Source) -> Row | Malformed:

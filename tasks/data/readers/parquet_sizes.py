@@ -1,0 +1,33 @@
+"""How much Arrow's values take once they are Python's, without making these."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+VALUE = 32
+"""Bytes that a value takes beside its text."""
+
+
+def of(batch: pa.RecordBatch) -> int:
+    """Bytes of all values of a batch, the items of its lists among them."""
+    return sum(map(_of, batch.columns))
+
+
+def _of(values: pa.Array) -> int:
+    kind, own = values.type, VALUE * len(values)
+    if pa.types.is_dictionary(kind):
+        return own + _repeated(values)
+    if pa.types.is_struct(kind):
+        return own + sum(map(_of, values.flatten()))
+    if pa.types.is_map(kind):
+        first, end = values.offsets[0].as_py(), values.offsets[-1].as_py()
+        return own + sum(_of(side.slice(first, end - first)) for side in (values.keys, values.items))
+    if pa.types.is_nested(kind):
+        return own + _of(values.flatten())
+    return own + values.nbytes
+
+
+def _repeated(values: pa.DictionaryArray) -> int:
+    """Bytes of texts of which each stands once in a dictionary."""
+    counted = values.indices.drop_null().value_counts()
+    lengths = pc.binary_length(values.dictionary.take(counted.field("values")))
+    return pc.sum(pc.multiply(pc.cast(lengths, pa.int64()), counted.field("counts"))).as_py() or 0

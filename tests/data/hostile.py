@@ -1,0 +1,89 @@
+"""Small files that mean very much, each with the limit that it is past."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from itertools import repeat
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HEADER = b"text,label\n"
+
+
+def parquet(table: pa.Table, **how: Any) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out, **{"compression": "zstd"} | how)
+    return out.getvalue()
+
+
+def packed(*parts: bytes, times: int = 1) -> bytes:
+    """The first part, the second `times` times, the others, as gzip."""
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as file:
+        for part in (parts[0], *repeat(parts[1], times), *parts[2:]):
+            file.write(part)
+    return out.getvalue()
+
+
+def repeated(value: str, times: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * times, pa.int8()), pa.array([value]))
+
+
+def turns(value: str, times: int) -> pa.Array:
+    """One chat of so many turns, the same text in each."""
+    turn = pa.StructArray.from_arrays([repeated("user", times), repeated(value, times)], ["role", "content"])
+    return pa.ListArray.from_arrays(pa.array([0, times], pa.int32()), turn)
+
+
+def rows(text: pa.Array, metadata: dict[str, str] | None = None) -> bytes:
+    return parquet(pa.table({"text": text, "label": repeated("y", len(text))}, metadata=metadata))
+
+
+def nulls(items: int) -> pa.Array:
+    """One list of so many nulls."""
+    return pa.ListArray.from_arrays(pa.array([0, items], pa.int32()), pa.nulls(items, pa.int8()))
+
+
+def chats(messages: pa.Array, times: int = 1) -> bytes:
+    return parquet(pa.table({"turns": pa.concat_arrays([messages] * times)}))
+
+
+def deltas() -> bytes:
+    """Texts that differ in their last characters alone, each written as what the one before it lacks."""
+    texts = pa.array([f"{'x' * 2_000_000}{number}" for number in range(10)])
+    how = {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}
+    return parquet(pa.table({"text": pa.concat_arrays([texts] * 30), "label": ["y"] * 300}), **how)
+
+
+WIDE = ["text", "label", *(f"c{number}" for number in range(20_000))]
+MILLION = 1 << 20
+BOMBS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
+    "25 million rows": ("parquet", "max_rows", lambda: rows(repeated("x", 25_000_000))),
+    "30 MB a thousand times": ("parquet", "max_row_bytes", lambda: rows(repeated("x" * 30_000_000, 1_000))),
+    "7 MB a thousand times": ("parquet", "max_unpacked_bytes", lambda: rows(repeated("x" * 7_000_000, 1_000))),
+    "a value of 150 MB": ("parquet", "a page that unpacks to", lambda: rows(pa.array(["x" * 150_000_000]))),
+    "deltas": ("parquet", "max_unpacked_bytes", deltas),
+    "a list of 20 million nulls": ("parquet", "max_unpacked_bytes", lambda: rows(nulls(20_000_000))),
+    "a chat of 9 MB": ("chats", "max_row_bytes", lambda: chats(turns("x" * 3_000_000, 3))),
+    "a chat of 7 GB": ("chats", "max_unpacked_bytes", lambda: chats(turns("x" * 7_000_000, 1_000))),
+    "600 chats of 1 MB": ("chats", "max_unpacked_bytes", lambda: chats(turns("x" * MILLION, 1), 600)),
+    "parquet columns": ("parquet", "max_columns", lambda: parquet(pa.table({name: [1] for name in WIDE}))),
+    "a footer of 40 MB": ("parquet", "a footer of", lambda: rows(pa.array(["a"]), {"x": "y" * 40 * MILLION})),
+    "csv columns": ("csv", "max_columns", lambda: ",".join(WIDE).encode() + b"\n"),
+    "csv rows": ("csv", "max_rows", lambda: packed(HEADER, b"a,b\n" * MILLION, times=3)),
+    "blank csv lines": ("csv", "max_rows", lambda: packed(HEADER, b"\n" * MILLION, b"a,b\n", times=100)),
+    "a csv field": ("csv", "max_row_bytes", lambda: packed(HEADER + b'"', b"x" * MILLION, b'",b\n', times=50)),
+    "a csv field of lines": ("csv", "max_row_bytes", lambda: packed(b'text,label\n"', b"x\n" * MILLION, times=50)),
+    "a csv header": ("csv", "max_row_bytes", lambda: packed(b'text,"', b"x" * MILLION, b'"\n', times=50)),
+    "zeros": ("csv", "max_unpacked_bytes", lambda: packed(HEADER, b"0" * MILLION, times=600)),
+    "json rows": ("jsonl", "max_rows", lambda: packed(b"", b'{"text":"a","label":"b"}\n' * MILLION, times=3)),
+    "a json line": ("jsonl", "max_row_bytes", lambda: packed(b'{"text":"', b"x" * MILLION, b'"}\n', times=50)),
+    "json fields": ("jsonl", "max_columns", lambda: json.dumps(dict.fromkeys(WIDE, 1)).encode() + b"\n"),
+    "other json fields in each row": ("jsonl", "max_columns", lambda: b"".join(
+        json.dumps(dict.fromkeys(WIDE[n : n + 99], 1)).encode() + b"\n" for n in range(0, 19_000, 99)
+    )),
+}  # fmt: skip
+"""By name: the kind, what the refusal says, and how to make it. `chats` is parquet with messages."""
