@@ -32,11 +32,14 @@ class Unavailable(HallmarkError):
     exit_code = 3
 
 
+FULL_DISK = os.strerror(errno.ENOSPC)
+"""What the system says of it; programs that are started say it on stderr."""
+
+
 def is_full_disk(error: BaseException | None) -> bool:
     """Whether a disk without space is behind an error. Libraries wrap the system's own (ENOSPC) in errors of theirs."""
-    text = os.strerror(errno.ENOSPC)
     while error is not None:
-        if text in str(error):
+        if FULL_DISK in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tasks.data.readers.content import BLOCK, opened
-from tasks.errors import InputError
+from tasks.errors import InputError, Unavailable
 from tasks.files import sha256_file
 from tasks.govern.sources import ResolvedSource, ResolvedSources, ResolvedTruth, Source, Sources
 from tasks.layout import Layout
@@ -32,6 +32,29 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
         vault=vault,
         python=minor_version(),
     )
+
+
+def check_sources(inventory: Sources, root: Path) -> None:
+    """Open every source as a run will, so that one that is away is told before the run is started.
+
+    Raises InputError with all that cannot be opened as they are declared, Unavailable where only stores are away.
+    """
+    wrong, away = [], []
+    for source in inventory.sources:
+        try:
+            with opened(source, root):
+                pass
+        except InputError as error:
+            wrong.append(str(error))
+        except Unavailable as error:
+            away.append(str(error))
+    try:
+        if inventory.truth:
+            _truth(inventory.truth, root)
+    except InputError as error:
+        wrong.append(str(error))
+    if wrong or away:
+        raise (InputError if wrong else Unavailable)("\n".join(wrong + away))
 
 
 def resolve_source(source: Source, root: Path) -> ResolvedSource:

