@@ -9,7 +9,7 @@ from tasks.dataset import SIDES, Dataset, Origin
 from tasks.govern.gate.change import Change, Moved, SourceChange
 
 MOST = 5
-"""Rules or values told of one thing; `--json` has all."""
+"""Departments, languages, kinds or settings told one by one where they differ; the others are counted."""
 
 
 def show(dataset: Dataset, change: Change | None) -> None:
@@ -37,9 +37,8 @@ def _cells(source: Origin) -> list[str]:
 
 
 def _told(counts: Mapping[str, int]) -> str:
-    """The most frequent, in brackets."""
-    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    said = [f"{name} {count:,}" for name, count in most[:MOST]] + ["…"] * (len(most) > MOST)
+    """By rule, the most frequent first, in brackets."""
+    said = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     return f" ({', '.join(said)})" if said else ""
 
 
@@ -53,10 +52,10 @@ def _account(dataset: Dataset, change: Change | None) -> Iterator[str]:
     for name, source in change.sources.items():
         if moved := list(_moves(source)):
             yield f"source {name}: {', '.join(moved)}"
-    yield from _first("put aside", change.quarantined, _percent)
+    yield from _differing("put aside", change.quarantined, len(change.quarantined), _percent)
     for name in ("department", "language", "kind"):
-        yield from _first(name, change.segments[name])
-    yield from _first("settings", change.settings)
+        yield from _differing(name, change.segments[name])
+    yield from _differing("settings", change.settings)
 
 
 def _moves(source: SourceChange) -> Iterator[str]:
@@ -72,12 +71,14 @@ def _moves(source: SourceChange) -> Iterator[str]:
         yield f"put aside {_percent(source.aside_share)}"
 
 
-def _first(what: str, moved: Mapping[str, Moved], shown: Callable[[Moved], str] | None = None) -> Iterator[str]:
-    """The first of what differs, in a line."""
-    differ = {name: pair for name, pair in moved.items() if not pair.same}
+def _differing(
+    what: str, moved: Mapping[str, Moved], most: int = MOST, shown: Callable[[Moved], str] | None = None
+) -> Iterator[str]:
+    """What differs, in a line."""
+    differ = [f"{name or 'none'} {(shown or _arrow)(pair)}" for name, pair in moved.items() if not pair.same]
     if differ:
-        said = [f"{name or 'none'} {(shown or _arrow)(pair)}" for name, pair in list(differ.items())[:MOST]]
-        yield f"{what}: {', '.join(said)}{', …' if len(differ) > MOST else ''}"
+        more = f" and {len(differ) - most} more, which --json has" * (len(differ) > most)
+        yield f"{what}: {', '.join(differ[:most])}{more}"
 
 
 def _arrow(pair: Moved) -> str:

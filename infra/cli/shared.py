@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.table import Table
 
+from infra.cli import tables
+from infra.cli.tables import Whole
 from tasks.errors import InputError, Unavailable, is_full_disk
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -24,9 +26,7 @@ Changes = Annotated[
 ]
 
 # Names and figures of the user's own are printed as they are; a log or a pipe gets lines wide enough for a table.
-console = Console(
-    highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160
-)
+console = Whole(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 def root() -> Path:
@@ -39,11 +39,18 @@ def root() -> Path:
 
 
 def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
-    """A table of any length, or `none`. A thousand rows take rich, which breaks lines in cells, a third of a second."""
+    """A table of any length, or `none`. To break lines in a thousand rows takes a third of a second, so only a terminal
+    that is too narrow for them waits for that."""
     if not rows:
         console.print(none)
         return
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    if console.is_terminal and sum(widths) + tables.GAP * (len(widths) - 1) > console.width:
+        table = Table(*header, box=None)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
 
     def line(cells: list[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -91,7 +91,9 @@ def _changed(before: Since | None) -> str:
         return "this gate has let nothing of the use case pass before"
     if not before.files:
         return f"every file is as in run {before.run}, which passed here last"
-    named = ", ".join(before.files[:MOST]) + f" and {len(before.files) - MOST} more" * (len(before.files) > MOST)
+    named = ", ".join(before.files[:MOST]) + f" and {len(before.files) - MOST} more, which --json has" * (
+        len(before.files) > MOST
+    )
     return f"since run {before.run}, which passed here last, {len(before.files)} files differ: {named}"
 
 

@@ -1,0 +1,101 @@
+"""Tables laid out so that nothing in them is cut.
+
+A pipe or a file gets one line a row, however long, for grep and spreadsheets. A terminal gets cells broken at words;
+where not even the words of all columns fit beside each other, each row becomes a paragraph of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+GAP = 2
+"""Columns between cells."""
+NARROWEST = 6
+"""Of a cell that is broken."""
+LONGEST_WORD = 40
+"""Columns that a word may claim for itself; a digest is broken where the room is wanted."""
+
+
+class Whole(Console):
+    """A console that cuts no table. One that expands is left to rich, which then breaks lines in its cells."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        table = objects[0] if objects else None
+        if isinstance(table, Table) and not table.expand:
+            for line in lines(table, self):
+                super().print(line, soft_wrap=True)
+        else:
+            super().print(*objects, **how)
+
+
+def lines(table: Table, console: Console) -> Iterator[Text]:
+    """The table for this console; `console.is_terminal` decides whether a line may be longer than it is wide."""
+    header = [_text(column.header, console) for column in table.columns]
+    columns = [[_text(cell, console) for cell in column.cells] for column in table.columns]
+    rows = [[*cells] for cells in zip(*columns, strict=True)]
+    shown = [header, *rows] if table.show_header else rows
+    for cell in header:
+        cell.stylize("bold")
+    widest = [max(map(_widest, column)) for column in zip(*shown, strict=True)]
+    widths = _fitted(shown, widest, console.width) if console.is_terminal else widest
+    if widths is None:
+        yield from _paragraphs(header, rows, console)
+        return
+    styles = [row.style or "" for row in table.rows]
+    for cells, style in zip(shown, [""] * (len(shown) - len(rows)) + styles, strict=True):
+        for line in _row(cells, widths, console):
+            line.style = style
+            yield line
+
+
+def _widest(cell: Text) -> int:
+    return max(map(cell_len, cell.plain.splitlines()), default=0)
+
+
+def _text(cell: object, console: Console) -> Text:
+    return cell.copy() if isinstance(cell, Text) else console.render_str(str(cell))
+
+
+def _fitted(rows: list[list[Text]], widest: list[int], width: int) -> list[int] | None:
+    """Widths of the columns within `width`; None where their words do not fit beside each other."""
+    room = width - GAP * (len(widest) - 1)
+    words = [
+        max((cell_len(word) for cell in column for word in cell.plain.split()), default=0)
+        for column in zip(*rows, strict=True)
+    ]
+    widths = [min(most, max(NARROWEST, min(word, LONGEST_WORD))) for most, word in zip(widest, words, strict=True)]
+    if sum(widths) > room:
+        return None
+    for _ in range(room - sum(widths)):
+        wanting = [number for number, most in enumerate(widest) if widths[number] < most]
+        if not wanting:
+            break
+        widths[max(wanting, key=lambda number: widest[number] / widths[number])] += 1
+    return widths
+
+
+def _row(cells: list[Text], widths: list[int], console: Console) -> Iterator[Text]:
+    broken = [list(cell.wrap(console, max(1, width))) for cell, width in zip(cells, widths, strict=True)]
+    for number in range(max(map(len, broken), default=0)):
+        line = Text()
+        for parts, width in zip(broken, widths, strict=True):
+            part = parts[number] if number < len(parts) else Text()
+            line.append_text(part)
+            line.append(" " * (width - part.cell_len + GAP))
+        line.rstrip()
+        yield line
+
+
+def _paragraphs(header: list[Text], rows: list[list[Text]], console: Console) -> Iterator[Text]:
+    """Each row as a line a cell, named; empty cells are left out."""
+    named = max(cell.cell_len for cell in header)
+    for number, row in enumerate(rows):
+        if number:
+            yield Text()
+        for name, cell in zip(header, row, strict=True):
+            if cell.plain:
+                yield from _row([name, cell], [named, max(NARROWEST, console.width - named - GAP)], console)
