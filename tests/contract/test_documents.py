@@ -1,6 +1,7 @@
 """The documents name only what exists, and leave nothing out."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from typer.main import get_command
 
 from infra.cli import app
 from infra.prefect import settings
+from tasks import config, yaml_text
+from tasks.govern.sources import Source, Sources
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
@@ -90,6 +93,17 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), f"{document.name}: {target} does not exist"
+
+
+def test_the_examples_show_a_source_with_every_required_key_and_no_other() -> None:
+    text = (ROOT / "examples" / "README.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    document = config.plain(yaml_text.load(textwrap.dedent(shown), "examples/README.md"))
+    assert Sources.model_validate(document).sources, "it can be copied as it is"
+    required = {name for name, field in Source.model_fields.items() if field.is_required()}
+    assert document["sources"][0].keys() == required
+    told = set(re.findall(r"`(max_\w+)`", (ROOT / "docs" / "data.md").read_text()))
+    assert {name for name in Source.model_fields if name.startswith("max_")} <= told
 
 
 def test_make_targets_in_the_readme_exist() -> None:

@@ -83,7 +83,7 @@ def test_a_missing_column_is_named_with_what_is_like_it(run: Run, kind: str, dat
 
 def test_a_missing_header_is_not_quoted(run: Run) -> None:
     told = refused(run, b"I am Ada Lovelace,card_lost\nmy card is gone,card_lost\n")
-    assert "none of its 2 columns is named there; is its header missing?" in told
+    assert "none of its 2 columns is named there (is its header missing?)" in told
     assert "Lovelace" not in told and "card" not in told
 
 

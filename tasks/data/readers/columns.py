@@ -38,7 +38,7 @@ def check_mapped(names: Collection[str], source: Source) -> None:
         found = f"it has {', '.join(map(repr, known)) or 'none of those named'}"
         found += f", and much like it {', '.join(map(repr, there))}" if there else ""
     else:
-        found = f"none of its {len(names)} columns is named there; is its header missing?"
+        found = f"none of its {len(names)} columns is named there (is its header missing?)"
     raise InputError(
         f"source {source.id}: {source.location} has no column {', '.join(map(repr, missing))}, which its mapping "
         f"names; {found}. Correct `mapping` in sources.yaml"
