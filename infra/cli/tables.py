@@ -14,7 +14,7 @@ from rich.text import Text
 
 GAP = 2
 """Columns between cells."""
-NARROWEST = 6
+NARROWEST = 12
 """Of a cell that is broken."""
 LONGEST_WORD = 40
 """Columns that a word may claim for itself; a digest is broken where the room is wanted."""
