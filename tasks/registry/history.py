@@ -16,8 +16,9 @@ from tasks.govern.gate import docket, signed_decision
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import GATES, GateName
-from tasks.registry import succession
+from tasks.registry import succession, waivers
 from tasks.registry.succession import Promotion, Signed, Succession
+from tasks.registry.waivers import Reliance
 
 CANARY = "canary: never one yet, releases go to production whole"
 """Why that place is always empty."""
@@ -54,6 +55,8 @@ class Holder(Frozen):
     requested_by: str
     """Who asked for the run that made it."""
     approvals: list[Approval]
+    waivers: list[Reliance]
+    """What failed in the run that made it, and who let that pass; whether it counted at the moment asked for."""
     ordered_by: list[str]
     """Of a rollback: who ordered it, `PERSON as ROLE`; of a promotion nobody."""
     reason: str
@@ -136,13 +139,13 @@ def _standing(name: str, line: Succession, when: datetime, ledger: Ledger, gover
     rollback = next((reign for reign in reversed(begun) if reign.signed is before), None)
     firsts = {signed.promotion.version: signed.promotion for signed in reversed(line.valid)}
     champion_then, rollback_then = (
-        _holder(reign, firsts[reign.signed.promotion.version], ledger, governance) if reign else None
+        _holder(reign, firsts[reign.signed.promotion.version], when, ledger, governance) if reign else None
         for reign in (champion, rollback)
     )
     return Standing(name=name, champion=champion_then, rollback=rollback_then, first=every[0].since)
 
 
-def _holder(reign: Reign, first: Promotion, ledger: Ledger, governance: Governance) -> Holder:
+def _holder(reign: Reign, first: Promotion, when: datetime, ledger: Ledger, governance: Governance) -> Holder:
     """`first` is the release's first promotion: of a rollback, the statement names who ordered it instead."""
     signed, promotion = reign.signed, reign.signed.promotion
     return Holder(
@@ -159,6 +162,7 @@ def _holder(reign: Reign, first: Promotion, ledger: Ledger, governance: Governan
         demo=promotion.demo,
         requested_by=first.requested_by,
         approvals=list(approvals(promotion, ledger, governance)),
+        waivers=waivers.relied_on(ledger, governance, signed, when),
         ordered_by=orderers(signed),
         reason=promotion.reason,
     )

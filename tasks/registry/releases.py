@@ -13,9 +13,10 @@ from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import GateName
 from tasks.params import Sha256
-from tasks.registry import bundle, consent, manifest, succession, verification
+from tasks.registry import bundle, consent, manifest, succession, verification, waivers
 from tasks.registry.report import Verification
 from tasks.registry.succession import Signed, Succession
+from tasks.registry.waivers import Reliance
 
 CHAMPION, ROLLBACK = "champion", "rollback"
 
@@ -96,6 +97,13 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
             f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}"
         )
     return found
+
+
+def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
+    """What failed in the run that made a release, who let that pass, and whether that still counts."""
+    line = succession.read(ledger, governance, release.name)
+    signed = next(signed for signed in line.valid if signed.promotion.version == release.version)
+    return waivers.relied_on(ledger, governance, signed)
 
 
 def dataset(release: Release) -> str:

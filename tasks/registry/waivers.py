@@ -3,15 +3,15 @@
 Where one has expired, nothing more is promoted on it; a champion that relies on it goes on, and an incident says so.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.config import Frozen
 from tasks.errors import HallmarkError, Refused
 from tasks.govern import incidents
 from tasks.govern.gate import docket
 from tasks.govern.gate.docket import Case
 from tasks.govern.gate.signed_decision import KIND, read
+from tasks.govern.gate.signed_decision import Signed as Decided
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import GATES, GateName
@@ -19,35 +19,54 @@ from tasks.registry import orders, succession
 from tasks.registry.succession import Signed
 
 
-@dataclass(frozen=True)
-class Reliance:
-    """A check that failed, and until when it was waived."""
+class Reliance(Frozen):
+    """A check that failed, and the waiver that it was let through on."""
 
     gate: GateName
     check: str
+    who: str
+    """`PERSON as ROLE` who waived it; empty where no waiver of it in the ledger can be verified, as what follows is."""
+    reason: str
     expires: datetime | None
-    """None: no waiver of it in the ledger can be verified."""
+    entry: int | None
+    """Of the waiver in the ledger."""
+    counts: bool
+    """At the moment that was asked for."""
 
     def __str__(self) -> str:
         until = f"expired on {self.expires:%Y-%m-%d %H:%M} UTC" if self.expires else "cannot be verified"
         return f"the waiver of check {self.check!r} at the {self.gate} gate {until}"
 
+    def describe(self) -> str:
+        """In one line who let it pass and until when."""
+        what = f"{self.gate} gate, check {self.check!r}: "
+        if self.expires is None:
+            return f"{what}it failed, and no waiver of it in the ledger can be verified"
+        stands = "counts until" if self.counts else "EXPIRED on"
+        return f"{what}waived by {self.who}, {stands} {self.expires:%Y-%m-%d %H:%M} UTC: {self.reason or 'no reason'}"
 
-def relied_on(ledger: Ledger, governance: Governance, signed: Signed) -> list[Reliance]:
-    """Every check that failed in the run that a release comes from, as the ledger has its evidence and decisions."""
-    found = []
+
+def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: datetime | None = None) -> list[Reliance]:
+    """Every check that failed in the run that a release comes from, as the ledger has its evidence and decisions, and
+    whether its waiver counts at a moment, None: now."""
+    found, moment = [], at or ledger.now()
     for gate in GATES:
         for case in docket.cases(ledger, signed.promotion.run, gate)[-1:]:
-            until = _until(case, ledger, governance)
+            waived = _waived(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
-            found += [Reliance(gate, name, until.get(name)) for name in failed]
+            found += [_reliance(gate, name, waived.get(name), moment) for name in failed]
     return found
 
 
 def expired(ledger: Ledger, governance: Governance, signed: Signed) -> list[Reliance]:
     """Those of its waivers that count no more."""
-    now = ledger.now()
-    return [each for each in relied_on(ledger, governance, signed) if each.expires is None or each.expires <= now]
+    return [each for each in relied_on(ledger, governance, signed) if not each.counts]
+
+
+def in_short(relied: list[Reliance]) -> str:
+    """How many there are, and how many of them count no more; empty where there are none."""
+    gone = sum(not each.counts for each in relied)
+    return (f"{len(relied)}" + f", {gone} of them no more" * bool(gone)) if relied else ""
 
 
 def require(ledger: Ledger, governance: Governance, signed: Signed) -> None:
@@ -77,19 +96,44 @@ def _open(gone: Reliance, newest: Signed, ledger: Ledger, governance: Governance
     return incidents.open_once(ledger, governance, "waiver-expired", label, facts, "major", role, text)
 
 
-def _until(case: Case, ledger: Ledger, governance: Governance) -> dict[str, datetime]:
-    """The latest expiry of each waived check."""
-    latest: dict[str, datetime] = {}
-    for name, expires in _waived(case, ledger, governance):
-        latest[name] = max(expires, latest.get(name, expires))
-    return latest
+def _reliance(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> Reliance:
+    if waiver is None:
+        return Reliance(gate=gate, check=check, who="", reason="", expires=None, entry=None, counts=False)
+    said = waiver.decision
+    counts = said.expires is not None and said.expires > moment
+    who = f"{said.person} as {said.role}"
+    return Reliance(
+        gate=gate, check=check, who=who, reason=said.reason, expires=said.expires, entry=waiver.entry.seq, counts=counts
+    )
 
 
-def _waived(case: Case, ledger: Ledger, governance: Governance) -> Iterator[tuple[str, datetime]]:
+def _waived(case: Case, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
+    """The waiver of each check that counts longest."""
+    longest: dict[str, Decided] = {}
+    for each in _waivers(case, ledger, governance):
+        for name in each.decision.checks:
+            longest[name] = max(longest.get(name, each), each, key=_expires)
+    return longest
+
+
+def _expires(each: Decided) -> datetime:
+    assert each.decision.expires is not None
+    return each.decision.expires
+
+
+def _waivers(case: Case, ledger: Ledger, governance: Governance) -> list[Decided]:
+    """Those that verify and that nobody has withdrawn."""
+    found, withdrawn = list[Decided](), set[str]()
     for entry in ledger.entries(KIND, case.evidence.subject.sha256):
         try:
-            said = read(entry, governance).decision
+            signed = read(entry, governance)
         except HallmarkError:
             continue
-        if said.verb == "waive" and said.gate == case.evidence.gate and said.expires:
-            yield from ((name, said.expires) for name in said.checks)
+        if signed.decision.gate == case.evidence.gate:
+            found.append(signed)
+            withdrawn |= set(signed.decision.withdraws)
+    return [
+        each
+        for each in found
+        if each.decision.verb == "waive" and each.decision.expires and each.sha256 not in withdrawn
+    ]

@@ -4,7 +4,9 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -15,6 +17,7 @@ from tasks.govern import dsse, signed_request
 from tasks.govern.gate import decisions, evidence, gates, statement
 from tasks.govern.gate.evidence import Evidence
 from tasks.govern.gate.gates import Standing
+from tasks.govern.gate.signed_decision import Verb
 from tasks.govern.gate.statement import Authority
 from tasks.govern.identity import keys
 from tasks.govern.identity.keys import Signer
@@ -278,6 +281,30 @@ class House:
 
     def release(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
         return self.promote(self.ready(run, weights, demo))
+
+    def release_waived(self, run: str, until: datetime, reason: str = "known") -> Release:
+        """A release whose evaluation fell short, which the risk officer waived."""
+        layout = self.begin(run, facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
+        self.open(layout, "data")
+        asked = self.ask(layout, "evaluation")
+        names = [check.name for check in asked.checks if check.verdict == "failed"]
+        self._decide(asked, "product", "approve", "short, and worth it")
+        self._decide(asked, "risk-officer", "waive", reason, checks=names, expires=until)
+        statement.write_gate(layout, asked, gates.settle(self.ledger, self.governance, asked), self.governance)
+        package.run(params.load(layout.params), layout)
+        self.open(layout, "release")
+        return self.promote(layout)
+
+    def _decide(self, asked: Evidence, who: str, verb: Verb, reason: str, **more: Any) -> None:
+        decisions.decide(self.ledger, self.governance, asked, who, verb, reason, **more)
+
+    def checkout(self) -> Path:
+        """The house as a checkout that `hallmark` works in."""
+        for name in ("dvc.yaml", "params.yaml"):
+            (self.root / name).touch()
+        (self.root / "infra").mkdir(exist_ok=True)
+        shutil.copytree(self.governance.folder, self.root / "infra" / "governance", dirs_exist_ok=True)
+        return self.root
 
     def in_environment(self, name: str, ask_people: bool = True) -> Governance:
         """The same people and policy, signed off for another environment; every person brings a key of their own."""

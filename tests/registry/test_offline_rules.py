@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from tasks import params
 from tasks.files import canonical_json
 from tasks.govern import dsse
 from tasks.govern.gate import decisions, gates, signed_decision, statement
 from tasks.govern.gate.signed_decision import Decision
 from tasks.govern.identity.keys import Signer
-from tasks.registry import bundle, package, releases, verification
+from tasks.registry import bundle, releases, verification
 from tasks.registry.succession import Promotion
 from tests.govern.authenticator import Authenticator
 from tests.registry.forging import resign
@@ -81,19 +80,8 @@ def of_two_roles(text: str) -> str:
 @pytest.fixture
 def waived(house: House) -> tuple[House, Path, datetime]:
     """A release whose evaluation fell short, which the risk officer waived for 20 days; and when it was promoted."""
-    layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
-    house.open(layout, "data")
-    asked = house.ask(layout, "evaluation")
-    names = [check.name for check in asked.checks if check.verdict == "failed"]
-    until = house.ledger.now() + timedelta(days=20)
-    decisions.decide(house.ledger, house.governance, asked, "product", "approve")
-    decisions.decide(
-        house.ledger, house.governance, asked, "risk-officer", "waive", "known", checks=names, expires=until
-    )
-    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
-    folder = copy(house.bundle(house.promote(layout).label), house.root / "copied")
+    release = house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
+    folder = copy(Path(release.bundle), house.root / "copied")
     found = verification.verify_from_root(folder, house.root_of_trust)
     assert found.verdict == "valid", found.against
     return house, folder, promoted(folder).time

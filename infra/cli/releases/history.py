@@ -76,6 +76,8 @@ def _tell(standing: Standing) -> None:
     for approval in holder.approvals:
         where = f"ledger entry {approval.entry}" if approval.entry else "no such entry in the ledger any more"
         console.print(f"  {approval.gate} gate: approved by {approval.who} ({where})")
+    for waiver in holder.waivers:
+        console.print(f"  {waiver.describe()}")
 
 
 def _utc(time: datetime) -> str:

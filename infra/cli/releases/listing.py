@@ -1,36 +1,57 @@
 """`hallmark releases list` and `show`."""
 
-from rich.table import Table
+from typing import Any
 
 from infra.cli import shared
 from infra.cli.registered import Label, in_force
 from infra.cli.shared import console
-from tasks.registry import releases
+from tasks.registry import releases, waivers
+from tasks.registry.releases import Release
+from tasks.registry.waivers import Reliance
 
 
 def list_releases(as_json: shared.Json = False) -> None:
-    """Every release with its aliases, newest last.
+    """Every release with its aliases and how many waivers it stands on, newest last.
 
     Example: hallmark releases list
     """
     governed, ledger = in_force()
-    found = releases.list_releases(ledger, governed)
+    with ledger.reading():
+        found = [
+            (release, releases.waived(release, ledger, governed))
+            for release in releases.list_releases(ledger, governed)
+        ]
     if as_json:
-        shared.print_json([release.model_dump(mode="json") for release in found])
+        shared.print_json([_document(*each) for each in found])
         return
-    table = Table("release", "aliases", "promoted", "run", "demo", "bundle", box=None, header_style="bold")
-    for r in found:
-        table.add_row(
-            r.label, ", ".join(r.aliases), f"{r.promoted_at:%Y-%m-%d %H:%M} UTC", r.run, "demo" * r.demo, r.bundle
-        )
-    console.print(table if found else "no release yet: hallmark run")
+    header = ["release", "aliases", "promoted", "run", "waivers", "demo", "bundle"]
+    shared.print_columns(header, [_cells(*each) for each in found], "no release yet: hallmark run")
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
-    """One release: digests, gates and who decided.
+    """One release: digests, gates, who decided, and what it was let through in spite of.
 
     Example: hallmark releases show support-triage-1
     """
     governed, ledger = in_force()
     found = releases.get(ledger, governed, release)
-    shared.print_json(found.model_dump(mode="json")) if as_json else console.print(found.describe())
+    relied = releases.waived(found, ledger, governed)
+    if as_json:
+        shared.print_json(_document(found, relied))
+        return
+    console.print(found.describe())
+    for number, each in enumerate(relied):
+        console.print(f"{'' if number else 'waivers':<15} {each.describe()}")
+    if not relied:
+        console.print(f"{'waivers':<15} none: no check failed")
+
+
+def _document(release: Release, relied: list[Reliance]) -> dict[str, Any]:
+    return release.model_dump(mode="json") | {"waivers": [each.model_dump(mode="json") for each in relied]}
+
+
+def _cells(release: Release, relied: list[Reliance]) -> list[str]:
+    promoted = f"{release.promoted_at:%Y-%m-%d %H:%M} UTC"
+    short = waivers.in_short(relied)
+    aliases = ", ".join(release.aliases)
+    return [str(release.label), aliases, promoted, release.run, short, "demo" * release.demo, release.bundle]
