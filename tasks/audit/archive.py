@@ -20,6 +20,7 @@ from tasks.audit.shelf import RELEASE, Shelf
 from tasks.audit.since import since, standing
 from tasks.audit.timeline import timeline
 from tasks.errors import InputError
+from tasks.registry import bundle, left_out
 
 PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
 STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, chapters.decided,
@@ -41,7 +42,7 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
     if not weights:
         told = told.model_copy(update={"missing": [*told.missing, gaps.weights_left_out(folder)]})
     with files.whole_folder(target) as aside:
-        shutil.copytree(folder, aside / RELEASE, ignore=None if weights else shutil.ignore_patterns("*.safetensors"))
+        _copied(folder, aside / RELEASE, weights)
         for path in (aside / RELEASE).rglob("*"):  # those of a release are read-only
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
@@ -52,6 +53,15 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
     return told, _zipped(target)
+
+
+def _copied(folder: Path, target: Path, weights: bool) -> None:
+    """A release's folder, or all of it but the weights, which the copy then says."""
+    shutil.copytree(folder, target)
+    if not weights and (left := left_out.weights(bundle.listing(folder))):
+        for name in left:
+            (target / name).unlink()
+        left_out.mark(target, left)
 
 
 def tell(record: Record, shelf: Shelf) -> Dossier:

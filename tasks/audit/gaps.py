@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks.audit.dossier import Framework
 from tasks.audit.record import Record
 from tasks.audit.shelf import Shelf
+from tasks.registry import bundle, left_out
 
 UNMEASURED = {
     "factual correctness and hallucination": ("halluc", "factual"),
@@ -69,5 +70,10 @@ def _without(frameworks: list[Framework]) -> Iterator[str]:
 
 
 def weights_left_out(folder: Path) -> str:
-    size = sum(path.stat().st_size for path in (folder / "payload" / "model").rglob("*.safetensors"))
-    return f"The weights ({size:,} bytes) were left out of this archive; the promotion statement has their digest."
+    left = left_out.weights(bundle.listing(folder))
+    size = sum((folder / name).stat().st_size for name in left)
+    named = ", ".join(f"{name} (SHA-256 {digest})" for name, digest in left.items())
+    return (
+        f"The weights ({size:,} bytes) were left out of this archive: {named}. `hallmark releases verify` checks all "
+        "the rest, and calls it incomplete."
+    )

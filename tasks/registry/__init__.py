@@ -34,6 +34,7 @@ verification.py  check a release from its folder and one fingerprint
 attestations.py  what stands beside its payload, parsed
 attested.py      gates, evidence and decisions, held against each other
 forms.py         the standard forms, held against them
+left_out.py      a copy without its weights, which says so
 recorded.py      proof that the promotion stands in the ledger
 report.py        what a verification found, for people and machines
 

@@ -15,6 +15,7 @@
         summary.json            that it was verified, as an SLSA verification summary (summary.py)
         promotion.json          the promotion statement, which lists every other file
         ledger.json             that the promotion is in the ledger (recorded.py): comes later, so nothing lists it
+        left-out.json           in a copy without its weights alone: which these are (left_out.py)
 
 A bundle is built aside and renamed, so that one under its own name is whole.
 """
@@ -38,7 +39,8 @@ RELEASES = "releases"
 PAYLOAD, ATTESTATIONS = "payload", "attestations"
 PROMOTION = f"{ATTESTATIONS}/promotion.json"
 LEDGER = f"{ATTESTATIONS}/ledger.json"
-UNLISTED = {PROMOTION, LEDGER}
+LEFT_OUT = f"{ATTESTATIONS}/left-out.json"
+UNLISTED = {PROMOTION, LEDGER, LEFT_OUT}
 """Files that the promotion statement does not list."""
 GOVERNANCE = f"{ATTESTATIONS}/governance"
 """Empty and so not there where nothing was adopted: under proposed files, in environment `local`."""

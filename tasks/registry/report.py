@@ -71,5 +71,6 @@ class Verification(Frozen):
         if self.verdict == "valid":
             return f"valid: {self.release}, digest {self.sha256}"
         if self.verdict == "incomplete":
-            return f"INCOMPLETE: nothing is wrong with {self.release}, but {self.against}"
+            missing = "; ".join(check.text for check in self.checks if check.state == "missing")
+            return f"INCOMPLETE: nothing is wrong with {self.release}, but {missing}"
         return "NOT valid; whatever stands behind what failed was not looked at"

@@ -4,7 +4,7 @@ First the adoptions, which say whose keys count. Then the promotion statement, w
 digests agree is anything else parsed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from tasks.errors import HallmarkError, Refused
 from tasks.govern import dsse
 from tasks.govern.identity.validity import Key
 from tasks.govern.rules.governance import Governance
-from tasks.registry import attestations, attested, bundle, contents, recorded, succession, trust
+from tasks.registry import attestations, attested, bundle, contents, left_out, recorded, succession, trust
 from tasks.registry.contents import Contents, shown
 from tasks.registry.package import SAFE
 from tasks.registry.report import Check, Verification
@@ -47,9 +47,10 @@ def verify_from_root(folder: Path, root: str) -> Verification:
 def require(folder: Path, governance: Governance) -> Signed:
     """The promotion statement of a release that checks. Raises Refused with the first check that does not hold.
 
-    What is incomplete passes: an installation has its own ledger, and needs no proof of what stands there.
+    Without a proof from the ledger it passes: an installation has its own, and needs none of what stands there. Without
+    its weights it does not.
     """
-    checked, signed = _verify(folder, trust.own(governance))
+    checked, signed = _verify(folder, trust.own(governance), whole=True)
     if checked.verdict == "invalid" or signed is None:
         raise Refused(f"the release in {folder} does not verify: {checked.against}")
     return signed
@@ -60,14 +61,14 @@ def statement(folder: Path, gate: Sequence[Key]) -> Signed:
     return _statement(_read_statement(folder), gate)
 
 
-def _verify(folder: Path, trusted: Trust) -> tuple[Verification, Signed | None]:
+def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verification, Signed | None]:
     checks: list[Check] = [trusted.check]
     signed = None
     try:
         data = _read_statement(folder)
         signed = _statement(data, trusted.gate)
         checks.append(_promoted(signed))
-        for check in _steps(folder, data, signed, trusted):
+        for check in _steps(folder, data, signed, trusted, whole):
             checks.append(check)
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
         checks.append(Check(about="", state="no", text=_in_words(error)))
@@ -102,14 +103,21 @@ def _promoted(signed: Signed) -> Check:
     return Check(about="promotion", state="ok", text=f"the promotion statement of {promotion.label}: {text}")
 
 
-def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust) -> Iterator[Check]:
-    """Each check once it is made. Raises Refused, OSError or ValueError where one does not hold."""
-    found = _files(folder, signed)
+def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: bool) -> Iterator[Check]:
+    """Each check once it is made. Raises Refused, OSError or ValueError where one does not hold.
+
+    `whole`: weights that were left out are missing like any other file.
+    """
+    left = {} if whole else left_out.read(folder, signed.promotion.files)
+    found = _files(folder, signed, left)
     if found.bytes(bundle.PROMOTION) != data:
         raise Refused(f"{bundle.PROMOTION} changed while it was verified")
-    listing = {name: found.digests[name] for name in signed.promotion.files}
-    text = f"all {len(listing)} files are those that the statement lists, and no other is there"
+    listing = {name: found.digests.get(name) or left[name] for name in signed.promotion.files}
+    besides = f" but {len(left)}" * bool(left)
+    text = f"all {len(listing)} files{besides} are those that the statement lists, and no other is there"
     yield Check(about="files", state="ok", text=text)
+    if left:
+        yield left_out.check(left)
     yield Check(about="files", state="ok", text=_harmless(listing))
     yield from attested.checks(found, signed, listing, trusted)
     proof = found.json(bundle.LEDGER) if bundle.LEDGER in found.digests else None
@@ -117,17 +125,20 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust) -> Iterato
     found.require_unchanged(late=bundle.UNLISTED)
 
 
-def _files(folder: Path, signed: Signed) -> Contents:
-    """What lies there, if it is what the statement lists. Names are compared before anything is hashed."""
+def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
+    """What lies there, if it is what the statement lists, without what was left out. Names are compared before anything
+    is hashed."""
     wanted = signed.promotion.files
     contents.require_plain(wanted)
     there = set(contents.names(folder)) - bundle.UNLISTED
-    _refuse("missing", wanted.keys() - there)
+    _refuse("missing", wanted.keys() - there - left.keys())
     _refuse("not listed by the promotion statement", there - wanted.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
-    found = contents.read(folder, [*wanted, *unlisted], [*parsed, *unlisted, *attestations.PARSED])
-    _refuse("changed", {name for name in wanted if found.digests[name] != wanted[name]})
+    found = contents.read(
+        folder, [*(wanted.keys() - left.keys()), *unlisted], [*parsed, *unlisted, *attestations.PARSED]
+    )
+    _refuse("changed", {name for name in wanted.keys() - left.keys() if found.digests[name] != wanted[name]})
     if bundle.release_digest(wanted) != signed.release_sha256:
         raise Refused("the digest of the files is not the one that the promotion statement is about")
     if bundle.part_digest(wanted, bundle.PAYLOAD) != signed.promotion.payload_sha256:

@@ -145,7 +145,9 @@ sources:
 def test_weights_may_be_left_out_and_that_is_said(released: House, tmp_path: Path) -> None:
     told = audited(released, tmp_path / "dossier", weights=False)
     assert not list((tmp_path / "dossier").rglob("*.safetensors"))
-    assert "weights (7 bytes) were left out" in told.missing[-1]
+    assert (
+        "weights (7 bytes) were left out" in told.missing[-1] and "adapter_model.safetensors (SHA" in told.missing[-1]
+    )
 
 
 def test_a_folder_that_is_no_dossier_is_left_alone(released: House, tmp_path: Path) -> None:
