@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from infra.cli.shared import console, root
-from tasks.errors import Refused
 from tasks.govern.identity import keys
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules import adopting, in_force
@@ -21,10 +20,14 @@ def init(
         Path | None,
         typer.Option(metavar="DIR", help="Make keys for these people too; in environment local only."),
     ] = None,
+    new_root: Annotated[
+        bool, typer.Option("--new-root", help="Begin a second root of trust on a ledger that has one already.")
+    ] = False,
 ) -> None:
     """Make the local keys, ledger and folders of this checkout, and put infra/governance in force where nothing is.
 
-    Running it again changes nothing, unless in environment local policy lets the root key adopt changes.
+    Running it again changes nothing, unless in environment local policy lets the root key adopt changes. On a ledger
+    that was begun under another root key it makes nothing; that key is to be trusted here first.
 
     Example: hallmark init
     """
@@ -32,8 +35,10 @@ def init(
     Repository.open(where)
     state, folder = where / ".hallmark", where / "infra" / "governance"
     ours = rules.load(folder, state)
-    rules.initialise(state, ours.people)
     ledger = open_ledger(state)
+    if not new_root:
+        adopting.require_root_of(ledger, state)
+    rules.initialise(state, ours.people)
     if ours.local:
         adopting.begin(state)
         _adopt(folder, state, ledger)
@@ -46,18 +51,10 @@ def init(
 
 
 def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
-    """Put the folder in force with the root key: where nothing is yet, or where policy leaves changes to that key.
-
-    Raises Refused where others adopted something in this machine's own ledger under another root key.
-    """
+    """Put the folder in force with the root key: where nothing is yet, or where policy leaves changes to that key."""
     own = state / "keys" / adopting.ROOT
     chain, policy, people = in_force.chain(state, ledger), *in_force.proposed(folder, state)
     newest = chain.newest
-    if newest is None and chain.foreign and ledger.where.startswith("sqlite"):
-        raise Refused(
-            f"this ledger was begun under another root key than {chain.root}: put that key back into {own}.pub, or, to "
-            f"begin anew under this one: hallmark policy adopt {folder} --root-key {own}"
-        )
     if not own.exists() or (newest and newest.environment != LOCAL):
         return
     alone = newest is None or not (newest.policy.changes.policy or newest.policy.changes.people)

@@ -1,8 +1,9 @@
 """Commands whose modules are imported once they are asked for: to list them takes none, to run one takes its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -14,6 +15,10 @@ class Verb(NamedTuple):
     """`module:function`, the module below infra.cli."""
     told: str
     """Its line in the list of commands; its own help is the function's docstring."""
+    ledger: Literal["reads", "acts", "itself"] = "reads"
+    """What it does on a ledger that somebody changed, for which that is looked at first (guard.py). `reads`: it shows
+    what it has, under a warning, and exits with 1. `acts`: it refuses. `itself`: it asks no ledger, or looks on its
+    own."""
 
 
 class Verbs(NamedTuple):
@@ -71,5 +76,18 @@ def _made(name: str, told: Verb | Verbs) -> TyperCommand | TyperGroup:
         return Group(told.verbs, name=name, help=told.told, no_args_is_help=True, rich_markup_mode=None)
     module, _, function = told.where.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name)(getattr(import_module(f"infra.cli.{module}"), function))
+    verb = getattr(import_module(f"infra.cli.{module}"), function)
+    alone.command(name)(verb if told.ledger == "itself" else _looked_at(verb, told.ledger == "acts"))
     return cast(TyperCommand, get_command(alone))
+
+
+def _looked_at(verb: Callable[..., None], acts: bool) -> Callable[..., None]:
+    """The verb, with a look at the ledger before it."""
+
+    @wraps(verb)
+    def look_first(**given: Any) -> None:
+        from infra.cli import guard  # takes a database
+
+        guard.run(lambda: verb(**given), acts)
+
+    return look_first

@@ -13,7 +13,8 @@ from tasks.errors import HallmarkError
 from tasks.govern.identity import keys
 from tasks.govern.rules import adopting, in_force
 from tasks.runs.run import installed_governance
-from tests.tiny_project import adopt_anew, commit, git, hallmark, make_project
+from tests.govern.postgres import binaries, started
+from tests.tiny_project import adopt_anew, commit, git, hallmark, hallmark_json, make_project
 
 CASES = """
 cases:
@@ -145,9 +146,43 @@ def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path
 
 
 def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -> None:
-    for path in (project / ".hallmark" / "keys").glob("root*"):
+    held = {path: path.read_bytes() for path in (project / ".hallmark" / "keys").glob("root*")}
+    first = run("identity", "root").strip()
+    for path in held:
         path.unlink()
-    assert "this ledger was begun under another root key" in run("init", code=1)
+    told = run("init", code=1)
+    assert "this ledger was begun under another root key" in told and "trusts none yet" in told
+    assert (
+        f"has adoptions under {first}" in told
+        and f"set {adopting.PIN} to it" in " ".join(told.split())
+        and "--new-root" in told
+    )
+    assert not any(path.exists() for path in held), "no second root key was made"
+    keys.create(project / ".hallmark" / "keys", "root")
+    second = run("identity", "root").strip()
+    assert f"this checkout trusts {second}" in run("init", code=1)
+    assert "in force from now on" in run("init", "--new-root")
+    assert run_json("policy", "show")["root"] == second
+
+
+@pytest.mark.skipif(not binaries(), reason="no Postgres is installed here")
+def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started() as url:
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
+        second = tmp_path / "second"
+        shutil.copytree(project, second, ignore=shutil.ignore_patterns(".hallmark"), symlinks=True)
+        for path in (project / ".hallmark" / "keys").glob("root*"):
+            path.unlink()
+        run("init")
+        first = run("identity", "root").strip()
+        monkeypatch.setenv("HALLMARK_ROOT", str(second))
+        assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
+        assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
+        monkeypatch.setenv(adopting.PIN, first)
+        assert f"root of trust: {first}" in hallmark(second, "init")
+        assert hallmark_json(second, "policy", "show")["other_roots"] == []
 
 
 def test_cases_are_judged_by_the_code_that_judges_gates(project: Path) -> None:

@@ -12,6 +12,7 @@ heads.py    signed heads of the tree
 publish.py  where they go
 places/     folder, S3, git remote
 walk.py     entries against heads, wherever they come from
+glance.py   a short look at it, before every command that reads it
 check.py    `hallmark ledger verify`
 roots.py    roots over ranges of entries, for
 proof.py    proofs about one entry, and between two heads

@@ -13,6 +13,7 @@ took its place, it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRIN
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -114,6 +115,32 @@ def pin(state: Path, public_line: str) -> None:
     trusted, given = root_fingerprint(state), keys.fingerprint(public_line)
     if trusted != given:
         raise InputError(f"the root key given is {given}, and what is trusted here is {trusted}")
+
+
+def require_root_of(ledger: Ledger, state: Path) -> None:
+    """Raises Refused where the ledger has adoptions and none of them follows from the root key that is trusted here:
+    this checkout would begin a second root of trust on a ledger that others share."""
+    there = roots(ledger)
+    pinned = os.environ.get(PIN) or (state / "keys" / f"{ROOT}.pub").exists()
+    trusted = root_fingerprint(state) if pinned else ""
+    if not there or trusted in there:
+        return
+    known = " or ".join(there)
+    raise Refused(
+        f"this ledger was begun under another root key than is trusted here: {ledger.where} has adoptions under "
+        f"{known}, and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way "
+        f"and set {PIN} to it, or put the owner's {ROOT}.pub into {state / 'keys'}. Only to begin a second root of "
+        "trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
+    )
+
+
+def roots(ledger: Ledger) -> list[str]:
+    """Fingerprints of the root keys that adoptions in the ledger say they follow from; nobody has verified that."""
+    found = dict[str, None]()
+    for entry in ledger.entries(ADOPTED):
+        with suppress(HallmarkError):
+            found[keys.fingerprint(adoption.read(_envelope(entry.body)).root)] = None
+    return list(found)
 
 
 def begin(state: Path) -> None:

@@ -23,6 +23,18 @@ FILES = ("policy.yaml", "people.yaml")
 
 def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
     """What is in force; `folder` is where sources.yaml lies. Raises InputError where nothing was adopted yet."""
+    governed, chain = read(folder, state, ledger)
+    if problems := governance.misfits(governed.policy, governed.people, folder / "sources.yaml"):
+        raise InputError("\n".join(problems))
+    for problem in chain.problems:
+        _say_once(problem)
+    if told := differs(governed, chain.adoptions[-1].people):
+        _say_once(told)
+    return governed
+
+
+def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
+    """The same, whatever lies in the folder and wherever else it says something else."""
     chain = adopting.read(ledger, adopting.root_fingerprint(state))
     if chain.in_force is None:
         others = "; ".join((*chain.problems, *chain.foreign))
@@ -31,15 +43,7 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
             f"no policy is in force under root key {chain.root}{told}: run `hallmark init`, or where the root key is "
             "kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
-    newest, people = chain.in_force.adoption, chain.in_force.people
-    if problems := governance.misfits(newest.policy, people, folder / "sources.yaml"):
-        raise InputError("\n".join(problems))
-    governed = Governance(folder, newest.policy, people, state, chain.envelopes)
-    for problem in chain.problems:
-        _say_once(problem)
-    if told := differs(governed, newest.people):
-        _say_once(told)
-    return governed
+    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes), chain
 
 
 def require_still(ledger: Ledger, governed: Governance) -> None:

@@ -1,0 +1,157 @@
+"""Every command that reads the ledger or governance asks for the right root of trust, and tells a changed ledger."""
+
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from typer.main import get_command
+
+import infra.cli
+from infra.cli import verbs
+from infra.cli.lazy import Verb, Verbs
+from tasks.govern.rules import adopting
+from tests.infra.test_gates import ask, bring_keys
+from tests.ledger_tampering import mend, unguard
+from tests.tiny_project import hallmark, make_project
+
+ITSELF = {
+    "init": "makes the ledger",
+    "up": "serves what asks the ledger each time",
+    "down": "stops that",
+    "params": "asks none",
+    "identity create": "changes people.yaml alone",
+    "identity import": "changes people.yaml alone",
+    "identity revoke": "changes people.yaml alone",
+    "identity root": "prints the root of trust, and compares it",
+    "policy check": "is about files",
+    "policy test": "is about files",
+    "policy adopt": "verifies every adoption, and may be the first",
+    "ledger verify": "looks at everything",
+    "ledger check": "is about a file",
+    "ledger publish": "walks from the last head",
+    "releases verify": "is about a folder",
+    "releases admit": "works with the ledger away, and knows one that was cut (tasks/registry/rolled_back.py)",
+    "releases rollback": "is for emergencies; its head is not signed, and it says so",
+}
+"""Verbs that no look precedes, each with its reason; any other is looked at, a new one too."""
+STILL = ["identity root", "policy adopt infra/governance", "ledger verify", "ledger publish", "releases admit x",
+         "releases rollback x-1 --reason y --as risk-officer"]  # fmt: skip
+"""Of those the ones that take the root of trust from this checkout."""
+ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents list", "ledger show", "policy show",
+         "identity list", "data inventory"}  # fmt: skip
+"""Commands that show something when nothing else is said."""
+
+DATES = {"expires", "as_of"}
+
+
+def leaves() -> Iterator[tuple[str, Verb]]:
+    for name, one in verbs.ALL.items():
+        if isinstance(one, Verbs):
+            yield from ((f"{name} {below}", verb) for below, verb in one.verbs.items())
+        else:
+            yield name, one
+
+
+LOOKED_AT = {name: verb for name, verb in leaves() if verb.ledger != "itself"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("made") / "project")
+    hallmark(folder, "init")
+    bring_keys(folder)
+    ask(folder)
+    hallmark(folder, "ledger", "publish")
+    return folder
+
+
+@pytest.fixture
+def project(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HALLMARK_ROOT", str(made))
+    monkeypatch.chdir(made)
+    return made
+
+
+@pytest.fixture
+def changed(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with the last row of the ledger changed, by somebody who mended everything beside it."""
+    folder = shutil.copytree(made, tmp_path / "project", symlinks=True)
+    with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
+        unguard(connection)
+        connection.execute("UPDATE hallmark_ledger SET time = replace(time, '20', '21') WHERE seq = 2")
+        mend(connection)
+    connection.close()
+    monkeypatch.setenv("HALLMARK_ROOT", str(folder))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def call(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> int:
+    monkeypatch.setattr(sys, "argv", ["hallmark", *command])
+    with pytest.raises(SystemExit) as ended:
+        infra.cli.main()
+    return cast(int, ended.value.code)
+
+
+def arguments(name: str) -> list[str]:
+    """A command with something for everything that it has to be given."""
+    command: Any = get_command(infra.cli.app)
+    for part in name.split():
+        command = command.commands[part]
+    given = name.split()
+    for param in command.params:
+        if param.required:
+            text = "2026-01-01" if param.name in DATES else "x"
+            given += [text] if param.param_type_name == "argument" else [param.opts[0], text]
+    return given
+
+
+def test_the_verbs_that_no_look_precedes_are_these() -> None:
+    assert {name for name, verb in leaves() if verb.ledger == "itself"} == set(ITSELF)
+    assert {name.removesuffix(" --all") for name in ALONE} <= LOOKED_AT.keys()
+
+
+@pytest.mark.parametrize("command", [*LOOKED_AT, *STILL])
+def test_with_another_root_of_trust_nothing_is_told(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(adopting.PIN, "SHA256:" + "A" * 43)
+    given = arguments(command) if command in LOOKED_AT else command.split()
+    code, told = call(monkeypatch, given), capsys.readouterr()
+    assert code == 2, told
+    assert adopting.PIN in told.err and not told.out
+
+
+@pytest.mark.parametrize("command", [*LOOKED_AT, *ALONE - LOOKED_AT.keys()])
+def test_a_changed_ledger_is_told(
+    changed: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = command.split() if command in ALONE else arguments(command)
+    code, told = call(monkeypatch, given), capsys.readouterr()
+    assert "the ledger was changed by hand" in told.err and "hallmark ledger verify" in told.err, told
+    if command in ALONE:
+        assert code == 1 and told.out
+    elif LOOKED_AT[command].ledger == "acts":
+        assert code == 1 and not told.out
+    assert code
+
+
+@pytest.mark.parametrize("command", sorted(ALONE))
+def test_under_json_the_document_stays_whole(
+    changed: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, [*command.split(), "--json"]) == 1
+    json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", sorted(ALONE))
+def test_a_ledger_that_nobody_changed_is_told_nothing_of(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, command.split()) == 0
+    assert "changed" not in capsys.readouterr().err
