@@ -126,11 +126,12 @@ def write_new(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path, mode: int = 0o755) -> Iterator[Path]:
     """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.
 
-    All that it holds is on the disk before it has its name, so that a power cut leaves no file of it empty.
-    One process at a time makes a target, so what lies aside already was left by one that was killed, and goes.
+    `mode` is its permissions; until then only its owner can enter it. All that it holds is on the disk before it has
+    its name, so that a power cut leaves no file of it empty. One process at a time makes a target, so what lies aside
+    already was left by one that was killed, and goes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
@@ -138,7 +139,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield aside
-        aside.chmod(0o755)
+        aside.chmod(mode)
         _flush(aside)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)

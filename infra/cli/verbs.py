@@ -66,6 +66,8 @@ ALL: dict[str, Verb | Verbs] = {
     "resolve": Verb("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
     "audit": Verb("audit:audit", "Write the dossier of a release, as HTML and one archive."),
     "reproduce": Verb("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
+    "backup": Verb("backup:backup", "Back up the state of this checkout while it is in use."),
+    "restore": Verb("backup:restore", "Put a backup back where there is no state yet.", "itself"),
     "data": Verbs("Sources and what became of their rows; single records.", DATA),
     "gates": Verbs("List the gates that wait, look at their evidence, decide.", GATES),
     "identity": Verbs("Make, bring, list and revoke keys; print the root of trust.", IDENTITY),

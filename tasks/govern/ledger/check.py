@@ -11,12 +11,13 @@ from tasks.govern.ledger.walk import SHOWN, Finding, Known, Report, Tick, Walk, 
 from tasks.govern.rules.governance import Governance
 
 
-def verify(ledger: Ledger, governance: Governance, tick: Tick = lambda _: None) -> Report:
+def verify(ledger: Ledger, governance: Governance, tick: Tick = lambda _: None, elsewhere: bool = True) -> Report:
     """Recompute the tree from the entries alone. Raises Unavailable where the ledger is away.
 
-    A million entries take half a minute and no more memory than a thousand.
+    Without `elsewhere` only the heads kept here are looked at. A million entries take half a minute and no more memory
+    than a thousand.
     """
-    known, findings = known_heads(governance)
+    known, findings = known_heads(governance, elsewhere)
     with ledger.transaction():  # so that nothing is appended between
         last, beside = ledger.last(), _Beside.of(ledger)
     walked = walk(ledger.kept(upto=last), known, tick)
@@ -25,13 +26,13 @@ def verify(ledger: Ledger, governance: Governance, tick: Tick = lambda _: None) 
     return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
 
 
-def known_heads(governance: Governance) -> tuple[list[Known], list[Finding]]:
+def known_heads(governance: Governance, elsewhere: bool = True) -> tuple[list[Known], list[Finding]]:
     """Every head kept here and in the places, and what is to say of those that do not count or cannot be seen."""
     known, findings = [], []
     here = publish.local(governance)
-    elsewhere = publish.places(governance)
+    others = publish.places(governance) if elsewhere else []
     counting: set[int] = set()
-    for where in [here, *elsewhere]:
+    for where in [here, *others]:
         found, said = _heads(where, governance)
         known += found
         findings += said
@@ -40,7 +41,7 @@ def known_heads(governance: Governance) -> tuple[list[Known], list[Finding]]:
             counting = sizes
         elif all(finding.verdict == "told" for finding in said):
             findings += _late(sizes, counting, where)
-    if not elsewhere:
+    if elsewhere and not others:
         text = (
             f"{publish.PLACES} names no place: heads are kept beside the ledger alone, and whoever owns this machine "
             "could rewrite both"
@@ -117,7 +118,7 @@ def _database(walked: Walk, beside: _Beside) -> list[Finding]:
     if beside.documents != walked.documents:
         wrong.append(f"{beside.documents:,} documents are attached, and {walked.documents:,} of them to an entry")
     if beside.tree != walked.tree:
-        wrong.append(f"the tree kept beside the entries is not theirs: {beside.tree}")
+        wrong.append(f"the tree kept beside the entries is not theirs, which is of {walked.tree}: {beside.tree}")
     if off := [of for of, root in beside.subtrees.items() if walked.subtrees.get(of) != root]:
         stop, size = off[0]
         wrong.append(f"{len(off):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}")

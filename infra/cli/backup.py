@@ -1,0 +1,58 @@
+"""`hallmark backup` and `hallmark restore`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.backup import contents
+from tasks.backup import restore as putting_back
+from tasks.backup import save as taking
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder to make; on another disk, best.")],
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Private keys too: whoever reads them signs as their owners.")
+    ] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Back up the state of this checkout while it is in use: ledger, heads, vault, releases, runs' commits.
+
+    A plain copy of .hallmark is no backup: what was recorded last is not in ledger.db yet.
+
+    Example: hallmark backup /mnt/backups/2026-03-03
+    """
+    manifest = taking.save(shared.root(), folder, with_keys)
+    if as_json:
+        shared.print_json({"folder": str(folder.resolve()), **manifest.model_dump(mode="json")})
+        return
+    keys = "with private keys: keep it as you keep them" if with_keys else "without private keys"
+    console.print(f"{folder}: {len(manifest.files):,} files, {manifest.entries:,} entries of the ledger, {keys}")
+    console.print("checked: the ledger holds under its heads, and every release verifies")
+    for text in manifest.elsewhere:
+        console.print(text)
+    console.print(f"not in it: {contents.NOT_IN_IT}")
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `hallmark backup` wrote.")],
+    as_json: shared.Json = False,
+) -> None:
+    """Put a backup back, into a checkout that has no state yet: everything or nothing, each digest and the ledger
+    checked first.
+
+    Example: hallmark restore /mnt/backups/2026-03-03
+    """
+    manifest = putting_back.restore(shared.root(), folder)
+    if as_json:
+        shared.print_json(manifest.model_dump(mode="json"))
+        return
+    console.print(f"restored as of {manifest.time:%Y-%m-%d %H:%M} UTC: {manifest.entries:,} entries of the ledger")
+    console.print(f"root of trust: {manifest.root}; compare it with what its owner told you by another way")
+    if not manifest.private_keys:
+        console.print("private keys are not in it: put them back into .hallmark/keys, mode 600")
+    for text in manifest.elsewhere:
+        console.print(text)

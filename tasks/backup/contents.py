@@ -1,0 +1,89 @@
+"""What a backup consists of.
+
+DIR/manifest.json   this: what, when, and the SHA-256 of every other file
+DIR/state/          as in `.hallmark/`: ledger.db, vault.db, heads/, releases/ …
+DIR/refs.bundle     refs/hallmark/* as a git bundle: the commit of every run
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks import files
+from tasks.config import Frozen
+from tasks.errors import Refused
+from tasks.params import Sha256
+
+FORMAT = "urn:hallmark:backup:v1"
+MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"
+MOST = 64 * 2**20
+"""Bytes of a manifest: some hundred for each file."""
+HEADS, RELEASES, KEYS = "heads", "releases", "keys"
+DATABASES = ("ledger.db", "vault.db", "mlflow/mlflow.db")
+"""SQLite; those of Postgres are backed up there."""
+TREES = ("bases", "lineage", "mlflow/artifacts", "audits")
+"""Folders copied after the databases; heads, releases, keys and runs have rules of their own (save.py)."""
+NOT_IN_IT = (
+    "what DVC keeps (`dvc push` takes it to a remote; without it a run that goes on makes its stages anew), "
+    "checkpoints, copies of sources and models, which are fetched again, and Prefect's own database"
+)
+
+
+class Manifest(Frozen):
+    format: str
+    time: datetime
+    """When it was begun, in UTC."""
+    root: str
+    """Fingerprint of the root key. Whoever restores compares it with what its owner told them."""
+    entries: int
+    """Of the ledger that is in it; 0 where that is elsewhere."""
+    runs: list[str]
+    """Runs that had a worktree."""
+    private_keys: bool
+    elsewhere: list[str]
+    """Databases that are not in it, in words."""
+    files: dict[str, Sha256]
+    """By path in the backup."""
+
+
+def read(folder: Path) -> Manifest:
+    """Raises Refused where no manifest is there that can be read."""
+    path = folder / MANIFEST
+    try:
+        found = Manifest.model_validate_json(files.read_at_most(path, MOST))
+    except (OSError, ValidationError, ValueError) as error:
+        raise Refused(f"{path}: no backup can be read here ({str(error).splitlines()[0]})") from None
+    if found.format != FORMAT:
+        raise Refused(f"{path} is {found.format}, expected {FORMAT}")
+    return found
+
+
+def plain(folder: Path) -> Iterator[Path]:
+    """The files below a folder, without what is hidden: locks, and what is written aside at this moment."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_symlink():
+            continue
+        if path.is_dir():
+            yield from plain(path)
+        elif path.is_file():
+            yield path
+
+
+def require_same(folder: Path, manifest: Manifest) -> None:
+    """Raises Refused where a folder does not hold exactly the files that the manifest lists, each as it was."""
+    there = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
+    }
+    differ = there - {MANIFEST} ^ manifest.files.keys()
+    differ |= {name for name in there & manifest.files.keys() if not _same(folder / name, manifest.files[name])}
+    if differ:
+        named = ", ".join(sorted(differ)[:5]) + " …" * (len(differ) > 5)
+        raise Refused(f"{folder} is not as it was written: {named!a} changed, missing or added; take another backup")
+
+
+def _same(path: Path, sha256: str) -> bool:
+    return path.is_file() and not path.is_symlink() and files.sha256_file(path) == sha256

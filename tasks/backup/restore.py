@@ -1,0 +1,57 @@
+"""Put a backup back into a checkout that has no state yet."""
+
+import os
+import shutil
+from pathlib import Path
+
+from tasks import files
+from tasks.backup import contents, judge
+from tasks.backup.contents import Manifest
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.runs.repository import Repository
+
+
+def restore(root: Path, backup: Path) -> Manifest:
+    """Make `.hallmark/` from a backup: it appears whole, with every digest and its ledger checked, or not at all.
+
+    The refs of the runs come before it, and their worktrees with it. Raises InputError where the checkout has a state,
+    or the backup's ledger is elsewhere and nothing says where; Refused where the backup is not as it was written.
+    """
+    state = root / ".hallmark"
+    if there := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
+        raise InputError(f"{state} holds {there.relative_to(state)}; move it away first, nothing is written over")
+    manifest = contents.read(backup)
+    if not (backup / contents.STATE / "ledger.db").exists() and not os.environ.get(judge.POSTGRES):
+        raise InputError(f"this backup has no ledger in it; set {judge.POSTGRES} to the database that has it")
+    contents.require_same(backup, manifest)
+    try:
+        _made(root, state, backup, manifest)
+    except OSError as error:
+        raise Unavailable(f"{state}: nothing was restored ({error}); see to the disk and try again") from None
+    return manifest
+
+
+def _made(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
+    checkout = Repository.open(root)
+    with files.whole_folder(state, mode=0o700) as aside:
+        shutil.copytree(backup / contents.STATE, aside, dirs_exist_ok=True)
+        contents.require_same(
+            aside,
+            manifest.model_copy(update={"files": {
+                name.removeprefix(f"{contents.STATE}/"): sha256
+                for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE}/")
+            }}),
+        )  # fmt: skip
+        entries = judge.require_holds(aside, root / "infra" / "governance")
+        if manifest.entries and entries != manifest.entries:
+            raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")
+        _refs(checkout, backup / contents.REFS)
+        for run in manifest.runs:
+            if checkout.git("for-each-ref", f"refs/hallmark/runs/{run}"):
+                checkout.add_worktree(aside / "runs" / run, f"refs/hallmark/runs/{run}")
+
+
+def _refs(checkout: Repository, bundle: Path) -> None:
+    """The runs' commits. A ref that is here already with another commit is refused by git, and left as it is."""
+    if bundle.exists():
+        checkout.git("fetch", "--quiet", str(bundle.resolve()), "refs/hallmark/*:refs/hallmark/*")

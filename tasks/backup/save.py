@@ -1,0 +1,130 @@
+"""Take a backup while the checkout is in use.
+
+The order matters. Heads come before the ledger, since a head of more entries than the ledger has says that it was cut.
+Everything that entries speak of comes after it: what was made meanwhile is more than the ledger says, never less. Of
+the releases only those are taken that the copied ledger has.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks import files
+from tasks.backup import contents, judge
+from tasks.backup.contents import Manifest
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import adopting, in_force
+from tasks.registry import releases
+from tasks.runs.repository import Repository
+
+ELSEWHERE = {
+    judge.POSTGRES: "the ledger",
+    "HALLMARK_VAULT_URL": "the vault",
+    "MLFLOW_REGISTRY_URI": "MLflow's registry",
+    "MLFLOW_TRACKING_URI": "MLflow's tracking server",
+}
+
+
+def save(root: Path, target: Path, with_keys: bool) -> Manifest:
+    """Write the folder `target`, of mode 0700; it appears whole and checked, or not at all.
+
+    Raises InputError where it is there already or lies in the state itself, Unavailable where a disk is full or away,
+    Refused where what was copied does not hold.
+    """
+    state, target = root / ".hallmark", target.resolve()
+    if target.exists() or target.is_symlink():
+        raise InputError(f"{target} is there already; name a new folder, a backup is never written over")
+    if target.is_relative_to(state.resolve()):
+        raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
+    begun, trusted = datetime.now(UTC), adopting.root_fingerprint(state)
+    with _reached(target), files.whole_folder(target, mode=0o700) as aside:
+        _copied(state, aside / contents.STATE, with_keys)
+        _refs(root, aside / contents.REFS)
+        entries = judge.require_holds(aside / contents.STATE, root / "infra" / "governance")
+        manifest = Manifest(
+            format=contents.FORMAT,
+            time=begun,
+            root=trusted,
+            entries=0 if os.environ.get(judge.POSTGRES) else entries,
+            runs=_runs(state),
+            private_keys=with_keys,
+            elsewhere=[_elsewhere(name, what) for name, what in ELSEWHERE.items() if os.environ.get(name)],
+            files=files.tree_manifest(aside),
+        )
+        files.write_bytes(aside / contents.MANIFEST, manifest.model_dump_json(indent=2).encode(), mode=0o600)
+    return manifest
+
+
+def _copied(state: Path, copy: Path, with_keys: bool) -> None:
+    _take(state, sorted((state / contents.HEADS).glob("*.json")), copy)
+    for name in contents.DATABASES:
+        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(judge.POSTGRES)):
+            snapshot(state / name, copy / name)
+    keys = contents.plain(state / contents.KEYS)
+    _take(state, (path for path in keys if with_keys or path.suffix == ".pub"), copy)
+    for label in _labels(copy, state):
+        _take(state, contents.plain(state / contents.RELEASES / label), copy)
+    for name in contents.TREES:
+        _take(state, contents.plain(state / name), copy)
+    _take(state, (state / "runs").glob("*.json"), copy)
+
+
+def snapshot(database: Path, copy: Path) -> None:
+    """A SQLite database as of one moment, however many write to it. Raises Refused where it is damaged."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    source, target = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+        (found,) = target.execute("PRAGMA quick_check").fetchone()
+        if found != "ok":
+            raise Refused(f"{database} is damaged: {found}; nothing was written. Restore an older backup")
+        target.execute("PRAGMA journal_mode=DELETE")  # one file: nothing of it lies in another beside it
+    finally:
+        source.close()
+        target.close()
+    copy.chmod(0o600)
+
+
+def _labels(copy: Path, state: Path) -> list[str]:
+    """Releases that the copied ledger has; a promotion that is being made now is not one yet."""
+    ledger = open_ledger(copy)
+    try:
+        governed, _ = in_force.read(state, copy, ledger)
+        return [str(release.label) for release in releases.list_releases(ledger, governed)]
+    finally:
+        ledger.close()
+
+
+def _take(state: Path, paths: Iterable[Path], copy: Path) -> None:
+    for path in paths:
+        target = copy / path.relative_to(state)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target, follow_symlinks=False)
+
+
+def _refs(root: Path, bundle: Path) -> None:
+    """Every ref of Hallmark's, where there is one: git refuses an empty bundle."""
+    checkout = Repository.open(root)
+    if checkout.git("for-each-ref", "refs/hallmark"):
+        checkout.git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
+
+
+def _runs(state: Path) -> list[str]:
+    return sorted(path.parents[1].name for path in (state / "runs").glob("*/inputs/request.json"))
+
+
+def _elsewhere(variable: str, what: str) -> str:
+    return f"{what} is where {variable} says and not in this backup: back it up there, after this (Postgres: pg_dump)"
+
+
+@contextmanager
+def _reached(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(f"{target}: no backup was written ({error}); see to the disk and try again") from None

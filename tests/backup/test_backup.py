@@ -1,0 +1,221 @@
+"""A backup is taken while others write, verifies by itself, and is put back whole or not at all."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks import files
+from tasks.backup import contents, judge
+from tasks.backup.restore import restore
+from tasks.backup.save import save
+from tasks.errors import HallmarkError, InputError, Refused
+from tasks.govern.gate import decisions, docket
+from tasks.govern.ledger import check, publish
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.govern.rules import adopting, in_force
+from tasks.registry import releases
+from tests.registry.conftest import empty_registry, make_house, own_services, ready_once, released_once  # noqa: F401
+from tests.registry.house import House, open_house
+from tests.tiny_project import ROOT, commit, git
+
+APPENDS = """
+import sys
+from pathlib import Path
+from tasks.govern.ledger.ledger import open_ledger
+ledger = open_ledger(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    ledger.append("test.entry", "x", {"n": 1})
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path, released_once: Path) -> House:  # noqa: F811
+    """A checkout with a release, a head, a gate that waits, and a run's ref."""
+    house = open_house(shutil.copytree(released_once, tmp_path / "house"))
+    checkout = house.checkout()
+    (checkout / ".gitignore").write_text("/.hallmark/\n")
+    git(checkout, "init", "--quiet", "--initial-branch", "main")
+    commit(checkout, "A checkout")
+    git(checkout, "update-ref", "refs/hallmark/runs/run-1", "HEAD")
+    house.ask(house.begin("run-2", b"next"), "data")
+    publish.publish(house.ledger, house.governance)
+    return house
+
+
+def clone(house: House, to: Path) -> Path:
+    """A fresh clone on another machine: no state, and none of Hallmark's refs."""
+    subprocess.run(["git", "clone", "--quiet", house.root, to], check=True, capture_output=True)
+    return to
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_restored_verifies_and_decides_on(house: House, tmp_path: Path) -> None:
+    manifest = save(house.root, tmp_path / "backup", with_keys=True)
+    assert manifest.entries == house.ledger.last() and manifest.root == house.root_of_trust
+    there = clone(house, tmp_path / "there")
+    restore(there, tmp_path / "backup")
+    back = in_force.load(
+        there / "infra" / "governance", there / ".hallmark", ledger := open_ledger(there / ".hallmark")
+    )
+    assert check.verify(ledger, back).verdict == "holds"
+    (release,) = releases.list_releases(ledger, back)
+    assert release.bundle.startswith(str(there)) and releases.verify(Path(release.bundle), back).verdict == "valid"
+    (waiting,) = docket.waiting(ledger)
+    decisions.decide(ledger, back, waiting, "owner", "approve", "as before the disk broke")
+    assert git(there, "rev-parse", "refs/hallmark/runs/run-1") == git(house.root, "rev-parse", "HEAD")
+    assert publish.publish(ledger, back).newest, "it goes on from the head that was backed up"
+
+
+def test_it_is_for_its_owner_alone_and_keys_are_in_it_only_on_request(house: House, tmp_path: Path) -> None:
+    for with_keys in (False, True):
+        target = tmp_path / f"backup-{with_keys}"
+        save(house.root, target, with_keys)
+        assert target.stat().st_mode & 0o777 == 0o700
+        private = [path for path in (target / "state" / "keys").iterdir() if path.suffix != ".pub"]
+        assert bool(private) is with_keys
+        assert all(path.stat().st_mode & 0o077 == 0 for path in private)
+        assert (target / "state" / "keys" / "root.pub").exists()
+
+
+def test_it_is_taken_while_another_process_writes(house: House, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", APPENDS, str(house.state)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as other:
+        try:
+            assert other.stdout and other.stdout.readline() == "ready\n"
+            for number in range(2):
+                publish.publish(house.ledger, house.governance)
+                manifest = save(house.root, tmp_path / f"backup-{number}", with_keys=False)
+                assert manifest.entries >= publish.newest(house.governance).size  # type: ignore[union-attr]
+        finally:
+            other.kill()
+    assert not list((tmp_path / "backup-1" / "state").glob("ledger.db-*")), "all of it is in one file"
+
+
+def test_a_plain_copy_of_the_file_lacks_what_was_recorded_last(house: House, tmp_path: Path) -> None:
+    """Why there is a command for it."""
+    house.ledger.append("test.entry", "x", {})
+    shutil.copyfile(house.state / "ledger.db", tmp_path / "copied.db")
+    save(house.root, tmp_path / "backup", with_keys=False)
+    copied, backed_up = (_count(path) for path in (tmp_path / "copied.db", tmp_path / "backup" / "state" / "ledger.db"))
+    assert copied < backed_up == house.ledger.last()
+
+
+def _count(database: Path) -> int:
+    connection = sqlite3.connect(database)
+    try:
+        return int(connection.execute("SELECT count(*) FROM hallmark_ledger").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_every_file_that_is_changed_missing_or_added_is_refused(house: House, tmp_path: Path) -> None:
+    save(house.root, backup := tmp_path / "backup", with_keys=False)
+    there = clone(house, tmp_path / "there")
+    every = [path for path in sorted(backup.rglob("*")) if path.is_file()]
+    for path in every[:: max(1, len(every) // 12)]:
+        mode, before = path.stat().st_mode, path.read_bytes()
+        path.chmod(0o600)
+        for change in (before[:-1] + bytes([before[-1] ^ 1]), None):
+            path.write_bytes(change) if change is not None else path.unlink()
+            with pytest.raises(HallmarkError):
+                restore(there, backup)
+            assert not (there / ".hallmark").exists(), path
+        path.write_bytes(before)
+        path.chmod(mode)
+    (backup / "state" / "more").write_text("more")
+    with pytest.raises(Refused, match="more"):
+        restore(there, backup)
+    (backup / "state" / "more").unlink()
+    (backup / "state" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(Refused, match="link"):
+        restore(there, backup)
+    (backup / "state" / "link").unlink()
+    restore(there, backup)
+
+
+def test_a_ledger_changed_with_its_manifest_does_not_hold(house: House, tmp_path: Path) -> None:
+    """Whoever can write to the backup can write its manifest too; the signed head is in the way."""
+    save(house.root, backup := tmp_path / "backup", with_keys=False)
+    with sqlite3.connect(backup / "state" / "ledger.db") as connection:
+        connection.execute("DROP TRIGGER hallmark_ledger_no_update")
+        connection.execute("UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 3")
+    connection.close()
+    manifest = contents.read(backup)
+    digest = files.sha256_file(backup / "state" / "ledger.db")
+    changed = manifest.model_copy(update={"files": manifest.files | {"state/ledger.db": digest}})
+    (backup / "manifest.json").write_text(changed.model_dump_json())
+    there = clone(house, tmp_path / "there")
+    with pytest.raises(Refused, match="does not hold"):
+        restore(there, backup)
+    assert not (there / ".hallmark").exists()
+
+
+@pytest.mark.parametrize("step", ["require_same", "require_holds", "rename"])
+def test_an_interrupted_restore_leaves_nothing_half(
+    house: House, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(house.root, backup := tmp_path / "backup", with_keys=False)
+    there = clone(house, tmp_path / "there")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    where = {"require_same": contents, "require_holds": judge, "rename": Path}[step]
+    monkeypatch.setattr(where, step, dies)
+    with pytest.raises(KeyboardInterrupt):
+        restore(there, backup)
+    monkeypatch.undo()
+    monkeypatch.delenv(adopting.PIN, raising=False)
+    assert sorted(path.name for path in there.iterdir()) == sorted(
+        {path.name for path in house.root.iterdir()}
+        & {".git", ".gitignore", "dvc.yaml", "params.yaml", "infra", "governance"}
+    )
+    restore(there, backup)
+
+
+def test_an_interrupted_backup_leaves_nothing(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(judge, "require_holds", dies)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        save(house.root, tmp_path / "backup", with_keys=True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_nothing_is_written_over(house: House, tmp_path: Path) -> None:
+    save(house.root, backup := tmp_path / "backup", with_keys=False)
+    before = listing(house.state)
+    with pytest.raises(InputError, match="is there already"):
+        save(house.root, backup, with_keys=False)
+    with pytest.raises(InputError, match="name a folder elsewhere"):
+        save(house.root, house.state / "backup", with_keys=False)
+    with pytest.raises(InputError, match="nothing is written over"):
+        restore(house.root, backup)
+    assert listing(house.state) == before
+
+
+@pytest.mark.parametrize("broken", ["", "{}", "[" * 100_000, '{"format": "other"}'])
+def test_a_folder_that_is_no_backup_is_told(house: House, tmp_path: Path, broken: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "manifest.json").write_text(broken)
+    with pytest.raises(Refused, match="no backup can be read here"):
+        restore(clone(house, tmp_path / "there"), tmp_path / "folder")
+
+
+def test_a_disk_that_is_away_is_told(house: House, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(HallmarkError):
+        save(house.root, tmp_path / "file" / "backup", with_keys=False)
