@@ -4,6 +4,7 @@ The code is the project's own, as it stands in the working tree; only params.yam
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,8 @@ COPIED = (
     "constraints.txt",
 )
 
+REPR = re.compile(r"\b(?:[A-Z]\w*|datetime\.\w+)\(\w+=[^)]*|<[\w.]+ object at 0x|PosixPath\([^)]*")
+"""What no command may print: an object of the code's, e.g. `Frontier(size=3, …`."""
 INTENTS = {"card_lost": "cards", "loan_question": "loans", "close_account": "accounts"}
 PHRASES = {
     "card_lost": "I cannot find my card since {} and my name is Ada Lovelace",
@@ -230,5 +233,8 @@ def _hallmark(folder: Path, args: tuple[str, ...], code: int) -> "subprocess.Com
     command = Path(sys.executable).with_name("hallmark")
     done = subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=1200)
     told = done.stdout + done.stderr
+    assert not (found := REPR.search(told)), (
+        f"hallmark {' '.join(args)} printed a value as Python writes it: {found[0]}"
+    )
     assert done.returncode == code, f"hallmark {' '.join(args)} exited with {done.returncode}, not {code}:\n{told}"
     return done

@@ -196,11 +196,12 @@ def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
     """Keys that count: those given, else this installation's own."""
     if given:
         return given
-    from tasks.runs.run import installed_governance
-
     try:
-        return publish.signers(installed_governance(shared.root(), None))
-    except InputError as error:
+        where = shared.root()
+        from tasks.runs.run import installed_governance
+
+        return publish.signers(installed_governance(where, None))
+    except (InputError, ModuleNotFoundError) as error:  # without the platform there is no ledger of one's own
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
 
 

@@ -69,9 +69,9 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
     assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 
-    told = hallmark(project, "gates", "approve", run, "data", "--as", "ml-engineer", code=1)
+    told = hallmark(project, "gates", "approve", run, "data", "--as", "ml-engineer", "--reason", "mine", code=1)
     assert "nobody decides on their own run" in told
-    told = hallmark(project, "gates", "approve", run, "data", "--as", "risk-officer", code=1)
+    told = hallmark(project, "gates", "approve", run, "data", "--as", "risk-officer", "--reason", "seen", code=1)
     assert "role" in told
     for gate, person in (("data", "data-owner"), ("evaluation", "product-owner"), ("release", "risk-officer")):
         wait_for(project, run, "waiting")

@@ -38,7 +38,17 @@ def agent(tmp_path: Path) -> Iterator[AskingAgent]:
 def approving(project: Path, agent: AskingAgent) -> "subprocess.Popen[str]":
     """The command, once the agent has asked whether to sign. It has no terminal, and there is no key's file."""
     agent.take(project / ".hallmark" / "keys" / WHO)
-    command = [Path(sys.executable).with_name("hallmark"), "gates", "approve", RUN, "release", "--as", WHO]
+    command = [
+        Path(sys.executable).with_name("hallmark"),
+        "gates",
+        "approve",
+        RUN,
+        "release",
+        "--as",
+        WHO,
+        "--reason",
+        "seen",
+    ]
     process = subprocess.Popen(
         command, cwd=project, env=os.environ | agent.environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -6,11 +6,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from infra.cli import app
 from tasks.govern.identity import keys
 from tasks.govern.ledger.ledger import open_ledger
 from tests.ledger_tampering import mend, unguard
-from tests.tiny_project import hallmark, hallmark_json, make_project
+from tests.tiny_project import REPR, hallmark, hallmark_json, make_project
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +93,27 @@ def test_a_place_that_is_away_is_exit_3(made: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HALLMARK_LEDGER_HEADS", str(tmp_path / "not" / "mounted"))
     assert "cannot be used" in hallmark(made, "ledger", "publish", code=3)
     assert "some could not be" in hallmark(made, "ledger", "verify", code=3)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE hallmark_ledger_tree SET size = 3",
+        "UPDATE hallmark_ledger_tree SET size = 3, peaks = 'zz'",
+        "DELETE FROM hallmark_ledger_tree",
+        "UPDATE hallmark_ledger_subtrees SET root = 'x'",
+        "INSERT INTO hallmark_ledger_open VALUES (3, 'run-0')",
+        "UPDATE hallmark_ledger SET time = 'then' WHERE seq = 3",
+    ],
+)
+@pytest.mark.parametrize("command", ["verify", "publish", "show"])
+def test_what_is_wrong_is_told_in_words(made: Path, tmp_path: Path, statement: str, command: str) -> None:
+    """Not as Python writes its objects, which tests/tiny_project.py looks for in whatever a command prints."""
+    folder = shutil.copytree(made, tmp_path / "copy", symlinks=True)
+    with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
+        unguard(connection)
+        connection.execute(statement)
+    connection.close()
+    told = CliRunner().invoke(app, ["ledger", command], env={"HALLMARK_ROOT": str(folder)})
+    words = told.output + str(told.exception or "")
+    assert not REPR.search(words), words

@@ -52,7 +52,7 @@ def start(root: Path) -> None:
         house.open(house.begin(run, run.encode()), "data")
     house.ask(house.run(WAITING), "evaluation")
     decided = house.ask(house.run(DECIDED), "evaluation")
-    decisions.decide(house.ledger, house.governance, decided, "product", "approve")
+    decisions.decide(house.ledger, house.governance, decided, "product", "approve", "seen")
     admission.admit(house.ledger, house.governance, NAME)
     for number in range(KEPT):
         kept = {"kind": "admission.admitted", "subject": NAME, "body": {"number": number}, "happened": "before"}

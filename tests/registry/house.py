@@ -252,7 +252,7 @@ class House:
         if asked.demo:
             decisions.decide_demo(self.ledger, self.governance, asked)
         else:
-            decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve")
+            decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve", "seen")
         standing = gates.settle(self.ledger, self.governance, asked)
         statement.write_gate(layout, asked, standing, self.governance)
 

@@ -171,7 +171,7 @@ def test_a_decision_by_another_key_than_one_in_hardware(house: House) -> None:
     house.adopt(lambda text: text.replace("release:\n", "release:\n        signature: hardware\n"))
     layout = house.ready("run-1", skip=["release"])
     asked, hard = house.ask(layout, "release"), Signer(token.line, token.sign)
-    decisions.decide(house.ledger, house.governance, asked, DECIDERS["release"], "approve", signer=hard)
+    decisions.decide(house.ledger, house.governance, asked, DECIDERS["release"], "approve", "seen", signer=hard)
     statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
     folder = copy(house.bundle(house.promote(layout).label), house.root / "copied")
     assert verification.verify_from_root(folder, house.root_of_trust).verdict == "valid"

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.govern.ledger import export as ledger_export
+from tasks.govern.ledger import proof as ledger_proof
+from tasks.govern.ledger import publish
 from tests import small_install
 from tests.registry.house import House, copy
 from tests.tiny_project import hallmark, make_project
@@ -25,6 +28,30 @@ def test_an_export_of_the_ledger_and_a_proof_are_checked(tmp_path: Path) -> None
     for command in (("verify", "--file", "ledger.jsonl"), ("check", "proof.json")):
         done = small_install.run("ledger", *command, "--key", key, cwd=project)
         assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("place", ["in a project", "elsewhere"])
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("releases verify triage-1", "say --root FINGERPRINT"),
+        ("ledger verify --file ledger.jsonl", "Give --key"),
+        ("ledger check proof.json", "Give --key"),
+    ],
+)
+def test_what_it_promises_asks_for_what_is_missing_and_for_no_library(
+    released: House, tmp_path: Path, command: str, wanted: str, place: str
+) -> None:
+    """Without the key or the fingerprint that counts these cannot be answered; no installation would help."""
+    where = released.checkout() if place == "in a project" else tmp_path / "outside"
+    copy(released.bundle(), where / "triage-1")
+    publish.publish(released.ledger, released.governance)
+    ledger_export.export(released.ledger, released.governance, where / "ledger.jsonl")
+    proof = ledger_proof.prove(released.ledger, released.governance, 1)
+    (where / "proof.json").write_text(proof.model_dump_json())
+    done = small_install.run(*command.split(), cwd=where)
+    assert done.returncode == 2 and wanted in done.stderr, done.stderr
+    assert "pip install" not in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["run --as ada", "gates list", "releases list"])

@@ -33,7 +33,7 @@ Seen = Annotated[
 
 
 def approve(
-    run: asked.RunId, gate: asked.Gate, reason: Reason = "", who: shared.As = None, role: Role = None,
+    run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
     seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Look at a gate's evidence and approve it with your key.

@@ -46,8 +46,10 @@ def _own(folder: Path) -> Verification:
         where = shared.root()
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
-    # What a stranger with --root has no use for, and takes longer to import than a release to verify.
-    from tasks.registry import releases
-    from tasks.runs.run import installed_governance
+    try:  # what a stranger with --root has no use for, and takes longer to import than a release to verify
+        from tasks.registry import releases
+        from tasks.runs.run import installed_governance
+    except ModuleNotFoundError as error:
+        raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
 
     return releases.verify(folder, installed_governance(where, None))

@@ -29,7 +29,7 @@ def decide(
     evidence: Evidence,
     person_id: str,
     verb: Verb,
-    reason: str = "",
+    reason: str,
     role: str | None = None,
     checks: Sequence[str] = (),
     expires: datetime | None = None,
@@ -128,8 +128,8 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
     """What belongs to which verb."""
     if verb not in VERBS:
         raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
-    if verb in ("reject", "waive") and not reason.strip():
-        raise InputError(f"to {verb} give a reason, so that others can follow it later")
+    if not any(map(str.isalnum, reason)):
+        raise InputError(f"to {verb} give a reason in words, so that others can follow it later")
     if verb == "waive" and (not checks or expires is None):
         raise InputError("a waiver names the failed checks it is for and when it expires")
     if verb != "waive" and (checks or expires is not None):

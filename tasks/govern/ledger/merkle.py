@@ -29,6 +29,9 @@ class Frontier(NamedTuple):
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.size:,} entries, root {self.root().hex()[:12]}"
+
     def append(self, leaf: bytes) -> "Frontier":
         """The tree with one more leaf, given by its hash; at most log2(size) hashes are computed."""
         peaks, full = [*self.peaks, leaf], self.size

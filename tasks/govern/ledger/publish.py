@@ -188,7 +188,9 @@ def _sign_next(ledger: Ledger, governance: Governance, last: Head | None, looked
     if tree != target or ahead:
         known = [f"it had {last.describe()}"] if last else []
         known += [f"{name} has a head of {head.describe()}" for head, name in ahead.values()]
-        raise _rewritten(ledger, f"its tree of {target.size:,} entries does not go on from what is known: {known}")
+        raise _rewritten(
+            ledger, f"its tree of {target.size:,} entries does not go on from what is known: {'; '.join(known)}"
+        )
     if not tree.size or (last and tree.size == last.size):
         return last
     head = heads.of(tree, ours, ledger.now())

@@ -1,0 +1,49 @@
+"""docs/ledger.md has every kind of entry that the code can record, and no other, with the fields of its body."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\| `([a-z]+\.[a-z]+)` \| ([^|]+) \| ([^|]+) \|$", re.M)
+
+
+def documented() -> dict[str, set[str]]:
+    """By kind, the fields of its body."""
+    told = (ROOT / "docs" / "ledger.md").read_text().split("<!-- kinds -->")[1].split("<!-- /kinds -->")[0]
+    return {kind: set(re.findall(r"`(\w+)`", body)) for kind, _, body in ROW.findall(told)}
+
+
+def constants(path: Path) -> set[str]:
+    """What a module's own constants say, as `READ = "vault.read"` or `OPENED, CLOSED = "…", "…"` does."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign):
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            found |= {str(value.value) for value in values if isinstance(value, ast.Constant)}
+    return found
+
+
+def recorded() -> set[str]:
+    """Every text of a module's constant that is `NOUN.VERB`, and no file's name."""
+    paths = [path for room in ("tasks", "infra", "flows") for path in (ROOT / room).rglob("*.py")]
+    every = set[str]().union(*map(constants, paths))
+    return {
+        text
+        for text in every
+        if re.fullmatch(r"[a-z]+\.[a-z]+ed|[a-z]+\.(read|made|stage|sought|decision|undone|withdrawn)", text)
+    }
+
+
+def test_every_kind_is_in_the_document() -> None:
+    assert recorded() == documented().keys()
+
+
+def test_what_appends_names_its_kind_by_a_constant() -> None:
+    """So that the test before this one sees it."""
+    for room in ("tasks", "infra", "flows"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append"
+                        and len(node.args) >= 3):  # fmt: skip
+                    assert not isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"

@@ -1,0 +1,28 @@
+"""What entries hold is what docs/ledger.md says that they hold."""
+
+import pytest
+
+from tasks.errors import Refused
+from tasks.registry import admission, promotion
+from tasks.reproduce.rebuild import Reproduction
+from tests.contract.test_ledger_kinds import documented
+from tests.registry.house import NAME, House
+
+OPTIONAL = {"promotion.made": {"order", "joined"}, "incident.opened": {"order"}}
+
+
+def test_the_fields_of_each_kind_are_those_of_the_document(released: House) -> None:
+    released.release("run-2", b"better")
+    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
+    admission.admit(released.ledger, released.governance, NAME, "here")
+    with pytest.raises(Refused):
+        admission.admit(released.ledger, released.governance, "another", "here")
+    told, seen = documented(), set()
+    for entry in released.ledger.entries():
+        wanted = told[entry.kind]
+        assert entry.body.keys() <= wanted, entry.kind
+        if entry.kind != "promotion.made" or "intent" in entry.body:
+            assert wanted - entry.body.keys() <= OPTIONAL.get(entry.kind, set()), entry.kind
+        seen.add(entry.kind)
+    assert len(seen) >= 10
+    assert told["release.reproduced"] == set(Reproduction.model_fields) - {"kept"}
