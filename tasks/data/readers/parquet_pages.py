@@ -22,6 +22,8 @@ DELTA_BYTE_ARRAY = 7
 """The encoding in which a value is written as how much of the last one it begins with, and the rest."""
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
 """Kinds of fields."""
+LARGEST = 1 << 32
+"""Bytes of a text, more than any page has."""
 LONGEST = 10
 """Bytes of a number of 64 bits, seven bits a byte."""
 DEEPEST = 8
@@ -51,20 +53,28 @@ def of_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> Pages:
     while place < end:
         file.seek(place)
         header = _struct(file)
-        if not (header.get(UNPACKED, -1) >= 0 and header.get(PACKED, -1) >= 0):
-            raise ValueError("a page header without sizes")
         pages = _with(pages, header)
-        place = file.tell() + header[PACKED]
+        place = file.tell() + _count(header, PACKED)
     return pages
 
 
 def _with(pages: Pages, header: dict[int, Any]) -> Pages:
     data = next((version for version in (V1, V2) if version in header), None)
-    own = header[data] if data else {}
-    unpacked = pages.unpacked + header[UNPACKED]
-    deltas = pages.deltas or (data is not None and own.get(ENCODING[data]) == DELTA_BYTE_ARRAY)
+    values, deltas = 0, pages.deltas
+    if data:
+        own = header[data] if isinstance(header[data], dict) else {}
+        values, deltas = _count(own, VALUES), deltas or own.get(ENCODING[data]) == DELTA_BYTE_ARRAY
+    unpacked = pages.unpacked + _count(header, UNPACKED)
     largest = unpacked if deltas else max(pages.largest, header[UNPACKED])
-    return Pages(unpacked, largest, values=pages.values + own.get(VALUES, 0), deltas=deltas)
+    return Pages(unpacked, largest, pages.values + values, deltas)
+
+
+def _count(fields: dict[int, Any], number: int) -> int:
+    """Raises ValueError where a field is not there, or is less than nothing."""
+    count = fields.get(number)
+    if not isinstance(count, int) or count < 0:
+        raise ValueError("a page header without its sizes")
+    return count
 
 
 def _struct(file: IO[bytes], depth: int = 0) -> dict[int, Any]:
@@ -87,7 +97,7 @@ def _value(file: IO[bytes], kind: int, depth: int) -> Any:
     if kind in (I16, I32, I64):
         return _signed(file)
     if kind in (DOUBLE, BINARY):
-        file.seek(8 if kind == DOUBLE else _number(file), os.SEEK_CUR)
+        file.seek(8 if kind == DOUBLE else _number(file) % LARGEST, os.SEEK_CUR)
         return None
     if kind == STRUCT:
         return _struct(file, depth + 1)
