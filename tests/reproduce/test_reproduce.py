@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.place import place
 from tasks.reproduce.rebuild import StageAgain
 from tasks.runs.repository import Repository
+from tests.dvc_stages import run_of
 from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project
 
 
@@ -89,6 +91,39 @@ def test_one_difference_decides_the_verdict() -> None:
     assert rebuild._verdict(again("same", "same")) == "identical"
     assert rebuild._verdict(again("same", "cannot")) == "incomplete"
     assert rebuild._verdict(again("cannot", "differs")) == "differs"
+
+
+CLEAN = """
+stages:
+  clean:
+    cmd: >-
+      python -c "print('progress clean reading'); print('progress clean 1/2 tickets 9 rows/s eta 3s'); print('else');
+      __import__('pathlib').Path('artefacts/clean').mkdir(parents=True)"
+    outs: [artefacts/clean]
+"""
+
+
+class Heard:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def working(self, what: str, how: str = "") -> None:
+        self.told.append((what, how))
+
+    def line(self, text: str) -> None:
+        self.told.append((text,))
+
+
+def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
+    """A stage of minutes shows that it goes on, in its own words; what else it prints is not shown."""
+    watcher, layout = Heard(), run_of(tmp_path, CLEAN)
+    nothing: Any = None
+    work = rebuild._Work(layout, nothing, nothing, layout, None, watcher)
+    found, why = rebuild._build(work, "clean", "clean", [])
+    assert found == tree_digest(layout.stage("clean")) and not why
+    assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
 
 
 @pytest.mark.slow
