@@ -38,7 +38,7 @@ sys.path.insert(0, str(ROOT))
 for setting in [name for name in os.environ if name.startswith(("HALLMARK_", "MLFLOW_", "PREFECT_"))]:
     del os.environ[setting]
 
-from infra.prefect import server  # noqa: E402
+from infra.prefect import access, server  # noqa: E402
 from tasks.govern.gate import docket  # noqa: E402
 from tasks.govern.gate.signed_decision import KIND  # noqa: E402
 from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
@@ -147,7 +147,8 @@ def theirs(project: Path, folder: Path, count: int) -> list[float]:
     script, up = folder / "waits.py", server.find(project)
     assert up is not None
     script.write_text(FLOW)
-    environment = {name: text for name, text in server.environment(project, up.api).items() if "LOGGING" not in name}
+    given = access.environment(project, up.api, own=True)
+    environment = {name: text for name, text in given.items() if "LOGGING" not in name}
     process = subprocess.Popen(
         [sys.executable, script], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -186,7 +187,7 @@ def client(project: Path) -> Iterator[Any]:
 
     up = server.find(project)
     assert up is not None
-    with SyncPrefectClient(up.api) as found:
+    with SyncPrefectClient(up.api, auth_string=access.secret(project)) as found:
         yield found
 
 

@@ -31,6 +31,7 @@ os.environ.pop("HALLMARK_LEDGER_URL", None)
 
 from benchmarks.ledger import rows as other_rows  # noqa: E402
 from flows.parked import Parked  # noqa: E402
+from infra.prefect import access  # noqa: E402
 from tasks.govern import dsse, signed_request  # noqa: E402
 from tasks.govern.gate import docket  # noqa: E402
 from tasks.govern.gate.evidence import CheckResult, Evidence, check_result  # noqa: E402
@@ -169,7 +170,7 @@ def pause(clone: Path, count: int) -> tuple[float, dict[str, str]]:
     """Paused flow runs in the project's server: bytes of each, and the environment that reaches it."""
     api = json.loads((clone / ".hallmark" / "prefect" / "up.json").read_text())["api"]
     database = next((clone / ".hallmark" / "prefect").rglob("prefect.db"))
-    before, env = size(database), os.environ | {"PREFECT_API_URL": api, "PREFECT_LOGGING_LEVEL": "WARNING"}
+    before, env = size(database), access.environment(clone, api, own=True) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     make = f"""
 from prefect import flow
 from prefect.client.orchestration import get_client

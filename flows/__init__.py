@@ -7,6 +7,7 @@
     promotion.py is this candidate new; let it in
     chronicle.py a run's beginning, journal and end
     exhibits.py  what a run shows in Prefect's UI
+    deployed.py  the name that this checkout's flow has on a Prefect server
     parked.py    parked runs whose gate has closed go on
     watch.py     what keeps orphaned runs going, and what time brings
     partly.py    one part that fails keeps no other from being done

@@ -17,6 +17,7 @@ from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
 from tasks.runs.request import RunRequest, derived_run_id, new_run_id
 from tasks.runs.run import Run, create, on_record
+from tasks.runs.taking_up import is_elsewhere
 
 
 def root() -> Path:
@@ -68,9 +69,9 @@ def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         before = journal.read(state(), run) or Journal(
             run=run, requested_by=request.requested_by, demo=request.demo_approvals
         )
-        note(
-            before, status="running", doing="", flow_run=str(flow_run.id) if flow_run else None, error=None, exit_code=0
-        )
+        this = str(flow_run.id) if flow_run else None
+        finished = before.stages if this and this == before.flow_run else {}
+        note(before, status="running", doing="", flow_run=this, stages=finished, error=None, exit_code=0)
         try:
             yield asked
         except HallmarkError as error:
@@ -85,7 +86,7 @@ def _failed(run: str, error: str, exit_code: int) -> None:
     """The ledger is told that a run failed, not why: an error may quote a row. Without it the run has ended as well."""
     known = note(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
-        if on_record(root(), run):
+        if on_record(root(), run) and not is_elsewhere(open_ledger(state()), root(), run):
             records.ended(open_ledger(state()), run, "failed", known.commit, None)
 
 
@@ -113,7 +114,7 @@ def doing(run: str, words: str) -> Iterator[None]:
     note(run, doing="")
 
 
-@task(task_run_name="resolve")
+@task(task_run_name="resolve", persist_result=False)
 def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open it where it is there already."""
     with doing(request.named, "finding and digesting its sources"):

@@ -43,7 +43,7 @@ def sources(asked: Evidence) -> None:
     create_table_artifact(rows, description=f"data gate of run {asked.run}: its sources, and what changed{since}")
 
 
-@task(task_run_name="report")
+@task(task_run_name="report", persist_result=False)
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
     from tasks.evaluate.report import write_report  # what is needed behind a gate alone keeps no resumed run waiting

@@ -66,7 +66,7 @@ def skip(run: Run, name: GateName) -> None:
     _line(run, name, GateLine(state="skipped"))
 
 
-@task(task_run_name="evidence for the {name} gate")
+@task(task_run_name="evidence for the {name} gate", persist_result=False)
 def ask(run: Run, name: GateName) -> Evidence:
     """Write the evidence, put the question on the ledger, and, on a demo run, let the demo identities answer.
 

@@ -6,7 +6,7 @@ from flows.chronicle import doing
 from tasks.runs.run import Run
 
 
-@task(task_run_name="lineage")
+@task(task_run_name="lineage", persist_result=False)
 def index(run: Run) -> None:
     """Index the dataset that passed the data gate; `hallmark data where` looks in there."""
     from tasks.data.lineage import build  # only behind the gate, so that a resumed run need not wait for it

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
@@ -23,6 +25,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
+from flows import deployed
 from flows.chronicle import run_id
 from flows.partly import Parts
 from tasks.errors import HallmarkError
@@ -72,7 +75,8 @@ class Parked:
             return []
         parts = Parts()
         with get_client(sync_client=True) as client:
-            found = in_state(client, StateType.PAUSED) if whole else named(client, StateType.PAUSED, wanted)
+            parked = StateType.PAUSED
+            found = in_state(self._root, client, parked) if whole else named(self._root, client, parked, wanted)
             for flow_run in found:
                 parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
         if whole:
@@ -180,21 +184,25 @@ def _answered(case: Case, governed: Governance, ledger: Ledger) -> bool:
     return gates.judge(evidence, governed, ledger, ledger.now()).state != "waiting"
 
 
-def named(client: SyncPrefectClient, state: StateType, runs: Collection[str]) -> list[FlowRun]:
-    """Flow runs of some runs in one state."""
+def named(root: Path, client: SyncPrefectClient, state: StateType, runs: Collection[str]) -> list[FlowRun]:
+    """Flow runs of some of the checkout's runs in one state."""
     names = sorted(runs)
     chunks = [names[start : start + PAGE] for start in range(0, len(names), PAGE)]
-    found = (in_state(client, state, name=FlowRunFilterName(any_=some)) for some in chunks)
+    found = (in_state(root, client, state, name=FlowRunFilterName(any_=some)) for some in chunks)
     return [flow_run for some in found for flow_run in some]
 
 
-def in_state(client: SyncPrefectClient, *states: StateType, name: FlowRunFilterName | None = None) -> list[FlowRun]:
-    """Every flow run in one of the states, page by page."""
+def in_state(
+    root: Path, client: SyncPrefectClient, *states: StateType, name: FlowRunFilterName | None = None
+) -> list[FlowRun]:
+    """Every flow run of the checkout in one of the states, page by page."""
     found: list[FlowRun] = []
+    ours = deployed.name(root)
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
     while True:
         page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[deployed.FLOW])),
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[ours])),
             flow_run_filter=FlowRunFilter(state=state, name=name),
             sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(found),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from tasks.registry.identity import candidate_inputs
 from tasks.runs.run import Run
 
 
-@task(task_run_name="unchanged?")
+@task(task_run_name="unchanged?", persist_result=False)
 def unchanged(run: Run) -> str | None:
     """The champion's name where everything that decides this candidate equals what decided the champion.
 
@@ -26,7 +26,7 @@ def unchanged(run: Run) -> str | None:
     return reigning.label
 
 
-@task(task_run_name="promote")
+@task(task_run_name="promote", persist_result=False)
 def promote(run: Run) -> str | None:
     """Verify everything again and make the candidate the champion; None where the risk tier never promotes."""
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:

@@ -3,6 +3,7 @@
 from prefect import flow
 
 from flows.chronicle import chronicle, end, evaluated, name_of_flow_run, resolve
+from flows.deployed import FLOW
 from flows.exhibits import report
 from flows.gates import gate
 from flows.lineage import index
@@ -11,16 +12,19 @@ from flows.stages import stages
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
+UNSAID = RunRequest()
+"""What a flow run asks for that is given no parameters."""
 
-@flow(name="retrain", flow_run_name=name_of_flow_run)
-def retrain(request: RunRequest, envelope: Envelope | None = None) -> str:
+
+@flow(name=FLOW, flow_run_name=name_of_flow_run, persist_result=False)
+def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> str:
     """One governed run. Returns how it ended: promoted, unchanged or experiment.
 
     At a gate that people have not decided the flow run is suspended and its process ends. When it is resumed it
     starts here again: finished stages are remembered, gates are judged anew from the ledger.
 
     Args:
-        request: What to run.
+        request: What to run. A schedule may leave it out: params.yaml at the checkout's HEAD, asked for as `scheduler`.
         envelope: The request as a person signed it with `hallmark run`. Without one the scheduler asks.
     """
     with chronicle(request, envelope) as asked:

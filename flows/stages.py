@@ -5,45 +5,55 @@ from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.cache_policies import CacheKeyFnPolicy
-from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
-from flows.chronicle import note
+from flows.chronicle import current, note
 from tasks.errors import HallmarkError, Refused
 from tasks.runs import journal, records
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
+from tasks.runs.taking_up import is_elsewhere
+
+ELSEWHERE = "run {0} was taken up on another machine and goes on there; `hallmark run --resume {0}` takes it back"
 
 
 def stages(run: Run, *names: str) -> None:
     """Bring stages up to date, one after the other, as long as no owner withdraws a source of the run.
 
-    Each is recorded outside its task, which Prefect remembers: one that ended just before a kill is recorded by whoever
-    goes on.
+    One that was finished before is recorded as well: where it ended just before a kill, nobody had done so.
     """
     for name in names:
         with_its_sources(run)
-        outcome = stage(run, name)
+        outcome = _remembered(run, name) or stage(run, name)
         records.stage(run.ledger(), run.layout, run.id, outcome)
 
 
 def with_its_sources(run: Run) -> None:
-    """Raises Refused, with who did it and why, where an owner has withdrawn a source since the run was resolved."""
+    """Raises Refused where an owner has withdrawn a source since the run was resolved, with who did it and why, and for
+    a run that has been taken up on another machine."""
+    if is_elsewhere(run.ledger(), run.checkout.root, run.id):
+        raise Refused(ELSEWHERE.format(run.id))
     if held := run.held_back():
         raise Refused(f"run {run.id} stops: {held}; then: hallmark run --resume {run.id}")
 
 
-def _once_a_flow_run(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """A flow run that was suspended starts from its top; what it finished before it need not be asked again.
+def _remembered(run: Run, name: str) -> StageOutcome | None:
+    """What a stage that this flow run has finished came to: one that was suspended starts from its top.
 
-    Nothing rests on this: a gate digests what lies in the worktree, whoever put it there.
+    Nothing rests on this: a gate digests what lies in the worktree, whoever put it there. Prefect could remember it as
+    well, but a result in its storage says itself how it is to be read, and as a pickle it would run code.
     """
-    return f"{context.task_run.flow_run_id}/{parameters['name']}"
+    flow_run, known = current(), journal.read(run.layout.state, run.id)
+    if flow_run is None or known is None or known.flow_run != str(flow_run.id):
+        return None
+    line = known.stages.get(name)
+    if line is None or line.state not in ("done", "cached"):
+        return None
+    return StageOutcome(stage=name, seconds=line.seconds, cached=line.state == "cached")
 
 
-@task(task_run_name="{name}", cache_policy=CacheKeyFnPolicy(cache_key_fn=_once_a_flow_run), persist_result=True)
+@task(task_run_name="{name}", persist_result=False)
 def stage(run: Run, name: str) -> StageOutcome:
     """Run `dvc repro --single-item NAME` in the run's worktree; its log and progress show in Prefect.
 

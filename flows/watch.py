@@ -102,7 +102,7 @@ def publish_heads(root: Path) -> list[str]:
 def revive_orphans(root: Path) -> list[str]:
     """Schedule again every flow run that nothing executes and that has not ended. Returns the ids of their runs."""
     with get_client(sync_client=True) as client:
-        found = in_state(client, *ORPHANED)
+        found = in_state(root, client, *ORPHANED)
         return [run_id(flow_run) for flow_run in found if revive(root, client, flow_run)]
 
 

@@ -5,13 +5,18 @@ import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+UMASK = 0o077
+"""The umask under which state is made: it holds what its owner alone may read."""
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -80,30 +85,40 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write a file whole or not at all, as `whole_file` does."""
     with whole_file(path, mode) as file:
         file.write(data)
 
 
 @contextmanager
-def whole_file(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Yield a file aside that replaces `path` when the block ends well, flushed to disk, and vanishes otherwise.
 
-    `mode` is its permissions; until then only its owner can read it.
+    `mode` is its permissions. Without one it keeps those of the file that it replaces; a new one has what the umask
+    leaves.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if mode is None and path.exists():
+        mode = stat.S_IMODE(path.stat().st_mode)
+    aside = _aside(path)
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(aside).chmod(mode)
-        Path(aside).replace(path)
+        if mode is not None:
+            aside.chmod(mode)
+        aside.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
+
+
+def _aside(path: Path) -> Path:
+    """A name beside `path` that nobody else takes."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def write_new(path: Path, data: bytes) -> bool:
@@ -126,20 +141,22 @@ def write_new(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def whole_folder(target: Path, mode: int = 0o755) -> Iterator[Path]:
+def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.
 
-    `mode` is its permissions; until then only its owner can enter it. All that it holds is on the disk before it has
+    `mode` is its permissions; without one it has what the umask leaves. All that it holds is on the disk before it has
     its name, so that a power cut leaves no file of it empty. One process at a time makes a target, so what lies aside
     already was left by one that was killed, and goes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
         shutil.rmtree(left, ignore_errors=True)
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    aside = _aside(target)
+    aside.mkdir(mode=0o777 if mode is None else 0o700)
     try:
         yield aside
-        aside.chmod(mode)
+        if mode is not None:
+            aside.chmod(mode)
         _flush(aside)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)

@@ -4,11 +4,13 @@ Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something needed
 print without a traceback.
 """
 
+import os
 import sys
 
 import typer
 
 from infra.cli import lazy, verbs
+from tasks import files
 from tasks.errors import HallmarkError, Unavailable
 
 MISSING = (
@@ -30,6 +32,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: run the command and turn errors into a message and an exit code."""
+    os.umask(files.UMASK)
     try:
         app()
     except HallmarkError as error:

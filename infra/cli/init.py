@@ -11,6 +11,7 @@ from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules import adopting, in_force
 from tasks.govern.rules import governance as rules
 from tasks.govern.rules.governance import LOCAL
+from tasks.runs import installation
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 
@@ -33,6 +34,7 @@ def init(
     """
     where = root()
     Repository.open(where)
+    installation.of(where)
     state, folder = where / ".hallmark", where / "infra" / "governance"
     ours = rules.load(folder, state)
     ledger = open_ledger(state)

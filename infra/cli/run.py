@@ -20,8 +20,9 @@ from tasks.runs.asking import Envelope
 from tasks.runs.hold import only_one
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
-from tasks.runs.run import check_request, layout_of, open_run
+from tasks.runs.run import check_request, is_here, layout_of, open_run
 from tasks.runs.summary import summarise
+from tasks.runs.taking_up import is_elsewhere, take_up
 
 NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals")
 """What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
@@ -108,15 +109,18 @@ def _begin(
 
 
 def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
-    """Take a run up again: in its flow run where that can go on, else in a new one.
+    """Take a run up again: in its flow run where that can go on, else in a new one; first from where it was pushed to
+    where it is not here, or has gone on elsewhere.
 
     Raises InputError for an unknown id and Refused for a run in progress, both before anything is started.
     """
     known = journal.read(where / ".hallmark", run_id)
-    if known is None:
-        open_run(where, run_id)
     with only_one(where / ".hallmark", run_id):
-        pass
+        away = is_elsewhere(open_ledger(where / ".hallmark"), where, run_id)
+        if away or (known is None and not is_here(layout_of(where, run_id))):
+            take_up(where, run_id)
+            say(f"run {run_id} was fetched, with its outputs")
+            known = None
     up = server.start(where, say, also=_read_from(layout_of(where, run_id)))
     say(f"run {run_id} goes on")
     if known and not known.finished and known.flow_run and client.take_up(where, up, known.flow_run):

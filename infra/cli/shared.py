@@ -15,6 +15,7 @@ from rich.table import Table
 from infra.cli import tables
 from infra.cli.tables import Whole
 from tasks.errors import InputError, Unavailable, is_full_disk
+from tasks.files import UMASK
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 As = Annotated[
@@ -34,8 +35,16 @@ def root() -> Path:
     here = Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
     for folder in (here, *here.parents):
         if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
+            _keep_private(folder / ".hallmark")
             return folder
     raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+
+
+def _keep_private(state: Path) -> None:
+    """Shut state that others may enter, as an earlier version made it, and say so."""
+    if state.is_dir() and state.stat().st_uid == os.getuid() and state.stat().st_mode & UMASK:
+        state.chmod(0o700)
+        print(f"others could enter {state}; it is for its owner alone now (mode 0700)", file=sys.stderr)
 
 
 def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from flows import deployed
 from infra.cli.shared import console, root
-from infra.prefect import server
+from infra.prefect import access, server
 from tasks.errors import InputError
 from tasks.govern import sources
 
@@ -16,6 +17,9 @@ def up() -> None:
     where = root()
     started = server.start(where, console.print, also=_read_from(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
+    if started.server is not None:
+        console.print(f"its pages ask for a secret once: {access.secret_file(where)}")
+    console.print(f"deployment: {deployed.full_name(where)}")
 
 
 def _read_from(where: Path) -> set[str]:

@@ -1,11 +1,12 @@
 """Prefect on this machine: the server and the runner that the embedded default starts.
 
     server.py   start, find and stop both
+    access.py   the server's secret, and what each process is given
     ports.py    whose a port is
     settings.py what a runner keeps from its start
     runner.py   the process that executes flow runs and keeps parked ones going
     notify.py   tell people outside what the ledger says
     client.py   start a run and ask how it stands
 
-With PREFECT_API_URL set, that server is used and none is started.
+With PREFECT_API_URL set, that server is used and none is started. Each checkout has a deployment of its own there.
 """

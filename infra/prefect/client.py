@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from infra.prefect.server import Up, environment
+from flows import deployed
+from infra.prefect import access
+from infra.prefect.server import Up
 from tasks.errors import Unavailable
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
@@ -16,7 +18,6 @@ from tasks.runs.request import RunRequest
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-DEPLOYMENT = "retrain/retrain"
 PARKED = "PAUSED"
 INTERRUPTED = ("CRASHED", "CANCELLED", "CANCELLING")
 ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
@@ -25,18 +26,29 @@ ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
 @contextmanager
 def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
     """A client of the server that is up. Raises Unavailable where it does not answer."""
+    given = access.environment(root, up.api, own=up.server is not None) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     # Prefect reads its settings when it is first imported; without them its client would start a server of its own.
-    os.environ.update(environment(root, up.api) | {"PREFECT_LOGGING_LEVEL": "WARNING"})
+    os.environ.update(given)
     import httpx
-    from prefect.client.orchestration import get_client
+    from prefect.client.orchestration import SyncPrefectClient
 
     try:
-        with get_client(sync_client=True) as client:
+        with SyncPrefectClient(
+            up.api, auth_string=given.get("PREFECT_API_AUTH_STRING"), api_key=given.get("PREFECT_API_KEY")
+        ) as client:
             yield client
     except httpx.HTTPError as error:
+        if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
+            raise Unavailable(f"the Prefect server at {up.api} {_wants(root, up)}") from error
         raise Unavailable(
             f"the Prefect server at {up.api} does not answer ({error}); start it with `hallmark up`"
         ) from error
+
+
+def _wants(root: Path, up: Up) -> str:
+    if up.server is None:
+        return "wants another PREFECT_API_AUTH_STRING or PREFECT_API_KEY; set the one that its owner gives you"
+    return f"was started with another secret than {access.secret_file(root)} holds: `hallmark down`, `hallmark up`"
 
 
 def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None) -> str:
@@ -44,16 +56,17 @@ def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None) 
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
+        name = deployed.full_name(root)
         for _ in range(300):  # a runner that has just been started registers the deployment in a few seconds
             try:
-                deployment = client.read_deployment_by_name(DEPLOYMENT)
+                deployment = client.read_deployment_by_name(name)
                 break
             except ObjectNotFound:
                 if not up.runner.alive():
                     raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
                 time.sleep(0.2)
         else:
-            raise Unavailable(f"no runner serves {DEPLOYMENT} at {up.api}; see .hallmark/prefect/runner.log")
+            raise Unavailable(f"no runner serves {name} at {up.api}; see .hallmark/prefect/runner.log")
         parameters = {"request": request.model_dump(mode="json"), "envelope": envelope}
         return str(client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id)
 
@@ -61,7 +74,8 @@ def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None) 
 def take_up(root: Path, up: Up, flow_run: str) -> bool:
     """Have a flow run that has not ended go on: wake it where it is parked, schedule it again where it crashed.
 
-    False where it has ended, or the server does not know it; a run goes on then in a flow run of its own.
+    False where it has ended, is another checkout's, or the server does not know it; a run goes on then in a flow run of
+    its own.
     """
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
@@ -70,8 +84,11 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
 
         try:
             found = client.read_flow_run(UUID(flow_run))
+            ours = client.read_deployment_by_name(deployed.full_name(root)).id
         except ObjectNotFound:
             return False
+        if found.deployment_id != ours:
+            return False  # this checkout is a copy, and that is the original's
         state = found.state.type.value if found.state else "SCHEDULED"
         if state == PARKED:
             client.resume_flow_run(found.id)

@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect.logging import get_logger
 from prefect.runner import Runner
 
+from flows import deployed
 from flows.chronicle import root
 from flows.parked import Parked
 from flows.partly import Partly
@@ -29,8 +30,8 @@ TIME_SECONDS = 60.0
 async def serve() -> None:
     """Serve the retrain deployment and watch parked runs until told to stop."""
     runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False)
-    deployment = await retrain.ato_deployment("retrain", description="One governed run, from sources to release.")
-    await runner.aadd_deployment(deployment)
+    # As a flow, and not as a deployment, so that what the server says of code, paths and steps is never followed.
+    await runner.aadd_flow(retrain, deployed.name(root()), description="One governed run, from sources to release.")
     for run_id in await asyncio.to_thread(revive_orphans, root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
     watching = [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.prefect import notify, ports
+from infra.prefect import access, notify, ports
 from infra.prefect.settings import Settings
 from tasks import files
 from tasks.config import Frozen
@@ -36,6 +36,13 @@ class Process(Frozen):
         except psutil.NoSuchProcess:
             return False
 
+    def serves(self, root: Path) -> bool:
+        """Whether it is alive and was started in this checkout: in a copied one up.json names the original's."""
+        try:
+            return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(root)
+        except (psutil.Error, OSError):
+            return False
+
 
 class Up(Frozen):
     """.hallmark/prefect/up.json"""
@@ -54,12 +61,12 @@ class Up(Frozen):
 
 def find(root: Path) -> Up | None:
     """What is up for this checkout, or None."""
-    path = _folder(root) / "up.json"
+    path = access.folder(root) / "up.json"
     if not path.exists():
         return None
     up = Up.model_validate_json(path.read_bytes())
     wanted = [process for process in (up.server, up.runner) if process is not None]
-    return up if all(process.alive() for process in wanted) else None
+    return up if all(process.serves(root) for process in wanted) else None
 
 
 def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
@@ -69,8 +76,8 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
     HALLMARK_NOTIFY that names nothing. `also` are variables that count as settings too.
     """
     notify.target()
-    _folder(root).mkdir(parents=True, exist_ok=True)
-    with (_folder(root) / "up.lock").open("w") as lock:
+    access.folder(root).mkdir(parents=True, exist_ok=True)
+    with (access.folder(root) / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one server
         up = find(root)
         if up is None:
@@ -91,43 +98,27 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
             raise Unavailable(f"the Prefect server at {api} (PREFECT_API_URL) does not answer")
     else:
         server, api = _serve(root, say)
-    runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], api)
+    given = access.environment(root, api, own=server is not None)
+    runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], given)
     up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ))
     # Nobody else may read it: a short password can be guessed from its digest.
-    files.write_bytes(_folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
+    files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
 
 def stop(root: Path) -> bool:
-    """Stop what `start` started, children included; True where something was up."""
-    path = _folder(root) / "up.json"
+    """Stop what `start` started here, children included; True where something was up."""
+    path = access.folder(root) / "up.json"
     if not path.exists():
         return False
     up = Up.model_validate_json(path.read_bytes())
-    running, serving = up.runner.alive(), up.server is not None and up.server.alive()
+    running, serving = up.runner.serves(root), up.server is not None and up.server.serves(root)
     if running:
         _end_runner(up.runner)
     if up.server is not None and serving:
         _end(up.server)
     path.unlink()
     return running or serving
-
-
-def environment(root: Path, api: str) -> dict[str, str]:
-    """What the server, the runner and a command need to meet each other."""
-    return dict(os.environ) | {
-        "PREFECT_HOME": str(_folder(root)),
-        "PREFECT_API_URL": api,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "INFO"),
-        "HALLMARK_ROOT": str(root),
-        "DO_NOT_TRACK": "1",
-    }
-
-
-def _folder(root: Path) -> Path:
-    return root / ".hallmark" / "prefect"
 
 
 def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
@@ -137,8 +128,8 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
             command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            server = _spawn(root, "server", command, api)
-            if _ready(api, server, port, _folder(root) / "server.log"):
+            server = _spawn(root, "server", command, access.server_environment(root, api))
+            if _ready(api, server, port, access.folder(root) / "server.log"):
                 return server, api
         say(f"port {wanted} is in use; taking a free one")
     raise Unavailable("no free port on 127.0.0.1")
@@ -152,12 +143,12 @@ def _port() -> int:
     return int(given)
 
 
-def _spawn(root: Path, name: str, command: list[str], api: str) -> Process:
+def _spawn(root: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
     """A process of its own session that outlives this command, its output in a log."""
-    with (_folder(root) / f"{name}.log").open("ab") as log:
+    with (access.folder(root) / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=root, env=environment(root, api), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            [sys.executable, *command], cwd=root, env=given, start_new_session=True,
+            umask=files.UMASK, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 

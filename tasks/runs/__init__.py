@@ -5,6 +5,8 @@ asking.py      it is signed, and a run takes nothing that was not
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
 resolve.py     everything a stage will read that is not code, looked up once and written to inputs/
 run.py         create, open and finish a run
+installation.py  which checkout this is
+taking_up.py   a run of another machine goes on here
 hold.py        one process at a time executes a run
 dvc.py         a stage through `dvc repro`, with its progress
 dvc_lock.py    dvc.lock, whole whatever happens to DVC

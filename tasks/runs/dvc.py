@@ -28,7 +28,7 @@ words alone."""
 VAULTED = "ingest"
 """The stage that fills the vault, and the one that reads the sources."""
 PUSH = "push"
-"""No stage: DVC as a run calls it itself, to push what its stages made."""
+"""No stage: DVC as a run calls it itself, to push what its stages made, or to pull it elsewhere."""
 
 GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "PREFECT": (),
@@ -77,12 +77,7 @@ def configure(layout: Layout) -> None:
     if settings.dict() != before:
         text = io.BytesIO()
         settings.write(text)
-        write_bytes(path, text.getvalue(), mode=_mode(path))
-
-
-def _mode(path: Path) -> int:
-    """What a file with credentials has for permissions, it keeps."""
-    return path.stat().st_mode & 0o777 if path.exists() else 0o644
+        write_bytes(path, text.getvalue())
 
 
 def repro(
@@ -127,16 +122,34 @@ def push(layout: Layout) -> None:
 
     Raises Unavailable with DVC's own message.
     """
+    if _has_remote(layout):
+        _carry(layout, "push")
+
+
+def pull(layout: Layout) -> None:
+    """Fetch the outputs in a run's dvc.lock from its checkout's default remote.
+
+    Raises InputError where it has none, Unavailable with DVC's own message.
+    """
+    if not _has_remote(layout):
+        raise InputError(f"{layout.state.parent}: DVC has no default remote here; `dvc remote add --default NAME URL`")
+    if stages := dvc_lock.stages(layout.root):
+        _carry(layout, "pull", *stages)
+
+
+def _has_remote(layout: Layout) -> bool:
     _take_remotes(layout)
-    if "remote" not in _config(layout.root)["core"]:
-        return
+    return "remote" in _config(layout.root)["core"]
+
+
+def _carry(layout: Layout, *words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "push"], cwd=layout.root, env=_environment(layout.root, PUSH), text=True,
+        [sys.executable, "-m", "dvc", *words], cwd=layout.root, env=_environment(layout.root, PUSH), text=True,
         check=False, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
-        raise Unavailable(f"dvc push failed: {' '.join(said)}")
+        raise Unavailable(f"dvc {words[0]} failed: {' '.join(said)}")
 
 
 def _take_remotes(layout: Layout) -> None:

@@ -7,6 +7,8 @@ by itself: what was whole is put back, and the stage that had just run comes fro
 
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from tasks.files import write_bytes
 
 
@@ -26,6 +28,12 @@ def keep(root: Path) -> None:
 def release(root: Path) -> None:
     """Once DVC has ended by itself, well or not."""
     _copy(root).unlink(missing_ok=True)
+
+
+def stages(root: Path) -> list[str]:
+    """The stages whose outputs a dvc.lock names."""
+    lock = root / "dvc.lock"
+    return list(YAML(typ="safe").load(lock.read_bytes())["stages"]) if lock.exists() else []
 
 
 def _copy(root: Path) -> Path:

@@ -45,6 +45,7 @@ class Journal(Frozen):
     commit: str | None = None
     """Last commit under refs/hallmark/runs/ID."""
     stages: dict[str, StageLine] = {}
+    """Of the flow run above: one that takes the run up goes through all of them again."""
     doing: str = ""
     """What the run does between stages and gates, in words; empty while one of those is at work."""
     gates: dict[str, GateLine] = {}

@@ -126,8 +126,11 @@ class Repository:
 
     def push(self, remote: str, ref: str) -> None:
         """Push a ref to the same name at a remote. Raises Unavailable with git's own message, rather than ask."""
-        access = {name: value for name, value in os.environ.items() if name in ACCESS}
-        self.git("push", "--quiet", "--", remote, f"{ref}:{ref}", env=access | {"GIT_TERMINAL_PROMPT": "0"})
+        self.git("push", "--quiet", "--", remote, f"{ref}:{ref}", env=_access())
+
+    def fetch(self, remote: str, ref: str) -> None:
+        """Have a ref as a remote has it. Raises Unavailable with git's own message, rather than ask."""
+        self.git("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{ref}", env=_access())
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
         """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed.
@@ -141,6 +144,11 @@ class Repository:
             identity = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": f"{author}@hallmark.invalid"}
             self.git("commit", "--quiet", "-m", message, cwd=worktree, env=identity)
         return self.git("rev-parse", "HEAD", cwd=worktree)
+
+
+def _access() -> dict[str, str]:
+    """How git gets to a remote, without a question to anybody."""
+    return {name: value for name, value in os.environ.items() if name in ACCESS} | {"GIT_TERMINAL_PROMPT": "0"}
 
 
 def _environment() -> dict[str, str]:

@@ -46,7 +46,7 @@ class Run:
 
     @property
     def ref(self) -> str:
-        return f"refs/hallmark/runs/{self.id}"
+        return ref_of(self.id)
 
     def governance(self) -> Governance:
         """The governance in force: the installed one, never what the run's own commit brings along."""
@@ -178,6 +178,11 @@ def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path
     if not path.exists() or files.sha256_file(path) != request.params_sha256:
         raise Refused(f"{request.params} is not what it was when {request.requested_by} asked for the run; ask anew")
     return path
+
+
+def ref_of(run_id: str) -> str:
+    """Where git has what a run made."""
+    return f"refs/hallmark/runs/{checked_run_id(run_id)}"
 
 
 def layout_of(root: Path, run_id: str) -> Layout:

@@ -21,8 +21,6 @@ def from_gguf(gguf: Path, folder: Path) -> None:
     plain = without_quantization(model)
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    for path in folder.iterdir():
-        path.chmod(0o644)  # safetensors files come readable by their owner alone
 
 
 def load_gguf(gguf: Path) -> Any:

@@ -5,12 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
 from tasks.errors import Refused
 from tasks.files import tree_digest
@@ -18,6 +19,8 @@ from tasks.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.hold import held
 from tests.byte_search import Findings, Planted, search_folder
+from tests.prefect_client import prefect
+from tests.private_state import open_to_others
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -92,6 +95,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     (release,) = hallmark_json(project, "releases", "list")
     assert "champion" in release["aliases"]
     assert "valid" in hallmark(project, "releases", "verify", release["bundle"])
+    assert open_to_others(project / ".hallmark") == [], "data, ledger, caches and journals are their owner's alone"
     its_data(project, run, f"{release['name']}-{release['version']}")
 
 
@@ -144,25 +148,21 @@ def elsewhere(project: Path, run: str, stage: str) -> str:
 
 def in_prefect(project: Path, ended: dict) -> None:
     """What a promoted run shows in Prefect: checks, where it waited, where to read on, figures, the release."""
-    api = json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["api"]
-    question = {"flow_runs": {"id": {"any_": [ended["flow_run"]]}}, "limit": 200}
-    request = urllib.request.Request(
-        f"{api}/artifacts/filter", json.dumps(question).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        shown = json.load(answer)
-    run, tables = ended["run"], {a["description"]: json.loads(a["data"]) for a in shown if a["type"] == "table"}
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(ended["flow_run"])]))
+    with prefect(project) as client:
+        shown = client.read_artifacts(artifact_filter=wanted, limit=200)
+    run, tables = ended["run"], {a.description: json.loads(a.data) for a in shown if a.type == "table"}
     checks = {row["check"]: row["verdict"] for row in tables[f"data gate of run {run}: its automatic checks"]}
     assert checks["enough rows"] == "passed"
     figures = {row["figure"]: row["value"] for row in tables[f"run {run}: figures of the candidate"]}
     assert figures == {name: fact["value"] for name, fact in ended["metrics"].items()}
-    texts = [a["data"] for a in shown if a["type"] == "markdown"]
+    texts = [a.data for a in shown if a.type == "markdown"]
     for gate in ("data", "evaluation", "release"):
         assert any(f"Run `{run}` waits at its **{gate} gate**" in text for text in texts)
     assert any(text == f"Data Docs: `{ended['data_docs']}`" for text in texts), "at the data gate"
     assert any(text.startswith(f"Report: `{ended['report']}`") for text in texts)
     assert any(f"**{ended['release']}** is champion" in text for text in texts)
-    bars = [a["description"] for a in shown if a["type"] == "progress"]
+    bars = [a.description for a in shown if a.type == "progress"]
     assert any(text.startswith(f"train in run {run}: done in") for text in bars), bars
 
 

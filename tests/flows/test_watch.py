@@ -12,14 +12,13 @@ from uuid import UUID
 
 import psutil
 import pytest
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound
+from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Paused, Running
 
 from flows import chronicle, parked
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
+from tests.prefect_client import ask_in_prefect, prefect
 from tests.tiny_project import adopt, commit, hallmark, hallmark_json, make_project, signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -66,25 +65,6 @@ def kill_children(pid: int) -> None:
             process.kill()
 
 
-def prefect(project: Path) -> SyncPrefectClient:
-    """A client of the project's server, whatever settings Prefect was imported with here."""
-    return SyncPrefectClient(json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["api"])
-
-
-def ask_in_prefect(client: SyncPrefectClient, request: dict, envelope: dict | None = None, **more: object) -> FlowRun:
-    """A flow run as Prefect's form or a schedule makes it."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            deployment = client.read_deployment_by_name("retrain/retrain")
-            break
-        except ObjectNotFound:
-            assert time.monotonic() < deadline, "the runner has registered nothing"
-            time.sleep(0.5)
-    parameters = {"request": request, "envelope": envelope}
-    return client.create_flow_run_from_deployment(deployment.id, parameters=parameters, **more)
-
-
 def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
     """`hallmark run` in the background once it has said where to look, and the run's id."""
     command = [Path(sys.executable).with_name("hallmark"), "run", "--as", "ml-engineer", *args]
@@ -98,7 +78,7 @@ def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
 def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_changed(project: Path) -> None:
     hallmark(project, "up")
     with prefect(project) as client:
-        flow_run = ask_in_prefect(client, {})
+        flow_run = ask_in_prefect(client, project)
         run = chronicle.run_id(client.read_flow_run(flow_run.id))
         wait_until(project, run, lambda known: known["status"] == "waiting")
         policy = project / "infra" / "governance" / "policy.yaml"
@@ -127,7 +107,7 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path) -> None:
             ({"requested_by": "ml-engineer", "run_id": "pretended"}, None, "no request that they signed is with it"),
             (tampered, envelope, "is asked for with other changes than ml-engineer signed"),
         ):
-            flow_run = ask_in_prefect(client, request, envelope=given)
+            flow_run = ask_in_prefect(client, project, {"request": request, "envelope": given})
             ended = wait_until(project, request["run_id"], lambda known: known["status"] == "failed", seconds=120)
             assert why in ended["error"] and ended["exit_code"] == 1 and not ended["stages"]
             assert not (project / ".hallmark" / "runs" / request["run_id"]).exists()
@@ -138,8 +118,8 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path) -> None:
 def test_every_page_of_flow_runs_is_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parked, "PAGE", 2)
     with prefect(project) as client:
-        made = {ask_in_prefect(client, {}, state=Paused()).id for _ in range(5)}
-        found = [flow_run.id for flow_run in parked.in_state(client, StateType.PAUSED)]
+        made = {ask_in_prefect(client, project, state=Paused()).id for _ in range(5)}
+        found = [flow_run.id for flow_run in parked.in_state(project, client, StateType.PAUSED)]
         for flow_run in made:
             client.delete_flow_run(flow_run)
     assert made <= set(found) and len(found) == len(set(found))
@@ -275,7 +255,7 @@ def test_a_state_set_by_hand_opens_no_gate(project: Path, state: Callable[[], St
 def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(project: Path) -> None:
     known = hallmark_json(project, "status")[-1]
     with only_one(project / ".hallmark", known["run"]), prefect(project) as client:
-        flow_run = ask_in_prefect(client, {"requested_by": "ml-engineer", "run_id": known["run"]})
+        flow_run = ask_in_prefect(client, project, {"request": {"requested_by": "ml-engineer", "run_id": known["run"]}})
         deadline = time.monotonic() + 120
         while not (state := client.read_flow_run(flow_run.id).state).is_final() and time.monotonic() < deadline:
             time.sleep(0.5)

@@ -54,6 +54,12 @@ class BreakGlass(Frozen):
     """Hours in which they must have confirmed it."""
 
 
+NO_SCHEDULER = (
+    "policy does not let the scheduler ask for runs of this risk tier; a person asks, with `hallmark run --as ID`, or "
+    "policy says `scheduler: true` for the tier"
+)
+
+
 class Tier(Frozen):
     gates: dict[GateName, Gate]
     """Empty for tier `experiment`: nothing is asked, nothing can be promoted."""
@@ -71,7 +77,7 @@ class Tier(Frozen):
         The scheduler is no person and holds no roles.
         """
         if who == SCHEDULER:
-            return "" if self.scheduler else "policy does not let the scheduler ask for runs of this risk tier"
+            return "" if self.scheduler else NO_SCHEDULER
         if self.requesters is None or set(roles) & set(self.requesters):
             return ""
         asked = " or ".join(self.requesters) or "nobody but the scheduler"

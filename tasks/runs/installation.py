@@ -1,0 +1,50 @@
+"""Which checkout this is, where several share a Prefect server or a ledger. A copied checkout is another one.
+
+`.hallmark/installation.json` names it, and says where it was when it was named: a copy lies in another place. One that
+was moved is still itself, as the folder is.
+"""
+
+import secrets
+from pathlib import Path
+
+from tasks import files
+from tasks.config import Frozen
+
+
+class Installation(Frozen):
+    """.hallmark/installation.json"""
+
+    id: str
+    """Eight hexadecimal digits, made once."""
+    root: str
+    device: int
+    inode: int
+    """Of the checkout's folder; a move keeps both, a copy has others."""
+
+    def is_at(self, here: "Installation") -> bool:
+        """Whether the checkout that `here` describes is this one."""
+        return self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
+
+
+def of(root: Path) -> str:
+    """The id of a checkout; of a new or copied one, it is made now."""
+    path, here = root / ".hallmark" / "installation.json", _here(root)
+    known = Installation.model_validate_json(path.read_bytes()) if path.exists() else None
+    if known is None:
+        files.write_new(path, _text(here))  # of two commands at once one makes it
+        return of(root)
+    if not known.is_at(here):
+        files.write_bytes(path, _text(here), mode=0o600)
+        return here.id
+    if known.root != here.root:
+        files.write_bytes(path, _text(here.model_copy(update={"id": known.id})), mode=0o600)
+    return known.id
+
+
+def _here(root: Path) -> Installation:
+    place = root.resolve().stat()
+    return Installation(id=secrets.token_hex(4), root=str(root.resolve()), device=place.st_dev, inode=place.st_ino)
+
+
+def _text(named: Installation) -> bytes:
+    return named.model_dump_json(indent=2).encode()

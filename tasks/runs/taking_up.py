@@ -1,0 +1,56 @@
+"""A run that another machine began goes on here: from its ref and its outputs, which were pushed before it parked.
+
+The ledger says which installation has taken a run up last. Everywhere else it stops, so that no two execute it.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from tasks.errors import InputError, Refused
+from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.runs import dvc, installation, records, run
+from tasks.runs.repository import Repository
+from tasks.runs.request import NO_RUN
+
+TAKEN_UP = "run.taken_up"
+"""Kind of ledger entries; their subject is the run's id, their body names the installation."""
+
+
+def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
+    """Whether another installation has taken the run up since this one began or took it up."""
+    taken = ledger.entries(TAKEN_UP, run_id)
+    return bool(taken) and taken[-1].body.get("installation") != installation.of(root)
+
+
+def take_up(root: Path, run_id: str) -> None:
+    """Fetch a run with its outputs, in place of what is here of it, and put on the ledger that it is here now.
+
+    Raises InputError for a run that the ledger does not know as resolved or where no remote is named, Unavailable where
+    a remote is away, Refused where the ref holds other code, parameters or inputs than were asked for. Nothing of it is
+    here then.
+    """
+    remote, ledger = os.environ.get(run.GIT_REMOTE), open_ledger(root / ".hallmark")
+    checkout, layout, ref = Repository.open(root), run.layout_of(root, run_id), run.ref_of(run_id)
+    if run.on_record(root, run_id) is None or not ledger.entries(records.RESOLVED, run_id):
+        raise InputError(NO_RUN.format(run_id))
+    if not remote:
+        raise InputError(
+            f"run {run_id} is on another machine; to go on with it here, set {run.GIT_REMOTE} to the git remote that "
+            "it was pushed to, and DVC's default remote to the one that has its outputs"
+        )
+    checkout.fetch(remote, ref)
+    checkout.add_worktree(layout.root, checkout.commit_of(ref))
+    aside = layout.request.with_suffix(".aside")
+    try:
+        if not run.is_here(layout):
+            raise Refused(f"{ref} at {remote} holds no request for the run; nothing of it was taken")
+        run.open_run(root, run_id).as_asked()
+        layout.request.rename(aside)  # put back last, as `create` writes it
+        dvc.configure(layout)
+        dvc.pull(layout)
+        aside.rename(layout.request)
+    except BaseException:
+        shutil.rmtree(layout.root)
+        raise
+    ledger.append(TAKEN_UP, run_id, {"installation": installation.of(root)})

@@ -1,0 +1,97 @@
+"""A checkout that was copied whole, `.hallmark` too, is another one: it leaves the original's server and runs alone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows import deployed
+from infra.prefect import server
+from infra.prefect.server import Process, Up
+from infra.prefect.settings import Settings
+from tasks.files import tree_manifest, write_json
+from tasks.govern.gate import docket, evidence
+from tasks.runs import installation, journal
+from tasks.runs.journal import GateLine, Journal
+from tests.govern.house import put_result
+from tests.tiny_project import create, git, hallmark, hallmark_json, make_project
+
+RUN = "20260101-000000-aaaa"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a run that waits at its release gate."""
+    folder = make_project(tmp_path_factory.mktemp("original") / "project")
+    hallmark(folder, "init")
+    run = create(folder, RUN)
+    put_result(run.layout.stage("package"))
+    asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.asked)
+    docket.ask(run.ledger(), asked)
+    run.commit("Ask at the release gate")
+    gates = {"release": GateLine(state="waiting", waiting_for=["somebody"])}
+    journal.write(folder / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates))
+    return folder
+
+
+@pytest.fixture
+def running(project: Path) -> Iterator[Process]:
+    """A process in the place of the original's runner, and up.json that names it."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=project) as idle:
+        runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
+        up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
+        write_json(project / ".hallmark" / "prefect" / "up.json", up.model_dump(mode="json"))
+        yield runner
+        idle.kill()
+
+
+@pytest.fixture
+def copy(project: Path, running: Process, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(project, tmp_path / "copy", symlinks=True))
+
+
+def test_down_in_a_copy_stops_nothing_of_the_original(project: Path, running: Process, copy: Path) -> None:
+    assert hallmark(copy, "down") == "nothing was up\n"
+    assert running.alive() and server.find(project) is not None
+
+
+def test_a_copy_finds_no_server_up(project: Path, running: Process, copy: Path) -> None:
+    assert server.find(copy) is None
+    assert "Prefect: not up" in hallmark(copy, "status")
+
+
+def test_a_checkout_that_was_moved_still_finds_its_own(project: Path, running: Process, tmp_path: Path) -> None:
+    before, moved = installation.of(project), tmp_path / "moved"
+    project.rename(moved)
+    try:
+        assert server.find(moved) is not None and installation.of(moved) == before
+    finally:
+        moved.rename(project)
+    assert installation.of(project) == before
+
+
+def test_a_copy_is_another_installation_and_stays_one(project: Path, copy: Path) -> None:
+    ours, theirs = installation.of(project), installation.of(copy)
+    assert ours != theirs and deployed.full_name(project) != deployed.full_name(copy)
+    assert (installation.of(project), installation.of(copy)) == (ours, theirs)
+
+
+def test_a_copys_runs_are_its_own(project: Path, copy: Path) -> None:
+    before = {path: tree_manifest(project / path) for path in (".git", f".hallmark/runs/{RUN}")}
+    head = git(project / ".hallmark" / "runs" / RUN, "rev-parse", "HEAD")
+    assert hallmark_json(copy, "status", RUN)["status"] == "waiting"
+    assert hallmark_json(copy, "gates", "show", RUN, "release")["evidence"]["run"] == RUN
+    theirs = copy / ".hallmark" / "runs" / RUN
+    assert git(theirs, "rev-parse", "HEAD") == head and git(theirs, "status", "--porcelain") == ""
+    create(copy, "another")
+    git(copy, "worktree", "prune", "--expire", "now")
+    git(copy, "gc", "--quiet", "--prune=now")
+    shutil.rmtree(theirs)
+    assert {path: tree_manifest(project / path) for path in before} == before
+    assert git(project / ".hallmark" / "runs" / RUN, "status", "--porcelain") == ""
+    assert git(project, "rev-parse", f"refs/hallmark/runs/{RUN}") == head

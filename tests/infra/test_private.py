@@ -1,0 +1,44 @@
+"""What `hallmark` makes under .hallmark is for its owner alone, whatever the umask of whoever starts it."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.runs import journal
+from tasks.runs.journal import Journal
+from tests.private_state import open_to_others
+from tests.tiny_project import create, hallmark, make_project
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def test_state_is_shut_and_one_that_was_open_is_shut_and_told(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    state, people = project / ".hallmark", project / "infra" / "governance" / "people.yaml"
+    hallmark(project, "init")
+    assert open_to_others(state) == []
+    state.chmod(0o755)
+    told = hallmark(project, "status")
+    assert f"others could enter {state}" in told and "0700" in told
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert hallmark(project, "status").count("others could enter") == 0
+    before = people.stat().st_mode
+    hallmark(project, "identity", "create", "ada", "--name", "Ada", "--role", "auditor")
+    assert people.stat().st_mode == before, "a file of the checkout's keeps its permissions"
+
+
+def test_a_run_made_in_a_process_of_that_umask_is_shut_too(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    hallmark(project, "init")
+    os.umask(0o077)
+    made = create(project, "one")
+    journal.write(project / ".hallmark", Journal(run="one", requested_by="ml-engineer"))
+    assert made.layout.params.exists() and open_to_others(project / ".hallmark") == []

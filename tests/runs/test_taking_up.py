@@ -1,0 +1,138 @@
+"""A run that one machine pushed is taken up on another, with its outputs, and stops on the first."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows import chronicle
+from flows.stages import with_its_sources
+from tasks.errors import InputError, Refused, Unavailable
+from tasks.files import tree_digest
+from tasks.govern.ledger.ledger import open_ledger
+from tasks.runs import dvc, journal, records
+from tasks.runs.request import RunRequest
+from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
+from tasks.runs.taking_up import is_elsewhere, take_up
+from tests.tiny_project import create, git, hallmark, make_project
+
+RUN = "20260101-000000-aaaa"
+
+
+def point_dvc(checkout: Path, store: Path) -> None:
+    command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "--default", "--force", "store", str(store)]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+
+
+def copy_ledger(one: Path, other: Path) -> None:
+    for file in (one / ".hallmark").glob("ledger.db*"):
+        shutil.copy(file, other / ".hallmark")
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Its first stage is done, and it lies in a git remote and a DVC remote beside the project."""
+    folder = make_project(tmp_path_factory.mktemp("machines") / "first")
+    hallmark(folder, "init")
+    git(folder, "init", "--quiet", "--bare", str(folder.with_name("git")))
+    point_dvc(folder, folder.with_name("store"))
+    run = create(folder, RUN)
+    records.resolved(run.ledger(), run.layout, RUN)
+    dvc.repro(run.layout, "ingest", print)
+    run.commit("Ask at the data gate")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(GIT_REMOTE, str(folder.with_name("git")))
+        run.push()
+    return run
+
+
+@pytest.fixture
+def second(pushed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with the same keys and the same ledger, which here is a copy."""
+    first = pushed.checkout.root
+    git(tmp_path, "clone", "--quiet", str(first), "second")
+    point_dvc(tmp_path / "second", first.with_name("store"))
+    shutil.copytree(first / ".hallmark" / "keys", tmp_path / "second" / ".hallmark" / "keys")
+    copy_ledger(first, tmp_path / "second")
+    monkeypatch.setenv(GIT_REMOTE, str(first.with_name("git")))
+    return tmp_path / "second"
+
+
+def test_a_run_is_here_with_its_outputs_and_goes_on(pushed: Run, second: Path) -> None:
+    take_up(second, RUN)
+    here = open_run(second, RUN)
+    assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
+    assert here.layout.root.is_relative_to(second) and here.asked == pushed.asked
+    assert dvc.repro(here.layout, "ingest", print).cached
+    dvc.repro(here.layout, "clean", print)
+    assert git(second, "log", "-1", "--format=%s", here.ref) == "Ask at the data gate"
+
+
+def test_it_stops_on_the_machine_that_had_it(
+    pushed: Run, second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "other"
+    shutil.copytree(pushed.checkout.root, first, symlinks=True)
+    take_up(second, RUN)
+    assert not is_elsewhere(open_ledger(second / ".hallmark"), second, RUN)
+    copy_ledger(second, first)
+    monkeypatch.setenv("HALLMARK_ROOT", str(first))
+    stale = open_run(first, RUN)
+    with (
+        pytest.raises(Refused, match=f"run {RUN} was taken up on another machine"),
+        chronicle.chronicle(RunRequest.of(stale.request), stale.asked.envelope),
+    ):
+        with_its_sources(stale)
+    known = journal.read(first / ".hallmark", RUN)
+    assert known is not None and known.status == "failed" and "goes on there" in (known.error or "")
+    assert not open_ledger(first / ".hallmark").entries("run.ended", RUN), "it has not ended"
+    take_up(first, RUN)
+    assert not is_elsewhere(open_ledger(first / ".hallmark"), first, RUN)
+
+
+@pytest.mark.parametrize("away", ["git", "store"])
+def test_where_a_remote_is_away_nothing_is_left(pushed: Run, second: Path, away: str) -> None:
+    place = pushed.checkout.root.with_name(away)
+    aside = place.rename(place.with_name("aside"))
+    try:
+        with pytest.raises(Unavailable):
+            take_up(second, RUN)
+    finally:
+        aside.rename(place)
+    assert not is_here(layout_of(second, RUN))
+    take_up(second, RUN)
+
+
+def test_what_is_missing_is_told(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="there is no run 'another' here"):
+        take_up(second, "another")
+    (second / ".dvc" / "config.local").unlink()
+    with pytest.raises(InputError, match="DVC has no default remote here"):
+        take_up(second, RUN)
+    monkeypatch.delenv(GIT_REMOTE)
+    with pytest.raises(InputError, match=GIT_REMOTE):
+        take_up(second, RUN)
+    assert not is_here(layout_of(second, RUN))
+
+
+@pytest.mark.attack(rights="worker", stopped="a run's code, parameters and inputs are those on record")
+@pytest.mark.parametrize("changed", ["tasks/data/clean.py", "params.yaml", "inputs/sources.json"])
+def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Path, changed: str) -> None:
+    """Whoever may push to the git remote."""
+    clone, remote = second.with_name("clone"), pushed.checkout.root.with_name("git")
+    git(second.parent, "init", "--quiet", str(clone))
+    git(clone, "fetch", "--quiet", str(remote), pushed.ref)
+    git(clone, "checkout", "--quiet", "FETCH_HEAD")
+    before = git(clone, "rev-parse", "HEAD")
+    with (clone / changed).open("a") as file:
+        file.write("\n")
+    git(clone, "commit", "--quiet", "--all", "-m", "more")
+    git(clone, "push", "--quiet", str(remote), f"HEAD:{pushed.ref}")
+    try:
+        with pytest.raises(Refused, match=changed):
+            take_up(second, RUN)
+    finally:
+        git(clone, "push", "--quiet", "--force", str(remote), f"{before}:{pushed.ref}")
+    assert not is_here(layout_of(second, RUN))
