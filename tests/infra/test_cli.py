@@ -108,7 +108,7 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["data", "quarantine", "../.."], 2, "there is no run '../..' here"),
         (["data", "show", "src:1", "--run", "nosuch", "--reason", "r", "--as", "data-owner"], 2, "has no records here"),
         (["data", "manifest", "../one"], 2, "there is no run '../one' here"),
-        (["data", "where", "--subject", " "], 2, "--subject is empty"),
+        (["data", "where", "--subject", " ", "--as", "data-owner", "--reason", "r"], 2, "--subject is empty"),
         (["nosuch"], 2, "No such command"),
     ],
 )
