@@ -276,7 +276,7 @@ def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_star
     named = other / "sources.yaml"
     named.write_text(named.read_text().replace("location: examples", "location: ${DATA_ROOT:-examples}"))
     commit(with_runner, "Sources elsewhere")
-    monkeypatch.setenv("DATA_ROOT", "/other")
+    monkeypatch.setenv("DATA_ROOT", str(with_runner / "examples"))
     asked = ("run", "--as", "ml-engineer", "--governance", "examples/elsewhere")
     told = hallmark(with_runner, *asked, code=2)
     assert "the runner was started with other settings: DATA_ROOT" in told and "hallmark down" in told
