@@ -142,8 +142,8 @@ def flow(folder: Path) -> None:
     dvc.configure(layout)
     journal.write(layout.state, journal.Journal(run="bench", requested_by="bench"))
     request = Request(
-        run_id="bench", requested_by="bench", commit="0" * 40, params="params.yaml", params_sha256=None,
-        governance=None, changes={}, demo_approvals=False, time=datetime.now(UTC),
+        run_id="bench", requested_by="bench", commit="0" * 40, tree_sha256="0" * 64, params="params.yaml",
+        params_sha256=None, governance=None, changes={}, demo_approvals=False, time=datetime.now(UTC),
     )  # fmt: skip
     run = Run(SignedRequest(request, {}, ""), layout, params_of_the_sample(), Repository(layout.root))
     prefect.flow(name="bench")(lambda: stage(run, "bench"))()
@@ -177,7 +177,7 @@ def as_stage(folder: Path) -> None:
         run_config=builders.run_config(folder / "ray"),
     )
     with (
-        cluster.running(training, ROOT),
+        cluster.running(training),
         watch.watching(bench.job.record, told, Tracker(bench.layout, "step-time")),
     ):
         trainer.fit()
@@ -342,7 +342,7 @@ def with_environment() -> None:
     from tasks.params import Training
     from tasks.train.builders import worker_environment
 
-    wanted = worker_environment(Training(), ROOT) | {"HALLMARK_BENCH": "1"}
+    wanted = worker_environment(Training()) | {"HALLMARK_BENCH": "1"}
     sys.exit(subprocess.run([sys.executable, *sys.argv], env=os.environ | wanted).returncode)
 
 

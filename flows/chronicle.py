@@ -18,6 +18,7 @@ from tasks.runs.journal import Journal, Status
 from tasks.runs.request import RunRequest, derived_run_id, new_run_id
 from tasks.runs.run import Run, create, on_record
 from tasks.runs.taking_up import is_elsewhere
+from tasks.shown import guard_logs, visible
 
 
 def root() -> Path:
@@ -61,6 +62,7 @@ def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
     Yields the request with the run's id in it. Raises Refused, and writes nothing down, where the run is there already
     and was asked for otherwise.
     """
+    guard_logs()
     flow_run = current()
     run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
     asked = request.model_copy(update={"run_id": run})
@@ -78,7 +80,7 @@ def chronicle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
             _failed(run, str(error), error.exit_code)
             raise
         except Exception as error:
-            _failed(run, f"{type(error).__name__}: {error}", 1)
+            _failed(run, visible(f"{type(error).__name__}: {error}"), 1)
             raise
 
 

@@ -3,6 +3,8 @@
 Files are named by their path, to be copied: a browser opens no link from the UI's page to a file.
 """
 
+from collections.abc import Mapping, Sequence
+
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
@@ -13,6 +15,7 @@ from tasks.govern.gate.evidence import Evidence
 from tasks.registry.releases import Release
 from tasks.runs.run import Run
 from tasks.runs.summary import summarise
+from tasks.shown import code, markdown, visible
 
 
 def checks(asked: Evidence) -> None:
@@ -21,7 +24,7 @@ def checks(asked: Evidence) -> None:
         {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
         for c in asked.checks
     ]
-    create_table_artifact(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
+    _table(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
 
 
 def sources(asked: Evidence) -> None:
@@ -40,7 +43,7 @@ def sources(asked: Evidence) -> None:
         for name, source in asked.dataset.sources.items()
     ]
     since = f" since run {asked.change.run}" if asked.change else ""
-    create_table_artifact(rows, description=f"data gate of run {asked.run}: its sources, and what changed{since}")
+    _table(rows, description=f"data gate of run {asked.run}: its sources, and what changed{since}")
 
 
 @task(task_run_name="report", persist_result=False)
@@ -55,7 +58,7 @@ def report(run: Run) -> None:
     if found is None:
         return
     rows = [{"figure": name, **fact.model_dump()} for name, fact in found.metrics.items()]
-    create_table_artifact(rows, description=f"run {run.id}: figures of the candidate")
+    _table(rows, description=f"run {run.id}: figures of the candidate")
     pages(run)
 
 
@@ -79,24 +82,37 @@ def pages(run: Run) -> None:
     """Where the pages for people lie that the run has written so far: Data Docs, later the report too."""
     found = summarise(run.layout.state, run.id)
     written = [("Report", found.report), ("Data Docs", found.data_docs)] if found else []
-    lines = [f"{title}: `{path}`" for title, path in written if path]
+    lines = [f"{title}: {code(str(path))}" for title, path in written if path]
     if lines:
-        create_markdown_artifact("\n\n".join(lines), description="open these on the machine of the run")
+        _text("\n\n".join(lines), description="open these on the machine of the run")
 
 
 def waits(run: Run, asked: Evidence, wanted: str) -> None:
     """What a parked run waits for, and how to decide."""
-    create_markdown_artifact(
-        f"Run `{run.id}` waits at its **{asked.gate} gate** for {wanted}.\n\n"
-        f"Look: `hallmark gates show {run.id} {asked.gate}`\n\n"
-        f"Decide: `hallmark gates approve {run.id} {asked.gate} --as ID`",
+    _text(
+        f"Run {code(run.id)} waits at its **{asked.gate} gate** for {markdown(wanted)}.\n\n"
+        f"Look: {code(f'hallmark gates show {run.id} {asked.gate}')}\n\n"
+        f"Decide: {code(f'hallmark gates approve {run.id} {asked.gate} --as ID')}",
         description="what this run waits for",
     )
 
 
 def promoted(release: Release) -> None:
     """The release that a run made."""
-    create_markdown_artifact(
-        f"**{release.label}** is champion.\n\nBundle: `{release.bundle}`\n\nDigest: `{release.sha256}`",
+    _text(
+        f"**{markdown(release.label)}** is champion.\n\nBundle: {code(str(release.bundle))}\n\n"
+        f"Digest: {code(release.sha256)}",
         description="the release that this run made",
     )
+
+
+def _table(rows: Sequence[Mapping[str, object]], description: str) -> None:
+    """An artefact of rows. Prefect shows its description as Markdown, and cells as they are."""
+    shown = [{visible(name): visible(str(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
+             for row in rows]  # fmt: skip
+    create_table_artifact(shown, description=markdown(description))
+
+
+def _text(text: str, description: str) -> None:
+    """An artefact of Markdown; whatever is not ours in it has gone through `markdown` or `code`."""
+    create_markdown_artifact(visible(text), description=markdown(description))

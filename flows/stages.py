@@ -14,6 +14,7 @@ from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
 from tasks.runs.taking_up import is_elsewhere
+from tasks.shown import markdown
 
 ELSEWHERE = "run {0} was taken up on another machine and goes on there; `hallmark run --resume {0}` takes it back"
 
@@ -119,7 +120,7 @@ class _Listener:
 
     def _show(self, percent: float, progress: str) -> None:
         """The bar in Prefect's UI; `progress` tells the time remaining."""
-        description = f"{self.name} in run {self.run.id}: {progress}"
+        description = markdown(f"{self.name} in run {self.run.id}: {progress}")
         if self.artifact is None:
             self.artifact = create_progress_artifact(percent, description=description)
         else:

@@ -13,7 +13,8 @@ Read in this order:
     facts.py     figures that stages state and gates judge
     progress.py  how far a stage is
     prompts.py   a record as the chat that a model sees
-    __main__.py  `python -m tasks STAGE`, what dvc.yaml calls
+    __main__.py  one stage, in the current folder
+    start.py     `python -I tasks/start.py STAGE`, what dvc.yaml calls: no other code than this worktree's
 
 Then the rooms: `data/` (ingest, clean, deduplicate, validate, split), `train/` (base_model, train), `evaluate/`
 (predict, evaluate), `govern/` (sources, policy, people, gates, decisions, ledger), `registry/` (package, promotion,

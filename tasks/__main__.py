@@ -1,4 +1,4 @@
-"""`python -m tasks STAGE`: one stage, in the current folder. dvc.yaml calls this; so can a developer."""
+"""`python -m tasks STAGE`: one stage, in the current folder, by hand. dvc.yaml starts it by tasks/start.py."""
 
 import argparse
 import contextlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks import params
+from tasks import params, shown
 from tasks.errors import HallmarkError, InputError, is_full_disk
 from tasks.files import write_bytes
 from tasks.govern.sources import load_resolved
@@ -91,6 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
     parser.add_argument("stage", choices=list(STAGES))
     name = parser.parse_args().stage
+    shown.guard()
     if starter := os.environ.get(STARTED_BY):
         threading.Thread(target=end_with, args=(int(starter),), daemon=True).start()
     root = Path.cwd().resolve()

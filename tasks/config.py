@@ -6,7 +6,7 @@ only way in, so a mistake reads the same wherever it stands.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tasks import yaml_text
 from tasks.errors import InputError
+from tasks.shown import hidden
 
 
 class Frozen(BaseModel):
@@ -29,6 +30,7 @@ MOST_TOLD = 100
 """Problems of one file told one by one; the others are counted."""
 MOST_SHOWN = 300
 """Characters of a wrong value."""
+UNSEEN = "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
 
 
 def load(path: Path, model: type[Model]) -> Model:
@@ -65,14 +67,39 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
 
     Path and changes only serve the messages: what --set says stands on no line of the file.
     """
+    found: list[Any] = [*_unseen(document)]
     try:
-        return model.model_validate(plain(document))
+        checked = model.model_validate(plain(document))
+        if not found:
+            return checked
     except ValidationError as error:
-        found: list[Any] = [*error.errors()]
-    told = [_problem(item, document, path, changes) for item in found + _combinations(document, model, found)]
+        found += error.errors()
+        found += _combinations(document, model, found)
+    told = [_problem(item, document, path, changes) for item in found]
     problems = [*dict.fromkeys(told)]
     more = [f"{path}: and {len(problems) - MOST_TOLD:,} more problems"] * (len(problems) > MOST_TOLD)
     raise InputError("\n".join(problems[:MOST_TOLD] + more))
+
+
+def clear(text: str, what: str) -> str:
+    """`text`, where all of it shows. Raises InputError, which says `what` it is, where it holds what does not."""
+    if name := hidden(text):
+        raise InputError(f"{what}: {UNSEEN.format(name)}")
+    return text
+
+
+def _unseen(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
+    """Keys and texts with characters that do not show, as a validator's problems: others read and sign these files."""
+    if isinstance(document, str):
+        if name := hidden(document):
+            yield {"type": "value_error", "loc": where, "msg": UNSEEN.format(name), "input": ""}
+    elif isinstance(document, Mapping):
+        for key, value in document.items():
+            yield from _unseen(str(key), (*where, key))
+            yield from _unseen(value, (*where, key))
+    elif isinstance(document, list):
+        for place, value in enumerate(document):
+            yield from _unseen(value, (*where, place))
 
 
 def problems(found: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:

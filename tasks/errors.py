@@ -13,11 +13,16 @@ import errno
 import os
 from typing import ClassVar
 
+from tasks.shown import visible
+
 
 class HallmarkError(Exception):
-    """Base of every error that a person can act on; `str(error)` is the whole message."""
+    """Base of every error that a person can act on; `str(error)` is the whole message, as it may be shown."""
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class InputError(HallmarkError):

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tasks.shown import json_text
+
 UMASK = 0o077
 """The umask under which state is made: it holds what its owner alone may read."""
 
@@ -81,7 +83,7 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     """Write readable, deterministic JSON; the file appears whole or not at all."""
-    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json_text(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
     write_bytes(path, text.encode())
 
 

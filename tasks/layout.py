@@ -57,6 +57,11 @@ class Layout:
         """Whose gate statements the stages accept: `tasks.govern.gate.statement.Authority`."""
         return self.inputs / "authority.json"
 
+    @property
+    def code(self) -> Path:
+        """`tree_sha256`: the digest of the run's whole tree as git has it (`tasks.runs.tree`)."""
+        return self.inputs / "code.json"
+
     def stage(self, name: str) -> Path:
         """Digested outputs of a stage, e.g. `artefacts/split/`."""
         return self.root / "artefacts" / name

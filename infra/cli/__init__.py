@@ -10,7 +10,7 @@ import sys
 import typer
 
 from infra.cli import lazy, verbs
-from tasks import files
+from tasks import files, shown
 from tasks.errors import HallmarkError, Unavailable
 
 MISSING = (
@@ -33,6 +33,7 @@ app = typer.Typer(
 def main() -> None:
     """Entry point: run the command and turn errors into a message and an exit code."""
     os.umask(files.UMASK)
+    shown.guard()
     try:
         app()
     except HallmarkError as error:

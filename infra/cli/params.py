@@ -1,11 +1,11 @@
 """`hallmark params`"""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from infra.cli import shared
 from infra.cli.shared import console
 from tasks import params as schema
 from tasks.errors import InputError
@@ -20,7 +20,7 @@ def params(
     Example: hallmark params --check params.yaml
     """
     if show_schema:
-        print(json.dumps(schema.Params.model_json_schema(), indent=2))
+        shared.print_json(schema.Params.model_json_schema())
     elif check is not None:
         checked = schema.load(check)
         console.print(f"{check}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.registered import Label, in_force
 from infra.cli.screen import Screen
 from infra.cli.shared import console
+from infra.cli.terminal import Terminal
 from tasks.registry import releases
 from tasks.reproduce import rebuild
 from tasks.reproduce.rebuild import Reproduction
@@ -31,7 +31,7 @@ def reproduce(
     """
     governed, ledger = in_force()
     found = releases.get(ledger, governed, release)
-    with Screen(Console(stderr=True) if as_json else console) as screen:
+    with Screen(Terminal(stderr=True) if as_json else console) as screen:
         made = rebuild.reproduce(Repository.open(shared.root()), found, governed, ledger, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
     raise typer.Exit(EXIT[made.verdict])

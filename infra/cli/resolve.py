@@ -12,7 +12,7 @@ from tasks.errors import InputError
 from tasks.govern.gate import statement
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.layout import Layout
-from tasks.runs import dvc
+from tasks.runs import dvc, tree
 from tasks.runs import resolve as runs
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
@@ -40,7 +40,9 @@ def resolve(
     )
     if params:
         _unharmed(layout, text)
-    runs.resolve(experiment, governed, open_ledger(layout.state), layout)
+    checkout = Repository.open(layout.root)
+    whole = tree.read(checkout, checkout.snapshot()).sha256
+    runs.resolve(experiment, governed, open_ledger(layout.state), layout, whole)
     for gate in ("data", "evaluation"):
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)

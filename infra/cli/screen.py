@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from tasks.progress import duration
 
@@ -73,7 +74,7 @@ class Screen:
         since = "" if " eta " in how else duration(now - self.began)
         text = " ".join(filter(None, (what, how, since)))
         if self.moving:
-            self.moving.update(text)
+            self.moving.update(Text(text))  # rich would read a string as markup
         elif self.console is not None and now - self.spoke > QUIET_SECONDS:
             self.spoke = now
             self.console.print(f"  … {text}")

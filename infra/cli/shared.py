@@ -1,7 +1,6 @@
 """What several verbs need: where the checkout is, who asks, and how a document or a table is printed."""
 
 import errno
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from infra.cli import tables
 from infra.cli.tables import Whole
 from tasks.errors import InputError, Unavailable, is_full_disk
 from tasks.files import UMASK
+from tasks.shown import json_text, one_line
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 As = Annotated[
@@ -26,8 +26,8 @@ Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; may be repeated.")
 ]
 
-# Names and figures of the user's own are printed as they are; a log or a pipe gets lines wide enough for a table.
-console = Whole(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+console = Whole(width=None if sys.stdout.isatty() else 160)
+"""A log or a pipe gets lines wide enough for a table."""
 
 
 def root() -> Path:
@@ -53,6 +53,7 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
     if not rows:
         console.print(none)
         return
+    rows = [list(map(one_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     if console.is_terminal and sum(widths) + tables.GAP * (len(widths) - 1) > console.width:
         table = Table(*header, box=None)
@@ -65,7 +66,7 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
     console.print(line(header), style="bold")
-    typer.echo("\n".join(map(line, rows)))
+    print("\n".join(map(line, rows)))
 
 
 def identity(given: str | None) -> str:
@@ -113,4 +114,4 @@ def pairs(changes: list[str] | None) -> dict[str, str]:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(json_text(value, indent=2, default=str))

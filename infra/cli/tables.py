@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli.terminal import Terminal
+
 GAP = 2
 """Columns between cells."""
 NARROWEST = 12
@@ -20,7 +22,7 @@ LONGEST_WORD = 40
 """Columns that a word may claim for itself; a digest is broken where the room is wanted."""
 
 
-class Whole(Console):
+class Whole(Terminal):
     """A console that cuts no table. One that expands is left to rich, which then breaks lines in its cells."""
 
     def print(self, *objects: Any, **how: Any) -> None:

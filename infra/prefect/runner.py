@@ -1,4 +1,4 @@
-"""The process that executes flow runs: `python -m infra.prefect.runner`, in the checkout it serves."""
+"""The process that executes flow runs: `python -I -m infra.prefect.runner`, in the checkout it serves."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from flows.partly import Partly
 from flows.retrain import retrain
 from flows.watch import publish_heads, revive_orphans, time_passes
 from infra.prefect import notify
+from tasks.shown import guard_logs
 
 POLL_SECONDS = 1.0
 """Prefect's own default of 10 s would be most of the time from a decision to the run going on."""
@@ -67,4 +68,5 @@ async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) ->
 
 
 if __name__ == "__main__":
+    guard_logs()
     asyncio.run(serve())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.config import Frozen
+from tasks.config import Frozen, clear
 from tasks.data import put_aside, reread
 from tasks.data.access import Access
 from tasks.data.protect.tokens import IN_TEXT
@@ -55,6 +55,7 @@ def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledge
 
     Raises InputError for what is not there, or not any more, and Refused for who may not look.
     """
+    clear(reason, "the reason")
     if not (layout.stage("ingest") / "result.json").exists():
         raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
     place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)

@@ -14,7 +14,7 @@ from tasks.layout import Layout
 
 @dataclass(frozen=True)
 class Flow:
-    """Rows through a stage: rows = records + everything quarantined + what was not drawn."""
+    """Rows through a stage: rows = records + everything quarantined."""
 
     stage: str
     source: str
@@ -23,7 +23,6 @@ class Flow:
     records: int
     quarantined: tuple[tuple[str, int], ...]
     """Rule and rows, most rows first."""
-    not_drawn: int = 0
 
     @property
     def removed(self) -> int:
@@ -126,7 +125,7 @@ def _flows(layout: Layout) -> list[Flow]:
 
 def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
     rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
-    return Flow(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
+    return Flow(stage, source, counts["rows"], counts["records"], tuple(rules))
 
 
 def _nearness(told: dict[str, Any]) -> Nearness:

@@ -17,6 +17,7 @@ from tasks.evaluate.page import Contents
 from tasks.facts import Fact, Facts
 from tasks.files import read_json, write_bytes
 from tasks.layout import Layout
+from tasks.pages import templates
 from tasks.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -76,13 +77,7 @@ def _measured(layout: Layout, which: Which) -> Facts:
 
 
 def _templates() -> jinja2.Environment:
-    pages = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = templates(TEMPLATES)
     pages.filters |= {
         "percent": percent,
         "points": page.points,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tasks.config import clear
 from tasks.errors import InputError, Refused
 from tasks.govern import signed_entry, signed_incident
 from tasks.govern.ledger.ledger import Entry, Ledger
@@ -111,6 +112,7 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
     """
     if not reason.strip():
         raise InputError("say with --reason what was found and done, so that others can follow it later")
+    clear(reason, "the reason")
     person = governance.actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:

@@ -40,6 +40,8 @@ class Request(Frozen):
     requested_by: Name
     """Person in people.yaml, or `scheduler`."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+    tree_sha256: Sha256
+    """Of all that the commit holds (`tasks.runs.tree`): the commit's own name is a SHA-1 in most repositories."""
     params: str
     params_sha256: Sha256 | None
     """Of the params file, where the commit does not hold it; null where it does, and so pins it."""

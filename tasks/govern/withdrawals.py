@@ -12,6 +12,7 @@ A source that sources.yaml names no longer, but runs still use, is withdrawn by 
 
 from collections.abc import Collection
 
+from tasks.config import clear
 from tasks.errors import InputError, Refused
 from tasks.files import canonical_json, sha256_bytes
 from tasks.govern import signed_entry, signed_request, signed_withdrawal, sources
@@ -98,6 +99,7 @@ def _draft(
 ) -> Draft:
     if not reason.strip():
         raise InputError("say why with --reason, so that others can follow it later")
+    clear(reason, "the reason")
     notice = Notice(
         verb="restore" if restores else "withdraw",
         source=source.id,

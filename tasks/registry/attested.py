@@ -168,6 +168,8 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
         raise Refused("request.json asks for another run than the promotion statement is about")
     if other := [gate for gate, evidence in attested.evidence.items() if not evidence.is_of(asked)]:
         raise Refused(f"the evidence of gate {', '.join(other)} names another request than request.json")
+    if asked.request.tree_sha256 != attested.manifest.tree_sha256:
+        raise Refused("the package was made from another tree than request.json asks for")
     person = attested.people.get(who)
     roles = person.roles_at(asked.request.time) if person else []
     if why_not := attested.policy.tier(promotion.tier).may_not_request(who, roles):

@@ -163,5 +163,7 @@ def _made_of_what_passed(candidate: Candidate) -> None:
     if told.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
     looked_at.require({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, told)
+    if told.tree_sha256 != passed["release"].evidence.tree_sha256:
+        raise Refused("the package was made from another tree than was asked for; run again")
     if (told.tier, told.demo) != (candidate.tier, candidate.demo):
         raise Refused("the package states another risk tier or demo mark than its gates")

@@ -5,9 +5,9 @@ from pathlib import Path
 from tasks import config, files
 from tasks.layout import Layout
 
-UNDECIDING = ("authority.json", "champion.json", "request.json")
-"""Files of inputs/ that decide who may let a candidate pass, what it is compared with and who asked for it, but not
-one byte of the candidate."""
+UNDECIDING = ("authority.json", "champion.json", "code.json", "request.json")
+"""Files of inputs/ that decide who may let a candidate pass, what it is compared with, what else its commit holds and
+who asked for it, but not one byte of the candidate."""
 
 
 def candidate_inputs(layout: Layout) -> str:

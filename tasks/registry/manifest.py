@@ -39,6 +39,8 @@ class Manifest(Frozen):
     """The evaluation gate was passed on a run under --demo-approvals."""
     method: str
     """`lora`: payload/model is an adapter for the base model; `full`: a whole model."""
+    tree_sha256: Sha256
+    """Of all that the run's commit holds, as git has it (`tasks.runs.tree`)."""
     code_sha256: Sha256
     """Of `tasks/`, the code that made it."""
     params_sha256: Sha256
@@ -83,6 +85,7 @@ def read_by_stages(layout: Layout) -> dict[str, Any]:
     """The fields of a manifest that say what stages read beside each other's output, as it lies in `layout` now."""
     read = [*identity.deciding_inputs(layout), layout.champion]
     return {
+        "tree_sha256": files.read_json(layout.code)["tree_sha256"],
         "code_sha256": files.code_digest(layout.root / "tasks"),
         "params_sha256": files.sha256_file(layout.params),
         "constraints_sha256": files.sha256_file(layout.root / "constraints.txt"),

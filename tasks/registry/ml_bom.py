@@ -60,6 +60,7 @@ def _model(parts: Parts, model_files: Mapping[str, str]) -> Any:
             Property(name="hallmark:code_sha256", value=manifest.code_sha256),
             Property(name="hallmark:method", value=manifest.method),
             Property(name="hallmark:params_sha256", value=manifest.params_sha256),
+            Property(name="hallmark:tree_sha256", value=manifest.tree_sha256),
             *(Property(name=f"hallmark:file:{path}", value=digest) for path, digest in sorted(model_files.items())),
         ],
     )

@@ -11,6 +11,7 @@ from tasks.govern.sources import ResolvedSources
 from tasks.layout import Layout
 from tasks.params import Params, SuccessMetric
 from tasks.registry.manifest import STAGES, Manifest
+from tasks.shown import markdown, visible
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
@@ -50,13 +51,10 @@ def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
 
 
 def render(parts: Parts) -> str:
-    """The card: Markdown with a YAML header."""
-    from huggingface_hub import ModelCard
-
+    """The card: Markdown with a YAML header. What people wrote stands in it literally."""
     use_case = parts.params.use_case
-    card = ModelCard.from_template(
-        _header(parts),
-        template_path=str(TEMPLATE),
+    card = _template().render(
+        header=Literal(visible(_header(parts).to_yaml())),
         use_case=use_case,
         training=parts.params.training,
         manifest=parts.manifest,
@@ -67,7 +65,23 @@ def render(parts: Parts) -> str:
         figures=_of(parts.facts, "evaluate."),
         targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
     )
-    return f"{str(card).rstrip()}\n"
+    return f"{card.rstrip()}\n"
+
+
+class Literal(str):
+    """Text that is Markdown already."""
+
+
+def _template() -> Any:
+    import jinja2
+
+    folder = jinja2.FileSystemLoader(TEMPLATE.parent)
+    pages = jinja2.Environment(loader=folder, finalize=_shown, undefined=jinja2.StrictUndefined)
+    return pages.get_template(TEMPLATE.name)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, Literal) else markdown(str(value))
 
 
 def _of(stated: Facts, *stages: str) -> Facts:

@@ -6,7 +6,9 @@ figure. Entries that this installation's key should have signed, and did not, ar
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from tasks.config import Frozen
 from tasks.errors import HallmarkError
@@ -15,19 +17,23 @@ from tasks.govern.gate import docket, reminders
 from tasks.govern.ledger.ledger import Entry
 from tasks.govern.rules.governance import Governance
 from tasks.registry import succession
+from tasks.shown import visible
+
+Shown = Annotated[str, AfterValidator(visible)]
+"""It goes to terminals, mail and chat."""
 
 
 class Notice(Frozen):
     event: str
     """gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
     release.promoted or release.rolled_back."""
-    about: str
+    about: Shown
     """The run, incident or release."""
-    title: str
+    title: Shown
     """One line."""
-    text: str
+    text: Shown
     """A few sentences."""
-    command: str
+    command: Shown
     """Where to look and how to decide, to be typed in the checkout."""
     environment: str
     entry: int

@@ -40,6 +40,7 @@ def predicate(
             },
             "resolvedDependencies": [
                 {"name": "commit", "digest": {"gitCommit": promotion.commit}},
+                _file("tree", manifest.tree_sha256),
                 _file("tasks", manifest.code_sha256),
                 _file("constraints.txt", manifest.constraints_sha256),
                 _file("base-model", manifest.base_model_sha256) | {"annotations": _base(manifest)},

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import NamedTuple
 
+from tasks.config import clear
 from tasks.errors import InputError, Refused, Unavailable
 from tasks.govern import dsse
 from tasks.govern.ledger.ledger import Ledger
@@ -33,6 +34,7 @@ def rollback(
     """
     if not reason.strip():
         raise InputError("a rollback needs a reason, so that others can follow it later")
+    clear(reason, "the reason")
     with intents.turn(governance.state):
         recovery.settle(governance, ledger)
     name = releases.get(ledger, governance, label).name

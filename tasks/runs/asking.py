@@ -14,6 +14,7 @@ from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import SCHEDULER
 from tasks.govern.signed_request import Request, SignedRequest
+from tasks.runs import tree
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
 
@@ -28,12 +29,13 @@ def sign(checkout: Repository, governance: Governance, ledger: Ledger, request: 
 
 
 def complete(checkout: Repository, request: RunRequest, time: datetime) -> Request:
-    """The request with everything in it that decides what will run: its commit, and the digest of a params file that
-    the commit does not hold."""
+    """The request with everything in it that decides what will run: its commit, the digest of all that it holds, and
+    that of a params file that it does not hold. Raises InputError for a commit that no run is made of."""
     commit = checkout.commit_of(request.commit or "HEAD")
+    tree_sha256 = tree.read(checkout, commit).sha256
     params_sha256 = None if checkout.holds(commit, request.params) else _digest(checkout, request.params)
-    asked = request.model_dump() | {"commit": commit, "params_sha256": params_sha256, "time": time}
-    return Request.model_validate(asked)
+    said = {"commit": commit, "tree_sha256": tree_sha256, "params_sha256": params_sha256, "time": time}
+    return Request.model_validate(request.model_dump() | said)
 
 
 def take(

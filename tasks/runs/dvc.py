@@ -20,6 +20,8 @@ from tasks.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.files import write_bytes
 from tasks.layout import Layout, home
 from tasks.runs import dvc_lock
+from tasks.runs.environment import INTO_A_PROCESS
+from tasks.shown import visible
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
 """What a stage prints while it works (`tasks.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
@@ -45,6 +47,9 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
 }
 """Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
 way to what a stage has no business with, and a stage is the run's own code."""
+
+DVC = (sys.executable, "-I", "-m", "dvc")
+"""Isolated: it starts in the worktree, and would import whatever has the name of a module there."""
 
 APART = ("HALLMARK_VAULT_URL", "MLFLOW_TRACKING", "MLFLOW_REGISTRY")
 """Beginnings of the names of variables that lead to what is shared: a stage that is to leave nothing there has none."""
@@ -90,9 +95,9 @@ def repro(
     stage's whole process group before it is passed on.
     """
     started = time.monotonic()
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *["--force"] * force, "--", stage]
+    command = [*DVC, "repro", "--single-item", *["--force"] * force, "--", stage]
     lines: list[str] = []
-    environment = _environment(layout.root, stage)
+    environment = _environment(stage)
     if apart:
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     dvc_lock.keep(layout.root)
@@ -101,7 +106,7 @@ def repro(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
     ) as process:  # fmt: skip
         try:
-            for line in map(str.rstrip, process.stdout or ()):
+            for line in (visible(line.rstrip()) for line in process.stdout or ()):
                 lines.append(line)
                 if line and not line.lstrip().startswith(ADVICE):
                     say(line)
@@ -144,7 +149,7 @@ def _has_remote(layout: Layout) -> bool:
 
 def _carry(layout: Layout, *words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], cwd=layout.root, env=_environment(layout.root, PUSH), text=True,
+        [*DVC, *words], cwd=layout.root, env=_environment(PUSH), text=True,
         check=False, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if done.returncode:
@@ -169,17 +174,16 @@ def _config(root: Path) -> Any:
     return Config(str(root / ".dvc"))
 
 
-def _environment(root: Path, stage: str) -> dict[str, str]:
-    """The stage's `python` is this one, and imports the worktree's code; of what `GIVEN_TO` names it holds its own.
+def _environment(stage: str) -> dict[str, str]:
+    """The stage's `python` is this one; of what `GIVEN_TO` names it holds its own.
 
     Libraries draw no progress bars into the log, where every frame would be a line; a stage tells its own progress.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_withheld(stage))}
+    withheld = _withheld(stage)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
     return kept | {
         "PATH": path,
-        "PYTHONPATH": str(root),
-        "PYTHONUNBUFFERED": "1",
         "TQDM_DISABLE": "1",
         STARTED_BY: str(os.getpid()),
     }
@@ -187,7 +191,7 @@ def _environment(root: Path, stage: str) -> dict[str, str]:
 
 def _withheld(stage: str) -> tuple[str, ...]:
     """Beginnings of the names of variables that a stage does not get."""
-    return tuple(beginning for beginning, given in GIVEN_TO.items() if stage not in given)
+    return (*INTO_A_PROCESS, *(beginning for beginning, given in GIVEN_TO.items() if stage not in given))
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -24,7 +24,8 @@ DATA = ("artefacts/", "inputs/", "gates/")
 
 
 def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
-    """That a run was resolved: the digests of its parameters and inputs, and the content of the sources that it opened.
+    """That a run was resolved: the digests of its tree, parameters and inputs, and the content of the sources that it
+    opened.
 
     Raises Refused where they are not what they were: stages read them, so nobody changes them afterwards.
     """
@@ -39,7 +40,8 @@ def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
                     "commit, or start a new run"
                 )
             return entry
-        return ledger.append(RESOLVED, run, {"files": now, "sources": _sources(layout)})
+        whole = files.read_json(layout.code)["tree_sha256"]
+        return ledger.append(RESOLVED, run, {"tree_sha256": whole, "files": now, "sources": _sources(layout)})
 
 
 def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:

@@ -6,15 +6,18 @@ nothing prunes them. `git worktree add` leaves absolute paths, by which git in a
 worktrees, and git before 2.48 cannot read relative ones.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tasks.errors import InputError, Unavailable
+from tasks.shown import one_line, visible
 
 OWN = ("dvc.lock",)
 """Files that work by hand leaves in a checkout and that do not make it dirty."""
@@ -22,6 +25,16 @@ OWN = ("dvc.lock",)
 
 ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
 """How git gets to a remote; every other GIT_* of the caller is kept from it."""
+
+GIT = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
+BLOCK = 1024**2
+
+
+@dataclass(frozen=True)
+class Content:
+    sha256: str
+    start: bytes
+    """As much as is read at once; of a link all of it."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +60,42 @@ class Repository:
 
     def git(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
         """Run git and return its output, stripped. Raises Unavailable with git's own message."""
-        command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", *args]
+        return self.read(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
+
+    def read(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> bytes:
+        """Run git and return its output as it is. Raises Unavailable with git's own message."""
         try:
             done = subprocess.run(
-                command,
-                cwd=cwd or self.root,
-                env=_environment() | dict(env or {}),
-                capture_output=True,
-                text=True,
+                [*GIT, *args], cwd=cwd or self.root, env=_environment() | dict(env or {}), capture_output=True,
                 check=False,
-            )
+            )  # fmt: skip
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
         if done.returncode:
-            raise Unavailable(f"git {args[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout.strip()
+            told = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
+            raise Unavailable(f"git {args[0]} failed: {told}")
+        return done.stdout
+
+    def contents(self, names: Iterable[str]) -> dict[str, Content]:
+        """SHA-256 and beginning of what git keeps under each name (`git cat-file`), read in blocks.
+
+        Raises Unavailable where the clone does not hold one.
+        """
+        found = {}
+        with subprocess.Popen(
+            [*GIT, "cat-file", "--batch"], cwd=self.root, env=_environment(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ) as batch:  # fmt: skip
+            assert batch.stdin and batch.stdout
+            for name in dict.fromkeys(names):
+                batch.stdin.write(f"{name}\n".encode())
+                batch.stdin.flush()
+                told = batch.stdout.readline().split()
+                if len(told) != 3:
+                    raise Unavailable(f"this clone lacks {name}, which a commit of it holds; fetch it again")
+                found[name] = _content(batch.stdout, int(told[2]))
+                batch.stdout.read(1)
+        return found
 
     def commit_of(self, revision: str) -> str:
         """The full commit id of a revision. Raises InputError for one that is not there."""
@@ -98,18 +132,6 @@ class Repository:
             tree = self.git("write-tree", env=index)
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
-    def differs(self, worktree: Path, commit: str, but: Sequence[str]) -> list[str]:
-        """Files of a worktree that are not those of a commit, besides what git ignores and the paths `but`.
-
-        Read anew from the disk, since a worktree's own index may have been told to overlook some.
-        """
-        with tempfile.TemporaryDirectory() as folder:
-            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.git("read-tree", commit, cwd=worktree, env=index)
-            self.git("add", "--all", cwd=worktree, env=index)
-            tree = self.git("write-tree", cwd=worktree, env=index)
-        return self.git("diff", "--name-only", commit, tree, "--", ".", *(f":!{name}" for name in but)).splitlines()
-
     def add_worktree(self, path: Path, commit: str) -> None:
         """A detached worktree at `path`, in place of what an interruption left there."""
         apart = path.with_name(f"{path.name}.git")
@@ -141,9 +163,21 @@ class Repository:
         present = [path for path in paths if (worktree / path).exists()]
         self.git("add", "--force", "--", *present, cwd=worktree)
         if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):
-            identity = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": f"{author}@hallmark.invalid"}
-            self.git("commit", "--quiet", "-m", message, cwd=worktree, env=identity)
+            who = one_line(author)
+            identity = {"GIT_AUTHOR_NAME": who, "GIT_AUTHOR_EMAIL": f"{who}@hallmark.invalid"}
+            self.git("commit", "--quiet", "-m", visible(message), cwd=worktree, env=identity)
         return self.git("rev-parse", "HEAD", cwd=worktree)
+
+
+def _content(stream: IO[bytes], size: int) -> Content:
+    start = stream.read(min(size, BLOCK))
+    digest, left = hashlib.sha256(start), size - len(start)
+    while left:
+        if not (block := stream.read(min(left, BLOCK))):
+            raise Unavailable("git cat-file ended before its time; is the clone whole? `git fsck` says so")
+        digest.update(block)
+        left -= len(block)
+    return Content(digest.hexdigest(), start)
 
 
 def _access() -> dict[str, str]:

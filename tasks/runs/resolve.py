@@ -35,8 +35,8 @@ def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
     return checked, text.getvalue()
 
 
-def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layout) -> None:
-    """Write inputs/*.json below `layout`.
+def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layout, tree_sha256: str) -> None:
+    """Write inputs/*.json below `layout`, whose code is that of the tree with this digest.
 
     Raises InputError for a source that is not there and for an unknown tier, Refused for a source that its owner has
     withdrawn.
@@ -55,6 +55,7 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     )
     files.write_json(layout.sources, resolved.model_dump(mode="json"))
     files.write_json(layout.suites, sources.load_suites(governance.folder, named).model_dump(mode="json"))
+    files.write_json(layout.code, {"tree_sha256": tree_sha256})
     files.write_json(layout.authority, authority.model_dump(mode="json"))
     champion.write(layout, champion.current(ledger, governance, params.use_case.name))
 

@@ -15,10 +15,15 @@ from tasks.govern.rules.policy import SCHEDULER
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.layout import Layout
 from tasks.params import Params, load
-from tasks.runs import asking, dvc, records
+from tasks.runs import asking, dvc, records, tree
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
+from tasks.runs.tree import Tree
+
+MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local")
+"""What a run has in its worktree besides its commit: outputs, which gates and packages digest, and what git and DVC
+need. All else there is the tree that was asked for."""
 
 COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
 """What a run adds to its commit; everything else it makes is DVC's or measured."""
@@ -56,13 +61,16 @@ class Run:
         return open_ledger(self.layout.state)
 
     def as_asked(self) -> None:
-        """Raises Refused where the worktree no longer holds the code that was asked for, or other parameters or inputs.
+        """Raises Refused where the worktree no longer holds the tree that was asked for, or other parameters or inputs,
+        InputError for a commit that no run is made of.
 
-        A stage is the run's own code and may write there; what it changed would run, and nobody asked for it.
+        A stage is the run's own code and may write there, and in the worktree of any other run; what it changed or
+        left would run, and nobody asked for it. What git ignores counts too.
         """
-        if changed := self.checkout.differs(self.layout.root, self.request.commit, COMMITTED):
+        asked = tree_of(self.checkout, self.request)
+        if changed := asked.differs(self.layout.root, (*COMMITTED, *MADE)):
             raise Refused(
-                f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other code "
+                f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other files "
                 f"now: {', '.join(changed[:5])}; start a new run"
             )
         records.resolved(self.ledger(), self.layout, self.id)
@@ -158,16 +166,33 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     _, governed = check_request(checkout, request)
     ledger = open_ledger(layout.state)
     asked = asking.take(checkout, governed, ledger, request, envelope)
+    code = tree_of(checkout, asked.request)
     checkout.add_worktree(layout.root, asked.request.commit)
+    if changed := code.differs(layout.root, MADE):
+        raise InputError(
+            f"git changes {', '.join(changed[:5])} as it checks the commit out; take the filter or attribute (LFS, "
+            "line endings) off these files, so that a run has what the commit holds"
+        )
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     files.write_bytes(layout.params, text.encode())
     dvc.configure(layout)
-    resolve(params, governed, ledger, layout)
+    resolve(params, governed, ledger, layout, code.sha256)
     # Written last, so without it what lies there was interrupted and holds nothing finished.
     dsse.write(layout.request, asked.envelope)
     run = Run(asked, layout, params, checkout)
     run.commit(f"Resolve run {run.id}: {params.use_case.name}")
     return run
+
+
+def tree_of(checkout: Repository, request: Request) -> Tree:
+    """All that the commit of a request holds. Raises Refused where that is not what was signed."""
+    found = tree.read(checkout, request.commit)
+    if found.sha256 != request.tree_sha256:
+        raise Refused(
+            f"commit {request.commit[:12]} holds other files than {request.requested_by} signed for; `git fsck` tells "
+            "what is wrong with this clone"
+        )
+    return found
 
 
 def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path:

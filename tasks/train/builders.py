@@ -2,6 +2,8 @@
 
 import math
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +81,14 @@ def run_config(folder: Path) -> "RunConfig":
     return RunConfig(name="train", storage_path=str(folder), failure_config=FailureConfig(max_failures=0))
 
 
-def worker_environment(training: Training, root: Path) -> dict[str, str]:
-    """Environment variables of the workers: the worktree's code first, fixed threads, reproducible kernels."""
+def worker_python() -> str:
+    """What Ray starts a worker by, as a shell reads it: like a stage, with the code of this worktree alone."""
+    return shlex.join([sys.executable, "-I", str(Path(__file__).parents[1] / "start.py")])
+
+
+def worker_environment(training: Training) -> dict[str, str]:
+    """Environment variables of the workers: fixed threads, reproducible kernels."""
     return {
-        "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu",
         "OMP_NUM_THREADS": str(training.threads),
         # Threads that wait for each other give up their core soon. By default they spin, and one busy neighbour on two

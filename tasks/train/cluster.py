@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,7 +62,7 @@ def stated(error: Any) -> HallmarkError | None:
 
 
 @contextmanager
-def running(training: Training, root: Path) -> Iterator[None]:
+def running(training: Training) -> Iterator[None]:
     """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -74,7 +74,8 @@ def running(training: Training, root: Path) -> Iterator[None]:
     folder = own_folder()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        connect(cluster, quiet(training, root) | (own(training, folder) if cluster is None else {}))
+        with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
+            connect(cluster, quiet(training) | (own(training, folder) if cluster is None else {}))
         signal.signal(signal.SIGTERM, interrupt)
         yield
     finally:
@@ -137,11 +138,14 @@ def own(training: Training, folder: str) -> dict[str, Any]:
     }
 
 
-def quiet(training: Training, root: Path) -> dict[str, Any]:
+def quiet(training: Training) -> dict[str, Any]:
     return {
         "logging_level": "ERROR",
         "log_to_driver": False,
-        "runtime_env": {"env_vars": builders.worker_environment(training, root)},
+        "runtime_env": {
+            "env_vars": builders.worker_environment(training),
+            "py_executable": builders.worker_python(),
+        },
     }
 
 

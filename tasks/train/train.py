@@ -117,7 +117,7 @@ def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Trac
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
     told = watch.Told(steps, job.training.model_dump(), tags)
     phase("train", "starting Ray, then loading the model on its workers")
-    with cluster.running(job.training, layout.root), watch.watching(job.record, told, tracker):
+    with cluster.running(job.training), watch.watching(job.record, told, tracker):
         cluster.fit(job, examples)
 
 

@@ -11,11 +11,12 @@ from rich.console import Console
 from infra.cli.data.conflicts import _show
 from tasks.data.access import Access
 from tasks.data.conflicts import page, pairs
-from tasks.data.conflicts.words import Piece, compare, visible
+from tasks.data.conflicts.words import Piece, compare
 from tasks.errors import InputError, Refused
 from tasks.files import write_json
 from tasks.govern.identity.people import People
 from tasks.govern.sources import ResolvedSource, ResolvedSources
+from tasks.shown import visible
 from tests.data.build import TODAY, Run, record, source
 
 NEAR = {"near_duplicates": {"jaccard": 0.8, "conflict_jaccard": 0.8}}

@@ -135,7 +135,7 @@ class House:
 
 def request(run: str, by: str, demo: bool, time: datetime, **more: object) -> Request:
     asked = {"run_id": run, "requested_by": by, "demo_approvals": demo, "time": time, "commit": COMMIT}
-    rest = {"params": "params.yaml", "params_sha256": None, "governance": None, "changes": {}}
+    rest = {"tree_sha256": "0" * 64, "params": "params.yaml", "params_sha256": None, "governance": None, "changes": {}}
     return Request.model_validate(asked | rest | more)
 
 

@@ -185,6 +185,11 @@ def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None
 
 
 WITHHELD = {
+    "PYTHONPATH": [],
+    "PYTHONSTARTUP": [],
+    "PYTHONHOME": [],
+    "LD_PRELOAD": [],
+    "BASH_ENV": [],
     "HALLMARK_LEDGER_URL": [],
     "HALLMARK_GIT_REMOTE": [],
     "PREFECT_API_URL": [],
@@ -206,7 +211,7 @@ WITHHELD = {
 def test_a_stage_gets_only_what_is_its_own(layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     for name in [*WITHHELD, "HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"]:
         monkeypatch.setenv(name, f"value of {name}")
-    given = {value.removeprefix("value of ") for value in dvc._environment(layout.root, stage).values()}
+    given = {value.removeprefix("value of ") for value in dvc._environment(stage).values()}
     assert {name for name in WITHHELD if name in given} == {name for name, to in WITHHELD.items() if stage in to}
     assert {"HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"} <= given
 

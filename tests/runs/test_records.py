@@ -141,9 +141,9 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
     journal.write(project / ".hallmark", Journal(run="resolved", requested_by="ml-engineer"))
     run = chronicle.resolve(request, envelope)
     assert chronicle.resolve(request, envelope).asked == run.asked
-    assert [entry.body["sources"] for entry in run.ledger().entries(records.RESOLVED, run.id)] == [
-        {"messages": resolve_sources_of(run)}
-    ]
+    [entry] = run.ledger().entries(records.RESOLVED, run.id)
+    assert entry.body["sources"] == {"messages": resolve_sources_of(run)}
+    assert entry.body["tree_sha256"] == run.request.tree_sha256
     run.as_asked()
     for path in (run.layout.params, run.layout.champion):
         before = path.read_text()
@@ -167,15 +167,16 @@ def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project:
     for break_in in (
         lambda: code.write_text(before + "\nLAYERS = 9\n"),
         lambda: (run.layout.root / "tasks" / "more.py").write_text("LAYERS = 9\n"),
+        lambda: (run.layout.root / "tasks" / "evil.pyc").write_text("what git ignores"),
         lambda: (run.layout.root / "dvc.yaml").unlink(),
     ):
         break_in()
         run.checkout.git("update-index", "--assume-unchanged", "tasks/facts.py", cwd=run.layout.root)
-        with pytest.raises(Refused, match=r"was asked for at commit .* and its worktree has other code"):
+        with pytest.raises(Refused, match=r"was asked for at commit .* and its worktree has other files"):
             run.as_asked()
         run.checkout.git("update-index", "--no-assume-unchanged", "tasks/facts.py", cwd=run.layout.root)
         run.checkout.git("checkout", "--", ".", cwd=run.layout.root)
-        run.checkout.git("clean", "--quiet", "--force", "tasks", cwd=run.layout.root)
+        run.checkout.git("clean", "--quiet", "--force", "-x", "tasks", cwd=run.layout.root)
         run.as_asked()
 
 

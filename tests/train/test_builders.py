@@ -1,5 +1,6 @@
 """Each parameter arrives where it is meant to."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,8 +49,8 @@ def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> No
     assert config.resources_per_worker == {"CPU": 4, **({"GPU": 1} if gpu else {})}
 
 
-def test_workers_import_the_worktree_first(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    environment = builders.worker_environment(training(threads=3), tmp_path)
-    assert environment["PYTHONPATH"] == f"{tmp_path}:/elsewhere"
+def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:
+    environment = builders.worker_environment(training(threads=3))
     assert environment["OMP_NUM_THREADS"] == "3"
+    assert not any(name.startswith("PYTHON") for name in environment)
+    assert builders.worker_python().endswith(" -I " + str(Path(builders.__file__).parents[1] / "start.py"))

@@ -23,7 +23,7 @@ from tasks.errors import HallmarkError
 from tasks.params import Training
 from tasks.train import cluster
 try:
-    with cluster.running(Training(threads=1), Path(".")):
+    with cluster.running(Training(threads=1)):
         exec(sys.argv[1])
 except HallmarkError as error:
     print(error)

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM
 
 from tasks import params as params_file
 from tasks import record
+from tasks import start as start_file
 from tasks.errors import InputError, Refused
 from tasks.files import read_json, tree_digest, write_json
 from tasks.govern.gate import statement
@@ -83,7 +84,9 @@ def ready(tiny: Path, tmp_path: Path) -> Layout:
 def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Digest of the outputs of an uninterrupted training elsewhere."""
     layout = prepare(tmp_path_factory.mktemp("whole") / "run", tiny)
-    subprocess.run([sys.executable, "-m", "tasks", "train"], cwd=layout.root, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-I", start_file.__file__, "train"], cwd=layout.root, check=True, capture_output=True
+    )
     return tree_digest(layout.stage("train"))
 
 
@@ -96,7 +99,7 @@ def start(ready: Layout) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(**environment: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tasks", "train"]
+        command = [sys.executable, "-I", start_file.__file__, "train"]
         process = subprocess.Popen(
             command,
             cwd=ready.root,

@@ -7,10 +7,10 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.data import access, disclose
-from tasks.data.conflicts.words import visible
 from tasks.data.disclose import Shown
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.runs.run import governance_of, layout_of
+from tasks.shown import visible
 
 
 def show(

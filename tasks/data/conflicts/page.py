@@ -5,10 +5,9 @@ What customers wrote is escaped, and would do nothing if it were not.
 
 from pathlib import Path
 
-import jinja2
-
 from tasks.data.conflicts.pairs import Conflicts
-from tasks.data.conflicts.words import compare, visible
+from tasks.data.conflicts.words import compare
+from tasks.pages import templates
 
 FOLDER = Path(__file__).parent
 ADVICE = (
@@ -21,9 +20,4 @@ ADVICE = (
 
 def render(found: Conflicts) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["visible"] = visible
-    return environment.get_template("page.html").render(found=found, advice=ADVICE, compare=compare)
+    return templates(FOLDER).get_template("page.html").render(found=found, advice=ADVICE, compare=compare)

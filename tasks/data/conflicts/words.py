@@ -6,25 +6,16 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from typing import NamedTuple
 
+from tasks.shown import visible
+
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 MOST = 2_000
 """Words of two texts that are matched with each other; where more differ, they are marked as a whole."""
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Controls of terminals, of the direction of writing, and letters without a shape: one of them may make a text look
-like another."""
 
 
 class Piece(NamedTuple):
     text: str
     differs: bool
-
-
-def visible(text: str) -> str:
-    """The text with its unseen characters spelled out, e.g. <U+202E>."""
-    return UNSEEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 
 def compare(one: str, other: str) -> tuple[list[Piece], list[Piece]]:

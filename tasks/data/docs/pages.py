@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.data.checked import CheckedSuite
 from tasks.files import write_bytes
+from tasks.pages import shown
 
 TEMPLATES = Path(__file__).parent
 
@@ -31,4 +32,6 @@ def _document(result: Any) -> Any:
 def _view() -> Any:
     from great_expectations.render.view.view import DefaultJinjaPageView
 
-    return DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
+    view = DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
+    view.env.finalize = shown
+    return view

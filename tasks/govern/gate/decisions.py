@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.config import clear
 from tasks.errors import InputError, Refused
 from tasks.govern import signed_entry
 from tasks.govern.gate import docket
@@ -128,6 +129,7 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
     """What belongs to which verb."""
     if verb not in VERBS:
         raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
+    clear(reason, "the reason")
     if not any(map(str.isalnum, reason)):
         raise InputError(f"to {verb} give a reason in words, so that others can follow it later")
     if verb == "waive" and (not checks or expires is None):

@@ -83,6 +83,8 @@ class Summary(Frozen):
     """Id of the person who asked for the run; they may not decide on it. `scheduler` where no person did."""
     request_sha256: Sha256
     """`dsse.digest` of the request that they signed."""
+    tree_sha256: Sha256
+    """Of all that the run's commit holds, as they signed it."""
     demo: bool
     """Made under --demo-approvals."""
     use_case: str
@@ -112,8 +114,9 @@ class Evidence(Summary):
     def is_of(self, asked: SignedRequest) -> bool:
         """Whether a request is the one that it names, and says what it says of it."""
         request = asked.request
-        told = (self.run, self.requested_by, self.demo, self.request_sha256)
-        return told == (request.run_id, request.requested_by, request.demo_approvals, asked.sha256)
+        told = (self.run, self.requested_by, self.demo, self.tree_sha256, self.request_sha256)
+        said = (request.run_id, request.requested_by, request.demo_approvals, request.tree_sha256, asked.sha256)
+        return told == said
 
 
 def collect(
@@ -144,6 +147,7 @@ def collect(
         run=asked.request.run_id,
         requested_by=asked.request.requested_by,
         request_sha256=asked.sha256,
+        tree_sha256=asked.request.tree_sha256,
         demo=demo,
         use_case=params.use_case.name,
         tier=params.use_case.risk_tier,

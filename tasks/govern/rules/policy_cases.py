@@ -117,8 +117,8 @@ def _request(case: Case, governed: Governance, ledger: Ledger) -> SignedRequest:
     now = ledger.now()
     signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
     request = Request(
-        run_id=RUN, requested_by=case.requester, commit="0" * 40, params="params.yaml", params_sha256=None,
-        governance=None, changes={}, demo_approvals=case.demo, time=now,
+        run_id=RUN, requested_by=case.requester, commit="0" * 40, tree_sha256=DIGEST, params="params.yaml",
+        params_sha256=None, governance=None, changes={}, demo_approvals=case.demo, time=now,
     )  # fmt: skip
     return signed_request.record(ledger, governed, signed_request.sign(request, signer))
 
@@ -129,7 +129,7 @@ def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
     dataset = _dataset(case.owners) if case.gate == "data" else None
     return Evidence.model_validate({
         "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
-        "request_sha256": asked.sha256, "use_case": "case",
+        "request_sha256": asked.sha256, "tree_sha256": DIGEST, "use_case": "case",
         "tier": case.tier, "subject": {"stage": SUBJECTS[case.gate], "sha256": DIGEST},
         "policy_sha256": policy.digest(), "asks": Asks.of(policy.tier(case.tier), case.gate, dataset, case.demo),
         "checks": [check_result(check, facts) for check in rules.checks], "facts": facts, "artefacts": {},

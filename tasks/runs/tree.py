@@ -1,0 +1,137 @@
+"""The whole tree of a commit: what may be in it, one digest of all of it, and whether a worktree still is that tree.
+
+Git names contents by SHA-1 in most repositories, which can be made to collide, and takes what lies on the disk through
+filters that anybody's configuration may set. So a tree is read from git once, by the SHA-256 of every content, and the
+disk is compared with that, without git and with what git ignores.
+"""
+
+import os
+import posixpath
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinder
+from pathlib import Path, PurePosixPath
+
+from tasks.errors import InputError
+from tasks.files import sha256_bytes, sha256_file
+from tasks.runs.repository import Repository
+
+FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
+"""What git knows of a path, by its mode: a file, one that can be executed, a symbolic link, another repository."""
+
+OURS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
+"""Folders at the top that may hold Python, whatever is installed under the same name."""
+AT_START = ("sitecustomize", "usercustomize")
+"""Modules that Python imports by itself as it starts."""
+COMPILED = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
+SHOWN = 10
+"""Paths that a message names."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    path: str
+    """From the top, with `/`."""
+    mode: str
+    sha256: str
+    """Of a file's content, or of a link's target."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a commit holds; `read` alone makes one, and refuses what is in none."""
+
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 over `MODE SHA256 PATH` of every entry, each ended by a zero byte, in git's order of paths."""
+        lines = (os.fsencode(f"{entry.mode} {entry.sha256} {entry.path}\0") for entry in self.entries)
+        return sha256_bytes(b"".join(lines))
+
+    def differs(self, worktree: Path, but: Sequence[str]) -> list[str]:
+        """Paths of a worktree that are not as they are here, sorted, besides those below the paths `but`."""
+        here = {entry.path: entry for entry in self.entries if not _below(entry.path, but)}
+        there = {path: _on_disk(worktree, path) for path in _paths(worktree, but)}
+        return sorted(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
+
+
+def read(checkout: Repository, commit: str) -> Tree:
+    """The tree of a commit. Raises InputError, with every path, where it holds what a run is not made of."""
+    found = [_listed(line) for line in checkout.read("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0") if line]
+    contents = checkout.contents([name for _, mode, name in found if mode != REPOSITORY])
+    targets = {path: os.fsdecode(contents[name].start) for path, mode, name in found if mode == LINK}
+    if problems := list(_problems([(path, mode) for path, mode, _ in found], targets, checkout.root)):
+        told = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
+        more = f"\n  … and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise InputError(
+            f"commit {commit[:12]} holds what a run is not made of:\n{told}{more}\n"
+            "take it out of git, commit that, and ask again"
+        )
+    return Tree(tuple(Entry(path, mode, contents[name].sha256) for path, mode, name in found))
+
+
+def _listed(line: bytes) -> tuple[str, str, str]:
+    """Path, mode and name of the content, of a line of `git ls-tree`."""
+    about, _, path = line.partition(b"\t")
+    mode, _, name = about.decode().split()
+    return os.fsdecode(path), mode, name
+
+
+def _problems(found: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
+    for path, mode in found:
+        if mode == REPOSITORY:
+            yield f"{path}: another repository (a submodule), whose files the commit does not hold"
+        elif mode == LINK and _leads_out(path, targets[path]):
+            yield f"{path}: a link that leads out of the tree, to {targets[path]}"
+        elif path.endswith(COMPILED) or "__pycache__" in PurePosixPath(path).parts:
+            yield f"{path}: compiled code, which may do something else than the source that is reviewed"
+    tops = {PurePosixPath(path).parts[0] for path, _ in found if path.endswith(".py")}
+    for top in sorted(tops):
+        if why := _shadows(top.removesuffix(".py"), root):
+            yield f"{top}: a module at the top with the name of {why}, in whose place it could be imported"
+
+
+def _leads_out(path: str, target: str) -> bool:
+    """A target is told by its text alone where it climbs only at its beginning, from folders, not through links."""
+    whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    plain = posixpath.normpath(target) == target.rstrip("/")
+    return target.startswith("/") or whole == ".." or whole.startswith("../") or not plain
+
+
+def _shadows(name: str, root: Path) -> str:
+    """What a module of this name at the top would stand in for; empty where for nothing."""
+    if name in AT_START:
+        return "what Python runs as it starts"
+    if name in sys.stdlib_module_names:
+        return "a module of the standard library"
+    elsewhere = [path for path in sys.path if path and Path(path).resolve() != root]
+    if name not in OURS and PathFinder.find_spec(name, elsewhere) is not None:
+        return "a package that is installed"
+    return ""
+
+
+def _below(path: str, folders: Sequence[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
+    """Everything below a worktree but folders."""
+    for folder, names, files in os.walk(worktree):
+        place = Path(folder).relative_to(worktree)
+        links = [name for name in names if Path(folder, name).is_symlink()]
+        names[:] = [name for name in names if name not in links and not _below((place / name).as_posix(), but)]
+        yield from (path for name in files + links if not _below(path := (place / name).as_posix(), but))
+
+
+def _on_disk(worktree: Path, path: str) -> Entry:
+    place = worktree / path
+    mode = place.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return Entry(path, LINK, sha256_bytes(os.fsencode(place.readlink())))
+    if not stat.S_ISREG(mode):  # a pipe, a device: git could not hold it
+        return Entry(path, oct(mode), "")
+    return Entry(path, PROGRAM if mode & stat.S_IXUSR else FILE, sha256_file(place))

@@ -1,0 +1,223 @@
+"""Hostile text in every field that takes text: refused where it is written, and spelled out by every command if not."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from infra.cli import main, verbs
+from infra.cli.lazy import Verbs
+from tasks import config
+from tasks.config import Frozen
+from tasks.errors import InputError
+from tasks.govern import withdrawals
+from tasks.govern.gate import decisions
+from tasks.govern.identity.people import People
+from tasks.govern.rules.policy import Policy
+from tasks.govern.sources import Sources, Suite
+from tasks.params import Params
+from tasks.registry import succession
+from tasks.registry.succession import Promotion
+from tasks.runs import journal
+from tasks.runs.journal import Journal, StageLine
+from tests.infra.test_datasets import ask
+from tests.test_shown import HOSTILE, RAW
+from tests.tiny_project import commit, create, make_project
+
+TEXT = "".join(one for one in HOSTILE if ord(one) < 0xD800)
+"""As YAML takes it; a character of two halves, in the form of JSON, would be none to it."""
+FILES: dict[str, type[Frozen]] = {
+    "params.yaml": Params,
+    "infra/governance/sources.yaml": Sources,
+    "infra/governance/people.yaml": People,
+    "infra/governance/policy.yaml": Policy,
+    "infra/governance/expectations/messages.yaml": Suite,
+}
+NAMES = {"id", "location", "truth", "suite", "owner", "steward", "folder", "column", "prompt", "intent", "queue",
+         "type", "department", "business", "technical", "data"}  # fmt: skip
+"""Keys whose text names something else, by which it would no longer be found."""
+
+
+def leaves(value: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where a document holds text."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*where, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from leaves(item, (*where, place))
+    elif isinstance(value, str):
+        yield where
+
+
+def put(document: Any, where: tuple[Any, ...], text: str) -> str:
+    """Set a text, and return what stood there."""
+    for part in where[:-1]:
+        document = document[part]
+    before: str = document[where[-1]]
+    document[where[-1]] = text
+    return before
+
+
+def read(path: Path) -> Any:
+    return YAML(typ="safe").load(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.mark.attack(rights="approver", stopped="what others read and sign holds nothing that does not show")
+@pytest.mark.parametrize("name", FILES)
+def test_hidden_characters_are_refused_in_every_text_of_a_file(plain: Path, name: str) -> None:
+    document = read(plain / name)
+    for where in leaves(document):
+        before = put(document, where, "MIT\x1b[8m")
+        with pytest.raises(InputError, match=r"it holds the character <U\+001B>, which nobody sees"):
+            config.validate(document, FILES[name], plain / name)
+        put(document, where, before)
+
+
+def test_a_refusal_names_the_line(plain: Path) -> None:
+    path = plain / "infra" / "governance" / "sources.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("licence: CC0-1.0", r'licence: "CC0\u202e"'))
+    try:
+        with pytest.raises(InputError, match=r"sources\.yaml:7: sources\.0\.licence: it holds the character <U\+202E>"):
+            config.load(path, Sources)
+    finally:
+        path.write_text(text)
+
+
+@pytest.mark.parametrize("reason", ["fine\x1b[2J", "fine \u2066", "fine\x9b"])
+def test_a_reason_with_hidden_characters_is_not_signed(plain: Path, reason: str) -> None:
+    with pytest.raises(InputError, match="the reason: it holds the character"):
+        config.clear(reason, "the reason")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """As what was recorded before such text was refused, or by a tool of somebody's own: hostile wherever text goes."""
+    folder = make_project(tmp_path_factory.mktemp("hostile"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "hidden", lambda _text: None)
+        for name, model in FILES.items():
+            document, taken = read(folder / name), 0
+            for where in leaves(document):
+                if where[-1] in NAMES or (model, where[-1]) == (Suite, "name"):
+                    continue
+                before = put(document, where, TEXT)
+                try:
+                    config.validate(document, model, folder / name)
+                    taken += 1
+                except InputError:
+                    put(document, where, before)
+            if model is Params:
+                put(document, ("use_case", "name"), "tiny")
+            assert taken, f"{name} has no text that a person may word"
+            (folder / name).write_text(json.dumps(document))  # JSON is YAML
+        rows = (
+            (folder / "examples" / "messages.csv")
+            .read_text()
+            .replace("I cannot", f"{TEXT.replace(chr(13), '')} I cannot")
+        )
+        (folder / "examples" / "messages.csv").write_text(rows)
+        commit(folder, "hostile")
+        said(folder, "init")
+        run = create(folder, "one")
+        governed, ledger, asked = run.governance(), run.ledger(), ask(run)
+        decisions.decide(ledger, governed, asked, "data-owner", "reject", TEXT)
+        withdrawals.withdraw(ledger, governed, "messages", "data-owner", TEXT)
+        withdrawals.restore(ledger, governed, "messages", "data-owner", TEXT)
+        stages = {"ingest": StageLine(state="running", progress=TEXT)}
+        told = Journal(run="one", requested_by="ml-engineer", use_case=TEXT, status="failed", error=TEXT, stages=stages)
+        journal.write(folder / ".hallmark", told)
+        promotion = Promotion(
+            action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
+            payload_sha256="0" * 64, files={TEXT: "0" * 64}, candidate_inputs="0" * 64, tier="limited", demo=False,
+            run="one", commit=run.commit(TEXT), approved_by={"data": [TEXT]}, requested_by="ml-engineer", reason=TEXT,
+            order_sha256=None, time=ledger.now(),
+        )  # fmt: skip
+        ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
+        yield folder
+
+
+def said(project: Path, *args: str) -> str:
+    """What `hallmark ARGS` prints in the project, both streams, in this process."""
+    told, factory = io.StringIO(), logging.getLogRecordFactory()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(told):
+        patch.chdir(project)
+        patch.setattr(sys, "argv", ["hallmark", *args])
+        try:
+            main()
+        except SystemExit:
+            pass
+        finally:
+            logging.setLogRecordFactory(factory)
+    return told.getvalue()
+
+
+AS_OWNER = ("--as", "data-owner")
+COMMANDS: dict[str, list[str]] = {
+    "status": [], "params": ["--check", "params.yaml"], "resolve": ["--set", f"use_case.problem={TEXT}"],
+    "backup": [TEXT],
+    "restore": [TEXT],
+    "audit": ["tiny-1"], "reproduce": ["tiny-1"], "init": [], "down": [],
+    "data inventory": [], "data manifest": ["one"], "data quarantine": ["one"], "data conflicts": ["one", *AS_OWNER],
+    "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data where": ["--record", "0" * 16],
+    "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],
+    "gates list": ["--all"], "gates show": ["one", "data"],
+    "gates approve": ["one", "data", "--reason", TEXT, *AS_OWNER],
+    "gates reject": ["one", "data", "--reason", TEXT, *AS_OWNER],
+    "gates waive": ["one", "data", "--reason", TEXT, "--check", TEXT, "--until", "2030-01-01", *AS_OWNER],
+    "gates withdraw": ["one", "data", *AS_OWNER],
+    "identity create": [TEXT], "identity import": [TEXT, TEXT], "identity list": [], "identity root": [],
+    "identity revoke": [TEXT, "--as-of", "2026-01-01", "--reason", TEXT],
+    "ledger show": [], "ledger verify": [], "ledger prove": ["1"], "ledger check": [TEXT], "ledger export": [TEXT],
+    "ledger publish": [], "policy show": [], "policy check": ["infra/governance"], "policy test": ["infra/governance"],
+    "policy adopt": ["infra/governance", "--as", "risk-officer"],
+    "releases list": [], "releases show": ["tiny-1"], "releases verify": [TEXT], "releases admit": ["tiny"],
+    "releases at": ["2030-01-01"], "releases diff": ["tiny-1", "tiny-1"],
+    "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
+    "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
+    "incidents list": ["--all"], "incidents show": [TEXT], "incidents close": [TEXT, "--reason", TEXT, *AS_OWNER],
+}  # fmt: skip
+STARTERS = {"run", "up"}
+"""They start Prefect; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
+
+
+def every_verb() -> set[str]:
+    return {
+        f"{name} {verb}" if isinstance(found, Verbs) else name
+        for name, found in verbs.ALL.items()
+        for verb in (found.verbs if isinstance(found, Verbs) else [""])
+    }
+
+
+def test_every_command_is_tried() -> None:
+    assert every_verb() == {*COMMANDS, *STARTERS}
+
+
+@pytest.mark.attack(rights="approver", stopped="whatever is shown is spelled out where it leaves the program")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_passes_hidden_characters_on(project: Path, command: str) -> None:
+    """Nor does one fall over them: every answer is a table, a document or an error in words."""
+    for more in ([], ["--json"]):
+        told = said(project, *command.split(), *COMMANDS[command], *more)
+        assert told and not RAW.search(told), told
+        assert "Traceback" not in told
+        if more and told.startswith(("{", "[")):
+            json.JSONDecoder().raw_decode(told)
+
+
+def test_the_project_holds_hostile_text(project: Path) -> None:
+    for command in ("data inventory", "gates show", "status", "identity list", "policy check"):
+        assert "<U+001B>" in said(project, *command.split(), *COMMANDS[command]), command

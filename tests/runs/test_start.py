@@ -1,0 +1,150 @@
+"""A stage runs the sources of its worktree, and nothing else that lies there or that the environment names."""
+
+import importlib.util
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks import start
+from tasks.layout import Layout
+from tasks.runs import dvc
+from tests.dvc_stages import run_of
+
+STAGES = """
+stages:
+  look:
+    cmd: python -I tasks/start.py look
+    always_changed: true
+"""
+MAIN = """
+import json
+import multiprocessing
+import platform
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+
+def main():
+    from tasks.told import told
+
+    print("HERE", told(), flush=True)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        print("THERE", pool.submit(told).result(), flush=True)
+    return 0
+"""
+TOLD = """
+import numpy
+import json
+
+
+def told():
+    return "the source"
+"""
+EVIL = "import pathlib; pathlib.Path('evil').touch()\n"
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A run whose one stage imports things, here and in a process of its own."""
+    layout = run_of(tmp_path, STAGES)
+    own = layout.root / "tasks"
+    own.mkdir()
+    shutil.copy(start.__file__, own)
+    for name, text in {"__init__": "", "__main__": MAIN, "told": TOLD}.items():
+        (own / f"{name}.py").write_text(text)
+    return layout
+
+
+def module(name: str) -> Callable[[Layout], None]:
+    def plant(layout: Layout) -> None:
+        path = layout.root / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(EVIL)
+
+    return plant
+
+
+def bytecode(layout: Layout) -> None:
+    """Beside a source that is as it was. Of this kind Python does not even compare size and time."""
+    source = layout.root / "tasks" / "told.py"
+    honest = source.read_text()
+    source.write_text(EVIL + honest)
+    cached = Path(importlib.util.cache_from_source(str(source)))
+    cached.parent.mkdir(exist_ok=True)
+    py_compile.compile(
+        str(source), cfile=str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, doraise=True
+    )
+    source.write_text(honest)
+
+
+def variable(name: str) -> Callable[[Layout], None]:
+    """A variable by which Python, or the shell that DVC starts, runs a file."""
+
+    def plant(layout: Layout) -> None:
+        folder = layout.state / "planted"
+        folder.mkdir(parents=True)
+        for file in ("sitecustomize.py", "json.py", "numpy.py"):
+            (folder / file).write_text(EVIL)
+        (folder / "script.sh").write_text("touch evil\n")
+        where = {"PYTHONPATH": folder, "BASH_ENV": folder / "script.sh"}
+        os.environ[name] = str(where[name])
+
+    return plant
+
+
+PLANTED = {
+    "sitecustomize": module("sitecustomize"),
+    "usercustomize": module("usercustomize"),
+    "a module of the standard library": module("json"),
+    "a package that is installed": module("numpy/__init__"),
+    "DVC itself": module("dvc/__init__"),
+    "bytecode": bytecode,
+    "PYTHONPATH": variable("PYTHONPATH"),
+    "BASH_ENV": variable("BASH_ENV"),
+}
+
+
+@pytest.mark.attack(rights="worker", stopped="a stage starts isolated, from the sources of its worktree")
+@pytest.mark.parametrize("planted", PLANTED)
+def test_nothing_that_lies_about_runs_in_a_stage(layout: Layout, monkeypatch: pytest.MonkeyPatch, planted: str) -> None:
+    for name in ("PYTHONPATH", "BASH_ENV"):  # put back afterwards, whatever is planted
+        monkeypatch.setenv(name, "")
+    PLANTED[planted](layout)
+    heard: list[str] = []
+    dvc.repro(layout, "look", heard.append)
+    assert [line for line in heard if line.startswith(("HERE", "THERE"))] == ["HERE the source", "THERE the source"]
+    assert not (layout.root / "evil").exists()
+
+
+def test_a_stage_leaves_no_bytecode(layout: Layout) -> None:
+    dvc.repro(layout, "look", print)
+    assert not list(layout.root.rglob("*.pyc"))
+
+
+@pytest.mark.attack(rights="worker", stopped="a stage starts isolated, from the sources of its worktree")
+@pytest.mark.parametrize("left", ["told.pyc", "told.cpython-311-x86_64-linux-gnu.so", "elsewhere"])
+def test_what_has_no_source_in_the_worktree_is_not_found(layout: Layout, left: str) -> None:
+    """Neither as bytecode without a source, nor as a library, nor in the Hallmark that is installed."""
+    source = layout.root / "tasks" / "told.py"
+    if left == "told.pyc":
+        py_compile.compile(str(source), cfile=str(source.with_name(left)), doraise=True)
+    elif left != "elsewhere":
+        source.with_name(left).write_bytes(b"\x7fELF")
+    source.unlink()
+    command = [sys.executable, "-I", "tasks/start.py", "look"]
+    done = subprocess.run(command, cwd=layout.root, capture_output=True, text=True)
+    assert done.returncode == 1 and "has no source of tasks.told" in done.stderr
+
+
+def test_a_worker_of_ray_starts_by_it(tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text("import sys, tasks; print(sys.argv[1:], sys.flags.isolated, tasks.__spec__.loader)")
+    command = [sys.executable, "-I", start.__file__, "-s", str(script), "--one"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("['--one'] 1 <") and "Source object" in done.stdout
