@@ -48,10 +48,11 @@ def duplicate(row: Row, source: Source) -> str:
 def near_duplicate(row: Row, source: Source) -> str:
     """The same message with the same triage, typed anew with a letter missing from its longest word.
 
-    Not from a word about a person, or the truth would name what does not stand there.
+    Not from a word about a person, or the truth would name what does not stand there; nor, where there is another, from
+    one with a capital: protection may take what is left for a name, and then it is another person's message.
     """
-    words = re.findall(r"[^\W\d_]+", row.text)
-    word = max((word for word in words if not any(word in value for _, value in row.values)), key=len)
+    words = [word for word in re.findall(r"[^\W\d_]+", row.text) if not any(word in value for _, value in row.values)]
+    word = max(words, key=lambda word: (word.islower(), len(word)))
     return source.line(_reworded(row, row.text.replace(word, word[:2] + word[3:], 1)))
 
 

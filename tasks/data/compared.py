@@ -1,7 +1,8 @@
 """What `deduplicate` knows of each record: a column a property, so that a million records fit into memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.data import conversations
-from tasks.data.near.form import even, forms, has_marker
-from tasks.data.near.versions import newness
-from tasks.data.protect.placeholders import without_values
+from tasks.data.near.answers import answer
+from tasks.data.near.editions import edition
+from tasks.data.near.form import even, forms, may_say_edition
+from tasks.data.protect.placeholders import masks, without_values
 from tasks.errors import InputError
+from tasks.govern.sources import Source
 from tasks.record import batches
 
 BATCH = 5_000
@@ -34,10 +37,12 @@ class Compared:
     source_id: pa.Array
     row: np.ndarray
     """1-based, in its source."""
-    place: np.ndarray
-    """Among all rows of all sources, in the order of sources.yaml."""
     authority: np.ndarray
     """Of its source."""
+    aside: np.ndarray
+    """Whether its source says `contradictions: put_aside`."""
+    dated: np.ndarray
+    """Whether its source says `editions: dated`, and it has a date."""
     effective: np.ndarray
     """effective_from in days since 1970, or NO_DATE."""
     retired: np.ndarray
@@ -45,54 +50,60 @@ class Compared:
     """FREE, FIXED_TRAIN or FIXED_TEST: as the source fixed it."""
     task: np.ndarray
     whole: np.ndarray
-    """A number for the task, all turns and the target, evenly spaced, tokens included."""
+    """From 1 on, the rank of the digest of task, all turns and the target, evenly spaced, tokens included. No two
+    records share one in which something is masked: what was masked may differ."""
     target: np.ndarray
-    """A number for the target, evenly spaced, with the class alone of what is protected in it: two answers that differ
-    in whom they name do not contradict each other."""
+    """A number for what the target says, tokens included; no two share one in which something is masked."""
+    answer: np.ndarray
+    """A number for the target with the class alone of what is protected in it: two answers that differ in whom they
+    name do not contradict each other."""
     form: np.ndarray
     """The position of the prompt's form in `forms`; -1 where it has none."""
     forms: pa.Array
     marked: np.ndarray
-    """Whether prompt or target says which version it is."""
+    """Whether prompt or target says which edition it is."""
     version: np.ndarray
     """How new they say they are: the larger, the newer; 1 where they say nothing of it."""
-    length: np.ndarray
-    """Characters of the prompt."""
 
     def __len__(self) -> int:
         return len(self.record_id)
 
 
-def read(records: Path, rows: Path, authority: Mapping[str, int]) -> Compared:
+def read(records: Path, rows: Path, sources: Iterable[Source], edition_words: Sequence[str] = ()) -> Compared:
     """Of the records in a Parquet file; `rows` is that of `ingest`. Raises InputError where the two differ."""
-    table = pa.Table.from_batches(map(_derive, batches(records, READ, BATCH)), DERIVED).combine_chunks()
+    derive = partial(_derive, edition_words=edition_words)
+    table = pa.Table.from_batches(map(derive, batches(records, READ, BATCH)), DERIVED).combine_chunks()
     columns = {name: _column(table, name) for name in table.column_names}
     where = pq.read_table(rows)
     place = pc.index_in(columns["record_id"], value_set=where["record_id"].combine_chunks())
-    unknown = sorted(set(columns["source_id"].unique().to_pylist()) - set(authority))
+    named = {source.id: source for source in sources}
+    unknown = sorted(set(columns["source_id"].unique().to_pylist()) - set(named))
     if place.null_count or unknown:
         raise InputError(
             f"{records}: {place.null_count:,} records are not in {rows}, and of its sources "
             f"{', '.join(unknown) or 'none'} is missing in inputs/sources.json; run the stages before it again"
         )
-    form = columns["form"].dictionary_encode()
+    form, source = columns["form"].dictionary_encode(), columns["source_id"].dictionary_encode()
+    own, of = [named[name] for name in source.dictionary.to_pylist()], source.indices.to_numpy()
+    effective = pc.fill_null(columns["effective_from"].cast(pa.int32()), NO_DATE).to_numpy().astype(np.int64)
     return Compared(
         record_id=columns["record_id"],
         source_id=columns["source_id"],
         row=where["row"].take(place).to_numpy(),
-        place=place.to_numpy().astype(np.int64),
-        authority=np.array([authority[name] for name in columns["source_id"].to_pylist()], np.int64),
-        effective=pc.fill_null(columns["effective_from"].cast(pa.int32()), NO_DATE).to_numpy().astype(np.int64),
+        authority=np.array([item.authority for item in own], np.int64)[of],
+        aside=np.array([item.contradictions == "put_aside" for item in own], bool)[of],
+        dated=np.array([item.editions == "dated" for item in own], bool)[of] & (effective != NO_DATE),
+        effective=effective,
         retired=pc.is_valid(columns["retired_at"]).to_numpy(zero_copy_only=False),
         side=np.array([NUMBERS[side] for side in columns["split"].to_pylist()], np.int8),
         task=_numbers(columns["task"]),
-        whole=_numbers(columns["whole"]),
+        whole=_ranks(columns["whole"]),
         target=_numbers(columns["target"]),
+        answer=_numbers(columns["answer"]),
         form=pc.fill_null(form.indices, -1).to_numpy(),
         forms=form.dictionary,
         marked=columns["marked"].to_numpy(zero_copy_only=False),
-        version=pc.rank(columns["version"], tiebreaker="dense").to_numpy().astype(np.int64),
-        length=columns["length"].to_numpy(),
+        version=_ranks(columns["version"]),
     )
 
 
@@ -106,38 +117,49 @@ DERIVED = pa.schema(
         ("split", pa.string()),
         ("whole", pa.binary(16)),
         ("target", pa.binary(16)),
+        ("answer", pa.binary(16)),
         ("form", pa.large_string()),  # null for none
         ("marked", pa.bool_()),
         ("version", pa.string()),
-        ("length", pa.int32()),
     ]
 )
 
 
-def _derive(batch: pa.RecordBatch) -> pa.RecordBatch:
-    messages = batch.column("messages")
+def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBatch:
+    messages, ids = batch.column("messages"), batch.column("record_id").to_pylist()
     prompts = conversations.prompts(messages).to_pylist()
     targets = conversations.targets(messages).to_pylist()
     tasks = batch.column("task").to_pylist()
+    wholes = conversations.wholes(messages)
     asked, answered = even(prompts), even(targets)
-    form, marked = forms(asked), pc.or_(has_marker(asked), has_marker(answered))
+    form = forms(asked)
+    worth = pc.or_(may_say_edition(asked, edition_words), may_say_edition(answered, edition_words)).to_pylist()
+    says = [
+        [edition(text, edition_words) for text in texts] if worth_it else []
+        for *texts, worth_it in zip(prompts, targets, worth, strict=True)
+    ]
     derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}
     derived |= {
         "whole": [
-            conversations.digest(f"{task}\n{whole}")
-            for task, whole in zip(tasks, conversations.wholes(messages), strict=True)
+            conversations.digest(f"{task}\n{whole}{_own(whole, record_id)}")
+            for task, whole, record_id in zip(tasks, wholes, ids, strict=True)
         ],
-        "target": [conversations.digest(conversations.spaced(without_values(target))) for target in targets],
+        "target": [
+            conversations.digest(answer(target) + _own(target, record_id))
+            for target, record_id in zip(targets, ids, strict=True)
+        ],
+        "answer": [conversations.digest(answer(without_values(target))) for target in targets],
         "form": pc.if_else(pc.equal(form, ""), None, form),
-        "marked": marked,
-        "version": [
-            newness(f"{prompt}\n{target}") if says else ""
-            for says, prompt, target in zip(marked.to_pylist(), prompts, targets, strict=True)
-        ],
-        "length": [len(prompt) for prompt in prompts],
+        "marked": [any(item.said for item in said) for said in says],
+        "version": [max((item.newness for item in said), default="") for said in says],
     }
     columns = [pa.array(derived[field.name], field.type) for field in DERIVED]
     return pa.RecordBatch.from_arrays(columns, schema=DERIVED)
+
+
+def _own(text: str, record_id: str) -> str:
+    """What makes a text its record's alone where something is masked in it."""
+    return f"\n{record_id}" if masks(text) else ""
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
@@ -148,3 +170,9 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 def _numbers(column: pa.Array) -> np.ndarray:
     numbers: np.ndarray = column.dictionary_encode().indices.to_numpy()
     return numbers
+
+
+def _ranks(column: pa.Array) -> np.ndarray:
+    """From 1 on, the same for equal values."""
+    ranks: np.ndarray = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
+    return ranks

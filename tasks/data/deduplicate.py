@@ -29,7 +29,7 @@ from tasks.data import compared, duplicates, preference
 from tasks.data.compared import Compared
 from tasks.data.neighbours import Neighbours, find
 from tasks.data.quarantine import Counts, count
-from tasks.data.verdicts import REASONS, UNDECIDED, Verdict
+from tasks.data.verdicts import CONTRADICTIONS, KEPT, REASONS, UNDECIDED, Verdict
 from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import whole_folder, write_json
@@ -41,8 +41,8 @@ from tasks.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batch
 
 CONFLICTS = pa.schema(
     [
-        ("record_id", pa.string()),  # the record that went
-        ("rule", pa.string()),  # conflict: the other is kept; conflict_undecided: the other went as well
+        ("record_id", pa.string()),
+        ("rule", pa.string()),  # one of `verdicts.CONTRADICTIONS`
         ("other", pa.string()),  # the record that it contradicts
         ("jaccard", pa.float64()),  # of their prompts
     ]
@@ -62,6 +62,8 @@ class Deduplicated(Frozen):
     """Which of several records is kept, in words."""
     near: NearDuplicates | None
     """The thresholds used; null where only exact duplicates were looked for."""
+    contradictions_kept: int
+    """Records that stay though another one that stays contradicts them; conflicts.parquet has them for their owners."""
     near_pairs: int
     """Pairs of prompts found near-identical."""
     clusters: int
@@ -78,19 +80,29 @@ class Written:
     """Records by source."""
     rules: defaultdict[str, list[str]]
     """Of those in quarantine, by source."""
+    contradicted: int
+    """Records kept beside one that contradicts them."""
 
 
 def run(params: Params, layout: Layout) -> Deduplicated:
     """Judge the records of `clean`. Raises InputError where nothing is left."""
     path = layout.stage("clean") / "records.parquet"
-    sources = load_resolved(layout.sources).sources
-    authority = {item.source.id: item.source.authority for item in sources}
+    resolved, near = load_resolved(layout.sources), params.data.near_duplicates
+    sources, words = [item.source for item in resolved.sources], resolved.edition_words
     phase("deduplicate", "reading the records")
-    records = compared.read(path, layout.stage("ingest") / "rows.parquet", authority)
+    records = compared.read(path, layout.stage("ingest") / "rows.parquet", sources, words)
     order = preference.order(records)
-    verdicts, neighbours = _verdicts(records, order, params.data.near_duplicates)
+    phase("deduplicate", f"exact duplicates among {len(records):,} records")
+    winners = duplicates.winners(records, order)
+    later: list[Verdict] = []
+    neighbours = None
+    if near is not None:
+        phase("deduplicate", "near-duplicates of what is left")
+        neighbours = find(records, order[winners[order] == order], near)
+        later = neighbours.verdicts(path, words)
+    verdicts = [*_on_exact_duplicates(winners, later), *later]
     keep = np.ones(len(records), bool)
-    keep[[verdict.record for verdict in verdicts]] = False
+    keep[[verdict.record for verdict in verdicts if verdict.goes]] = False
     if not keep.any():
         raise InputError(
             f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
@@ -103,27 +115,17 @@ def run(params: Params, layout: Layout) -> Deduplicated:
         write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
         write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
-        result = _result(records, _written(folder), neighbours, clusters, params.data.near_duplicates)
+        result = _result(records, _written(folder), neighbours, clusters, near)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def _verdicts(
-    records: Compared, order: np.ndarray, near: NearDuplicates | None
-) -> tuple[list[Verdict], Neighbours | None]:
-    """On exact duplicates, then on what of the rest is near each other."""
-    phase("deduplicate", f"exact duplicates among {len(records):,} records")
-    winners = duplicates.winners(records, order)
-    lost = np.flatnonzero(winners != np.arange(len(records)))
-    verdicts = [Verdict(record, "exact_duplicate", int(winners[record]), 1.0) for record in lost.tolist()]
-    if near is None:
-        return verdicts, None
-    phase("deduplicate", "near-duplicates of what is left")
-    neighbours = find(records, order[winners[order] == order], near)
-    later = {verdict.record: verdict for verdict in neighbours.verdicts()}
-    # Where the record kept instead goes after all, its duplicates share its fate, so that what is cited is kept.
-    shared = [later[old.other]._replace(record=old.record) if old.other in later else old for old in verdicts]
-    return [*shared, *later.values()], neighbours
+def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
+    """Where the record kept instead goes after all, its duplicates share its fate, so that what is cited is kept."""
+    fate = {verdict.record: verdict for verdict in later if verdict.goes}
+    for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():
+        own = Verdict(record, "exact_duplicate", int(winners[record]), 1.0)
+        yield fate[own.other]._replace(record=record) if own.other in fate else own
 
 
 def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
@@ -146,6 +148,7 @@ def _clusters(records: Compared, neighbours: Neighbours | None, keep: np.ndarray
 
 
 def _quarantine(records: Compared, verdicts: list[Verdict]) -> pa.Table:
+    verdicts = [verdict for verdict in verdicts if verdict.goes]
     went = pa.array([verdict.record for verdict in verdicts], pa.int64())
     kept = pa.array([None if verdict.rule == UNDECIDED else verdict.other for verdict in verdicts], pa.int64())
     columns = [
@@ -160,7 +163,7 @@ def _quarantine(records: Compared, verdicts: list[Verdict]) -> pa.Table:
 
 
 def _conflicts(records: Compared, verdicts: list[Verdict]) -> pa.Table:
-    contrary = [verdict for verdict in verdicts if verdict.rule in ("conflict", UNDECIDED)]
+    contrary = [verdict for verdict in verdicts if verdict.rule in CONTRADICTIONS]
     columns = [
         records.record_id.take(pa.array([verdict.record for verdict in contrary], pa.int64())),
         pa.array([verdict.rule for verdict in contrary], pa.string()),
@@ -176,7 +179,8 @@ def _written(folder: Path) -> Written:
     rules = defaultdict[str, list[str]](list)
     for source, rule in zip(gone["source_id"].to_pylist(), gone["rule"].to_pylist(), strict=True):
         rules[source].append(rule)
-    return Written(Counter(kept.to_pylist()), rules)
+    contrary = read_table(folder / "conflicts.parquet", ["rule"])["rule"].to_pylist()
+    return Written(Counter(kept.to_pylist()), rules, contrary.count(KEPT))
 
 
 def _result(
@@ -189,7 +193,8 @@ def _result(
         by_source={name: count("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
         kept=preference.WORDS,
         near=near,
-        near_pairs=len(neighbours.near.pairs) if neighbours else 0,
+        contradictions_kept=written.contradicted,
+        near_pairs=len(neighbours.near) if neighbours else 0,
         clusters=len(sizes),
         largest_cluster=max(sizes.values(), default=0),
     )
@@ -209,6 +214,7 @@ def _facts(result: Deduplicated) -> facts.Facts:
         "near_test": Fact(value=gone.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
         "superseded": Fact(value=gone.get("superseded", 0), unit="rows", note="older versions"),
         "conflicts": Fact(value=gone.get("conflict", 0), unit="rows", note="decided by authority or date"),
-        "conflicts_undecided": Fact(value=gone.get(UNDECIDED, 0), unit="rows", note="for the owner to decide"),
+        "conflicts_undecided": Fact(value=gone.get(UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"),
+        "conflicts_kept": Fact(value=result.contradictions_kept, unit="rows", note="for the owner to decide, kept"),
         "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),
     }

@@ -27,6 +27,7 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
             for source in inventory.sources
         ],
         terms=inventory.terms,
+        edition_words=inventory.edition_words,
         truth=_truth(inventory.truth, root) if inventory.truth else None,
         as_of=first,
         vault=vault,

@@ -1,19 +1,24 @@
 """Which of several records is kept, in words that their owner can check."""
 
 import numpy as np
+import pyarrow.compute as pc
 
 from tasks.data.compared import FIXED_TEST, Compared
 
 WORDS = (
     "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "
-    "the one that is not retired, then the one with the newer effective_from, then the one that names the higher "
-    "version or the later date of its own, then the one with the longer prompt, then the one that comes first in the "
-    "sources"
+    "the one that is not retired, then the one with the newer effective_from, then the one that names the newer "
+    "edition of its own. Nothing else tells which of several is better: neither its length nor its place in a file "
+    "decides, and of those that say the same the one stays whose digest is the smallest"
 )
 
 
 def order(records: Compared) -> np.ndarray:
-    """The records' positions, the best first. Depends on the records, not on the order of their table."""
-    by_text = (records.place, -records.length, -records.version)
-    last_is_first = (*by_text, -records.effective, records.retired, -records.authority)
+    """The records' positions, the best first.
+
+    `whole` ranks by the digest of all turns, so that adding a word, or a row above, favours nothing; records of the
+    same text go by `record_id`. Depends on the records, not on the order of their table.
+    """
+    ids = pc.rank(records.record_id, tiebreaker="first").to_numpy()
+    last_is_first = (ids, records.whole, -records.version, -records.effective, records.retired, -records.authority)
     return np.lexsort((*last_is_first, records.side != FIXED_TEST))

@@ -78,6 +78,8 @@ class Nearness:
     """Pairs of prompts found near-identical."""
     clusters: int
     """Groups of kept records that stand on one side of the split."""
+    contradictions: int
+    """Records kept though another one that is kept contradicts them."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
 
 
 def _nearness(told: dict[str, Any]) -> Nearness:
-    return Nearness(told["kept"], told["near_pairs"], told["clusters"])
+    return Nearness(told["kept"], told["near_pairs"], told["clusters"], told["contradictions_kept"])
 
 
 def _protected(source: dict[str, Any]) -> Protected:

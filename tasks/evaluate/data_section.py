@@ -8,11 +8,11 @@ from tasks.evaluate.account import Account, Flow, Protected
 
 REPEATS = {
     "exact_duplicate": "the same conversation and target",
-    "near_duplicate": "nearly the same words, the same target",
-    "superseded": "an older version of another record",
-    "conflict": "another target than a record of higher authority, or newer",
-    "conflict_undecided": "another target than a record of the same authority and date, or than one in dispute, for an "
-    "owner to decide",
+    "near_duplicate": "the same words but for slips of typing and courtesies, the same target",
+    "superseded": "an older edition of another record",
+    "conflict": "the same question and another target than a record of higher authority, or newer",
+    "conflict_undecided": "the same question and another target than a record of the same authority and date, or than "
+    "one in dispute, for an owner to decide",
     "near_test": "training text that a fixed test set holds",
 }
 """Rules of `deduplicate` in the reader's words."""

@@ -122,6 +122,12 @@ class Source(Frozen):
     """Person in people.yaml who answers for the data, and decides on it at the data gate."""
     authority: Annotated[int, Field(ge=-MOST_AUTHORITY, le=MOST_AUTHORITY)] = 0
     """Of records that contradict or repeat each other the one from the source with the higher number is kept."""
+    contradictions: Literal["keep", "put_aside"] = "keep"
+    """What becomes of records that ask the same and answer otherwise where neither authority nor date decides: all
+    stay, or all are put aside. Either way their owners see them side by side (`hallmark data conflicts`)."""
+    editions: Literal["said", "dated"] = "said"
+    """What makes a near-identical record an older edition: `said`: both texts say which edition they are; `dated`: the
+    later `effective_from` alone, for a source that holds one text several times as it was at several times."""
     steward: Name
     """Person in people.yaml who looks after it from day to day."""
     access: Annotated[list[Name], Field(min_length=1)]
@@ -173,6 +179,9 @@ class Sources(Frozen):
     """File with the suite for the dataset as a whole, relative to sources.yaml."""
     terms: Terms = {}
     """Words of the company's own that count as found, in all sources: `trade_secret: [Project Halcyon, "HX-*"]`."""
+    edition_words: list[Text] = []
+    """Words that say before a date or a number which edition a text is, beside those that `tasks.data.near.markers`
+    knows: `[Ausgabe vom, Policy no]`. They count on a line of their own, in brackets, or at the end of a heading."""
     truth: Text | None = None
     """Path of a table that says what was planted in the sources, for samples and drills (`tasks.data.planted`). Never
     read by a stage; the report then says how much of it each stage found."""
@@ -229,6 +238,7 @@ class ResolvedSources(Frozen):
 
     sources: list[ResolvedSource]
     terms: Terms = {}
+    edition_words: list[str] = []
     truth: ResolvedTruth | None = None
     as_of: date
     """The first day of the run's month: records retired by then stay out. Stages read no clock."""

@@ -179,17 +179,26 @@ class Run:
         """The rule of every quarantined row, by its number in the source."""
         return {item["row"]: item["rule"] for item in self.records_of(stage, "quarantine")}
 
-    def put(self, stage: str, records: list[dict[str, Any]], authority: dict[str, int] | None = None) -> None:
+    def put(
+        self,
+        stage: str,
+        records: list[dict[str, Any]],
+        authority: dict[str, int] | None = None,
+        says: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
         """Records as if `stage` (ingest, clean or deduplicate) had written them, with what the stages before it write
-        beside. `authority` is that of sources, by id."""
+        beside. `authority` is that of sources, by id; `says` what else sources.yaml says of them."""
         rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
         self.put_rows(rows)
         self.put_results(records)
         named = {item["source_id"]: 0 for item in records} | (authority or {})
         pinned = [
-            ResolvedSource(source=source("data.csv", id=name, authority=rank), sha256="0" * 64, bytes=1)
+            ResolvedSource(
+                source=source("data.csv", id=name, authority=rank, **(says or {}).get(name, {})),
+                sha256="0" * 64, bytes=1,
+            )
             for name, rank in (named or {"src": 0}).items()
-        ]
+        ]  # fmt: skip
         resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
         write_json(self.layout.sources, resolved.model_dump(mode="json"))
         write_table(
@@ -215,9 +224,13 @@ class Run:
         return clean.run(params(**data), self.layout)
 
     def deduplicate(
-        self, records: list[dict[str, Any]], authority: dict[str, int] | None = None, **data: Any
+        self,
+        records: list[dict[str, Any]],
+        authority: dict[str, int] | None = None,
+        says: dict[str, dict[str, Any]] | None = None,
+        **data: Any,
     ) -> deduplicate.Deduplicated:
-        self.put("clean", records, authority)
+        self.put("clean", records, authority, says)
         return deduplicate.run(params(**data), self.layout)
 
     def split(

@@ -41,10 +41,14 @@ def two(first: str = LONG, second: str = LONG, **fields: Any) -> list[dict[str, 
     ]
 
 
-def judged(run: Run, records: list[dict[str, Any]], authority: int = 0) -> None:
-    """Deduplicated; a is Ada's and b Bob's, whose authority is `authority`; a risk officer may look at both."""
+ASIDE = {"a": {"contradictions": "put_aside"}}
+
+
+def judged(run: Run, records: list[dict[str, Any]], authority: int = 0, says: Any = ASIDE) -> None:
+    """Deduplicated; a is Ada's and b Bob's, whose authority is `authority`; a risk officer may look at both. Source a
+    puts contradictions aside."""
     records = [*records, record("What are your opening hours", number=99, source_id="a")]
-    run.deduplicate(records, {"a": 0, "b": authority, "c": 0}, **NEAR)
+    run.deduplicate(records, {"a": 0, "b": authority, "c": 0}, says, **NEAR)
     owners = {"a": ("ada", 0), "b": ("bob", authority), "c": ("ada", 0)}
     pinned = [
         ResolvedSource(
@@ -65,15 +69,19 @@ def found(run: Run, who: str = "auditor", most: int = 20, undecided: bool = Fals
     return pairs.find(run.layout, run.access(person), most, undecided)
 
 
-def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run) -> None:
-    judged(run, two())
+@pytest.mark.parametrize(("says", "kept"), [(ASIDE, False), ({}, True)])
+def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, says: Any, kept: bool) -> None:
+    judged(run, two(), says=says)
+    assert found(run, undecided=True) == found(run)
     shown = found(run)
     (pair,) = shown.pairs
     assert (shown.total, shown.withheld, pair.decided_by, pair.jaccard) == (1, 0, "", 1.0)
     sides = {side.source_id: side for side in (pair.went, pair.other)}
     assert (sides["a"].row, sides["a"].owner, sides["a"].target, sides["a"].prompt) == (11, "ada", "card_lost", LONG)
     assert (sides["b"].row, sides["b"].owner, sides["b"].effective_from) == (12, "bob", date(2025, 1, 1))
-    assert not sides["a"].kept and not sides["b"].kept
+    assert sides["a"].kept == sides["b"].kept == kept
+    said = ("both are kept", "both kept") if kept else ("neither is kept", "neither kept")
+    assert said[0] in terminal(found(run), run) and said[1] in page.render(found(run))
 
 
 @pytest.mark.parametrize(
@@ -144,9 +152,9 @@ def terminal(shown: pairs.Conflicts, run: Run) -> str:
 
 
 def test_the_terminal_shows_both_and_what_to_do(run: Run) -> None:
-    judged(run, two(second=LONG.replace("Friday", "Sunday")))
+    judged(run, two(second=LONG.replace("evening", "evenign")))
     told = terminal(found(run), run)
-    assert "⟦Friday⟧" in told and "⟦Sunday⟧" in told and "a, row 11" in told and "b, row 12" in told
+    assert "⟦evening⟧" in told and "⟦evenign⟧" in told and "a, row 11" in told and "b, row 12" in told
     assert "undecided, neither is kept" in told and "the higher `authority` in sources.yaml" in told
 
 

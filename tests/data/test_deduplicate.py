@@ -18,6 +18,7 @@ from tests.data.build import Run, params, record
 LONG = "my card was declined at the supermarket this morning although there is enough money on my account"
 OTHER = "how do I change the address that you send letters to, I have moved to another town last week"
 OLD, NEW = date(2024, 1, 1), date(2025, 3, 1)
+ASIDE = {"src": {"contradictions": "put_aside"}}
 TOGETHER: dict[str, Any] = {"near_duplicates": {"jaccard": 0.85, "conflict_jaccard": 0.85}}
 
 
@@ -36,10 +37,10 @@ def clusters(run: Run) -> list[set[int]]:
     return sorted(found.values(), key=min)
 
 
-def test_the_first_of_exact_duplicates_is_kept_and_cited(run: Run) -> None:
+def test_of_exact_duplicates_one_is_kept_and_cited_wherever_it_stands(run: Run) -> None:
     same = [
-        record("Where is  my card?", number=9),
-        record("Where is\nmy card? ", number=1, department="other"),
+        record("Where is  my card?", number=1),
+        record("Where is\nmy card? ", number=9, department="other"),
         record("where is my card?", number=2),
         record("Where is my card?", "no", number=3),
         record("Where is my card?", number=4, task="other"),
@@ -48,6 +49,8 @@ def test_the_first_of_exact_duplicates_is_kept_and_cited(run: Run) -> None:
     (entry,) = run.records_of("deduplicate", "quarantine")
     assert (entry["row"], entry["rule"], entry["winner"]) == (2, "exact_duplicate", same[0]["record_id"])
     assert run.records_of("deduplicate") == [same[0], *same[2:]]
+    run.deduplicate([*same[1:], same[0]], near_duplicates=None)
+    assert rules(run) == {9: ("exact_duplicate", 1)}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,8 @@ def test_a_higher_authority_keeps_an_exact_duplicate(run: Run) -> None:
     [
         (LONG.upper().replace(" ", "  ") + "!!! 🙏", True),
         (LONG.replace("declined", "declinde"), True),
-        (LONG.replace("although", "although indeed"), True),
+        ("Hello there! " + LONG + "\nKind regards", True),
+        (LONG.replace("although", "although indeed"), False),
         (LONG.replace("card", "transfer").replace("supermarket", "bank"), False),
         (LONG[: len(LONG) // 2], False),
     ],
@@ -93,7 +97,7 @@ def test_nearly_the_same_words_with_the_same_target_are_duplicates(run: Run, tex
 
 
 def test_another_task_or_target_makes_no_duplicate(run: Run) -> None:
-    near = LONG.replace("enough", "quite enough")
+    near = LONG.replace("enough", "enuogh")
     run.deduplicate([record(LONG, number=1), record(near, "no", number=2), record(near, number=3, task="other")])
     assert rules(run) == {}
     assert clusters(run) == [{1, 2, 3}]
@@ -106,22 +110,44 @@ def test_another_task_or_target_makes_no_duplicate(run: Run) -> None:
         ({"source_id": "manual", "effective_from": OLD}, {"effective_from": NEW}, 1),
         ({"effective_from": OLD}, {"effective_from": NEW}, 2),
         ({}, {"effective_from": OLD}, 2),
-        ({}, {}, 2),  # the longer prompt
     ],
 )
 def test_which_of_two_near_duplicates_is_kept(
     run: Run, first: dict[str, Any], second: dict[str, Any], winner: int
 ) -> None:
-    pair = [record(LONG, number=1, **first), record(LONG + " still", number=2, **second)]
+    pair = [record(LONG, number=1, **first), record(LONG.replace("declined", "declinde"), number=2, **second)]
     result = run.deduplicate(pair, {"src": 0, "manual": 5})
     assert rules(run) == {3 - winner: ("near_duplicate", winner)}
     assert "higher authority" in result.kept
 
 
+@pytest.mark.parametrize("text", [f"Hello, {LONG}!", f"{LONG} Many thanks in advance", LONG.replace("money", "moneey")])
+def test_neither_length_nor_place_tells_which_of_two_is_kept(run: Run, text: str) -> None:
+    stays = set()
+    for texts in ((LONG, text), (text, LONG)):
+        run.deduplicate([record(said, number=number) for number, said in enumerate(texts)])
+        ((_, (rule, winner)),) = rules(run).items()
+        assert rule == "near_duplicate" and winner is not None
+        stays.add(texts[winner])
+    assert len(stays) == 1
+
+
+def test_which_of_two_is_kept_is_not_the_longer_one_as_a_rule(run: Run) -> None:
+    texts = [text for number in range(60) for text in (f"{number} of {LONG}", f"Hello, {number} of {LONG}")]
+    run.deduplicate([record(text, number=number) for number, text in enumerate(texts)])
+    assert len(rules(run)) == 60
+    assert 15 < sum(winner % 2 for _, winner in rules(run).values() if winner is not None) < 45
+
+
 def test_a_winner_is_itself_near_and_never_by_way_of_a_third(run: Run) -> None:
-    typo = LONG.replace("supermarket", "supermarkt")
-    run.deduplicate([record(text, number=n) for n, text in enumerate([LONG, typo, typo + " madam"], start=1)])
-    assert rules(run) == {2: ("near_duplicate", 3)}, "1 is near 2 only"
+    slips = [
+        "supermarket",
+        "suprmarkt",
+        "suprmakt",
+    ]  # the second is a slip for both others, they are none for each other
+    run.deduplicate([record(LONG.replace("supermarket", slip), number=n) for n, slip in enumerate(slips)])
+    gone = {loser: winner for loser, (_, winner) in rules(run).items()}
+    assert gone and all(1 in pair for pair in gone.items())
 
 
 @pytest.mark.parametrize("side", ["train", ""])
@@ -129,7 +155,7 @@ def test_training_text_that_a_fixed_test_set_holds_goes(run: Run, side: str) -> 
     test = [record(LONG, number=1, split="test"), record(LONG + " please", "no", number=2, split="test")]
     train = [record(LONG.upper(), "maybe", number=3, split=side, task="other"), record(OTHER, number=4, split=side)]
     run.deduplicate([*test, *train])
-    assert rules(run) == {3: ("near_test", 2)}
+    assert rules(run) in ({3: ("near_test", 1)}, {3: ("near_test", 2)})
     assert clusters(run) == [{1, 2}]
 
 
@@ -147,7 +173,7 @@ def test_contradictions(
     run: Run, first: dict[str, Any], second: dict[str, Any], gone: dict[int, tuple[str, int | None]]
 ) -> None:
     pair = [record(LONG, "yes", number=1, **first), record(LONG + "!", "no", number=2, **second)]
-    run.deduplicate([*pair, record(OTHER, number=3)], {"src": 0, "manual": 5})
+    run.deduplicate([*pair, record(OTHER, number=3)], {"src": 0, "manual": 5}, ASIDE)
     assert rules(run) == gone
     listed = run.records_of("deduplicate", "conflicts")
     assert {(int(c["record_id"], 16), c["rule"], int(c["other"], 16), c["jaccard"]) for c in listed} == {
@@ -157,9 +183,68 @@ def test_contradictions(
     assert facts["conflicts"]["value"] + facts["conflicts_undecided"]["value"] == len(gone)
 
 
+def listed(run: Run) -> set[tuple[int, str, int]]:
+    """What stands in conflicts."""
+    rows = run.records_of("deduplicate", "conflicts")
+    return {(int(row["record_id"], 16), row["rule"], int(row["other"], 16)) for row in rows}
+
+
+def test_answers_that_nothing_decides_all_stay_and_are_shown(run: Run) -> None:
+    said = [(LONG, "yes"), (LONG + "!", "no"), (f"Hi, {LONG}", "ask"), (LONG + ".", "Yes."), (OTHER, "yes")]
+    result = run.deduplicate([record(*pair, number=number) for number, pair in enumerate(said)])
+    assert {rule for rule, _ in rules(run).values()} == {"near_duplicate"} and set(rules(run)) <= {0, 3}
+    shown = listed(run)
+    assert {rule for _, rule, _ in shown} == {"conflict_kept"}
+    assert {number for number, _, _ in shown} == {0, 1, 2, 3} - set(rules(run))
+    assert result.contradictions_kept == run.result("deduplicate")["facts"]["conflicts_kept"]["value"] == 3
+
+
+@pytest.mark.parametrize("source_id", ["src", "manual"])
+def test_one_source_that_puts_contradictions_aside_is_enough(run: Run, source_id: str) -> None:
+    pair = [record(LONG, "yes", number=1), record(LONG, "no", number=2, source_id="manual")]
+    run.deduplicate([*pair, record(OTHER, number=3)], says={source_id: {"contradictions": "put_aside"}})
+    assert set(rules(run)) == {1, 2}
+    assert listed(run) == {(1, "conflict_undecided", 2), (2, "conflict_undecided", 1)}
+
+
+@pytest.mark.parametrize("says", [{}, ASIDE])
+@pytest.mark.parametrize(
+    ("one", "other", "target"),
+    [
+        ("What is the base rate on 1 March 2025?", "What is the base rate on 1 June 2025?", "4.00 %"),
+        ("How do I install Java for release 17?", "How do I install Java for release 21?", "so"),
+        (f"{LONG}, order 14", f"{LONG}, order 15", "yes"),
+        (f"It can be modified: {LONG}", f"It cannot be modified: {LONG}", "yes"),
+        (f"[name:k3v9x2ab7dqm] asks: {LONG}", f"[name:aaaabbbbcccc] asks: {LONG}", "yes"),
+        (f"[name] asks: {LONG}", f"[name] asks: {LONG}", "yes"),
+    ],
+)
+@pytest.mark.parametrize("fields", [{}, {"effective_from": OLD, "retired_at": NEW}])
+def test_what_says_otherwise_stays_whatever_its_target(
+    run: Run, one: str, other: str, target: str, says: Any, fields: dict[str, Any]
+) -> None:
+    for label in (target, target if "[" in target else "something else"):
+        if "[" in one and label != target:
+            continue
+        run.deduplicate([record(one, target, 1, **fields), record(other, label, 2, effective_from=NEW)], says=says)
+        assert rules(run) == {} and listed(run) == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Yes.", "yes"), ("a b", "a  b "), ('{"a": 1, "b": "c"}', '{"b":"c","a":1}'), ('["a"]', '[ "A" ]')],
+)
+def test_the_layout_of_a_target_makes_no_contradiction(run: Run, one: str, other: str) -> None:
+    run.deduplicate([record(LONG, one, 1), record(LONG, other, 2)], says=ASIDE)
+    assert [rule for rule, _ in rules(run).values()] == [
+        "exact_duplicate" if one.split() == other.split() else "near_duplicate"
+    ]
+
+
 def test_an_older_record_that_agrees_with_one_side_does_not_decide_a_dispute(run: Run) -> None:
     dispute = [record(LONG, label, number=n, effective_from=NEW) for n, label in enumerate(("yes", "no"), start=1)]
-    run.deduplicate([*dispute, record(LONG, "yes!", number=3, effective_from=OLD), record(OTHER, number=4)])
+    third = record(LONG, "maybe", number=3, effective_from=OLD)
+    run.deduplicate([*dispute, third, record(OTHER, number=4)], says=ASIDE)
     assert {rule for rule, _ in rules(run).values()} == {"conflict_undecided"}
     assert set(rules(run)) == {1, 2, 3}
 
@@ -174,11 +259,11 @@ def test_contradictions_are_looked_for_only_where_asked(run: Run) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ({"text": f"Policy v1: {LONG}"}, {"text": f"Policy v2: {LONG}"}),
-        ({"text": f"{LONG} Version 2.1"}, {"text": f"{LONG} Version 3, replaces version 2.1"}),
+        ({"text": f"# Policy v1\n{LONG}"}, {"text": f"# Policy v2\n{LONG}"}),
+        ({"text": f"{LONG}\nVersion 2.1\n5 EUR"}, {"text": f"{LONG}\nVersion 3, replaces version 2.1\n7 EUR"}),
         ({"text": LONG}, {"text": f"{LONG} (updated 2025-03)"}),
-        ({"text": f"{LONG} gültig ab 1.1.2024"}, {"text": f"{LONG} neu ab 1. März 2025"}),
-        ({"text": LONG, "label": "The fee is 5"}, {"text": LONG, "label": "The fee is 7, valid from 2025-03-01"}),
+        ({"text": f"{LONG}. Gültig ab 1.1.2024."}, {"text": f"{LONG}. Neu ab 1. März 2025."}),
+        ({"text": LONG, "label": "The fee is 5"}, {"text": LONG, "label": "The fee is 7 (valid from 2025-03-01)"}),
         ({"text": LONG, "retired_at": NEW}, {"text": LONG + "."}),
     ],
 )
@@ -191,23 +276,41 @@ def test_the_version_in_force_stays(run: Run, old: dict[str, Any], new: dict[str
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ({"text": f"{LONG}, Version 9"}, {"text": f"{LONG}, Version 10"}),
-        ({"text": f"Policy v1: {LONG}, and more"}, {"text": f"Policy v2: {LONG}"}),
-        ({"text": f"{LONG} updated 2025-02"}, {"text": f"{LONG} updated 2025-03"}),
-        ({"text": f"{LONG} v1", "label": "The fee is 5"}, {"text": f"{LONG} v2", "label": "The fee is 7"}),
-        ({"text": LONG, "label": "The fee is 5, v1"}, {"text": LONG, "label": "The fee is 7, v2"}),
+        ({"text": f"{LONG} (Version 9)"}, {"text": f"{LONG} (Version 10)"}),
+        ({"text": f"Policy v1\n\n{LONG}, and 5 more"}, {"text": f"Policy v2\n\n{LONG}"}),
+        ({"text": f"{LONG}\nupdated 2025-02"}, {"text": f"{LONG}\nupdated 2025-03"}),
+        ({"text": f"{LONG} (v1)", "label": "The fee is 5"}, {"text": f"{LONG} (v2)", "label": "The fee is 7"}),
+        ({"text": LONG, "label": "The fee is 5 (v1)"}, {"text": LONG, "label": "The fee is 7 (v2)"}),
         (
-            {"text": f"{LONG}, valid from March 2025", "label": "The fee is 5"},
-            {"text": f"{LONG}, valid from April 2025", "label": "The fee is 7"},
+            {"text": f"{LONG}. Valid from March 2025.", "label": "The fee is 5"},
+            {"text": f"{LONG}. Valid from April 2025.", "label": "The fee is 7"},
         ),
     ],
 )
-def test_without_dates_the_version_that_the_texts_name_decides(
+def test_without_dates_the_edition_that_the_texts_name_decides(
     run: Run, old: dict[str, Any], new: dict[str, Any]
 ) -> None:
     result = run.deduplicate([record(number=1, **old), record(number=2, **new), record(OTHER, number=3)])
     assert rules(run) == {1: ("superseded", 2)}
-    assert "higher version" in result.kept
+    assert "newer edition" in result.kept
+
+
+def test_editions_are_of_one_text_about_one_person(run: Run) -> None:
+    people = ["[name:k3v9x2ab7dqm]", "[name:aaaabbbbcccc]"]
+    run.deduplicate([record(f"Contract of {who}\nv{n}\n{LONG}", number=n) for n, who in enumerate(people, start=1)])
+    assert rules(run) == {}
+    asked = [record(f"{LONG}, in room {n}", f"Go left (v{n})", n) for n in (1, 2)]
+    run.deduplicate(asked)
+    assert rules(run) == {}, "editions of two answers to two questions"
+
+
+def test_dates_alone_make_editions_where_the_source_says_so(run: Run) -> None:
+    pair = [record(f"{LONG} for 14 days", number=1, effective_from=OLD)]
+    pair.append(record(f"{LONG} for 30 days", number=2, effective_from=NEW))
+    run.deduplicate(pair)
+    assert rules(run) == {}
+    run.deduplicate(pair, says={"src": {"editions": "dated"}})
+    assert rules(run) == {1: ("superseded", 2)}
 
 
 @pytest.mark.parametrize("word", ["error", "warning"])
@@ -219,17 +322,17 @@ def test_other_words_in_brackets_are_the_sources_own(run: Run, word: str) -> Non
 ABOUT = "I am {}, where is my parcel? It was to come last week and nobody could tell me anything"
 
 
-def test_answers_that_differ_in_whom_they_name_do_not_contradict(run: Run) -> None:
+@pytest.mark.parametrize("says", [{}, ASIDE])
+def test_answers_that_differ_in_whom_they_name_neither_repeat_nor_contradict(run: Run, says: Any) -> None:
     said = [("[name:k3v9x2ab7dqm]", 1), ("[name:aaaabbbbcccc]", 2), ("[name]", 3)]
-    run.deduplicate([record(ABOUT.format(who), f"Dear {who}, it comes today", number) for who, number in said])
-    assert rules(run) == {2: ("near_duplicate", 1), 3: ("near_duplicate", 1)}
+    run.deduplicate([record(LONG, f"Dear {who}, it comes today", number) for who, number in said], says=says)
+    assert rules(run) == {} and listed(run) == set()
 
 
 def test_answers_that_differ_in_more_than_whom_they_name_contradict(run: Run) -> None:
-    one, other = ABOUT.format("[name:k3v9x2ab7dqm]"), ABOUT.format("[name:aaaabbbbcccc]")
-    said = [(one, "Dear [name:k3v9x2ab7dqm], it comes today"), (other, "Dear [email:aaaabbbbcccc], it comes today")]
+    said = [(LONG, "Dear [name:k3v9x2ab7dqm], it comes today"), (LONG, "Dear [email:aaaabbbbcccc], it comes today")]
     run.deduplicate([*(record(*pair, number=number) for number, pair in enumerate(said)), record(OTHER, number=3)])
-    assert {rule for rule, _ in rules(run).values()} == {"conflict_undecided"}
+    assert {rule for _, rule, _ in listed(run)} == {"conflict_kept"}
 
 
 def test_the_same_conversation_with_somebody_else_is_no_exact_duplicate(run: Run) -> None:
@@ -255,7 +358,8 @@ def test_a_retired_record_without_a_successor_stays(run: Run) -> None:
 
 
 def test_duplicates_share_the_fate_of_the_record_that_stood_for_them(run: Run) -> None:
-    run.deduplicate([record(LONG, number=1), record(LONG, number=2), record(LONG + " still", number=3)])
+    newer = record(LONG + "!", number=3, effective_from=NEW)
+    run.deduplicate([record(LONG, number=1), record(LONG, number=2), newer])
     assert rules(run) == {1: ("near_duplicate", 3), 2: ("near_duplicate", 3)}
 
 
@@ -274,10 +378,13 @@ ODD = ["", "?", "…", "👍", "v2", "2025-03-01", "x", "ß", "SS", "\u200b", "\
 
 def test_odd_texts_come_through(run: Run) -> None:
     huge = " ".join(map(str, random.Random(1).choices(range(10_000, 99_999), k=175_000)))  # 1 MB
-    texts = [*ODD, huge, huge + "too", "\n".join([LONG] * 3)]
+    texts = [*ODD, huge, huge + "  ", huge + "too", "\n".join([LONG] * 3)]
     result = run.deduplicate([record(text, number=number) for number, text in enumerate(texts)])
-    ss, sharp, wide, wider = texts.index("SS"), texts.index("ß"), len(ODD), len(ODD) + 1
-    assert rules(run) == {sharp: ("near_duplicate", ss), wide: ("near_duplicate", wider)}
+    ss, sharp, wide = texts.index("SS"), texts.index("ß"), len(ODD)
+    assert rules(run) in (
+        {one: ("near_duplicate", other), wide + 1: ("exact_duplicate", wide)}
+        for one, other in ((ss, sharp), (sharp, ss))
+    )
     assert result.counts.rows == len(texts)
 
 
@@ -287,9 +394,11 @@ def test_one_record_and_all_alike(run: Run, count: int) -> None:
     assert (result.counts.records, result.counts.quarantined.get("exact_duplicate", 0)) == (1, count - 1)
 
 
-def test_thousands_of_one_template_take_no_time_and_one_of_them_stays(run: Run) -> None:
-    result = run.deduplicate([record(f"{LONG} order {number:05}", number=number) for number in range(3000)])
-    assert result.counts.quarantined["near_duplicate"] > 2900
+def test_thousands_of_one_template_take_no_time_and_all_of_them_stay(run: Run) -> None:
+    texts = [f"{LONG} order {number:05}" for number in range(3000)]
+    result = run.deduplicate([record(text, number=number) for number, text in enumerate([*texts, texts[7] + "!"])])
+    assert result.counts.quarantined == {"near_duplicate": 1}
+    assert result.largest_cluster == 3000
 
 
 def test_a_test_set_in_the_same_template_takes_all_of_it_out_of_training(run: Run) -> None:
@@ -301,7 +410,7 @@ def test_a_test_set_in_the_same_template_takes_all_of_it_out_of_training(run: Ru
 
 def test_nothing_left_is_refused(run: Run) -> None:
     with pytest.raises(InputError, match="none of 2 records is left"):
-        run.deduplicate([record(LONG, "yes", number=1), record(LONG, "no", number=2)])
+        run.deduplicate([record(LONG, "yes", number=1), record(LONG, "no", number=2)], says=ASIDE)
 
 
 def test_counts_add_up_by_source(run: Run) -> None:
@@ -323,7 +432,7 @@ def test_a_record_that_is_lost_or_written_twice_is_noticed(
 
 
 def planted(seed: int, groups: int) -> tuple[list[dict[str, Any]], set[int]]:
-    """Records of random words, some with a copy in which one word of forty differs; and the numbers of the copies."""
+    """Records of random words, some with a copy in which one of forty is mistyped; and the numbers of the copies."""
     dice = random.Random(seed)
     words = ["".join(dice.choices("abcdefghijklmnoprstuvw", k=dice.randint(2, 9))) for _ in range(600)]
     records, copies = [], set()
@@ -331,7 +440,8 @@ def planted(seed: int, groups: int) -> tuple[list[dict[str, Any]], set[int]]:
         text = dice.choices(words, k=40)
         records.append(record(" ".join(text), number=number, effective_from=NEW))
         if dice.random() < 0.3:
-            text[dice.randrange(40)] = dice.choice(words)
+            place = dice.choice([n for n, word in enumerate(text) if len(word) > 4])
+            text[place] = text[place][:2] + text[place][3] + text[place][2] + text[place][4:]
             records.append(record(" ".join(text), number=number + 1, effective_from=OLD))
             copies.add(number + 1)
     return records, copies
@@ -346,7 +456,7 @@ def test_planted_near_duplicates_are_found_and_nothing_else(run: Run) -> None:
     assert all(winner == loser - 1 for loser, (_, winner) in gone.items())
 
 
-PARTS = st.lists(st.sampled_from([*LONG.split(), "v2", "2025-03-01", "!"]), min_size=0, max_size=3)
+PARTS = st.lists(st.sampled_from([*LONG.split()[:4], "(v2)", "2025-03-01", "!", "please", "[name]"]), max_size=3)
 
 
 @st.composite
@@ -373,7 +483,7 @@ def revisions(draw: st.DrawFn) -> list[dict[str, Any]]:
 def judged(folder: Path, records: list[dict[str, Any]], order: Iterable[dict[str, Any]]) -> Run:
     """The stage over records in some order; each keeps the row that it has in its source."""
     run = Run(folder)
-    run.put("clean", list(order), {"manual": 1})
+    run.put("clean", list(order), {"manual": 1}, ASIDE)
     run.put_rows([{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)])
     deduplicate.run(params(**TOGETHER), run.layout)
     return run

@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.data.near.answers import answer
 from tasks.data.near.candidates import ANCHORS, MOST, candidates
-from tasks.data.near.form import even, forms, has_marker
+from tasks.data.near.content import content
+from tasks.data.near.editions import edition
+from tasks.data.near.form import even, forms, may_say_edition
 from tasks.data.near.groups import components
 from tasks.data.near.jaccard import jaccards
 from tasks.data.near.pairs import near_pairs
 from tasks.data.near.parts import parts
 from tasks.data.near.shingles import WIDTH, shingles
 from tasks.data.near.signatures import BANDS, MISSED, MOST_ROWS, band_keys, rows
-from tasks.data.near.versions import newness
+from tasks.data.near.slips import changes
+from tasks.data.near.tells_apart import says_the_same
+from tasks.data.near.vocabulary import Use, Uses, count
 
 
 def windows(form: str) -> set[bytes]:
@@ -44,6 +49,9 @@ def form_of(text: str) -> str:
         ("Policy\tversion \u00a0 2", "policy"),
         ("What does [error] mean?", "what does error mean"),
         ("I am [name:k3v9x2ab7dqm], mail [email] or [email:" + "long-label." * 5 + "example.org]", "i am mail or"),
+        ("Hello, where is it? Many thanks in advance!", "where is it"),
+        ("Guten Tag, wo ist es? Viele Grüße", "wo ist es"),
+        ("Hi", "hi"),
         ("Born [birth_date:1815], from [network:192.0.2.0/24]", "born from"),
         ("[name: k3v9x2ab7dqm], as the source itself has it", "name k3v9x2ab7dqm as the source itself has it"),
     ],
@@ -64,38 +72,149 @@ def test_what_is_compared(text: str, form: str) -> None:
         ("v for victory", False),
     ],
 )
-def test_what_says_its_version(text: str, marked: bool) -> None:
-    assert has_marker(even([text])).to_pylist() == [marked]
+def test_what_may_say_its_edition(text: str, marked: bool) -> None:
+    assert may_say_edition(even([text])).to_pylist() == [marked]
 
 
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
-        ("fees", "fees v1"),
-        ("Fees v2", "Fees v10"),
-        ("Version 2.9: fees", "Version 2.10: fees"),
-        ("Fees, Fassung 2", "Fees, Fassung 3, ersetzt Fassung 9"),
-        ("new in version 2.0, this is version 3.1", "new in version 2.0, this is version 3.2"),
-        ("Fees v7", "Fees, updated 2025-03"),
+        ("fees", "fees (v1)"),
+        ("Fees v2\n\n5 EUR", "Fees v10\n\n5 EUR"),
+        ("Version 2.9\nfees", "Version 2.10\nfees"),
+        ("Fees (Fassung 2)", "Fees (Fassung 3, ersetzt Fassung 9)"),
+        ("new in it (version 2.0)\nversion 3.1", "new in it (version 2.0)\nversion 3.2"),
+        ("# Fees v7\nx", "# Fees\nLast updated: 2025-03\nx"),
         ("updated 2025-03-01", "updated 2025-03-02"),
-        ("gültig ab 31.1.2024", "gültig ab 1.2.2024"),
-        ("valid from 1/31/24", "valid from 2/1/24"),
-        ("Stand: 31. März 2025", "Stand: 1. Dezember 2025"),
-        ("effective May 31, 2025", "effective October 1, 2025"),
+        ("Gebühren. Gültig ab 31.1.2024.", "Gebühren. Gültig ab 1.2.2024."),
+        ("Fees (valid from 1/31/24)", "Fees (valid from 2/1/24)"),
+        ("**Stand:** 31. März 2025", "**Stand:** 1. Dezember 2025"),
+        ("Effective date: May 31, 2025\nfees", "Effective date: October 1, 2025\nfees"),
         ("revised on 2024-12-31", "aktualisiert am 1.1.25"),
         ("valid from March 2025", "valid from April 2025"),
         ("valid from December 2024", "valid from March 2025"),
-        ("gültig ab März 2025", "gültig ab 2. März 2025"),
-        ("Fees, replaces version 3\nversion 1", "Fees, replaces version 3\nversion  2"),
+        ("In Kraft seit März 2025", "In Kraft seit 2. März 2025"),
+        ("Fees\nversion 1\nreplaces version 3", "Fees\nversion 2\nreplaces version 3"),
+        ("Fees\nPolicy no. 7", "Fees\nPolicy no. 8"),
+        ("Fees (Ausgabe vom 1.3.2024)", "Fees (Ausgabe vom 1.3.2025)"),
     ],
 )
 def test_which_of_two_texts_says_that_it_is_newer(older: str, newer: str) -> None:
-    assert newness(older) < newness(newer)
+    first, second = (edition(text, ["Ausgabe", "Policy no."]) for text in (older, newer))
+    assert first.newness < second.newness
+    assert content(first.body).key == content(second.body).key
 
 
-@pytest.mark.parametrize("text", ["", "fees", "paid on 2025-03-01", "replaces version 3", "v for victory"])
-def test_what_says_nothing_of_its_age(text: str) -> None:
-    assert newness(text) == ""
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "fees", "paid on 2025-03-01", "v for victory", "Java for release 17?", "How do I install Java release 17",
+        "What is the base rate, valid from 1 March 2025?", "Is it valid from 1 March 2025? I must know",
+        "Version 2.1?", "What is new in the app (v2)?", "Java release 17\n\nHow do I install it?",
+        "Policy v2: the fee is 5", "The fee of 5 is valid from 2025-03-01 for all", "Fees, replaces all\nbefore",
+        "It replaces version 3 of the router", "Stand: unbekannt", "2025-03-01", "as of now",
+    ],
+)  # fmt: skip
+def test_a_date_or_version_within_a_text_is_none_of_its_edition(text: str) -> None:
+    assert edition(text) == (text, "", False)
+
+
+def same(one: str, other: str, uses: Uses | None = None) -> bool:
+    """Whether two texts say the same, as the stage asks it."""
+    first, second = (content(edition(text).body) for text in (one, other))
+    alike = first.key == second.key or says_the_same(first.text, second.text, uses or {})
+    assert alike == (first.key == second.key or says_the_same(second.text, first.text, uses or {}))
+    return alike and first.signature == second.signature and not first.masked and not second.masked
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("kept for 14 days", "kept for 41 days"), ("kept for fourteen days", "kept for fifteen days"),
+        ("4.25 % of it", "4.00 % of it"), ("1,000 EUR", "1.000 EUR"), ("-5 degrees", "5 degrees"), ("5 %", "5 ‰"),
+        ("on 1 March 2025", "on 1 June 2025"), ("due on Monday", "due on Sunday"), ("fällig im Juni", "fällig im Juli"),
+        ("5 kg", "5 lb"), ("5 EUR", "5 USD"), ("5 €", "5 $"), ("14 days", "14 weeks"), ("3 Tage", "3 Jahre"),
+        ("it can be modified", "it cannot be modified"), ("it is valid", "it is not valid"), ("valid", "invalid"),
+        ("with approval", "without approval"), ("typical", "atypical"), ("always so", "never so"),
+        ("er darf es", "er darf es nicht"), ("ein Recht", "kein Recht"), ("mit Antrag", "ohne Antrag"),
+        ("wirksam", "unwirksam"), ("modified", "unmodified"), ("er ist nie da", "er ist nun da"),
+        ("users may copy", "users must copy"), ("you shall pay", "you should pay"), ("it can be so", "it may be so"),
+        ("er muss zahlen", "er darf zahlen"), ("sie kann es", "sie soll es"), ("er konnte es", "er könnte es"),
+        ("ask Anna", "ask Anne"), ("ask Meier", "ask Meyer"), ("ask Hansen", "ask Hanson"),
+        ("at Zentrix", "at Zentrex"),
+        ("Kestrel runs it", "Kestrex runs it"), ("in C#", "in C++"), ("Java 17", "Java 21"), ("TLS v1.2", "TLS v1.3"),
+        ("order AB-12-x", "order AB-13-x"), ("the API of it", "the APT of it"), ("room 4a", "room 4b"),
+        ("I am [name:k3v9x2ab7dqm]", "I am [name:aaaabbbbcccc]"), ("I am [name]", "I am [name]"),
+        ("born [birth_date:1815]", "born [birth_date:1815]"), ("he modified it", "he codified it"),
+        ("the lessor pays", "the lessee pays"), ("before the end", "after the end"), ("not able", "notable"),
+        ("A pays B", "B pays A"), ("5 to 7 and 9", "5 to 9 and 7"), ("it is not so, ok", "it is so, not ok"),
+        ("पैसा", "पैसे"), ("你好吗", "你好"),
+    ],
+)  # fmt: skip
+def test_what_tells_two_texts_apart(one: str, other: str) -> None:
+    assert not same(f"Please note: {one} in this case", f"Please note: {other} in this case")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("My card was declined", "MY CARD WAS  DECLINED!!! 🙏"), ("the account", "the accuont"),
+        ("the card", "teh card"),
+        ("Die Überweisung fehlt", "die ueberweisung fehlt"), ("Straße", "STRASSE"), ("don't", "dont"),
+        ("my Rechnung is wrong", "my Rechnnug is wrong"), ("necessary steps", "neccessary steps"),
+        ("at the supermarket", "at the super market"), ("well-known fees", "well known fees"),
+        ("> my card\n> is lost", "my card is lost"), ("café au lait", "cafe\u0301 au lait"), ("cost: 5 €", "cost 5€"),
+        ("Sehr geehrte Damen und Herren, wo ist es", "Sehr gehrte Damen und Herren, wo ist es"),
+        ("where is it", "Hello, where is it? Many thanks in advance"), ("where is it", "Hi there!\nwhere is it"),
+        ("wo ist es", "Sehr geehrte Damen und Herren, wo ist es bitte? Mit freundlichen Grüßen"),
+        ("I am [name:k3v9x2ab7dqm]", "i am [name:k3v9x2ab7dqm]."), ("fees", "fees (v2)"),
+    ],
+)  # fmt: skip
+def test_what_says_the_same(one: str, other: str) -> None:
+    assert same(one, other)
+
+
+def test_a_slip_is_used_hardly_ever_and_a_name_never_in_lower_case() -> None:
+    one, other = "read the Lizenz twice", "read the Lizemz twice"
+    assert not same(one, other)
+    assert same(one, other, {"lizenz": Use(90, 30)})
+    assert not same(one, other, {"lizenz": Use(90, 1)}), "a name"
+    assert not same(one, other, {"lizenz": Use(90, 30), "lizemz": Use(40, 20)}), "another word"
+
+
+def test_words_are_counted_as_contents_spell_them() -> None:
+    texts = ["Größe und größe, (Größe)", "selten", "don't 5 x9"]
+    assert count(pa.array([text]) for text in texts) == {"groesse": (3, 1)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "number"), [("card", "card", 0), ("card", "crad", 1), ("a", "abc", 2), ("abcdef", "x", 3)]
+)
+def test_changes_are_counted(one: str, other: str, number: int) -> None:
+    assert changes(one, other) == changes(other, one) == number
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Yes.", "yes"), ("Yes", " YES !"), ("a  b\nc", "a b c"), ('{"a": 1, "b": ["X"]}', '{"b":["x."],\n"a":1}'),
+        ("[1, 2]", "[1,2]"), ('{"a": "it  is"}', '{"a":"It is"}'), ("...", "..."),
+    ],
+)  # fmt: skip
+def test_targets_that_say_the_same(one: str, other: str) -> None:
+    assert answer(one) == answer(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("yes", "no"), ('{"a": 1}', '{"a": "1"}'), ('{"a": 1}', '{"a": 1.0}'), ("[1, 2]", "[2, 1]"), ("?", "!"),
+        ('{"a": 1, "a": 2}', '{"a": 2}'), ('{"a": {"b": 1}}', '{"a": ["b", 1]}'), ('{"a": null}', '{"a": "None"}'),
+        ("[" * 3000, "[" * 3001), ("5 %", "5"), ("-5", "5"), ("{a}", "{b}"),
+    ],
+)  # fmt: skip
+def test_targets_that_say_otherwise(one: str, other: str) -> None:
+    assert answer(one) != answer(other)
 
 
 TEXTS = st.text(st.sampled_from("abc äß你👍"), min_size=1, max_size=30)

@@ -86,12 +86,19 @@ def test_sources_have_an_owner_a_licence_and_an_age(tmp_path: Path, refresh_days
 def test_repetitions_are_said_with_the_rule_that_decides(tmp_path: Path) -> None:
     layout = house.evaluated(tmp_path)
     counts = {"rows": 9, "records": 5, "quarantined": {"conflict": 3, "near_test": 1}}
-    told = {"by_source": {"a": counts}, "kept": "the newer one", "near_pairs": 4, "clusters": 2}
+    told = {
+        "by_source": {"a": counts},
+        "kept": "the newer one",
+        "near_pairs": 4,
+        "clusters": 2,
+        "contradictions_kept": 3,
+    }
     write_json(layout.stage("deduplicate") / "result.json", told)
     text = page_of(layout).text
     assert "Kept is the newer one." in text
-    assert "conflict another target than a record of higher authority, or newer 3" in text
+    assert "conflict the same question and another target than a record of higher authority, or newer 3" in text
     assert "4 pairs of prompts were found near-identical; 2 groups" in text
+    assert "3 records stay though another one that stays answers the same question otherwise" in text
 
 
 PLANTED = {

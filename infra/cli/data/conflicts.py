@@ -31,7 +31,7 @@ def conflicts(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Records with nearly the same prompt and different targets, side by side, for who may see both sources.
+    """Records that ask the same and have different targets, side by side, for who may see both sources.
 
     Example: hallmark data conflicts --undecided --as data-owner
     """
@@ -57,7 +57,8 @@ def _counted(found: Conflicts) -> str:
 
 def _show(found: Conflicts) -> None:
     for number, pair in enumerate(found.pairs, start=1):
-        verdict = f"decided, {pair.decided_by}" if pair.decided_by else "undecided, neither is kept"
+        undecided = "undecided, both are kept" if pair.went.kept else "undecided, neither is kept"
+        verdict = f"decided, {pair.decided_by}" if pair.decided_by else undecided
         console.print(f"{number}. prompts {pair.jaccard:.0%} alike: {verdict}", style="bold")
         console.print(_table(pair), soft_wrap=False)
     if found.pairs:

@@ -14,6 +14,7 @@ ADVICE = (
     "Two sources: give the one that is right the higher `authority` in sources.yaml.",
     "Two rows: give the one that is right the newer `effective_from` in its source.",
     "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
+    "Neither is wrong, or nobody can tell: `contradictions` of a source in sources.yaml says whether both stay or go.",
 )
 """What an owner can do about a pair; the next run takes it up."""
 

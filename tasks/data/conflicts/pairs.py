@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 from tasks.config import Frozen
 from tasks.data.access import Access
 from tasks.data.conversations import prompts, targets
-from tasks.data.verdicts import UNDECIDED
+from tasks.data.verdicts import KEPT
 from tasks.errors import InputError, Refused
 from tasks.govern.sources import Source, load_resolved
 from tasks.layout import Layout
 from tasks.record import batches, read_table
 
+DECIDED = "conflict"
+"""The rule of a pair of which one is kept."""
 READ = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
@@ -42,11 +44,11 @@ class Side(Frozen):
 
 
 class Pair(Frozen):
-    """Two records with nearly the same prompt and different targets."""
+    """Two records that ask the same and have different targets."""
 
     went: Side
     other: Side
-    """Kept instead; where nothing decided, gone as well."""
+    """Kept instead; where nothing decided, both stay or both went, as `kept` of the two says."""
     jaccard: float
     """Of their prompts."""
     decided_by: str
@@ -76,7 +78,7 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
     resolved = load_resolved(layout.sources)
     sources = {item.source.id: item.source for item in resolved.sources}
-    named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] == UNDECIDED]
+    named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] != DECIDED]
     places = _places(layout, named)
     seen = {name for name, source in sources.items() if access.sees(source)}
     shown = [entry for entry in named if _sources(entry, places) <= seen]
@@ -98,7 +100,7 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
 def _once(table: pa.Table) -> list[dict[str, Any]]:
     """Each pair one time, though both of an undecided one cite each other; undecided ones first."""
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
-    return sorted(pairs.values(), key=lambda entry: (entry["rule"] != UNDECIDED, entry["record_id"]))
+    return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED, entry["record_id"]))
 
 
 def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
@@ -120,7 +122,8 @@ def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> se
 def _sides(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
 ) -> dict[str, Side]:
-    kept = {entry["other"] for entry in entries if entry["rule"] != UNDECIDED}
+    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED, KEPT)}
+    kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
     return {
         record["record_id"]: Side(
             record_id=record["record_id"],
@@ -148,12 +151,12 @@ def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
 
 def _pair(entry: dict[str, Any], sides: dict[str, Side]) -> Pair:
     went, other = sides[entry["record_id"]], sides[entry["other"]]
-    decided_by = "" if entry["rule"] == UNDECIDED else _reason(went, other)
+    decided_by = _reason(went, other) if entry["rule"] == DECIDED else ""
     return Pair(went=went, other=other, jaccard=entry["jaccard"], decided_by=decided_by)
 
 
 def _reason(went: Side, other: Side) -> str:
-    """Which rule of precedence told them apart; a retired record is an older version there (`tasks.data.verdicts`)."""
+    """Which rule of precedence told them apart; a retired record is an older edition there (`tasks.data.verdicts`)."""
     if other.authority != went.authority:
         return f"higher authority, {other.authority} over {went.authority}"
     return f"newer date, {other.effective_from} over {went.effective_from or 'none'}"

@@ -1,20 +1,27 @@
-"""What of a text is compared: its letters and digits, caseless, without version markers, dates, and what stands in
-place of personal data (`tasks.data.protect`): whom a text is about makes it no other text.
+"""What of a text is measured: its letters and digits, caseless, without version markers, dates, what stands in place
+of personal data (`tasks.data.protect`), and the courtesies before and behind a message.
 
-Texts that differ only in the rest have the same form, so they count as near-identical whatever the threshold. Prompts
-with the same `conversations.prompt_keys` always have the same form, since both are of evenly spaced text.
+A form finds what is alike, and keeps it on one side of the split; whether two texts of one form say the same is for
+`tells_apart` to say. Prompts with the same `conversations.prompt_keys` always have the same form, since both are of
+evenly spaced text.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.data.near.markers import DATE, MARKER
+from tasks.data.near.lists import read
+from tasks.data.near.markers import DATE, MARKER, said
 from tasks.data.protect.placeholders import PATTERN
 
 MASKED = f"{MARKER}|{DATE}|{PATTERN}"
+SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
+"""Whom a text addresses, and how it is mistyped, makes it no less alike."""
 APART = r"[^\p{L}\p{M}\p{N}]"
+UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 BETWEEN = rf"{APART}*[^\p{{L}}\p{{M}}\p{{N}} ]{APART}*|  +"
 """What stands between words, but for a single space: putting one there for itself takes five times as long."""
 
@@ -26,10 +33,25 @@ def even(texts: Iterable[str]) -> pa.Array:
 
 def forms(texts: pa.Array) -> pa.Array:
     """Of texts that `even` has made; empty where a text has neither letter nor digit, or nothing but markers."""
+    matter = _words(pc.replace_substring_regex(texts, SALUTATION, ""))
+    for around in (rf"^(?:(?:{_courtesies()})(?: |$))+", rf"(?:(?:^| )(?:{_courtesies()}))+$"):
+        matter = pc.replace_substring_regex(matter, around, "")
+    return pc.if_else(pc.equal(matter, ""), _words(texts), matter)
+
+
+def _words(texts: pa.Array) -> pa.Array:
     masked = pc.replace_substring_regex(texts, MASKED, " ")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(masked, BETWEEN, " "))
 
 
-def has_marker(texts: pa.Array) -> pa.Array:
-    """Whether a text that `even` has made says which version it is, or what it replaces."""
-    return pc.match_substring_regex(texts, MARKER)
+@lru_cache(maxsize=1)
+def _courtesies() -> str:
+    """As a pattern; forms have umlauts, the list has not."""
+    longest_first = sorted(read("courtesy"), key=lambda phrase: (-len(phrase), phrase))
+    return "|".join(re.sub("[aou]e", lambda match: f"(?:{match[0]}|{UMLAUTS[match[0]]})", p) for p in longest_first)
+
+
+def may_say_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
+    """Whether it is worth asking `editions` of a text that `even` has made; `words` are an owner's own."""
+    own = f"|{said(words, f'{DATE}|[0-9]')}" if words else ""
+    return pc.match_substring_regex(texts, f"{MARKER}{own}")

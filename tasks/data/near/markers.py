@@ -1,7 +1,10 @@
-"""Version markers and dates: what two revisions of one text differ in, in English and German.
+"""Versions, dates, and the words that say that a text is the edition of one, in English and German.
 
-Patterns are RE2's, so no text can make them slow; they are asked of text that is casefolded and evenly spaced.
+Patterns are RE2's, so no text can make them slow; in Arrow they are asked of text that is casefolded and evenly spaced.
 """
+
+import re
+from collections.abc import Iterable
 
 MONTH = (
     "(?:january|february|march|april|may|june|july|august|september|october|november|december"
@@ -16,8 +19,22 @@ DATE = "|".join(
 )
 VERSION = r"\b(?:v|ver|version|rev|revision|release|fassung)\.? ?\d+(?:\.\d+)*\b"  # v2, Version 3.1, Fassung 2
 REPLACED = r"\b(?:replaces|supersedes|superseded by|ersetzt|ersetzt durch)\b[^.;)\n]{0,60}"  # to the end of the clause
-DATED = (
-    rf"\b(?:updated|revised|as of|valid from|effective from|effective|aktualisiert|stand|neu ab|gültig ab|gilt ab)"
-    rf"(?: on| am| im|:)? ?(?:{DATE})"
-)
+WORDS = (
+    "updated", "last updated", "last modified", "last changed", "last revised", "revised", "as of", "valid from",
+    "effective", "effective date", "effective from", "in force since", "in force from", "in effect since",
+    "aktualisiert", "zuletzt aktualisiert", "zuletzt geändert", "stand", "neu ab", "gültig ab", "gilt ab",
+    "in kraft seit", "in kraft ab", "wirksam ab",
+)  # fmt: skip
+"""Before a date they say which edition a text is. Owners add theirs in sources.yaml: edition_words."""
+
+
+def said(words: Iterable[str], what: str) -> str:
+    """The pattern of such words and what follows them."""
+    plain = {" ".join(word.casefold().split()) for word in words}
+    longest_first = sorted(plain, key=lambda word: (-len(word), word))
+    either = "|".join(re.escape(word).replace("\\ ", " ") for word in longest_first)
+    return rf"(?:\b|^)(?:{either})(?:\.?:| on| am| im| vom)? ?(?:{what})"
+
+
+DATED = said(WORDS, DATE)
 MARKER = f"{VERSION}|{REPLACED}|{DATED}"

@@ -2,6 +2,7 @@
 
 import re
 
+from tasks.data.protect.tokens import LETTERS
 from tasks.govern.protection import CATEGORIES
 
 PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
@@ -10,8 +11,16 @@ PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
 Other words in brackets are the source's own.
 """
 PLACEHOLDER = re.compile(PATTERN)
+TELLING = re.compile(rf"\[\w+:[a-z0-9]{{{LETTERS}}}\]")
+"""One that tells a value from others: with a token."""
 
 
 def without_values(text: str) -> str:
     """With the class alone of each value: whom a text is about makes it no other text."""
     return PLACEHOLDER.sub(r"[\1]", text) if "[" in text else text
+
+
+def masks(text: str) -> bool:
+    """Whether something stands in it of which nothing tells what it was: a token tells, `[address]` does not, nor does
+    `[birth_date:1815]`."""
+    return "[" in text and any(not TELLING.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))

@@ -1,0 +1,306 @@
+"""Statements of which one thing was changed, and statements written anew with slips and greetings: what `deduplicate`
+makes of both.
+
+    python benchmarks/changed_statements.py [--pairs 1000] [--seed 11] [--out FILE] [--quick]
+
+English statements are sentences of the licences in /usr/share/common-licenses, German ones the messages of programs in
+/usr/share/locale/de; where a machine has neither, the sentences of this repository's LICENSE. Nobody wrote them with
+deduplication in mind. The rest is made of templates below. One number, date, unit, negation, modal verb, name or
+version of each is changed; the rules and words of this file are its own and are taken from nowhere in the code.
+
+Changed: original and copy have the same target. Lost is every one that the stage takes out without its standing in
+conflicts.parquet, where its owner would see it. Answers: one question, two or three answers, no dates; lost as before,
+and counted are also those put aside. Anew: copies with typing errors, greetings, thanks, other case and spacing; found
+is a copy of which the stage keeps one of the two.
+"""
+
+import argparse
+import gettext
+import json
+import random
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # records are built as the tests build them
+LICENCES = Path("/usr/share/common-licenses")
+MESSAGES = Path("/usr/share/locale/de/LC_MESSAGES")
+WORDS = range(9, 60)
+Dice = random.Random
+Change = Callable[[Dice, str], str | None]
+
+TEMPLATES = """
+A parcel of up to {n} {weight} may be handed in at the {place} counter until {clock}.
+Refunds above {n} {money} must be approved by {person} before they are paid out.
+The {product} gateway supports protocol version {n}.{m} and nothing older than that.
+Visitors from {place} have to register {n} {time} ahead and are not allowed to enter the {product} laboratory.
+The interest on the savings account was {n}.{m} % on {day} {month} {year} and was paid to {person}.
+Every request that {person} sends to the {place} office is answered within {n} {time}.
+The contract of {day} {month} {year} ends after {n} {time} unless {product} is renewed.
+Backups of {product} are kept for {n} {time} and can be restored by {person} alone.
+Das Paket für {place} darf bis zu {n} {weight_de} wiegen und wird von {person} abgeholt.
+Die Frist für den Widerspruch beträgt {n} {time_de} und beginnt am {day}. {month_de} {year}.
+Beträge über {n} {money} muss {person} freigeben, bevor sie ausgezahlt werden.
+Der Vertrag über {product} endet nach {n} {time_de} und verlängert sich nicht von selbst.
+Auszüge von {product} können {n} {time_de} lang in {place} eingesehen werden.
+Ab Fassung {n}.{m} wird {product} in {place} ohne Aufpreis ausgeliefert.
+"""
+SLOTS = {
+    "weight": ["kg", "lb", "grams", "ounces", "tonnes"],
+    "weight_de": ["kg", "Gramm", "Pfund", "Zentner"],
+    "money": ["EUR", "USD", "CHF", "GBP", "euros", "dollars"],
+    "time": ["minutes", "hours", "days", "weeks", "months", "years"],
+    "time_de": ["Stunden", "Tage", "Wochen", "Monate", "Jahre"],
+    "place": ["Lisbon", "Uppsala", "Gdansk", "Turin", "Leipzig", "Graz", "Bergen", "Basel"],
+    "person": ["Ines Falk", "Ida Falk", "Jon Berg", "Jan Berg", "Olga Petrov", "Olga Petrow", "Mr Stone", "Ms Stone"],
+    "product": ["Kestrel", "Kestrex", "Nimbus", "Nimbex", "Aurora", "Auroro", "TurboLedger", "TurboLodger"],
+    "month": ["January", "March", "June", "July", "September", "November"],
+    "month_de": ["Januar", "März", "Juni", "Juli", "September", "November"],
+    "clock": ["6 pm", "5 pm", "18:30", "17:30", "noon"],
+}
+SLOT = re.compile(r"\{(\w+)\}")
+SPELLED = ("two", "three", "four", "five", "seven", "eight", "ten", "twelve", "twenty", "thirty", "sixty", "ninety")
+MODALS = ("may", "must", "shall", "should", "can", "will", "might")
+MODALS_DE = ("kann", "muss", "darf", "soll", "können", "müssen", "dürfen", "sollen")
+NAMES = ("Foundation", "Corporation", "Institute", "Berkeley", "Massachusetts", "Apache", "Mozilla", "Affero", "Perl")
+
+
+def filled(dice: Dice, template: str) -> tuple[str, str, str]:
+    """A template twice, with one slot filled otherwise the second time; and which."""
+    slots = SLOT.findall(template)
+    changed = dice.randrange(len(slots))
+    first, second = [_drawn(dice, slot) for slot in slots], list[str]()
+    for place, slot in enumerate(slots):
+        other = first[place]
+        while place == changed and other == first[place]:
+            other = _drawn(dice, slot)
+        second.append(other)
+    one, two = (_put(template, values) for values in (first, second))
+    return one, two, slots[changed].removesuffix("_de")
+
+
+def _drawn(dice: Dice, slot: str) -> str:
+    if slot in SLOTS:
+        return dice.choice(SLOTS[slot])
+    low, high = {"year": (2019, 2029), "day": (1, 28), "n": (2, 120), "m": (0, 9)}[slot]
+    return str(dice.randint(low, high))
+
+
+def _put(template: str, values: list[str]) -> str:
+    left = iter(values)
+    return SLOT.sub(lambda _: next(left), template)
+
+
+def number(dice: Dice, text: str) -> str | None:
+    return _one(dice, text, r"(?<![\w.])\d+(?![\w.]*\w)", lambda old: str(int(old) + dice.choice([1, 2, 7, 10, 30])))
+
+
+def spelled(dice: Dice, text: str) -> str | None:
+    return _one(dice, text, rf"\b(?:{'|'.join(SPELLED)})\b", lambda old: dice.choice([n for n in SPELLED if n != old]))
+
+
+def deny(dice: Dice, text: str) -> str | None:
+    """A verb denied that was not, or the other way round."""
+    affirmed = _one(dice, text, r"\b(?:not|nicht) ", lambda _: "")
+    verbs = {"may": "not", "must": "not", "is": "not", "are": "not", "will": "not", "wird": "nicht", "ist": "nicht"}
+    denied = _one(dice, text, rf"\b(?:{'|'.join(verbs)})\b", lambda old: f"{old} {verbs[old]}")
+    return affirmed or denied
+
+
+def without(dice: Dice, text: str) -> str | None:
+    pairs = {"with": "without", "without": "with", "mit": "ohne", "ohne": "mit", "any": "no", "eine": "keine",
+             "ein": "kein", "permitted": "prohibited", "valid": "invalid", "always": "never"}  # fmt: skip
+    return _one(dice, text, rf"\b(?:{'|'.join(pairs)})\b", lambda old: pairs[old])
+
+
+def modal(dice: Dice, text: str) -> str | None:
+    for words in (MODALS, MODALS_DE):
+        pattern = rf"\b(?:{'|'.join(words)})\b"
+        if changed := _one(dice, text, pattern, lambda old, w=words: dice.choice([word for word in w if word != old])):
+            return changed
+    return None
+
+
+def name(dice: Dice, text: str) -> str | None:
+    return _one(dice, text, rf"\b(?:{'|'.join(NAMES)})\b", lambda old: dice.choice([n for n in NAMES if n != old]))
+
+
+def _one(dice: Dice, text: str, pattern: str, new: Callable[[str], str]) -> str | None:
+    found = list(re.finditer(pattern, text))
+    if not found:
+        return None
+    match = dice.choice(found)
+    return text[: match.start()] + new(match.group()) + text[match.end() :]
+
+
+CHANGES: dict[str, Change] = {
+    "number": number, "number in letters": spelled, "not": deny, "other negation": without, "modal verb": modal,
+    "name": name,
+}  # fmt: skip
+
+
+def statements() -> list[str]:
+    """Sentences that nobody wrote for this, each once."""
+    texts = [path.read_text(errors="replace") for path in sorted(LICENCES.glob("*")) if not path.is_symlink()]
+    english = [sentence for text in texts or [(ROOT / "LICENSE").read_text()] for sentence in _sentences(text)]
+    german = [message for path in sorted(MESSAGES.glob("*.mo")) for message in _messages(path)]
+    by_letters = {"".join(filter(str.isalnum, text.casefold())): text for text in english + german}
+    return [text for _, text in sorted(by_letters.items())]
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for paragraph in re.split(r"\n\s*\n", text):
+        for sentence in re.split(r"(?<=[.;])\s+(?=[A-Z(])", " ".join(paragraph.split())):
+            if len(sentence.split()) in WORDS:
+                yield sentence
+
+
+def _messages(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        known = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    for message in known.values():
+        plain = " ".join(message.split())
+        if len(plain.split()) in WORDS and not set("%<{\\") & set(plain):
+            yield plain
+
+
+def changed(dice: Dice, texts: list[str], count: int) -> Iterator[tuple[str, str, str]]:
+    """Pairs that differ in one thing, and which: half of real statements, half of templates."""
+    templates, kinds = TEMPLATES.strip().splitlines(), list(CHANGES)
+    pool, made, seen = dice.sample(texts, len(texts)), 0, set[str]()
+    for place, text in enumerate(pool):
+        kind = next((k for k in kinds[place % len(kinds) :] + kinds if CHANGES[k](dice, text)), None)
+        if made < count // 2 and kind and (other := CHANGES[kind](dice, text)) and other != text:
+            made += 1
+            yield text, other, kind
+    while made < count:
+        one, two, kind = filled(dice, dice.choice(templates))
+        if not {one, two} & seen:
+            seen |= {one, two}
+            made += 1
+            yield one, two, f"template: {kind}"
+
+
+GREETINGS = ["Hello,", "Hi there,", "Good morning,", "Dear Sir or Madam,", "Hallo,", "Guten Tag,", "Hey,", "Hi!",
+             "Sehr geehrte Damen und Herren,", "Dear team,"]  # fmt: skip
+THANKS = ["Thanks!", "Many thanks in advance", "Kind regards", "Thank you.", "Vielen Dank!", "Danke", "Best regards",
+          "Mit freundlichen Grüßen", "MfG", "Cheers"]  # fmt: skip
+NEXT = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wertzuiopqsdfghjklaxcvbnmy", strict=True))
+
+
+def typed(dice: Dice, text: str) -> str:
+    """One typing error in about 120 letters: one left out, doubled, swapped with the next or hit beside."""
+    for _ in range(1 + len(text) // 120):
+        words = [match for match in re.finditer(r"[^\W\d_]{4,}", text) if not match.group().isupper()]
+        if not words:
+            return text
+        word = dice.choice(words)
+        at = dice.randrange(word.start() + 1, word.end() - 1)
+        letter, after = text[at], text[at + 1]
+        new = dice.choice([after, letter + letter + after, after + letter, NEXT.get(letter, letter) + after])
+        text = text[:at] + new + text[at + 2 :]
+    return text
+
+
+def anew(dice: Dice, text: str) -> tuple[str, str]:
+    """The same statement by somebody else, and what they did."""
+    kind = dice.choice(["typing", "typing", "greeting", "both", "case and spacing"])
+    if kind in ("typing", "both"):
+        text = typed(dice, text)
+    if kind in ("greeting", "both"):
+        text = dice.choice([f"{dice.choice(GREETINGS)} {text}", f"{text} {dice.choice(THANKS)}"])
+    if kind == "case and spacing":
+        text = dice.choice([text.upper(), text.lower(), text.replace(" ", "  "), text.rstrip(".") + " !!"])
+    return text, kind
+
+
+def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]]:
+    """The places of records, of prompt and target, that go; and of those that their owners are shown."""
+    from tests.data.build import Run, record
+
+    records = [record(text, target, place) for place, (text, target) in enumerate(texts)]
+    records.append(record("something else altogether, so that one record is left", "yes", len(texts)))
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder))
+        run.deduplicate(random.Random(1).sample(records, len(records)), near_duplicates=data or {"jaccard": 0.85})
+        kept = {int(item["record_id"], 16) for item in run.records_of("deduplicate")}
+        shown = run.records_of("deduplicate", "conflicts")
+    return set(range(len(texts))) - kept, {int(row[end], 16) for row in shown for end in ("record_id", "other")}
+
+
+def lost(pairs: list[tuple[str, str, str]]) -> dict[str, list[int]]:
+    """By kind of change: pairs, and those of which one was lost."""
+    gone, shown = stage([(text, "yes") for one, two, _ in pairs for text in (one, two)])
+    silent = gone - shown
+    found: dict[str, list[int]] = {}
+    for place, (_, _, kind) in enumerate(pairs):
+        for key in (kind, "all"):
+            counts = found.setdefault(key, [0, 0])
+            counts[0] += 1
+            counts[1] += bool({2 * place, 2 * place + 1} & silent)
+    return found
+
+
+def answers(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
+    """Questions with two or three answers, without dates."""
+    asked = [f"Is this so: {text}" for text in dice.sample(texts, min(count, len(texts)))]
+    told = [(q, a) for q in asked for a in dice.sample(["Yes, it is", "No, it is not", "Only on request"], 2)]
+    gone, shown = stage(told)
+    return {"answers": len(told), "go": len(gone), "in silence": len(gone - shown), "shown": len(shown)}
+
+
+def layouts(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
+    """The same answer, written otherwise."""
+    forms = [("Yes", "Yes."), ("yes", "YES"), ('{"a": 1, "b": "x"}', '{"b":"x","a":1}'), ("a  b", "a b ")]
+    told = [(text, answer) for text in dice.sample(texts, min(count, len(texts))) for answer in dice.choice(forms)]
+    gone, shown = stage(told)
+    return {"pairs": len(told) // 2, "both kept or both gone": len(told) // 2 - len(gone), "contradictions": len(shown)}
+
+
+def copies(dice: Dice, texts: list[str], count: int) -> dict[str, list[int]]:
+    """By kind: copies, and those of which one of the two stays."""
+    made = [(text, *anew(dice, text)) for text in dice.sample(texts, min(count, len(texts)))]
+    gone, _ = stage([(text, "yes") for one, two, _ in made for text in (one, two)])
+    found: dict[str, list[int]] = {}
+    for place, (_, _, kind) in enumerate(made):
+        for key in (kind, "all"):
+            counts = found.setdefault(key, [0, 0])
+            counts[0] += 1
+            counts[1] += bool({2 * place, 2 * place + 1} & gone)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--quick", action="store_true", help="the LICENSE of this repository alone, 60 pairs")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "changed_statements.json")
+    given = parser.parse_args()
+    dice = random.Random(given.seed)
+    texts = sorted(set(_sentences((ROOT / "LICENSE").read_text()))) if given.quick else statements()
+    count = 60 if given.quick else given.pairs
+    print(f"{len(texts):,} statements, seed {given.seed}, {date.today()}")
+    figures = {
+        "changed": lost(list(changed(dice, texts, count))), "answers": answers(dice, texts, count // 4),
+        "layouts": layouts(dice, texts, count // 4), "anew": copies(dice, texts, count),
+    }  # fmt: skip
+    print("\n| one thing changed | pairs | lost in silence |\n|---|---|---|")
+    for kind, (pairs, gone) in figures["changed"].items():
+        print(f"| {kind} | {pairs:,} | {gone:,} |")
+    print("\n| written anew | copies | found |\n|---|---|---|")
+    for kind, (pairs, gone) in figures["anew"].items():
+        print(f"| {kind} | {pairs:,} | {gone / pairs:.3f} |")
+    for name_ in ("answers", "layouts"):
+        print(f"\n{name_}: " + ", ".join(f"{what} {n:,}" for what, n in figures[name_].items()))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps({"seed": given.seed, "pairs": count, **figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What two targets have in common that say the same: case, spacing, final punctuation and JSON layout tell nothing."""
+
+import json
+from typing import Any
+
+ENDS = " .!?…。;,:"
+DEEPEST = 50
+"""Levels of JSON that are looked into; what is deeper is compared as text."""
+
+
+def answer(text: str) -> str:
+    """The same for targets that say the same."""
+    if text.lstrip().startswith(("{", "[")):
+        try:
+            return f"{_ordered(json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number))}"
+        except (ValueError, RecursionError):  # not JSON, or one that names a field twice
+            pass
+    return _plain(text)
+
+
+class _Number(str):
+    """As it is written: 1.0 may be another answer than 1."""
+
+
+def _number(literal: str) -> _Number:
+    return _Number(literal)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field is named twice")
+    return fields
+
+
+def _ordered(value: Any, level: int = 0) -> Any:
+    """With fields by name, and their texts as targets are compared."""
+    if level > DEEPEST:
+        raise ValueError("too deep")
+    if isinstance(value, dict):
+        return "{", sorted((_plain(name), _ordered(field, level + 1)) for name, field in value.items())
+    if isinstance(value, list):
+        return "[", [_ordered(item, level + 1) for item in value]
+    if isinstance(value, str) and not isinstance(value, _Number):
+        return "text", _plain(value)
+    return "other", str(value)
+
+
+def _plain(text: str) -> str:
+    plain = " ".join(text.casefold().split())
+    return plain.rstrip(ENDS) or plain
