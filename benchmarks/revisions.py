@@ -246,7 +246,8 @@ def chosen(found: list[Document], dated: bool) -> list[int]:
     random.Random(1).shuffle(records)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
-        run.deduplicate(records, near_duplicates={"jaccard": JACCARD})
+        says = {"src": {"editions": "dated" if dated else "said"}}
+        run.deduplicate(records, says=says, near_duplicates={"jaccard": JACCARD})
         return [int(item["record_id"], 16) for item in run.records_of("deduplicate")]
 
 

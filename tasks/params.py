@@ -117,12 +117,13 @@ class NearDuplicates(Frozen):
     """
 
     jaccard: Annotated[float, Field(ge=0.5, le=1)] = 0.85
-    """Prompts are near-identical from this Jaccard of their five-byte windows on. At .85 all 60 such pairs among
-    BANKING77's training texts have the same label, at .8 three of 142 have not."""
+    """Prompts are near-identical from this Jaccard of their five-byte windows on, and stand on one side of the split.
+    Those in which nothing but slips of typing and courtesies differs are duplicates from .05 below. At .85 all 60
+    near-identical pairs among BANKING77's training texts have the same label, at .8 three of 142 have not."""
     conflict_jaccard: Annotated[float, Field(ge=0.5, le=1)] | None = 0.95
-    """Near-identical prompts with different targets contradict each other from here on, and one gives way; higher than
-    `jaccard`, because a single word may make another question of a long text. Null where one prompt has many right
-    answers, as in writing: contradictions are then not looked for."""
+    """Prompts that ask the same contradict each other from here on where their targets differ; sources.yaml says what
+    becomes of them (`authority`, `contradictions`). Null where one prompt has many right answers, as in writing:
+    contradictions are then not looked for."""
 
     @model_validator(mode="after")
     def _order(self) -> Self:

@@ -15,6 +15,7 @@
     clean.py         stage: texts that are empty, too short or too long
     deduplicate.py   stage: duplicates, older versions, conflicts, what a fixed test set holds
         compared.py      the records as columns
+        asked.py         what the prompts say of those that stand near others
         preference.py    which of several records is kept
         duplicates.py    exact duplicates
         near/            near-identical texts

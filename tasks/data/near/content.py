@@ -10,7 +10,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from tasks.data.near.lists import read
+from tasks.data.near.lists.words import read
 from tasks.data.protect.placeholders import PATTERN, masks
 
 WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"

@@ -13,7 +13,7 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.data.near.lists import read
+from tasks.data.near.lists.words import read
 from tasks.data.near.markers import DATE, MARKER, said
 from tasks.data.protect.placeholders import PATTERN
 
@@ -36,7 +36,8 @@ def forms(texts: pa.Array) -> pa.Array:
     matter = _words(pc.replace_substring_regex(texts, SALUTATION, ""))
     for around in (rf"^(?:(?:{_courtesies()})(?: |$))+", rf"(?:(?:^| )(?:{_courtesies()}))+$"):
         matter = pc.replace_substring_regex(matter, around, "")
-    return pc.if_else(pc.equal(matter, ""), _words(texts), matter)
+    nothing = pc.equal(matter, "")
+    return pc.if_else(nothing, _words(texts), matter) if pc.any(nothing).as_py() else matter
 
 
 def _words(texts: pa.Array) -> pa.Array:

@@ -8,7 +8,7 @@ hand: hardly anybody makes the same slip twice, so what is used far less often t
 from functools import lru_cache
 from itertools import pairwise
 
-from tasks.data.near.lists import read
+from tasks.data.near.lists.words import read
 from tasks.data.near.vocabulary import NEVER, Use, Uses
 from tasks.data.protect.recognise.names.lists import english, family, given, is_word, words
 

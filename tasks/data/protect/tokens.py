@@ -5,10 +5,9 @@ import hmac
 import re
 import unicodedata
 
+from tasks.data.protect.placeholders import LETTERS
 from tasks.govern.protection import Category
 
-LETTERS = 12
-"""Of base32: 60 bits, so that a million values collide with a chance of one in two million."""
 IN_TEXT = re.compile(rf"\[([a-z_]+:[a-z2-7]{{{LETTERS}}})\]")
 """A token as it stands in a protected text."""
 SPELLED = ("name", "address", "health", "trade_secret", "internal_only", "financial", "credential")

@@ -1,11 +1,4 @@
-"""Word lists, written for Hallmark: lower-case, ä as ae, ß as ss, lines that begin with # are comments."""
+"""Word lists, written for Hallmark: lower-case, ä as ae, ß as ss; lines that begin with # are comments.
 
-from functools import lru_cache
-from pathlib import Path
-
-
-@lru_cache(maxsize=4)
-def read(name: str) -> tuple[str, ...]:
-    """The lines of `name`.txt that are neither empty nor comments."""
-    text = (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8")
-    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+words.py reads them.
+"""
