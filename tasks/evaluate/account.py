@@ -131,7 +131,7 @@ def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
 
 
 def _nearness(told: dict[str, Any]) -> Nearness:
-    return Nearness(told["kept"], told["near_pairs"], told["clusters"], told["contradictions_kept"])
+    return Nearness(told["kept"], told["near_pairs"], told["clusters"], told.get("contradictions_kept", 0))
 
 
 def _protected(source: dict[str, Any]) -> Protected:
