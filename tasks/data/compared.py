@@ -37,6 +37,8 @@ class Compared:
     source_id: pa.Array
     row: np.ndarray
     """1-based, in its source."""
+    place: np.ndarray
+    """Among all rows of all sources, in the order of sources.yaml."""
     authority: np.ndarray
     """Of its source."""
     aside: np.ndarray
@@ -90,6 +92,7 @@ def read(records: Path, rows: Path, sources: Iterable[Source], edition_words: Se
         record_id=columns["record_id"],
         source_id=columns["source_id"],
         row=where["row"].take(place).to_numpy(),
+        place=place.to_numpy().astype(np.int64),
         authority=np.array([item.authority for item in own], np.int64)[of],
         aside=np.array([item.contradictions == "put_aside" for item in own], bool)[of],
         dated=np.array([item.editions == "dated" for item in own], bool)[of] & (effective != NO_DATE),

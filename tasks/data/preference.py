@@ -1,7 +1,6 @@
 """Which of several records is kept, in words that their owner can check."""
 
 import numpy as np
-import pyarrow.compute as pc
 
 from tasks.data.compared import FIXED_TEST, Compared
 
@@ -16,9 +15,16 @@ WORDS = (
 def order(records: Compared) -> np.ndarray:
     """The records' positions, the best first.
 
-    `whole` ranks by the digest of all turns, so that adding a word, or a row above, favours nothing; records of the
-    same text go by `record_id`. Depends on the records, not on the order of their table.
+    `whole` ranks by the digest of all turns, so that adding a word, or a row above, favours nothing. Of records whose
+    turns are the same to the letter it is the first that is kept, since then place decides nothing but which row is
+    cited. Depends on the records, not on the order of their table.
     """
-    ids = pc.rank(records.record_id, tiebreaker="first").to_numpy()
-    last_is_first = (ids, records.whole, -records.version, -records.effective, records.retired, -records.authority)
+    last_is_first = (
+        records.place,
+        records.whole,
+        -records.version,
+        -records.effective,
+        records.retired,
+        -records.authority,
+    )
     return np.lexsort((*last_is_first, records.side != FIXED_TEST))
