@@ -82,16 +82,16 @@ def data(record: Record, shelf: Shelf) -> Chapter:
         numbers=[6, 7, 8, 9, 10],
     )  # fmt: skip
     passages = Table(
-        caption="Rows through the stages: what came in is a record, or was put aside by a rule",
-        columns=["Stage", "Rows in", "Records out", "Put aside", "By rule"],
+        caption="Rows through the stages: what came in is a record, was put aside by a rule, or was not drawn",
+        columns=["Stage", "Rows in", "Records out", "Put aside", "Not drawn", "By rule"],
         rows=[
-            [stage, f"{it.rows:,}", f"{it.records:,}", f"{sum(it.quarantined.values()):,}",
+            [stage, f"{it.rows:,}", f"{it.records:,}", f"{sum(it.quarantined.values()):,}", f"{it.not_drawn:,}",
              ", ".join(f"{rule} {count:,}" for rule, count in it.quarantined.items()) or "–"]
             for stage, it in ((stage, dataset.counts[stage]) for stage in STAGES)
         ],
-        numbers=[1, 2, 3],
+        numbers=[1, 2, 3, 4],
     )  # fmt: skip
-    adds_up = all(it.rows == it.records + sum(it.quarantined.values()) for it in dataset.counts.values())
+    adds_up = all(it.adds_up for it in dataset.counts.values())
     protected = {name: sum(it.protected.values()) for name, it in dataset.sources.items()}
     made_of = shelf.file(DATASET)
     gate = [shelf.entry(record.cases["data"].entry)] if "data" in record.cases else []
@@ -102,7 +102,7 @@ def data(record: Record, shelf: Shelf) -> Chapter:
          f"dataset of {rows} records (digest {record.told.manifest.stages['split'][:12]}…).", [made_of, *gate]),
         ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
          "part of what was signed at the data gate.", [made_of, *gate]),
-        ("data-quality", "Counts add up in every stage: in = out + put aside." if adds_up
+        ("data-quality", "Counts add up in every stage: in = out + put aside + not drawn." if adds_up
          else "Counts do NOT add up in every stage.", [made_of]),
         ("personal-data", f"Before anything was written, {found:,} stretches of personal or secret text were found and "
          "treated as each source's terms say." if found else

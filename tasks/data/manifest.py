@@ -23,7 +23,7 @@ def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Datase
     segments = _segments(folder)
     passed = {stage: results[stage]["counts"] for stage in BEFORE} | {"split": counts.model_dump()}
     return Dataset(
-        sources=dict(_origins(layout, results, segments, _undrawn(folder))),
+        sources=dict(_origins(layout, results, segments, folder)),
         counts={stage: Passage.model_validate(passage) for stage, passage in passed.items()},
         rows={side: segments["source_id"][side].total() for side in SIDES},
         digests={side: sha256_file(folder / f"{side}.parquet") for side in SIDES},
@@ -35,17 +35,23 @@ def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Datase
 
 
 def _origins(
-    layout: Layout, results: Mapping[str, Any], segments: Segments, undrawn: Mapping[str, Counter[str]]
+    layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
 ) -> Iterator[tuple[str, Origin]]:
     """Every source of the inventory, in its order."""
+    put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
     for item in load_resolved(layout.sources).sources:
         name, source = item.source.id, ingested[item.source.id]
         rows = {side: segments["source_id"][side][name] for side in SIDES}
         passages = {"ingest": source["counts"]}
         passages |= {stage: results[stage]["by_source"].get(name, NOTHING) for stage in BEFORE[1:]}
-        left, gone = sum(rows.values()), undrawn.get(name, Counter())
-        passages["split"] = {"rows": left + gone.total(), "records": left, "quarantined": dict(sorted(gone.items()))}
+        left, gone, over = sum(rows.values()), put_aside.get(name, Counter()), not_drawn.get(name, Counter()).total()
+        passages["split"] = {
+            "rows": left + gone.total() + over,
+            "records": left,
+            "quarantined": dict(sorted(gone.items())),
+            "not_drawn": over,
+        }
         yield (
             name,
             Origin(
@@ -71,10 +77,10 @@ def _segments(folder: Path) -> Segments:
     return found
 
 
-def _undrawn(folder: Path) -> dict[str, Counter[str]]:
-    """By source, what `split` put aside, by rule."""
+def _by_source(path: Path) -> dict[str, Counter[str]]:
+    """By source, how many records of a table have each rule."""
     found: dict[str, Counter[str]] = {}
-    for batch in batches(folder / "quarantine.parquet", ("source_id", "rule")):
+    for batch in batches(path, ("source_id", "rule")):
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
             found.setdefault(source, Counter())[rule] += 1
     return found

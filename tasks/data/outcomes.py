@@ -29,7 +29,7 @@ RULES = (
 """Why a row may have been put aside, by stage."""
 NEAR = ("near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided")
 """The same, by `deduplicate` where params.yaml: data.near_duplicates is set."""
-SPLIT = ("prompt_in_test", "not_drawn")
+SPLIT = ("prompt_in_test",)
 """The same, by `split`: too late for an expectation to ask about."""
 
 

@@ -51,9 +51,15 @@ def read(path: Path, clusters: pa.Table, seed: int) -> Placed:
     lot, turn = _draws(path, cluster_of(table["record_id"], clusters), seed)
     drawn = pa.table({"turn": turn, "record_id": table["record_id"]})  # equal texts, whomever they name, go by their id
     order = pc.sort_indices(drawn, sort_keys=[(name, "ascending") for name in drawn.column_names])
-    record_id, source_id, kind, fixed = (column.combine_chunks().take(order) for column in table.columns)
     place = order.to_numpy().astype(np.int64)
-    return Placed(record_id, source_id, kind, fixed, lot[place], place)
+    return Placed(
+        record_id=table["record_id"].combine_chunks().take(order),
+        source_id=table["source_id"].combine_chunks().take(order),
+        kind=table["kind"].combine_chunks().take(order),
+        fixed=table["split"].combine_chunks().take(order),
+        lot=lot[place],
+        place=place,
+    )
 
 
 def cluster_of(record_id: pa.ChunkedArray, clusters: pa.Table) -> Places:

@@ -1,5 +1,7 @@
 """What the stages of a run put aside, for who answers for the rows: which, by what rule, why, and what was kept.
 
+Records that `split` did not draw are counted beside them: nothing is wrong with those, and they would hide the others.
+
 Nothing of this holds a text or a value, so whoever sees the run may see it.
 """
 
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 
 from tasks.config import Frozen
 from tasks.data.outcomes import NEAR, RULES, SPLIT
+from tasks.data.quarantine import NOT_DRAWN
 from tasks.dataset import STAGES
 from tasks.errors import InputError
 from tasks.files import whole_file
@@ -64,6 +67,8 @@ class PutAside:
     layout: Layout
     table: pa.Table
     """QUARANTINE, with the stage."""
+    not_drawn: int
+    """Records of the sources asked for that were merely not drawn."""
 
     @property
     def total(self) -> int:
@@ -99,14 +104,16 @@ def read(layout: Layout, sources: Collection[str] = (), rules: Collection[str] =
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
     _refuse_unknown_sources(layout, sources)
     found = _table(layout, pc.field("source_id").isin(list(sources)) if sources else None)
-    _refuse_unknown_rules(layout, rules, found)
-    return PutAside(layout, found.filter(pc.field("rule").isin(list(rules))) if rules else found)
+    over = pc.field("rule") == NOT_DRAWN
+    aside, not_drawn = found.filter(~over), found.filter(over).num_rows
+    _refuse_unknown_rules(layout, rules, aside)
+    return PutAside(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
 
 
 def of_row(layout: Layout, source_id: str, row: int) -> list[Entry]:
-    """Why a row was put aside; empty where it was not."""
+    """Why a row was put aside or not drawn; empty where it is in the dataset."""
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
-    return PutAside(layout, _table(layout, wanted)).first(len(STAGES))
+    return PutAside(layout, _table(layout, wanted), 0).first(len(STAGES))
 
 
 def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
@@ -126,16 +133,19 @@ def _refuse_unknown_rules(layout: Layout, names: Collection[str], found: pa.Tabl
         )
 
 
-def _path(layout: Layout, stage: str) -> Path:
-    return layout.stage(stage) / "quarantine.parquet"
+def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
+    return layout.stage(stage) / f"{name}.parquet"
 
 
 def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
-    """The rows that the stages have put aside so far and for which an expression holds: QUARANTINE, and the stage."""
-    there = [stage for stage in STAGES if _path(layout, stage).exists()]
-    parts = [pq.read_table(_path(layout, stage), filters=wanted) for stage in there]
-    stages = [pa.repeat(stage, part.num_rows) for stage, part in zip(there, parts, strict=True)]
-    return pa.concat_tables(parts).append_column("stage", pa.chunked_array(stages))
+    """The rows that are in no dataset so far and for which an expression holds: QUARANTINE, and the stage."""
+    files = [(stage, _path(layout, stage)) for stage in STAGES] + [("split", _path(layout, "split", NOT_DRAWN))]
+    parts = []
+    for stage, path in files:
+        if path.exists():
+            part = pq.read_table(path, filters=wanted)
+            parts.append(part.append_column("stage", pa.repeat(stage, part.num_rows)))
+    return pa.concat_tables(parts)
 
 
 def _placed(rows: pa.Table, layout: Layout) -> pa.Table:

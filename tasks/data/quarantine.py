@@ -13,14 +13,19 @@ from tasks.record import QUARANTINE, read_table
 
 REMOVED = pa.schema([field for field in QUARANTINE if field.name != "row"])
 """Records that a stage took out; `winner` is the one that was kept instead."""
+NOT_DRAWN = "not_drawn"
+"""What stands for a rule in not_drawn.parquet: of records that nothing is wrong with, while the parameters ask for no
+more."""
 
 
 class Counts(Frozen):
-    """Rows into a stage, records out of it, and rows quarantined by rule."""
+    """Rows into a stage, records out of it, rows quarantined by rule, and rows that nothing was wrong with."""
 
     rows: int
     records: int
     quarantined: dict[str, int]
+    not_drawn: int = 0
+    """Of `split`: left over by data.train_rows and data.test_rows."""
 
     @property
     def removed(self) -> int:
@@ -48,9 +53,13 @@ def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(entries), schema=QUARANTINE)
 
 
-def count(stage: str, rows: int, records: int, rules: Iterable[str]) -> Counts:
+def count(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
     """The stage's counts. Raises AssertionError where rows went missing, which is a defect of the stage."""
-    counts = Counts(rows=rows, records=records, quarantined=dict(sorted(Counter(rules).items())))
-    if counts.rows != counts.records + counts.removed:
-        raise AssertionError(f"{stage}: {rows} rows in, but {records} records and {counts.removed} quarantined out")
+    quarantined = dict(sorted(Counter(rules).items()))
+    counts = Counts(rows=rows, records=records, quarantined=quarantined, not_drawn=not_drawn)
+    if counts.rows != counts.records + counts.removed + counts.not_drawn:
+        left = f" and {not_drawn} not drawn" if not_drawn else ""
+        raise AssertionError(
+            f"{stage}: {rows} rows in, but {records} records and {counts.removed} quarantined{left} out"
+        )
     return counts

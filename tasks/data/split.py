@@ -2,7 +2,8 @@
 near-identical one.
 
     artefacts/split/train.parquet, test.parquet   tasks.record.SCHEMA, in the order of `placed.Placed`
-    artefacts/split/quarantine.parquet            rules prompt_in_test, not_drawn
+    artefacts/split/quarantine.parquet            rule prompt_in_test
+    artefacts/split/not_drawn.parquet             the same columns: records that data.train_rows and test_rows left over
     artefacts/split/manifest.json                 what the dataset is made of
     artefacts/split/result.json                   `Split`
 
@@ -24,7 +25,7 @@ from tasks.data.conversations import prompt_keys, targets
 from tasks.data.draw import draw
 from tasks.data.manifest import manifest
 from tasks.data.placed import APART, Lots, Placed, Places, cluster_of, lots
-from tasks.data.quarantine import REMOVED, Counts, count, of_records
+from tasks.data.quarantine import NOT_DRAWN, REMOVED, Counts, count, of_records
 from tasks.data.sides import NONE, TEST, TRAIN, assign
 from tasks.errors import InputError
 from tasks.facts import Fact
@@ -50,6 +51,16 @@ class Split(Frozen):
 
 
 @dataclass(frozen=True)
+class Divided:
+    sides: dict[str, Places]
+    """The positions of the records that are kept, by side, training first."""
+    removed: pa.Table
+    """REMOVED: those whose prompt is in the fixed test set."""
+    not_drawn: pa.Table
+    """REMOVED: those that nothing is wrong with, and that the parameters ask for no more of."""
+
+
+@dataclass(frozen=True)
 class Seen:
     """What a written side holds."""
 
@@ -66,17 +77,20 @@ def run(params: Params, layout: Layout) -> Split:
     path = layout.stage("deduplicate") / "records.parquet"
     clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
     records = placed.read(path, clusters, params.data.seed)
-    sides, removed = divide(records, params.data)
+    divided = divide(records, params.data)
+    sides = divided.sides
     _refuse_one_sided(sides)
     with whole_folder(layout.stage("split")) as folder:
         for side, there in sides.items():
             phase("split", f"writing {len(there):,} {side} records")
             _write(path, records.place[there], folder / f"{side}.parquet")
-        write_table(of_records(removed, layout), folder / "quarantine.parquet")
+        write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
+        write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
         phase("split", "counting what training will read")
         # Read back, so that the figures are about what training will read.
         train, test = (_seen(folder / f"{side}.parquet", clusters, params) for side in sides)
-        counts = count("split", len(records), train.rows + test.rows, removed["rule"].to_pylist())
+        kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
+        counts = count("split", len(records), kept, rules, divided.not_drawn.num_rows)
         result = _result(train, test, counts, params.data)
         made = manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))
@@ -84,20 +98,19 @@ def run(params: Params, layout: Layout) -> Split:
     return result
 
 
-def divide(records: Placed, data: Data) -> tuple[dict[str, Places], pa.Table]:
-    """The positions of the records that are kept, by side, training first; and the others, as REMOVED."""
+def divide(records: Placed, data: Data) -> Divided:
     sides = assign(records, data.test_share)
     clashes = np.flatnonzero(sides.winner != NONE)
     shut_out = records.record_id.take(pa.array(sides.winner[clashes]))
-    removed = [_removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)]
-    kept = {}
+    removed = _removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
+    kept, over = {}, []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
         there = np.flatnonzero(sides.members[side])
         kept[side] = draw(records, there, most)
         reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
         left = np.setdiff1d(there, kept[side], assume_unique=True)
-        removed.append(_removed(records, left, "not_drawn", reason, pa.nulls(len(left), pa.string())))
-    return kept, pa.concat_tables(removed)
+        over.append(_removed(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
+    return Divided(kept, removed, pa.concat_tables(over))
 
 
 def _removed(records: Placed, positions: Places, rule: str, reason: str, winner: pa.Array) -> pa.Table:
@@ -168,7 +181,7 @@ def _facts(result: Split) -> facts.Facts:
         ),
         "labels_only_in_test": Fact(value=len(result.labels_only_in_test), note="labels that no training record has"),
         "prompt_in_test": Fact(value=result.counts.quarantined.get("prompt_in_test", 0), unit="rows"),
-        "not_drawn": Fact(value=result.counts.quarantined.get("not_drawn", 0), unit="rows"),
+        "not_drawn": Fact(value=result.counts.not_drawn, unit="rows"),
     }
     if result.near_prompts_on_both_sides is None:
         return stated

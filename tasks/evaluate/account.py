@@ -14,7 +14,7 @@ from tasks.layout import Layout
 
 @dataclass(frozen=True)
 class Flow:
-    """Rows through a stage: rows = records + everything quarantined."""
+    """Rows through a stage: rows = records + everything quarantined + what was not drawn."""
 
     stage: str
     source: str
@@ -23,6 +23,7 @@ class Flow:
     records: int
     quarantined: tuple[tuple[str, int], ...]
     """Rule and rows, most rows first."""
+    not_drawn: int = 0
 
     @property
     def removed(self) -> int:
@@ -127,7 +128,7 @@ def _flows(layout: Layout) -> list[Flow]:
 
 def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
     rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
-    return Flow(stage, source, counts["rows"], counts["records"], tuple(rules))
+    return Flow(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
 
 
 def _nearness(told: dict[str, Any]) -> Nearness:

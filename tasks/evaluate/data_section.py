@@ -47,6 +47,7 @@ def _together(flows: Sequence[Flow]) -> Flow:
         rows=sum(flow.rows for flow in flows),
         records=sum(flow.records for flow in flows),
         quarantined=tuple(most_first),
+        not_drawn=sum(flow.not_drawn for flow in flows),
     )
 
 

@@ -83,6 +83,19 @@ def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
     assert [member.row for member in ask.of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
+def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
+    (run.root / "data.csv").write_bytes(table([*messages(30), PERSON, PERSON]))
+    run.resolve(source("data.csv"))
+    for stage in (ingest, clean, deduplicate, split):
+        stage.run(params(test_share=0.3, train_rows=4, test_rows=2), run.layout)
+    made = build.add(run.layout, "tests")
+    assert made.rows == {"train": 4, "test": 2, form.ASIDE: 1, form.NOT_DRAWN: 25}
+    left = run.records_of("split", "not_drawn")[0]
+    (found,) = ask.of_record(state, left["record_id"])
+    assert (found.side, found.row) == (form.NOT_DRAWN, left["row"])
+    assert len(ask.of_dataset(state, made.sha256)) == 6
+
+
 def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
     before = {path: path.stat().st_mtime_ns for path in form.folder(state).rglob("*.npy")}

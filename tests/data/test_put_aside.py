@@ -3,11 +3,14 @@
 import csv
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tasks.data import clean, deduplicate, ingest, put_aside, split
 from tasks.data.put_aside import Entry, PutAside
 from tasks.errors import InputError
+from tasks.files import read_json
+from tasks.record import read_table, write_table
 from tests.data.build import Run, messages, params, source, table
 
 SECRET = "Zanzibar"
@@ -20,7 +23,7 @@ HOW = params(near_duplicates={"jaccard": 0.9, "conflict_jaccard": 0.9}, min_prom
 
 @pytest.fixture
 def done(run: Run) -> Run:
-    """Through all stages, with rows that each of them puts aside: source b's are those from row 21 on."""
+    """Through all stages, with rows that each of them puts aside: source b's are those from row 21 on, and a's last."""
     told = f"What does a ticket to {SECRET} cost at the weekend"
     rows = [row | {"day": "2025-01-01"} for row in messages(20)]
     bad = [
@@ -32,19 +35,19 @@ def done(run: Run) -> Run:
         {"text": told, "label": "two", "day": "2026-01-01"},
     ]
     other = [row | {"text": f"another {row['text']}"} for row in rows]
+    other.append(bad[2])
     (run.root / "a.csv").write_bytes(table(other, ["text", "label", "day"]))
     broken = table([*rows, *bad], ["text", "label", "day"]) + f"{SECRET}\n".encode()
     (run.root / "b.csv").write_bytes(broken)
-    run.resolve(*(source(f"{name}.csv", id=name, mapping=MAPPING) for name in "ab"))
+    run.resolve(*(source(f"{name}.csv", id=name, mapping=MAPPING) for name in "ba"))
     for stage in (ingest, clean, deduplicate, split):
         stage.run(HOW, run.layout)
     return run
 
 
 def found(run: Run, *rules: str, sources: tuple[str, ...] = ("b",)) -> dict[int, Entry]:
-    """By row, but for those that were only not drawn."""
-    entries = put_aside.read(run.layout, sources, rules).first(100)
-    return {entry.row: entry for entry in entries if entry.rule != "not_drawn"}
+    """By row."""
+    return {entry.row: entry for entry in put_aside.read(run.layout, sources, rules).first(100)}
 
 
 def lines(asked: PutAside, path: Path) -> list[dict[str, str]]:
@@ -91,6 +94,32 @@ def test_counts_are_those_of_the_stages(done: Run) -> None:
     assert own == sorted(own, reverse=True) and sum(one.rows for one in counts) == put_aside.read(done.layout).total
 
 
+def test_records_that_were_not_drawn_are_counted_apart(done: Run) -> None:
+    """In = out + put aside + not drawn, of every source too; and of one record it is told."""
+    asked, over = put_aside.read(done.layout), done.records_of("split", "not_drawn")
+    assert "not_drawn" not in {one.rule for one in asked.counts()} and asked.not_drawn == len(over) > 20
+    counts = done.result("split")["counts"]
+    assert counts["rows"] == counts["records"] + sum(counts["quarantined"].values()) + counts["not_drawn"]
+    assert counts["not_drawn"] == asked.not_drawn
+    origins = read_json(done.layout.stage("split") / "manifest.json")["sources"]
+    for name in ("a", "b"):
+        own, passage = put_aside.read(done.layout, [name]), origins[name]["passages"]["split"]
+        assert passage["not_drawn"] == own.not_drawn == sum(item["source_id"] == name for item in over)
+        read = origins[name]["passages"]["ingest"]["rows"]
+        assert read == sum(origins[name]["rows"].values()) + own.total + own.not_drawn
+    (told,) = put_aside.of_row(done.layout, over[0]["source_id"], over[0]["row"])
+    assert (told.stage, told.rule) == ("split", "not_drawn") and "keeps 10 of" in told.reason
+
+
+def test_what_an_earlier_version_put_among_the_others_is_counted_apart_too(done: Run) -> None:
+    now, folder = put_aside.read(done.layout), done.layout.stage("split")
+    parts = [read_table(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn")]
+    write_table(pa.concat_tables(parts), folder / "quarantine.parquet")
+    (folder / "not_drawn.parquet").unlink()
+    before = put_aside.read(done.layout)
+    assert (before.not_drawn, before.counts()) == (now.not_drawn, now.counts())
+
+
 def test_sources_and_rules_narrow_it(done: Run) -> None:
     assert set(found(done, "missing_target")) == {21}
     assert set(found(done, "missing_target", "field_count", sources=("a", "b"))) == {21, 27}
@@ -100,7 +129,7 @@ def test_sources_and_rules_narrow_it(done: Run) -> None:
 
 
 def test_a_source_or_rule_that_there_is_not_is_told_with_those_there_are(done: Run) -> None:
-    with pytest.raises(InputError, match=r"has no source 'c'; it has a, b$"):
+    with pytest.raises(InputError, match=r"has no source 'c'; it has b, a$"):
         put_aside.read(done.layout, ["a", "c"])
     with pytest.raises(
         InputError, match=r"there is no rule 'mising_target'; run .* put rows aside by .*missing_target"

@@ -54,10 +54,11 @@ DATA = st.builds(
 def divided(given_records: list[dict[str, Any]], data: Data) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """The side of every record that is kept, by record_id; and what was taken out, by record_id."""
     records = as_placed(given_records, data.seed)
-    kept, removed = divide(records, data)
+    done = divide(records, data)
     ids = records.record_id.to_pylist()
-    sides = {ids[position]: side for side, there in kept.items() for position in there}
-    return sides, sorted(removed.to_pylist(), key=itemgetter("record_id"))
+    sides = {ids[position]: side for side, there in done.sides.items() for position in there}
+    removed = [*done.removed.to_pylist(), *done.not_drawn.to_pylist()]
+    return sides, sorted(removed, key=itemgetter("record_id"))
 
 
 def sides_of(
@@ -214,18 +215,20 @@ def test_what_split_writes(run: Run) -> None:
     result = run.split(fifty(), train_rows=30, test_rows=5, test_share=0.3)
     train, test = run.records_of("split", "train"), run.records_of("split", "test")
     assert (len(train), len(test)) == (result.train_rows, result.test_rows) == (30, 5)
-    assert result.counts.quarantined == {"not_drawn": 15}
+    assert (result.counts.quarantined, result.counts.not_drawn) == ({}, 15)
+    assert run.records_of("split", "quarantine") == []
+    assert {item["rule"] for item in run.records_of("split", "not_drawn")} == {"not_drawn"}
     facts = run.result("split")["facts"]
     assert (facts["train_rows"]["value"], facts["groups_on_both_sides"]["value"]) == (30, 0)
     manifest = read_json(run.layout.stage("split") / "manifest.json")
     assert manifest["rows"] == {"train": 30, "test": 5}
     assert manifest["segments"]["kind"] == {"train": {"answer": 30}, "test": {"answer": 5}}
-    assert manifest["counts"]["split"] == {"rows": 50, "records": 35, "quarantined": {"not_drawn": 15}}
+    assert manifest["counts"]["split"] == {"rows": 50, "records": 35, "quarantined": {}, "not_drawn": 15}
     assert manifest["digests"]["train"] == sha256_file(run.layout.stage("split") / "train.parquet")
     own = manifest["sources"]["src"]
     assert (own["owner"], own["licence"], own["rows"]) == ("data-owner", "CC0-1.0", {"train": 30, "test": 5})
     assert own["passages"]["split"] == manifest["counts"]["split"]
-    assert own["passages"]["ingest"] == {"rows": 50, "records": 50, "quarantined": {}}
+    assert own["passages"]["ingest"] == {"rows": 50, "records": 50, "quarantined": {}, "not_drawn": 0}
     assert (manifest["settings"]["test_share"], manifest["settings"]["near_duplicates.jaccard"]) == (0.3, 0.85)
 
 

@@ -22,7 +22,8 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path
     write_json(layout.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]})
     deduplicated = {"rows": 7, "records": 6, "quarantined": {"near_duplicate": 1}}
     write_json(layout.stage("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
-    split = {"counts": {"rows": 7, "records": 7, "quarantined": {}}, "train_rows": 5, "test_rows": 2}
+    drawn = {"rows": 7, "records": 6, "quarantined": {}, "not_drawn": 1}
+    split = {"counts": drawn, "train_rows": 5, "test_rows": 2}
     write_json(layout.stage("split") / "result.json", split)
     expectation = {
         "type": "expect_column_values_to_not_be_null",
@@ -35,9 +36,9 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path
     write_json(layout.stage("validate") / "result.json", {"suites": [suite]})
     page = page_of(layout)
     text = page.text
-    assert "ingest tickets 10 7 3 missing target 2, not json 1" in text
-    assert "deduplicate tickets 7 6 1 near duplicate 1" in text
-    assert "split all 7 7 0" in text
+    assert "ingest tickets 10 7 3 0 missing target 2, not json 1" in text
+    assert "deduplicate tickets 7 6 1 0 near duplicate 1" in text
+    assert "split all 7 6 0 1" in text
     assert "birth date generalise 5 5 name tokenise 3 3" in text
     assert ("aria-label", "ingest: 10 rows in, 7 kept, 3 put aside") in page.attributes
     assert "5 train rows, 2 test rows." in text

@@ -108,7 +108,7 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
         (["data", "quarantine", "../.."], 2, "there is no run '../..' here"),
         (["data", "show", "src:1", "--run", "nosuch", "--reason", "r", "--as", "data-owner"], 2, "has no records here"),
         (["data", "manifest", "../one"], 2, "there is no run '../one' here"),
-        (["data", "where", "--subject", " "], 2, "--subject is empty"),
+        (["data", "where", "--subject", " ", "--as", "data-owner", "--reason", "r"], 2, "--subject is empty"),
         (["nosuch"], 2, "No such command"),
     ],
 )
@@ -276,7 +276,7 @@ def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_star
     named = other / "sources.yaml"
     named.write_text(named.read_text().replace("location: examples", "location: ${DATA_ROOT:-examples}"))
     commit(with_runner, "Sources elsewhere")
-    monkeypatch.setenv("DATA_ROOT", "/other")
+    monkeypatch.setenv("DATA_ROOT", str(with_runner / "examples"))
     asked = ("run", "--as", "ml-engineer", "--governance", "examples/elsewhere")
     told = hallmark(with_runner, *asked, code=2)
     assert "the runner was started with other settings: DATA_ROOT" in told and "hallmark down" in told

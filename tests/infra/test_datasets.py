@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from infra.cli import datasets
+from infra.cli.shared import console
 from tasks.data import clean, deduplicate, ingest, split, validate
+from tasks.dataset import SIDES, STAGES, Dataset, Origin, Passage, declared
 from tasks.govern.gate import approved, decisions, evidence, gates
 from tasks.govern.gate.evidence import Evidence
+from tasks.govern.sources import ResolvedSource
 from tasks.runs.run import Run
+from tests.data.build import source
 from tests.tiny_project import adopt, commit, create, hallmark, hallmark_json, make_project, messages
 
 SECOND = """
@@ -94,3 +99,17 @@ def test_a_run_before_its_data_gate_is_compared_with_what_is_approved_by_then(pr
 def test_no_value_of_a_record_is_in_the_evidence(project: Path) -> None:
     text = (project / ".hallmark" / "runs" / "second" / "artefacts" / "split" / "manifest.json").read_text()
     assert "Lovelace" not in text + hallmark(project, "gates", "show", "second", "data", "--json")
+
+
+def test_every_rule_is_told() -> None:
+    rules = {f"rule_{number}": number + 1 for number in range(12)}
+    passages = {stage: Passage(rows=99, records=99, quarantined={}) for stage in STAGES}
+    passages["clean"] = Passage(rows=99, records=21, quarantined=rules)
+    known = declared(ResolvedSource(source=source("data.csv"), sha256="0" * 64, bytes=1))
+    sides = dict.fromkeys(SIDES, 10)
+    origin = Origin(**known, passages=passages, rows=sides, protected={})
+    made = Dataset(sources={"src": origin}, counts=passages, rows=sides, digests={}, segments={}, settings={})
+    with console.capture() as capture:
+        datasets.show(made, None)
+    told = capture.get()
+    assert all(f"{rule} {count}" in told for rule, count in rules.items()) and "…" not in told

@@ -283,13 +283,19 @@ class House:
     def release(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
         return self.promote(self.ready(run, weights, demo))
 
-    def release_waived(self, run: str, until: datetime, reason: str = "known") -> Release:
-        """A release whose evaluation fell short, which the risk officer waived."""
+    def release_waived(
+        self, run: str, until: datetime, reason: str = "known", withdrawn: datetime | None = None
+    ) -> Release:
+        """A release whose evaluation fell short, which the risk officer waived; `withdrawn`: before until then, which
+        they took back."""
         layout = self.begin(run, facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
         self.open(layout, "data")
         asked = self.ask(layout, "evaluation")
         names = [check.name for check in asked.checks if check.verdict == "failed"]
         self._decide(asked, "product", "approve", "short, and worth it")
+        if withdrawn:
+            self._decide(asked, "risk-officer", "waive", reason, checks=names, expires=withdrawn)
+            self._decide(asked, "risk-officer", "withdraw", "too long")
         self._decide(asked, "risk-officer", "waive", reason, checks=names, expires=until)
         statement.write_gate(layout, asked, gates.settle(self.ledger, self.governance, asked), self.governance)
         package.run(params.load(layout.params), layout)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.cli.releases import history, listing
+from tasks.registry import releases
 from tests.registry.house import House
 
 REASON = "too few rows of returns; the next extract has them"
@@ -100,3 +101,11 @@ def test_the_documents_of_a_folder_that_is_gone_still_tell(
     house.bundle("triage-2").rename(Path(house.root) / "elsewhere")
     listing.show("triage-2", as_json=True)
     assert len(documents(capsys)["waivers"]) == 2
+
+
+def test_one_that_was_withdrawn_is_none(house: House) -> None:
+    """What counts is the shorter one that its author signed instead."""
+    soon = house.ledger.now() + timedelta(days=5)
+    release = house.release_waived("run-1", soon, withdrawn=soon + timedelta(days=20))
+    relied = releases.waived(release, house.ledger, house.governance)
+    assert [each.expires for each in relied] == [soon, soon]

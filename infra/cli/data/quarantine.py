@@ -44,10 +44,14 @@ def quarantine(
             found.write(path)
     if as_json:
         rows, counts = ([one.model_dump() for one in part] for part in (shown, found.counts()))
-        shared.print_json({"run": layout.root.name, "total": found.total, "counts": counts, "rows": rows})
+        told = {"run": layout.root.name, "total": found.total, "not_drawn": found.not_drawn}
+        shared.print_json(told | {"counts": counts, "rows": rows})
     else:
         _show(found.counts(), shown)
     shared.notice(_counted(layout.root.name, found.total, len(shown), csv), as_json)
+    if found.not_drawn and not rule:
+        left = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
+        shared.notice(f"besides, {found.not_drawn:,} records {left}", as_json)
 
 
 def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:

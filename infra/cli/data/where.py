@@ -12,7 +12,7 @@ from infra.cli.shared import console
 from tasks.data import access
 from tasks.data.lineage import ask, person
 from tasks.data.lineage.ask import Membership
-from tasks.data.lineage.form import ASIDE
+from tasks.dataset import SIDES
 from tasks.errors import InputError
 from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
@@ -60,7 +60,7 @@ def where(
     for member, row in zip(found, rows, strict=True):
         named = (", ".join(row[name]) for name in ("runs", "releases"))
         table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, *named)
-    console.print(table if rows else "in no dataset, and in nothing that was put aside")
+    console.print(table if rows else "in no dataset, and in nothing that a run keeps beside one")
 
 
 def _of_record(state: Path, record: str, ledger: Ledger) -> list[Membership]:
@@ -82,4 +82,4 @@ def _of_person(
 
 
 def _trained_on(member: Membership, released: dict[str, list[str]]) -> list[str]:
-    return [] if member.side == ASIDE else released.get(member.dataset, [])
+    return released.get(member.dataset, []) if member.side in SIDES else []

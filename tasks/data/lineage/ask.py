@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.lineage import form
-from tasks.data.lineage.form import ASIDE, Dataset, Keys
+from tasks.data.lineage.form import Dataset, Keys
+from tasks.dataset import SIDES
 from tasks.errors import InputError
 from tasks.files import tree_digest
 from tasks.layout import Layout
@@ -26,7 +27,7 @@ class Membership:
     record: str
     """The first 16 hex digits of its id."""
     side: str
-    """Of the dataset, or ASIDE."""
+    """Of the dataset; ASIDE or NOT_DRAWN of a record that is on none."""
     source_id: str
     row: int
     """1-based data row of its source."""
@@ -83,7 +84,7 @@ def of_dataset(state: Path, sha256: str) -> list[Membership]:
     if indexed is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
     found = _at(state, indexed, range(sum(indexed.rows.values())))
-    on_a_side = (member for member in found if member.side != ASIDE)
+    on_a_side = (member for member in found if member.side in SIDES)
     return sorted(on_a_side, key=lambda member: (member.source_id, member.row))
 
 

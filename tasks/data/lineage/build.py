@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.data.lineage import ask, form
-from tasks.data.lineage.form import ASIDE, Dataset, Keys, Read
+from tasks.data.lineage.form import ASIDE, NOT_DRAWN, Dataset, Keys, Read
 from tasks.dataset import SIDES
 from tasks.files import read_json, tree_digest, turn, whole_folder, write_json
 from tasks.govern.sources import load_resolved
@@ -80,9 +80,10 @@ def _columns(layout: Layout, dataset: Dataset) -> Columns:
     rows = read_table(layout.stage("ingest") / "rows.parquet")
     keys = _keys(rows["record_id"].to_pylist())
     sides = np.full(len(keys), dataset.sides.index(ASIDE), np.uint8)
-    for side in SIDES:
-        held = read_table(layout.stage("split") / f"{side}.parquet", ["record_id"])["record_id"]
-        sides[np.isin(keys, _keys(held.to_pylist()))] = dataset.sides.index(side)
+    for side, name in (*zip(SIDES, SIDES, strict=True), (NOT_DRAWN, "not_drawn")):
+        if (path := layout.stage("split") / f"{name}.parquet").exists():  # earlier versions wrote no not_drawn.parquet
+            held = read_table(path, ["record_id"])["record_id"]
+            sides[np.isin(keys, _keys(held.to_pylist()))] = dataset.sides.index(side)
     names = pa.array([source.id for source in dataset.sources])
     return {
         "records": keys,

@@ -1,8 +1,9 @@
 """The files of the index: one folder for each dataset, named by the digest of `artefacts/split`.
 
-Records that a stage put aside are in it too, as ASIDE: a run keeps them, though no model was trained on them. A record
-is known by the first 16 of its id's hex digits, a subject by 16 digits of its token's SHA-256; both are kept sorted and
-searched on the disk, 20 looks for a million, so a hundred datasets take no longer to ask than to open.
+Records that a stage put aside are in it too, as ASIDE, and those that were not drawn: a run keeps them, though no model
+was trained on them. A record is known by the first 16 of its id's hex digits, a subject by 16 digits of its token's
+SHA-256; both are kept sorted and searched on the disk, 20 looks for a million, so a hundred datasets take no longer to
+ask than to open.
 
     about.json     `Dataset`
     records.npy    uint64, sorted                  sides.npy, sources.npy, rows.npy   of the same records
@@ -29,7 +30,9 @@ from tasks.params import Sha256
 
 Keys = npt.NDArray[np.uint64]
 ASIDE = "put aside"
-"""Of a record that its run read and that is on neither side of the dataset."""
+"""Of a record that a stage took out."""
+NOT_DRAWN = "not drawn"
+"""Of a record that nothing is wrong with: the parameters asked for fewer."""
 VERSION: Literal[2] = 2
 ABOUT = "about.json"
 
@@ -53,10 +56,10 @@ class Dataset(Frozen):
     use_case: str
     sources: tuple[Read, ...]
     """As inputs/sources.json had them. sources.npy holds places in this list."""
-    sides: tuple[str, ...] = (*SIDES, ASIDE)
+    sides: tuple[str, ...] = (*SIDES, ASIDE, NOT_DRAWN)
     """sides.npy holds places in this list."""
     rows: dict[str, int]
-    """By side, and those put aside."""
+    """By side, also those on none."""
 
     @property
     def digests(self) -> dict[str, Sha256]:

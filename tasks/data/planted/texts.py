@@ -21,10 +21,8 @@ def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place,
     """Every record's turns; all records are in memory, as a drill is small. Raises InputError for a source that changed
     since it was pinned."""
     records, rows = (read_table(layout.stage("ingest") / f"{name}.parquet").to_pylist() for name in ("records", "rows"))
-    protected = {
-        Place(row["source_id"], row["row"]): [turn["content"] for turn in record["messages"]]
-        for record, row in zip(records, rows, strict=True)  # ingest writes both in one order
-    }
+    turns = {record["record_id"]: [turn["content"] for turn in record["messages"]] for record in records}
+    protected = {Place(row["source_id"], row["row"]): turns[row["record_id"]] for row in rows}
     for item in resolved.sources:
         for place, original in _originals(item, layout.root, protected):
             yield place, list(zip(original, protected[place], strict=True))
