@@ -47,8 +47,8 @@ def nulls(items: int) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array([0, items], pa.int32()), pa.nulls(items, pa.int8()))
 
 
-def chats(messages: pa.Array, times: int = 1) -> bytes:
-    return parquet(pa.table({"turns": pa.concat_arrays([messages] * times)}))
+def chats(messages: pa.Array, times: int = 1, name: str = "turns") -> bytes:
+    return parquet(pa.table({name: pa.concat_arrays([messages] * times)}))
 
 
 def deltas() -> bytes:
@@ -70,6 +70,7 @@ BOMBS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
     "a chat of 9 MB": ("chats", "max_row_bytes", lambda: chats(turns("x" * 3_000_000, 3))),
     "a chat of 7 GB": ("chats", "max_unpacked_bytes", lambda: chats(turns("x" * 7_000_000, 1_000))),
     "600 chats of 1 MB": ("chats", "max_unpacked_bytes", lambda: chats(turns("x" * MILLION, 1), 600)),
+    "a name with a dot": ("dotted", "max_row_bytes", lambda: chats(turns("x" * 9_000_000, 9), name="the.turns")),
     "parquet columns": ("parquet", "max_columns", lambda: parquet(pa.table({name: [1] for name in WIDE}))),
     "a footer of 40 MB": ("parquet", "a footer of", lambda: rows(pa.array(["a"]), {"x": "y" * 40 * MILLION})),
     "csv columns": ("csv", "max_columns", lambda: ",".join(WIDE).encode() + b"\n"),
@@ -86,4 +87,4 @@ BOMBS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
         json.dumps(dict.fromkeys(WIDE[n : n + 99], 1)).encode() + b"\n" for n in range(0, 19_000, 99)
     )),
 }  # fmt: skip
-"""By name: the kind, what the refusal says, and how to make it. `chats` is parquet with messages."""
+"""By name: the kind, what the refusal says, and how to make it. `chats` is parquet with messages, `dotted` too."""

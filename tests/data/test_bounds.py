@@ -21,8 +21,8 @@ SECONDS, MEGABYTES = 5, 1_000
 
 def refused_at(path: Path, kind: str, **fields: Any) -> str:
     """The message with which the reader refuses the file; empty where it does not."""
-    if kind == "chats":
-        kind, fields = "parquet", {"mapping": {"messages": "turns"}, **fields}
+    if column := {"chats": "turns", "dotted": "the.turns"}.get(kind):
+        kind, fields = "parquet", {"mapping": {"messages": column}, **fields}
     resolved = resolve_source(source(path, kind=kind, **fields), path.parent)
     try:
         with content.read(resolved, path.parent) as pinned:

@@ -52,6 +52,14 @@ def test_pages_in_deltas_count_as_one_since_a_value_may_go_on_over_several() -> 
     assert pages.deltas and pages.largest == pages.unpacked
 
 
+def test_deltas_within_lists_are_not_read(run: Any) -> None:
+    file = io.BytesIO()
+    how = {"use_dictionary": False, "column_encoding": {"turns.list.element.content": "DELTA_BYTE_ARRAY"}}
+    pq.write_table(TABLE.slice(0, 100), file, **how)
+    told = refused(run, file.getvalue(), kind="parquet", mapping={"messages": "turns"})
+    assert "uses what cannot be read here (DELTA_BYTE_ARRAY within lists)" in told
+
+
 class Chunk:
     """A footer's word of where pages are."""
 

@@ -39,9 +39,9 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
     that uses what cannot be read here."""
     opened = _opened(file, source)
     leaves = _mapped(opened, source)
-    batch_rows = _rows_together(file, opened, leaves, source)
+    batch_rows = _rows_together(file, opened.metadata, leaves, source)
     # Lists hold any number of values, so theirs stay in a dictionary, where they are measured before they are repeated.
-    texts = [leaf.path for leaf in leaves if leaf.max_repetition_level and leaf.physical_type == "BYTE_ARRAY"]
+    texts = [leaf.path for leaf in leaves.values() if leaf.max_repetition_level and leaf.physical_type == "BYTE_ARRAY"]
     opened = pq.ParquetFile(file, read_dictionary=texts)
     done = size = 0
     try:
@@ -93,23 +93,21 @@ def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
     return opened
 
 
-def _mapped(opened: pq.ParquetFile, source: Source) -> list[pq.ColumnSchema]:
-    """The columns that hold values, of those that are mapped: a list or a struct has one or more within."""
-    wanted, schema = source.mapping.columns(), opened.schema
-    leaves = (schema.column(number) for number in range(len(schema.names)))
-    return [leaf for leaf in leaves if leaf.path.split(".")[0] in wanted]
+def _mapped(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
+    """By number, the columns that hold the values of those that are mapped: a list or struct has some within."""
+    starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may hold a dot itself
+    every = map(opened.schema.column, range(opened.metadata.num_columns))
+    return {number: leaf for number, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
 
 
-def _rows_together(file: IO[bytes], opened: pq.ParquetFile, leaves: list[pq.ColumnSchema], source: Source) -> int:
+def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
     """How many rows may be decoded together. Raises InputError where the pages claim too much for any."""
-    footer, places = opened.metadata, {leaf.path for leaf in leaves}
-    numbers = [number for number in range(footer.num_columns) if footer.schema.column(number).path in places]
-    size, largest = 0, dict.fromkeys(numbers, 0)
+    size, largest = 0, dict.fromkeys(leaves, 0)
     for group in map(footer.row_group, range(footer.num_row_groups)):
         if not group.num_rows:  # of which nothing is read, and whose columns may be without pages
             continue
-        for number in numbers:
-            pages = _pages(file, group.column(number), source)
+        for number, leaf in leaves.items():
+            pages = _pages(file, group.column(number), leaf, source)
             size += pages.unpacked
             limits.refuse_unpacked(max(size, pages.values * parquet_sizes.VALUE), source)
             largest[number] = max(largest[number], pages.largest)
@@ -122,12 +120,12 @@ def _rows_together(file: IO[bytes], opened: pq.ParquetFile, leaves: list[pq.Colu
     return max(1, min(BATCH, IN_BATCH // (sum(largest.values()) or 1)))
 
 
-def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, source: Source) -> Pages:
+def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, source: Source) -> Pages:
     try:
         pages = parquet_pages.of_chunk(file, chunk)
     except ValueError as error:
         raise _refused(error, source, "is damaged") from None
-    if pages.deltas and ".list." in chunk.path_in_schema:
+    if pages.deltas and leaf.max_repetition_level:
         raise _refused(pa.ArrowNotImplementedError("DELTA_BYTE_ARRAY within lists"), source, "")
     return pages
 
