@@ -34,7 +34,8 @@ from flows.parked import Parked  # noqa: E402
 from infra.prefect import access  # noqa: E402
 from tasks.govern import dsse, signed_request  # noqa: E402
 from tasks.govern.gate import docket  # noqa: E402
-from tasks.govern.gate.evidence import CheckResult, Evidence, check_result  # noqa: E402
+from tasks.govern.gate.checks import CheckResult, check_result  # noqa: E402
+from tasks.govern.gate.evidence import Evidence  # noqa: E402
 from tasks.govern.identity import keys  # noqa: E402
 from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tasks.govern.rules.policy import Check  # noqa: E402
@@ -109,11 +110,15 @@ def requests(clone: Path, count: int) -> list[SignedRequest]:
     return found
 
 
+KEPT = {"asks", "checks", "purpose", "bar", "adopted"}
+"""What the evidence of every run of the use case has in common."""
+
+
 def like(evidence: Evidence, asked: SignedRequest, seed: int) -> Evidence:
     """Evidence of another run, in which every digest and figure differs from what it was."""
-    said = varied(evidence.model_dump(mode="json", exclude={"asks", "checks", "policy_sha256"}), random.Random(seed))
+    said = varied(evidence.model_dump(mode="json", exclude=KEPT | {"policy_sha256"}), random.Random(seed))
     said |= {"run": asked.request.run_id, "request_sha256": asked.sha256, "policy_sha256": evidence.policy_sha256}
-    kept = evidence.model_dump(mode="json", include={"asks", "checks"})
+    kept = evidence.model_dump(mode="json", include=KEPT)
     other = Evidence.model_validate(said | kept)
     checks = [check_result(check_of(result), other.facts) for result in evidence.checks]
     return other.model_copy(update={"checks": checks})

@@ -17,6 +17,7 @@ from tasks.govern.gate import approved, decisions, docket, evidence, gates, stat
 from tasks.govern.gate.evidence import Evidence
 from tasks.govern.gate.gates import Standing
 from tasks.govern.rules.policy import GateName
+from tasks.registry import succession
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
 from tasks.runs.run import Run
@@ -73,9 +74,11 @@ def ask(run: Run, name: GateName) -> Evidence:
     Returns the evidence on record, which decisions bind to; after a resume that is the one asked about before.
     """
     demo, governed, ledger = run.request.demo_approvals, run.governance(), run.ledger()
-    before = approved.last(ledger, run.params.use_case.name, demo) if name == "data" else None
+    card = run.params.use_case
+    before = approved.last(ledger, card.name, demo) if name == "data" else None
+    adopted = succession.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
     with doing(run.id, f"collecting evidence for the {name} gate"):
-        found = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before)
+        found = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before, adopted)
     asked = gates.ask(ledger, found)
     evidence.write(asked, run.layout)
     if demo:

@@ -17,6 +17,7 @@ from tasks.govern.sources import Source
 from tasks.layout import Layout
 from tasks.runs import asking, journal
 from tasks.runs.asking import Envelope
+from tasks.runs.foreseen import foreseen
 from tasks.runs.hold import only_one
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
@@ -65,9 +66,12 @@ def run(
             changes=shared.pairs(changes), demo_approvals=demo_approvals,
             commit=_commit(checkout, demo_approvals, as_json),
         )  # fmt: skip
-        _, governed = check_request(checkout, request)
-        envelope = asking.sign(checkout, governed, open_ledger(governed.state), request)
-        started = _begin(where, request, envelope, sources.load(governed.folder).sources, say)
+        asked, governed = check_request(checkout, request)
+        named, ledger = sources.load(governed.folder), open_ledger(governed.state)
+        for each in foreseen(asked, named, governed, ledger, demo_approvals):
+            shared.notice(str(each), as_json)
+        envelope = asking.sign(checkout, governed, ledger, request)
+        started = _begin(where, request, envelope, named.sources, say)
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
         if not detach:

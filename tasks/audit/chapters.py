@@ -7,7 +7,7 @@ from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
 from tasks.dataset import SIDES, STAGES
 from tasks.facts import Fact
-from tasks.govern.gate.evidence import CheckResult
+from tasks.govern.gate.checks import CheckResult
 from tasks.govern.rules.policy import GATES
 from tasks.registry import bundle, manifest
 

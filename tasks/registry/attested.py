@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from tasks import files
 from tasks.errors import Refused
 from tasks.govern.gate import statement as gate_statement
-from tasks.govern.gate.evidence import Evidence, check_asks
+from tasks.govern.gate.bar import raised
+from tasks.govern.gate.evidence import Evidence, check_asks, require_checks
 from tasks.govern.gate.missing import still_needed
 from tasks.govern.gate.signed_decision import Decision
 from tasks.govern.gate.statement import GateStatement
-from tasks.govern.gate.weigh import another_role, not_waivable, roles_for
+from tasks.govern.gate.weigh import another_purpose, another_role, not_waivable, roles_for
 from tasks.govern.identity.people import Person
 from tasks.govern.rules.governance import LOCAL
-from tasks.govern.rules.policy import EXPERIMENT, GATES, GateName
+from tasks.govern.rules.policy import EXPERIMENT, GATES, GateName, Policy
 from tasks.registry import bundle, forms, trust
 from tasks.registry.attestations import Attested
 from tasks.registry.contents import Contents
@@ -30,6 +31,7 @@ def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     yield _ok("policy and people", _in_force(attested, promotion))
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
+    yield _ok("champion", _succeeds(attested, promotion))
     roles: dict[str, str] = {}
     for gate in GATES:
         yield _ok(f"gate {gate}", _gate(attested, gate, promotion, listing))
@@ -63,6 +65,20 @@ def _manifest(attested: Attested, promotion: Promotion) -> str:
     return f"the payload's manifest agrees: risk tier {told.tier}{', demonstration only' if told.demo else ''}"
 
 
+def _succeeds(attested: Attested, promotion: Promotion) -> str:
+    """What it replaced was of no higher tier, and what the next version is held to follows from its evaluation."""
+    evidence, before = attested.evidence["evaluation"], promotion.replaces
+    if promotion.bar != raised(evidence.adopted, evidence.bar):
+        raise Refused("the promotion statement holds the next version to something else than the evaluation gate says")
+    if before is None:
+        return "it is the first of its model, so there was nothing that it could be lower than"
+    if before.tier != promotion.tier and not attested.policy.reaches(promotion.tier, before.tier):
+        raise Refused(
+            f"it replaced {before.release} of risk tier {before.tier}, and its own, {promotion.tier}, is lower"
+        )
+    return f"it replaced {before.release}, whose risk tier, {before.tier}, is no higher"
+
+
 def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
     """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
     statement = attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json")
@@ -81,6 +97,11 @@ def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dic
         raise Refused(f"the evidence of gate {gate} is about something else than its statement")
     if (evidence.run, evidence.requested_by) != (promotion.run, promotion.requested_by):
         raise Refused(f"the evidence of gate {gate} is of another run than the promotion statement")
+    if (evidence.use_case, evidence.purpose_sha256) != (
+        promotion.name, attested.evidence["release"].purpose_sha256
+    ):  # fmt: skip
+        raise Refused(f"the evidence of gate {gate} is about another use case than the promotion statement")
+    require_checks(evidence, attested.policy)
     if evidence.dataset not in (None, attested.dataset):
         raise Refused(f"the evidence of gate {gate} is about another dataset than payload/dataset/manifest.json")
     waived = sum(check.verdict == "failed" for check in evidence.checks)
@@ -98,6 +119,7 @@ def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: 
     counted, waived = [], set()
     for decision, person, subjects, keyid in attested.decisions(gate):
         _counts(decision, person, subjects, evidence)
+        _carries(decision, person, evidence, attested.policy)
         _strong_enough(person, keyid, attested, evidence)
         _as_policy_allows(decision, person, attested, gate, promotion, roles)
         counted.append(decision)
@@ -132,6 +154,12 @@ def _counts(decision: Decision, person: Person, subjects: dict[str, str], eviden
         raise Refused(f"{person.id} decided in role {decision.role}, which they did not hold")
     if decision.verb == "reject":
         raise Refused(f"{person.id} rejected at gate {evidence.gate}")
+
+
+def _carries(decision: Decision, person: Person, evidence: Evidence, policy: Policy) -> None:
+    """Raises Refused for what was decided for another use case, or a lower tier."""
+    if why_not := another_purpose(decision, evidence, policy):
+        raise Refused(f"a decision of {person.id} at gate {evidence.gate} does not count: {why_not}")
 
 
 def _strong_enough(person: Person, keyid: str, attested: Attested, evidence: Evidence) -> None:

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks import params
 from tasks.dataset import Dataset
 from tasks.errors import InputError, Refused
 from tasks.govern import dsse, signed_request
 from tasks.govern.gate import docket, gates, signed_decision, statement
 from tasks.govern.gate import evidence as evidence_of
+from tasks.govern.gate.bar import Adopted, Bar
 from tasks.govern.gate.docket import Case
 from tasks.govern.gate.evidence import Evidence
 from tasks.govern.gate.gates import Standing
+from tasks.govern.gate.purpose import Purpose
 from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
@@ -65,6 +68,16 @@ class Candidate:
         found = self.gates["data"].evidence.dataset
         assert found is not None, "the evidence of the data gate says what the dataset is"
         return found
+
+    @property
+    def bar(self) -> Bar:
+        """What it is held to."""
+        return self.gates["evaluation"].evidence.bar
+
+    @property
+    def adopted(self) -> Adopted | None:
+        """What the version before it was held to, as its evaluation gate looked at it."""
+        return self.gates["evaluation"].evidence.adopted
 
     @property
     def requested_by(self) -> str:
@@ -165,5 +178,11 @@ def _made_of_what_passed(candidate: Candidate) -> None:
     looked_at.require({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, told)
     if told.tree_sha256 != passed["release"].evidence.tree_sha256:
         raise Refused("the package was made from another tree than was asked for; run again")
+    card = params.load(candidate.layout.params)
+    said = (card.use_case.name, Purpose.of(card.use_case), Bar.of(card))
+    if other := [
+        gate for gate, it in passed.items() if (it.evidence.use_case, it.evidence.purpose, it.evidence.bar) != said
+    ]:
+        raise Refused(f"the evidence of gate {', '.join(other)} has another use-case card than the run's parameters")
     if (told.tier, told.demo) != (candidate.tier, candidate.demo):
         raise Refused("the package states another risk tier or demo mark than its gates")

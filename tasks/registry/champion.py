@@ -21,6 +21,7 @@ class Champion(Frozen):
     """The payload's folder, relative to `.hallmark/`."""
     candidate_inputs: Sha256
     """What decided it, see `tasks.registry.identity`."""
+    tier: str
     demo: bool
     """Demo identities let it through."""
 
@@ -54,6 +55,7 @@ def _champion(signed: Signed) -> Champion:
         sha256=promotion.payload_sha256,
         payload=f"{bundle.RELEASES}/{promotion.label}/{bundle.PAYLOAD}",
         candidate_inputs=promotion.candidate_inputs,
+        tier=promotion.tier,
         demo=promotion.demo,
     )
 

@@ -20,7 +20,7 @@ from tasks.govern.identity.people import Person
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.params import Name, Sha256
-from tasks.registry import bundle, consent, verification
+from tasks.registry import bundle, consent, succession, verification
 from tasks.registry.succession import Signed, Succession
 
 ORDERED = "rollback.ordered"
@@ -88,6 +88,7 @@ def target(governance: Governance, ledger: Ledger, line: Succession, label: str)
         raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
     if line.newest.promotion.label == label:
         raise Refused(f"{label} is the champion already")
+    succession.require_no_lower(found.promotion.tier, line.newest, governance.policy)
     if found.promotion.demo and not governance.local:
         raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
     verified = verification.require(bundle.folder(governance.state, label), governance)

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from tasks import files
 from tasks.errors import HallmarkError, Refused, Unavailable
+from tasks.govern.gate.bar import Adopted, raised
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
 from tasks.layout import Layout
@@ -101,10 +102,12 @@ def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledg
     found = candidate.examine(layout, run, governance, ledger)
     line = succession.read(ledger, governance, found.manifest.name)
     _compared_with_the_champion(found, line.newest)
+    succession.require_no_lower(found.tier, line.newest, governance.policy)
+    _held_to_the_version_before(found, line.adopted(found.demo))
     environment, where = governance.policy.environment, intents.installation(governance.state)
     seq, intent = intents.intend(ledger, found.manifest.name, run, commit, environment, line.newest, where)
     try:
-        signed = _build(found, intent, governance, ledger)
+        signed = _build(found, intent, line.newest, governance, ledger)
         mirror.register(governance, signed)
         recovery.make(signed, seq, governance, ledger)
     except (HallmarkError, OSError) as error:
@@ -129,7 +132,15 @@ def _compared_with_the_champion(found: Candidate, newest: Signed | None) -> None
     )
 
 
-def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Ledger) -> Signed:
+def _held_to_the_version_before(found: Candidate, adopted: Adopted | None) -> None:
+    """What the evaluation gate compared its success metrics with is what was adopted last."""
+    if found.adopted == adopted:
+        return
+    then, now = (f"the success metrics of {each.release}" if each else "nothing" for each in (found.adopted, adopted))
+    raise Refused(f"the evaluation gate held run {found.run} to {then}, and {now} counts; run again")
+
+
+def _build(found: Candidate, intent: Intent, newest: Signed | None, governance: Governance, ledger: Ledger) -> Signed:
     """The bundle, signed and verified, under its own name."""
     building, target = bundle.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
     if target.exists():
@@ -143,6 +154,8 @@ def _build(found: Candidate, intent: Intent, governance: Governance, ledger: Led
         candidate_inputs=found.candidate_inputs,
         tier=found.tier,
         demo=found.demo,
+        replaces=succession.replaced(newest),
+        bar=raised(found.adopted, found.bar),
         approved_by={gate: list(passed.approved_by) for gate, passed in found.gates.items()},
         requested_by=found.requested_by,
         reason="",

@@ -154,6 +154,7 @@ class _Ordering:
                 "action": "rollback",
                 "sequence": self.newest.promotion.sequence + 1,
                 "previous": self.newest.sha256,
+                "replaces": succession.replaced(self.newest),
                 "requested_by": self.person.id,
                 "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
                 "order_sha256": order.sha256,

@@ -12,16 +12,24 @@ from typing import Any, Literal
 from tasks.config import Frozen
 from tasks.errors import Refused
 from tasks.govern import dsse
+from tasks.govern.gate.bar import Adopted, Bar
 from tasks.govern.identity import validity
 from tasks.govern.identity.validity import Key
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import GateName
+from tasks.govern.rules.policy import GateName, Policy
 from tasks.params import Sha256
 
 MADE = "promotion.made"
 """Ledger entry: {"envelope": …}; its subject is the name of the model. The point of no return of a promotion."""
 PREDICATE_TYPE = "urn:hallmark:promotion:v1"
+
+
+class Replaced(Frozen):
+    """The champion that a promotion replaces."""
+
+    release: str
+    tier: str
 
 
 class Promotion(Frozen):
@@ -46,6 +54,11 @@ class Promotion(Frozen):
     run: str
     commit: str
     """Of the run that made it, when its gates had passed."""
+    replaces: Replaced | None
+    """None for the first of a model."""
+    bar: Bar
+    """What the next version is held to (tasks/govern/gate/bar.py): this one's success metrics, and in place of one that
+    was waived as laxer the one before it."""
     approved_by: dict[GateName, list[str]]
     """Who approved at each gate, in words: `PERSON as ROLE`."""
     requested_by: str
@@ -87,6 +100,12 @@ class Succession:
     @property
     def newest(self) -> Signed | None:
         return self.valid[-1] if self.valid else None
+
+    def adopted(self, demo: bool) -> Adopted | None:
+        """What the version adopted last is held to: of the newest promotion, since going back to an earlier release
+        lowers nothing. What demo identities let through binds demo runs alone."""
+        made = [s.promotion for s in self.valid if s.promotion.action == "promote" and (demo or not s.promotion.demo)]
+        return Adopted(release=made[-1].label, bar=made[-1].bar) if made else None
 
     def previous(self) -> Signed | None:
         """What was in production before the newest release first was: where a rollback leads."""
@@ -134,6 +153,26 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Succession:
     return Succession(tuple(valid), tuple(problems))
 
 
+def replaced(champion: Signed | None) -> Replaced | None:
+    """What a statement says that replaces a champion."""
+    return Replaced(release=champion.promotion.label, tier=champion.promotion.tier) if champion else None
+
+
+def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
+    """Raises Refused where what is of a risk tier may not take the place of the champion: that one was let through
+    for more."""
+    if newest is None or tier == newest.promotion.tier or policy.reaches(tier, newest.promotion.tier):
+        return
+    now = newest.promotion
+    why = (
+        f"is lower than {now.tier}" if policy.reaches(now.tier, tier) else f"policy.yaml does not set beside {now.tier}"
+    )
+    raise Refused(
+        f"{now.label} is the champion in risk tier {now.tier}, and only the same tier or a higher one replaces it; "
+        f"{tier} {why}"
+    )
+
+
 def names(ledger: Ledger) -> list[str]:
     """Every model that the ledger has promotions of, sorted."""
     return sorted({entry.subject for entry in ledger.entries(MADE)})
@@ -154,3 +193,5 @@ def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) 
             f"sequence {promotion.sequence} does not follow {before[-1].promotion.sequence}; an older statement was "
             "written again"
         )
+    if before and promotion.previous == before[-1].sha256 and promotion.replaces != replaced(before[-1]):
+        raise Refused("it says that it replaces another release than the one before it")

@@ -16,6 +16,7 @@ from tasks.govern.signed_request import Request, SignedRequest
 from tasks.layout import Layout
 from tasks.params import Params, load
 from tasks.runs import asking, dvc, records, tree
+from tasks.runs.foreseen import foreseen
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
@@ -146,6 +147,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     who, demo = request.requested_by, request.demo_approvals
     if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
+    foreseen(params, named, governed, ledger, request.demo_approvals)
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     check_sources(named, checkout.root)

@@ -22,7 +22,7 @@ SAID = {
     "licence": "CC0-1.0",
     "retention_days": 30,
     "region": "eu",
-    "approved_uses": ["triage"],
+    "approved_uses": ["a", "triage"],
 }
 """Of a source, in sources.yaml."""
 

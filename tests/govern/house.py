@@ -10,6 +10,7 @@ from tasks.files import write_json
 from tasks.govern import signed_request
 from tasks.govern.gate import evidence as evidence_module
 from tasks.govern.gate import gates
+from tasks.govern.gate.bar import Adopted
 from tasks.govern.gate.decisions import decide
 from tasks.govern.gate.evidence import Evidence
 from tasks.govern.gate.statement import Authority
@@ -101,8 +102,9 @@ class House:
     def sign_request(self, run: str = "run-1", by: str = "asker", demo: bool = False, **more: object) -> dict:
         return signed_request.sign(request(run, by, demo, self.ledger.now(), **more), self.key(by))
 
-    def collect(self, gate: str = "data", **asked: object) -> Evidence:
-        return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, self.request(**asked))
+    def collect(self, gate: str = "data", adopted: Adopted | None = None, **asked: object) -> Evidence:
+        request = self.request(**asked)
+        return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, request, adopted=adopted)
 
     def ask(self, gate: str = "data", **kwargs) -> Evidence:
         return gates.ask(self.ledger, self.collect(gate, **kwargs))

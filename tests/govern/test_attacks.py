@@ -34,6 +34,9 @@ def plant(house: House, about: Evidence, person: str, key: Ed25519PrivateKey | N
         "run": about.run,
         "gate": about.gate,
         "policy_sha256": about.policy_sha256,
+        "use_case": about.use_case,
+        "tier": about.tier,
+        "purpose_sha256": about.purpose_sha256,
         "demo": about.demo,
         "reason": "",
         "checks": [],
@@ -365,10 +368,19 @@ class TestEditedRows:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda e: e["checks"][0].update(verdict="passed"), "not those that policy asks and its figures give"),
-        (lambda e: e["checks"][0].update(at_least=1.0), "not those that policy asks and its figures give"),
-        (lambda e: e["checks"].pop(0), "not those that policy asks and its figures give"),
-        (lambda e: e["checks"].append(e["checks"][0]), "not those that policy asks and its figures give"),
+        (
+            lambda e: e["checks"][0].update(verdict="passed"),
+            "not those that policy and the use case ask",
+        ),
+        (
+            lambda e: e["checks"][0].update(at_least=1.0),
+            "not those that policy and the use case ask",
+        ),
+        (lambda e: e["checks"].pop(0), "not those that policy and the use case ask"),
+        (
+            lambda e: e["checks"].append(e["checks"][0]),
+            "not those that policy and the use case ask",
+        ),
         (lambda e: e["asks"]["roles"].pop(), "other roles, owners, waivers or a deadline than policy asks"),
         (lambda e: e["asks"]["waive"].update(role="data-owner"), "other roles, owners, waivers or a deadline"),
         (lambda e: e["asks"]["waive"].update(max_days=365), "other roles, owners, waivers or a deadline"),
@@ -390,9 +402,9 @@ def test_evidence_that_does_not_follow_from_policy_and_figures_is_refused(house:
 def test_a_success_metric_that_lies_is_refused(house: House) -> None:
     put_result(house.layout.measured("predict/candidate"), latency_p95_ms=901)
     fields = house.collect("evaluation").model_dump(mode="json")
-    fields["checks"][1]["verdict"] = "passed"
+    fields["checks"][-1]["verdict"] = "passed"
     forged = gates.ask(house.ledger, Evidence.model_validate(fields))
-    with pytest.raises(Refused, match="verdict of a success metric"):
+    with pytest.raises(Refused, match="not those that policy and the use case ask at gate evaluation"):
         house.judge(forged)
 
 

@@ -141,9 +141,9 @@ def approve(house: House, run: str) -> Evidence:
 def test_everything_that_the_inventory_says_of_a_source_is_compared() -> None:
     change = compare(
         dataset({"a": origin(50)}),
-        dataset({"a": origin(50, region="us", approved_uses=["triage", "resale"])}),
+        dataset({"a": origin(50, region="us", approved_uses=["a", "triage", "resale"])}),
         "r",
         "6" * 64,
     )
     moved = {name: (pair.before, pair.now) for name, pair in change.sources["a"].terms.items()}
-    assert moved == {"region": ("eu", "us"), "approved_uses": ("triage", "triage, resale")}
+    assert moved == {"region": ("eu", "us"), "approved_uses": ("a, triage", "a, triage, resale")}

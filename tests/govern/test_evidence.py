@@ -8,7 +8,9 @@ from tasks.errors import InputError
 from tasks.facts import Fact
 from tasks.files import code_digest, sha256_file, tree_digest
 from tasks.govern.gate import evidence
-from tasks.govern.gate.evidence import Evidence, check_result
+from tasks.govern.gate.checks import check_result
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.rules.gate_rules import STANDING
 from tasks.govern.rules.policy import Check, Waive
 from tests.govern.house import POLICY, House, put_result, reload
 
@@ -28,13 +30,22 @@ def test_figures_come_from_results_and_measurements_under_their_names(house: Hou
         "predict.base.rows": 0.1,
         "predict.candidate.rows": 0.3,
         "predict.champion.rows": 0.2,
+        "use_case.laxer_metrics": 0,
     }
     assert "split.train_rows" in house.collect("data").facts
 
 
 def test_success_metrics_judged_at_evaluation_are_checks_of_that_gate_only(house: House) -> None:
-    assert [check.name for check in house.collect("evaluation").checks] == ["good enough", "fast"]
-    assert [check.name for check in house.collect("data").checks] == ["enough rows", "new fact"]
+    assert [check.name for check in house.collect("evaluation").checks] == [
+        "good enough",
+        STANDING["evaluation"],
+        "fast",
+    ]
+    assert [check.name for check in house.collect("data").checks] == [
+        "enough rows",
+        "new fact",
+        STANDING["data"],
+    ]
     assert house.collect("release").checks == []
 
 

@@ -19,6 +19,7 @@ from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.govern import withdrawals
 from tasks.govern.gate import decisions
+from tasks.govern.gate.bar import Bar
 from tasks.govern.identity.people import People
 from tasks.govern.rules.policy import Policy
 from tasks.govern.sources import Sources, Suite
@@ -144,7 +145,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
             payload_sha256="0" * 64, files={TEXT: "0" * 64}, candidate_inputs="0" * 64, tier="limited", demo=False,
             run="one", commit=run.commit(TEXT), approved_by={"data": [TEXT]}, requested_by="ml-engineer", reason=TEXT,
-            order_sha256=None, time=ledger.now(),
+            order_sha256=None, replaces=None,
+        bar=Bar(success_metrics=[], confidence=0.95), time=ledger.now(),
         )  # fmt: skip
         ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
         yield folder

@@ -17,6 +17,7 @@ from tasks.data.lineage.person import SOUGHT
 from tasks.dataset import SIDES
 from tasks.errors import HallmarkError
 from tasks.files import read_json, tree_digest, write_json
+from tasks.govern.gate.bar import Bar
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.registry import bundle, manifest, succession
@@ -67,6 +68,7 @@ def promote(folder: Path, layout: Layout) -> None:
         payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="one",
         commit=git(layout.root, "rev-parse", "HEAD"), approved_by={}, requested_by="ml-engineer", reason="",
         order_sha256=None, time=ledger.now(),
+        replaces=None, bar=Bar(success_metrics=[], confidence=0.95),
     )  # fmt: skip
     ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(said, "0" * 64, governed)})
     told = manifest.Manifest(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.files import write_json
+from tasks.govern.gate.bar import Bar
 from tasks.govern.ledger.ledger import open_ledger
 from tasks.layout import Layout
 from tasks.registry import succession
@@ -28,6 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
         payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="elsewhere",
         commit="c0ffee", approved_by={}, requested_by="ml-engineer", reason="", order_sha256=None, time=ledger.now(),
+        replaces=None, bar=Bar(success_metrics=[], confidence=0.95),
     )  # fmt: skip
     ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
     return folder

@@ -28,7 +28,7 @@ from tasks.govern.rules.policy import GATES, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.govern.sources import ResolvedSource
 from tasks.layout import Layout
-from tasks.registry import champion, package, promotion
+from tasks.registry import champion, package, promotion, succession
 from tasks.registry.releases import Release
 from tests.govern.house import keyed, request
 
@@ -101,7 +101,7 @@ SOURCE = {
         "retention_days": 3650,
         "region": "eu",
         "refresh_days": 30,
-        "approved_uses": ["triage"],
+        "approved_uses": ["suggest a queue", "triage"],
         "description": "Tickets of last year",
         "mapping": {"prompt": "text", "response": "queue"},
         "constants": {"task": "triage"},
@@ -188,9 +188,11 @@ class House:
         return self.state / "releases" / label
 
     def begin(
-        self, run: str, weights: bytes = b"adapter", facts: dict[str, object] | None = None, demo: bool = False
-    ) -> Layout:
-        """A run as it stands after `evaluate`. Other `weights` make another candidate."""
+        self, run: str, weights: bytes = b"adapter", facts: dict[str, object] | None = None, demo: bool = False,
+        **card: object,
+    ) -> Layout:  # fmt: skip
+        """A run as it stands after `evaluate`. Other `weights` make another candidate; `card` is what its use-case card
+        says otherwise."""
         layout = self.run(run)
         layout.inputs.mkdir(parents=True)
         (layout.root / "tasks" / "train").mkdir(parents=True)
@@ -198,12 +200,13 @@ class House:
         (layout.root / "dvc.yaml").write_text("stages: {}\n")
         (layout.root / "constraints.txt").write_text("torch==2.9\n")
         with layout.params.open("w") as file:
-            YAML().dump(PARAMS | {"training": {"seed": int(sha256_bytes(weights)[:6], 16)}}, file)
+            seed = {"seed": int(sha256_bytes(weights)[:6], 16)}
+            YAML().dump(PARAMS | {"use_case": PARAMS["use_case"] | card, "training": seed}, file)
         write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
         write_json(layout.code, {"tree_sha256": "0" * 64})
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         dsse.write(layout.request, self.request(run, demo).envelope)
-        write_json(layout.authority, self.authority().model_dump(mode="json"))
+        write_json(layout.authority, self.authority(str(card.get("risk_tier", "low"))).model_dump(mode="json"))
         champion.write(layout, champion.current(self.ledger, self.governance, NAME))
         self._artefacts(layout, weights, FACTS | (facts or {}))
         return layout
@@ -243,7 +246,9 @@ class House:
 
     def ask(self, layout: Layout, gate: GateName) -> Evidence:
         checked, policy = params.load(layout.params), self.governance.policy
-        found = evidence.collect(gate, layout, checked, policy, self.request(layout.root.name))
+        asked = self.request(layout.root.name)
+        adopted = succession.read(self.ledger, self.governance, NAME).adopted(asked.request.demo_approvals)
+        found = evidence.collect(gate, layout, checked, policy, asked, adopted=adopted)
         evidence.write(found, layout)
         return gates.ask(self.ledger, found)
 
@@ -267,9 +272,11 @@ class House:
         )  # fmt: skip
         statement.write_gate(layout, asked, passed, self.governance)
 
-    def ready(self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = ()) -> Layout:
+    def ready(
+        self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = (), **card: object
+    ) -> Layout:
         """A run with a package, behind all its gates but those to `skip`."""
-        layout = self.begin(run, weights, demo=demo)
+        layout = self.begin(run, weights, demo=demo, **card)
         for gate in GATES:
             if gate == "release":
                 package.run(params.load(layout.params), layout)
@@ -280,8 +287,8 @@ class House:
     def promote(self, layout: Layout) -> Release:
         return promotion.promote(layout, layout.root.name, COMMIT, self.governance, self.ledger)
 
-    def release(self, run: str, weights: bytes = b"adapter", demo: bool = False) -> Release:
-        return self.promote(self.ready(run, weights, demo))
+    def release(self, run: str, weights: bytes = b"adapter", demo: bool = False, **card: object) -> Release:
+        return self.promote(self.ready(run, weights, demo, **card))
 
     def release_waived(
         self, run: str, until: datetime, reason: str = "known", withdrawn: datetime | None = None

@@ -65,8 +65,14 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
         "about another gate",
     ),
     "evidence with better figures": (
-        lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
+        lambda f: rewrite(
+            f / "attestations/evidence/evaluation.json", lambda e: e["facts"]["evaluate.macro_f1"].update(value=0.99)
+        ),
         "about other evidence",
+    ),
+    "evidence without its figures": (
+        lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
+        "not those that policy and the use case ask at gate evaluation and its figures give",
     ),
     "evidence that asks fewer roles": (
         lambda f: rewrite(f / "attestations/evidence/data.json", lambda e: e["asks"].update(roles=[])),

@@ -33,7 +33,7 @@ def test_an_outsider_needs_the_folder_and_the_root_alone(
         "the promotion statement of triage-1: statement 1 of triage in environment local",
         "files are those that the statement lists, and no other is there",
         "safetensors and JSON",
-        "gate data passed on this very output: 1 checks, 0 waived",
+        "gate data passed on this very output: 2 checks, 0 waived",
         "gate release passed on this very output: policy asks no check there",
         "gate data was approved by owner as data-owner",
         "gate release was approved by risk-officer as risk",

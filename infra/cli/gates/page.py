@@ -36,7 +36,7 @@ def show(case: Case, standing: Standing, ledger: Ledger) -> None:
 
 
 def _head(case: Case, standing: Standing, now: datetime) -> Table:
-    evidence = case.evidence
+    evidence, purpose = case.evidence, case.evidence.purpose
     waits = f", {_days(now - case.entry.time)} ago" if case.closed is None else ""
     left = f", in {_days(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
     lines = {
@@ -45,11 +45,14 @@ def _head(case: Case, standing: Standing, now: datetime) -> Table:
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
+        "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
         "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.requested_by}",
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
         "who": _who(evidence.asks),
     }
     table = Table(show_header=False, box=None, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column()
     for name, text in lines.items():
         table.add_row(name, text)
     return table
@@ -83,7 +86,8 @@ def _cells(check: CheckStanding) -> list[str]:
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
     bound = "" if result.bound == "value" else f"{result.bound} end "
     verdict = f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}" if check.waived_by else result.verdict
-    return [f"{result.name} ({result.fact})", verdict, str(value), f"{bound}{wanted}"]
+    name = f"{result.name} ({result.fact})" + f": {result.why}" * bool(result.why)
+    return [name, verdict, str(value), f"{bound}{wanted}"]
 
 
 def _changed(before: Since | None) -> str:

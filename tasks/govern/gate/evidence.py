@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from tasks import facts as facts_module
 from tasks.config import Frozen
@@ -13,29 +12,16 @@ from tasks.errors import InputError, Refused
 from tasks.facts import Fact, Facts
 from tasks.files import canonical_json, code_digest, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
 from tasks.govern import sources
+from tasks.govern.gate.bar import Adopted, Bar
 from tasks.govern.gate.change import Change, compare
-from tasks.govern.rules.policy import LOOKS_AT, SUBJECTS, Check, GateName, Policy, Role, Tier, Waive
+from tasks.govern.gate.checks import CheckResult, check_result, checks_of, standing_facts
+from tasks.govern.gate.purpose import Purpose
+from tasks.govern.rules.policy import LOOKS_AT, SUBJECTS, GateName, Policy, Role, Tier, Waive
 from tasks.govern.signed_request import SignedRequest
 from tasks.layout import Layout
-from tasks.params import Name, Params, Sha256, SuccessMetric
+from tasks.params import Name, Params, Sha256
 
 PREDICTIONS = ("base", "champion", "candidate")
-
-
-class CheckResult(Frozen):
-    """A check and how it came out."""
-
-    name: str
-    fact: str
-    value: float | None
-    """None: the fact does not exist."""
-    low: float | None
-    high: float | None
-    bound: Literal["value", "low", "high"]
-    at_least: float | None
-    at_most: float | None
-    verdict: Literal["passed", "failed", "absent"]
-    """`absent`: an optional check whose fact does not exist; it holds nothing up."""
 
 
 class Subject(Frozen):
@@ -98,6 +84,12 @@ class Summary(Frozen):
 class Evidence(Summary):
     """evidence/GATE.json, in canonical JSON."""
 
+    purpose: Purpose
+    """What the use case is for, of its card."""
+    bar: Bar
+    """What it is held to."""
+    adopted: Adopted | None
+    """At the evaluation gate: what the version of it that was adopted last is held to; null where none was."""
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
     """Every file looked at, by path from the root of the run; `tasks` is the code (`tasks.files.code_digest`)."""
@@ -105,6 +97,11 @@ class Evidence(Summary):
     """At the data gate: what the owners approve, source by source; null at other gates."""
     change: Change | None
     """From the dataset approved last; null where none was."""
+
+    @property
+    def purpose_sha256(self) -> Sha256:
+        """What approvals of data are given for: name, problem, users and approved uses of the use case."""
+        return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.model_dump(mode="json")}))
 
     @property
     def made_from(self) -> dict[str, Sha256]:
@@ -126,10 +123,12 @@ def collect(
     policy: Policy,
     asked: SignedRequest,
     before: "Evidence | None" = None,
+    adopted: Adopted | None = None,
 ) -> Evidence:
     """Gather the evidence for a gate from what the stages before it left in `layout`.
 
-    `before` is the data gate's evidence of the dataset approved last. Raises InputError where the gate's subject is
+    `before` is the data gate's evidence of the dataset approved last, `adopted` what the version adopted last is held
+    to. Raises InputError where the gate's subject is
     not there yet, a stage's file cannot be read or the risk tier has no gates. A figure that is missing raises
     nothing: its check fails.
     """
@@ -138,10 +137,11 @@ def collect(
         raise InputError(f"gate {gate} needs {layout.stage(SUBJECTS[gate])}; run stage {SUBJECTS[gate]} first")
     facts = _facts(layout, LOOKS_AT[gate])
     artefacts = _artefacts(layout, LOOKS_AT[gate])
-    metrics = [metric for metric in params.use_case.success_metrics if metric.judged == "evaluation"]
     dataset = _dataset(layout) if gate == "data" else None
     demo = asked.request.demo_approvals
-    checks = rules.checks + (list(map(_as_check, metrics)) if rules.success_metrics else [])
+    purpose, bar = Purpose.of(params.use_case), Bar.of(params)
+    adopted = adopted if gate == "evaluation" else None
+    facts |= standing_facts(gate, purpose, dataset, bar, adopted)
     return Evidence(
         gate=gate,
         run=asked.request.run_id,
@@ -154,7 +154,10 @@ def collect(
         subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
         policy_sha256=policy.digest(),
         asks=Asks.of(policy.tier(params.use_case.risk_tier), gate, dataset, demo),
-        checks=[check_result(check, facts) for check in checks],
+        checks=[check_result(check, facts) for check in checks_of(gate, rules, bar.success_metrics)],
+        purpose=purpose,
+        bar=bar,
+        adopted=adopted,
         facts=facts,
         artefacts=artefacts,
         dataset=dataset,
@@ -209,31 +212,26 @@ def check_asks(evidence: Evidence, policy: Policy) -> None:
         )
 
 
+def require_checks(evidence: Evidence, policy: Policy) -> None:
+    """Raises Refused where the checks are others than those of policy, of every tier and of the use case, or came out
+    otherwise than the figures give; InputError as `check_asks`."""
+    rules, facts = policy.gate(evidence.tier, evidence.gate), evidence.facts
+    standing = standing_facts(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
+    wanted = [
+        check_result(check, facts | standing) for check in checks_of(evidence.gate, rules, evidence.bar.success_metrics)
+    ]
+    if evidence.checks != wanted or standing != {name: facts.get(name) for name in standing}:
+        raise Refused(
+            f"the evidence's checks are not those that policy and the use case ask at gate {evidence.gate} and its "
+            "figures give"
+        )
+
+
 def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
     """From the dataset of other evidence to this one."""
     if before is None or before.dataset is None or now is None:
         return None
     return compare(before.dataset, now, before.run, before.subject.sha256)
-
-
-def check_result(check: Check, facts: Facts) -> CheckResult:
-    """Judge one figure. What is not there fails, unless the check is optional."""
-    fact = facts.get(check.fact)
-    judged = getattr(fact, check.bound) if fact else None
-    reached = judged is not None and (
-        judged >= check.at_least if check.at_least is not None else judged <= (check.at_most or 0.0)
-    )
-    return CheckResult(
-        name=check.name,
-        fact=check.fact,
-        value=fact.value if fact else None,
-        low=fact.low if fact else None,
-        high=fact.high if fact else None,
-        bound=check.bound,
-        at_least=check.at_least,
-        at_most=check.at_most,
-        verdict="absent" if fact is None and check.optional else "passed" if reached else "failed",
-    )
 
 
 def write(evidence: Evidence, layout: Layout) -> Path:
@@ -251,10 +249,6 @@ def digest(evidence: Evidence) -> str:
 def spell(evidence: Evidence) -> bytes:
     """Its canonical JSON: the bytes of evidence/GATE.json, and what is attached to the ledger's entry."""
     return canonical_json(evidence.model_dump(mode="json"))
-
-
-def _as_check(metric: SuccessMetric) -> Check:
-    return Check(**metric.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
 
 
 def _facts(layout: Layout, stages: Iterable[str]) -> Facts:

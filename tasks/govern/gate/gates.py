@@ -10,14 +10,15 @@ from typing import Literal
 from tasks.config import Frozen
 from tasks.errors import InputError, Refused
 from tasks.govern.gate import docket
+from tasks.govern.gate.checks import CheckResult
 from tasks.govern.gate.docket import Asked, Case, ask, waiting
-from tasks.govern.gate.evidence import CheckResult, Evidence, Summary, check_asks, check_result
+from tasks.govern.gate.evidence import Evidence, Summary, check_asks, require_checks
 from tasks.govern.gate.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.govern.gate.signed_decision import KIND, claimed
 from tasks.govern.gate.weigh import Weighed, deadline, require_requester, weigh
 from tasks.govern.ledger.ledger import Ledger
 from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import Check, Gate, GateName
+from tasks.govern.rules.policy import Gate, GateName
 from tasks.govern.signed_request import SignedRequest
 from tasks.params import Sha256
 
@@ -148,12 +149,7 @@ def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> 
     check_asks(evidence, governance.policy)
     if refused := governance.may_not_request(evidence.requested_by, evidence.tier, asked.request.time):
         raise Refused(f"run {evidence.run}: {refused}")
-    own = [check_result(check, evidence.facts) for check in rules.checks]
-    others = evidence.checks[len(own) :]
-    if evidence.checks[: len(own)] != own or (others and not rules.success_metrics):
-        raise Refused("the evidence's checks are not those that policy asks and its figures give")
-    if others != [check_result(_as_check(result), evidence.facts) for result in others]:
-        raise Refused("the verdict of a success metric is not the one that its figure gives")
+    require_checks(evidence, governance.policy)
     return rules
 
 
@@ -167,10 +163,6 @@ def rules_for(evidence: Summary, governance: Governance) -> Gate:
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     return governance.policy.gate(evidence.tier, evidence.gate)
-
-
-def _as_check(result: CheckResult) -> Check:
-    return Check(**result.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
 
 
 def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStanding:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from tasks.govern.gate.evidence import Asks, CheckResult, Evidence, Summary
+from tasks.govern.gate.checks import CheckResult
+from tasks.govern.gate.evidence import Asks, Evidence, Summary
 from tasks.govern.gate.signed_decision import Decision
 from tasks.govern.gate.weigh import Weighed
 from tasks.govern.identity.people import Person
@@ -15,7 +16,8 @@ def missing_waivers(failed: list[CheckResult], asks: Asks) -> list[str]:
 
 def _way(result: CheckResult, asks: Asks) -> str:
     if asks.waive is None or not asks.waive.covers(result.name):
-        return "other outputs: policy lets nobody waive it"
+        other = "another use-case card or other sources" if result.why else "other outputs"
+        return f"{other}: policy lets nobody waive it"
     return f"a waiver by role {asks.waive.role}"
 
 
@@ -84,6 +86,8 @@ def eligible(
 
 
 def _shown(result: CheckResult) -> str:
+    if result.why:
+        return result.why
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
     figure = {"value": result.value, "low": result.low, "high": result.high}[result.bound]
     bound = "" if result.bound == "value" else f" {result.bound} end"

@@ -28,6 +28,11 @@ class Decision(Frozen):
     run: str
     gate: GateName
     policy_sha256: Sha256
+    use_case: str
+    tier: str
+    purpose_sha256: Sha256
+    """`Evidence.purpose_sha256`: what the use case was for. Data decisions count for that alone, in this tier and lower
+    ones."""
     demo: bool
     """Made on a run under --demo-approvals."""
     reason: str

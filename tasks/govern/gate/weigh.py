@@ -15,7 +15,7 @@ from tasks.govern.gate.signed_decision import KIND, Decision, Signed, read
 from tasks.govern.identity.validity import shown
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import GATES, Gate
+from tasks.govern.rules.policy import GATES, Gate, Policy
 from tasks.govern.signed_request import SignedRequest
 
 
@@ -166,10 +166,17 @@ BINDING = ("approve", "waive")
 
 
 def _scope(signed: Signed, own: Case, bench: _Bench) -> str:
-    """About this output, under this policy, on this evidence; at the data gate also on an earlier run's."""
+    """About this output, under this policy, on this evidence; at the data gate also on an earlier run's.
+
+    What lets data pass does so for one use case. A rejection is about the data, whatever the card says.
+    """
     evidence, decision = bench.case.evidence, signed.decision
     if (own.evidence.subject.sha256, own.evidence.policy_sha256) != (signed.subject_sha256, decision.policy_sha256):
         return "its evidence is about another output or policy than it says"
+    if (own.evidence.use_case, own.evidence.tier, own.evidence.purpose_sha256) != (
+        decision.use_case, decision.tier, decision.purpose_sha256
+    ):  # fmt: skip
+        return "its evidence is about another use case or risk tier than it says"
     if (signed.stage, signed.subject_sha256) != (evidence.subject.stage, evidence.subject.sha256):
         return "it is about another output"
     if decision.gate != evidence.gate:
@@ -180,6 +187,20 @@ def _scope(signed: Signed, own: Case, bench: _Bench) -> str:
         return "it is about the evidence of another run, and only data decisions carry over"
     if own.evidence.artefacts.get(SUITES) != evidence.artefacts.get(SUITES):
         return "other expectations were asked then"
+    return another_purpose(decision, evidence, bench.governance.policy)
+
+
+def another_purpose(decision: Decision, evidence: Evidence, policy: Policy) -> str:
+    """Why an approval or waiver of data does not carry over to what `evidence` is about; empty where it does."""
+    if decision.verb not in BINDING:
+        return ""
+    if decision.purpose_sha256 != evidence.purpose_sha256:
+        told = f"use case {decision.use_case}"
+        if decision.use_case == evidence.use_case:
+            told += " with another problem, other users or other approved uses on its card"
+        return f"it was made for {told}"
+    if decision.tier != evidence.tier and not policy.reaches(decision.tier, evidence.tier):
+        return f"it was made in risk tier {decision.tier}, and this run is in {evidence.tier}, which is no lower one"
     return ""
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tasks.govern.identity.people import People
-from tasks.govern.rules.gate_rules import Check, Gate, Role, Strength
-from tasks.govern.rules.policy import Changes, Policy, Tier
+from tasks.govern.rules.gate_rules import STANDING, Check, Gate, Role, Strength
+from tasks.govern.rules.policy import Changes, GateName, Policy, Tier
 
 KEYS: dict[Strength, str] = {
     "installed": "keys made by `hallmark init` count too (in environment local)",
@@ -30,6 +30,8 @@ def _changes(changes: Changes, people: People) -> Iterator[str]:
 
 
 def _tier(tier: Tier, people: People) -> Iterator[str]:
+    if tier.level is not None:
+        yield (f"level {tier.level}: approvals of data count at lower levels too, and a champion of a higher one stays")
     asking = "everybody in people.yaml" if tier.requesters is None else " or ".join(
         _holders(role, people) for role in tier.requesters
     )  # fmt: skip
@@ -51,12 +53,14 @@ def _tier(tier: Tier, people: People) -> Iterator[str]:
         )
     for name, gate in tier.gates.items():
         yield f"gate {name}"
-        yield from (f"  {line}" for line in _gate(gate, people))
+        yield from (f"  {line}" for line in _gate(name, gate, people))
 
 
-def _gate(gate: Gate, people: People) -> Iterator[str]:
+def _gate(name: GateName, gate: Gate, people: People) -> Iterator[str]:
     for check in gate.checks:
         yield f"checks that {check.name}: {_check(check)}"
+    if name in STANDING:
+        yield f"checks, as in every tier, that {STANDING[name]}"
     if gate.success_metrics:
         yield "checks the success metrics of the use-case card"
     yield f"is approved by {_all(gate.decisions, people) or 'its checks alone'}"

@@ -9,6 +9,12 @@ from tasks.params import Name, Text
 
 LOCAL = "local"
 """The environment in which keys made by `hallmark init` and demo people count."""
+STANDING = {
+    "data": "every source is approved for the use case",
+    "evaluation": "no success metric asks less than that of the version adopted last",
+}
+"""By gate, the check that stands there in every tier that has gates (tasks/govern/gate/checks.py). Policy may let a
+role waive it, and cannot leave it out."""
 Days = Annotated[float, Field(gt=0)]
 Strength = Literal["installed", "own", "hardware"]
 """`installed`: keys that `hallmark init` made here count too, in environment `local` alone. `own`: only keys that
@@ -57,7 +63,7 @@ class Waive(Frozen):
     max_days: Days
     """How far ahead of its signing a waiver may expire."""
     checks: Annotated[list[Text], Field(min_length=1)] | None = None
-    """Names of the checks that may be waived; null: any of the gate's."""
+    """Names of the checks that may be waived; null: any of the gate's, those that stand in every tier too."""
 
     def covers(self, check: str) -> bool:
         return self.checks is None or check in self.checks
@@ -95,7 +101,10 @@ class Gate(Frozen):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        for what, names in (("check", [c.name for c in self.checks]), ("role", [r.role for r in self.decisions])):
+        for what, names in (
+            ("check", [*STANDING.values(), *(c.name for c in self.checks)]),
+            ("role", [r.role for r in self.decisions]),
+        ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"each {what} of a gate stands here once; twice: {', '.join(twice)}")
@@ -112,7 +121,7 @@ class Gate(Frozen):
     @model_validator(mode="after")
     def _waivers_of_its_checks(self) -> Self:
         named = self.waive.checks if self.waive and self.waive.checks and not self.success_metrics else []
-        unknown = sorted(set(named) - {check.name for check in self.checks})
+        unknown = sorted(set(named) - {check.name for check in self.checks} - set(STANDING.values()))
         if unknown:
             raise ValueError(f"waive: no check of this gate is named {', '.join(unknown)}")
         return self

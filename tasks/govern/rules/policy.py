@@ -63,6 +63,9 @@ NO_SCHEDULER = (
 class Tier(Frozen):
     gates: dict[GateName, Gate]
     """Empty for tier `experiment`: nothing is asked, nothing can be promoted."""
+    level: Annotated[int, Field(ge=1)] | None = None
+    """How high the risk is, among the tiers with gates: what was approved at one level counts at lower ones, and a
+    champion is replaced from its own level or a higher one. Needed where there are several such tiers."""
     requesters: list[Name] | None = None
     """Roles that may ask for a run; null: everybody in people.yaml, empty: nobody but the scheduler."""
     scheduler: bool = False
@@ -139,6 +142,22 @@ class Policy(Frozen):
             if (name == EXPERIMENT) == bool(tier.gates):
                 raise ValueError(f"tier {name}: `{EXPERIMENT}` has no gates, and every other tier has all of them")
         return self
+
+    @model_validator(mode="after")
+    def _levels_say_which_tier_is_higher(self) -> Self:
+        governed = {name: tier.level for name, tier in self.tiers.items() if tier.gates}
+        levels = [level for level in governed.values() if level is not None]
+        if len(governed) > 1 and len(set(levels)) != len(governed):
+            raise ValueError(
+                f"tiers {', '.join(governed)}: each needs a `level` of its own, so that it is known which is higher"
+            )
+        return self
+
+    def reaches(self, tier: str, other: str) -> bool:
+        """Whether what counts in `tier` counts in `other`: it is the same, or lower. False where either has no gates or
+        is not in policy.yaml, so that nobody can say."""
+        governed = {name: one.level or 0 for name, one in self.tiers.items() if one.gates}
+        return tier in governed and other in governed and governed[other] <= governed[tier]
 
     def tier(self, name: str) -> Tier:
         if name not in self.tiers:

@@ -20,7 +20,10 @@ from tasks.errors import HallmarkError, Refused
 from tasks.facts import Fact, Facts
 from tasks.govern import signed_request
 from tasks.govern.gate import decisions, gates
-from tasks.govern.gate.evidence import Asks, Evidence, check_result
+from tasks.govern.gate.bar import Adopted, Bar
+from tasks.govern.gate.checks import check_result, checks_of, standing_facts
+from tasks.govern.gate.evidence import Asks, Evidence
+from tasks.govern.gate.purpose import Purpose
 from tasks.govern.gate.signed_decision import Verb
 from tasks.govern.identity import keys
 from tasks.govern.identity.people import MACHINES, Machine, People, Person
@@ -30,7 +33,7 @@ from tasks.govern.protection import CATEGORIES
 from tasks.govern.rules.governance import Governance
 from tasks.govern.rules.policy import SCHEDULER, SUBJECTS, GateName, Policy
 from tasks.govern.signed_request import Request, SignedRequest
-from tasks.params import Name, Text
+from tasks.params import Name, SuccessMetric, Text
 
 RUN, DIGEST = "policy-case", "0" * 64
 
@@ -56,6 +59,10 @@ class Case(Frozen):
     """At the data gate: who owns the sources of the run, one source each."""
     facts: dict[str, float | Fact] = {}
     """Figures by name, each a number or `{value, low, high}`."""
+    unapproved_uses: list[Text] = []
+    """At the data gate: uses of the use case that no source's owner has approved."""
+    laxer_metrics: list[Text] = []
+    """At the evaluation gate: success metrics of the version adopted last that the use case has no more."""
     demo: bool = False
     decisions: list[Says] = []
     """In their order."""
@@ -125,14 +132,20 @@ def _request(case: Case, governed: Governance, ledger: Ledger) -> SignedRequest:
 
 def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
     rules = policy.gate(case.tier, case.gate)
-    facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
     dataset = _dataset(case.owners) if case.gate == "data" else None
+    purpose = Purpose(problem="a case", users=["cases"], approved_uses=["cases", *case.unapproved_uses])
+    metrics = [SuccessMetric(name=name, fact=f"case.{n}", at_least=1) for n, name in enumerate(case.laxer_metrics)]
+    bar, before = (Bar(success_metrics=each, confidence=0.95) for each in ([], metrics))
+    adopted = Adopted(release="case-1", bar=before) if case.gate == "evaluation" else None
+    facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
+    facts |= standing_facts(case.gate, purpose, dataset, bar, adopted)
     return Evidence.model_validate({
         "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
         "request_sha256": asked.sha256, "tree_sha256": DIGEST, "use_case": "case",
         "tier": case.tier, "subject": {"stage": SUBJECTS[case.gate], "sha256": DIGEST},
         "policy_sha256": policy.digest(), "asks": Asks.of(policy.tier(case.tier), case.gate, dataset, case.demo),
-        "checks": [check_result(check, facts) for check in rules.checks], "facts": facts, "artefacts": {},
+        "checks": [check_result(check, facts) for check in checks_of(case.gate, rules, [])], "facts": facts,
+        "purpose": purpose, "bar": bar, "adopted": adopted, "artefacts": {},
         "dataset": dataset, "change": None,
     })  # fmt: skip
 
@@ -143,7 +156,7 @@ def _dataset(owners: Sequence[str]) -> Dataset:
     source: dict[str, Any] = {
         "sha256": DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
         "licence": "none", "retention_days": 1, "refresh_days": 1, "region": "none",
-        "approved_uses": [], "rows": dict.fromkeys(SIDES, 1),
+        "approved_uses": ["cases"], "rows": dict.fromkeys(SIDES, 1),
         "passages": dict.fromkeys(STAGES, passage), "protected": {}, "actions": dict.fromkeys(CATEGORIES, "keep"),
     }  # fmt: skip
     return Dataset.model_validate({

@@ -1,0 +1,58 @@
+"""What a gate or promotion will say of a run whatever it makes, told before anything is made."""
+
+from typing import NamedTuple
+
+from tasks.errors import Refused
+from tasks.govern.gate.bar import Bar, laxer
+from tasks.govern.gate.checks import checks_of
+from tasks.govern.gate.purpose import unapproved
+from tasks.govern.ledger.ledger import Ledger
+from tasks.govern.rules.gate_rules import STANDING
+from tasks.govern.rules.governance import Governance
+from tasks.govern.rules.policy import GateName
+from tasks.govern.sources import Sources
+from tasks.params import Params
+from tasks.registry import succession
+
+
+class Foreseen(NamedTuple):
+    """A check that will fail."""
+
+    gate: GateName
+    found: list[str]
+    """In words."""
+    waived_by: str | None
+    """The role that may waive it; None where policy lets nobody."""
+
+    def __str__(self) -> str:
+        told = f"the check that {STANDING[self.gate]} will fail at the {self.gate} gate:"
+        way = f"role {self.waived_by} may waive it" if self.waived_by else "policy lets nobody waive it"
+        return "\n".join([told, *(f"  {each}" for each in self.found), way])
+
+
+def foreseen(params: Params, named: Sources, governance: Governance, ledger: Ledger, demo: bool) -> list[Foreseen]:
+    """The checks that will fail and may be waived.
+
+    Raises Refused where one may not, and where the champion is of a higher risk tier; InputError for success metrics
+    that share a name with a check.
+    """
+    card, policy = params.use_case, governance.policy
+    gates = policy.tier(card.risk_tier).gates
+    if not gates:
+        return []
+    for name, rules in gates.items():
+        checks_of(name, rules, card.success_metrics)
+    line = succession.read(ledger, governance, card.name)
+    succession.require_no_lower(card.risk_tier, line.newest, policy)
+    wrong: dict[GateName, list[str]] = {
+        "data": unapproved(card.approved_uses, {source.id: source.approved_uses for source in named.sources}),
+        "evaluation": laxer(line.adopted(demo), Bar.of(params)),
+    }
+    found = [
+        Foreseen(gate, told, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING[gate]) else None)
+        for gate, told in wrong.items()
+        if told
+    ]
+    if hopeless := [each for each in found if each.waived_by is None]:
+        raise Refused("\n".join(map(str, hopeless)))
+    return found

@@ -1,0 +1,209 @@
+"""What may take a champion's place: of its own risk tier or a higher one, and held to no less."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tasks import params
+from tasks.errors import Refused
+from tasks.govern.gate import bar, decisions, gates, statement
+from tasks.govern.gate.evidence import Evidence
+from tasks.govern.rules.gate_rules import STANDING
+from tasks.layout import Layout
+from tasks.registry import champion, package, rollback, succession
+from tasks.registry.succession import Replaced
+from tests.registry.forging import resign, rewrite
+from tests.registry.house import NAME, PARAMS, POLICY, House, copy
+from tests.registry.test_offline_rules import against, decided_anew, promoted
+
+TIER = POLICY[POLICY.index("  low:") : POLICY.index("changes:")]
+GLASS = "\n    break_glass: {role: risk, confirm_role: product-owner, confirm_hours: 4}"
+METRICS: list[dict[str, Any]] = PARAMS["use_case"]["success_metrics"]  # type: ignore[index]
+LAXER = [METRICS[0] | {"at_least": 0.0}, *METRICS[1:]]
+
+
+def two_tiers(text: str) -> str:
+    low, high = (
+        TIER.replace("low:", f"{name}:\n    level: {level}{GLASS}") for name, level in (("low", 1), ("high", 2))
+    )
+    return text.replace(TIER, low + high)
+
+
+def of_one_tier(text: str) -> str:
+    """The policy without tier high, which nobody can set beside another then."""
+    return text[: text.index("  high:")] + text[text.index("changes:") :]
+
+
+@pytest.fixture
+def tiers(house: House) -> House:
+    """Where policy has two."""
+    house.adopt(two_tiers)
+    return house
+
+
+def served(house: House) -> str:
+    found = champion.current(house.ledger, house.governance, NAME)
+    assert found is not None
+    return f"{found.label} {found.tier}"
+
+
+@pytest.mark.attack(rights="approver", stopped="a champion is replaced from its own risk tier or a higher one alone")
+def test_a_run_of_a_lower_tier_replaces_no_champion(tiers: House) -> None:
+    tiers.release("run-1", risk_tier="high")
+    with pytest.raises(Refused, match="champion in risk tier high, and only the same tier or a higher one"):
+        tiers.release("run-2", b"other", risk_tier="low")
+    assert served(tiers) == "triage-1 high"
+
+
+@pytest.mark.attack(rights="approver", stopped="a champion is replaced from its own risk tier or a higher one alone")
+@pytest.mark.parametrize("broken", [False, True], ids=["by an order", "by breaking the glass"])
+def test_nor_does_a_rollback(tiers: House, broken: bool) -> None:
+    tiers.release("run-1", risk_tier="low")
+    tiers.release("run-2", b"other", risk_tier="high")
+    assert served(tiers) == "triage-2 high", "a higher tier may"
+    with pytest.raises(Refused, match="triage-2 is the champion in risk tier high"):
+        rollback.rollback(tiers.governance, tiers.ledger, "triage-1", "risk-officer", "older", break_glass=broken)
+    assert served(tiers) == "triage-2 high"
+
+
+def test_a_tier_that_policy_has_no_more_is_replaced_by_nobody_elses(tiers: House) -> None:
+    tiers.release("run-1", risk_tier="high")
+    tiers.adopt(of_one_tier)
+    with pytest.raises(Refused, match="does not set beside high"):
+        tiers.release("run-2", b"other")
+    tiers.adopt(lambda text: two_tiers(text.replace("    level: 1" + GLASS + "\n", "")))
+    assert tiers.release("run-3", b"another", risk_tier="high").label == "triage-2"
+
+
+@pytest.mark.attack(rights="gate key", stopped="the statement names the tier of the champion that it replaced")
+def test_a_release_that_replaced_a_higher_tier_does_not_verify(tiers: House) -> None:
+    tiers.release("run-1")
+    tiers.release("run-2", b"other")
+    folder = copy(tiers.bundle("triage-2"), tiers.root / "copied")
+    assert promoted(folder).replaces == Replaced(release="triage-1", tier="low")
+    resign(tiers, folder, replaces=Replaced(release="triage-1", tier="high"))
+    assert against(tiers, folder) == "it replaced triage-1 of risk tier high, and its own, low, is lower"
+
+
+@pytest.mark.attack(rights="gate key", stopped="the statement before it says which release was replaced")
+def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(tiers: House) -> None:
+    tiers.release("run-1", risk_tier="high")
+    newest = succession.read(tiers.ledger, tiers.governance, NAME).valid[-1]
+    hiding = newest.promotion.model_copy(
+        update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": tiers.ledger.now()}
+    )
+    envelope = succession.sign(hiding, newest.release_sha256, tiers.governance)
+    tiers.ledger.append(succession.MADE, NAME, {"envelope": envelope})
+    found = succession.read(tiers.ledger, tiers.governance, NAME)
+    assert found.newest is not None and found.newest.sha256 == newest.sha256
+    assert "replaces another release than the one before it" in found.problems[0]
+
+
+def waived(house: House, run: str, weights: bytes, **card: object) -> Layout:
+    """A run whose evaluation gate passes with every failed check waived."""
+    layout = house.begin(run, weights, **card)
+    house.open(layout, "data")
+    asked = house.ask(layout, "evaluation")
+    failed = [check.name for check in asked.checks if check.verdict == "failed"]
+    expires = house.ledger.now() + timedelta(days=20)
+    decisions.decide(
+        house.ledger, house.governance, asked, "risk-officer", "waive", "once", checks=failed, expires=expires
+    )
+    decisions.decide(house.ledger, house.governance, asked, "product", "approve", "seen")
+    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
+    package.run(params.load(layout.params), layout)
+    house.open(layout, "release")
+    return layout
+
+
+def evaluated(house: House, run: str, weights: bytes, demo: bool = False, **card: object) -> Evidence:
+    layout = house.begin(run, weights, demo=demo, **card)
+    house.open(layout, "data")
+    return house.ask(layout, "evaluation")
+
+
+def standing(found: Evidence) -> str:
+    """What the check of laxer metrics found."""
+    (check,) = [check for check in found.checks if check.name == STANDING["evaluation"]]
+    assert (check.verdict == "failed") == bool(check.why)
+    return check.why
+
+
+@pytest.mark.attack(rights="approver", stopped="success metrics are compared with those of the version adopted last")
+def test_a_requester_lowers_no_success_metric(released: House) -> None:
+    assert "low end at least 0.7 becomes low end at least 0" in standing(
+        evaluated(released, "run-2", b"other", success_metrics=LAXER)
+    )
+    with pytest.raises(Refused, match="evaluation"):
+        released.release("run-3", b"another", success_metrics=LAXER)
+
+
+@pytest.mark.attack(rights="approver", stopped="a waiver of a laxer metric lowers nothing for the next version")
+def test_a_waived_metric_does_not_become_what_the_next_version_is_held_to(released: House) -> None:
+    released.promote(waived(released, "run-2", b"other", success_metrics=LAXER))
+    again = evaluated(released, "run-3", b"another", success_metrics=LAXER)
+    assert again.adopted is not None and again.adopted.release == "triage-2"
+    assert "low end at least 0.7 becomes low end at least 0" in standing(again)
+
+
+@pytest.mark.attack(rights="approver", stopped="going back to an earlier release lowers nothing for the next version")
+def test_a_rollback_lowers_no_success_metric(released: House) -> None:
+    stricter = [METRICS[0] | {"at_least": 0.74}, *METRICS[1:]]
+    released.release("run-2", b"other", success_metrics=stricter)
+    rollback.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "older")
+    assert served(released) == "triage-1 low"
+    assert "0.74 becomes low end at least 0.7" in standing(evaluated(released, "run-3", b"another"))
+
+
+def test_what_demo_identities_let_through_binds_demo_runs_alone(released: House) -> None:
+    stricter = [METRICS[0] | {"at_least": 0.74}, *METRICS[1:]]
+    released.release("run-2", b"other", demo=True, success_metrics=stricter)
+    assert standing(evaluated(released, "run-3", b"another")) == ""
+    assert "0.74 becomes" in standing(evaluated(released, "run-4", b"a third", demo=True))
+
+
+@pytest.mark.attack(rights="worker", stopped="promotion asks the ledger what the version before was held to")
+def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(succession.Succession, "adopted", lambda self, demo: None)
+        layout = released.ready("run-2", b"other", success_metrics=LAXER)
+    with pytest.raises(Refused, match="held run run-2 to nothing, and the success metrics of triage-1 counts"):
+        released.promote(layout)
+
+
+@pytest.mark.attack(
+    rights="gate key", stopped="what the next version is held to follows from the evaluation's evidence"
+)
+def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House) -> None:
+    folder = copy(released.bundle("triage-1"), released.root / "copied")
+    resign(released, folder, bar=bar.Bar(success_metrics=[], confidence=0.95))
+    assert "holds the next version to something else" in against(released, folder)
+
+
+@pytest.mark.attack(
+    rights="gate key", stopped="decisions name the use case and the tier, under their person's signature"
+)
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ({"purpose_sha256": "0" * 64, "use_case": "dismissals"}, "it was made for use case dismissals"),
+        ({"tier": "lowest"}, "it was made in risk tier lowest, and this run is in low"),
+    ],
+)
+def test_a_data_approval_for_something_else_does_not_verify(released: House, claim: dict[str, str], told: str) -> None:
+    folder = copy(released.bundle("triage-1"), released.root / "copied")
+    decided_anew(released, folder, "data", "owner", **claim)
+    assert told in against(released, folder)
+
+
+@pytest.mark.attack(rights="gate key", stopped="checks are worked out again from the evidence, offline too")
+@pytest.mark.parametrize("drop", [STANDING["data"], "enough rows"])
+def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, drop: str) -> None:
+    folder = copy(released.bundle("triage-1"), released.root / "copied")
+    rewrite(
+        folder / "attestations/evidence/data.json",
+        lambda said: said.update(checks=[check for check in said["checks"] if check["name"] != drop]),
+    )
+    resign(released, folder)
+    assert "the evidence's checks are not those that policy and the use case ask" in against(released, folder)
