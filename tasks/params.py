@@ -102,6 +102,13 @@ class UseCase(Frozen):
     owners: Owners
     success_metrics: Annotated[list[SuccessMetric], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _one_name_each(self) -> Self:
+        names = [metric.name for metric in self.success_metrics]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"success_metrics: each has a name of its own; twice: {', '.join(map(repr, twice))}")
+        return self
+
 
 class Prompt(Frozen):
     """How a task's records are put to the model."""

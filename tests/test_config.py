@@ -83,6 +83,7 @@ def test_a_default_in_the_place_of_a_wrong_value_is_not_held_against_the_file(
         ("folder: MODEL", "folder: MODEL, hub: a/b", "exactly one of wheel, hub and folder"),
         ("label_field: intent, ", "", "label_field names a field"),
         ("at_least: -0.5", "bound: low", "exactly one of at_least and at_most"),
+        ("name: fast enough", "name: not worse than the base model", "each has a name of its own"),
         ("approach: lora", "approach: full_fine_tuning", "wants training.method full"),
         ("a" * 64, "abc", "64 lower-case hex digits"),
     ],
