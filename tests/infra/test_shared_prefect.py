@@ -1,0 +1,64 @@
+"""Two checkouts on one Prefect server: each takes its own runs, and shows who it is."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.schemas.objects import StateType
+
+from flows.chronicle import run_id
+from flows.parked import in_state
+from infra.prefect import access, server
+from tests.prefect_client import prefect
+from tests.tiny_project import hallmark, hallmark_json, make_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+@pytest.fixture
+def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Its server is the one."""
+    monkeypatch.setenv("HALLMARK_PREFECT_PORT", "0")
+    folder = make_project(tmp_path / "owner")
+    hallmark(folder, "init")
+    hallmark(folder, "up")
+    yield folder
+    hallmark(folder, "down")
+
+
+@pytest.fixture
+def guest(tmp_path: Path, owner: Path) -> Iterator[Path]:
+    folder = make_project(tmp_path / "guest")
+    hallmark(folder, "init")
+    yield folder
+    hallmark(folder, "down")
+
+
+def test_each_takes_its_own_runs(owner: Path, guest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    up = server.find(owner)
+    assert up is not None
+    ours = hallmark_json(owner, "run", "--as", "ml-engineer", "--detach")["run"]
+    with monkeypatch.context() as theirs:
+        theirs.setenv("PREFECT_API_URL", up.api)
+        theirs.setenv("PREFECT_API_AUTH_STRING", "not the owner's")
+        told = hallmark(guest, "run", "--as", "ml-engineer", code=3)
+        assert "wants another PREFECT_API_AUTH_STRING" in told and "Traceback" not in told
+        hallmark(guest, "down")
+        theirs.setenv("PREFECT_API_AUTH_STRING", access.secret(owner))
+        assert "secret" not in hallmark(guest, "up"), "that server's pages are somebody else's"
+        parked = hallmark_json(guest, "run", "--as", "ml-engineer")
+        assert parked["status"] == "waiting", parked["error"]
+    deadline = time.monotonic() + 300
+    while hallmark_json(owner, "status", ours)["status"] != "waiting":
+        assert time.monotonic() < deadline, hallmark(owner, "status", ours)
+        time.sleep(1)
+    assert [line["run"] for line in hallmark_json(owner, "status")] == [ours]
+    assert [line["run"] for line in hallmark_json(guest, "status")] == [parked["run"]]
+    with prefect(owner) as client:
+        for root, run in ((owner, ours), (guest, parked["run"])):
+            assert [run_id(one) for one in in_state(root, client, StateType.PAUSED)] == [run]
+    secret = access.secret(owner).encode()
+    assert not [path for path in (guest / ".hallmark").rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert json.loads((guest / ".hallmark" / "prefect" / "up.json").read_text())["server"] is None
