@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -167,6 +167,15 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = shutil.copyfile) -> None:
+    """Copy a folder's files into `target`, file by file with `copy`. Permissions are those of what is made here, not
+    the source's: a model folder that everybody may enter does not open the state that it is copied to."""
+    target.mkdir(exist_ok=True)
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        place.mkdir() if path.is_dir() else copy(path, place)
 
 
 def _flush(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import read_json, whole_file, whole_folder, write_json
+from tasks.files import UMASK, copy_tree, read_json, whole_file, whole_folder, write_json
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
@@ -64,3 +64,18 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
         file.write(b"half")
         raise RuntimeError
     assert path.read_bytes() == b"old" and [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_copied_folder_is_as_private_as_what_it_is_copied_to(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "deeper").mkdir(parents=True, mode=0o755)
+    (source / "deeper" / "file").write_text("content")
+    for path in (source, source / "deeper", source / "deeper" / "file"):
+        path.chmod(0o777)
+    before = os.umask(UMASK)
+    try:
+        copy_tree(source, target)
+    finally:
+        os.umask(before)
+    assert (target / "deeper" / "file").read_text() == "content"
+    assert not any(path.stat().st_mode & UMASK for path in (target, *target.rglob("*")))

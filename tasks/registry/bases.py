@@ -29,7 +29,7 @@ def keep(layout: Layout, told: Manifest) -> Path | None:
     if _is(target, wanted):
         return target
     with files.whole_folder(target) as aside:
-        shutil.copytree(source, aside, dirs_exist_ok=True, copy_function=_link)
+        files.copy_tree(source, aside, _link)
         if not _is(aside, wanted):
             raise Refused(f"{source} is not the base model that the package was made with; run again")
     return target
@@ -42,7 +42,7 @@ def _is(folder: Path, wanted: str) -> bool:
         return False
 
 
-def _link(source: str, target: str) -> None:
+def _link(source: Path, target: Path) -> None:
     """The same file under a second name; a copy where the disk is another one."""
     try:
         os.link(source, target, follow_symlinks=False)

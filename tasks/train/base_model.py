@@ -4,14 +4,13 @@ Writes artefacts/base_model/ with `model/` (safetensors, tokenizer, chat templat
 """
 
 import json
-import shutil
 from pathlib import Path
 
 from tasks import facts
 from tasks.config import Frozen
 from tasks.errors import InputError
 from tasks.facts import Fact
-from tasks.files import tree_digest, whole_folder, write_json
+from tasks.files import copy_tree, tree_digest, whole_folder, write_json
 from tasks.layout import Layout
 from tasks.params import BaseModelParams, Params
 from tasks.progress import phase
@@ -43,7 +42,7 @@ def run(params: Params, layout: Layout) -> Result:
         model = folder / MODEL
         phase("base_model", "bringing it into safetensors")
         if fetched.is_dir():
-            shutil.copytree(fetched, model)
+            copy_tree(fetched, model)
         else:
             convert.from_gguf(fetched, model)
         check_model(model)
