@@ -158,7 +158,8 @@ def use(base: Path, project: Path, someone: str) -> bytes:
         for words in (
             ["status"], ["status", run, "--json"], ["gates", "list"], ["gates", "show", run, "data", "--json"],
             ["releases", "list"], ["releases", "show", release], ["data", "inventory"], ["data", "records", release],
-            ["data", "where", "--record", behind[0]["record"]], ["data", "where", "--subject", someone],
+            ["data", "where", "--record", behind[0]["record"]],
+            ["data", "where", "--subject", someone, "--reason", "to look at it", "--as", "data-owner"],
             ["data", "conflicts", run, "--as", "data-owner"],
         ):  # fmt: skip
             hallmark(*words)

@@ -38,6 +38,7 @@ from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
 from tasks.runs.rules import Rules
 from tasks.runs.run import layout_of, open_run
+from tasks.runs.taking_up import is_elsewhere
 
 PAGE = 200
 """Flow runs asked for at once; Prefect's server gives no more."""
@@ -140,9 +141,10 @@ class Parked:
         self._ended, self._absent = absent & self._absent, absent
 
     def _resume(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> list[str]:
-        """The run, where it goes on."""
+        """The run, where it goes on; one that another machine has taken up wakes to say so and end."""
         run = run_id(flow_run)
-        if run not in wanted and (run in self._open or not decided(self._root, run)):
+        waits = run not in wanted and (run in self._open or not decided(self._root, run))
+        if waits and not is_elsewhere(self._reach(), self._root, run):
             return []
         client.resume_flow_run(flow_run.id)
         self._answered.discard(run)

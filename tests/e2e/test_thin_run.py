@@ -103,7 +103,9 @@ def its_data(project: Path, run: str, release: str) -> None:
     """What can be asked of the data behind a release: its sources, where a person is, one record with a reason."""
     (held,) = hallmark_json(project, "data", "inventory")
     assert (held["last_data_gate"], held["trend"][-1]["rows"], held["trend"][-1]["protected"]) == ("passed", 60, 20)
-    mentions = hallmark_json(project, "data", "where", "--subject", "Ada Lovelace")
+    mentions = hallmark_json(
+        project, "data", "where", "--subject", "Ada Lovelace", "--reason", "a test", "--as", "data-owner"
+    )
     assert len(mentions) == 20 and {tuple(row["releases"]) for row in mentions} == {(release,)}
     assert all(run in row["runs"] for row in mentions)
     behind = hallmark_json(project, "data", "records", release)
@@ -130,7 +132,9 @@ def test_a_vault_that_lost_its_values_gets_them_again(project: Path) -> None:
     again = hallmark_json(project, "run", "--as", "ml-engineer")
     assert again["status"] == "unchanged", again
     assert {name for name, line in again["stages"].items() if line["state"] != "cached"} == {"ingest"}
-    mentions = hallmark_json(project, "data", "where", "--subject", "Ada Lovelace")
+    mentions = hallmark_json(
+        project, "data", "where", "--subject", "Ada Lovelace", "--reason", "a test", "--as", "data-owner"
+    )
     asked = ("--run", again["run"], "--reason", "a test", "--as", "data-owner")
     assert "my name is Ada Lovelace" in hallmark(project, "data", "show", mentions[0]["record"], *asked)
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from flows import chronicle, parked
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
 from tests.prefect_client import ask_in_prefect, prefect
-from tests.tiny_project import adopt, commit, hallmark, hallmark_json, make_project, signed
+from tests.tiny_project import adopt, hallmark, hallmark_json, make_project, signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -28,8 +30,40 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = make_project(tmp_path_factory.mktemp("project"))
     hallmark(folder, "init")
-    yield folder
-    hallmark(folder, "down")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{git_that_waits(folder)}{os.pathsep}{os.environ['PATH']}")
+        yield folder
+        hallmark(folder, "down")
+
+
+def late(project: Path) -> Path:
+    """While it is there, somebody rejects the data gate of the next run after its last judgement, before it parks."""
+    return project.with_name("late")
+
+
+GIT = """#!/bin/sh
+case "$*" in *"Ask at the data gate"*)
+  if [ -e "{late}" ]; then
+    rm "{late}"
+    run="${{PWD##*/}}"
+    HALLMARK_ROOT="{project}" "{hallmark}" gates reject "$run" data --as data-owner --reason "just in time" || exit
+  fi
+esac
+exec "{git}" "$@"
+"""
+"""A run commits what it has between its last judgement and its suspension."""
+
+
+def git_that_waits(project: Path) -> Path:
+    """A folder with a git that lets somebody decide first, where `late` says so."""
+    folder, real = project.with_name("bin"), shutil.which("git")
+    folder.mkdir()
+    script = folder / "git"
+    script.write_text(
+        GIT.format(late=late(project), project=project, hallmark=Path(sys.executable).with_name("hallmark"), git=real)
+    )
+    script.chmod(0o755)
+    return folder
 
 
 def status(project: Path, run: str) -> dict:
@@ -145,33 +179,11 @@ def test_a_flow_run_that_dies_alone_is_told_and_goes_on(project: Path) -> None:
     assert (parked["status"], parked["flow_run"]) == ("waiting", flow_run)
 
 
-LATE = """
-
-_waits = waits
-
-
-def waits(run, asked, wanted):
-    import subprocess
-
-    subprocess.run(
-        [HALLMARK, "gates", "reject", run.id, asked.gate, "--as", "data-owner", "--reason", "just in time"], check=True
-    )
-    _waits(run, asked, wanted)
-"""
-"""For the end of the project's flows/exhibits.py: somebody decides after the last judgement, before the suspension."""
-
-
 def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(project: Path) -> None:
-    exhibits = project / "flows" / "exhibits.py"
-    before = exhibits.read_text()
-    exhibits.write_text(before + LATE.replace("HALLMARK", repr(str(Path(sys.executable).with_name("hallmark")))))
-    commit(project, "somebody is quick")
-    try:
-        run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=51", "--detach")["run"]
-        ended = wait_until(project, run, lambda known: known["status"] == "failed")
-    finally:
-        exhibits.write_text(before)
-        commit(project, "as it was")
+    late(project).touch()
+    run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=51", "--detach")["run"]
+    ended = wait_until(project, run, lambda known: known["status"] == "failed")
+    assert not late(project).exists()
     assert "data-owner rejected: just in time" in ended["error"]
     with prefect(project) as client:
         states = [state.type for state in client.read_flow_run_states(UUID(ended["flow_run"]))]
