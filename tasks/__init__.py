@@ -3,6 +3,8 @@
 Read in this order:
 
     errors.py    what can go wrong, and the exit code of each
+    shown.py     text as it may be shown: no character obeyed that a reader does not see
+    pages.py     … in templates of HTML
     files.py     digests, canonical JSON, outputs that appear whole or not at all
     yaml_text.py YAML text, bounded before anything is made of it
     config.py    YAML into frozen objects, every mistake reported together with file and line
@@ -18,6 +20,6 @@ Read in this order:
 
 Then the rooms: `data/` (ingest, clean, deduplicate, validate, split), `train/` (base_model, train), `evaluate/`
 (predict, evaluate), `govern/` (sources, policy, people, gates, decisions, ledger), `registry/` (package, promotion,
-admission), `runs/` (a run as a git commit in a worktree of its own), `reproduce/` (a release built again) and `audit/`
-(its dossier).
+admission), `runs/` (a run as a git commit in a worktree of its own), `reproduce/` (a release built again), `audit/`
+(its dossier) and `backup/` (the state of a checkout as one folder, and back).
 """

@@ -4,6 +4,7 @@
     pin.py           what a run will read, fixed before its first stage
     readers/         a source's bytes, and its rows, one file a kind
     text.py          one spelling for a text; broken formatting repaired
+    json_text.py     JSON within texts, read alike everywhere
     mapping.py       a row as a record, or why it cannot be one
     ingest.py        stage: sources to records
         kept.py          what was made of a source that has not changed since

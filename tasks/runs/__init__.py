@@ -2,7 +2,9 @@
 
 request.py     what somebody asks for
 asking.py      it is signed, and a run takes nothing that was not
+foreseen.py    which checks will fail whatever it makes
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
+tree.py        the whole tree of a commit: what may be in it, and one digest of it
 resolve.py     everything a stage will read that is not code, looked up once and written to inputs/
 run.py         create, open and finish a run
 installation.py  which checkout this is
@@ -10,6 +12,9 @@ taking_up.py   a run of another machine goes on here
 hold.py        one process at a time executes a run
 dvc.py         a stage through `dvc repro`, with its progress
 dvc_lock.py    dvc.lock, whole whatever happens to DVC
+environment.py  which variables a process that works for runs gets
 records.py     what a run does, on the ledger
 journal.py     what happened so far, for whoever watches
+summary.py     … as one document
+rules.py       by which governance the gates of many runs are judged
 """

@@ -1,5 +1,6 @@
 """The documents name only what exists, and leave nothing out."""
 
+import ast
 import re
 import textwrap
 from pathlib import Path
@@ -15,6 +16,7 @@ from tasks.govern.sources import Source, Sources
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+ROOMS = [path for room in ("tasks", "flows", "infra") for path in sorted((ROOT / room).rglob("__init__.py"))]
 SETTINGS = [ROOT / "params.yaml", *sorted((ROOT / "examples").rglob("params.yaml"))]
 """Their comments name commands too."""
 
@@ -123,3 +125,22 @@ def test_the_readme_names_every_option_of_a_run() -> None:
     row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `hallmark run`"))
     options = {param.opts[0] for param in commands()["run"].params} - {"--json", "--help"}
     assert options == set(re.findall(r"--[a-z-]+", row))
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.parent.relative_to(ROOT).as_posix())
+def test_the_tour_of_a_room_names_every_file(room: Path) -> None:
+    """Of a room whose docstring lists files; one of a file a verb, or a kind, says that instead."""
+    tour = ast.get_docstring(ast.parse(room.read_text())) or ""
+    if len(re.findall(r"^ *\w+\.py ", tour, re.M)) < 2:
+        return
+    files = {path.name for path in room.parent.glob("*.py")} - {room.name}
+    rooms = {f"{path.parent.name}/" for path in room.parent.glob("*/__init__.py")}
+    assert {name for name in files | rooms if not re.search(rf"(?<!\w){re.escape(name)}", tour)} == set()
+
+
+def test_the_map_of_the_house_names_every_room() -> None:
+    text = (ROOT / "README.md").read_text()
+    told = text[text.index("## The map of the house") : text.index("Imports point one way")]
+    files = {path.name for path in (ROOT / "tasks").glob("*.py")} - {"__init__.py", "__main__.py"}
+    rooms = {f"{path.parent.name}/" for top in ("tasks", "infra") for path in (ROOT / top).glob("*/__init__.py")}
+    assert {name for name in files | rooms if not re.search(rf"(?<!\w){re.escape(name)}", told)} == set()

@@ -1,6 +1,9 @@
 """A gate, in the order in which it goes.
 
 evidence.py         figures, checks and digests of what the stages left, as one file
+checks.py           … the checks: policy's, those of every tier, the use case's own metrics
+purpose.py          … what the use case is for, and whether its sources are approved for that
+bar.py              … whether its metrics ask less than those of the version adopted last
 change.py           how a dataset differs from the one approved before
 docket.py           which gates were asked, are open, were closed
 approved.py         what passed a gate last

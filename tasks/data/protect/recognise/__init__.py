@@ -6,6 +6,7 @@ Read them in this order:
     span.py         what is found
     fold.py         how a text is made plain first, and how offsets are carried back
     windows.py      how a long text is cut
+    wording.py      alternatives in patterns, written as lists
     engine.py       which recogniser sees which text
     numbers/        identifiers that have a form, one kind a file; checks.py has their check digits
     address/        postal addresses, by country
