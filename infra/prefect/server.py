@@ -17,7 +17,7 @@ from infra.prefect.settings import Settings
 from tasks import files
 from tasks.config import Frozen
 from tasks.errors import InputError, Unavailable
-from tasks.runs.environment import isolated
+from tasks.runs.environment import BYTECODE, isolated
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
@@ -147,12 +147,13 @@ def _port() -> int:
 def _spawn(root: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
     """A process of its own session that outlives this command, its output in a log.
 
-    It runs what is installed: neither it nor the flow runs that it starts import what else lies in the checkout.
+    It runs what is installed, compiled from its sources: neither it nor the flow runs that it starts import what else
+    lies in the checkout, nor bytecode that lies beside a source.
     """
     with (access.folder(root) / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", *command], cwd=root, env=isolated(given), start_new_session=True,
-            umask=files.UMASK, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", *command], cwd=root, env=isolated(given),
+            start_new_session=True, umask=files.UMASK, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 

@@ -1,7 +1,10 @@
 """Server, runner and flow runs import what is installed, not what lies in the checkout or in the environment."""
 
 import os
+import py_compile
+import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import psutil
@@ -10,6 +13,14 @@ import pytest
 from infra.prefect import server
 
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'json.tool', '--help']); print('over')"
+AGAIN = """
+import subprocess, sys
+sys.path.append('ROOT')
+import reviewed
+if len(sys.argv) == 1:
+    subprocess.run([sys.executable, '-c', open('again').read(), 'child'], check=True)
+    print('over')
+"""
 PLANTED = ("sitecustomize.py", "usercustomize.py", "json.py", "json/tool.py", "prefect/__init__.py", "subprocess.py")
 
 
@@ -31,3 +42,25 @@ def test_what_lies_in_the_checkout_is_not_run_by_the_runner(
     log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.endswith("over\n") and "usage: python -m json.tool" in log, (log, sys.executable)
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.attack(rights="commit", stopped="server, runner and flow runs compile what they run from its source")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> None:
+    """In the runner's process, nor in one that it starts; the attack is sure to be one, as Python runs it otherwise."""
+    root, evil = tmp_path / "checkout", tmp_path / "evil"
+    (root / ".hallmark" / "prefect").mkdir(parents=True)
+    (root / "reviewed.py").write_text("")
+    (tmp_path / "planted.py").write_text(f"import os; os.close(os.open({str(evil)!r}, os.O_CREAT))\n")
+    py_compile.compile(
+        str(tmp_path / "planted.py"), cache_from_source(str(root / "reviewed.py")),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )  # fmt: skip
+    subprocess.run([sys.executable, "-c", "import reviewed"], cwd=root, check=True)
+    assert evil.exists()
+    evil.unlink()
+    (root / "again").write_text(again := AGAIN.replace("ROOT", str(root)))
+    process = server._spawn(root, "probe", ["-c", again], dict(os.environ))
+    psutil.Process(process.pid).wait(timeout=60)
+    log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
+    assert log.endswith("over\n") and not evil.exists(), log
