@@ -74,6 +74,8 @@ def run(
         started = _begin(where, request, envelope, named.sources, say)
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
+        if secret := started.up.asks_for(where):
+            say(f"its pages ask for a secret once: {secret}")
         if not detach:
             follow.until_it_rests(where, started.up, started.run_id, started.flow_run, quiet=as_json)
     if not detach:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flows import deployed
 from infra.cli.shared import console, root
-from infra.prefect import access, server
+from infra.prefect import server
 from tasks.errors import InputError
 from tasks.govern import sources
 
@@ -17,8 +17,8 @@ def up() -> None:
     where = root()
     started = server.start(where, console.print, also=_read_from(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
-    if started.server is not None:
-        console.print(f"its pages ask for a secret once: {access.secret_file(where)}")
+    if secret := started.asks_for(where):
+        console.print(f"its pages ask for a secret once: {secret}")
     console.print(f"deployment: {deployed.full_name(where)}")
 
 

@@ -59,6 +59,10 @@ class Up(Frozen):
     def ui(self) -> str:
         return self.api.removesuffix("/api")
 
+    def asks_for(self, root: Path) -> Path | None:
+        """The file with the secret that its pages ask for once; None where somebody else runs the server."""
+        return access.secret_file(root) if self.server else None
+
 
 def find(root: Path) -> Up | None:
     """What is up for this checkout, or None."""

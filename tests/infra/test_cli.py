@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+import infra.cli
 from infra.cli import follow, shared
-from infra.prefect import client, ports, server
+from infra.prefect import access, client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
 from tasks.data import clean, deduplicate
@@ -146,6 +147,24 @@ def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
     assert not (project / ".hallmark" / "prefect" / "up.json").exists()
     assert git(project, "for-each-ref", "refs/hallmark") == ""
     assert git(project, "worktree", "list").count("\n") == 0
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["of this checkout", "of somebody else"])
+def test_a_run_says_where_the_secret_lies_that_prefects_pages_ask_for(
+    project: Path, ours: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = Process(pid=1, started=0)
+    up = Up(api="http://127.0.0.1:1/api", server=process if ours else None, runner=process)
+    monkeypatch.setattr(server, "start", lambda *_, **__: up)
+    monkeypatch.setattr(client, "trigger", lambda *_: "flow-run")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "argv", ["hallmark", "run", "--as", "ml-engineer", "--detach"])
+    with pytest.raises(SystemExit) as ended:
+        infra.cli.main()
+    told = capsys.readouterr()
+    assert ended.value.code == 0, told.err
+    assert "in Prefect: http://127.0.0.1:1/runs/flow-run/flow-run" in told.out
+    assert (str(access.secret_file(project)) in told.out) == ours
 
 
 def test_other_governance_files_count_in_environment_local_only(project: Path) -> None:
