@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from configobj import ConfigObj
 
@@ -158,13 +159,25 @@ def _carry(layout: Layout, *words: str) -> None:
 
 
 def _take_remotes(layout: Layout) -> None:
-    """Copy the checkout's remotes, of .dvc/config and config.local, to the worktree's config.local, as they are now."""
+    """Copy the checkout's remotes, of .dvc/config and config.local, to the worktree's config.local, as they are now.
+
+    What comes from one is compared with its digest, since all runs share the cache.
+    """
     checkout = _config(layout.state.parent)
     with _config(layout.root).edit("local") as local:
         for theirs in (checkout.load_one("repo"), checkout.load_one("local")):
             local["core"] |= {name: value for name, value in theirs["core"].items() if name == "remote"}
             for name, remote in theirs["remote"].items():
                 local["remote"][name] = local["remote"].get(name, {}) | remote
+        for remote in local["remote"].values():
+            remote |= _compared(remote.get("url", ""))
+
+
+def _compared(url: str) -> dict[str, bool]:
+    """The setting by which DVC compares what it fetches with its digest; hdfs has none."""
+    from dvc.config_schema import REMOTE_SCHEMAS
+
+    return {"verify": True} if "verify" in REMOTE_SCHEMAS.get(urlsplit(url).scheme, {}) else {}
 
 
 def _config(root: Path) -> Any:

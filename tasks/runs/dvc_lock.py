@@ -11,6 +11,17 @@ from ruamel.yaml import YAML
 
 from tasks.files import write_bytes
 
+EMPTY = b"schema: '2.0'\nstages: {}\n"
+
+
+def begin(root: Path) -> None:
+    """Before anything of a run is made: nothing of it is known to DVC, whatever dvc.lock its commit holds.
+
+    By that of a commit DVC would take a stage for done and check out of the shared cache whatever outputs it names.
+    """
+    if (root / "dvc.lock").exists():
+        write_bytes(root / "dvc.lock", EMPTY)
+
 
 def keep(root: Path) -> None:
     """Before DVC starts in `root`, where no other DVC runs."""

@@ -15,6 +15,7 @@ from tasks.govern import sources
 from tasks.govern.ledger.ledger import Entry, Ledger
 from tasks.layout import Layout
 from tasks.params import Params
+from tasks.runs import dvc_lock
 from tasks.runs.dvc import VAULTED, StageOutcome
 
 RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", "run.stage", "evaluation.made", "run.ended"
@@ -53,10 +54,21 @@ def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> En
     read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA)}
     if outcome.stage == VAULTED:
         read |= {f"source/{name}": sha256 for name, sha256 in _sources(layout).items()}
-    left = {item["path"]: item["md5"] for item in locked.get("outs", [])}
-    said = {"stage": outcome.stage, "outputs": files.sha256_bytes(files.canonical_json(left)), "read": read}
+    said = {"stage": outcome.stage, "outputs": _outputs(locked), "read": read}
     how = {"cached": outcome.cached, "seconds": round(outcome.seconds, 2)}
     return _once(ledger, STAGE, run, said, how, "stage")
+
+
+def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
+    """Raises Refused where dvc.lock, which came from elsewhere, names outputs that no stage of the run is known to have
+    left."""
+    for name in dvc_lock.stages(layout.root):
+        known = [entry.body.get("outputs") for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == name]
+        if _outputs(_locked(layout.root / "dvc.lock", name)) not in known:
+            raise Refused(
+                f"run {run}: dvc.lock names other outputs of stage {name} than the ledger has; push the run's ref to "
+                "the remote again from the machine that made it"
+            )
 
 
 def evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
@@ -87,6 +99,12 @@ def _once(
 
 def _sources(layout: Layout) -> dict[str, str]:
     return {item.source.id: item.sha256 for item in sources.load_resolved(layout.sources).sources}
+
+
+def _outputs(locked: dict[str, Any]) -> str:
+    """One digest of all that a stage left, by what dvc.lock says of it."""
+    left = {item["path"]: item["md5"] for item in locked.get("outs", [])}
+    return files.sha256_bytes(files.canonical_json(left))
 
 
 def _locked(path: Path, stage: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tasks.govern.rules.policy import SCHEDULER
 from tasks.govern.signed_request import Request, SignedRequest
 from tasks.layout import Layout
 from tasks.params import Params, load
-from tasks.runs import asking, dvc, records, tree
+from tasks.runs import asking, dvc, dvc_lock, records, tree
 from tasks.runs.foreseen import foreseen
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
@@ -177,6 +177,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
         )
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     files.write_bytes(layout.params, text.encode())
+    dvc_lock.begin(layout.root)
     dvc.configure(layout)
     resolve(params, governed, ledger, layout, code.sha256)
     # Written last, so without it what lies there was interrupted and holds nothing finished.

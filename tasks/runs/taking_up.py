@@ -27,8 +27,8 @@ def take_up(root: Path, run_id: str) -> None:
     """Fetch a run with its outputs, in place of what is here of it, and put on the ledger that it is here now.
 
     Raises InputError for a run that the ledger does not know as resolved or where no remote is named, Unavailable where
-    a remote is away, Refused where the ref holds other code, parameters or inputs than were asked for. Nothing of it is
-    here then.
+    a remote is away, Refused where the ref holds other code, parameters or inputs than were asked for, or outputs that
+    no stage of it left. Nothing of it is here then.
     """
     remote, ledger = os.environ.get(run.GIT_REMOTE), open_ledger(root / ".hallmark")
     checkout, layout, ref = Repository.open(root), run.layout_of(root, run_id), run.ref_of(run_id)
@@ -46,6 +46,7 @@ def take_up(root: Path, run_id: str) -> None:
         if not run.is_here(layout):
             raise Refused(f"{ref} at {remote} holds no request for the run; nothing of it was taken")
         run.open_run(root, run_id).as_asked()
+        records.as_left(ledger, layout, run_id)
         layout.request.rename(aside)  # put back last, as `create` writes it
         dvc.configure(layout)
         dvc.pull(layout)

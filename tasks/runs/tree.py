@@ -26,6 +26,8 @@ OURS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
 """Folders at the top that may hold Python, whatever is installed under the same name."""
 AT_START = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself as it starts."""
+OF_A_RUN = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")
+"""What a run makes itself; what a commit brought along there would be taken for that."""
 COMPILED = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
 SHOWN = 10
 """Paths that a message names."""
@@ -87,6 +89,8 @@ def _problems(found: Sequence[tuple[str, str]], targets: dict[str, str], root: P
             yield f"{path}: another repository (a submodule), whose files the commit does not hold"
         elif mode == LINK and _leads_out(path, targets[path]):
             yield f"{path}: a link that leads out of the tree, to {targets[path]}"
+        elif _below(path, OF_A_RUN):
+            yield f"{path}: what a run makes itself, for which it could be taken"
         elif path.endswith(COMPILED) or "__pycache__" in PurePosixPath(path).parts:
             yield f"{path}: compiled code, which may do something else than the source that is reviewed"
     tops = {PurePosixPath(path).parts[0] for path, _ in found if path.endswith(".py")}

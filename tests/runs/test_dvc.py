@@ -221,3 +221,16 @@ def test_the_code_of_a_stage_does_not_see_the_ledgers_password(layout: Layout, m
     heard: list[str] = []
     dvc.repro(layout, "tells", heard.append)
     assert "HALLMARK_STARTED_BY" in "".join(heard) and "s3cret" not in "".join(heard)
+
+
+@pytest.mark.parametrize(
+    "url", ["/store", "s3://bucket/key", "ssh://host/path", "gs://bucket", "azure://container", "hdfs://host/path"]
+)
+def test_every_kind_of_remote_can_be_read_back(tmp_path: Path, url: str) -> None:
+    """What a remote gives is compared with its digest where DVC can do that for its kind."""
+    from dvc.config import Config
+
+    (tmp_path / "config.local").write_text(f"[core]\nremote = store\n['remote \"store\"']\nurl = {url}\n")
+    with Config(str(tmp_path)).edit("local") as local:
+        local["remote"]["store"] |= dvc._compared(url)
+    assert Config(str(tmp_path))["remote"]["store"].get("verify", False) is (not url.startswith("hdfs"))

@@ -40,7 +40,7 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     point_dvc(folder, folder.with_name("store"))
     run = create(folder, RUN)
     records.resolved(run.ledger(), run.layout, RUN)
-    dvc.repro(run.layout, "ingest", print)
+    records.stage(run.ledger(), run.layout, RUN, dvc.repro(run.layout, "ingest", print))
     run.commit("Ask at the data gate")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(GIT_REMOTE, str(folder.with_name("git")))
@@ -118,7 +118,7 @@ def test_what_is_missing_is_told(second: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.attack(rights="worker", stopped="a run's code, parameters and inputs are those on record")
-@pytest.mark.parametrize("changed", ["tasks/data/clean.py", "params.yaml", "inputs/sources.json"])
+@pytest.mark.parametrize("changed", ["tasks/data/clean.py", "params.yaml", "inputs/sources.json", "dvc.lock"])
 def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Path, changed: str) -> None:
     """Whoever may push to the git remote."""
     clone, remote = second.with_name("clone"), pushed.checkout.root.with_name("git")
@@ -126,8 +126,13 @@ def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Pa
     git(clone, "fetch", "--quiet", str(remote), pushed.ref)
     git(clone, "checkout", "--quiet", "FETCH_HEAD")
     before = git(clone, "rev-parse", "HEAD")
-    with (clone / changed).open("a") as file:
-        file.write("\n")
+    if changed == "dvc.lock":  # outputs of another run, which anybody may have in the DVC remote
+        digest = records._locked(clone / changed, "ingest")["outs"][0]["md5"]
+        text = (clone / changed).read_text()
+        (clone / changed).write_text(text.replace(digest, f"{'0' * 32}.dir"))
+    else:
+        with (clone / changed).open("a") as file:
+            file.write("\n")
     git(clone, "commit", "--quiet", "--all", "-m", "more")
     git(clone, "push", "--quiet", str(remote), f"HEAD:{pushed.ref}")
     try:
@@ -136,3 +141,20 @@ def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Pa
     finally:
         git(clone, "push", "--quiet", "--force", str(remote), f"{before}:{pushed.ref}")
     assert not is_here(layout_of(second, RUN))
+
+
+@pytest.mark.attack(rights="worker", stopped="what comes from a remote is compared with its digest")
+def test_an_output_that_was_exchanged_in_the_store_is_not_taken(pushed: Run, second: Path) -> None:
+    """Whoever may write to the DVC remote. All runs of the second machine would share it."""
+    store = pushed.checkout.root.with_name("store")
+    result = max((path for path in store.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    honest = result.read_bytes()
+    result.chmod(0o600)
+    result.write_bytes(honest[::-1])
+    try:
+        with pytest.raises(Unavailable, match="dvc pull failed"):
+            take_up(second, RUN)
+    finally:
+        result.write_bytes(honest)
+    assert not is_here(layout_of(second, RUN))
+    take_up(second, RUN)

@@ -76,6 +76,10 @@ REFUSED = {
     "a link that climbs out": (link("tasks/up", "../../keys"), "tasks/up: a link that leads out"),
     "a link to the folder above": (link("up", ".."), "up: a link that leads out"),
     "a link through a link": (link_through_a_link, "tasks/out: a link that leads out"),
+    **{
+        f"what a run makes: {path}": (put(f"{path}/x.json"), f"{path}/x.json: what a run makes itself")
+        for path in ("artefacts", "measured", "inputs", "gates", "evidence")
+    },
     "a submodule": (submodule, "vendored: another repository"),
 }
 

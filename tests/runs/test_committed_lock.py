@@ -1,0 +1,37 @@
+"""A commit's dvc.lock tells nothing of a run: DVC would take outputs out of the shared cache by it."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.config import plain, read_yaml
+from tasks.runs import dvc, tree
+from tasks.runs.dvc_lock import EMPTY
+from tasks.runs.run import COMMITTED, MADE
+from tests.tiny_project import commit, create, git, hallmark, make_project
+
+
+@pytest.mark.attack(rights="commit", stopped="no run knows of a stage that it did not do itself")
+def test_a_committed_lock_brings_no_outputs(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "project")
+    hallmark(folder, "init")
+    first = create(folder, "20260101-000000-aaaa")
+    dvc.repro(first.layout, "ingest", print)
+    lock, cache = first.layout.root / "dvc.lock", folder / ".hallmark" / "cache"
+    digest = plain(read_yaml(lock))["stages"]["ingest"]["outs"][0]["md5"]
+    listing = cache / "files" / "md5" / digest[:2] / digest[2:]
+    forged = listing.parent / f"{'0' * 30}.dir"  # of what a run of other code left: fewer files
+    forged.write_text("[]")
+    (folder / "dvc.lock").write_text(lock.read_text().replace(digest, f"{digest[:2]}{'0' * 30}.dir"))
+    commit(folder, "The lock that a run left")
+    second = create(folder, "20260101-000000-bbbb")
+    assert (second.layout.root / "dvc.lock").read_bytes() == EMPTY
+    assert git(second.layout.root, "show", "HEAD:dvc.lock") == EMPTY.decode().strip()
+    dvc.repro(second.layout, "ingest", print)
+    assert plain(read_yaml(second.layout.root / "dvc.lock"))["stages"]["ingest"]["outs"][0]["md5"] == digest
+    second.as_asked()
+
+
+def test_what_is_not_compared_with_the_commit_is_in_no_commit() -> None:
+    """params.yaml is on record, dvc.lock begins empty, and git holds no .git."""
+    assert {*COMMITTED, *MADE} == {*tree.OF_A_RUN, "params.yaml", "dvc.lock", ".git"}
