@@ -57,7 +57,19 @@ def read(folder: Path) -> Manifest:
         raise Refused(f"{path}: no backup can be read here ({str(error).splitlines()[0]})") from None
     if found.format != FORMAT:
         raise Refused(f"{path} is {found.format}, expected {FORMAT}")
+    if foreign := sorted(name for name in found.files if not _belongs(name)):
+        raise Refused(f"{path} lists what no backup holds: {', '.join(foreign[:5])!a}; take another backup")
     return found
+
+
+def _belongs(name: str) -> bool:
+    """Whether a backup may hold a file of this name. What else lies in a state is believed there as this machine's own:
+    DVC's cache, the secret of Prefect's server, what is up."""
+    place, _, path = name.partition("/")
+    folder, _, rest = path.partition("/")
+    run = folder == "runs" and "/" not in rest and rest.endswith(".json")
+    within = tuple(f"{each}/" for each in (HEADS, RELEASES, KEYS, *TREES))
+    return name == REFS or (place == STATE and (path in DATABASES or run or path.startswith(within)))
 
 
 def plain(folder: Path) -> Iterator[Path]:

@@ -54,4 +54,4 @@ def _made(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
 def _refs(checkout: Repository, bundle: Path) -> None:
     """The runs' commits. A ref that is here already with another commit is refused by git, and left as it is."""
     if bundle.exists():
-        checkout.git("fetch", "--quiet", str(bundle.resolve()), "refs/hallmark/*:refs/hallmark/*")
+        checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), "refs/hallmark/*:refs/hallmark/*")

@@ -219,3 +219,23 @@ def test_a_disk_that_is_away_is_told(house: House, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(HallmarkError):
         save(house.root, tmp_path / "file" / "backup", with_keys=False)
+
+
+PLANTED = ("state/prefect/secret", "state/cache/runs/ab/abcd/abcd", "state/runs/run-1/inputs/request.json", "notes.txt")
+
+
+@pytest.mark.attack(
+    rights="worker", stopped="a backup holds what `hallmark backup` writes, and nothing else is put back"
+)
+@pytest.mark.parametrize("name", PLANTED)
+def test_nothing_comes_back_that_no_backup_holds(house: House, tmp_path: Path, name: str) -> None:
+    """Whoever may write where backups lie, with a manifest made to fit: a secret that they know, a forged result."""
+    manifest = save(house.root, tmp_path / "backup", with_keys=False)
+    planted = tmp_path / "backup" / name
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_text("known")
+    listed = manifest.model_copy(update={"files": manifest.files | {name: files.sha256_file(planted)}})
+    (tmp_path / "backup" / contents.MANIFEST).write_text(listed.model_dump_json())
+    with pytest.raises(Refused, match=f"lists what no backup holds: '{name}'"):
+        restore(clone(house, tmp_path / "there"), tmp_path / "backup")
+    assert not (tmp_path / "there" / ".hallmark").exists()
