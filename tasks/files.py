@@ -151,7 +151,8 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     already was left by one that was killed, and goes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+    ours = f".{glob.escape(target.name)}.{'[0-9a-f]' * 16}"  # as `_aside` names it, and no .NAME.old of somebody's
+    for left in target.parent.glob(ours):
         shutil.rmtree(left, ignore_errors=True)
     aside = _aside(target)
     aside.mkdir(mode=0o777 if mode is None else 0o700)

@@ -9,7 +9,7 @@ from tasks.files import UMASK, copy_tree, read_json, whole_file, whole_folder, w
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
-    for left in (".out.k1ll3d", ".out.k1ll4d", ".output.other"):
+    for left in (f".out.{'a' * 16}", f".out.{'0' * 16}", ".output.other"):
         (tmp_path / left).mkdir()
         (tmp_path / left / "half").touch()
     with whole_folder(tmp_path / "out") as folder:
@@ -79,3 +79,13 @@ def test_a_copied_folder_is_as_private_as_what_it_is_copied_to(tmp_path: Path) -
         os.umask(before)
     assert (target / "deeper" / "file").read_text() == "content"
     assert not any(path.stat().st_mode & UMASK for path in (target, *target.rglob("*")))
+
+
+def test_what_is_somebody_elses_stays_beside_a_folder(tmp_path: Path) -> None:
+    """`hallmark backup DIR` names any folder, and a state that was moved away lies beside it as .hallmark.old."""
+    for name in (".out.old", ".out.d", ".out.0123456789abcdef"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger.db").write_text("all there is")
+    with whole_folder(tmp_path / "out"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.d", ".out.old", "out"]
