@@ -33,7 +33,9 @@ def secret(root: Path) -> str:
         raise InputError(
             f"{path}: others can read the Prefect server's secret; `hallmark down`, delete the file, and start anew"
         )
-    return path.read_text()
+    if not (found := path.read_text().strip()):  # with none Prefect's server answers everybody
+        raise InputError(f"{path}: there is no secret in it; `hallmark down`, delete the file, and start anew")
+    return found
 
 
 def environment(root: Path, api: str, own: bool) -> dict[str, str]:
@@ -58,6 +60,6 @@ def server_environment(root: Path, api: str) -> dict[str, str]:
     """What a server of this checkout's own gets beside that."""
     return environment(root, api, own=True) | {
         "PREFECT_SERVER_API_AUTH_STRING": secret(root),
-        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
     }

@@ -16,6 +16,7 @@ from prefect.server.api.server import create_app
 from prefect.settings import Settings
 
 from infra.prefect import access
+from tasks.errors import InputError
 
 UI = "http://127.0.0.1:4299"
 ELSEWHERE = "http://evil.example"
@@ -64,7 +65,7 @@ def routes(app: Any, secret: str) -> list[tuple[str, str]]:
 def test_no_route_answers_without_the_secret(tmp_path: Path, headers: dict[str, str]) -> None:
     """Also without the CSRF protection, which refuses what would change something before the secret is looked at."""
     for protected in ("true", "false"):
-        with served(tmp_path, PREFECT_SERVER_CSRF_PROTECTION_ENABLED=protected) as app:
+        with served(tmp_path, PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED=protected) as app:
             found = [*routes(app, access.secret(tmp_path)), ("get", "/api/openapi.json"), ("get", "/api/docs")]
             answers = ask(app, *found, headers=headers)
         assert len(found) > 150
@@ -88,3 +89,20 @@ def test_a_page_of_another_origin_neither_reads_nor_writes(tmp_path: Path) -> No
     assert own.headers["access-control-allow-origin"] == UI
     assert read.status_code == 200 and "access-control-allow-origin" not in read.headers
     assert written.status_code == 403 and "CSRF" in written.text
+
+
+@pytest.mark.parametrize("name", ["CSRF_PROTECTION_ENABLED", "CORS_ALLOWED_ORIGINS"])
+def test_no_other_spelling_of_a_setting_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Prefect knows each of these by two names, and the longer one goes before the other."""
+    for spelling in (f"PREFECT_SERVER_{name}", f"PREFECT_SERVER_API_{name}"):
+        monkeypatch.setenv(spelling, "false")
+    with served(tmp_path):
+        settings = Settings().server.api
+    assert settings.csrf_protection_enabled and settings.cors_allowed_origins == UI
+
+
+def test_an_empty_secret_opens_nothing(tmp_path: Path) -> None:
+    access.secret(tmp_path)
+    access.secret_file(tmp_path).write_text("\n")
+    with pytest.raises(InputError, match="no secret in it"):
+        access.server_environment(tmp_path, f"{UI}/api")
