@@ -1,6 +1,7 @@
 """Near-identical texts: exact Jaccard, nothing missed, the same whatever stands beside it."""
 
 import random
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -294,3 +295,21 @@ def test_what_hangs_together() -> None:
     assert numbers[0] == numbers[3] == numbers[4]
     assert len(set(numbers)) == 3
     assert len(set(components(2, np.zeros((0, 2), np.int64)).tolist())) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 20_000, ("v1.1 may 2025 " * 14)[:199] + "x"], ids=["empty lines", "two readings"]
+)
+def test_no_text_makes_editions_slow(text: str) -> None:
+    started = time.process_time()
+    edition(text)
+    assert time.process_time() - started < 0.1
+
+
+def test_what_is_too_long_for_a_word_holds_no_slips() -> None:
+    long = "ab" * 2_000
+    uses = count([pa.array(["account"] * 9)])
+    started = time.process_time()
+    assert not says_the_same(f"{long} card", f"{long}a card", uses)
+    assert says_the_same(f"{long} accuont", f"{long} account", uses)
+    assert time.process_time() - started < 1

@@ -52,9 +52,12 @@ class _Patterns(NamedTuple):
 def edition(text: str, words: Sequence[str] = ()) -> Edition:
     """`words` are an owner's own, before a date or a number."""
     patterns, told, body = _patterns(tuple(words)), list[str](), []
-    for number, line in enumerate(lines := text.split("\n")):
+    lines = text.split("\n")
+    begin = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    for number, line in enumerate(lines):
         left, own = _line(line, patterns)
-        if not own and "?" not in text and _heads(lines, number) and (end := patterns.ending.search(left.casefold())):
+        heads = not own and "?" not in text and _heads(lines, number, begin)
+        if heads and (end := patterns.ending.search(left.casefold())):
             own, left = [end.group()], _without_end(left, end)
         told += own
         body.append(left)
@@ -84,11 +87,10 @@ def _is_edition(text: str, patterns: _Patterns) -> bool:
     return bool(plain) and len(plain) <= LONGEST and patterns.whole.fullmatch(plain) is not None
 
 
-def _heads(lines: list[str], number: int) -> bool:
-    """Whether a line is a heading: marked as one, or the first, with an empty line behind it."""
-    first = not any(line.strip() for line in lines[:number])
+def _heads(lines: list[str], number: int, begin: int) -> bool:
+    """Whether a line is a heading: marked as one, or the one where the text begins, with an empty line behind it."""
     alone = number + 1 < len(lines) and not lines[number + 1].strip(DECORATION + "=~")
-    return lines[number].startswith("#") or (first and alone)
+    return lines[number].startswith("#") or (number <= begin and alone)
 
 
 def _without_end(line: str, end: re.Match[str]) -> str:
@@ -102,7 +104,8 @@ def _patterns(words: tuple[str, ...]) -> _Patterns:
     numbered = f"(?:{VERSION}{f'|{_numbered(words)}' if words else ''})"
     item = f"(?:{numbered}|{dated})"
     return _Patterns(
-        whole=re.compile(rf"(?={item}|{REPLACED})(?:(?:{item}|{DATE})[ ,;.·–-]*)*(?:{REPLACED}[\d.]*)?[ .]*"),
+        # Atomic: "v1.1 may 2025" can be read in two ways, and a line of such in twice as many for each.
+        whole=re.compile(rf"(?={item}|{REPLACED})(?>(?>{item}|{DATE})[ ,;.·–-]*)*+(?:{REPLACED}[\d.]*)?[ .]*"),
         ending=re.compile(rf"{item}[ .:]*$"),
         number=re.compile(f"(?P<dated>{dated})|{numbered}"),
     )

@@ -16,6 +16,8 @@ LEAST = 4
 """Letters of a word in which one may be wrong; two that changed places are seen from three on."""
 LONG = 9
 """Letters from which on two slips in a word are believed."""
+LONGEST = 50
+"""Letters; what is longer nobody typed as a word, and to look for slips in it takes the square of its length."""
 USED = 3
 """As often as this a right word is used."""
 LOWER = 10
@@ -35,6 +37,8 @@ def is_slip(one: str, other: str, uses: Uses, german: bool) -> bool:
 
     In a German text English words are none: "Kid" is there a slip for "Kind".
     """
+    if max(len(one), len(other)) > LONGEST:
+        return False
     right, wrong = sorted((one, other), key=lambda word: (not _known(word, german), -_use(word, uses).times, word))
     a, b, used = right.lower(), wrong.lower(), _use(right, uses).times
     if not (a.isalpha() and b.isalpha()) or _abbreviates(one) or _abbreviates(other) or _known(wrong, german):
