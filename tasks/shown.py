@@ -27,6 +27,7 @@ HIDDEN = (
     "\xad"  # soft hyphen
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # which way text runs
     "\u180e\u200b-\u200d\u2060-\u2065\ufeff"  # no width
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters and marks that show as nothing, as in a name that is not one
     "\u2028\u2029"  # line and paragraph separators
     "\u206a-\u206f\ufff9-\ufffb"  # deprecated or for software alone
     "\ud800-\udfff"  # half a character: bytes that were no text

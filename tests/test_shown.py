@@ -37,6 +37,7 @@ def test_every_character_without_a_form_is_hidden() -> None:
     formless = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     told = [chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) in formless]
     assert not [f"U+{ord(one):04X}" for one in told if not RAW.match(one) and one not in SEEN | {"\n", "\t"}]
+    assert all(map(RAW.match, "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")), "letters to Unicode, with no form either"
     assert visible("Grüße, שלום, 你好 👍 é\n\tx") == "Grüße, שלום, 你好 👍 é\n\tx"
 
 
