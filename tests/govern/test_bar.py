@@ -12,8 +12,11 @@ FAST = {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 90
 KEPT = {"name": "adopted", "fact": "adoption", "judged": "production", "at_least": 0.6}
 
 
-def bar(*metrics: dict[str, Any], confidence: float = 0.95) -> Bar:
-    return Bar(success_metrics=[SuccessMetric.model_validate(one) for one in metrics], confidence=confidence)
+def bar(
+    *metrics: dict[str, Any], confidence: float = 0.95, base_rows: int | None = 400, judged_by: str = "json intent"
+) -> Bar:
+    named = [SuccessMetric.model_validate(one) for one in metrics]
+    return Bar(success_metrics=named, confidence=confidence, base_rows=base_rows, judged_by=judged_by)
 
 
 def adopted(*metrics: dict[str, Any], confidence: float = 0.95) -> Adopted:
@@ -77,3 +80,24 @@ def test_a_metric_that_was_waived_does_not_become_the_bar() -> None:
 def test_the_first_version_is_held_to_its_own() -> None:
     assert laxer(None, bar(BEFORE)) == []
     assert raised(None, bar(BEFORE)) == bar(BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (400, 1, ["rows that the base model answers: 400 becomes 1"]),
+        (None, 400, ["rows that the base model answers: all becomes 400"]),
+        (400, None, []),
+        (400, 500, []),
+    ],
+)
+def test_a_gain_over_fewer_rows_is_laxer(before: int | None, now: int | None, told: list[str]) -> None:
+    held = Adopted(release="triage-1", bar=bar(BEFORE, base_rows=before))
+    assert laxer(held, bar(BEFORE, base_rows=now)) == told
+    assert raised(held, bar(BEFORE, base_rows=now)).base_rows == (before if told else now)
+
+
+def test_figures_about_something_easier_are_laxer() -> None:
+    now = bar(BEFORE, judged_by="json language")
+    assert laxer(adopted(BEFORE), now) == ["figures about json intent become figures about json language"]
+    assert raised(adopted(BEFORE), now).judged_by == "json intent"

@@ -126,7 +126,12 @@ def test_a_use_that_an_owner_has_not_approved_fails_the_data_gate_in_every_tier(
 
 
 METRIC = {"name": "right", "fact": "evaluate.exact_match", "at_least": 0.7}
-BEFORE = Adopted(release="triage-1", bar=Bar(success_metrics=[SuccessMetric.model_validate(METRIC)], confidence=0.95))
+BEFORE = Adopted(
+    release="triage-1",
+    bar=Bar(
+        success_metrics=[SuccessMetric.model_validate(METRIC)], confidence=0.95, base_rows=400, judged_by="json intent"
+    ),
+)
 
 
 @pytest.mark.attack(rights="approver", stopped="success metrics are compared with those of the version adopted last")

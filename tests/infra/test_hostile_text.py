@@ -145,7 +145,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
             payload_sha256="0" * 64, files={TEXT: "0" * 64}, candidate_inputs="0" * 64, tier="limited", demo=False,
             run="one", commit=run.commit(TEXT), approved_by={"data": [TEXT]}, requested_by="ml-engineer", reason=TEXT,
-            order_sha256=None, replaces=None, bar=Bar(success_metrics=[], confidence=0.95), time=ledger.now(),
+            order_sha256=None, replaces=None, time=ledger.now(),
+            bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
         )  # fmt: skip
         ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
         yield folder

@@ -68,7 +68,7 @@ def promote(folder: Path, layout: Layout) -> None:
         payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="one",
         commit=git(layout.root, "rev-parse", "HEAD"), approved_by={}, requested_by="ml-engineer", reason="",
         order_sha256=None, time=ledger.now(),
-        replaces=None, bar=Bar(success_metrics=[], confidence=0.95),
+        replaces=None, bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     )  # fmt: skip
     ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(said, "0" * 64, governed)})
     told = manifest.Manifest(

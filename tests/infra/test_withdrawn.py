@@ -29,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
         payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="elsewhere",
         commit="c0ffee", approved_by={}, requested_by="ml-engineer", reason="", order_sha256=None, time=ledger.now(),
-        replaces=None, bar=Bar(success_metrics=[], confidence=0.95),
+        replaces=None, bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     )  # fmt: skip
     ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
     return folder

@@ -177,7 +177,7 @@ def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeyp
 )
 def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House) -> None:
     folder = copy(released.bundle("triage-1"), released.root / "copied")
-    resign(released, folder, bar=bar.Bar(success_metrics=[], confidence=0.95))
+    resign(released, folder, bar=bar.Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"))
     assert "holds the next version to something else" in against(released, folder)
 
 

@@ -3,6 +3,8 @@
 Metrics are matched by the figure that they are about, not by their name, which is words for people.
 """
 
+import math
+
 from tasks.config import Frozen
 from tasks.params import Params, SuccessMetric
 
@@ -16,10 +18,20 @@ class Bar(Frozen):
     success_metrics: list[SuccessMetric]
     confidence: float
     """`evaluation.confidence`: with less of it every interval is narrower, and its ends are reached sooner."""
+    base_rows: int | None
+    """`evaluation.base_rows`: of one row that the base model answers anything can be gained. None: it answers all."""
+    judged_by: str
+    """What of an answer figures are about: `evaluation.target`, and of JSON the field whose labels are compared."""
 
     @staticmethod
     def of(params: Params) -> "Bar":
-        return Bar(success_metrics=params.use_case.success_metrics, confidence=params.evaluation.confidence)
+        card, how = params.use_case, params.evaluation
+        return Bar(
+            success_metrics=card.success_metrics,
+            confidence=how.confidence,
+            base_rows=how.base_rows,
+            judged_by=" ".join(filter(None, (how.target, how.label_field))),
+        )
 
 
 class Adopted(Frozen):
@@ -38,7 +50,15 @@ def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
     told = [f"{_told(metric)} becomes {_now(metric, now)}" for metric in _unmet(before, now)]
     if now.confidence < before.confidence:
         told.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
+    if _rows(now) < _rows(before):
+        told.append(f"rows that the base model answers: {before.base_rows or 'all'} becomes {now.base_rows}")
+    if now.judged_by != before.judged_by:
+        told.append(f"figures about {before.judged_by} become figures about {now.judged_by}")
     return told
+
+
+def _rows(bar: Bar) -> float:
+    return math.inf if bar.base_rows is None else bar.base_rows
 
 
 def raised(adopted: Adopted | None, now: Bar) -> Bar:
@@ -50,6 +70,8 @@ def raised(adopted: Adopted | None, now: Bar) -> Bar:
     return Bar(
         success_metrics=[m for m in now.success_metrics if not any(_asks_as_much(old, m) for old in stay)] + stay,
         confidence=max(adopted.bar.confidence, now.confidence),
+        base_rows=max(adopted.bar, now, key=_rows).base_rows,
+        judged_by=adopted.bar.judged_by,
     )
 
 

@@ -135,7 +135,9 @@ def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
     dataset = _dataset(case.owners) if case.gate == "data" else None
     purpose = Purpose(problem="a case", users=["cases"], approved_uses=["cases", *case.unapproved_uses])
     metrics = [SuccessMetric(name=name, fact=f"case.{n}", at_least=1) for n, name in enumerate(case.laxer_metrics)]
-    bar, before = (Bar(success_metrics=each, confidence=0.95) for each in ([], metrics))
+    bar, before = (
+        Bar(success_metrics=each, confidence=0.95, base_rows=400, judged_by="json intent") for each in ([], metrics)
+    )
     adopted = Adopted(release="case-1", bar=before) if case.gate == "evaluation" else None
     facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
     facts |= standing_facts(case.gate, purpose, dataset, bar, adopted)
