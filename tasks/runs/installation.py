@@ -7,8 +7,14 @@ was moved is still itself, as the folder is.
 import secrets
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from tasks import files
 from tasks.config import Frozen
+from tasks.errors import InputError
+
+MACHINE_ID = Path("/etc/machine-id")
+"""What systemd and D-Bus know a machine by: a copy on another machine may lie under the same path."""
 
 
 class Installation(Frozen):
@@ -16,6 +22,8 @@ class Installation(Frozen):
 
     id: str
     """Eight hexadecimal digits, made once."""
+    machine: str
+    """MACHINE_ID; empty where there is none."""
     root: str
     device: int
     inode: int
@@ -23,13 +31,14 @@ class Installation(Frozen):
 
     def is_at(self, here: "Installation") -> bool:
         """Whether the checkout that `here` describes is this one."""
-        return self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
+        same = self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
+        return same and self.machine == here.machine
 
 
 def of(root: Path) -> str:
-    """The id of a checkout; of a new or copied one, it is made now."""
+    """The id of a checkout; of a new or copied one, it is made now. Raises InputError where its file is damaged."""
     path, here = root / ".hallmark" / "installation.json", _here(root)
-    known = Installation.model_validate_json(path.read_bytes()) if path.exists() else None
+    known = _read(path) if path.exists() else None
     if known is None:
         files.write_new(path, _text(here))  # of two commands at once one makes it
         return of(root)
@@ -41,9 +50,25 @@ def of(root: Path) -> str:
     return known.id
 
 
+def _read(path: Path) -> Installation:
+    try:
+        return Installation.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise InputError(
+            f"{path}: cannot be read as what this checkout is known by; delete it, and it gets a new id. Runs that are "
+            "parked then go on by `hallmark run --resume RUN`"
+        ) from None
+
+
 def _here(root: Path) -> Installation:
     place = root.resolve().stat()
-    return Installation(id=secrets.token_hex(4), root=str(root.resolve()), device=place.st_dev, inode=place.st_ino)
+    return Installation(
+        id=secrets.token_hex(4),
+        machine=MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else "",
+        root=str(root.resolve()),
+        device=place.st_dev,
+        inode=place.st_ino,
+    )
 
 
 def _text(named: Installation) -> bytes:

@@ -13,6 +13,7 @@ from tasks.govern.gate.evidence import Asks
 from tasks.govern.gate.gates import CheckStanding, DecisionStanding, Standing
 from tasks.govern.gate.since import Since
 from tasks.govern.ledger.ledger import Ledger
+from tasks.shown import one_line
 
 MOST = 5
 """Files named one by one; the others are counted."""
@@ -103,7 +104,8 @@ def _changed(before: Since | None) -> str:
 
 def _decision(decision: DecisionStanding) -> str:
     role = f" as {decision.role}" if decision.role else ""
-    said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {decision.reason}".rstrip()
+    why = one_line(decision.reason)  # a second line could read like one of the page's own
+    said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {why}".rstrip()
     return said if decision.counted else f"{said} (does not count: {decision.why_not})"
 
 
