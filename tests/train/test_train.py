@@ -99,7 +99,8 @@ def start(ready: Layout) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(**environment: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-I", start_file.__file__, "train"]
+        own = ready.root / "tasks" / "start.py"
+        command = [sys.executable, "-I", own if own.exists() else start_file.__file__, "train"]
         process = subprocess.Popen(
             command,
             cwd=ready.root,
