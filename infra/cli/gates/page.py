@@ -52,8 +52,6 @@ def _head(case: Case, standing: Standing, now: datetime) -> Table:
         "who": _who(evidence.asks),
     }
     table = Table(show_header=False, box=None, padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column()
     for name, text in lines.items():
         table.add_row(name, text)
     return table
