@@ -7,8 +7,7 @@ by itself: what was whole is put back, and the stage that had just run comes fro
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
+from tasks import config
 from tasks.files import write_bytes
 
 EMPTY = b"schema: '2.0'\nstages: {}\n"
@@ -44,7 +43,7 @@ def release(root: Path) -> None:
 def stages(root: Path) -> list[str]:
     """The stages whose outputs a dvc.lock names."""
     lock = root / "dvc.lock"
-    return list(YAML(typ="safe").load(lock.read_bytes())["stages"]) if lock.exists() else []
+    return list(config.read_yaml(lock)["stages"]) if lock.exists() else []
 
 
 def _copy(root: Path) -> Path:
