@@ -52,6 +52,7 @@ def cluster() -> Iterator[Cluster]:
         data = f"{name}/data"
         secret = Path(name) / "secret"
         secret.write_text("s3cret")
+        secret.chmod(0o644)  # whatever the umask: initdb runs as another user
 
         def call(program: str, *args: str) -> None:
             subprocess.run(
