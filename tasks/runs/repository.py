@@ -134,7 +134,7 @@ class Repository:
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """A detached worktree at `path`, in place of what an interruption left there."""
-        apart = path.with_name(f"{path.name}.git")
+        apart = worktree_git(path)
         for left in (path, apart):
             if left.exists():
                 shutil.rmtree(left)
@@ -150,9 +150,12 @@ class Repository:
         """Push a ref to the same name at a remote. Raises Unavailable with git's own message, rather than ask."""
         self.git("push", "--quiet", "--", remote, f"{ref}:{ref}", env=_access())
 
-    def fetch(self, remote: str, ref: str) -> None:
-        """Have a ref as a remote has it. Raises Unavailable with git's own message, rather than ask."""
-        self.git("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{ref}", env=_access())
+    def fetch(self, remote: str, ref: str) -> str:
+        """The commit of a ref at a remote, which is here then; the ref here stays. Raises Unavailable with git's own
+        message, rather than ask."""
+        fetched = f"refs/hallmark/fetched/{ref.rpartition('/')[2]}"
+        self.git("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{fetched}", env=_access())
+        return self.commit_of(fetched)
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
         """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed.
@@ -183,6 +186,11 @@ def _content(stream: IO[bytes], size: int) -> Content:
 def _access() -> dict[str, str]:
     """How git gets to a remote, without a question to anybody."""
     return {name: value for name, value in os.environ.items() if name in ACCESS} | {"GIT_TERMINAL_PROMPT": "0"}
+
+
+def worktree_git(worktree: Path) -> Path:
+    """Where git keeps HEAD and index of a run's worktree."""
+    return worktree.with_name(f"{worktree.name}.git")
 
 
 def _environment() -> dict[str, str]:

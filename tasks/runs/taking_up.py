@@ -5,12 +5,15 @@ The ledger says which installation has taken a run up last. Everywhere else it s
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import InputError, Refused
 from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.layout import Layout
 from tasks.runs import dvc, installation, records, run
-from tasks.runs.repository import Repository
+from tasks.runs.repository import Repository, worktree_git
 from tasks.runs.request import NO_RUN
 
 TAKEN_UP = "run.taken_up"
@@ -28,7 +31,7 @@ def take_up(root: Path, run_id: str) -> None:
 
     Raises InputError for a run that the ledger does not know as resolved or where no remote is named, Unavailable where
     a remote is away, Refused where the ref holds other code, parameters or inputs than were asked for, or outputs that
-    no stage of it left. Nothing of it is here then.
+    no stage of it left. What was here of it is here as before then.
     """
     remote, ledger = os.environ.get(run.GIT_REMOTE), open_ledger(root / ".hallmark")
     checkout, layout, ref = Repository.open(root), run.layout_of(root, run_id), run.ref_of(run_id)
@@ -39,10 +42,10 @@ def take_up(root: Path, run_id: str) -> None:
             f"run {run_id} is on another machine; to go on with it here, set {run.GIT_REMOTE} to the git remote that "
             "it was pushed to, and DVC's default remote to the one that has its outputs"
         )
-    checkout.fetch(remote, ref)
-    checkout.add_worktree(layout.root, checkout.commit_of(ref))
+    commit = checkout.fetch(remote, ref)
     aside = layout.request.with_suffix(".aside")
-    try:
+    with _set_aside(layout):
+        checkout.add_worktree(layout.root, commit)
         if not run.is_here(layout):
             raise Refused(f"{ref} at {remote} holds no request for the run; nothing of it was taken")
         run.open_run(root, run_id).as_asked()
@@ -50,8 +53,36 @@ def take_up(root: Path, run_id: str) -> None:
         layout.request.rename(aside)  # put back last, as `create` writes it
         dvc.configure(layout)
         dvc.pull(layout)
+        checkout.git("update-ref", ref, commit)
         aside.rename(layout.request)
-    except BaseException:
-        shutil.rmtree(layout.root)
-        raise
     ledger.append(TAKEN_UP, run_id, {"installation": installation.of(root)})
+
+
+@contextmanager
+def _set_aside(layout: Layout) -> Iterator[None]:
+    """What is here of a run makes room for the block. It comes back where the block fails; after a kill, at the next
+    try."""
+    kept = layout.state / "replaced" / layout.root.name
+    places = (layout.root, worktree_git(layout.root))
+    if kept.exists():
+        _put_back(kept, places)
+    kept.mkdir(parents=True)
+    for place in filter(Path.exists, places):
+        place.rename(kept / place.name)
+    try:
+        yield
+    except BaseException:
+        for place in places:
+            shutil.rmtree(place, ignore_errors=True)
+        _put_back(kept, places)
+        raise
+    shutil.rmtree(kept)
+
+
+def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
+    """The worktree last: with it the run is here."""
+    for place in reversed(places):
+        if (kept / place.name).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            (kept / place.name).rename(place)
+    shutil.rmtree(kept)

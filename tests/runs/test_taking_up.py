@@ -88,8 +88,21 @@ def test_it_stops_on_the_machine_that_had_it(
     known = journal.read(first / ".hallmark", RUN)
     assert known is not None and known.status == "failed" and "goes on there" in (known.error or "")
     assert not open_ledger(first / ".hallmark").entries("run.ended", RUN), "it has not ended"
+    before = tree_digest(stale.layout.stage("ingest")), git(first, "rev-parse", stale.ref)
+    store = pushed.checkout.root.with_name("store")
+    aside = store.rename(store.with_name("aside"))
+    shutil.rmtree(first / ".hallmark" / "cache")
+    try:
+        with pytest.raises(Unavailable):
+            take_up(first, RUN)
+    finally:
+        aside.rename(store)
+    assert is_here(stale.layout), "what was here is here as before"
+    assert (tree_digest(stale.layout.stage("ingest")), git(first, "rev-parse", stale.ref)) == before
+    assert not git(stale.layout.root, "diff", "HEAD", "--stat", "--", "tasks")
     take_up(first, RUN)
     assert not is_elsewhere(open_ledger(first / ".hallmark"), first, RUN)
+    assert not list((first / ".hallmark" / "replaced").iterdir())
 
 
 @pytest.mark.parametrize("away", ["git", "store"])
