@@ -31,7 +31,7 @@ class Progress:
         """`work` may be an estimate. `before` and `after` are what the stage does besides this stretch, in other units
         perhaps; `then` says the latter in words, since the time remaining is that of this stretch alone."""
         self.name, self.work, self.unit, self.before, self.after = name, work, unit, before, after
-        self.then = f", then {then}" if then else ""
+        self.then = f"then {then}" if then else ""
         self.began = self.told = time.monotonic()
 
     def tell(self, done: int, of: str = "") -> None:
@@ -45,8 +45,8 @@ class Progress:
         if done > self.work:
             phase(self.name, " ".join(filter(None, (f"{done:,} {self.unit}", of, speed))))
             return
-        left = f"eta {duration((self.work - done) / rate)}{self.then}" if rate else ""
-        words = " ".join(filter(None, (of, speed, left)))
+        left = f"eta {duration((self.work - done) / rate)}" if rate and done < self.work else ""
+        words = ", ".join(filter(None, (" ".join(filter(None, (of, speed, left))), self.then)))
         counted(self.name, self.before + done, self.before + self.work + self.after, words)
 
 
