@@ -237,12 +237,17 @@ def lost(pairs: list[tuple[str, str, str]]) -> dict[str, list[int]]:
     """By kind of change: pairs, and those of which one was lost."""
     gone, shown = stage([(text, "yes") for one, two, _ in pairs for text in (one, two)])
     silent = gone - shown
+    return tally([kind for _, _, kind in pairs], silent)
+
+
+def tally(kinds: list[str], gone: set[int]) -> dict[str, list[int]]:
+    """By kind, and of all: pairs, and those of which one text is among `gone`."""
     found: dict[str, list[int]] = {}
-    for place, (_, _, kind) in enumerate(pairs):
+    for place, kind in enumerate(kinds):
         for key in (kind, "all"):
             counts = found.setdefault(key, [0, 0])
             counts[0] += 1
-            counts[1] += bool({2 * place, 2 * place + 1} & silent)
+            counts[1] += bool({2 * place, 2 * place + 1} & gone)
     return found
 
 
@@ -266,13 +271,7 @@ def copies(dice: Dice, texts: list[str], count: int) -> dict[str, list[int]]:
     """By kind: copies, and those of which one of the two stays."""
     made = [(text, *anew(dice, text)) for text in dice.sample(texts, min(count, len(texts)))]
     gone, _ = stage([(text, "yes") for one, two, _ in made for text in (one, two)])
-    found: dict[str, list[int]] = {}
-    for place, (_, _, kind) in enumerate(made):
-        for key in (kind, "all"):
-            counts = found.setdefault(key, [0, 0])
-            counts[0] += 1
-            counts[1] += bool({2 * place, 2 * place + 1} & gone)
-    return found
+    return tally([kind for _, _, kind in made], gone)
 
 
 def main() -> None:

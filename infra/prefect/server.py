@@ -38,9 +38,9 @@ class Process(Frozen):
             return False
 
     def serves(self, root: Path) -> bool:
-        """Whether it is alive and was started in this checkout: in a copied one up.json names the original's."""
+        """Whether it is alive and was started for this checkout: in a copied one up.json names the original's."""
         try:
-            return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(root)
+            return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(access.folder(root))
         except (psutil.Error, OSError):
             return False
 
@@ -152,12 +152,14 @@ def _spawn(root: Path, name: str, command: list[str], given: dict[str, str]) -> 
     """A process of its own session that outlives this command, its output in a log.
 
     It runs what is installed, compiled from its sources: neither it nor the flow runs that it starts import what else
-    lies in the checkout, nor bytecode that lies beside a source.
+    lies in the checkout, nor bytecode that lies beside a source. It starts outside of what git brings: Prefect takes
+    settings from the prefect.toml, pyproject.toml and .env of the folder that it is started in.
     """
     with (access.folder(root) / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", *command], cwd=root, env=isolated(given),
-            start_new_session=True, umask=files.UMASK, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", *command],
+            cwd=access.folder(root), env=isolated(given), umask=files.UMASK, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 

@@ -24,6 +24,8 @@ FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
 
 OURS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
 """Folders at the top that may hold Python, whatever is installed under the same name."""
+STATE = ".hallmark"
+"""Of the checkout: keys, ledger, the folder that Prefect's processes start in."""
 AT_START = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself as it starts."""
 OF_A_RUN = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")
@@ -91,6 +93,8 @@ def _problems(found: Sequence[tuple[str, str]], targets: dict[str, str], root: P
             yield f"{path}: a link that leads out of the tree, to {targets[path]}"
         elif _below(path, OF_A_RUN):
             yield f"{path}: what a run makes itself, for which it could be taken"
+        elif _below(path, (STATE,)):
+            yield f"{path}: what Hallmark keeps on a machine, for which it could be taken"
         elif path.endswith(COMPILED) or "__pycache__" in PurePosixPath(path).parts:
             yield f"{path}: compiled code, which may do something else than the source that is reviewed"
     tops = {PurePosixPath(path).parts[0] for path, _ in found if path.endswith(".py")}

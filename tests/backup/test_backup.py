@@ -144,6 +144,19 @@ def test_every_file_that_is_changed_missing_or_added_is_refused(house: House, tm
     restore(there, backup)
 
 
+def test_commits_that_were_exchanged_are_refused(house: House, tmp_path: Path) -> None:
+    """Another bundle that git finds nothing wrong with."""
+    save(house.root, backup := tmp_path / "backup", with_keys=False)
+    there, checkout, bundle = clone(house, tmp_path / "there"), house.checkout(), backup / "refs.bundle"
+    (checkout / "more.txt").write_text("more")
+    git(checkout, "update-ref", "refs/hallmark/runs/run-1", commit(checkout, "Another"))
+    bundle.chmod(0o600)
+    git(checkout, "bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
+    with pytest.raises(Refused, match=r"refs\.bundle"):
+        restore(there, backup)
+    assert not (there / ".hallmark").exists() and not git(there, "for-each-ref", "refs/hallmark/")
+
+
 def test_a_ledger_changed_with_its_manifest_does_not_hold(house: House, tmp_path: Path) -> None:
     """Whoever can write to the backup can write its manifest too; the signed head is in the way."""
     save(house.root, backup := tmp_path / "backup", with_keys=False)

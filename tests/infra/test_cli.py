@@ -277,7 +277,8 @@ def test_settings_are_compared_and_not_kept() -> None:
 def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The project with a process that does nothing in the place of its runner, started with DATA_ROOT=/data."""
     monkeypatch.setenv("DATA_ROOT", "/data")
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=project) as idle:
+    access.folder(project).mkdir(exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=access.folder(project)) as idle:
         runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
         up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
         file = project / ".hallmark" / "prefect" / "up.json"

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from flows import deployed
-from infra.prefect import server
+from infra.prefect import access, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
 from tasks.files import tree_manifest, write_json
@@ -42,7 +42,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def running(project: Path) -> Iterator[Process]:
     """A process in the place of the original's runner, and up.json that names it."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=project) as idle:
+    access.folder(project).mkdir(exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=access.folder(project)) as idle:
         runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
         up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
         write_json(project / ".hallmark" / "prefect" / "up.json", up.model_dump(mode="json"))

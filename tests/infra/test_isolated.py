@@ -18,7 +18,7 @@ import subprocess, sys
 sys.path.append('ROOT')
 import reviewed
 if len(sys.argv) == 1:
-    subprocess.run([sys.executable, '-c', open('again').read(), 'child'], check=True)
+    subprocess.run([sys.executable, '-c', open('ROOT/again').read(), 'child'], check=True)
     print('over')
 """
 PLANTED = ("sitecustomize.py", "usercustomize.py", "json.py", "json/tool.py", "prefect/__init__.py", "subprocess.py")
@@ -64,3 +64,25 @@ def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> Non
     psutil.Process(process.pid).wait(timeout=60)
     log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.endswith("over\n") and not evil.exists(), log
+
+
+SETTINGS = "from prefect.settings import get_current_settings; print(get_current_settings().client.max_retries)"
+BROUGHT = {
+    "prefect.toml": "[client]\nmax_retries = 7\n",
+    "pyproject.toml": "[tool.prefect.client]\nmax_retries = 7\n",
+    ".env": "PREFECT_CLIENT_MAX_RETRIES=7\n",
+}
+
+
+@pytest.mark.attack(rights="commit", stopped="server, runner and flow runs start outside of what git brings")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", BROUGHT)
+def test_no_settings_of_prefect_are_taken_from_the_checkout(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".hallmark" / "prefect").mkdir(parents=True)
+    (tmp_path / name).write_text(BROUGHT[name])
+    taken = subprocess.run([sys.executable, "-c", SETTINGS], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert taken.stdout == "7\n", "the attack is one, as Prefect starts otherwise"
+    process = server._spawn(tmp_path, "probe", ["-c", SETTINGS], dict(os.environ))
+    psutil.Process(process.pid).wait(timeout=60)
+    log = (tmp_path / ".hallmark" / "prefect" / "probe.log").read_text()
+    assert log.strip().isdigit() and log != "7\n", log

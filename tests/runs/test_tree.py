@@ -80,6 +80,10 @@ REFUSED = {
         f"what a run makes: {path}": (put(f"{path}/x.json"), f"{path}/x.json: what a run makes itself")
         for path in ("artefacts", "measured", "inputs", "gates", "evidence")
     },
+    "state": (
+        put(".hallmark/prefect/prefect.toml"),
+        ".hallmark/prefect/prefect.toml: what Hallmark keeps on a machine",
+    ),
     "a submodule": (submodule, "vendored: another repository"),
 }
 
