@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint docs bench clean
 
 run: $(SETUP)  ## the sample use case, from sources to a release, demo identities deciding
 	@$(BIN)/hallmark init
@@ -21,13 +21,17 @@ lint: $(SETUP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: $(SETUP)  ## the documentation as a site, readable without a server or a network
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 # A script exits with 3 where the package index, which it measures with, cannot be reached.
 bench: $(SETUP)  ## claims of speed, memory and quality; results in benchmarks/results
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || [ $$? = 3 ] || exit; done
 
 clean:  ## everything a run made here, and the environment; releases and ledger too
 	@-[ -x $(BIN)/hallmark ] && $(BIN)/hallmark down
-	rm -rf $(VENV) .hallmark artefacts measured inputs gates evidence dvc.lock build *.egg-info
+	rm -rf $(VENV) .hallmark artefacts measured inputs gates evidence dvc.lock build site *.egg-info
 
 # The constraints file pins everything but torch: plain pip then takes the CPU build where one is at hand and the
 # usual CUDA build elsewhere.

@@ -4,6 +4,7 @@
     access.py   the server's secret, and what each process is given
     ports.py    whose a port is
     settings.py what a runner keeps from its start
+    variables.py every environment variable, with its meaning
     runner.py   the process that executes flow runs and keeps parked ones going
     notify.py   tell people outside what the ledger says
     client.py   start a run and ask how it stands

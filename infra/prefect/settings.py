@@ -7,28 +7,12 @@ next run may have other governance files. So the digest of every variable is kep
 import secrets
 from collections.abc import Collection, Mapping
 
+from infra.prefect import variables
+from infra.prefect.variables import PREFIX
 from tasks.config import Frozen
 from tasks.files import sha256_bytes
 
-NAMES = (
-    "HALLMARK_GIT_REMOTE",
-    "HALLMARK_LEDGER_HEADS",
-    "HALLMARK_LEDGER_URL",
-    "HALLMARK_NOTIFY",
-    "HALLMARK_ROOT_FINGERPRINT",
-    "HALLMARK_VAULT_KEY",
-    "HALLMARK_VAULT_URL",
-    "HALLMARK_WORKERS",
-    "MLFLOW_REGISTRY_URI",
-    "MLFLOW_TRACKING_URI",
-    "PREFECT_API_AUTH_STRING",
-    "PREFECT_API_URL",
-    "RAY_ADDRESS",
-    "RAY_AUTH_MODE",
-    "RAY_AUTH_TOKEN",
-    "RAY_AUTH_TOKEN_PATH",
-)
-PREFIX = "AWS_"
+NAMES = tuple(variable.name for variable in variables.KEPT)
 
 
 class Settings(Frozen):

@@ -2,132 +2,242 @@
 
 import ast
 import re
+import shlex
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
-from typer.main import get_command
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from infra.cli import app
-from infra.prefect import settings
+from infra.docs import cli, code
+from infra.docs.generated import PAGES
+from infra.docs.text import anchor
+from infra.prefect import variables
 from tasks import config, yaml_text
-from tasks.govern.sources import Source, Sources
+from tasks.config import Frozen
+from tasks.govern.identity.people import People
+from tasks.govern.rules.policy import BreakGlass
+from tasks.govern.rules.policy_cases import Cases
+from tasks.govern.sources import Source, Sources, Suite
+from tasks.params import Params
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
-ROOMS = [path for room in ("tasks", "flows", "infra") for path in sorted((ROOT / room).rglob("__init__.py"))]
+WRITTEN = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+]
+HISTORY = [ROOT / "CHANGELOG.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+"""They tell of commands of their time."""
+GENERATED = {ROOT / "docs" / path: page for path, page in PAGES.items()}
+DOCUMENTS = [*(path for path in WRITTEN if path not in HISTORY), *(p for p in GENERATED if p.name != "changelog.md")]
 SETTINGS = [ROOT / "params.yaml", *sorted((ROOT / "examples").rglob("params.yaml"))]
 """Their comments name commands too."""
+COMMANDS: dict[str, typer.core.TyperCommand] = dict(cli.commands())
 
 
-def commands() -> dict[str, typer.core.TyperCommand]:
-    """Every command by its words, e.g. "gates approve"."""
-    found = {}
-    for name, command in get_command(app).commands.items():
-        below = getattr(command, "commands", None)
-        found |= {f"{name} {sub}": c for sub, c in below.items()} if below else {name: command}
-    return found
+def text_of(document: Path) -> str:
+    return GENERATED[document]() if document in GENERATED else document.read_text()
 
 
-@pytest.mark.parametrize("name", commands())
-def test_the_help_of_every_command_has_an_example(name: str) -> None:
-    assert f"Example: hallmark {name}" in (commands()[name].help or "")
+def name(document: Path) -> str:
+    return document.relative_to(ROOT).as_posix()
 
 
-def test_the_readme_names_every_command() -> None:
-    text = (ROOT / "README.md").read_text()
-    for name in commands():
-        verb, _, sub = name.partition(" ")
-        row = next(
-            (line for line in text.splitlines() if line.startswith("| `hallmark") and f"hallmark {verb}" in line), ""
-        )
-        assert row and (not sub or f"`{sub}`" in row), f"README's table of commands lacks `hallmark {name}`"
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_an_example(command: str) -> None:
+    assert f"Example: hallmark {command}" in (COMMANDS[command].help or "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_reference_has_every_command_with_its_options(command: str) -> None:
+    _, _, section = cli.page().partition(f"\n## hallmark {command}\n")
+    shown, _, _ = section.partition("\n## ")
+    options = {option for each in COMMANDS[command].params for option in each.opts[:1] if option.startswith("--")}
+    assert options == set(re.findall(r"^\| `(--[a-z-]+)", shown, re.M))
 
 
 def documented(document: Path) -> list[str]:
     """What follows `hallmark` wherever a document names it in code, a line continued by a backslash as one."""
-    text = re.sub(r"\\\n\s*", "", document.read_text())
+    text = re.sub(r"\\\n\s*", "", text_of(document))
     return re.findall(r"hallmark ((?:[a-z]+ ?)+[^`\n|]*)", text)
 
 
 def lines_to_type(document: Path) -> list[str]:
     """The commands of a document's code blocks, each a line that a reader copies."""
-    blocks = re.findall(r"```\n(.*?)```", document.read_text(), re.S)
+    blocks = re.findall(r"```\n(.*?)```", text_of(document), re.S)
     lines = re.sub(r"\\\n\s*", "", "".join(blocks)).splitlines()
-    return [line.split("hallmark ", 1)[1] for line in lines if re.match(r"\s*(\.venv/bin/)?hallmark [a-z]", line)]
+    return [line.split("hallmark ", 1)[1] for line in lines if re.match(r"\s*(\S*/bin/)?hallmark [a-z]", line)]
+
+
+def command_of(words: str) -> str | None:
+    return next((known for known in COMMANDS if f"{words} ".startswith(f"{known} ")), None)
 
 
 UNASKED = ("--resume", "--root-key", "--record")
 """With one of these a command acts for nobody."""
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, *SETTINGS], ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("document", [*DOCUMENTS, *SETTINGS], ids=name)
 def test_a_documented_command_names_who_acts(document: Path) -> None:
     """Where the command needs to know; a bare mention in a sentence and what UNASKED holds need not say."""
-    known = {name: command for name, command in commands().items() if any("--as" in p.opts for p in command.params)}
+    asking = {known for known, command in COMMANDS.items() if any("--as" in p.opts for p in command.params)}
     to_type = lines_to_type(document)
     for words in [*to_type, *documented(document)]:
-        name = next((name for name in known if f"{words} ".startswith(f"{name} ")), None)
-        bare = words.strip() == name and words not in to_type
-        if name and not bare and not any(option in words for option in UNASKED):
+        known = command_of(words)
+        bare = words.strip() == known and words not in to_type
+        if known in asking and not bare and not any(option in words for option in UNASKED):
             assert "--as " in words, f"{document.name}: `hallmark {words}` does not say who acts"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_a_line_to_type_has_every_required_option(document: Path) -> None:
+    for words in lines_to_type(document):
+        if known := command_of(words):
+            wanted = {p.opts[0] for p in COMMANDS[known].params if p.required and p.opts[0].startswith("--")}
+            assert wanted <= set(shlex.split(words)), f"{document.name}: `hallmark {words}` cannot be typed so"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_documents_name_only_commands_and_options_that_exist(document: Path) -> None:
-    known = commands()
     for words in documented(document):
         tokens = words.split()
-        name = tokens[0] if tokens[0] in known else " ".join(tokens[:2])
-        if tokens[0] not in {n.split()[0] for n in known}:
+        known = tokens[0] if tokens[0] in COMMANDS else " ".join(tokens[:2])
+        if tokens[0] not in {n.split()[0] for n in COMMANDS}:
             continue  # prose that happens to follow the product's name
-        if name not in known and len(tokens) == 1:
+        if known not in COMMANDS and len(tokens) == 1:
             continue  # a group of commands
-        assert name in known, f"{document.name}: hallmark {words!r} does not exist"
-        options = {o for p in known[name].params for o in p.opts}
+        assert known in COMMANDS, f"{document.name}: hallmark {words!r} does not exist"
+        options = {o for p in COMMANDS[known].params for o in p.opts}
         for option in re.findall(r"--[a-z-]+", re.split("&&|·", words)[0]):
-            assert option in options | {"--help"}, f"{document.name}: hallmark {name} has no {option}"
+            assert option in options | {"--help"}, f"{document.name}: hallmark {known} has no {option}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("document", [*WRITTEN, *GENERATED], ids=name)
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-        if "://" not in target:
-            assert (document.parent / target).exists(), f"{document.name}: {target} does not exist"
+    """To a file or a generated page, and there to a heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(document))):
+        if "://" in target:
+            continue
+        path, _, heading = target.partition("#")
+        to = (document.parent / path).resolve() if path else document
+        assert to in GENERATED or to.exists(), f"{document.name}: {target} does not exist"
+        if heading:
+            assert heading in headings(to), f"{document.name}: {target} has no such heading"
 
 
-def test_the_examples_show_a_source_with_every_required_key_and_no_other() -> None:
-    text = (ROOT / "examples" / "README.md").read_text()
-    (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
-    document = config.plain(yaml_text.load(textwrap.dedent(shown), "examples/README.md"))
-    assert Sources.model_validate(document).sources, "it can be copied as it is"
-    required = {name for name, field in Source.model_fields.items() if field.is_required()}
-    assert document["sources"][0].keys() == required
-    told = set(re.findall(r"`(max_\w+)`", (ROOT / "docs" / "data.md").read_text()))
-    assert {name for name in Source.model_fields if name.startswith("max_")} <= told
+def headings(document: Path) -> set[str]:
+    return {anchor(line.strip("# ")) for line in re.findall(r"^#+ .*", without_code(text_of(document)), re.M)}
 
 
-def test_make_targets_in_the_readme_exist() -> None:
+def without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.S | re.M)
+
+
+@pytest.mark.parametrize("document", WRITTEN, ids=name)
+def test_make_targets_exist(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`?make ([a-z]+)", (ROOT / "README.md").read_text()):
-        assert re.search(rf"^{target}:", makefile, re.M), f"README names make {target}"
+    in_code = re.findall(r"`make ([a-z]+)|^make ([a-z]+)", document.read_text(), re.M)
+    for target in {one or other for one, other in in_code}:
+        assert re.search(rf"^{target}:", makefile, re.M), f"{document.name} names make {target}"
 
 
-def test_the_settings_that_a_runner_keeps_are_documented_as_such() -> None:
-    text = (ROOT / "docs" / "runs.md").read_text()
-    kept, read = text.split("| kept by the runner |")[1].split("| read by each command |")
-    assert set(re.findall(r"^\| `(\S+)` \|", kept, re.M)) == {*settings.NAMES, f"{settings.PREFIX}*"}
-    assert re.findall(r"^\| `(\S+)` \|", read, re.M), "the others stand in a table of their own"
+def test_every_make_target_is_documented() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    told = set(re.findall(r"`make ([a-z]+)`", (ROOT / "docs" / "start.md").read_text()))
+    assert told == set(re.findall(r"^([a-z]+):", makefile, re.M))
 
 
-def test_the_readme_names_every_option_of_a_run() -> None:
-    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `hallmark run`"))
-    options = {param.opts[0] for param in commands()["run"].params} - {"--json", "--help"}
-    assert options == set(re.findall(r"--[a-z-]+", row))
+def blocks(language: str) -> list[Any]:
+    """Every block of a language in the documents."""
+    block = re.compile(rf"^ *```{language}\n(.*?)^ *```", re.S | re.M)
+    return [
+        pytest.param(textwrap.dedent(text), id=f"{name(document)}-{place}")
+        for document in WRITTEN
+        for place, text in enumerate(block.findall(document.read_text()))
+    ]
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.parent.relative_to(ROOT).as_posix())
+def whole(model: type[Frozen]) -> Callable[[dict[str, Any]], object]:
+    return model.model_validate
+
+
+def of_params(given: dict[str, Any]) -> object:
+    """Some sections of params.yaml: the rest is as in the repository's."""
+    document = config.plain(config.read_yaml(ROOT / "params.yaml"))
+    changed = {section: document[section] | values for section, values in given.items()}
+    return Params.model_validate(document | changed)
+
+
+def of_people(given: dict[str, Any]) -> object:
+    return People.model_validate(given)
+
+
+SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "sources": whole(Sources),
+    "people": of_people,
+    "cases": whole(Cases),
+    "name": whole(Suite),
+    "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
+    "training": of_params,
+}
+"""What a block of YAML is, by its first key."""
+
+
+def public_key() -> str:
+    key = Ed25519PrivateKey.generate().public_key()
+    return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_yaml_in_the_documents_is_right(block: str) -> None:
+    filled = re.sub(r"ssh-ed25519 AAAA…", lambda _: public_key(), block)
+    document = config.plain(yaml_text.load(filled, "a block"))
+    assert SCHEMAS[next(iter(document))](document)
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_in_the_documents_compiles(block: str) -> None:
+    compile(block, "a block", "exec")
+
+
+def test_the_guide_shows_a_source_with_every_required_key_and_no_other() -> None:
+    text = (ROOT / "docs" / "guides" / "use-case.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    document = config.plain(yaml_text.load(shown, "use-case.md"))
+    required = {key for key, field in Source.model_fields.items() if field.is_required()}
+    assert document["sources"][0].keys() == required
+
+
+def test_the_limits_of_a_source_are_documented() -> None:
+    told = set(re.findall(r"`(max_\w+)`", (ROOT / "docs" / "reference" / "data-rules.md").read_text()))
+    assert {key for key in Source.model_fields if key.startswith("max_")} <= told
+
+
+INTERNAL = {"HALLMARK_STARTED_BY", "HALLMARK_LEDGER", "HALLMARK_VAULT"}
+"""What a process says to one that it starts, and beginnings of names."""
+
+
+def test_every_setting_is_in_the_table_of_variables() -> None:
+    named = set[str]()
+    for room in ("tasks", "flows", "infra"):
+        for path in (ROOT / room).rglob("*.py"):
+            constants = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+            if path != Path(variables.__file__):
+                named |= {str(c.value) for c in constants if re.fullmatch(r"HALLMARK(_[A-Z]+)+", str(c.value))}
+    told = {variable.name for variable in (*variables.KEPT, *variables.READ)}
+    assert named - INTERNAL == {variable for variable in told if variable.startswith("HALLMARK_")}
+
+
+ROOMS = [path for top in code.TOPS for path in sorted((ROOT / top).rglob("__init__.py"))]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: name(room.parent))
 def test_the_tour_of_a_room_names_every_file(room: Path) -> None:
     """Of a room whose docstring lists files; one of a file a verb, or a kind, says that instead."""
     tour = ast.get_docstring(ast.parse(room.read_text())) or ""
@@ -135,12 +245,10 @@ def test_the_tour_of_a_room_names_every_file(room: Path) -> None:
         return
     files = {path.name for path in room.parent.glob("*.py")} - {room.name}
     rooms = {f"{path.parent.name}/" for path in room.parent.glob("*/__init__.py")}
-    assert {name for name in files | rooms if not re.search(rf"(?<!\w){re.escape(name)}", tour)} == set()
+    assert {each for each in files | rooms if not re.search(rf"(?<!\w){re.escape(each)}", tour)} == set()
 
 
-def test_the_map_of_the_house_names_every_room() -> None:
-    text = (ROOT / "README.md").read_text()
-    told = text[text.index("## The map of the house") : text.index("Imports point one way")]
-    files = {path.name for path in (ROOT / "tasks").glob("*.py")} - {"__init__.py", "__main__.py"}
-    rooms = {f"{path.parent.name}/" for top in ("tasks", "infra") for path in (ROOT / top).glob("*/__init__.py")}
-    assert {name for name in files | rooms if not re.search(rf"(?<!\w){re.escape(name)}", told)} == set()
+def test_the_map_of_the_code_says_something_of_every_room() -> None:
+    told = dict(code.rooms())
+    shown = {name(path.parent) for path in ROOMS if len(path.parent.relative_to(ROOT).parts) <= code.DEPTH}
+    assert told.keys() == shown and all(told.values())

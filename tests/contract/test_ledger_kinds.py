@@ -1,17 +1,17 @@
-"""docs/ledger.md has every kind of entry that the code can record, and no other, with the fields of its body."""
+"""The reference has every kind of entry that the code can record, and no other, with the fields of its body."""
 
 import ast
 import re
 from pathlib import Path
 
+from infra.docs import ledger
+
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| `([a-z]+\.[a-z]+)` \| ([^|]+) \| ([^|]+) \|$", re.M)
 
 
 def documented() -> dict[str, set[str]]:
     """By kind, the fields of its body."""
-    told = (ROOT / "docs" / "ledger.md").read_text().split("<!-- kinds -->")[1].split("<!-- /kinds -->")[0]
-    return {kind: set(re.findall(r"`(\w+)`", body)) for kind, _, body in ROW.findall(told)}
+    return {kind.kind: set(re.findall(r"`(\w+)`", kind.body)) for kind in ledger.KINDS}
 
 
 def constants(path: Path) -> set[str]:
@@ -31,7 +31,7 @@ def recorded() -> set[str]:
     return {
         text
         for text in every
-        if re.fullmatch(r"[a-z]+\.[a-z]+ed|[a-z]+\.(read|made|stage|sought|decision|undone|withdrawn)", text)
+        if re.fullmatch(r"[a-z]+\.[a-z]+ed|[a-z]+\.(read|taken_up|made|stage|sought|decision|undone|withdrawn)", text)
     }
 
 

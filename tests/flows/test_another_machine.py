@@ -1,4 +1,4 @@
-"""A run that is parked on one machine is decided and goes on on another, by what docs/runs.md says."""
+"""A run that is parked on one machine is decided and goes on on another, as the guide of the platform engineer says."""
 
 import shutil
 import subprocess

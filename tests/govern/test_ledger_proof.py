@@ -143,7 +143,7 @@ def test_an_export_verifies_with_the_public_key_alone(signed: House, file: Path)
 
 
 def test_the_lines_of_an_export_are_what_is_hashed(signed: House, file: Path) -> None:
-    """As docs/ledger.md says, so that anybody can write a verifier of their own."""
+    """As docs/concepts/ledger.md says, so that anybody can write a verifier of their own."""
     entries = file.read_bytes().splitlines()[3:]
     hashes = [hashlib.sha256(b"\0" + line).digest() for line in entries]
     assert hashes == [row.leaf_hash() for row in signed.ledger.rows()]

@@ -1,4 +1,4 @@
-"""The lines of docs/releases.md load a released model and ask it; it answers as it did when it was evaluated."""
+"""The lines in the ML engineer's guide load a released model and ask it; it answers as it did when it was evaluated."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from tests.evaluate import house as models
 from tests.registry import house as houses
 from tests.registry.house import NAME, House
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "releases.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "guides" / "ml-engineer.md"
 SETTINGS = {"label_field": "intent", "max_new_tokens": 6, "precision": "fp32", "batch_size": 4}
 
 

@@ -1,4 +1,4 @@
-"""What entries hold is what docs/ledger.md says that they hold."""
+"""Entries hold the fields that the reference names."""
 
 import pytest
 

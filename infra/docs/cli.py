@@ -1,0 +1,65 @@
+"""The commands of `hallmark`, as their `--help` tells them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from infra.cli import app
+from infra.docs.text import table
+
+
+def commands() -> Iterator[tuple[str, TyperCommand]]:
+    """Every command by its words, e.g. "gates approve", in the order of `--help`."""
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        if below is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {sub}", each) for sub, each in below.items())
+
+
+def page() -> str:
+    every = [*commands()]
+    overview = table(
+        ("command", "what it does"),
+        ((f"[`hallmark {name}`](#hallmark-{name.replace(' ', '-')})", _summary(command)) for name, command in every),
+    )
+    return "\n".join([INTRODUCTION, overview, *(_command(name, command) for name, command in every)])
+
+
+INTRODUCTION = """# Commands
+
+Every command that shows something takes `--json`. It then prints one JSON document and asks no question.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the answer is no |
+| 2 | the input is wrong |
+| 3 | something that the command needs is away |
+"""
+
+
+def _summary(command: TyperCommand) -> str:
+    return (command.help or "").split("\n\n")[0]
+
+
+def _command(name: str, command: TyperCommand) -> str:
+    text, _, example = (command.help or "").partition("Example: ")
+    parts = [f"## hallmark {name}\n", " ".join(text.split()) if "\n\n" not in text.strip() else text.strip(), ""]
+    parts += [f"```\n{' '.join(example.split())}\n```\n"] if example else []
+    rows = [_parameter(each) for each in command.params]
+    return "\n".join([*parts, table(("argument or option", "what it says"), rows) if rows else ""])
+
+
+def _parameter(each: Any) -> tuple[str, str]:
+    """An argument or option as it is typed, and what it says."""
+    metavar = str(each.metavar or each.name.upper())
+    if not hasattr(each, "is_flag"):
+        return f"`{metavar}`", each.help or ""
+    typed = each.opts[0] if each.is_flag else f"{each.opts[0]} {metavar}"
+    said = [each.help or "", "Required." * each.required, "May be repeated." * each.multiple]
+    said += [f"Default: `{each.default}`."] if each.default not in (None, False, ()) else []
+    return f"`{typed}`", " ".join(filter(None, said))

@@ -1,0 +1,32 @@
+"""The map of the code: each room with the first sentence of its docstring."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.docs.text import table
+
+ROOT = Path(__file__).parents[2]
+TOPS = ("flows", "tasks", "infra")
+DEPTH = 3
+"""Folders below the root that the map shows; a deeper room stands in its own docstring."""
+INTRODUCTION = """# Code
+
+Imports point one way: `infra` imports `flows`, `flows` imports `tasks`. Each room has a docstring that lists its files
+in reading order. `dvc.yaml` holds the graph of stages, and `params.yaml` holds every parameter.
+"""
+
+
+def rooms() -> Iterator[tuple[str, str]]:
+    """Each package down to DEPTH, with the first paragraph of its docstring."""
+    for top in TOPS:
+        for path in sorted((ROOT / top).rglob("__init__.py")):
+            folder = path.parent.relative_to(ROOT)
+            if len(folder.parts) <= DEPTH:
+                told = ast.get_docstring(ast.parse(path.read_text())) or ""
+                yield folder.as_posix(), " ".join(told.split("\n\n")[0].split())
+
+
+def page() -> str:
+    rows = [(f"`{room}/`", told) for room, told in rooms()]
+    return f"{INTRODUCTION}\n{table(('room', 'what is in it'), rows)}"

@@ -1,0 +1,59 @@
+"""Every generated page by its path below docs/."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from infra.docs import cli, code, formats, ledger, schema, settings
+from tasks.govern.identity.people import People
+from tasks.govern.rules.policy import Policy
+from tasks.govern.sources import Sources, Suite
+from tasks.params import Params
+
+ROOT = Path(__file__).parents[2]
+
+
+def changelog() -> str:
+    """CHANGELOG.md, whose links start at the repository's root."""
+    return re.sub(r"\]\(docs/", "](", (ROOT / "CHANGELOG.md").read_text())
+
+
+def settings_file(title: str, introduction: str, *models: type[BaseModel]) -> Callable[[], str]:
+    return lambda: "\n\n".join([f"# {title}", introduction, *(schema.page(model) for model in models)])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/cli.md": cli.page,
+    "reference/params.md": settings_file(
+        "params.yaml",
+        "The parameters of a use case. Hallmark refuses unknown keys and reports every mistake with its file and line. "
+        "Check a file with `hallmark params --check FILE`. Print this schema with `hallmark params --schema`.",
+        Params,
+    ),
+    "reference/sources.md": settings_file(
+        "sources.yaml",
+        "The inventory of sources, and the expectation suites beside it. Data owners own these files. "
+        "[The data guide](../guides/data-owner.md) shows a source with every required key.",
+        Sources,
+        Suite,
+    ),
+    "reference/policy.md": settings_file(
+        "policy.yaml",
+        "The gates of each risk tier. A change counts once it is [adopted](../concepts/governance.md). "
+        "`hallmark policy check` explains a policy in words.",
+        Policy,
+    ),
+    "reference/people.md": settings_file(
+        "people.yaml",
+        "People and machines with their roles and keys. A change counts once it is "
+        "[adopted](../concepts/governance.md).",
+        People,
+    ),
+    "reference/settings.md": settings.page,
+    "reference/ledger.md": ledger.page,
+    "reference/formats.md": formats.page,
+    "reference/code.md": code.page,
+    "changelog.md": changelog,
+}

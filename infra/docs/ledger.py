@@ -1,0 +1,78 @@
+"""The kinds of ledger entries. A test compares them with the kinds that the code records and with real entries."""
+
+from typing import NamedTuple
+
+from infra.docs.text import table
+
+
+class Kind(NamedTuple):
+    kind: str
+    subject: str
+    body: str
+
+
+KINDS = (
+    Kind("governance.proposed", "digest of the adoption", "`envelope`: policy and people, signed by the first person"),
+    Kind("governance.signed", "digest of the adoption", "`envelope`: the same, signed by another person"),
+    Kind("governance.adopted", "digest of the adoption", "`envelope`: the same with every signature it needed"),
+    Kind("run.requested", "run", "`envelope`: the signed request"),
+    Kind("run.resolved", "run", "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source"),
+    Kind(
+        "run.stage", "run",
+        "`stage`; `outputs`: digest of what the stage left; `read`: digest of each source, dataset, model and gate "
+        "that it read; `cached`: whether it came from the cache; `seconds`",
+    ),
+    Kind("run.taken_up", "run", "`installation` on which the run goes on, where it is another one than before"),
+    Kind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),
+    Kind("run.ended", "run", "`status`, `commit`, `release`"),
+    Kind(
+        "gate.asked", "run",
+        "`gate`, `use_case`, `requested_by`, `demo`, `roles`, `days`; `attached`: SHA-256 of the evidence",
+    ),
+    Kind(
+        "gate.decision", "SHA-256 of the gate's subject",
+        "`envelope`: approve, reject, waive or withdraw, with the reason",
+    ),
+    Kind("gate.reminded", "run", "`gate`; `sha256` of the evidence; `roles`, `deadline`"),
+    Kind("gate.escalated", "run", "`gate`, `sha256`, `roles`, `deadline`; `to`: the role"),
+    Kind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
+    Kind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
+    Kind("source.restored", "source", "`envelope`: its owner gives it again"),
+    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source"),
+    Kind("vault.read", "record", "`person`, `reason`, `tokens`"),
+    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`"),
+    Kind("lineage.renewed", "dataset", "`why`"),
+    Kind(
+        "promotion.intended", "model",
+        "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",
+    ),
+    Kind(
+        "promotion.made", "model",
+        "`envelope`: the statement; `intent`: its entry; of a rollback also `order` and `joined`: the signed orders",
+    ),
+    Kind("promotion.undone", "model", "`intent`, `reason`, `named`"),
+    Kind("promotion.mirrored", "model", "`statement`, `sequence`"),
+    Kind("rollback.ordered", "model", "`envelope`: an order that other people have to join"),
+    Kind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),
+    Kind("admission.refused", "model", "`server`, `statement`, `reason`"),
+    Kind(
+        "release.reproduced", "release",
+        "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`",
+    ),
+    Kind("incident.opened", "incident", "`envelope`: what happened and which role owns it; of an emergency `order`"),
+    Kind("incident.escalated", "incident", "`envelope`"),
+    Kind("incident.closed", "incident", "`envelope`: who closed it and why; `countersigned` by the gate's key"),
+)  # fmt: skip
+INTRODUCTION = """# Ledger entries
+
+Each entry has a number without gaps, a time, a kind, a subject and a body. An `envelope` is a DSSE envelope over an
+in-toto statement. Its signature is what counts; the other fields of a body help to find and read the entry.
+[The ledger](../concepts/ledger.md) explains how entries are kept and proved.
+
+`hallmark ledger show --kind KIND` lists entries of one kind. `hallmark ledger show 42` prints entry 42 whole.
+"""
+
+
+def page() -> str:
+    rows = [(f"`{kind.kind}`", kind.subject, kind.body) for kind in KINDS]
+    return f"{INTRODUCTION}\n{table(('kind', 'subject', 'body'), rows)}"

@@ -1,0 +1,113 @@
+"""A pydantic model as tables: one for each section of the file, with type, default and meaning of each key."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from infra.docs.text import anchor, prose, table
+
+WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
+BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+HEADER = ("key", "type", "default", "meaning")
+JsonSchema = Mapping[str, Any]
+
+
+class Section(NamedTuple):
+    """An object of the file, and where it stands there first."""
+
+    reference: str
+    path: str
+    schema: JsonSchema
+
+
+def page(model: type[BaseModel]) -> str:
+    """Every section of a model, outermost first; an object that stands in several places is described once."""
+    found = sections(model.model_json_schema())
+    paths = {section.reference: section.path for section in found}
+    return "\n".join(_section(section, paths) for section in found)
+
+
+def sections(document: JsonSchema) -> list[Section]:
+    """The file itself, and every object in it, each before what is in it."""
+    found: dict[str, Section] = {}
+
+    def walk(section: Section) -> None:
+        found[section.reference] = section
+        for name, value in section.schema.get("properties", {}).items():
+            for suffix, reference in _references(value):
+                if reference not in found:
+                    path = f"{section.path}.{name}".lstrip(".") + suffix
+                    walk(Section(reference, path, _resolved(reference, document)))
+
+    walk(Section("", "", document))
+    return [*found.values()]
+
+
+def _references(value: JsonSchema, suffix: str = "") -> Iterator[tuple[str, str]]:
+    """Every object that a value refers to, with what stands between the key and it: `[]` of a list, `.NAME` of a
+    mapping."""
+    if "$ref" in value:
+        yield suffix, value["$ref"]
+    for each in (*value.get("anyOf", ()), *value.get("allOf", ())):
+        yield from _references(each, suffix)
+    if "items" in value:
+        yield from _references(value["items"], f"{suffix}[]")
+    for each in _values_of_mapping(value):
+        yield from _references(each, f"{suffix}.NAME")
+
+
+def _values_of_mapping(value: JsonSchema) -> list[JsonSchema]:
+    more = value.get("additionalProperties")
+    return [*([more] if isinstance(more, Mapping) else []), *value.get("patternProperties", {}).values()]
+
+
+def _resolved(reference: str, document: JsonSchema) -> JsonSchema:
+    schema: JsonSchema = document["$defs"][reference.rpartition("/")[2]]
+    return schema
+
+
+def _section(section: Section, paths: Mapping[str, str]) -> str:
+    required = section.schema.get("required", [])
+    rows = [
+        (f"`{name}`", words(value, paths), "required" if name in required else default(value), meaning(value))
+        for name, value in section.schema.get("properties", {}).items()
+    ]
+    if not section.path:
+        return table(HEADER, rows)
+    return f"## `{section.path}`\n\n{prose(section.schema.get('description', ''))}\n\n{table(HEADER, rows)}"
+
+
+def meaning(value: JsonSchema) -> str:
+    return str(value.get("description", ""))
+
+
+def default(value: JsonSchema) -> str:
+    given = value.get("default")
+    if "default" not in value:
+        return ""
+    if given is None:
+        return "null"
+    if given in ([], {}, ""):
+        return "empty"
+    return f"`{str(given).lower() if isinstance(given, bool) else given}`" if not isinstance(given, dict) else "below"
+
+
+def words(value: JsonSchema, paths: Mapping[str, str]) -> str:
+    """A type in words, with its bounds, and a link where it is a section of its own."""
+    if "$ref" in value:
+        path = paths.get(value["$ref"], "")
+        return f"[`{path}`](#{anchor(path)})" if path else "mapping"
+    if each := [*value.get("anyOf", ()), *value.get("allOf", ())]:
+        return " or ".join(dict.fromkeys(words(one, paths) for one in each))
+    if "enum" in value:
+        return ", ".join(f"`{one}`" for one in value["enum"])
+    if "const" in value:
+        return f"`{value['const']}`"
+    if value.get("type") == "array":
+        return f"list of {words(value.get('items', {}), paths)}"
+    if value.get("type") == "object":
+        inner = " or ".join(words(one, paths) for one in _values_of_mapping(value))
+        return f"mapping of names to {inner}" if inner else "mapping"
+    bounds = [f"{sign} {value[bound]:g}" for bound, sign in BOUNDS.items() if bound in value]
+    return ", ".join([WORDS.get(value.get("type", ""), "any value"), *bounds])

@@ -1,0 +1,27 @@
+"""The environment variables that Hallmark reads."""
+
+from infra.docs.text import table
+from infra.prefect.variables import KEPT, PREFIX, READ, Variable
+
+HEADER = ("variable", "meaning", "default")
+KEPT_TOO = Variable(f"{PREFIX}*", "credentials and endpoint of `s3://` locations")
+INTRODUCTION = """# Settings
+
+Hallmark reads its settings from environment variables.
+
+## Kept by the runner
+
+The runner keeps these from its start. `hallmark run` and `hallmark up` refuse where one of them differs in their own
+environment. They refuse as well where a variable differs that a `location` of the run's sources.yaml names, as in
+`${DATA_ROOT}/a.csv`. policy.yaml lists the variables that a location may name, under `location_variables`.
+To change a setting, say `hallmark down` and then your command again. Runs in progress go on by themselves.
+"""
+
+
+def page() -> str:
+    kept = table(HEADER, map(_row, (*KEPT, KEPT_TOO)))
+    return f"{INTRODUCTION}\n{kept}\n## Read by each command\n\n{table(HEADER, map(_row, READ))}"
+
+
+def _row(variable: Variable) -> tuple[str, str, str]:
+    return f"`{variable.name}`", variable.meaning, variable.default

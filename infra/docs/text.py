@@ -1,0 +1,25 @@
+"""Markdown that several generated pages need."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines) + "\n"
+
+
+def cell(text: str) -> str:
+    """Text that stays within its cell: on one line, without a bar that would end it."""
+    return " ".join(text.replace("\\|", "|").split()).replace("|", "\\|")
+
+
+def anchor(heading: str) -> str:
+    """The id that Python-Markdown gives a heading (markdown.extensions.toc.slugify)."""
+    kept = re.sub(r"[^\w\s-]", "", heading).strip().lower()
+    return re.sub(r"[-\s]+", "-", kept)
+
+
+def prose(docstring: str) -> str:
+    """A docstring's paragraphs, each on one line."""
+    return "\n\n".join(" ".join(part.split()) for part in docstring.strip().split("\n\n"))

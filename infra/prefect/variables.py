@@ -1,0 +1,59 @@
+"""Every environment variable that Hallmark reads, with its meaning; docs/reference/settings is written from here."""
+
+from typing import NamedTuple
+
+
+class Variable(NamedTuple):
+    name: str
+    meaning: str
+    default: str = "–"
+
+
+PREFIX = "AWS_"
+KEPT = (
+    Variable("HALLMARK_LEDGER_URL", "Postgres URL of the ledger", "`.hallmark/ledger.db`"),
+    Variable(
+        "HALLMARK_LEDGER_HEADS",
+        "places for [signed heads of the ledger](../concepts/ledger.md#heads), with spaces between them: folders, "
+        "`s3://BUCKET/PREFIX`, git remotes",
+        "heads stay in `.hallmark/heads`",
+    ),
+    Variable("HALLMARK_VAULT_URL", "Postgres URL of the vault", "`.hallmark/vault.db`"),
+    Variable("HALLMARK_VAULT_KEY", "the vault's key: base64 of 32 bytes", "`.hallmark/keys/vault`"),
+    Variable(
+        "HALLMARK_GIT_REMOTE", "name or URL of the git remote to which a run is pushed before it parks", "no push"
+    ),
+    Variable(
+        "HALLMARK_NOTIFY",
+        "where [notices](../concepts/gates.md#reminders-and-notices) go: a Prefect notification block or the URL of a "
+        "webhook",
+        "the runner's log",
+    ),
+    Variable(
+        "HALLMARK_ROOT_FINGERPRINT",
+        "fingerprint of the [root key](../concepts/governance.md#the-root-of-trust) that this machine trusts",
+        "`.hallmark/keys/root.pub`",
+    ),
+    Variable("HALLMARK_WORKERS", "processes of the heavy data stages", "the machine's cores"),
+    Variable("PREFECT_API_URL", "a Prefect server to use instead of the embedded one"),
+    Variable("PREFECT_API_AUTH_STRING", "secret of that server"),
+    Variable("MLFLOW_TRACKING_URI", "an MLflow server", "SQLite under `.hallmark/mlflow`"),
+    Variable("MLFLOW_REGISTRY_URI", "another MLflow server for releases", "`MLFLOW_TRACKING_URI`"),
+    Variable(
+        "RAY_ADDRESS",
+        "a Ray cluster; its machines have this Python and `.hallmark/` under the same paths",
+        "Ray on this machine, on loopback, with a token of its own",
+    ),
+    Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
+    Variable("RAY_AUTH_TOKEN", "that token; only the stage `train` gets it"),
+    Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token"),
+)
+"""The runner keeps these from its start, and the variables that begin with PREFIX."""
+READ = (
+    Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
+    Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),
+    Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none"),
+    Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key"),
+    Variable("HALLMARK_PREFECT_PORT", "port of the embedded Prefect server", "4200, or a free port"),
+)
+"""Each command reads these for itself."""
