@@ -23,14 +23,14 @@ from tasks.registry import releases
 def audit(
     release: Label,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Folder to write; default: .hallmark/audits/RELEASE.")
+        Path | None, typer.Option("--to", metavar="DIR", help="Folder to write. Default: .hallmark/audits/RELEASE.")
     ] = None,
     weights: Annotated[bool, typer.Option(help="Put the model's weights into the archive.")] = True,
     as_json: shared.Json = False,
 ) -> None:
-    """Write the dossier of a release: its story in order, each claim beside its evidence, as HTML and as one archive.
+    """Write the dossier of a release, as HTML and as one archive: its story in order, each claim beside its evidence.
 
-    Exit code 1 where the release does not verify; the dossier is written all the same, and says so.
+    Exit code 1: the release does not verify. The command writes the dossier all the same, and the dossier says so.
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """

@@ -13,15 +13,15 @@ from tasks.backup import save as taking
 
 
 def backup(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder to make; on another disk, best.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make, best on another disk.")],
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="Private keys too: whoever reads them signs as their owners.")
+        bool, typer.Option("--with-keys", help="Include private keys. Whoever reads them can sign as their owners.")
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Back up the state of this checkout while it is in use: ledger, heads, vault, releases, runs' commits.
+    """Back up the state of this checkout while it is in use: ledger, heads, vault, releases, commits of runs.
 
-    A plain copy of .hallmark is no backup: what was recorded last is not in ledger.db yet.
+    A plain copy of .hallmark is no backup: the newest entries are not in ledger.db yet.
 
     Example: hallmark backup /mnt/backups/2026-03-03
     """
@@ -38,11 +38,11 @@ def backup(
 
 
 def restore(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `hallmark backup` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `hallmark backup` wrote.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Put a backup back, into a checkout that has no state yet: everything or nothing, each digest and the ledger
-    checked first.
+    """Put a backup back into a checkout that has no state yet, all of it or nothing. The command checks first every
+    digest and the ledger.
 
     Example: hallmark restore /mnt/backups/2026-03-03
     """

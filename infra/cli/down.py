@@ -5,9 +5,9 @@ from infra.prefect import server
 
 
 def down() -> None:
-    """Stop the Prefect server and the runner that `hallmark up` or `hallmark run` started.
+    """Stop the Prefect server and the runner of this checkout.
 
-    A run in progress is interrupted and goes on with the next `hallmark up`; parked runs keep waiting.
+    A run in progress goes on with the next `hallmark up`. Parked runs keep waiting.
 
     Example: hallmark down
     """

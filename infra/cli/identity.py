@@ -23,15 +23,17 @@ from tasks.runs.run import installed_governance
 OURS = Path("infra") / "governance"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A person of people.yaml, or gate, scheduler, worker, ledger.")]
-Name = Annotated[str | None, typer.Option(help="Of a person who is not in people.yaml yet.")]
-Role = Annotated[list[str] | None, typer.Option(help="Of such a person; may be repeated.")]
-Replace = Annotated[bool, typer.Option("--replace", help="The keys that count now end as this one begins.")]
+Name = Annotated[str | None, typer.Option(help="Name of a person who is not in people.yaml yet.")]
+Role = Annotated[list[str] | None, typer.Option(help="Role of such a person. May be repeated.")]
+Replace = Annotated[bool, typer.Option("--replace", help="End the keys that count now when this one begins.")]
 
 
 def create(
     who: Id,
-    out: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: .hallmark/keys/ID.")] = None,
-    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for one at the terminal.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="File of the private key. Default: .hallmark/keys/ID.")
+    ] = None,
+    passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for a passphrase at the terminal.")] = False,
     name: Name = None,
     role: Role = None,
     replace: Replace = False,
@@ -57,16 +59,18 @@ def create(
 def bring(
     who: Id,
     file: Annotated[
-        Path | None, typer.Argument(metavar="KEYFILE", help="Public, or the private one beside it.")
+        Path | None, typer.Argument(metavar="KEYFILE", help="The public key, or the private key beside it.")
     ] = None,
-    agent: Annotated[bool, typer.Option("--agent", help="The key that the ssh-agent has.")] = False,
-    key: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="Which, where the agent has several.")] = None,
+    agent: Annotated[bool, typer.Option("--agent", help="Take the key that the ssh-agent has.")] = False,
+    key: Annotated[
+        str | None, typer.Option(metavar="FINGERPRINT", help="Fingerprint of the key, where the agent has several.")
+    ] = None,
     name: Name = None,
     role: Role = None,
     replace: Replace = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Propose an existing OpenSSH ed25519 or ed25519-sk key in people.yaml. The same again changes nothing.
+    """Propose an existing OpenSSH ed25519 or ed25519-sk key in people.yaml. A second call changes nothing.
 
     Example: hallmark identity import data-owner ~/.ssh/id_ed25519.pub
     """
@@ -77,7 +81,7 @@ def bring(
 
 
 def list_identities(as_json: shared.Json = False) -> None:
-    """People and machines with their roles and keys, and which of them count now.
+    """List people and machines with their roles and keys, and which of these count now.
 
     Example: hallmark identity list
     """
@@ -96,12 +100,17 @@ def list_identities(as_json: shared.Json = False) -> None:
 
 def revoke(
     who: Id,
-    key: Annotated[str, typer.Option(metavar="FINGERPRINT", help="As `hallmark identity list` shows it.")],
-    as_of: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")],
-    reason: Annotated[str, typer.Option(help="Why; it stands in people.yaml.")],
+    key: Annotated[str, typer.Option(metavar="FINGERPRINT", help="Fingerprint, as `hallmark identity list` shows it.")],
+    as_of: Annotated[
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When somebody else may first have had it, in UTC."
+        ),
+    ],
+    reason: Annotated[str, typer.Option(help="Why. It stands in people.yaml.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Propose that a key is revoked: what it signed from then on is void, what it signed before stays.
+    """Propose that a key is revoked. What it signed from then on is void; what it signed before stays valid.
 
     Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
     """
@@ -115,8 +124,9 @@ def revoke(
 
 
 def root(as_json: shared.Json = False) -> None:
-    """Print the fingerprint of the root key, which all that is in force here follows from. Hand it to whoever verifies
-    releases, by another way than the releases.
+    """Print the fingerprint of the root key, from which everything in force here follows.
+
+    Hand it to people who verify releases, by another way than the releases.
 
     Example: hallmark identity root
     """

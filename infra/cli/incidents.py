@@ -13,13 +13,14 @@ from tasks.govern.ledger.ledger import Ledger, open_ledger
 from tasks.govern.rules.governance import Governance
 from tasks.runs.run import installed_governance
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="As `hallmark incidents list` shows it.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id, as `hallmark incidents list` shows it.")]
 
 
 def list_incidents(
-    every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False, as_json: shared.Json = False
+    every: Annotated[bool, typer.Option("--all", help="Show closed incidents too.")] = False,
+    as_json: shared.Json = False,
 ) -> None:
-    """The incidents that are open.
+    """List the open incidents.
 
     Example: hallmark incidents list
     """
@@ -35,7 +36,7 @@ def list_incidents(
 
 
 def show(incident: Id, as_json: shared.Json = False) -> None:
-    """One incident: what happened, who owns it, how it ended.
+    """Show one incident: what happened, which role owns it, how it ended.
 
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
@@ -45,11 +46,11 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
 
 def close(
     incident: Id,
-    reason: Annotated[str, typer.Option(help="What was found and done; kept in the ledger for good.")],
+    reason: Annotated[str, typer.Option(help="What you found and did. The ledger keeps it.")],
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Close an incident with your key, in the role that owns it; nobody closes one of their own making.
+    """Close an incident with your key, in the role that owns it. Nobody closes an incident of their own action.
 
     Example: hallmark incidents close waiver-expired-0a1b2c3d4e5f --as risk-officer --reason "retraining is planned"
     """

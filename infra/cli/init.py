@@ -19,16 +19,16 @@ from tasks.runs.run import installed_governance
 def init(
     governance: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Make keys for these people too; in environment local only."),
+        typer.Option(metavar="DIR", help="Also make keys for these people; in environment local only."),
     ] = None,
     new_root: Annotated[
         bool, typer.Option("--new-root", help="Begin a second root of trust on a ledger that has one already.")
     ] = False,
 ) -> None:
-    """Make the local keys, ledger and folders of this checkout, and put infra/governance in force where nothing is.
+    """Make the keys, the ledger and the folders of this checkout. Put infra/governance in force where nothing is.
 
-    Running it again changes nothing, unless in environment local policy lets the root key adopt changes. On a ledger
-    that was begun under another root key it makes nothing; that key is to be trusted here first.
+    A second call changes nothing, except in environment local where policy lets the root key adopt changes. On a ledger
+    that began under another root key the command makes nothing. Trust that key here first.
 
     Example: hallmark init
     """

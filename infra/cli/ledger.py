@@ -29,7 +29,7 @@ from tasks.govern.rules.governance import Governance
 Key = Annotated[
     list[str] | None,
     typer.Option(
-        "--key", metavar="KEY", help="Public key line or fingerprint of the ledger's signer; may be repeated."
+        "--key", metavar="KEY", help="Public key line or fingerprint of the ledger's key. May be repeated."
     ),
 ]  # fmt: skip
 Moment = Annotated[
@@ -39,17 +39,17 @@ TELL_SECONDS = 5.0
 
 
 def show(
-    entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="One entry whole, by its number.")] = None,
+    entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of one entry, to show it whole.")] = None,
     kind: Annotated[str | None, typer.Option(help="E.g. gate.asked, or gate for all of its kinds.")] = None,
-    subject: Annotated[str | None, typer.Option(help="What entries are about, or its beginning.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.")] = None,
     person: Annotated[str | None, typer.Option(metavar="ID", help="Entries that name a person.")] = None,
     since: Moment = None,
     until: Moment = None,
-    last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit; 0: all.")] = 50,
+    last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit. 0: all.")] = 50,
     as_json: shared.Json = False,
 ) -> None:
-    """What was recorded, newest last. It shows what entries say; whether a decision counts, `hallmark gates show` says.
+    """Show what was recorded, newest last. `hallmark gates show` says whether a decision counts.
 
     Example: hallmark ledger show --kind gate --since 2026-03-01
     """
@@ -75,11 +75,13 @@ def show(
 
 
 def verify(
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="An exported ledger instead of this one.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An exported ledger to verify instead of this one.")
+    ] = None,
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Recompute everything and compare it with every signed head that can be reached.
+    """Recompute everything and compare it with every signed head in reach.
 
     Exit code 1: it does not hold. 3: it holds as far as could be seen, and a place with heads is away.
 
@@ -102,11 +104,12 @@ def verify(
 def prove(
     entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of the entry.")] = None,
     since: Annotated[
-        Path | None, typer.Option(metavar="HEAD", help="An older head's file: prove that nothing before it changed.")
+        Path | None, typer.Option(metavar="HEAD", help="File of an older head, to prove that nothing under it changed.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As it is: a proof is one JSON document.")] = True,
 ) -> None:
-    """Print a proof, as JSON: that an entry is under the newest signed head, or that this goes on from an older one.
+    """Print a proof as JSON: that an entry is under the newest signed head, or that nothing under an older head
+    changed.
 
     Example: hallmark ledger prove 42 > proof.json
     """
@@ -123,11 +126,11 @@ def prove(
 
 
 def check(
-    proof: Annotated[Path, typer.Argument(metavar="PROOF", help="A file that `hallmark ledger prove` printed.")],
+    proof: Annotated[Path, typer.Argument(metavar="PROOF", help="File with what `hallmark ledger prove` printed.")],
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a proof, with nothing but the ledger's public key.
+    """Check a proof with nothing but the ledger's public key.
 
     Example: hallmark ledger check proof.json --key SHA256:3q2+7w…
     """
@@ -140,7 +143,7 @@ def check(
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; JSON lines.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, as JSON lines.")],
     as_json: shared.Json = False,
 ) -> None:
     """Write entries and signed heads to one file, which `hallmark ledger verify --file` checks anywhere.

@@ -15,7 +15,7 @@ def params(
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Check a params file.")] = None,
     show_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of params.yaml.")] = False,
 ) -> None:
-    """Check a params file, or print what one may hold.
+    """Check a params file, or print the schema of params.yaml.
 
     Example: hallmark params --check params.yaml
     """

@@ -16,11 +16,11 @@ from tasks.govern.rules import adopting, adoption, differences, explain, governa
 from tasks.govern.rules.adopting import Chain, Outcome
 from tasks.govern.rules.governance import Governance
 
-Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance folder; the checkout's where left out.")]
+Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance folder. Default: that of the checkout.")]
 
 
 def show(as_json: shared.Json = False) -> None:
-    """What is in force, since when, signed by whom, and what is proposed to follow it.
+    """Show what is in force, since when and signed by whom, and what is proposed to follow it.
 
     Example: hallmark policy show
     """
@@ -61,8 +61,9 @@ def show(as_json: shared.Json = False) -> None:
 
 
 def check(folder: Dir = None, as_json: shared.Json = False) -> None:
-    """Explain a policy in words: per risk tier and gate what is checked, who decides, what may be waived for how long.
-    Says with file and line what nobody could satisfy.
+    """Explain a policy in words: for each tier and gate the checks, the people who decide, and the waivers.
+
+    The command names file and line of what nobody could satisfy.
 
     Example: hallmark policy check infra/governance
     """
@@ -75,7 +76,7 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
 
 
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
-    """Judge the cases of policy_tests.yaml beside a policy. Exit code 1 where one comes out otherwise than it expects.
+    """Judge the cases of policy_tests.yaml beside a policy. Exit code 1: a case comes out otherwise than it expects.
 
     Example: hallmark policy test infra/governance
     """
@@ -96,15 +97,15 @@ def adopt(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Governance folder to adopt.")],
     who: shared.As = None,
     root_key: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Private root key: for the first adoption of an environment.")
+        Path | None, typer.Option(metavar="PATH", help="Private root key, for the first adoption of an environment.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Show what would change and who must sign; sign nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show what would change and who must sign, and sign nothing.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Show what would change, sign it, and put it in force where that was the last signature that policy asks.
+    """Show what would change, and sign it. The change is in force once everybody has signed whom policy asks.
 
-    Whoever else must sign gives the same command over the same files. What was signed under an older policy counts no
-    more.
+    Everybody else who must sign gives the same command over the same files. A signature under an older policy no longer
+    counts.
 
     Example: hallmark policy adopt infra/governance --as risk-officer
     """

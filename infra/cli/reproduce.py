@@ -20,12 +20,14 @@ EXIT = {"identical": 0, "differs": 1, "incomplete": 3}
 
 def reproduce(
     release: Label,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the worktree, to look for a difference in it.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the worktree, so that you can look for a difference.")
+    ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Build a release again from its run's commit, with nothing from any cache, and compare every stage's digest.
+    """Build a release again from its run's commit, with nothing from a cache, and compare the digest of every stage.
 
-    Exit code 0: identical; 1: something differs; 3: something needed is away, and the rest is the same.
+    Exit code 0: identical; 1: something differs; 3: something is away, and the rest is the same.
 
     Example: hallmark reproduce support-triage-1
     """

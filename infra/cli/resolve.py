@@ -20,15 +20,15 @@ from tasks.runs.run import installed_governance
 
 def resolve(
     params: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Params file of the use case; becomes the checkout's.")
+        Path | None, typer.Option(metavar="FILE", help="Params file of the use case. It becomes the checkout's.")
     ] = None,
     governance: shared.Governance = None,
     changes: shared.Changes = None,
 ) -> None:
     """Write inputs/ and the gate files of risk tier `experiment` into this checkout, for `dvc repro` by hand.
 
-    Stages read params.yaml, so with --params or --set that file is written anew. What is made by hand can never be
-    promoted.
+    With --params or --set the command writes params.yaml anew, because stages read that file. A model made by hand can
+    never be promoted.
 
     Example: hallmark resolve --set training.epochs=1 && dvc repro train
     """

@@ -38,15 +38,17 @@ def run(
     changes: shared.Changes = None,
     who: shared.As = None,
     demo_approvals: Annotated[
-        bool, typer.Option(help="Demo identities decide at once; marked on everything; environment local only.")
+        bool,
+        typer.Option(help="Let demo identities decide at once. Everything made says so. In environment local only."),
     ] = False,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, as it was asked for.")
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, with its own request.")
     ] = None,
-    detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
+    detach: Annotated[bool, typer.Option(help="Start the run and return.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Retrain: data, training, evaluation, gates, promotion. Shows progress; at a gate it says who must decide.
+    """Start a run: data, training, evaluation, gates and promotion. Show its progress, and at a gate the people who
+    decide.
 
     Example: hallmark run --as ml-engineer --set training.lora_rank=32
     """

@@ -23,7 +23,7 @@ As = Annotated[
 ]
 Governance = Annotated[Path | None, typer.Option("--governance", metavar="DIR", help="Other governance files.")]
 Changes = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter; may be repeated.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter. May be repeated.")
 ]
 
 console = Whole(width=None if sys.stdout.isatty() else 160)

@@ -15,10 +15,10 @@ from tasks.runs.summary import Summary, summarise
 
 
 def status(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="One run in full.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run in full.")] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Where runs stand: stages, gates and what they wait for.
+    """Show where runs stand: their stages, their gates, and what they wait for.
 
     Example: hallmark status
     """

@@ -59,7 +59,8 @@ def _parameter(each: Any) -> tuple[str, str]:
     metavar = str(each.metavar or each.name.upper())
     if not hasattr(each, "is_flag"):
         return f"`{metavar}`", each.help or ""
-    typed = each.opts[0] if each.is_flag else f"{each.opts[0]} {metavar}"
-    said = [each.help or "", "Required." * each.required, "May be repeated." * each.multiple]
-    said += [f"Default: `{each.default}`."] if each.default not in (None, False, ()) else []
+    switch = (each.secondary_opts if each.default is True else each.opts)[0]
+    typed = switch if each.is_flag else f"{switch} {metavar}"
+    said = [each.help or "", "Required." * each.required]
+    said += [f"Default: `{each.default}`."] if each.default not in (None, False, True, ()) else []
     return f"`{typed}`", " ".join(filter(None, said))

@@ -22,7 +22,7 @@ PRIVATE = 0o600
 
 
 def conflicts(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; the last one where none is said.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id. Default: the last run.")] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     html: Annotated[
@@ -31,7 +31,8 @@ def conflicts(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Records that ask the same and have different targets, side by side, for who may see both sources.
+    """Show records that ask the same and have different targets, side by side. You see pairs whose sources you may both
+    see.
 
     Example: hallmark data conflicts --undecided --as data-owner
     """

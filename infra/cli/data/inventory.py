@@ -25,7 +25,7 @@ def inventory(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Every source: owner, class, freshness, quality over the runs, and what would be lost without it.
+    """Show every source: its owner, class, freshness and quality over the runs, and what would be lost without it.
 
     Example: hallmark data inventory
     """

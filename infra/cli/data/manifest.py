@@ -17,7 +17,7 @@ def manifest(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")],
     as_json: shared.Json = False,
 ) -> None:
-    """What a run's dataset is made of, source by source, and what changed since the one approved last.
+    """Show what a run's dataset is made of, source by source, and what changed since the last approved one.
 
     Example: hallmark data manifest 20260303-120000-a1b2
     """

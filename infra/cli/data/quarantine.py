@@ -18,12 +18,12 @@ SHORT = 8
 
 
 def quarantine(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; the last one where none is said.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id. Default: the last run.")] = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", metavar="ID", help="Of this source; may be repeated.")
+        list[str] | None, typer.Option("--source", metavar="ID", help="Rows of this source. May be repeated.")
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="NAME", help="By this rule; may be repeated.")
+        list[str] | None, typer.Option("--rule", metavar="NAME", help="Rows that this rule put aside. May be repeated.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
     csv: Annotated[
@@ -31,7 +31,8 @@ def quarantine(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """The rows that a run put aside: how many by which rule, then each with its reason and what was kept instead.
+    """Show the rows that a run put aside: how many by each rule, then each row with its reason and the record kept
+    instead.
 
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """

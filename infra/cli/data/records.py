@@ -21,7 +21,7 @@ def records(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows.")],
     as_json: shared.Json = False,
 ) -> None:
-    """The records behind a release, by source, with licence and lawful basis as they were; --json lists each.
+    """Show the records behind a release, by source, with the licence and lawful basis of then. --json lists each.
 
     Example: hallmark data records support-triage-1
     """

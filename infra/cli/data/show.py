@@ -14,13 +14,13 @@ from tasks.shown import visible
 
 
 def show(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, or its beginning; or SOURCE:ROW.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose finding it is.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, its beginning, or SOURCE:ROW.")],
+    run: Annotated[str, typer.Option(metavar="RUN", help="Run that the record or row is of.")],
+    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """One record as its source had it, through the vault. Who looked and why is on the ledger.
+    """Show one record as its source had it, through the vault. The ledger records first who looks, and why.
 
     A row that never became a record, such as tickets:57, is read again from its source.
 

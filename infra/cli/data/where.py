@@ -25,15 +25,15 @@ def where(
     subject: Annotated[
         str | None, typer.Option(metavar="VALUE", help="A name, e-mail address or number of a person.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why a person is looked up; kept in the ledger for good.")] = "",
+    reason: Annotated[str, typer.Option(help="Why you look a person up. The ledger keeps it.")] = "",
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Every source row, dataset, run and release that a record or a person is in, records put aside among them.
+    """Show every source row, dataset, run and release that a record or a person is in. Records put aside count too.
 
-    Looking a person up takes --as and --reason, and is on the ledger before the answer: by keyed tokens, for which the
-    vault's key is needed, and without the value. The answer is about the sources whose records the one who asks may
-    look at, as their owner, their steward or by a role in `access`.
+    To look a person up takes --as, --reason and the vault's key. The ledger records the question before the answer,
+    with keyed tokens and without the value. The answer covers the sources whose records you may look at: as their
+    owner, as their steward, or by a role in `access`.
 
     Example: hallmark data where --subject "ada@example.org" --reason "she asked what we hold" --as data-owner
     """

@@ -17,14 +17,16 @@ from tasks.runs.run import installed_governance
 
 def withdraw(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Id of a source that you own.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
-    restore: Annotated[bool, typer.Option("--restore", help="Give it again.")] = False,
+    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
+    restore: Annotated[bool, typer.Option("--restore", help="Give the source again.")] = False,
     who: shared.As = None,
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Withdraw a source that you own: new runs that name it are refused, runs that have it stop before their next
-    stage or gate, and nothing trained on it is promoted. What was promoted before stays, and is named.
+    """Withdraw a source that you own, or give it again with --restore.
+
+    New runs that name it are refused. Runs that have it stop before their next stage or gate. Nothing trained on it is
+    promoted. Earlier releases stay, and the command names them.
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """

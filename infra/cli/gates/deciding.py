@@ -23,12 +23,16 @@ from tasks.govern.gate.signed_decision import Verb
 from tasks.runs import journal
 from tasks.runs.run import is_here, layout_of
 
-Reason = Annotated[str, typer.Option(help="Why; kept in the ledger for good.")]
-Role = Annotated[str | None, typer.Option(metavar="ROLE", help="The role decided in, where you hold several.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Ask no question; a pipe and --json never do.")]
+Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
+Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask no question. A pipe and --json never ask.")]
 Seen = Annotated[
     str | None,
-    typer.Option("--evidence", metavar="DIGEST", help="Only if its evidence has this SHA-256, or one that begins so."),
+    typer.Option(
+        "--evidence",
+        metavar="DIGEST",
+        help="Decide only if the evidence has this SHA-256, or one that begins like this.",
+    ),
 ]
 
 
@@ -36,7 +40,7 @@ def approve(
     run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
     seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
-    """Look at a gate's evidence and approve it with your key.
+    """Show the evidence of a gate, ask, and sign your approval.
 
     Example: hallmark gates approve 20260303-120000-a1b2 data --as data-owner --reason "suites clean"
     """
@@ -47,7 +51,7 @@ def reject(
     run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
     seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
-    """Look at a gate's evidence and reject it with your key; the run stops.
+    """Show the evidence of a gate, ask, and sign your rejection. The run stops.
 
     Example: hallmark gates reject 20260303-120000-a1b2 data --as data-owner --reason "wrong extract"
     """
@@ -57,7 +61,7 @@ def reject(
 def waive(
     run: asked.RunId,
     gate: asked.Gate,
-    check: Annotated[list[str], typer.Option(help="Name of a failed check; may be repeated.")],
+    check: Annotated[list[str], typer.Option(help="Name of a failed check. May be repeated.")],
     reason: Reason,
     expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
     who: shared.As = None,
@@ -65,12 +69,12 @@ def waive(
     yes: Yes = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Look at a gate's evidence and waive failed checks, in the role that policy names for it, until a date.
+    """Show the evidence of a gate, ask, and sign a waiver of failed checks, until a date. Policy names the role.
 
     Then go on with `hallmark run --resume RUN`.
 
-    Example: hallmark gates waive 20260303-120000-a1b2 data --check "few malformed rows" --reason "known export
-    defect" --expires 2026-04-01 --as risk-officer
+    Example: hallmark gates waive 20260303-120000-a1b2 data --check "few malformed rows" --reason "known export defect"
+    --expires 2026-04-01 --as risk-officer
     """
     until = expires.replace(hour=23, minute=59, second=59, tzinfo=UTC)
     question = _shown(run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", seen, yes, as_json)

@@ -18,9 +18,9 @@ from tasks.runs.rules import Rules
 
 
 def list_gates(
-    every: Annotated[bool, typer.Option("--all", help="Closed gates too.")] = False, as_json: shared.Json = False
+    every: Annotated[bool, typer.Option("--all", help="Show closed gates too.")] = False, as_json: shared.Json = False
 ) -> None:
-    """The gates that wait for people.
+    """List the gates that wait for people.
 
     Example: hallmark gates list
     """
@@ -79,8 +79,8 @@ def _stands(standing: Standing | HallmarkError) -> tuple[str, list[str]]:
 
 
 def show(run: asked.RunId, gate: asked.Gate, as_json: shared.Json = False) -> None:
-    """The evidence of a gate and its digest, check by check, what changed since it was approved last, who must decide
-    and who has.
+    """Show the evidence of a gate: its digest, each check, what changed since the last approval, who must decide and
+    who has.
 
     Example: hallmark gates show 20260303-120000-a1b2 data
     """

@@ -17,10 +17,10 @@ def admit(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model: use_case.name of its runs.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Verify what is in production and print the folder to load it from; recorded on the ledger.
+    """Verify the release in production and print the folder to load it from. The ledger records it.
 
-    For whoever starts a server: what this does not print must not be loaded. With --json it says how to ask it, too:
-    system prompts, chat template, decoding, precision. With the ledger away, what was admitted here before goes on.
+    A server must load no other folder. --json says also how to ask the model: system prompts, chat template, decoding,
+    precision. Where the ledger is away, the release admitted here last goes on.
 
     Example: hallmark releases admit support-triage
     """

@@ -29,9 +29,9 @@ CODE = ["tasks", "dvc.yaml", "constraints.txt"]
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
-    """What changed from one release to another: data, parameters, code, base model, figures, policy, people.
+    """Show what changed from one release to another: data, parameters, code, base model, figures, policy, people.
 
-    Exit code 1 where one of them does not verify here; what it says is printed all the same.
+    Exit code 1: one of them does not verify here. The command prints the differences all the same.
 
     Example: hallmark releases diff support-triage-1 support-triage-2
     """

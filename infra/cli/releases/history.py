@@ -13,12 +13,15 @@ from tasks.registry import history
 from tasks.registry.history import Holder, Moment, Standing
 
 Time = Annotated[
-    str, typer.Argument(metavar="TIME", help="As 2026-03-03T12:00, UTC unless it names a zone; a date means its end.")
+    str,
+    typer.Argument(
+        metavar="TIME", help="Time such as 2026-03-03T12:00, in UTC unless it names a zone. A date means its end."
+    ),
 ]
 
 
 def at(when: Time, as_json: shared.Json = False) -> None:
-    """What was champion and rollback at a moment of the past, and who had decided it.
+    """Show what was champion and rollback at a moment of the past, and who had decided it.
 
     Example: hallmark releases at 2026-03-03T12:00
     """

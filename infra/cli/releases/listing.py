@@ -11,7 +11,7 @@ from tasks.registry.waivers import Reliance
 
 
 def list_releases(as_json: shared.Json = False) -> None:
-    """Every release with its aliases and how many waivers it stands on, newest last.
+    """List every release with its aliases and the number of its waivers, newest last.
 
     Example: hallmark releases list
     """
@@ -29,7 +29,7 @@ def list_releases(as_json: shared.Json = False) -> None:
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
-    """One release: digests, gates, who decided, and what it was let through in spite of.
+    """Show one release: its digests, its gates, who decided, and which failed checks were waived.
 
     Example: hallmark releases show support-triage-1
     """

@@ -14,16 +14,20 @@ from tasks.registry import glass, promotion
 
 def rollback(
     release: Label,
-    reason: Annotated[str, typer.Option(help="Why; kept in the ledger for good.")],
+    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
     who: shared.As = None,
-    role: Annotated[str | None, typer.Option(metavar="ROLE", help="Ordered in; where you hold several.")] = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="Your role in this order, where you hold several.")
+    ] = None,
     break_glass: Annotated[
-        bool, typer.Option("--break-glass", help="At once, alone, in the role that policy names for emergencies.")
+        bool, typer.Option("--break-glass", help="Emergency: at once and alone, in the role that policy names.")
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Order that an earlier release be champion again. It is, by a new signed promotion statement, once all roles of
-    the release gate have ordered it; with --break-glass at once, to be confirmed by a second person.
+    """Order that an earlier release be champion again.
+
+    It becomes champion once all roles of the release gate have ordered it. With --break-glass it does so at once, in an
+    emergency, and a second person confirms it afterwards.
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """
@@ -41,11 +45,11 @@ def rollback(
 
 def confirm(
     release: Label,
-    reason: Annotated[str, typer.Option(help="What was found; kept in the ledger for good.")],
+    reason: Annotated[str, typer.Option(help="What you found. The ledger keeps it.")],
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Confirm, as a second person, that breaking the glass for a release was looked into; closes its incident.
+    """Confirm an emergency rollback as a second person. This closes its incident.
 
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """

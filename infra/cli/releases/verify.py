@@ -15,12 +15,12 @@ from tasks.registry.report import EXIT, Verification
 
 
 def verify(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A release's bundle folder.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder of a release.")],
     root: Annotated[
         str | None,
-        typer.Option(metavar="FINGERPRINT", help="As `hallmark identity root` prints it, received by another way."),
+        typer.Option(
+            metavar="FINGERPRINT", help="Fingerprint that `hallmark identity root` prints, received by another way."
+        ),
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
