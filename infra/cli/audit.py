@@ -25,7 +25,7 @@ def audit(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="Folder to write. Default: .hallmark/audits/RELEASE.")
     ] = None,
-    weights: Annotated[bool, typer.Option(help="Put the model's weights into the archive.")] = True,
+    weights: Annotated[bool, typer.Option(help="Put the model's weights into the archive, or leave them out.")] = True,
     as_json: shared.Json = False,
 ) -> None:
     """Write the dossier of a release, as HTML and as one archive: its story in order, each claim beside its evidence.

@@ -54,12 +54,17 @@ def _command(name: str, command: TyperCommand) -> str:
     return "\n".join([*parts, table(("argument or option", "what it says"), rows) if rows else ""])
 
 
+def off(each: Any) -> str:
+    """How a switch is turned off that is on unless somebody says so; empty for every other option."""
+    return str(each.secondary_opts[0]) if each.default is True and each.secondary_opts else ""
+
+
 def _parameter(each: Any) -> tuple[str, str]:
     """An argument or option as it is typed, and what it says."""
     metavar = str(each.metavar or each.name.upper())
     if not hasattr(each, "is_flag"):
         return f"`{metavar}`", each.help or ""
-    switch = (each.secondary_opts if each.default is True else each.opts)[0]
+    switch = off(each) or each.opts[0]
     typed = switch if each.is_flag else f"{switch} {metavar}"
     said = [each.help or "", "Required." * each.required]
     said += [f"Default: `{each.default}`."] if each.default not in (None, False, True, ()) else []
