@@ -1,6 +1,7 @@
 """The map of the code: each room with the first sentence of its docstring."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +19,13 @@ in reading order. `dvc.yaml` holds the graph of stages, and `params.yaml` holds 
 
 
 def rooms() -> Iterator[tuple[str, str]]:
-    """Each package down to DEPTH, with the first paragraph of its docstring."""
+    """Each package down to DEPTH, with the first paragraph of its docstring, less the words that lead on to a list."""
     for top in TOPS:
         for path in sorted((ROOT / top).rglob("__init__.py")):
             folder = path.parent.relative_to(ROOT)
             if len(folder.parts) <= DEPTH:
                 told = ast.get_docstring(ast.parse(path.read_text())) or ""
-                yield folder.as_posix(), " ".join(told.split("\n\n")[0].split())
+                yield folder.as_posix(), re.sub(r"(?<=[.?]) [^.]*:$", "", " ".join(told.split("\n\n")[0].split()))
 
 
 def page() -> str:
