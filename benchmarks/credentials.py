@@ -29,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the texts are the tests'
 
-from tasks.data.protect.recognise import engine  # noqa: E402
+from tasks.stages.data.protect.recognise import engine  # noqa: E402
 from tests.data.recognise.keys import Figures, Key, Text, figures, made  # noqa: E402
 
 GOALS = {"F1": 0.90, "precision": 0.95}

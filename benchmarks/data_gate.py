@@ -34,7 +34,7 @@ RECORDS_AT_ONCE = 50_000
 
 
 def suite() -> Any:
-    from tasks.govern.sources import Suite
+    from tasks.sources.sources import Suite
 
     return Suite.model_validate({"name": "bench", "expectations": [EXPECTATION]})
 
@@ -43,10 +43,10 @@ def write_run(root: Path, rows: int) -> None:
     """What `deduplicate` would have left of that many short messages, every second one in another language."""
     import pyarrow as pa
 
-    from tasks.files import write_json
-    from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Suites
-    from tasks.layout import Layout
-    from tasks.record import SCHEMA, write_batches
+    from tasks.core.files import write_json
+    from tasks.core.layout import Layout
+    from tasks.core.record import SCHEMA, write_batches
+    from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Suites
 
     layout = Layout(root)
     inventory = dict.fromkeys(("owner", "steward", "lawful_basis", "licence", "region"), "x")
@@ -78,10 +78,10 @@ def write_run(root: Path, rows: int) -> None:
 
 def frame(root: Path) -> Any:
     """The frame that the suite asks for."""
-    from tasks.data.frame import Records
-    from tasks.files import read_json
-    from tasks.govern.sources import ResolvedSources
-    from tasks.layout import Layout
+    from tasks.core.files import read_json
+    from tasks.core.layout import Layout
+    from tasks.sources.sources import ResolvedSources
+    from tasks.stages.data.validate.frame import Records
 
     layout = Layout(root)
     resolved = ResolvedSources.model_validate(read_json(layout.sources))
@@ -90,9 +90,9 @@ def frame(root: Path) -> Any:
 
 
 def ours(data: Any) -> None:
-    from tasks.data import expectations
-    from tasks.data.checked import summary
-    from tasks.data.expectations import Asked
+    from tasks.stages.data.validate import expectations
+    from tasks.stages.data.validate.checked import summary
+    from tasks.stages.data.validate.expectations import Asked
 
     answer = expectations.check(suite(), None, [Asked([0], data)], {})
     assert summary(suite(), None, len(data), answer).expectations[0].unexpected_count == len(data) // 2
@@ -124,9 +124,9 @@ def peer(data: Any) -> int:
 
 def stage(root: Path) -> int:
     """Bytes that the whole of stage `validate` writes."""
-    from tasks import params
-    from tasks.data import validate
-    from tasks.layout import Layout
+    from tasks.core import params
+    from tasks.core.layout import Layout
+    from tasks.stages.data.validate import validate
 
     validate.run(params.load(ROOT / "params.yaml"), Layout(root))
     return sum(path.stat().st_size for path in Layout(root).stage("validate").rglob("*") if path.is_file())

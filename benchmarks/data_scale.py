@@ -3,7 +3,7 @@
     python benchmarks/data_scale.py [--rows 10000,1000000] [--workers 2] [--keep FOLDER] [--out FILE]
 
 For each size the messages of benchmarks/inputs/support_texts.py become three sources, one a kind, pinned and mapped as
-the sample's, and `python -m tasks STAGE` runs over all of them with the sample's parameters, but that `split` keeps all
+the sample's, and each stage runs over all of them with the sample's parameters, but that `split` keeps all
 records. A stage's memory is the highest of it and its workers, as the kernel counted it. The smallest size is run once
 more with one process, and every output must have the digest it had. A million records take some twenty minutes and
 3 GB of disk.
@@ -50,11 +50,11 @@ def write_run(root: Path, rows: int) -> None:
     """Sources, parameters and inputs/ of a run. Its own process, since what is measured starts with its memory."""
     from datetime import date
 
-    from tasks.data.pin import resolve_sources
-    from tasks.files import write_json
-    from tasks.govern import sources, vault_keys
-    from tasks.layout import Layout
+    from tasks.core.files import write_json
+    from tasks.core.layout import Layout
+    from tasks.runs.pin import resolve_sources
     from tasks.runs.resolve import read_params
+    from tasks.sources import sources, vault_keys
 
     command = [sys.executable, ROOT / "benchmarks/inputs/support_texts.py", root / "sources", "--rows", str(rows)]
     subprocess.run(command, check=True)
@@ -91,9 +91,8 @@ def run_stage(root: Path, name: str, workers: int) -> Taken:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HALLMARK_WORKERS": str(workers)}
     began = time.monotonic()
     with (root / f"{name}.log").open("wb") as log:
-        stage = subprocess.Popen(
-            [sys.executable, "-m", "tasks", name], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        command = [sys.executable, "-m", "tasks.stages", name]
+        stage = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(stage.pid, 0)
     stage.returncode = os.waitstatus_to_exitcode(status)
     if stage.returncode:
@@ -114,8 +113,8 @@ def run_stages(root: Path, rows: int, workers: int) -> dict[str, Taken]:
 
 
 def measure(folder: Path, sizes: list[int], workers: int) -> list[dict[str, Any]]:
-    from tasks.files import tree_manifest
-    from tasks.layout import Layout
+    from tasks.core.files import tree_manifest
+    from tasks.core.layout import Layout
 
     taken, differing = {}, 0
     for rows in sizes:

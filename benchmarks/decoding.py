@@ -1,4 +1,4 @@
-"""Answers in batches by tasks/evaluate/decode.py against transformers' `generate`, on the sample use case's tickets.
+"""Batched answers of stages/evaluate/decode.py against transformers' `generate`, on the sample use case's tickets.
 
     python benchmarks/decoding.py [--rounds 5] [--rows 64] [--threads 2] [--out benchmarks/results/decoding.json]
 
@@ -41,9 +41,9 @@ def tickets(count: int) -> list[str]:
 
 def base_model(folder: Path) -> Path:
     """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
-    from tasks import params
-    from tasks.layout import Layout
-    from tasks.train import convert, origins
+    from tasks.core import params
+    from tasks.core.layout import Layout
+    from tasks.stages.train import convert, origins
 
     fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
@@ -57,7 +57,7 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from tasks.evaluate.decode import Decoder, Limits, answer_all, by_length
+    from tasks.stages.evaluate.decode import Decoder, Limits, answer_all, by_length
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")

@@ -35,7 +35,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.data.protect.recognise import detect  # noqa: E402
+from tasks.stages.data.protect.recognise import detect  # noqa: E402
 
 PACKAGES = (
     "debian-edu-doc-de", "debian-faq-de", "debian-handbook", "debian-history", "debian-paketmanagement-buch",

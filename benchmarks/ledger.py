@@ -30,13 +30,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.pop("HALLMARK_LEDGER_URL", None)
 
-from tasks.govern.ledger import check as ledger_check  # noqa: E402
-from tasks.govern.ledger import proof as ledger_proof  # noqa: E402
-from tasks.govern.ledger import publish  # noqa: E402
-from tasks.govern.ledger.entry import Row, spell_time  # noqa: E402
-from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
-from tasks.govern.rules import governance  # noqa: E402
-from tasks.govern.rules.governance import Governance  # noqa: E402
+from tasks.ledger import check as ledger_check  # noqa: E402
+from tasks.ledger import proof as ledger_proof  # noqa: E402
+from tasks.ledger.entry import Row, spell_time  # noqa: E402
+from tasks.ledger.heads import publish  # noqa: E402
+from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
+from tasks.policy import governance  # noqa: E402
+from tasks.policy.governance import Governance  # noqa: E402
 from tests.ledger_tampering import KINDS, mend, tamper, unguard  # noqa: E402
 
 APPENDS = 300

@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.data.lineage import ask, form  # noqa: E402
-from tasks.data.lineage.form import Dataset, Read  # noqa: E402
-from tasks.files import write_json  # noqa: E402
+from tasks.core.files import write_json  # noqa: E402
+from tasks.inquiry.lineage import ask, form  # noqa: E402
+from tasks.inquiry.lineage.form import Dataset, Read  # noqa: E402
 
 GOAL_SECONDS = 1.0
 TIMES = 5

@@ -1,4 +1,4 @@
-"""Near-duplicates by tasks/data/near against datasketch, and a million records through the stage `deduplicate`.
+"""Near-duplicates against datasketch, and a million records through the stage `deduplicate`.
 
     python benchmarks/near_duplicates.py [--texts 20000] [--rounds 3] [--records 1000000] [--out FILE]
 
@@ -60,8 +60,8 @@ def texts(count: int, words: int, copies: float, changes: int, seed: int) -> Ite
 def ours(given: list[str]) -> Pairs:
     import numpy as np
 
-    from tasks.data.near.form import even, forms
-    from tasks.data.near.pairs import near_pairs
+    from tasks.stages.data.deduplicate.near.form import even, forms
+    from tasks.stages.data.deduplicate.near.pairs import near_pairs
 
     folded = [forms(even(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
     import pyarrow as pa
@@ -134,10 +134,10 @@ def write_run(root: Path, records: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from tasks.data.intake import ROWS
-    from tasks.files import write_json
-    from tasks.layout import Layout
-    from tasks.record import SCHEMA, write_table
+    from tasks.core.files import write_json
+    from tasks.core.layout import Layout
+    from tasks.core.record import SCHEMA, write_table
+    from tasks.stages.data.ingest.intake import ROWS
 
     layout, stream = Layout(root), texts(records, words=13, copies=0.1, changes=1, seed=2)
     source = {"id": "src", "kind": "csv", "location": "x", "owner": "o", "steward": "o", "access": ["r"]}
@@ -165,9 +165,9 @@ def write_run(root: Path, records: int) -> None:
 STAGE = """
 import json, resource, sys, time
 from pathlib import Path
-from tasks import params
-from tasks.data import deduplicate
-from tasks.layout import Layout
+from tasks.core import params
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.core.layout import Layout
 began = time.perf_counter()
 result = deduplicate.run(params.load(Path(sys.argv[1])), Layout(Path(sys.argv[2])))
 seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -17,14 +17,16 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the sample's generator and the unseen sentences
 
 from examples.support_triage.generate import PERSONAL, ROWS, generate, truth_table  # noqa: E402
-from tasks import params  # noqa: E402
-from tasks.data import clean, deduplicate, ingest  # noqa: E402
-from tasks.data.pin import resolve_sources  # noqa: E402
-from tasks.data.planted import score  # noqa: E402
-from tasks.data.planted.score import Planted  # noqa: E402
-from tasks.files import read_json, write_json  # noqa: E402
-from tasks.govern import sources, vault_keys  # noqa: E402
-from tasks.layout import Layout  # noqa: E402
+from tasks.core import params  # noqa: E402
+from tasks.core.files import read_json, write_json  # noqa: E402
+from tasks.core.layout import Layout  # noqa: E402
+from tasks.inquiry.planted import score  # noqa: E402
+from tasks.inquiry.planted.score import Planted  # noqa: E402
+from tasks.runs.pin import resolve_sources  # noqa: E402
+from tasks.sources import sources, vault_keys  # noqa: E402
+from tasks.stages.data.clean import clean  # noqa: E402
+from tasks.stages.data.deduplicate import deduplicate  # noqa: E402
+from tasks.stages.data.ingest import ingest  # noqa: E402
 
 SETS = {"seen": (PERSONAL, (7,)), "unseen": (ROOT / "tests/examples/unseen", (23, 24))}
 TODAY = date(2026, 3, 14)

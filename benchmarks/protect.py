@@ -33,9 +33,9 @@ sys.path.insert(0, str(ROOT))  # the planted texts are the tests'
 
 from faker import Faker  # noqa: E402
 
-from tasks.data.protect.found import Found  # noqa: E402
-from tasks.data.protect.recognise import detect  # noqa: E402
-from tasks.govern.protection import Category  # noqa: E402
+from tasks.sources.protection import Category  # noqa: E402
+from tasks.stages.data.protect.found import Found  # noqa: E402
+from tasks.stages.data.protect.recognise import detect  # noqa: E402
 from tests.data.recognise import formats  # noqa: E402
 from tests.data.recognise.keys import is_held_out  # noqa: E402
 from tests.data.recognise.planted import GAP, Planted, Score, names_held_out, planted, scores  # noqa: E402

@@ -33,7 +33,7 @@ from safetensors.numpy import save
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.registry import verification  # noqa: E402
+from tasks.registry.verify import verification  # noqa: E402
 from tests.registry.house import copy, found  # noqa: E402
 
 GOAL_SECONDS = 2.0

@@ -39,9 +39,9 @@ for setting in [name for name in os.environ if name.startswith(("HALLMARK_", "ML
     del os.environ[setting]
 
 from infra.prefect import access, server  # noqa: E402
-from tasks.govern.gate import docket  # noqa: E402
-from tasks.govern.gate.signed_decision import KIND  # noqa: E402
-from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
+from tasks.gates import docket  # noqa: E402
+from tasks.gates.signed_decision import KIND  # noqa: E402
+from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tests.tiny_project import hallmark, hallmark_json, make_project  # noqa: E402
 
 GOAL = 10.0

@@ -176,7 +176,7 @@ def ours(kept_forms: list[str], _: list[set[bytes]]) -> Pairs:
     import numpy as np
     import pyarrow as pa
 
-    from tasks.data.near.pairs import near_pairs
+    from tasks.stages.data.deduplicate.near.pairs import near_pairs
 
     found = near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
     return set(map(tuple, found.pairs.tolist()))
@@ -226,7 +226,7 @@ def paragraphs(found: list[Document], keys: Sequence[str], pairs: Pairs) -> list
     """Numbers of what hangs together: documents of a package with the same key, or joined by a pair."""
     import numpy as np
 
-    from tasks.data.near.groups import components
+    from tasks.stages.data.deduplicate.near.groups import components
 
     first: dict[tuple[str, str], int] = {}
     same = [(first.setdefault((d.package, key), i), i) for i, (d, key) in enumerate(zip(found, keys, strict=True))]
@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "hallmark-revisions")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "revisions.json")
     given = parser.parse_args()
-    from tasks.data.near.form import even, forms
+    from tasks.stages.data.deduplicate.near.form import even, forms
 
     found = documents(fetched(given.cache))
     found_forms: list[str] = forms(even(document.text for document in found)).to_pylist()

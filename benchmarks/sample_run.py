@@ -28,7 +28,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.govern import vault_keys  # noqa: E402
+from tasks.sources import vault_keys  # noqa: E402
 
 GOALS: dict[str, float | None] = {
     "setting up, package files at hand": None,

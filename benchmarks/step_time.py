@@ -5,7 +5,7 @@
 Three contenders take optimizer steps over the same rows in the same batches of 16, each in turn in every round:
 
     ours    a Prefect task, which runs `dvc repro`, whose stage trains on Ray with DeepSpeed and the loss of
-            tasks/train/target_loss.py; each step goes to the record, which is followed, told to Prefect and tracked in
+            stages/train/target_loss.py; each step goes to the record, which is followed, told to Prefect and tracked in
             MLflow, by the code that `train` uses
     plain   a loop of forward, backward, clip and AdamW in a process without any of these, over the same loss
     usual   the same loop over transformers' own loss, which projects every position onto the vocabulary
@@ -57,15 +57,15 @@ def training_rows(count: int) -> list[dict[str, Any]]:
 
 
 def params_of_the_sample() -> Any:
-    from tasks import params
+    from tasks.core import params
 
     return params.load(ROOT / "params.yaml")
 
 
 def base_model(folder: Path) -> Path:
     """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
-    from tasks.layout import Layout
-    from tasks.train import convert, origins
+    from tasks.core.layout import Layout
+    from tasks.stages.train import convert, origins
 
     fetched = origins.fetch(params_of_the_sample().base_model, Layout(ROOT))
     if fetched.is_dir():
@@ -114,7 +114,7 @@ class Bench:
 
     @property
     def layout(self) -> Any:
-        from tasks.layout import Layout
+        from tasks.core.layout import Layout
 
         return Layout(self.folder / ".hallmark" / "runs" / "bench")
 
@@ -128,7 +128,7 @@ def flow(folder: Path) -> None:
     import prefect
 
     from flows.stages import stage
-    from tasks.govern.signed_request import Request, SignedRequest
+    from tasks.gates.signed_request import Request, SignedRequest
     from tasks.runs import dvc, journal
     from tasks.runs.repository import Repository
     from tasks.runs.run import Run
@@ -161,11 +161,11 @@ def own_services(folder: Path) -> dict[str, str]:
 
 
 def as_stage(folder: Path) -> None:
-    """`--stage FOLDER`: what DVC starts; trains on Ray, watched and tracked, as `tasks.train.train.execute` does."""
+    """`--stage FOLDER`: what DVC starts; trains on Ray, watched and tracked, as `train.execute` does."""
     from ray.train.torch import TorchTrainer
 
-    from tasks.train import builders, cluster, watch
-    from tasks.train.tracking import Tracker
+    from tasks.stages.train import builders, cluster, watch
+    from tasks.stages.train.tracking import Tracker
 
     bench = Bench.read(folder)
     training = bench.job.training
@@ -187,8 +187,8 @@ def in_ray(config: dict[str, Any]) -> None:
     """The Ray Train worker: round 0 warms up."""
     import torch
 
-    from tasks.train import loop
-    from tasks.train.batches import Order
+    from tasks.stages.train import loop
+    from tasks.stages.train.batches import Order
 
     bench: Bench = config["bench"]
     job, turns = bench.job, Rounds(bench.folder)
@@ -215,8 +215,8 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
     """Steps without Ray or DeepSpeed; calling the result takes one round."""
     import torch
 
-    from tasks.train import builders, loop, target_loss
-    from tasks.train.batches import Order, collate
+    from tasks.stages.train import builders, loop, target_loss
+    from tasks.stages.train.batches import Order, collate
 
     model = loop.load_model(job)
     if not usual:
@@ -248,9 +248,9 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
 
 
 def prepare(rounds: int, batches: int, threads: int, folder: Path) -> Bench:
-    from tasks.params import Training
-    from tasks.train import examples as rendering
-    from tasks.train import loop
+    from tasks.core.params import Training
+    from tasks.stages.train import examples as rendering
+    from tasks.stages.train import loop
 
     training = Training(batch_size=ROWS_A_BATCH, threads=threads)
     model = base_model(folder)
@@ -339,8 +339,8 @@ def main() -> None:
 
 def with_environment() -> None:
     """Start again with the workers' environment, which OpenMP reads as the process begins."""
-    from tasks.params import Training
-    from tasks.train.builders import worker_environment
+    from tasks.core.params import Training
+    from tasks.stages.train.builders import worker_environment
 
     wanted = worker_environment(Training()) | {"HALLMARK_BENCH": "1"}
     sys.exit(subprocess.run([sys.executable, *sys.argv], env=os.environ | wanted).returncode)

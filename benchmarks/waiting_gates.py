@@ -32,15 +32,14 @@ os.environ.pop("HALLMARK_LEDGER_URL", None)
 from benchmarks.ledger import rows as other_rows  # noqa: E402
 from flows.parked import Parked  # noqa: E402
 from infra.prefect import access  # noqa: E402
-from tasks.govern import dsse, signed_request  # noqa: E402
-from tasks.govern.gate import docket  # noqa: E402
-from tasks.govern.gate.checks import CheckResult, check_result  # noqa: E402
-from tasks.govern.gate.evidence import Evidence  # noqa: E402
-from tasks.govern.identity import keys  # noqa: E402
-from tasks.govern.ledger.ledger import Ledger, open_ledger  # noqa: E402
-from tasks.govern.rules.policy import Check  # noqa: E402
-from tasks.govern.signed_request import SignedRequest  # noqa: E402
+from tasks.gates import docket, signed_request  # noqa: E402
+from tasks.gates.checks.checks import CheckResult, check_result  # noqa: E402
+from tasks.gates.evidence import Evidence  # noqa: E402
+from tasks.gates.signed_request import SignedRequest  # noqa: E402
+from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
+from tasks.policy.policy import Check  # noqa: E402
 from tasks.runs.run import installed_governance, layout_of  # noqa: E402
+from tasks.trust import dsse, keys  # noqa: E402
 from tests.ledger_tampering import mend, unguard  # noqa: E402
 
 TIMES = 7

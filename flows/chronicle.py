@@ -9,8 +9,9 @@ from prefect import task
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
-from tasks.errors import HallmarkError, Unavailable
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.shown import guard_logs, visible
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal, records
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
@@ -18,7 +19,6 @@ from tasks.runs.journal import Journal, Status
 from tasks.runs.request import RunRequest, derived_run_id, new_run_id
 from tasks.runs.run import Run, create, on_record
 from tasks.runs.taking_up import is_elsewhere
-from tasks.shown import guard_logs, visible
 
 
 def root() -> Path:

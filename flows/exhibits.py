@@ -10,12 +10,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
 from flows.chronicle import doing
-from tasks.errors import HallmarkError
-from tasks.govern.gate.evidence import Evidence
-from tasks.registry.releases import Release
+from tasks.core.errors import HallmarkError
+from tasks.core.shown import code, markdown, visible
+from tasks.gates.evidence import Evidence
+from tasks.registry.promote.releases import Release
 from tasks.runs.run import Run
 from tasks.runs.summary import summarise
-from tasks.shown import code, markdown, visible
 
 
 def checks(asked: Evidence) -> None:
@@ -49,7 +49,9 @@ def sources(asked: Evidence) -> None:
 @task(task_run_name="report", persist_result=False)
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
-    from tasks.evaluate.report import write_report  # what is needed behind a gate alone keeps no resumed run waiting
+    from tasks.stages.evaluate.report import (
+        write_report,  # what is needed behind a gate alone keeps no resumed run waiting
+    )
 
     with doing(run.id, "writing the report"):
         drill(run)
@@ -68,7 +70,7 @@ def drill(run: Run) -> None:
     Sources and truth are read again for it, and may have changed since the run read them. No gate asks for these
     figures, so the run goes on without new ones; the report keeps those that were made before.
     """
-    from tasks.data.planted import score
+    from tasks.inquiry.planted import score
 
     try:
         score.write(run.layout)

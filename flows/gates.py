@@ -12,15 +12,16 @@ from prefect.context import FlowRunContext
 from flows import exhibits
 from flows.chronicle import doing, note
 from flows.stages import with_its_sources
-from tasks.errors import Refused, Unavailable
-from tasks.govern.gate import approved, decisions, docket, evidence, gates, statement
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.gates import Standing
-from tasks.govern.rules.policy import GateName
-from tasks.registry import succession
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.graph import GateName
+from tasks.gates import approved, decisions, docket, evidence, gates, statement
+from tasks.gates.evidence import Evidence
+from tasks.gates.gates import Standing
+from tasks.registry.release import succession
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
 from tasks.runs.run import Run
+from tasks.trust import gate_statement
 
 FOR_DAYS = 400 * 24 * 3600
 """Seconds that Prefect lets a run wait; the gate's own deadline, in the ledger's time, ends it before."""
@@ -49,7 +50,7 @@ def under_its_policy(run: Run) -> None:
 
     The stages accept gate statements under the policy in inputs/authority.json alone, so no decision could help.
     """
-    before, now = statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
+    before, now = gate_statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
     if before == now:
         return
     docket.close_open(run.ledger(), run.id, VOID.state)

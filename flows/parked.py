@@ -28,17 +28,18 @@ from prefect.client.schemas.sorting import FlowRunSort
 from flows import deployed
 from flows.chronicle import run_id
 from flows.partly import Parts
-from tasks.errors import HallmarkError
-from tasks.govern import sources, withdrawals
-from tasks.govern.gate import docket, gates
-from tasks.govern.gate.docket import Case
-from tasks.govern.gate.evidence import Summary
-from tasks.govern.gate.overview import Glance, overview
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
+from tasks.consent import withdrawals
+from tasks.core.errors import HallmarkError
+from tasks.gates import docket, gates
+from tasks.gates.docket import Case
+from tasks.gates.evidence import Summary
+from tasks.gates.overview import Glance, overview
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
 from tasks.runs.rules import Rules
 from tasks.runs.run import layout_of, open_run
 from tasks.runs.taking_up import is_elsewhere
+from tasks.sources import sources
 
 PAGE = 200
 """Flow runs asked for at once; Prefect's server gives no more."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tasks.errors import HallmarkError
+from tasks.core.errors import HallmarkError
 
 
 class Partly(HallmarkError):

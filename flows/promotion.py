@@ -5,9 +5,9 @@ from prefect.logging import get_run_logger
 
 from flows import exhibits
 from flows.chronicle import doing
-from tasks.govern.ledger import publish
-from tasks.registry import champion, promotion
-from tasks.registry.identity import candidate_inputs
+from tasks.core.payload.identity import candidate_inputs
+from tasks.ledger.heads import publish
+from tasks.registry.promote import champion, promotion
 from tasks.runs.run import Run
 
 

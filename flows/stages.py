@@ -8,13 +8,13 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
 from flows.chronicle import current, note
-from tasks.errors import HallmarkError, Refused
+from tasks.core.errors import HallmarkError, Refused
+from tasks.core.shown import markdown
 from tasks.runs import journal, records
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
 from tasks.runs.taking_up import is_elsewhere
-from tasks.shown import markdown
 
 ELSEWHERE = "run {0} was taken up on another machine and goes on there; `hallmark run --resume {0}` takes it back"
 
@@ -76,7 +76,7 @@ def stage(run: Run, name: str) -> StageOutcome:
 
 
 def _unknown_tokens(run: Run) -> int:
-    from tasks.data.vaulted import unknown_tokens  # only before the gate, so that a resumed run need not wait for it
+    from tasks.inquiry.vaulted import unknown_tokens  # only before the gate, so that a resumed run need not wait for it
 
     return unknown_tokens(run.layout)
 

@@ -17,14 +17,15 @@ from prefect.states import Scheduled
 from flows.chronicle import run_id
 from flows.parked import in_state
 from flows.partly import Partly, Parts
-from tasks.errors import InputError, Refused
-from tasks.govern import incidents
-from tasks.govern.gate import docket, reminders
-from tasks.govern.gate.docket import Case
-from tasks.govern.ledger import publish
-from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
-from tasks.registry import promotion, rolled_back, undelivered, waivers
+from tasks.core.errors import InputError, Refused
+from tasks.gates import docket, reminders
+from tasks.gates.docket import Case
+from tasks.incidents import incidents
+from tasks.ledger.heads import publish
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.registry.admit import rolled_back, undelivered
+from tasks.registry.promote import promotion, waivers
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.rules import Rules

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.identity import ssh_agent
+from tasks.trust import ssh_agent
 
 needs_ssh_agent = pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="openssh-client is not installed")
 ASKPASS = """#!/bin/sh

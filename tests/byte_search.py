@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.files import sha256_bytes
+from tasks.core.files import sha256_bytes
 
 WINDOW = 8
 """Bytes of a value's beginning by which it is found."""

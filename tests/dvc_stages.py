@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tasks.layout import Layout
+from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tests.tiny_project import commit, git
 

@@ -5,9 +5,9 @@ import random
 import sqlite3
 from pathlib import Path
 
-from tasks.govern.ledger.entry import Row
-from tasks.govern.ledger.merkle import Frontier
-from tasks.govern.ledger.subtrees import finished
+from tasks.ledger.entry import Row
+from tasks.ledger.tree.merkle import Frontier
+from tasks.ledger.tree.subtrees import finished
 
 KINDS = ("edit", "delete", "insert", "reorder", "truncate")
 

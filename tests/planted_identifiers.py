@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.data.protect.recognise import detect
+from tasks.stages.data.protect.recognise import detect
 from tests.byte_search import SHORTEST, bare
 from tests.data.recognise import planted
 from tests.data.recognise.planted import CATEGORY, GAP, Values

@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from tasks.files import UMASK
+from tasks.core.files import UMASK
 
 CACHED = 0o444
 """DVC gives every file of its cache these permissions, and so do releases; the folders that hold them are shut."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import config, params
-from tasks.errors import InputError
+from tasks.core import config, params
+from tasks.core.errors import InputError
 from tasks.runs.resolve import read_params
 from tests.tiny_project import PARAMS
 

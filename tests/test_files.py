@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import UMASK, copy_tree, read_json, whole_file, whole_folder, write_json
+from tasks.core.files import UMASK, copy_tree, read_json, whole_file, whole_folder, write_json
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:

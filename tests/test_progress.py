@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import progress
-from tasks.__main__ import STAGES
-from tasks.progress import Progress
+from tasks.core import progress
+from tasks.core.graph import STAGES
+from tasks.core.progress import Progress
 from tasks.runs.dvc import PROGRESS
 
 ROOT = Path(__file__).parents[1]
@@ -83,10 +83,10 @@ def test_only_one_module_prints_how_far_a_stage_is() -> None:
     assert printing == []
 
 
-@pytest.mark.parametrize("module", sorted(set(STAGES.values())))
+@pytest.mark.parametrize("module", sorted({stage.module for stage in STAGES.values()}))
 def test_every_stage_says_what_it_does(module: str) -> None:
     """Words or counts; a stage that works in silence cannot be told from one that hangs."""
     text = (ROOT / f"{module.replace('.', '/')}.py").read_text()
-    followed = {"tasks.evaluate.evaluate": "tasks/evaluate/scoring.py"}
+    followed = {"tasks.stages.evaluate.evaluate": "tasks/stages/evaluate/scoring.py"}
     text += (ROOT / followed[module]).read_text() if module in followed else ""
     assert re.search(r"^from tasks\.progress import", text, re.M)

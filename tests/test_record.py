@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.record import ROW_GROUP, rows_at, write_table
+from tasks.core.record import ROW_GROUP, rows_at, write_table
 
 
 @pytest.mark.parametrize("rows", [0, 1, 1000])

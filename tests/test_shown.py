@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from infra.cli.terminal import Terminal
-from tasks import shown
-from tasks.errors import InputError
-from tasks.files import write_json
-from tasks.pages import shown as put_in
-from tasks.shown import HIDDEN, code, hidden, json_text, markdown, one_line, visible
+from tasks.core import shown
+from tasks.core.errors import InputError
+from tasks.core.files import write_json
+from tasks.core.pages import shown as put_in
+from tasks.core.shown import HIDDEN, code, hidden, json_text, markdown, one_line, visible
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = (
@@ -146,7 +146,7 @@ def test_the_console_writes_its_own_codes_and_nobody_elses(terminal: bool) -> No
 
 
 ALONE = {
-    r"jinja2\.Environment\(": {"tasks/pages.py", "tasks/registry/model_card.py"},
+    r"jinja2\.Environment\(": {"tasks/core/pages.py", "tasks/stages/package/model_card.py"},
     r"\bConsole\(|\(Console\)": {"infra/cli/terminal.py"},
     r"create_(table|markdown|link)_artifact\(": {"flows/exhibits.py"},
     r"typer\.echo|click\.echo": set(),

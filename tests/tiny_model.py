@@ -10,7 +10,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tasks.files import tree_digest
+from tasks.core.files import tree_digest
 
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 
@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
 
 
 def make_tiny_model(folder: Path) -> str:
-    """Write model, tokenizer and chat template to `folder`; return its canonical digest (tasks.files.tree_digest)."""
+    """Write model, tokenizer and chat template to `folder`; return its canonical digest (files.tree_digest)."""
     tokenizer = _tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.govern.identity import keys
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, run
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
+from tasks.trust import keys
 from tests.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).parents[1]

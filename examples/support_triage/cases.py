@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tasks import config
+from tasks.core import config
 
 LANGUAGES = {"en": 0.65, "de": 0.35}
 """Share of messages."""

@@ -7,7 +7,7 @@ old mail system's encoding has both. `taken` takes the marks out again and says 
 import re
 from typing import get_args
 
-from tasks.govern.protection import Category
+from tasks.sources.protection import Category
 
 CLASSES: tuple[str, ...] = tuple(sorted(get_args(Category)))
 START, END = "\x02", "\x03"

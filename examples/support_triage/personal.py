@@ -6,7 +6,7 @@ from random import Random
 
 from examples.support_triage.compose import Turn
 from examples.support_triage.grammar import Grammar, Lines, lines_of
-from tasks import config
+from tasks.core import config
 
 SHARE = 0.1
 """Of the sound rows, how many hold such a sentence; classes take turns."""

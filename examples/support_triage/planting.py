@@ -12,7 +12,7 @@ from examples.support_triage.sources import Row, Source
 
 @dataclass(frozen=True)
 class Planted:
-    """One line of truth.csv, as `tasks.data.planted.truth` reads it."""
+    """One line of truth.csv, as `tasks.inquiry.planted.truth` reads it."""
 
     source_id: str
     row: int

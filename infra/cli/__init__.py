@@ -10,8 +10,8 @@ import sys
 import typer
 
 from infra.cli import lazy, verbs
-from tasks import files, shown
-from tasks.errors import HallmarkError, Unavailable
+from tasks.core import files, shown
+from tasks.core.errors import HallmarkError, Unavailable
 
 MISSING = (
     "this command needs {}, which is not installed; what was installed checks releases and ledgers, "

@@ -12,12 +12,12 @@ from infra.cli.registered import Label, in_force
 from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.audit import archive, record
-from tasks.errors import InputError
-from tasks.files import canonical_json
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.ledger.proof import Prover
-from tasks.govern.rules.governance import Governance
-from tasks.registry import releases
+from tasks.core.errors import InputError
+from tasks.core.files import canonical_json
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.proof import Prover
+from tasks.policy.governance import Governance
+from tasks.registry.promote import releases
 
 
 def audit(

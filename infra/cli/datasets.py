@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.table import Table
 
 from infra.cli.shared import console
-from tasks.dataset import SIDES, Dataset, Origin
-from tasks.govern.gate.change import Change, Moved, SourceChange
+from tasks.gates.checks.change import Change, Moved, SourceChange
+from tasks.sources.dataset import SIDES, Dataset, Origin
 
 MOST = 5
 """Departments, languages, kinds or settings told one by one where they differ; the others are counted."""

@@ -14,8 +14,8 @@ from infra.cli.screen import Screen
 from infra.cli.shared import console
 from infra.prefect import client
 from infra.prefect.server import Up
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.facts import Fact
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.facts import Fact
 from tasks.runs import journal
 from tasks.runs.hold import held
 from tasks.runs.journal import Journal

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import typer
 
 from infra.cli import shared
-from tasks.errors import Refused, Unavailable
-from tasks.govern.ledger import glance
-from tasks.govern.ledger.ledger import reach_ledger
-from tasks.govern.rules import adopting, in_force
+from tasks.core.errors import Refused, Unavailable
+from tasks.ledger import glance
+from tasks.ledger.ledger import reach_ledger
+from tasks.policy import adopting, in_force
 
 TOLD = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
 

@@ -11,14 +11,14 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.errors import InputError
-from tasks.files import write_bytes, write_new
-from tasks.govern.identity import keys, proposal, signing, ssh_agent
-from tasks.govern.identity.people import MACHINES, MachineName, Person
-from tasks.govern.identity.proposal import Change
-from tasks.govern.rules import adopting
-from tasks.govern.rules.governance import Governance
+from tasks.core.errors import InputError
+from tasks.core.files import write_bytes, write_new
+from tasks.policy import adopting, proposal
+from tasks.policy.governance import Governance
+from tasks.policy.people import MACHINES, MachineName, Person
+from tasks.policy.proposal import Change
 from tasks.runs.run import installed_governance
+from tasks.trust import keys, signing, ssh_agent
 
 OURS = Path("infra") / "governance"
 

@@ -7,10 +7,10 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.govern import incidents
-from tasks.govern.incidents import Incident
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
+from tasks.incidents import incidents
+from tasks.incidents.incidents import Incident
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
 from tasks.runs.run import installed_governance
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id, as `hallmark incidents list` shows it.")]

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from infra.cli.shared import console, root
-from tasks.govern.identity import keys
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules import adopting, in_force
-from tasks.govern.rules import governance as rules
-from tasks.govern.rules.governance import LOCAL
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import adopting, in_force
+from tasks.policy import governance as rules
+from tasks.policy.governance import LOCAL
 from tasks.runs import installation
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
+from tasks.trust import keys
 
 
 def init(

@@ -13,18 +13,18 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import dsse
-from tasks.govern.identity.validity import Key as SigningKey
-from tasks.govern.ledger import check as ledger_check
-from tasks.govern.ledger import export as ledger_export
-from tasks.govern.ledger import proof as ledger_proof
-from tasks.govern.ledger import publish
-from tasks.govern.ledger import search as ledger_search
-from tasks.govern.ledger.attached import NAMED
-from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.govern.ledger.walk import Report, Tick
-from tasks.govern.rules.governance import Governance
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.ledger import check as ledger_check
+from tasks.ledger import export as ledger_export
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger import search as ledger_search
+from tasks.ledger.attached import NAMED
+from tasks.ledger.heads import publish
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.ledger.walk import Report, Tick
+from tasks.policy.governance import Governance
+from tasks.trust import dsse
+from tasks.trust.validity import Key as SigningKey
 
 Key = Annotated[
     list[str] | None,

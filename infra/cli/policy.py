@@ -8,13 +8,14 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.errors import InputError, Refused
-from tasks.govern.identity import keys, signing
-from tasks.govern.identity.keys import Signer
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules import adopting, adoption, differences, explain, governance, in_force, policy_cases
-from tasks.govern.rules.adopting import Chain, Outcome
-from tasks.govern.rules.governance import Governance
+from tasks.core.errors import InputError, Refused
+from tasks.gates import policy_cases
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import adopting, adoption, differences, explain, governance, in_force
+from tasks.policy.adopting import Chain, Outcome
+from tasks.policy.governance import Governance
+from tasks.trust import keys, signing
+from tasks.trust.keys import Signer
 
 Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance folder. Default: that of the checkout.")]
 

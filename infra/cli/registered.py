@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
-from tasks.registry import promotion, releases
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import promotion, releases
 from tasks.runs.run import installed_governance
 
 Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]

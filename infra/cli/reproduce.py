@@ -10,7 +10,7 @@ from infra.cli.registered import Label, in_force
 from infra.cli.screen import Screen
 from infra.cli.shared import console
 from infra.cli.terminal import Terminal
-from tasks.registry import releases
+from tasks.registry.promote import releases
 from tasks.reproduce import rebuild
 from tasks.reproduce.rebuild import Reproduction
 from tasks.runs.repository import Repository

@@ -7,11 +7,11 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console, root
-from tasks import files
-from tasks.errors import InputError
-from tasks.govern.gate import statement
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.layout import Layout
+from tasks.core import files
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.gates import statement
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import dvc, tree
 from tasks.runs import resolve as runs
 from tasks.runs.repository import Repository

@@ -10,11 +10,9 @@ from infra.cli import follow, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
 from infra.prefect.server import Up
-from tasks.errors import InputError, Unavailable
-from tasks.govern import sources
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.sources import Source
-from tasks.layout import Layout
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, journal
 from tasks.runs.asking import Envelope
 from tasks.runs.foreseen import foreseen
@@ -24,6 +22,8 @@ from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import check_request, is_here, layout_of, open_run
 from tasks.runs.summary import summarise
 from tasks.runs.taking_up import is_elsewhere, take_up
+from tasks.sources import sources
+from tasks.sources.sources import Source
 
 NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals")
 """What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""

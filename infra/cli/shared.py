@@ -13,9 +13,9 @@ from rich.table import Table
 
 from infra.cli import tables
 from infra.cli.tables import Whole
-from tasks.errors import InputError, Unavailable, is_full_disk
-from tasks.files import UMASK
-from tasks.shown import json_text, one_line
+from tasks.core.errors import InputError, Unavailable, is_full_disk
+from tasks.core.files import UMASK
+from tasks.core.shown import json_text, one_line
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 As = Annotated[

@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.follow import print_summary
 from infra.cli.shared import console
 from infra.prefect import server
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.runs import journal
 from tasks.runs.summary import Summary, summarise
 

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from tasks.shown import visible
+from tasks.core.shown import visible
 
 
 class Terminal(Console):

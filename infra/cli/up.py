@@ -5,8 +5,8 @@ from pathlib import Path
 from flows import deployed
 from infra.cli.shared import console, root
 from infra.prefect import server
-from tasks.errors import InputError
-from tasks.govern import sources
+from tasks.core.errors import InputError
+from tasks.sources import sources
 
 
 def up() -> None:

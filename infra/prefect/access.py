@@ -12,8 +12,8 @@ import os
 import secrets
 from pathlib import Path
 
-from tasks import files
-from tasks.errors import InputError
+from tasks.core import files
+from tasks.core.errors import InputError
 
 
 def folder(root: Path) -> Path:

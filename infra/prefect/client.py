@@ -11,7 +11,7 @@ from uuid import UUID
 from flows import deployed
 from infra.prefect import access
 from infra.prefect.server import Up
-from tasks.errors import Unavailable
+from tasks.core.errors import Unavailable
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tasks import files
-from tasks.errors import InputError, Unavailable
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.registry.notices import Notice, notice
+from tasks.core import files
+from tasks.core.errors import InputError, Unavailable
+from tasks.ledger.ledger import open_ledger
+from tasks.registry.history.notices import Notice, notice
 from tasks.runs.run import installed_governance
 
 VARIABLE = "HALLMARK_NOTIFY"

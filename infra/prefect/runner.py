@@ -14,7 +14,7 @@ from flows.partly import Partly
 from flows.retrain import retrain
 from flows.watch import publish_heads, revive_orphans, time_passes
 from infra.prefect import notify
-from tasks.shown import guard_logs
+from tasks.core.shown import guard_logs
 
 POLL_SECONDS = 1.0
 """Prefect's own default of 10 s would be most of the time from a decision to the run going on."""

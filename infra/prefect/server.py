@@ -14,9 +14,9 @@ import psutil
 
 from infra.prefect import access, notify, ports
 from infra.prefect.settings import Settings
-from tasks import files
-from tasks.config import Frozen
-from tasks.errors import InputError, Unavailable
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Unavailable
 from tasks.runs.environment import BYTECODE, isolated
 
 PORT = 4200

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 
 from infra.prefect import variables
 from infra.prefect.variables import PREFIX
-from tasks.config import Frozen
-from tasks.files import sha256_bytes
+from tasks.core.config import Frozen
+from tasks.core.files import sha256_bytes
 
 NAMES = tuple(variable.name for variable in variables.KEPT)
 

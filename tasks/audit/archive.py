@@ -12,15 +12,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks import files
 from tasks.audit import chapters, controls, gaps, page
 from tasks.audit.dossier import Dossier
 from tasks.audit.record import Record
 from tasks.audit.shelf import RELEASE, Shelf
 from tasks.audit.since import since, standing
 from tasks.audit.timeline import timeline
-from tasks.errors import InputError
-from tasks.registry import bundle, left_out
+from tasks.core import files
+from tasks.core.errors import InputError
+from tasks.registry.release import bundle
+from tasks.registry.verify import left_out
 
 PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
 STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, chapters.decided,

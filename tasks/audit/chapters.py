@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from tasks.audit.dossier import Chapter, Claim, Exhibit, Kind, Table
 from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
-from tasks.dataset import SIDES, STAGES
-from tasks.facts import Fact
-from tasks.govern.gate.checks import CheckResult
-from tasks.govern.rules.policy import GATES
-from tasks.registry import bundle, manifest
+from tasks.core.facts import Fact
+from tasks.core.graph import GATES
+from tasks.core.payload import manifest
+from tasks.gates.checks.checks import CheckResult
+from tasks.registry.release import bundle
+from tasks.sources.dataset import SIDES, STAGES
 
 Said = tuple[Kind, str, Sequence[Exhibit]]
 """A claim without its number."""

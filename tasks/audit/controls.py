@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks import config
 from tasks.audit.dossier import Chapter, Evidenced, Framework, Kind
-from tasks.config import Frozen
+from tasks.core import config
+from tasks.core.config import Frozen
 
 PATH = Path(__file__).parent / "controls.yaml"
 

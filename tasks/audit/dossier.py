@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from tasks.config import Frozen
-from tasks.params import Sha256
-from tasks.registry.report import Verdict
+from tasks.core.config import Frozen
+from tasks.core.params import Sha256
+from tasks.registry.release.report import Verdict
 
 Kind = Literal[
     "request", "purpose", "criteria", "data-provenance", "data-terms", "data-quality", "personal-data", "checks",

@@ -6,7 +6,8 @@ from pathlib import Path
 from tasks.audit.dossier import Framework
 from tasks.audit.record import Record
 from tasks.audit.shelf import Shelf
-from tasks.registry import bundle, left_out
+from tasks.registry.release import bundle
+from tasks.registry.verify import left_out
 
 UNMEASURED = {
     "factual correctness and hallucination": ("halluc", "factual"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.audit.dossier import Dossier
-from tasks.pages import templates
+from tasks.core.pages import templates
 
 TEMPLATES = Path(__file__).parent / "templates"
 

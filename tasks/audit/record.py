@@ -4,23 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tasks.errors import InputError, Refused
-from tasks.govern import dsse, incidents, signed_request, withdrawals
-from tasks.govern.gate import docket, signed_decision
-from tasks.govern.gate.docket import Case
-from tasks.govern.gate.signed_decision import Decision
-from tasks.govern.incidents import Incident
-from tasks.govern.ledger.ledger import Entry, Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import GATES, GateName
-from tasks.govern.signed_request import Request, SignedRequest
-from tasks.govern.signed_withdrawal import Withdrawal
-from tasks.params import Params, load
-from tasks.registry import bundle, history, releases, succession, told
-from tasks.registry.history import Reign
-from tasks.registry.releases import Release
-from tasks.registry.report import Verification
-from tasks.registry.told import Told
+from tasks.consent import withdrawals
+from tasks.consent.signed_withdrawal import Withdrawal
+from tasks.core.errors import InputError, Refused
+from tasks.core.graph import GATES, GateName
+from tasks.core.params import Params, load
+from tasks.gates import docket, signed_decision, signed_request
+from tasks.gates.docket import Case
+from tasks.gates.signed_decision import Decision
+from tasks.gates.signed_request import Request, SignedRequest
+from tasks.incidents import incidents
+from tasks.incidents.incidents import Incident
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.history import history, told
+from tasks.registry.history.history import Reign
+from tasks.registry.history.told import Told
+from tasks.registry.promote import releases
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.report import Verification
+from tasks.trust import dsse
 
 REPRODUCED = "release.reproduced"
 

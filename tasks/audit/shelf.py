@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks import files
 from tasks.audit.dossier import Exhibit
-from tasks.errors import HallmarkError
-from tasks.govern.ledger.ledger import Entry
+from tasks.core import files
+from tasks.core.errors import HallmarkError
+from tasks.ledger.ledger import Entry
 
 RELEASE, LEDGER = "release", "ledger"
 """Folders of the archive."""

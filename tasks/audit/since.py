@@ -4,7 +4,7 @@ from tasks.audit.chapters import Said, chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.record import Record
 from tasks.audit.shelf import Shelf
-from tasks.registry.history import Reign, orderers
+from tasks.registry.history.history import Reign, orderers
 
 
 def since(record: Record, shelf: Shelf) -> Chapter:

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from tasks.audit.dossier import Moment
 from tasks.audit.record import Record
-from tasks.govern.rules.policy import GATES
-from tasks.registry.history import orderers
+from tasks.core.graph import GATES
+from tasks.registry.history.history import orderers
 
 VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check", "withdraw": "withdrew a decision"}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks import files
-from tasks.config import Frozen
-from tasks.errors import Refused
-from tasks.params import Sha256
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.errors import Refused
+from tasks.core.params import Sha256
 
 FORMAT = "urn:hallmark:backup:v1"
 MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"

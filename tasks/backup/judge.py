@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tasks.backup import contents
-from tasks.errors import Refused
-from tasks.govern.ledger import check
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import in_force
-from tasks.registry import releases
+from tasks.core.errors import Refused
+from tasks.ledger import check
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import in_force
+from tasks.registry.promote import releases
 
 POSTGRES = "HALLMARK_LEDGER_URL"
 

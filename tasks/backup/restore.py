@@ -4,10 +4,10 @@ import os
 import shutil
 from pathlib import Path
 
-from tasks import files
 from tasks.backup import contents, judge
 from tasks.backup.contents import Manifest
-from tasks.errors import InputError, Refused, Unavailable
+from tasks.core import files
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.runs.repository import Repository
 
 

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks import files
 from tasks.backup import contents, judge
 from tasks.backup.contents import Manifest
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import adopting, in_force
-from tasks.registry import releases
+from tasks.core import files
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import adopting, in_force
+from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
 
 ELSEWHERE = {

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from tasks.govern import sources, withdrawals
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.layout import Layout
-from tasks.params import Params
-from tasks.registry import manifest
-from tasks.registry.manifest import Manifest
+from tasks.consent import withdrawals
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.payload import manifest
+from tasks.core.payload.manifest import Manifest
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.sources import sources
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
 SHOWN = 5

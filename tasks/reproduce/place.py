@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.files import turn
-from tasks.govern import vault_keys
-from tasks.layout import Layout
+from tasks.core.files import turn
+from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
+from tasks.sources import vault_keys
 
 FOLDER = "reproduced"
 """Below `.hallmark/`."""

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from tasks import config, files, params
-from tasks.config import Frozen
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.layout import Layout
-from tasks.params import Sha256
-from tasks.registry import bundle, manifest, verification
-from tasks.registry.manifest import Manifest
-from tasks.registry.releases import Release
+from tasks.core import config, files, params
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.layout import Layout
+from tasks.core.params import Sha256
+from tasks.core.payload import manifest
+from tasks.core.payload.manifest import Manifest
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import bundle
+from tasks.registry.verify import verification
 from tasks.reproduce import obstacles
 from tasks.reproduce.place import place
 from tasks.runs import dvc

@@ -5,6 +5,7 @@ asking.py      it is signed, and a run takes nothing that was not
 foreseen.py    which checks will fail whatever it makes
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
 tree.py        the whole tree of a commit: what may be in it, and one digest of it
+pin.py         what a run will read, fixed before its first stage
 resolve.py     everything a stage will read that is not code, looked up once and written to inputs/
 run.py         create, open and finish a run
 installation.py  which checkout this is

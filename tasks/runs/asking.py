@@ -7,16 +7,17 @@ same. Where no person signs, the installation asks as `scheduler`.
 from datetime import datetime
 from typing import Any
 
-from tasks import files
-from tasks.errors import InputError, Refused
-from tasks.govern import dsse, signed_request
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import SCHEDULER
-from tasks.govern.signed_request import Request, SignedRequest
+from tasks.core import files
+from tasks.core.errors import InputError, Refused
+from tasks.gates import signed_request
+from tasks.gates.signed_request import Request, SignedRequest
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
 from tasks.runs import tree
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
+from tasks.trust import dsse
 
 Envelope = dict[str, Any]
 

@@ -15,17 +15,17 @@ from urllib.parse import urlsplit
 
 from configobj import ConfigObj
 
-from tasks.__main__ import STARTED_BY, error_file
-from tasks.config import Frozen
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.files import write_bytes
-from tasks.layout import Layout, home
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.files import write_bytes
+from tasks.core.layout import Layout, home
+from tasks.core.shown import visible
 from tasks.runs import dvc_lock
 from tasks.runs.environment import INTO_A_PROCESS
-from tasks.shown import visible
+from tasks.stages.__main__ import STARTED_BY, error_file
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
-"""What a stage prints while it works (`tasks.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
+"""What a stage prints while it works (`core.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
 words alone."""
 
 VAULTED = "ingest"

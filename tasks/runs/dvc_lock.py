@@ -7,8 +7,8 @@ by itself: what was whole is put back, and the stage that had just run comes fro
 
 from pathlib import Path
 
-from tasks import config
-from tasks.files import write_bytes
+from tasks.core import config
+from tasks.core.files import write_bytes
 
 EMPTY = b"schema: '2.0'\nstages: {}\n"
 

@@ -2,17 +2,17 @@
 
 from typing import NamedTuple
 
-from tasks.errors import Refused
-from tasks.govern.gate.bar import Bar, laxer
-from tasks.govern.gate.checks import checks_of
-from tasks.govern.gate.purpose import unapproved
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.gate_rules import STANDING
-from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import GateName
-from tasks.govern.sources import Sources
-from tasks.params import Params
-from tasks.registry import succession
+from tasks.core.errors import Refused
+from tasks.core.graph import GateName
+from tasks.core.params import Params
+from tasks.gates.checks.bar import Bar, laxer
+from tasks.gates.checks.checks import checks_of
+from tasks.gates.checks.purpose import unapproved
+from tasks.ledger.ledger import Ledger
+from tasks.policy.gate_rules import STANDING
+from tasks.policy.governance import Governance
+from tasks.registry.release import succession
+from tasks.sources.sources import Sources
 
 
 class Foreseen(NamedTuple):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tasks.errors import Refused
+from tasks.core.errors import Refused
 
 PATIENCE_SECONDS = 2.0
 """How long to ask for a run that is held: whoever only looks whether it is holds it for a moment too."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks import files
-from tasks.config import Frozen
-from tasks.errors import InputError
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
 
 MACHINE_ID = Path("/etc/machine-id")
 """What systemd and D-Bus know a machine by: a copy on another machine may lie under the same path."""

@@ -7,9 +7,9 @@ is decided by it.
 from pathlib import Path
 from typing import Literal
 
-from tasks import files
-from tasks.config import Frozen
-from tasks.layout import Layout
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.layout import Layout
 from tasks.runs.hold import held
 from tasks.runs.request import checked_run_id
 
@@ -53,7 +53,7 @@ class Journal(Frozen):
     """Name and version of the release it made, or that it equals."""
     error: str | None = None
     exit_code: int = 0
-    """Of a failed run: 1 a gate said no, 2 an input is wrong, 3 something needed is away (tasks/errors.py)."""
+    """Of a failed run: 1 a gate said no, 2 an input is wrong, 3 something needed is away (tasks/core/errors.py)."""
 
     @property
     def finished(self) -> bool:

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks import config, facts, files
-from tasks.errors import InputError, Refused
-from tasks.govern import sources
-from tasks.govern.ledger.ledger import Entry, Ledger
-from tasks.layout import Layout
-from tasks.params import Params
+from tasks.core import config, facts, files
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs import dvc_lock
 from tasks.runs.dvc import VAULTED, StageOutcome
+from tasks.sources import sources
 
 RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", "run.stage", "evaluation.made", "run.ended"
 """Kinds of ledger entries; their subject is the run's id."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tasks.errors import InputError, Unavailable
-from tasks.shown import one_line, visible
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.shown import one_line, visible
 
 OWN = ("dvc.lock",)
 """Files that work by hand leaves in a checkout and that do not make it dirty."""

@@ -1,14 +1,14 @@
-"""What somebody asks for, before it is signed (tasks/govern/signed_request.py)."""
+"""What somebody asks for, before it is signed (tasks/gates/signed_request.py)."""
 
 import re
 import secrets
 from datetime import UTC, datetime
 
-from tasks.config import Frozen
-from tasks.errors import InputError
-from tasks.govern.rules.policy import SCHEDULER
-from tasks.govern.signed_request import RUN_ID, Request, RunId
-from tasks.params import Name
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.params import Name
+from tasks.gates.signed_request import RUN_ID, Request, RunId
+from tasks.policy.policy import SCHEDULER
 
 NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
 

@@ -11,17 +11,18 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks import config, files, yaml_text
-from tasks.data.pin import resolve_sources
-from tasks.errors import InputError, Refused
-from tasks.govern import sources, vault_keys, withdrawals
-from tasks.govern.gate.statement import Authority
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.govern.sources import Sources
-from tasks.layout import Layout
-from tasks.params import Params
-from tasks.registry import champion
+from tasks.consent import withdrawals
+from tasks.core import config, files, yaml_text
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import champion
+from tasks.runs.pin import resolve_sources
+from tasks.sources import sources, vault_keys
+from tasks.sources.sources import Sources
+from tasks.trust.gate_statement import Authority
 
 
 def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:

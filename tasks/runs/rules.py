@@ -5,10 +5,10 @@ For one look at all of them, since what was read is what counts until it is over
 
 from pathlib import Path
 
-from tasks.govern import signed_request
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.layout import Layout
+from tasks.core.layout import Layout
+from tasks.gates import signed_request
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
 from tasks.runs.request import checked_run_id
 from tasks.runs.run import installed_governance, is_here
 

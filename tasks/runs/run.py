@@ -4,23 +4,26 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks import files
-from tasks.data.pin import check_sources
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import dsse, signed_request, sources, withdrawals
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules import governance, in_force, satisfiable
-from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import SCHEDULER
-from tasks.govern.signed_request import Request, SignedRequest
-from tasks.layout import Layout
-from tasks.params import Params, load
+from tasks.consent import withdrawals
+from tasks.core import files
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.layout import Layout
+from tasks.core.params import Params, load
+from tasks.gates import signed_request
+from tasks.gates.signed_request import Request, SignedRequest
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import governance, in_force, satisfiable
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
 from tasks.runs import asking, dvc, dvc_lock, records, tree
 from tasks.runs.foreseen import foreseen
+from tasks.runs.pin import check_sources
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
 from tasks.runs.tree import Tree
+from tasks.sources import sources
+from tasks.trust import dsse
 
 MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local")
 """What a run has in its worktree besides its commit: outputs, which gates and packages digest, and what git and DVC

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tasks import facts, files
-from tasks.config import Frozen
-from tasks.facts import Fact
-from tasks.layout import Layout
+from tasks.core import facts, files
+from tasks.core.config import Frozen
+from tasks.core.facts import Fact
+from tasks.core.layout import Layout
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
 

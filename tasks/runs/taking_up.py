@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.errors import InputError, Refused
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.layout import Layout
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs import dvc, installation, records, run
 from tasks.runs.repository import Repository, worktree_git
 from tasks.runs.request import NO_RUN

@@ -15,8 +15,8 @@ from functools import cached_property
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path, PurePosixPath
 
-from tasks.errors import InputError
-from tasks.files import sha256_bytes, sha256_file
+from tasks.core.errors import InputError
+from tasks.core.files import sha256_bytes, sha256_file
 from tasks.runs.repository import Repository
 
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks import files
 from tasks.backup import contents, judge
 from tasks.backup.restore import restore
 from tasks.backup.save import save
-from tasks.errors import HallmarkError, InputError, Refused
-from tasks.govern.gate import decisions, docket
-from tasks.govern.ledger import check, publish
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import adopting, in_force
-from tasks.registry import releases
+from tasks.core import files
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.gates import decisions, docket
+from tasks.ledger import check
+from tasks.ledger.heads import publish
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import adopting, in_force
+from tasks.registry.promote import releases
 from tests.registry.conftest import empty_registry, make_house, own_services, ready_once, released_once  # noqa: F401
 from tests.registry.house import House, open_house
 from tests.tiny_project import ROOT, commit, git
@@ -25,7 +26,7 @@ from tests.tiny_project import ROOT, commit, git
 APPENDS = """
 import sys
 from pathlib import Path
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.ledger.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 print("ready", flush=True)
 while True:

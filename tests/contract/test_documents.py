@@ -18,13 +18,13 @@ from infra.docs import cli, code
 from infra.docs.generated import PAGES
 from infra.docs.text import anchor
 from infra.prefect import variables
-from tasks import config, yaml_text
-from tasks.config import Frozen
-from tasks.govern.identity.people import People
-from tasks.govern.rules.policy import BreakGlass
-from tasks.govern.rules.policy_cases import Cases
-from tasks.govern.sources import Source, Sources, Suite
-from tasks.params import Params
+from tasks.core import config, yaml_text
+from tasks.core.config import Frozen
+from tasks.policy.people import People
+from tasks.policy.policy import BreakGlass
+from tasks.gates.policy_cases import Cases
+from tasks.sources.sources import Source, Sources, Suite
+from tasks.core.params import Params
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = [

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.__main__ import STAGES
-from tasks.govern.rules.policy import SUBJECTS
+from tasks.core.graph import RUNS, SUBJECTS
 
 ROOT = Path(__file__).parents[2]
 DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -41,7 +40,7 @@ def flow_steps() -> list[tuple[str, str]]:
 
 def test_the_flow_runs_every_stage_once() -> None:
     ran = [name for kind, name in flow_steps() if kind == "stage"]
-    assert sorted(ran) == sorted(expanded()) == sorted(STAGES)
+    assert sorted(ran) == sorted(expanded()) == sorted(RUNS)
 
 
 def test_the_flow_runs_a_stage_after_everything_it_depends_on() -> None:
@@ -66,7 +65,9 @@ def test_what_stands_behind_a_gate_depends_on_its_file(stage: str) -> None:
     assert {gate, "inputs/authority.json"} <= set(expanded()[stage]["deps"])
 
 
-@pytest.mark.parametrize("stage", [name for name, module in STAGES.items() if module.startswith("tasks.data.")])
+@pytest.mark.parametrize(
+    "stage", [name for name, stage in RUNS.items() if stage.module.startswith("tasks.stages.data.")]
+)
 def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage: str) -> None:
     assert "inputs/sources.json" in expanded()[stage]["deps"], "it names the version that decides a data stage's bytes"
 
@@ -97,9 +98,9 @@ def imports_of(file: Path) -> frozenset[Path]:
     return frozenset(found.union(*(imports_of(path) for path in found)))
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", RUNS)
 def test_dvc_yaml_names_the_code_a_stage_imports(stage: str) -> None:
-    module = ROOT / (STAGES[stage].replace(".", "/") + ".py")
+    module = ROOT / (RUNS[stage].module.replace(".", "/") + ".py")
     needed = {path.relative_to(ROOT).as_posix() for path in (module, *imports_of(module))}
     named = {dep for dep in expanded()[stage]["deps"] if dep == "tasks" or dep.startswith("tasks/")}
     covered = {path for path in needed if any(path == dep or path.startswith(f"{dep}/") for dep in named)}

@@ -13,17 +13,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.data import clean, deduplicate, ingest, kept, placed, split
-from tasks.data.access import Access
-from tasks.data.intake import ROWS
-from tasks.data.pin import resolve_sources
-from tasks.files import read_json, write_json
-from tasks.govern import vault_keys
-from tasks.govern.identity.people import Person
-from tasks.govern.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
-from tasks.layout import Layout
-from tasks.params import Params
-from tasks.record import SCHEMA, read_table, write_table
+from tasks.core.files import read_json, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.record import SCHEMA, read_table, write_table
+from tasks.inquiry.access import Access
+from tasks.policy.people import Person
+from tasks.runs.pin import resolve_sources
+from tasks.sources import vault_keys
+from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest, kept
+from tasks.stages.data.ingest.intake import ROWS
+from tasks.stages.data.split import placed, split
 
 CARD = {
     "name": "tests",

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import access, clean, deduplicate, disclose
-from tasks.data.conflicts import pairs
-from tasks.errors import InputError, Refused
-from tasks.files import write_json
-from tasks.govern.identity.people import MACHINES
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import governance
-from tasks.govern.rules.governance import Governance
-from tasks.govern.sources import Source
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import write_json
+from tasks.inquiry import access, disclose
+from tasks.inquiry.conflicts import pairs
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
+from tasks.policy.governance import Governance
+from tasks.policy.people import MACHINES
+from tasks.sources.sources import Source
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
 from tests.data.build import Run, messages, params, source, table
 
 CHANGES = "changes: {policy: [{role: desk}], people: [{role: desk}]}"

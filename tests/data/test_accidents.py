@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, split, validate
-from tasks.files import tree_manifest
-from tasks.govern.sources import Suite, Suites
+from tasks.core.files import tree_manifest
+from tasks.sources.sources import Suite, Suites
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
+from tasks.stages.data.validate import validate
 from tests.data.build import Run, messages, params, source, table
 from tests.small_disk import fill, small_disk
 
@@ -69,7 +73,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(on_small_disk: Run, stage
     run = on_small_disk
     prepare(run, stage)
     filler = fill(run.root / "artefacts")
-    process = start(run, "-m", "tasks", stage)
+    process = start(run, "-m", "tasks.stages", stage)
     said = process.communicate(timeout=120)[1]
     assert (process.returncode, said.splitlines()[-1]) == (
         3,

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, split, validate
-from tasks.govern import sources
-from tasks.params import load
+from tasks.core.params import load
+from tasks.sources import sources
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
+from tasks.stages.data.validate import validate
 from tests.data.build import Run
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks.data.pin import resolve_source
-from tasks.data.readers import content
-from tasks.data.readers.kinds import READERS
-from tasks.errors import InputError
+from tasks.core.errors import InputError
+from tasks.runs.pin import resolve_source
+from tasks.stages.data.readers import content
+from tasks.stages.data.readers.kinds import READERS
 from tests.data import hostile
 from tests.data.build import source
 

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from tasks.data import clean
-from tasks.errors import InputError
-from tasks.files import tree_manifest
+from tasks.core.errors import InputError
+from tasks.core.files import tree_manifest
+from tasks.stages.data.clean import clean
 from tests.data.build import Run, record
 
 BOUNDS = {"min_prompt_chars": 3, "max_prompt_chars": 20, "max_target_chars": 5}

@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from infra.cli.data.conflicts import _show
-from tasks.data.access import Access
-from tasks.data.conflicts import page, pairs
-from tasks.data.conflicts.words import Piece, compare
-from tasks.errors import InputError, Refused
-from tasks.files import write_json
-from tasks.govern.identity.people import People
-from tasks.govern.sources import ResolvedSource, ResolvedSources
-from tasks.shown import visible
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import write_json
+from tasks.core.shown import visible
+from tasks.inquiry.access import Access
+from tasks.inquiry.conflicts import page, pairs
+from tasks.inquiry.conflicts.words import Piece, compare
+from tasks.policy.people import People
+from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.data.build import TODAY, Run, record, source
 
 NEAR = {"near_duplicates": {"jaccard": 0.8, "conflict_jaccard": 0.8}}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.data import deduplicate
-from tasks.errors import InputError
-from tasks.files import tree_manifest
+from tasks.core.errors import InputError
+from tasks.core.files import tree_manifest
+from tasks.stages.data.deduplicate import deduplicate
 from tests.data.build import Run, params, record
 
 LONG = "my card was declined at the supermarket this morning although there is enough money on my account"

@@ -7,17 +7,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks.data import leftovers, outcomes, validate
-from tasks.data.ages import AGES
-from tasks.data.checked import CheckedExpectation
-from tasks.data.conversations import prompts, targets
-from tasks.data.frame import KNOWN, Records
-from tasks.data.leftovers import left
-from tasks.data.protect.found import Found
-from tasks.errors import InputError
-from tasks.files import read_json, write_json
-from tasks.govern.sources import ResolvedSources, Suite, Suites
-from tasks.record import MESSAGE
+from tasks.core.errors import InputError
+from tasks.core.files import read_json, write_json
+from tasks.core.record import MESSAGE
+from tasks.sources.sources import ResolvedSources, Suite, Suites
+from tasks.stages.data.conversations import prompts, targets
+from tasks.stages.data.protect.found import Found
+from tasks.stages.data.validate import leftovers, outcomes, validate
+from tasks.stages.data.validate.ages import AGES
+from tasks.stages.data.validate.checked import CheckedExpectation
+from tasks.stages.data.validate.frame import KNOWN, Records
+from tasks.stages.data.validate.leftovers import left
 from tests.data.build import Run, messages, params, record, source, table
 
 TEXTS = "expect_texts_to_hold_nothing_protected"
@@ -225,7 +225,7 @@ def test_prompts_and_targets_of_a_column() -> None:
 
 
 def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.data.frame.BATCH", 3)  # many batches
+    monkeypatch.setattr("tasks.stages.data.validate.frame.BATCH", 3)  # many batches
     targets = ['{"a": 1, "b": [2]}', "no JSON", '{"a": "x"}', '{"a": 1, "b": [2]}']
     run.put("deduplicate", [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
@@ -246,7 +246,7 @@ def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.
     run.put("deduplicate", [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
     seen: list[Any] = []
-    monkeypatch.setattr("tasks.data.frame._scalar", lambda value: seen.append(value) or value)
+    monkeypatch.setattr("tasks.stages.data.validate.frame._scalar", lambda value: seen.append(value) or value)
     frame = Records(run.layout.stage("deduplicate") / "records.parquet", resolved, True).frame(None, {"target.a"})
     assert list(frame.columns) == ["source_id", "target.a"]
     assert frame["target.a"].tolist()[:100] == list(range(100)) and frame["target.a"].isna().sum() == 2

@@ -13,15 +13,15 @@ from typing import IO
 import pyarrow as pa
 import pytest
 
-from tasks.data import ingest, kept
-from tasks.data.pin import resolve_source
-from tasks.data.readers import content, csv_reader
-from tasks.data.readers.kinds import READERS
-from tasks.data.readers.rows import Malformed, Row
-from tasks.errors import InputError
-from tasks.govern import vault_keys
-from tasks.govern.sources import Source
-from tasks.govern.vault import open_vault
+from tasks.core.errors import InputError
+from tasks.runs.pin import resolve_source
+from tasks.sources import vault_keys
+from tasks.sources.sources import Source
+from tasks.sources.vault import open_vault
+from tasks.stages.data.ingest import ingest, kept
+from tasks.stages.data.readers import content, csv_reader
+from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.rows import Malformed, Row
 from tests.data.build import Run, messages, params, source, table
 from tests.data.test_protect import PERSONAL, everything_written
 from tests.data.test_readers import parquet, refused
@@ -227,7 +227,7 @@ def test_two_runs_fill_the_vault_at_once(run: Run) -> None:
         (each.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))
         (each.root / "data.csv").write_bytes(table(people))
         each.resolve(source("data.csv", id=f"src{number}"))
-    command = [sys.executable, "-m", "tasks", "ingest"]
+    command = [sys.executable, "-m", "tasks.stages", "ingest"]
     begun = [subprocess.Popen(command, cwd=each.root, stderr=subprocess.PIPE, text=True) for each in runs]
     said = [process.communicate(timeout=300)[1] for process in begun]
     assert [process.returncode for process in begun] == [0, 0], said

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from tasks.data import ingest
-from tasks.data.intake import Intake
-from tasks.data.mapping import Reject, to_record
-from tasks.data.protect.records import Guard
-from tasks.data.readers.rows import Row
-from tasks.errors import InputError
-from tasks.files import tree_manifest
-from tasks.govern import vault_keys
-from tasks.govern.sources import load_resolved
-from tasks.record import SCHEMA
+from tasks.core.errors import InputError
+from tasks.core.files import tree_manifest
+from tasks.core.record import SCHEMA
+from tasks.sources import vault_keys
+from tasks.sources.sources import load_resolved
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.ingest.intake import Intake
+from tasks.stages.data.ingest.mapping import Reject, to_record
+from tasks.stages.data.protect.records import Guard
+from tasks.stages.data.readers.rows import Row
 from tests.data.build import Run, messages, params, source, table
 from tests.data.test_readers import jsonl, parquet
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.__main__ import run_stage
-from tasks.data import ingest, kept
-from tasks.data.pool import Pool
-from tasks.data.reading import Desk
-from tasks.errors import InputError
-from tasks.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
-from tasks.govern.sources import ResolvedSources
-from tasks.govern.vault import open_vault
+from tasks.core.errors import InputError
+from tasks.core.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
+from tasks.sources.sources import ResolvedSources
+from tasks.sources.vault import open_vault
+from tasks.stages.__main__ import run_stage
+from tasks.stages.data.ingest import ingest, kept
+from tasks.stages.data.ingest.pool import Pool
+from tasks.stages.data.ingest.reading import Desk
 from tests.data.build import TODAY, Run, messages, params, source, table
 from tests.data.test_protect import PERSONAL, everything_written
 
@@ -188,7 +188,7 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
 
 
 def test_the_code_and_its_libraries_decide_too(tmp_path: Path) -> None:
-    deps = "stages: {ingest: {deps: [tasks/data, constraints.txt, inputs/sources.json]}}"
+    deps = "stages: {ingest: {deps: [tasks/stages/data, constraints.txt, inputs/sources.json]}}"
     (tmp_path / "dvc.yaml").write_text(deps)
     (tmp_path / "tasks" / "data").mkdir(parents=True)
     code, libraries = tmp_path / "tasks" / "data" / "a.py", tmp_path / "constraints.txt"
@@ -206,7 +206,10 @@ def test_the_code_and_its_libraries_decide_too(tmp_path: Path) -> None:
 
 def test_the_list_of_words_is_among_the_code() -> None:
     named = kept.config.read_yaml(kept.CODE / "dvc.yaml")["stages"]["ingest"]["deps"]
-    assert "tasks/data/protect" in named and (kept.CODE / "tasks/data/protect/recognise/data/given.txt").exists()
+    assert (
+        "tasks/stages/data/protect" in named
+        and (kept.CODE / "tasks/stages/data/protect/recognise/data/given.txt").exists()
+    )
 
 
 def test_no_more_is_kept_than_two_of_a_source(three: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,10 +242,8 @@ def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run) -> None:
         (each.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))
         (each.root / "data.csv").write_bytes(table([*PERSONAL, *messages(200)]))
         each.resolve(source("data.csv"))
-    begun = [
-        subprocess.Popen([sys.executable, "-m", "tasks", "ingest"], cwd=each.root, stdout=subprocess.PIPE, text=True)
-        for each in runs
-    ]
+    command = [sys.executable, "-m", "tasks.stages", "ingest"]
+    begun = [subprocess.Popen(command, cwd=each.root, stdout=subprocess.PIPE, text=True) for each in runs]
     said = [process.communicate(timeout=120)[0] for process in begun]
     assert [process.returncode for process in begun] == [0, 0]
     assert sorted("rows read" in text for text in said) == [False, True], said

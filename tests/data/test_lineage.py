@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.data import clean, deduplicate, disclose, ingest, inventory, split
-from tasks.data.lineage import ask, build, form
-from tasks.data.protect.tokens import token
-from tasks.dataset import SIDES
-from tasks.errors import InputError, Refused
-from tasks.files import read_json, write_json
-from tasks.govern import vault_keys
-from tasks.govern.identity.people import People
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.sources import Sources
-from tasks.govern.vault import READ
-from tasks.layout import Layout
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json, write_json
+from tasks.core.layout import Layout
+from tasks.inquiry import disclose, inventory, looks
+from tasks.inquiry.lineage import ask, build, form
+from tasks.ledger.ledger import open_ledger
+from tasks.policy.people import People
+from tasks.sources import vault_keys
+from tasks.sources.dataset import SIDES
+from tasks.sources.sources import Sources
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.split import split
 from tests.data.build import Run, messages, params, source, table
 
 PERSON = {"text": "My name is Ada Lovelace and my card is lost", "label": "label0"}
@@ -151,7 +154,7 @@ def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: R
     dataset(run, [*messages(20), PERSON, PERSON])
     found = shown(run, "data-owner")
     assert found.messages[0]["content"] == PERSON["text"] and found.row == 21
-    (entry,) = open_ledger(run.layout.state).entries(READ, found.record_id)
+    (entry,) = open_ledger(run.layout.state).entries(looks.TOKENS_READ, found.record_id)
     assert entry.body["person"] == "data-owner" and "Lovelace" not in json.dumps(entry.body)
 
 
@@ -180,7 +183,7 @@ def test_who_holds_no_role_for_a_source_sees_nothing(run: Run) -> None:
         shown(run, "stranger")
     with pytest.raises(InputError, match="for a reason only"):
         shown(run, "data-owner", reason=" ")
-    assert len(open_ledger(run.layout.state).entries(READ)) == 1, "only who was shown something"
+    assert len(open_ledger(run.layout.state).entries(looks.TOKENS_READ)) == 1, "only who was shown something"
 
 
 def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: Path) -> None:

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, records_changed, split
-from tasks.data.lineage import ask, build, form
-from tasks.errors import Unavailable
-from tasks.files import read_json, write_json
-from tasks.layout import Layout
+from tasks.core.errors import Unavailable
+from tasks.core.files import read_json, write_json
+from tasks.core.layout import Layout
+from tasks.inquiry import records_changed
+from tasks.inquiry.lineage import ask, build, form
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
 from tests.data.build import SEVERAL, Run, params, several, worded
 
 COUNTS = {"tickets": 11, "chats": 4, "emails": 7}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import ingest
-from tasks.data.pin import resolve_source
-from tasks.errors import HallmarkError
-from tasks.govern.sources import ResolvedSource
+from tasks.core.errors import HallmarkError
+from tasks.runs.pin import resolve_source
+from tasks.sources.sources import ResolvedSource
+from tasks.stages.data.ingest import ingest
 from tests.data.build import Run, messages, params, source, table
 
 CANARY = "canary-7f3a91"

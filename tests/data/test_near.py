@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data.near.answers import answer
-from tasks.data.near.candidates import ANCHORS, MOST, candidates
-from tasks.data.near.content import content
-from tasks.data.near.editions import edition
-from tasks.data.near.form import even, forms, may_say_edition
-from tasks.data.near.groups import components
-from tasks.data.near.jaccard import jaccards
-from tasks.data.near.pairs import near_pairs
-from tasks.data.near.parts import parts
-from tasks.data.near.shingles import WIDTH, shingles
-from tasks.data.near.signatures import BANDS, MISSED, MOST_ROWS, band_keys, rows
-from tasks.data.near.slips import changes
-from tasks.data.near.tells_apart import says_the_same
-from tasks.data.near.vocabulary import Use, Uses, count
+from tasks.stages.data.deduplicate.near.answers import answer
+from tasks.stages.data.deduplicate.near.candidates import ANCHORS, MOST, candidates
+from tasks.stages.data.deduplicate.near.content import content
+from tasks.stages.data.deduplicate.near.editions import edition
+from tasks.stages.data.deduplicate.near.form import even, forms, may_say_edition
+from tasks.stages.data.deduplicate.near.groups import components
+from tasks.stages.data.deduplicate.near.jaccard import jaccards
+from tasks.stages.data.deduplicate.near.pairs import near_pairs
+from tasks.stages.data.deduplicate.near.parts import parts
+from tasks.stages.data.deduplicate.near.shingles import WIDTH, shingles
+from tasks.stages.data.deduplicate.near.signatures import BANDS, MISSED, MOST_ROWS, band_keys, rows
+from tasks.stages.data.deduplicate.near.slips import changes
+from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
+from tasks.stages.data.deduplicate.near.vocabulary import Use, Uses, count
 
 
 def windows(form: str) -> set[bytes]:

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks import __main__ as command
-from tasks.data import clean, deduplicate, disclose, ingest, put_aside, split, validate
-from tasks.errors import InputError
-from tasks.govern.identity.people import Person
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.sources import Suite, Suites
+from tasks.core.errors import InputError
+from tasks.inquiry import disclose, put_aside
+from tasks.ledger.ledger import open_ledger
+from tasks.policy.people import Person
+from tasks.sources.sources import Suite, Suites
+from tasks.stages import __main__ as command
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
+from tasks.stages.data.validate import validate
 from tests import planted_identifiers
 from tests.byte_search import Findings, Planted, search, search_folder
 from tests.data.build import Run, params, source

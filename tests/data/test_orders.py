@@ -10,12 +10,16 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.data import clean, deduplicate, ingest, inventory, put_aside, records_changed, split
-from tasks.data.lineage import ask, build
-from tasks.dataset import SIDES
-from tasks.files import read_json
-from tasks.govern.sources import Sources, load_resolved
-from tasks.layout import Layout
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.inquiry import inventory, put_aside, records_changed
+from tasks.inquiry.lineage import ask, build
+from tasks.sources.dataset import SIDES
+from tasks.sources.sources import Sources, load_resolved
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
 from tests.data.build import OWNERS, SEVERAL, TODAY, Run, params, several, worded
 
 COUNTS = {"tickets": 17, "chats": 9, "emails": 12}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.data.readers import parquet_pages, parquet_sizes
+from tasks.stages.data.readers import parquet_pages, parquet_sizes
 from tests.data.hostile import deltas, turns
 from tests.data.test_readers import refused
 

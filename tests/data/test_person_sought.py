@@ -4,15 +4,18 @@ import json
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, split
-from tasks.data.access import Access
-from tasks.data.lineage import build, person
-from tasks.data.lineage.person import SOUGHT, Sought
-from tasks.data.protect.tokens import token
-from tasks.errors import InputError, Refused
-from tasks.govern import vault_keys
-from tasks.govern.identity.people import Person
-from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.core.errors import InputError, Refused
+from tasks.inquiry.access import Access
+from tasks.inquiry.lineage import build, person
+from tasks.inquiry.lineage.person import SOUGHT, Sought
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.people import Person
+from tasks.sources import vault_keys
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.split import split
 from tests.data.build import OWNERS, SEVERAL, Run, messages, params, several, worded
 
 ADA = "Ada Lovelace"

@@ -6,19 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data import clean, deduplicate, ingest
-from tasks.data.planted import score, values
-from tasks.data.planted.characters import pairs, scores
-from tasks.data.planted.replaced import replaced
-from tasks.data.planted.score import Planted
-from tasks.data.planted.truth import KINDS, Place, Value
-from tasks.data.protect import actions
-from tasks.data.protect.found import Found
-from tasks.data.verdicts import REASONS
-from tasks.errors import InputError
-from tasks.evaluate.data_section import REPEATS
-from tasks.files import read_json
-from tasks.govern.protection import Protection
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.inquiry.planted import score, values
+from tasks.inquiry.planted.characters import pairs, scores
+from tasks.inquiry.planted.replaced import replaced
+from tasks.inquiry.planted.score import Planted
+from tasks.inquiry.planted.truth import KINDS, Place, Value
+from tasks.sources.protection import Protection
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.deduplicate.verdicts import REASONS
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.protect import actions
+from tasks.stages.data.protect.found import Found
+from tasks.stages.evaluate.data_section import REPEATS
 from tests.data.build import Run, params, source, table
 
 HEADER = "source_id,row,defect,original,value\n"

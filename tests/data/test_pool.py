@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data import cores
-from tasks.data.pool import Pool, workers
+from tasks.stages.data.ingest import cores
+from tasks.stages.data.ingest.pool import Pool, workers
 
 
 def who(batch: list[int]) -> tuple[int, int]:

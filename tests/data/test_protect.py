@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from tasks.data import ingest, reading
-from tasks.data.pool import batched
-from tasks.data.protect import terms
-from tasks.data.protect.actions import Outcome, generalised, replace
-from tasks.data.protect.found import Found, merged
-from tasks.data.protect.placeholders import PLACEHOLDER
-from tasks.data.protect.tokens import canonical, token
-from tasks.data.readers.rows import Malformed, Row
-from tasks.errors import InputError
-from tasks.files import tree_manifest
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.protection import Protection
-from tasks.govern.vault import open_vault
+from tasks.core.errors import InputError
+from tasks.core.files import tree_manifest
+from tasks.ledger.ledger import open_ledger
+from tasks.sources.protection import Protection
+from tasks.sources.vault import open_vault
+from tasks.stages.data.ingest import ingest, reading
+from tasks.stages.data.ingest.pool import batched
+from tasks.stages.data.protect import terms
+from tasks.stages.data.protect.actions import Outcome, generalised, replace
+from tasks.stages.data.protect.found import Found, merged
+from tasks.stages.data.protect.placeholders import PLACEHOLDER
+from tasks.stages.data.protect.tokens import canonical, token
+from tasks.stages.data.readers.rows import Malformed, Row
 from tests.data.build import Run, messages, params, source, table
 
 KEY = bytes(32)

@@ -6,11 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, put_aside, split
-from tasks.data.put_aside import Entry, PutAside
-from tasks.errors import InputError
-from tasks.files import read_json
-from tasks.record import read_table, write_table
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.record import read_table, write_table
+from tasks.inquiry import put_aside
+from tasks.inquiry.put_aside import Entry, PutAside
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
 from tests.data.build import Run, messages, params, source, table
 
 SECRET = "Zanzibar"

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data import ingest
-from tasks.data.pin import resolve_source
-from tasks.data.readers.kinds import READERS
-from tasks.errors import InputError
-from tasks.govern.sources import Source
+from tasks.core.errors import InputError
+from tasks.runs.pin import resolve_source
+from tasks.sources.sources import Source
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.readers.kinds import READERS
 from tests.data.build import Run, messages, params, source, table
 
 CSV = table(messages(40))

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from tasks.data import clean, deduplicate, ingest, records_changed, split
-from tasks.data.lineage import build
-from tasks.data.records_changed import SourceRecords
-from tasks.layout import Layout
+from tasks.core.layout import Layout
+from tasks.inquiry import records_changed
+from tasks.inquiry.lineage import build
+from tasks.inquiry.records_changed import SourceRecords
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
 from tests.data.build import Run, messages, params, source, table
 
 

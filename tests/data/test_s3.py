@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 import s3fs
 
-from tasks.data import ingest
-from tasks.data.pin import resolve_source
-from tasks.data.readers import content
-from tasks.errors import InputError, Unavailable
-from tasks.files import sha256_bytes
-from tasks.govern.sources import Source
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import sha256_bytes
+from tasks.runs.pin import resolve_source
+from tasks.sources.sources import Source
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.readers import content
 from tests.data.build import Run, messages, params, source, table
 from tests.object_store import free_ports, served, settings
 

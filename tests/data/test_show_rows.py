@@ -13,15 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data import disclose, reread
-from tasks.data.access import Access
-from tasks.data.disclose import READ, Shown
-from tasks.data.pin import resolve_source
-from tasks.data.readers.rows import Malformed, Row
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import vault
-from tasks.govern.identity.people import Person
-from tasks.govern.ledger.ledger import Entry, open_ledger
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.inquiry import disclose, looks, reread
+from tasks.inquiry.access import Access
+from tasks.inquiry.disclose import Shown
+from tasks.ledger.ledger import Entry, open_ledger
+from tasks.policy.people import Person
+from tasks.runs.pin import resolve_source
+from tasks.stages.data.readers.rows import Malformed, Row
 from tests.data.build import Run, messages, params, source, table
 
 OWNER = Person(id="data-owner", name="Owner", roles=["data_owner"])
@@ -63,7 +62,7 @@ def test_the_look_is_on_the_ledger_without_what_was_seen(ingested: Run) -> None:
     show(ingested, "src:4", reason=" whose is it ")
     (entry,) = looked(ingested)
     sha256 = resolve_source(source("data.csv"), ingested.root).sha256
-    assert (entry.kind, entry.subject) == (READ, "src:4")
+    assert (entry.kind, entry.subject) == (looks.ROW_READ, "src:4")
     assert entry.body == {"person": "data-owner", "reason": "whose is it", "sha256": sha256}
 
 
@@ -71,7 +70,7 @@ def test_a_row_that_became_a_record_is_shown_as_one(ingested: Run) -> None:
     record = ingested.records_of("ingest")[1]["record_id"]
     found = show(ingested, "src:2")
     assert (found.record_id, found.columns) == (record, {}) and found == show(ingested, record)
-    assert [(entry.kind, entry.subject) for entry in looked(ingested)] == [(vault.READ, record)] * 2
+    assert [(entry.kind, entry.subject) for entry in looked(ingested)] == [(looks.TOKENS_READ, record)] * 2
 
 
 def as_jsonl(rows: list[dict[str, Any]]) -> bytes:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.data import placed, split
-from tasks.data.draw import allocate, draw
-from tasks.data.sides import TEST, TRAIN, assign
-from tasks.data.split import divide
-from tasks.errors import InputError
-from tasks.files import read_json, sha256_file, tree_manifest
-from tasks.params import Data
+from tasks.core.errors import InputError
+from tasks.core.files import read_json, sha256_file, tree_manifest
+from tasks.core.params import Data
+from tasks.stages.data.split import placed, split
+from tasks.stages.data.split.draw import allocate, draw
+from tasks.stages.data.split.sides import TEST, TRAIN, assign
+from tasks.stages.data.split.split import divide
 from tests.data.build import Run, as_placed, prompt_key, record
 
 TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a"])

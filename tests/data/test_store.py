@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.data import ingest
-from tasks.data.pin import resolve_source
-from tasks.errors import HallmarkError, InputError, Unavailable
+from tasks.core.errors import HallmarkError, InputError, Unavailable
+from tasks.runs.pin import resolve_source
+from tasks.stages.data.ingest import ingest
 from tests.data.build import Run, messages, params, source, table
 
 OBJECT = table(messages(10))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.data.text import CONTROLS, is_blank, normalise, repair
+from tasks.stages.data.text import CONTROLS, is_blank, normalise, repair
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

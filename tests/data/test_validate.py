@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from great_expectations.execution_engine import pandas_execution_engine
 
-from tasks.data import expectations, validate
-from tasks.data.questions import Spared, columns_asked
-from tasks.errors import InputError
-from tasks.files import tree_manifest
-from tasks.govern.sources import Expectation, Suite, Suites
+from tasks.core.errors import InputError
+from tasks.core.files import tree_manifest
+from tasks.sources.sources import Expectation, Suite, Suites
+from tasks.stages.data.validate import expectations, validate
+from tasks.stages.data.validate.questions import Spared, columns_asked
 from tests.data.build import Run, params, record
 
 PLANTED = "Zacharias Quentin 4711"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import tree_digest
+from tasks.core.files import tree_digest
 from tests.small_disk import fill, small_disk
 from tests.tiny_project import hallmark, make_project
 
@@ -73,11 +73,11 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(project: Path, artefacts:
     before = tree_digest(output(artefacts, stage))
     shutil.rmtree(output(artefacts, stage))
     filler = fill(artefacts)
-    told = finish(command(project, "-m", "tasks", stage), code=3)
+    told = finish(command(project, "-m", "tasks.stages", stage), code=3)
     assert f"{stage}: no space left on the disk" in told and "nothing is lost" in told
     assert not output(artefacts, stage).exists() and not asides(artefacts, stage)
     filler.unlink()
-    finish(command(project, "-m", "tasks", stage))
+    finish(command(project, "-m", "tasks.stages", stage))
     assert tree_digest(output(artefacts, stage)) == before
 
 
@@ -89,5 +89,5 @@ def test_a_killed_stage_leaves_nothing_half_written_and_can_be_repeated(project:
     finish(command(project, str(DIE), str(output(artefacts, stage)), stage), code=-signal.SIGKILL)
     assert asides(artefacts, stage)
     assert not output(artefacts, stage).exists()
-    finish(command(project, "-m", "tasks", stage))
+    finish(command(project, "-m", "tasks.stages", stage))
     assert tree_digest(output(artefacts, stage)) == before and not asides(artefacts, stage)

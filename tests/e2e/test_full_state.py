@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Unavailable
-from tasks.files import tree_digest
-from tasks.layout import Layout
+from tasks.core.errors import Unavailable
+from tasks.core.files import tree_digest
+from tasks.core.layout import Layout
 from tasks.runs import dvc
-from tasks.train import checkpoints
+from tasks.stages.train import checkpoints
 from tests.dvc_stages import run_of
 from tests.small_disk import fill, small_disk
 from tests.tiny_project import hallmark, make_project
@@ -28,10 +28,10 @@ stages:
 
 
 def train(project: Path) -> "subprocess.CompletedProcess[str]":
-    """`python -m tasks train` in the project, with the project's code and this environment's `python`."""
+    """`python -m tasks.stages train` in the project, with the project's code and this environment's `python`."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(project)}
-    command = [sys.executable, "-m", "tasks", "train"]
+    command = [sys.executable, "-m", "tasks.stages", "train"]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=600)
 
 

@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from tasks.errors import Refused
-from tasks.files import tree_digest
-from tasks.layout import Layout
+from tasks.core.errors import Refused
+from tasks.core.files import tree_digest
+from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.hold import held
 from tests.byte_search import Findings, Planted, search_folder

@@ -3,8 +3,8 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from tasks.evaluate import evaluate
-from tasks.layout import Layout
+from tasks.core.layout import Layout
+from tasks.stages.evaluate import evaluate
 from tests.evaluate import house
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.layout import Layout
+from tasks.core.layout import Layout
 from tests.evaluate import house
 
 

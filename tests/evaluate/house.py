@@ -7,14 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks import facts, record
-from tasks.evaluate import predict
-from tasks.evaluate.models import MODELS, Which
-from tasks.evaluate.sample import rows_for
-from tasks.facts import Facts
-from tasks.files import write_json
-from tasks.layout import Layout
-from tasks.params import Params
+from tasks.core import facts, record
+from tasks.core.facts import Facts
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.stages.evaluate import predict
+from tasks.stages.evaluate.models import MODELS, Which
+from tasks.stages.evaluate.sample import rows_for
 from tests.tiny_model import make_tiny_model
 
 INTENTS = ("card_lost", "loan_rate", "close_account")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.errors import InputError
-from tasks.evaluate.answers import NO_LABEL, parse_object, target_of
+from tasks.core.errors import InputError
+from tasks.stages.evaluate.answers import NO_LABEL, parse_object, target_of
 from tests.evaluate.house import params
 
 EXPECTED = '{"intent": "loan", "queue": "q", "urgent": true}'

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, by_length, shared_prefix, stop_tokens
+from tasks.stages.evaluate.decode import (
+    Decoder,
+    Generated,
+    Limits,
+    Tokens,
+    answer_all,
+    by_length,
+    shared_prefix,
+    stop_tokens,
+)
 
 LIMIT = 10
 

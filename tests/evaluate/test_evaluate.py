@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import facts, record
-from tasks.errors import InputError
-from tasks.evaluate import evaluate
-from tasks.evaluate.metrics import Metrics
-from tasks.facts import Facts
-from tasks.files import read_json, tree_digest
-from tasks.layout import Layout
+from tasks.core import facts, record
+from tasks.core.errors import InputError
+from tasks.core.facts import Facts
+from tasks.core.files import read_json, tree_digest
+from tasks.core.layout import Layout
+from tasks.stages.evaluate import evaluate
+from tasks.stages.evaluate.metrics import Metrics
 from tests.evaluate import house
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 from statsmodels.stats.multitest import multipletests
 
-from tasks.evaluate import intervals
-from tasks.evaluate.intervals import Interval, Pairs
+from tasks.stages.evaluate import intervals
+from tasks.stages.evaluate.intervals import Interval, Pairs
 
 counts = st.integers(0, 60)
 pairs = st.builds(Pairs, counts, counts, counts, counts).filter(lambda found: found.rows > 0)

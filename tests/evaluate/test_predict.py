@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tasks import facts, progress, record
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.evaluate import models, predict, speed
-from tasks.evaluate.decode import Decoder
-from tasks.evaluate.models import Which
-from tasks.files import read_json, tree_digest, write_json
-from tasks.layout import Layout
-from tasks.params import Params
+from tasks.core import facts, progress, record
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.stages.evaluate import models, predict, speed
+from tasks.stages.evaluate.decode import Decoder
+from tasks.stages.evaluate.models import Which
 from tests.evaluate import house
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.evaluate import charts, report
-from tasks.evaluate.account import Point
-from tasks.facts import Fact
-from tasks.files import write_json
-from tasks.layout import Layout
+from tasks.core.facts import Fact
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.stages.evaluate import charts, report
+from tasks.stages.evaluate.account import Point
 from tests.evaluate import house
 from tests.evaluate.browser import Page, page_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.evaluate import data_section, report
-from tasks.evaluate.account import Account, Flow, Protected
-from tasks.files import write_json
-from tasks.govern.sources import ResolvedSource, ResolvedSources
-from tasks.layout import Layout
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.stages.evaluate import data_section, report
+from tasks.stages.evaluate.account import Account, Flow, Protected
 from tests.data.build import source
 from tests.evaluate import house
 from tests.evaluate.browser import Page, page_of

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import record
-from tasks.errors import InputError
-from tasks.evaluate import evaluate, intervals, predict, report
-from tasks.evaluate.sample import rows_for
-from tasks.files import read_json
-from tasks.layout import Layout
+from tasks.core import record
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.stages.evaluate import evaluate, intervals, predict, report
+from tasks.stages.evaluate.sample import rows_for
 from tests.evaluate import house
 
 ROWS = [house.row(number) for number in range(300)]

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from tasks.evaluate import intervals, scoring
-from tasks.evaluate.examples import SLICES, Example, Said
-from tasks.evaluate.intervals import Interval, Pairs
-from tasks.evaluate.metrics import Group
-from tasks.params import Evaluation
+from tasks.core.params import Evaluation
+from tasks.stages.evaluate import intervals, scoring
+from tasks.stages.evaluate.examples import SLICES, Example, Said
+from tasks.stages.evaluate.intervals import Interval, Pairs
+from tasks.stages.evaluate.metrics import Group
 from tests.evaluate.house import params
 
 

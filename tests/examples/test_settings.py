@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import params
-from tasks.data.pin import resolve_source
-from tasks.govern import sources
-from tasks.govern.identity import people
-from tasks.govern.rules import policy
-from tasks.govern.rules.policy import LOOKS_AT
+from tasks.core import params
+from tasks.core.graph import LOOKS_AT
+from tasks.policy import people, policy
+from tasks.runs.pin import resolve_source
+from tasks.sources import sources
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT / ".." / "shared"))

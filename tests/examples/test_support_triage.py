@@ -14,14 +14,16 @@ import pytest
 from examples.support_triage import cases, defects, grammar, marks
 from examples.support_triage.generate import PERSONAL, PHRASES, generate, truth_table
 from examples.support_triage.personal import Personal
-from tasks import params
-from tasks.data import clean, deduplicate, ingest
-from tasks.data.planted import score
-from tasks.data.planted.score import Planted
-from tasks.files import read_json
-from tasks.govern import sources
-from tasks.layout import Layout
-from tasks.record import read_table
+from tasks.core import params
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry.planted import score
+from tasks.inquiry.planted.score import Planted
+from tasks.sources import sources
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
 from tests.data.build import Run, prompt_key
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.ledger.ledger import open_ledger
 from tasks.runs.taking_up import TAKEN_UP
 from tests.govern.postgres import cluster
 from tests.tiny_project import git, hallmark, hallmark_json, make_project

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from flows import exhibits
-from tasks.data import clean, deduplicate, ingest
-from tasks.data.planted import score
-from tasks.evaluate import drill
+from tasks.inquiry.planted import score
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.evaluate import drill
 from tests.data.build import Run, messages, params, source, table
 
 TRUTH = "source_id,row,defect,original,value\nsrc,1,name,,Ada Lovelace\n"

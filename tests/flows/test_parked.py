@@ -11,18 +11,18 @@ from sqlalchemy import event
 from flows import gates
 from flows.parked import WHOLE_SECONDS, Parked
 from flows.partly import Partly
-from tasks.errors import Refused
-from tasks.govern import dsse, signed_request
-from tasks.govern.gate import docket, evidence
-from tasks.govern.gate.decisions import decide
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.layout import Layout
-from tasks.params import load
+from tasks.core.errors import Refused
+from tasks.core.layout import Layout
+from tasks.core.params import load
+from tasks.gates import docket, evidence, signed_request
+from tasks.gates.decisions import decide
+from tasks.gates.evidence import Evidence
+from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance, layout_of, open_run
+from tasks.trust import dsse
 from tests.govern.house import put_result
 from tests.tiny_project import adopt, create, hallmark, make_project, signed
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.gate import docket
-from tasks.govern.gate.signed_decision import KIND
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.gates import docket
+from tasks.gates.signed_decision import KIND
+from tasks.ledger.ledger import open_ledger
 from tests.govern.postgres import Cluster, cluster
 from tests.tiny_project import hallmark, hallmark_json, make_project
 

@@ -7,9 +7,9 @@ import pytest
 
 from flows.partly import Partly
 from flows.watch import time_passes
-from tasks.govern.gate import docket
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.registry import rolled_back, undelivered
+from tasks.gates import docket
+from tasks.ledger.ledger import open_ledger
+from tasks.registry.admit import rolled_back, undelivered
 from tests.flows.test_parked import RUNS, ask
 from tests.govern.test_reminders import clock
 from tests.registry.test_admission import RECORD
@@ -48,7 +48,7 @@ def test_a_step_that_fails_is_told_and_the_others_are_done(tmp_path: Path, monke
     def broken(*_: object) -> list[str]:
         raise KeyError("a defect")
 
-    monkeypatch.setattr("tasks.registry.waivers.raise_incidents", broken)
+    monkeypatch.setattr("tasks.registry.promote.waivers.raise_incidents", broken)
     with pytest.raises(Partly, match="waivers: KeyError") as told:
         time_passes(project)
     assert [line.partition(":")[0] for line in told.value.done] == ["incident.opened"]

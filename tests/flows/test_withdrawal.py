@@ -8,7 +8,7 @@ import pytest
 
 from flows.gates import gate
 from flows.stages import stages
-from tasks.errors import Refused
+from tasks.core.errors import Refused
 from tasks.runs.run import Run
 from tests.tiny_project import create, hallmark, hallmark_json, make_project
 

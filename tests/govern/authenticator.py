@@ -16,7 +16,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.govern.identity.hardware import KIND
+from tasks.trust.hardware import KIND
 
 TOUCHED, VERIFIED = 0x01, 0x04
 

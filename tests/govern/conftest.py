@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import governance
-from tasks.layout import Layout
-from tasks.params import Params
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PARAMS, PEOPLE, POLICY, House, put_result
 from tests.govern.postgres import started

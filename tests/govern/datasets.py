@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tasks.dataset import TERMS, Dataset, declared
-from tasks.files import write_json
-from tasks.govern.sources import ResolvedSource, ResolvedSources
-from tasks.layout import Layout
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.sources.dataset import TERMS, Dataset, declared
+from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.data.build import TODAY, source
 
 

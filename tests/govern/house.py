@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tasks.files import write_json
-from tasks.govern import signed_request
-from tasks.govern.gate import evidence as evidence_module
-from tasks.govern.gate import gates
-from tasks.govern.gate.bar import Adopted
-from tasks.govern.gate.decisions import decide
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.statement import Authority
-from tasks.govern.identity import keys
-from tasks.govern.identity.keys import Signer
-from tasks.govern.identity.people import MACHINES
-from tasks.govern.ledger.ledger import Entry, Ledger
-from tasks.govern.rules import governance
-from tasks.govern.rules.governance import Governance
-from tasks.govern.signed_request import Request, SignedRequest
-from tasks.layout import Layout
-from tasks.params import Params
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.gates import evidence as evidence_module
+from tasks.gates import gates, signed_request
+from tasks.gates.checks.bar import Adopted
+from tasks.gates.decisions import decide
+from tasks.gates.evidence import Evidence
+from tasks.gates.signed_request import Request, SignedRequest
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import governance
+from tasks.policy.governance import Governance
+from tasks.policy.people import MACHINES
+from tasks.trust import keys
+from tasks.trust.gate_statement import Authority
+from tasks.trust.keys import Signer
 from tests.ledger_tampering import mend
 
 COMMIT = "c0ffee" * 6 + "c0ff"

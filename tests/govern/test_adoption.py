@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.errors import HallmarkError, InputError, Refused
-from tasks.govern import dsse
-from tasks.govern.identity import keys
-from tasks.govern.rules import adopting, adoption, in_force
-from tasks.govern.rules.adopting import ADOPTED, Outcome
-from tasks.govern.rules.adoption import Adoption
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.policy import adopting, adoption, in_force
+from tasks.policy.adopting import ADOPTED, Outcome
+from tasks.policy.adoption import Adoption
+from tasks.trust import dsse, keys
 from tests.govern.house import PEOPLE, POLICY, House, raw
 from tests.govern.test_attacks import plant
 

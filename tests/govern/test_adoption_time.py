@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.govern import dsse
-from tasks.govern.identity.keys import Signer
-from tasks.govern.ledger.entry import spell_time
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules import adopting, adoption, in_force
-from tasks.govern.rules.adopting import ADOPTED, BEHIND, PROPOSED, SIGNED
-from tasks.govern.rules.adoption import Adoption
+from tasks.core.errors import Refused
+from tasks.ledger.entry import spell_time
+from tasks.ledger.ledger import Ledger
+from tasks.policy import adopting, adoption, in_force
+from tasks.policy.adopting import ADOPTED, BEHIND, PROPOSED, SIGNED
+from tasks.policy.adoption import Adoption
+from tasks.trust import dsse
+from tasks.trust.keys import Signer
 from tests.govern.house import House, raw
 from tests.govern.test_adoption import OTHER, TWO, adopt, forged, newest, root, rows, why_not
 

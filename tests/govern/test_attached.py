@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern.gate import docket
-from tasks.govern.gate.evidence import Evidence, spell
-from tasks.govern.ledger import attached, publish
-from tasks.govern.ledger import export as ledger_export
-from tasks.govern.ledger import proof as ledger_proof
-from tasks.govern.ledger.ledger import Ledger, open_ledger
+from tasks.core.errors import InputError, Refused
+from tasks.gates import docket
+from tasks.gates.evidence import Evidence, spell
+from tasks.ledger import attached
+from tasks.ledger import export as ledger_export
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.heads import publish
+from tasks.ledger.ledger import Ledger, open_ledger
 from tests.govern.house import House, put_result
 from tests.govern.test_heads import edit, published, said, verified
 

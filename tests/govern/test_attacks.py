@@ -13,15 +13,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.errors import InputError, Refused
-from tasks.files import canonical_json, sha256_bytes
-from tasks.govern import dsse
-from tasks.govern.gate import docket, evidence, gates
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.signed_decision import KIND, Decision, statement
-from tasks.govern.identity import keys
-from tasks.govern.ledger import attached
-from tasks.govern.ledger.ledger import Entry
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import canonical_json, sha256_bytes
+from tasks.gates import docket, evidence, gates
+from tasks.gates.evidence import Evidence
+from tasks.gates.signed_decision import KIND, Decision, statement
+from tasks.ledger import attached
+from tasks.ledger.ledger import Entry
+from tasks.trust import dsse, keys
 from tests.govern.house import PEOPLE, House, put_result, raw, reload
 
 

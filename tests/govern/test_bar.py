@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.govern.gate.bar import Adopted, Bar, laxer, raised
-from tasks.params import SuccessMetric
+from tasks.core.params import SuccessMetric
+from tasks.gates.checks.bar import Adopted, Bar, laxer, raised
 
 BEFORE = {"name": "right", "fact": "evaluate.exact_match", "bound": "value", "at_least": 0.4}
 FAST = {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900}

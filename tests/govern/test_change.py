@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.files import write_json
-from tasks.govern.gate import approved, evidence
-from tasks.govern.gate.change import Moved, compare
-from tasks.govern.gate.evidence import Evidence
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import write_json
+from tasks.gates import approved, evidence
+from tasks.gates.checks.change import Moved, compare
+from tasks.gates.evidence import Evidence
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import House
 

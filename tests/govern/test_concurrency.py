@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.gate import docket, gates
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.signed_decision import KIND
+from tasks.gates import docket, gates
+from tasks.gates.evidence import Evidence
+from tasks.gates.signed_decision import KIND
 from tests.govern.house import House
 
 ROOT = Path(__file__).parents[2]
 PROLOGUE = """
 import sys
 from pathlib import Path
-from tasks.errors import Refused
-from tasks.govern.gate import gates
-from tasks.govern.rules import governance
-from tasks.govern.gate.decisions import decide
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import Refused
+from tasks.gates import gates
+from tasks.policy import governance
+from tasks.gates.decisions import decide
+from tasks.gates.evidence import Evidence
+from tasks.ledger.ledger import open_ledger
 folder, state, evidence, *args = sys.argv[1:]
 governed, ledger = governance.load(Path(folder), Path(state)), open_ledger(Path(state))
 evidence = Evidence.model_validate_json(Path(evidence).read_bytes())

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.govern.identity import keys
-from tasks.govern.identity.people import People
-from tasks.govern.rules import counting
+from tasks.core.errors import Refused
+from tasks.policy import counting
+from tasks.policy.people import People
+from tasks.trust import keys
 
 LINE, OTHER = (keys.public_line(keys.Ed25519PrivateKey.generate()) for _ in range(2))
 AT = datetime(2026, 6, 1, tzinfo=UTC)

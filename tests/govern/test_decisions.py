@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.files import canonical_json
-from tasks.govern import dsse
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.identity import keys
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import canonical_json
+from tasks.gates.evidence import Evidence
+from tasks.trust import dsse, keys
 from tests.govern.house import PEOPLE, House, put_result, reload
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)

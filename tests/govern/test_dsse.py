@@ -12,10 +12,9 @@ from google.protobuf import json_format
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 
-from tasks.errors import Refused
-from tasks.files import canonical_json
-from tasks.govern import dsse
-from tasks.govern.identity import keys
+from tasks.core.errors import Refused
+from tasks.core.files import canonical_json
+from tasks.trust import dsse, keys
 
 SHA256 = "ab" * 32
 ORDER = 2**252 + 27742317777372353535851937790883648493

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.errors import Refused
-from tasks.govern.identity import keys
-from tasks.govern.identity.people import People
-from tasks.govern.rules import adopting, adoption, ended, in_force
-from tasks.govern.rules.ended import Ends
+from tasks.core.errors import Refused
+from tasks.policy import adopting, adoption, ended, in_force
+from tasks.policy.ended import Ends
+from tasks.policy.people import People
+from tasks.trust import keys
 from tests.govern.house import PEOPLE, House
 from tests.govern.test_adoption import adopt, envelopes, forged, root, why_not
 

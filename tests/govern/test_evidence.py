@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError
-from tasks.facts import Fact
-from tasks.files import code_digest, sha256_file, tree_digest
-from tasks.govern.gate import evidence
-from tasks.govern.gate.checks import check_result
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.rules.gate_rules import STANDING
-from tasks.govern.rules.policy import Check, Waive
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import code_digest, sha256_file, tree_digest
+from tasks.gates import evidence
+from tasks.gates.checks.checks import check_result
+from tasks.gates.evidence import Evidence
+from tasks.policy.gate_rules import STANDING
+from tasks.policy.policy import Check, Waive
 from tests.govern.house import POLICY, House, put_result, reload
 
 

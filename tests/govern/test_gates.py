@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.files import write_json
-from tasks.govern.gate import docket, evidence, gates
-from tasks.govern.gate.decisions import decide_demo
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import write_json
+from tasks.gates import docket, evidence, gates
+from tasks.gates.decisions import decide_demo
 from tests.govern.house import PEOPLE, POLICY, House, keyed, put_result, reload
 
 

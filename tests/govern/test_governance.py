@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError
-from tasks.govern.identity import keys
-from tasks.govern.identity.people import MACHINES
-from tasks.govern.rules import governance, satisfiable
+from tasks.core.errors import InputError
+from tasks.policy import governance, satisfiable
+from tasks.policy.people import MACHINES
+from tasks.trust import keys
 from tests.govern.house import PEOPLE, POLICY
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from tasks.errors import InputError, Refused
-from tasks.govern import dsse
-from tasks.govern.identity import hardware, keys, signing, ssh_agent
-from tasks.govern.rules import policy_cases
+from tasks.core.errors import InputError, Refused
+from tasks.gates import policy_cases
+from tasks.trust import dsse, hardware, keys, signing, ssh_agent
 from tests.govern.authenticator import VERIFIED, Agent, Authenticator, packed
 from tests.govern.house import PEOPLE, POLICY, House, reload
 from tests.govern.test_attacks import plant

@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.files import canonical_json
-from tasks.govern import dsse
-from tasks.govern.identity import keys
-from tasks.govern.ledger import check as ledger_check
-from tasks.govern.ledger import export as ledger_export
-from tasks.govern.ledger import heads, publish
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.ledger.places.folder import Folder
-from tasks.govern.ledger.walk import Report
-from tasks.govern.rules.governance import Governance
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import canonical_json
+from tasks.ledger import check as ledger_check
+from tasks.ledger import export as ledger_export
+from tasks.ledger.heads import heads, publish
+from tasks.ledger.heads.places.folder import Folder
+from tasks.ledger.ledger import open_ledger
+from tasks.ledger.walk import Report
+from tasks.policy.governance import Governance
+from tasks.trust import dsse, keys
 from tests.govern.house import PEOPLE, House, reload
 from tests.ledger_tampering import KINDS, mend, tamper, unguard
 
@@ -499,7 +498,7 @@ class TestGit:
     def test_another_machine_that_pushed_meanwhile_is_taken_up(
         self, house: House, remote: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tasks.govern.ledger.places.git import Git
+        from tasks.ledger.heads.places.git import Git
 
         fetch, calls = Git._fetch, []
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import s3fs
 
-from tasks.errors import Refused
-from tasks.govern.ledger import publish
+from tasks.core.errors import Refused
+from tasks.ledger.heads import publish
 from tests.govern.house import House
 from tests.govern.test_heads import append, edit, published, said, verified
 from tests.object_store import free_ports, served, settings

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern import incidents
-from tasks.govern.incidents import Incident
-from tasks.govern.ledger.ledger import Entry
+from tasks.core.errors import InputError, Refused
+from tasks.incidents import incidents
+from tasks.incidents.incidents import Incident
+from tasks.ledger.ledger import Entry
 from tests.govern.house import PEOPLE, House, reload
 
 FACTS = {"release": "triage-1", "check": "good enough"}

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.files import canonical_json
-from tasks.govern.ledger.ledger import Ledger, Row, open_ledger
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import canonical_json
+from tasks.ledger.ledger import Ledger, Row, open_ledger
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,7 +123,7 @@ def test_a_row_that_hallmark_cannot_have_written_is_pointed_at(
 WRITER = """
 import sys
 from pathlib import Path
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.ledger.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 for number in range(int(sys.argv[2])):
     with ledger.transaction():
@@ -192,7 +192,7 @@ def test_a_killed_writer_leaves_whole_entries_and_no_lock(ledger: Ledger, tmp_pa
 
 def test_a_busy_ledger_is_unavailable_and_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
-    monkeypatch.setattr("tasks.govern.database.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 0.2)
     ledger = open_ledger(tmp_path)
     holder = connect(tmp_path)
     holder.execute("BEGIN IMMEDIATE")
@@ -236,7 +236,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(ledger: Ledger, tmp_path: 
     ledger.append("a", "x", {"n": 1})
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from tasks.govern.ledger.ledger import open_ledger\n"
+        "from tasks.ledger.ledger import open_ledger\n"
         "ledger = open_ledger(Path(sys.argv[1]))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"

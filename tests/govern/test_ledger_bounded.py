@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.identity import keys
-from tasks.govern.ledger.export import FORMAT
+from tasks.ledger.export import FORMAT
+from tasks.trust import keys
 from tests.tiny_project import ROOT
 
 SECONDS, BYTES = 5, 2**30

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Unavailable
-from tasks.govern.gate import docket
-from tasks.govern.ledger import check as ledger_check
-from tasks.govern.ledger import publish
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import Unavailable
+from tasks.gates import docket
+from tasks.ledger import check as ledger_check
+from tasks.ledger.heads import publish
+from tasks.ledger.ledger import open_ledger
 from tests.govern.house import House
 from tests.govern.test_heads import append, published, verified
 from tests.small_disk import fill, small_disk

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.ledger import glance
-from tasks.govern.ledger.glance import LOOKED_AT
-from tasks.govern.ledger.subtrees import BLOCK
+from tasks.ledger import glance
+from tasks.ledger.glance import LOOKED_AT
+from tasks.ledger.tree.subtrees import BLOCK
 from tests.govern.house import House
 from tests.govern.test_heads import append, published
 from tests.ledger_tampering import KINDS, tamper, unguard

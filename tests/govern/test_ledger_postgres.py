@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from tasks.errors import Unavailable
-from tasks.govern.gate import gates
-from tasks.govern.ledger import proof as ledger_proof
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.ledger.schema import METADATA
+from tasks.core.errors import Unavailable
+from tasks.gates import gates
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.ledger import open_ledger
+from tasks.ledger.schema import METADATA
 from tests.govern.house import House
 from tests.govern.postgres import cluster as fresh_cluster
 from tests.govern.postgres import sql
@@ -82,7 +82,7 @@ def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path)
 def test_a_writer_waits_only_so_long_and_reading_not_at_all(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.govern.database.WAIT_SECONDS", 1)
+    monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 1)
     ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
     with ledger.transaction():
         ledger.append("a", "x", {})

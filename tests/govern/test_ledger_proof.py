@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.files import canonical_json
-from tasks.govern.identity import keys
-from tasks.govern.identity.people import Machine
-from tasks.govern.identity.validity import Key
-from tasks.govern.ledger import check as ledger_check
-from tasks.govern.ledger import export as ledger_export
-from tasks.govern.ledger import proof as ledger_proof
-from tasks.govern.ledger import publish
-from tasks.govern.ledger.proof import Inclusion
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import canonical_json
+from tasks.ledger import check as ledger_check
+from tasks.ledger import export as ledger_export
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.heads import publish
+from tasks.ledger.proof import Inclusion
+from tasks.policy.people import Machine
+from tasks.trust import keys
+from tasks.trust.validity import Key
 from tests.govern.house import House
 from tests.govern.test_heads import append, edit, published
 

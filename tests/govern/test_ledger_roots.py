@@ -6,13 +6,14 @@ import sqlite3
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.govern.ledger import check as ledger_check
-from tasks.govern.ledger import roots, subtrees
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.ledger.merkle import Frontier, tree_hash
-from tasks.govern.ledger.proof import Prover
-from tasks.govern.ledger.tables import Tables
+from tasks.core.errors import Refused
+from tasks.ledger import check as ledger_check
+from tasks.ledger import roots
+from tasks.ledger.ledger import open_ledger
+from tasks.ledger.proof import Prover
+from tasks.ledger.tables import Tables
+from tasks.ledger.tree import subtrees
+from tasks.ledger.tree.merkle import Frontier, tree_hash
 from tests.govern.house import House
 from tests.govern.test_heads import published
 from tests.ledger_tampering import unguard

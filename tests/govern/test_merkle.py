@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.govern.ledger.merkle import (
+from tasks.ledger.tree.merkle import (
     Frontier,
     Roots,
     consistency_path,

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern.gate import docket
-from tasks.govern.gate import evidence as evidence_module
-from tasks.govern.gate.decisions import decide_demo
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.identity import keys
-from tasks.govern.rules import policy
+from tasks.core.errors import InputError, Refused
+from tasks.gates import docket
+from tasks.gates import evidence as evidence_module
+from tasks.gates.decisions import decide_demo
+from tasks.gates.evidence import Evidence
+from tasks.policy import policy
+from tasks.trust import keys
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PEOPLE, POLICY, House, reload
 

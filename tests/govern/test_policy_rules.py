@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern.gate import decisions, weigh
-from tasks.govern.rules import satisfiable
+from tasks.core.errors import InputError, Refused
+from tasks.gates import decisions, weigh
+from tasks.policy import satisfiable
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PEOPLE, POLICY, House, put_result, reload
 

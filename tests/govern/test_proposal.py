@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern.identity import keys, people, proposal
-from tasks.govern.identity.validity import Key
+from tasks.core.errors import InputError, Refused
+from tasks.policy import people, proposal
+from tasks.trust import keys
+from tasks.trust.validity import Key
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC)
 """A microsecond past a whole second."""

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern.gate import gates
-from tasks.govern.gate.bar import Adopted, Bar
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.purpose import unapproved
-from tasks.govern.rules.gate_rules import STANDING
-from tasks.params import Params, SuccessMetric
+from tasks.core.errors import InputError, Refused
+from tasks.core.params import Params, SuccessMetric
+from tasks.gates import gates
+from tasks.gates.checks.bar import Adopted, Bar
+from tasks.gates.checks.purpose import unapproved
+from tasks.gates.evidence import Evidence
+from tasks.policy.gate_rules import STANDING
 from tests.govern.datasets import dataset, origin, put
 from tests.govern.house import PARAMS, POLICY, House, put_result, reload
 from tests.govern.test_attacks import plant

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tasks.govern.gate import docket, reminders
-from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.gates import docket, reminders
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tests.govern.house import POLICY, House, put_result, reload
 
 RULES = "deadline_days: 10\n        remind_days: [1, 3, 7]\n        escalate: {role: release-manager, after_days: 5}"

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern import dsse, signed_request
-from tasks.govern.identity.people import Person
-from tasks.govern.rules.policy import SCHEDULER
+from tasks.core.errors import InputError, Refused
+from tasks.gates import signed_request
+from tasks.policy.people import Person
+from tasks.policy.policy import SCHEDULER
+from tasks.trust import dsse
 from tests.govern.house import POLICY, House, raw, reload, request
 from tests.govern.test_attacks import plant
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.govern.identity import keys, signing, ssh_agent
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.trust import keys, signing, ssh_agent
 from tests.govern.house import PEOPLE, House, reload
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="openssh-client is not installed")
@@ -171,8 +171,8 @@ def at_a_terminal(key: Path, *typed: str) -> tuple[int, str]:
     """Sign with a key whose passphrase is asked for; what comes out, and how it ends."""
     code = f"""
 from pathlib import Path
-from tasks.errors import HallmarkError
-from tasks.govern.identity import keys, signing
+from tasks.core.errors import HallmarkError
+from tasks.trust import keys, signing
 try:
     print("signs:", keys.fingerprint(signing.from_file(Path({str(key)!r})).public_line))
 except HallmarkError as error:

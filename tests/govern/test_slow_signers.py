@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.errors import HallmarkError, Refused
-from tasks.govern import incidents, withdrawals
-from tasks.govern.gate.signed_decision import KIND
-from tasks.govern.identity import keys, signing
-from tasks.govern.identity.keys import Signer
-from tasks.govern.ledger.ledger import Entry, open_ledger
-from tasks.govern.rules import adopting, in_force
-from tasks.govern.rules.adopting import PROPOSED, SIGNED, Outcome
+from tasks.consent import withdrawals
+from tasks.core.errors import HallmarkError, Refused
+from tasks.gates.signed_decision import KIND
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Entry, open_ledger
+from tasks.policy import adopting, in_force
+from tasks.policy.adopting import PROPOSED, SIGNED, Outcome
+from tasks.trust import keys, signing
+from tasks.trust.keys import Signer
 from tests.asking_agent import AskingAgent, needs_ssh_agent, started
 from tests.govern.house import PEOPLE, House
 from tests.govern.test_adoption import OTHER, TWO, adopt, root

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError
-from tasks.govern import sources
-from tasks.govern.rules import governance
+from tasks.core.errors import InputError
+from tasks.policy import governance
+from tasks.sources import sources
 
 SOURCES = """\
 sources:

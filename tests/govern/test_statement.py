@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.files import canonical_json, read_json, write_json
-from tasks.govern import dsse
-from tasks.govern.gate import statement
-from tasks.govern.gate.statement import require_gate, verify_gate
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import canonical_json, read_json, write_json
+from tasks.gates import statement
+from tasks.trust import dsse
+from tasks.trust.gate_statement import require_gate, verify_gate
 from tests.govern.house import POLICY, House, authority, reload
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern.identity import keys, people
-from tasks.govern.identity.validity import Key, lines_by
+from tasks.core.errors import InputError, Refused
+from tasks.policy import people
+from tasks.trust import keys
+from tasks.trust.validity import Key, lines_by
 from tests.govern.house import PEOPLE, House, reload
 from tests.govern.test_attacks import plant
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.govern import vault, vault_keys
-from tasks.govern.identity.people import People, Person
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import governance
-from tasks.govern.vault import Secret, Vault, open_vault
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.inquiry import looks
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
+from tasks.policy.people import People, Person
+from tasks.sources import vault_keys
+from tasks.sources.vault import Secret, Vault, open_vault
 
 OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
 ANNA = Secret("name:aaaabbbbcccc", "Anna Schmidt")
@@ -31,7 +32,7 @@ def stored(state: Path) -> bytes:
 
 
 def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the person") -> dict[str, str]:
-    return opened.reveal(tokens, open_ledger(state), "data-owner", reason, "record 1")
+    return opened.reveal(tokens, looks.at_tokens(open_ledger(state), "record 1", "data-owner", reason))
 
 
 def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
@@ -62,7 +63,7 @@ def test_every_reading_is_on_the_ledger_with_its_reason(state: Path) -> None:
     opened = open_vault(state)
     opened.keep([ANNA])
     reveal(opened, state, ANNA.token)
-    (entry,) = open_ledger(state).entries(vault.READ)
+    (entry,) = open_ledger(state).entries(looks.TOKENS_READ)
     assert entry.subject == "record 1"
     assert entry.body == {"person": "data-owner", "reason": "asked by the person", "tokens": [ANNA.token]}
     assert ANNA.value not in str(entry)
@@ -73,7 +74,7 @@ def test_it_opens_for_a_reason_only(state: Path, reason: str) -> None:
     opened = open_vault(state)
     with pytest.raises(InputError, match="for a reason only"):
         reveal(opened, state, ANNA.token, reason=reason)
-    assert open_ledger(state).entries(vault.READ) == []
+    assert open_ledger(state).entries(looks.TOKENS_READ) == []
 
 
 def test_what_cannot_be_recorded_is_not_shown(state: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Unavailable
-from tasks.govern import vault, vault_keys
-from tasks.govern.identity.people import People, Person
-from tasks.govern.rules import governance
+from tasks.core.errors import InputError, Unavailable
+from tasks.policy import governance
+from tasks.policy.people import People, Person
+from tasks.sources import vault, vault_keys
 from tests.govern.postgres import sql
 
 pytestmark = pytest.mark.slow

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event
 
-from tasks.errors import HallmarkError
-from tasks.govern import dsse
-from tasks.govern.gate import docket, gates
-from tasks.govern.gate.evidence import Evidence, spell
-from tasks.govern.gate.overview import Glance, overview
-from tasks.govern.ledger import attached
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import HallmarkError
+from tasks.gates import docket, gates
+from tasks.gates.evidence import Evidence, spell
+from tasks.gates.overview import Glance, overview
+from tasks.ledger import attached
+from tasks.ledger.ledger import open_ledger
+from tasks.trust import dsse
 from tests.govern.datasets import dataset, origin
 from tests.govern.house import House, put_result, raw
 
@@ -142,7 +142,7 @@ def test_a_decision_in_somebody_elses_name_is_judged_at_a_glance_too(house: Hous
 
 
 def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.govern.ledger.ledger.PAGE", 3)
+    monkeypatch.setattr("tasks.ledger.ledger.PAGE", 3)
     for number in range(8):
         house.ledger.append("a" if number % 2 else "b", "x", {"n": number})
     assert [entry.body["n"] for entry in house.ledger.newest_first("b")] == [6, 4, 2, 0]
@@ -150,7 +150,7 @@ def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkey
 
 
 def test_many_subjects_are_read_ahead_in_parts_and_in_order(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.govern.ledger.tables.CHUNK", 2)
+    monkeypatch.setattr("tasks.ledger.tables.CHUNK", 2)
     for number in range(8):
         house.ledger.append("a", f"x{number % 5}", {"n": number})
     with house.ledger.reading():

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.files import write_bytes, write_json
-from tasks.govern import dsse, vault_keys, withdrawals
-from tasks.govern.identity import keys
-from tasks.govern.ledger.ledger import Entry
-from tasks.govern.rules import governance
-from tasks.govern.signed_request import record
-from tasks.govern.sources import ResolvedSource, ResolvedSources
-from tasks.layout import Layout
+from tasks.consent import withdrawals
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import write_bytes, write_json
+from tasks.core.layout import Layout
+from tasks.gates.signed_request import record
+from tasks.ledger.ledger import Entry
+from tasks.policy import governance
 from tasks.runs.resolve import resolve
+from tasks.sources import vault_keys
+from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.trust import dsse, keys
 from tests.data.build import TODAY, messages, source, table
 from tests.govern.house import PEOPLE, POLICY, House, keyed, raw, reload
 

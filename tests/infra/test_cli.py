@@ -21,16 +21,18 @@ from infra.cli import follow, shared
 from infra.prefect import access, client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
-from tasks.data import clean, deduplicate
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.files import write_json
-from tasks.govern import dsse, signed_request
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.files import write_json
+from tasks.gates import signed_request
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.trust import dsse
 from tests.data.build import Run, messages, params, record, source, table
 from tests.govern.house import keyed
 from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project, signed

@@ -14,8 +14,8 @@ from flows import deployed
 from infra.prefect import access, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
-from tasks.files import tree_manifest, write_json
-from tasks.govern.gate import docket, evidence
+from tasks.core.files import tree_manifest, write_json
+from tasks.gates import docket, evidence
 from tasks.runs import installation, journal
 from tasks.runs.journal import GateLine, Journal
 from tests.govern.house import put_result

@@ -6,12 +6,16 @@ import pytest
 
 from infra.cli import datasets
 from infra.cli.shared import console
-from tasks.data import clean, deduplicate, ingest, split, validate
-from tasks.dataset import SIDES, STAGES, Dataset, Origin, Passage, declared
-from tasks.govern.gate import approved, decisions, evidence, gates
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.sources import ResolvedSource
+from tasks.gates import approved, decisions, evidence, gates
+from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
+from tasks.sources.dataset import SIDES, STAGES, Dataset, Origin, Passage, declared
+from tasks.sources.sources import ResolvedSource
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
+from tasks.stages.data.validate import validate
 from tests.data.build import source
 from tests.tiny_project import adopt, commit, create, hallmark, hallmark_json, make_project, messages
 

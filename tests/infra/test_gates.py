@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import signed_request
-from tasks.govern.gate import docket, evidence
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.signed_decision import KIND, read
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import governance
-from tasks.layout import Layout
-from tasks.params import load
+from tasks.core.layout import Layout
+from tasks.core.params import load
+from tasks.gates import docket, evidence, signed_request
+from tasks.gates.evidence import Evidence
+from tasks.gates.signed_decision import KIND, read
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
 from tasks.runs.request import RunRequest
 from tests.govern.house import keyed, put_result
 from tests.tiny_project import adopt_anew, hallmark, hallmark_json, make_project, signed

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.gate.signed_decision import KIND, read
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import governance
+from tasks.gates.signed_decision import KIND, read
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
 from tests.asking_agent import AskingAgent, needs_ssh_agent, started
 from tests.infra.test_gates import RUN, ask, bring_keys
 from tests.tiny_project import hallmark, make_project

@@ -14,7 +14,7 @@ from typer.main import get_command
 import infra.cli
 from infra.cli import verbs
 from infra.cli.lazy import Verb, Verbs
-from tasks.govern.rules import adopting
+from tasks.policy import adopting
 from tests.infra.test_gates import ask, bring_keys
 from tests.ledger_tampering import mend, unguard
 from tests.tiny_project import hallmark, make_project
@@ -36,7 +36,7 @@ ITSELF = {
     "ledger check": "is about a file",
     "ledger publish": "walks from the last head",
     "releases verify": "is about a folder",
-    "releases admit": "works with the ledger away, and knows one that was cut (tasks/registry/rolled_back.py)",
+    "releases admit": "works with the ledger away, and knows one that was cut (tasks/registry/admit/rolled_back.py)",
     "releases rollback": "is for emergencies; its head is not signed, and it says so",
 }
 """Verbs that no look precedes, each with its reason; any other is looked at, a new one too."""

@@ -14,20 +14,20 @@ from ruamel.yaml import YAML
 
 from infra.cli import main, verbs
 from infra.cli.lazy import Verbs
-from tasks import config
-from tasks.config import Frozen
-from tasks.errors import InputError
-from tasks.govern import withdrawals
-from tasks.govern.gate import decisions
-from tasks.govern.gate.bar import Bar
-from tasks.govern.identity.people import People
-from tasks.govern.rules.policy import Policy
-from tasks.govern.sources import Sources, Suite
-from tasks.params import Params
-from tasks.registry import succession
-from tasks.registry.succession import Promotion
+from tasks.consent import withdrawals
+from tasks.core import config
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.params import Params
+from tasks.gates import decisions
+from tasks.gates.checks.bar import Bar
+from tasks.policy.people import People
+from tasks.policy.policy import Policy
+from tasks.registry.release import succession
+from tasks.registry.release.succession import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
+from tasks.sources.sources import Sources, Suite
 from tests.infra.test_datasets import ask
 from tests.test_shown import HOSTILE, RAW
 from tests.tiny_project import commit, create, make_project

@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
-from tasks.errors import InputError, Refused
-from tasks.govern.identity import keys, people, ssh_agent
-from tasks.govern.identity.people import People
+from tasks.core.errors import InputError, Refused
+from tasks.policy import people
+from tasks.policy.people import People
+from tasks.trust import keys, ssh_agent
 from tests.asking_agent import needs_ssh_agent, started
 from tests.govern.house import PEOPLE, POLICY
 from tests.tiny_project import commit, git

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern import incidents
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import in_force
+from tasks.incidents import incidents
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import in_force
 from tests.tiny_project import hallmark, hallmark_json, make_project
 
 

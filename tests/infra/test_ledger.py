@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
-from tasks.govern.identity import keys
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.ledger.ledger import open_ledger
+from tasks.trust import keys
 from tests.ledger_tampering import mend, unguard
 from tests.tiny_project import REPR, hallmark, hallmark_json, make_project
 

@@ -11,18 +11,22 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.cli.data.renewed import RENEWED
-from tasks.data import clean, deduplicate, ingest, split
-from tasks.data.lineage import build, form
-from tasks.data.lineage.person import SOUGHT
-from tasks.dataset import SIDES
-from tasks.errors import HallmarkError
-from tasks.files import read_json, tree_digest, write_json
-from tasks.govern.gate.bar import Bar
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.layout import Layout
-from tasks.registry import bundle, manifest, succession
-from tasks.registry.succession import Promotion
+from tasks.core.errors import HallmarkError
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.payload import manifest
+from tasks.gates.checks.bar import Bar
+from tasks.inquiry.lineage import build, form
+from tasks.inquiry.lineage.person import SOUGHT
+from tasks.ledger.ledger import open_ledger
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.succession import Promotion
 from tasks.runs.run import installed_governance
+from tasks.sources.dataset import SIDES
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.split import split
 from tests.tiny_project import SOURCES, commit, create, git, hallmark, make_project, messages
 
 SIZES = {"messages": 60, "letters": 21, "calls": 36}

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
-from tasks.errors import HallmarkError
-from tasks.govern.identity import keys
-from tasks.govern.rules import adopting, in_force
+from tasks.core.errors import HallmarkError
+from tasks.policy import adopting, in_force
 from tasks.runs.run import installed_governance
+from tasks.trust import keys
 from tests.govern.postgres import binaries, started
 from tests.tiny_project import adopt_anew, commit, git, hallmark, hallmark_json, make_project
 

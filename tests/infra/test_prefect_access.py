@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from flows import deployed
 from infra.prefect import access, server
 from infra.prefect.server import Up
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tests.prefect_client import ask_in_prefect, deployment, prefect
 from tests.private_state import open_to_others
 from tests.tiny_project import hallmark, hallmark_json, make_project

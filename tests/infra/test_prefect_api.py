@@ -16,7 +16,7 @@ from prefect.server.api.server import create_app
 from prefect.settings import Settings
 
 from infra.prefect import access
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 
 UI = "http://127.0.0.1:4299"
 ELSEWHERE = "http://evil.example"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import write_json
-from tasks.govern.gate.bar import Bar
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.layout import Layout
-from tasks.registry import succession
-from tasks.registry.succession import Promotion
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.gates.checks.bar import Bar
+from tasks.ledger.ledger import open_ledger
+from tasks.registry.release import succession
+from tasks.registry.release.succession import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run import installed_governance

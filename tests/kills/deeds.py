@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import infra.cli
-from tasks.govern import incidents, signed_incident
-from tasks.govern.gate import docket, gates, statement
-from tasks.govern.gate.signed_decision import KIND, Verb, read
-from tasks.govern.ledger import publish
-from tasks.registry import admission, intents, promotion, succession
+from tasks.gates import docket, gates, statement
+from tasks.gates.signed_decision import KIND, Verb, read
+from tasks.incidents import incidents, signed_incident
+from tasks.ledger.heads import publish
+from tasks.registry.admit import admission
+from tasks.registry.promote import intents, promotion
+from tasks.registry.release import succession
+from tasks.trust import gate_statement
 from tests.kills.project import CANDIDATE, DECIDED, KEPT, WAITING, open_house
 from tests.registry.house import COMMIT, NAME, House
 
@@ -113,7 +116,7 @@ def closed(house: House) -> list[int]:
 
 
 def let_through(house: House) -> bool:
-    statement.require_gate(house.run(DECIDED), "evaluation")
+    gate_statement.require_gate(house.run(DECIDED), "evaluation")
     return True
 
 

@@ -6,11 +6,13 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.files import write_json
-from tasks.govern.gate import decisions
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import adopting, governance, in_force
-from tasks.registry import admission, bundle, mirror, promotion, undelivered
+from tasks.core.files import write_json
+from tasks.gates import decisions
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import adopting, governance, in_force
+from tasks.registry.admit import admission, undelivered
+from tasks.registry.promote import mirror, promotion
+from tasks.registry.release import bundle
 from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
 
 RULES = POLICY.replace("ENVIRONMENT", "local").replace(

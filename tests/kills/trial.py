@@ -17,10 +17,12 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from tasks.errors import HallmarkError
-from tasks.govern.ledger import check as ledger_check
-from tasks.govern.ledger import publish
-from tasks.registry import admission, intents, mirror, promotion, releases, succession
+from tasks.core.errors import HallmarkError
+from tasks.ledger import check as ledger_check
+from tasks.ledger.heads import publish
+from tasks.registry.admit import admission
+from tasks.registry.promote import intents, mirror, promotion, releases
+from tasks.registry.release import succession
 from tests.kills.deeds import Deed
 from tests.kills.project import WEIGHTS, open_house
 from tests.registry.house import NAME, House

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.rules import adopting
+from tasks.policy import adopting
 from tests.registry.house import House, found, open_house
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
@@ -19,7 +19,7 @@ def own_services(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables: making them takes three seconds, copying them none."""
-    from tasks.registry.mirror import Registry
+    from tasks.registry.promote.mirror import Registry
 
     state = tmp_path_factory.mktemp("empty") / ".hallmark"
     with Registry(state) as client:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.files import canonical_json
-from tasks.govern import dsse, signed_request
-from tasks.govern.identity import keys
-from tasks.govern.identity.keys import Signer
-from tasks.govern.signed_request import Request
-from tasks.registry import admission, bundle, succession
+from tasks.core.files import canonical_json
+from tasks.gates import signed_request
+from tasks.gates.signed_request import Request
+from tasks.registry.admit import admission
+from tasks.registry.release import bundle, succession
+from tasks.trust import dsse, keys
+from tasks.trust.keys import Signer
 from tests.registry.house import NAME, House
 
 Attack = Callable[[Path], object]

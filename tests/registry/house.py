@@ -10,26 +10,27 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks import params
-from tasks.dataset import declared
-from tasks.files import sha256_bytes, write_json
-from tasks.govern import dsse, signed_request
-from tasks.govern.gate import decisions, evidence, gates, statement
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.gate.gates import Standing
-from tasks.govern.gate.signed_decision import Verb
-from tasks.govern.gate.statement import Authority
-from tasks.govern.identity import keys
-from tasks.govern.identity.keys import Signer
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules import adopting, governance, in_force
-from tasks.govern.rules.governance import Governance
-from tasks.govern.rules.policy import GATES, GateName
-from tasks.govern.signed_request import SignedRequest
-from tasks.govern.sources import ResolvedSource
-from tasks.layout import Layout
-from tasks.registry import champion, package, promotion, succession
-from tasks.registry.releases import Release
+from tasks.core import params
+from tasks.core.files import sha256_bytes, write_json
+from tasks.core.graph import GATES, GateName
+from tasks.core.layout import Layout
+from tasks.gates import decisions, evidence, gates, signed_request, statement
+from tasks.gates.evidence import Evidence
+from tasks.gates.gates import Standing
+from tasks.gates.signed_decision import Verb
+from tasks.gates.signed_request import SignedRequest
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import adopting, governance, in_force
+from tasks.policy.governance import Governance
+from tasks.registry.promote import champion, promotion
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import succession
+from tasks.sources.dataset import declared
+from tasks.sources.sources import ResolvedSource
+from tasks.stages.package import package
+from tasks.trust import dsse, keys
+from tasks.trust.gate_statement import Authority
+from tasks.trust.keys import Signer
 from tests.govern.house import keyed, request
 
 NAME = "triage"

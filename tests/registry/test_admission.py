@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Refused, Unavailable
-from tasks.files import canonical_json
-from tasks.govern import incidents
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.registry import admission, promotion, remembered, rolled_back, succession, undelivered
-from tasks.registry.admission import Admitted
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.files import canonical_json
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.registry.admit import admission, remembered, rolled_back, undelivered
+from tasks.registry.admit.admission import Admitted
+from tasks.registry.promote import promotion
+from tasks.registry.release import succession
 from tests.govern.house import raw
 from tests.registry.house import NAME, House, writable
 

@@ -12,13 +12,15 @@ import pytest
 from transformers import AutoTokenizer
 
 from infra.cli.releases.admit import document
-from tasks import params as parameters
-from tasks import record
-from tasks.errors import InputError, Refused
-from tasks.evaluate import predict
-from tasks.files import read_json, tree_digest, write_json
-from tasks.layout import Layout
-from tasks.registry import admission, asking, package
+from tasks.core import params as parameters
+from tasks.core import record
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.payload import asking
+from tasks.registry.admit import admission
+from tasks.stages.evaluate import predict
+from tasks.stages.package import package
 from tests.evaluate import house as models
 from tests.registry import house as houses
 from tests.registry.house import NAME, House

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.files import read_json
-from tasks.registry import bundle, releases, verification
+from tasks.core.errors import Refused
+from tasks.core.files import read_json
+from tasks.registry.promote import releases
+from tasks.registry.release import bundle
+from tasks.registry.verify import verification
 from tests.registry.forging import Attack, Bomb, admit, link, relist, rewrite, swap
 from tests.registry.house import House, found, writable
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks import params
-from tasks.errors import Refused
-from tasks.govern import dsse
-from tasks.govern.identity import keys
-from tasks.govern.rules import governance
-from tasks.govern.rules.policy import GATES, SCHEDULER
-from tasks.registry import bundle, champion, package, releases, succession
+from tasks.core import params
+from tasks.core.errors import Refused
+from tasks.core.graph import GATES
+from tasks.policy import governance
+from tasks.policy.policy import SCHEDULER
+from tasks.registry.promote import champion, releases
+from tasks.registry.release import bundle, succession
+from tasks.stages.package import package
+from tasks.trust import dsse, keys
 from tests.registry.forging import Attack, Bomb, request_of, resign, rewrite, swap
 from tests.registry.house import NAME, House, copy
 

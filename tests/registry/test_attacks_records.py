@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.files import read_json
-from tasks.govern import incidents
-from tasks.govern.identity import keys
-from tasks.registry import admission, mirror, promotion, releases, succession
+from tasks.core.errors import Refused
+from tasks.core.files import read_json
+from tasks.incidents import incidents
+from tasks.registry.admit import admission
+from tasks.registry.promote import mirror, promotion, releases
+from tasks.registry.release import succession
+from tasks.trust import keys
 from tests.govern.house import raw
 from tests.registry import registry_attacks
 from tests.registry.forging import admit, forged

@@ -4,11 +4,13 @@ import shutil
 
 import pytest
 
-from tasks import params
-from tasks.errors import Refused
-from tasks.files import write_json
-from tasks.govern.rules import governance
-from tasks.registry import admission, champion, package
+from tasks.core import params
+from tasks.core.errors import Refused
+from tasks.core.files import write_json
+from tasks.policy import governance
+from tasks.registry.admit import admission
+from tasks.registry.promote import champion
+from tasks.stages.package import package
 from tests.registry.forging import Attack, admit, link, rewrite
 from tests.registry.house import NAME, House
 

@@ -11,10 +11,10 @@ import pytest
 from tasks.audit import archive, controls, gaps, record
 from tasks.audit.dossier import Dossier, Kind
 from tasks.audit.shelf import Shelf
-from tasks.errors import InputError
-from tasks.files import read_json
-from tasks.govern import withdrawals
-from tasks.registry import promotion, releases
+from tasks.consent import withdrawals
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.registry.promote import promotion, releases
 from tests.evaluate.browser import Page
 from tests.registry.house import COMMIT, House, writable
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import params
-from tasks.errors import Refused, Unavailable
-from tasks.files import tree_digest, write_json
-from tasks.layout import Layout
-from tasks.registry import bases, manifest
+from tasks.core import params
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.files import tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.payload import manifest
+from tasks.registry.promote import bases
 from tests.registry.house import House
 
 

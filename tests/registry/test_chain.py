@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.errors import Refused
-from tasks.files import canonical_json
-from tasks.govern import dsse
-from tasks.govern.identity import keys
-from tasks.govern.identity.keys import Signer
-from tasks.govern.rules import adoption, governance
-from tasks.registry import bundle, releases, succession, trust, verification
+from tasks.core.errors import Refused
+from tasks.core.files import canonical_json
+from tasks.policy import adoption, governance
+from tasks.registry.promote import releases
+from tasks.registry.release import bundle, succession
+from tasks.registry.verify import trust, verification
+from tasks.trust import dsse, keys
+from tasks.trust.keys import Signer
 from tests.registry.conftest import make_house
 from tests.registry.house import House, copy, open_house
 

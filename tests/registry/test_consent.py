@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.errors import Refused
-from tasks.files import write_json
-from tasks.govern import withdrawals
-from tasks.registry import admission, intents, mirror, orders, promotion, recovery, releases, succession
-from tasks.registry.succession import Signed
+from tasks.consent import withdrawals
+from tasks.core.errors import Refused
+from tasks.core.files import write_json
+from tasks.registry.admit import admission
+from tasks.registry.promote import intents, mirror, orders, promotion, recovery, releases
+from tasks.registry.release import succession
+from tasks.registry.release.succession import Signed
 from tests.registry.house import NAME, SOURCE, House, open_house, writable
 
 
@@ -103,7 +105,7 @@ def test_no_rollback_to_what_was_trained_on_it(released: House) -> None:
 
 
 def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(released: House, tmp_path: Path) -> None:
-    from tasks.registry import consent
+    from tasks.consent import consent
 
     with pytest.raises(Refused, match="cannot be read which sources"):
         consent.require(tmp_path, released.governance, released.ledger)

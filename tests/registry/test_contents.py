@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.registry import contents
-from tasks.registry.contents import MAX_PARSED
+from tasks.core.errors import Refused
+from tasks.registry.release import contents
+from tasks.registry.release.contents import MAX_PARSED
 
 
 def read(folder: Path, *parsed: str) -> contents.Contents:

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.rules import governance
-from tasks.registry import admission, intents, mirror, promotion, releases, succession
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
+from tasks.registry.admit import admission
+from tasks.registry.promote import intents, mirror, promotion, releases
+from tasks.registry.release import succession
 from tests.registry.house import NAME, House
 
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from tasks.govern.rules import governance
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.layout import Layout
-from tasks.registry import bases, bundle, intents, mirror, promotion, recovery, succession, verification
+from tasks.policy import governance
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.core.layout import Layout
+from tasks.registry.promote import bases, intents, mirror, promotion, recovery
+from tasks.registry.release import bundle, succession
+from tasks.registry.verify import verification
 
 root, point, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 module, name = {

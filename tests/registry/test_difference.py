@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from tasks.data.records_changed import RecordsChanged
-from tasks.errors import InputError
-from tasks.facts import Fact
-from tasks.registry import difference, releases, told
-from tasks.registry.difference import Difference
-from tasks.registry.told import Told
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.inquiry.records_changed import RecordsChanged
+from tasks.registry.history import difference, told
+from tasks.registry.history.difference import Difference
+from tasks.registry.history.told import Told
+from tasks.registry.promote import releases
 from tests.registry.house import FACTS, House, copy, writable
 
 UNKNOWN = RecordsChanged(how="unknown", why="", sources={})
@@ -51,8 +52,8 @@ def test_what_changed_is_named_with_before_and_now(released: House) -> None:
 
 
 def package(house: House, layout: Any) -> None:
-    from tasks import params
-    from tasks.registry import package as stage
+    from tasks.core import params
+    from tasks.stages.package import package as stage
 
     stage.run(params.load(layout.params), layout)
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.errors import InputError
-from tasks.govern.gate import signed_decision
-from tasks.registry import history, promotion, succession
-from tasks.registry.history import Standing
+from tasks.core.errors import InputError
+from tasks.gates import signed_decision
+from tasks.registry.history import history
+from tasks.registry.history.history import Standing
+from tasks.registry.promote import promotion
+from tasks.registry.release import succession
 from tests.registry.house import NAME, House, open_house
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)

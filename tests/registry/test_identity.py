@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import write_json
-from tasks.layout import Layout
-from tasks.registry.identity import candidate_inputs
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.core.payload.identity import candidate_inputs
 from tests.registry.house import House
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tasks.errors import Refused
-from tasks.registry import admission, promotion
+from tasks.core.errors import Refused
+from tasks.registry.admit import admission
+from tasks.registry.promote import promotion
 from tasks.reproduce.rebuild import Reproduction
 from tests.contract.test_ledger_kinds import documented
 from tests.registry.house import NAME, House

@@ -7,10 +7,13 @@ import pytest
 import typer
 
 from infra.cli.releases.verify import verify
-from tasks import files
 from tasks.audit import archive, record
-from tasks.errors import Refused
-from tasks.registry import admission, bundle, left_out, releases, verification
+from tasks.core import files
+from tasks.core.errors import Refused
+from tasks.registry.admit import admission
+from tasks.registry.promote import releases
+from tasks.registry.release import bundle
+from tasks.registry.verify import left_out, verification
 from tests.registry.house import NAME, House, copy
 from tests.registry.test_audit import no_proof
 

@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from infra.prefect import notify
-from tasks.errors import InputError, Unavailable
-from tasks.govern import incidents
-from tasks.govern.gate import docket, reminders
-from tasks.govern.identity import keys
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules import adopting, in_force
-from tasks.registry import promotion
+from tasks.core.errors import InputError, Unavailable
+from tasks.gates import docket, reminders
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Ledger
+from tasks.policy import adopting, in_force
+from tasks.registry.promote import promotion
+from tasks.trust import keys
 from tests.registry.house import House, open_house
 
 SECRET = "T0KEN"

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from tasks.files import canonical_json
-from tasks.govern import dsse
-from tasks.govern.gate import decisions, gates, signed_decision, statement
-from tasks.govern.gate.signed_decision import Decision
-from tasks.govern.identity.keys import Signer
-from tasks.registry import bundle, releases, verification
-from tasks.registry.succession import Promotion
+from tasks.core.files import canonical_json
+from tasks.gates import decisions, gates, signed_decision, statement
+from tasks.gates.signed_decision import Decision
+from tasks.registry.promote import releases
+from tasks.registry.release import bundle
+from tasks.registry.release.succession import Promotion
+from tasks.registry.verify import verification
+from tasks.trust import dsse
+from tasks.trust.keys import Signer
 from tests.govern.authenticator import Authenticator
 from tests.registry.forging import resign
 from tests.registry.house import DECIDERS, House, copy

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.registry import attested, bundle, verification
+from tasks.registry.release import bundle
+from tasks.registry.verify import attested, verification
 from tests.loaded_modules import HEAVY, loaded
 from tests.registry.house import House, copy
 

@@ -9,12 +9,13 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from huggingface_hub import ModelCard
 
-from tasks import params
-from tasks.errors import InputError, Refused
-from tasks.files import read_json, tree_digest, tree_manifest, write_json
-from tasks.govern.gate import statement
-from tasks.layout import Layout
-from tasks.registry import manifest, package
+from tasks.core import params
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json, tree_digest, tree_manifest, write_json
+from tasks.core.layout import Layout
+from tasks.core.payload import manifest
+from tasks.gates import statement
+from tasks.stages.package import package
 from tests.registry.house import House
 
 

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks import params
-from tasks.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.files import read_json, sha256_file, tree_digest, write_json
-from tasks.govern import dsse
-from tasks.govern.gate import decisions, gates, statement
-from tasks.layout import Layout
-from tasks.registry import admission, champion, mirror, package, promotion, releases, succession
-from tasks.registry.releases import Release
+from tasks.core import params
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.files import read_json, sha256_file, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.gates import decisions, gates, statement
+from tasks.registry.admit import admission
+from tasks.registry.promote import champion, mirror, promotion, releases
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import succession
+from tasks.stages.package import package
+from tasks.trust import dsse
 from tests.registry.house import COMMIT, NAME, House
 
 
@@ -219,7 +222,9 @@ def test_an_experiment_is_never_promoted(house: House) -> None:
 
 
 @pytest.mark.attack(rights="worker", stopped="the package names its inputs by digest")
-@pytest.mark.parametrize("path", ["params.yaml", "tasks/train/train.py", "constraints.txt", "inputs/suites.json"])
+@pytest.mark.parametrize(
+    "path", ["params.yaml", "tasks/stages/train/train.py", "constraints.txt", "inputs/suites.json"]
+)
 def test_what_changed_after_the_package_stops_promotion(ready: House, path: str) -> None:
     file = ready.run("run-1").root / path
     file.write_text(file.read_text() + "\n")

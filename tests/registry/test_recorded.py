@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.errors import Refused
-from tasks.files import canonical_json
-from tasks.govern.identity import keys
-from tasks.govern.ledger import heads, publish
-from tasks.govern.ledger import proof as ledger_proof
-from tasks.registry import bundle, contents, promotion, recorded, releases, succession, verification
-from tasks.registry.report import Verification
-from tasks.registry.succession import Signed
+from tasks.core.errors import Refused
+from tasks.core.files import canonical_json
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.heads import heads, publish
+from tasks.registry.promote import promotion, releases
+from tasks.registry.release import bundle, contents, succession
+from tasks.registry.release.report import Verification
+from tasks.registry.release.succession import Signed
+from tasks.registry.verify import recorded, verification
+from tasks.trust import keys
 from tests.registry.house import NAME, House, writable
 
 

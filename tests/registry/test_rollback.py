@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks import params
-from tasks.errors import InputError, Refused
-from tasks.govern import dsse, incidents, signed_incident
-from tasks.govern.gate import decisions
-from tasks.govern.identity import keys
-from tasks.govern.incidents import Incident
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules import governance
-from tasks.registry import admission, glass, intents, orders, package, promotion, recovery, succession, waivers
-from tasks.registry.succession import Signed
+from tasks.core import params
+from tasks.core.errors import InputError, Refused
+from tasks.gates import decisions
+from tasks.incidents import incidents, signed_incident
+from tasks.incidents.incidents import Incident
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import governance
+from tasks.registry.admit import admission
+from tasks.registry.promote import glass, intents, orders, promotion, recovery, waivers
+from tasks.registry.release import succession
+from tasks.registry.release.succession import Signed
+from tasks.stages.package import package
+from tasks.trust import dsse, keys
 from tests.asking_agent import needs_ssh_agent, started
 from tests.registry.house import NAME, PEOPLE, POLICY, House
 

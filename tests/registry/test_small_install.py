@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.ledger import export as ledger_export
-from tasks.govern.ledger import proof as ledger_proof
-from tasks.govern.ledger import publish
+from tasks.ledger import export as ledger_export
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.heads import publish
 from tests import small_install
 from tests.registry.house import House, copy
 from tests.tiny_project import hallmark, make_project

@@ -17,11 +17,12 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from tasks import files
-from tasks.govern.identity import keys
-from tasks.govern.rules.gate_rules import STANDING
-from tasks.govern.rules.policy import GATES
-from tasks.registry import gate_results, verification
+from tasks.core import files
+from tasks.core.graph import GATES
+from tasks.policy.gate_rules import STANDING
+from tasks.registry.release import gate_results
+from tasks.registry.verify import verification
+from tasks.trust import keys
 from tests.registry.house import House, copy
 
 OTHERS = {

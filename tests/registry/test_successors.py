@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from tasks import params
-from tasks.errors import Refused
-from tasks.govern.gate import bar, decisions, gates, statement
-from tasks.govern.gate.evidence import Evidence
-from tasks.govern.rules.gate_rules import STANDING
-from tasks.layout import Layout
-from tasks.registry import champion, package, rollback, succession
-from tasks.registry.succession import Replaced
+from tasks.core import params
+from tasks.core.errors import Refused
+from tasks.core.layout import Layout
+from tasks.gates import decisions, gates, statement
+from tasks.gates.checks import bar
+from tasks.gates.evidence import Evidence
+from tasks.policy.gate_rules import STANDING
+from tasks.registry.promote import champion, rollback
+from tasks.registry.release import succession
+from tasks.registry.release.succession import Replaced
+from tasks.stages.package import package
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import NAME, PARAMS, POLICY, House, copy
 from tests.registry.test_offline_rules import against, decided_anew, promoted

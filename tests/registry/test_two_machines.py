@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.govern.ledger import check as ledger_check
-from tasks.registry import admission, intents, mirror, promotion, releases, succession
+from tasks.ledger import check as ledger_check
+from tasks.registry.admit import admission
+from tasks.registry.promote import intents, mirror, promotion, releases
+from tasks.registry.release import succession
 from tests.govern.postgres import cluster, new_database
 from tests.registry.house import NAME, House, found, open_house
 
@@ -20,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 from pathlib import Path
-from tasks.errors import HallmarkError
-from tasks.registry import intents, promotion, recovery
+from tasks.core.errors import HallmarkError
+from tasks.registry.promote import intents, promotion, recovery
 from tests.registry.house import open_house
 
 house, run, stop_at = open_house(Path(sys.argv[1])), sys.argv[2], sys.argv[3]

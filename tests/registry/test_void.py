@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks import params
-from tasks.errors import Refused
-from tasks.govern.gate import gates, statement
-from tasks.govern.rules.policy import GateName
-from tasks.layout import Layout
-from tasks.registry import package, succession
+from tasks.core import params
+from tasks.core.errors import Refused
+from tasks.core.graph import GateName
+from tasks.core.layout import Layout
+from tasks.gates import gates
+from tasks.registry.release import succession
+from tasks.stages.package import package
+from tasks.trust import gate_statement
 from tests.registry.house import NAME, House, open_house
 
 Change = Callable[[House, Layout], None]
@@ -36,7 +38,7 @@ CHANGES: dict[str, tuple[GateName, Change]] = {
     "data": ("data", in_file("artefacts/split/result.json")),
     "suite": ("data", in_file("inputs/suites.json")),
     "parameters": ("evaluation", in_file("params.yaml")),
-    "code": ("evaluation", in_file("tasks/train/train.py")),
+    "code": ("evaluation", in_file("tasks/stages/train/train.py")),
     "model": ("evaluation", in_file("artefacts/train/adapter/adapter_model.safetensors")),
     "policy": ("data", in_policy),
 }
@@ -89,7 +91,7 @@ def test_a_model_exchanged_inside_the_package_is_not_promoted(house: House) -> N
     package.run(params.load(layout.params), layout)
     flip(layout.stage("package") / "payload" / "model" / "adapter_model.safetensors")
     house.open(layout, "release")
-    assert statement.verify_gate(
+    assert gate_statement.verify_gate(
         layout, "release", house.governance.gate_lines(house.ledger.now()), house.governance.policy.digest()
     )
     with pytest.raises(Refused, match="is not what `train` left when the evaluation gate looked"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.cli.releases import history, listing
-from tasks.registry import releases
+from tasks.registry.promote import releases
 from tests.registry.house import House
 
 REASON = "too few rows of returns; the next extract has them"

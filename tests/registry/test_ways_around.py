@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tasks import params
-from tasks.errors import InputError, Refused
-from tasks.files import canonical_json, read_json, write_json
-from tasks.govern import dsse
-from tasks.govern.gate import evidence
-from tasks.govern.identity.people import Person
-from tasks.govern.rules import governance
-from tasks.govern.rules.governance import Governance
-from tasks.layout import Layout
-from tasks.registry import bundle, champion, package, releases, succession
+from tasks.core import params
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import canonical_json, read_json, write_json
+from tasks.core.layout import Layout
+from tasks.gates import evidence
+from tasks.policy import governance
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.registry.promote import champion, releases
+from tasks.registry.release import bundle, succession
+from tasks.stages.package import package
+from tasks.trust import dsse
 from tests.govern.house import House as GateHouse
 from tests.govern.test_attacks import plant
 from tests.registry.house import NAME, House, copy
@@ -26,8 +28,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def stage(layout: Layout, name: str) -> "subprocess.CompletedProcess[str]":
-    """`python -m tasks NAME` in the run's worktree, as dvc.yaml has it, without Prefect and DVC."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[1:] = [{name!r}]; import tasks.__main__ as m; "
+    """`python -m tasks.stages NAME` in the run's worktree, as dvc.yaml has it, without Prefect and DVC."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[1:] = [{name!r}]; import tasks.stages.__main__ as m; "
+    )
     return subprocess.run(
         [sys.executable, "-c", code + "sys.exit(m.main())"], cwd=layout.root, capture_output=True, text=True
     )

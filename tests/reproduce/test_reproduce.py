@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.files import tree_digest, write_json
-from tasks.layout import Layout
+from tasks.core.files import tree_digest, write_json
+from tasks.core.layout import Layout
 from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.place import place
 from tasks.reproduce.rebuild import StageAgain

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from flows import chronicle
-from tasks.errors import Refused
-from tasks.files import write_bytes
-from tasks.govern import dsse, signed_request
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import Refused
+from tasks.core.files import write_bytes
+from tasks.gates import signed_request
+from tasks.ledger.ledger import open_ledger
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
+from tasks.trust import dsse
 from tests.tiny_project import commit, git, hallmark, make_project, signed
 from tests.tiny_project import create as create_asked
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import plain, read_yaml
+from tasks.core.config import plain, read_yaml
 from tasks.runs import dvc, tree
 from tasks.runs.dvc_lock import EMPTY
 from tasks.runs.run import COMMITTED, MADE

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.layout import Layout
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tests.dvc_stages import run_of
 from tests.tiny_project import git
@@ -45,7 +45,7 @@ def layout(tmp_path: Path) -> Layout:
 SLOW = """
 import sys
 from pathlib import Path
-from tasks.layout import Layout
+from tasks.core.layout import Layout
 from tasks.runs import dvc
 dvc.repro(Layout(Path(sys.argv[1])), "slow", print)
 """
@@ -174,7 +174,7 @@ def test_without_a_remote_nothing_is_pushed(layout: Layout) -> None:
 
 def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:
     starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    script = "import threading, time; from tasks.__main__ import end_with; " + (
+    script = "import threading, time; from tasks.stages.__main__ import end_with; " + (
         f"threading.Thread(target=end_with, args=({starter.pid},), daemon=True).start(); time.sleep(600)"
     )
     stage = subprocess.Popen([sys.executable, "-c", script])

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import InputError, Refused
-from tasks.govern import sources
-from tasks.govern.gate.bar import Bar
-from tasks.params import Params
-from tasks.registry import succession
-from tasks.registry.succession import Promotion
+from tasks.core.errors import InputError, Refused
+from tasks.core.params import Params
+from tasks.gates.checks.bar import Bar
+from tasks.registry.release import succession
+from tasks.registry.release.succession import Promotion
 from tasks.runs.foreseen import Foreseen, foreseen
+from tasks.sources import sources
 from tests import tiny_project
 from tests.registry.house import PARAMS, SOURCE, House, found
 from tests.registry.test_successors import LAXER, two_tiers

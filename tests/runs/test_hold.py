@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import Refused
+from tasks.core.errors import Refused
 from tasks.runs import journal
 from tasks.runs.hold import held, only_one
 from tasks.runs.journal import Journal

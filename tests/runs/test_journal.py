@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from tasks.files import write_json
-from tasks.layout import Layout
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 

@@ -6,10 +6,10 @@ import pytest
 
 from flows import chronicle
 from flows import stages as flow
-from tasks.errors import Refused, Unavailable
-from tasks.files import write_json
-from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.layout import Layout
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.files import write_json
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import dvc, journal, records
 from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal
@@ -128,7 +128,7 @@ def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
 
 
 def resolve_sources_of(run: Run) -> str:
-    from tasks.govern import sources
+    from tasks.sources import sources
 
     [item] = sources.load_resolved(run.layout.sources).sources
     return item.sha256
@@ -162,7 +162,7 @@ def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project:
     run = create(project, "code")
     run.as_asked()
     run.commit("nothing new")
-    code = run.layout.root / "tasks" / "facts.py"
+    code = run.layout.root / "tasks" / "core" / "facts.py"
     before = code.read_text()
     for break_in in (
         lambda: code.write_text(before + "\nLAYERS = 9\n"),
@@ -171,10 +171,10 @@ def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project:
         lambda: (run.layout.root / "dvc.yaml").unlink(),
     ):
         break_in()
-        run.checkout.git("update-index", "--assume-unchanged", "tasks/facts.py", cwd=run.layout.root)
+        run.checkout.git("update-index", "--assume-unchanged", "tasks/core/facts.py", cwd=run.layout.root)
         with pytest.raises(Refused, match=r"was asked for at commit .* and its worktree has other files"):
             run.as_asked()
-        run.checkout.git("update-index", "--no-assume-unchanged", "tasks/facts.py", cwd=run.layout.root)
+        run.checkout.git("update-index", "--no-assume-unchanged", "tasks/core/facts.py", cwd=run.layout.root)
         run.checkout.git("checkout", "--", ".", cwd=run.layout.root)
         run.checkout.git("clean", "--quiet", "--force", "-x", "tasks", cwd=run.layout.root)
         run.as_asked()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import files
-from tasks.errors import InputError, Unavailable
-from tasks.govern.ledger.places.git import Git
+from tasks.core import files
+from tasks.core.errors import InputError, Unavailable
+from tasks.ledger.heads.places.git import Git
 from tasks.runs.repository import Repository
 from tests.tiny_project import commit, git
 

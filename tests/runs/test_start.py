@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks import start
-from tasks.layout import Layout
+from tasks.core.layout import Layout
 from tasks.runs import dvc
+from tasks.stages import start
 from tests.dvc_stages import run_of
 
 STAGES = """
 stages:
   look:
-    cmd: python -I tasks/start.py look
+    cmd: python -I tasks/stages/start.py look
     always_changed: true
 """
 MAIN = """
@@ -137,7 +137,7 @@ def test_what_has_no_source_in_the_worktree_is_not_found(layout: Layout, left: s
     elif left != "elsewhere":
         source.with_name(left).write_bytes(b"\x7fELF")
     source.unlink()
-    command = [sys.executable, "-I", "tasks/start.py", "look"]
+    command = [sys.executable, "-I", "tasks/stages/start.py", "look"]
     done = subprocess.run(command, cwd=layout.root, capture_output=True, text=True)
     assert done.returncode == 1 and "has no source of tasks.told" in done.stderr
 

@@ -9,9 +9,9 @@ import pytest
 
 from flows import chronicle
 from flows.stages import with_its_sources
-from tasks.errors import InputError, Refused, Unavailable
-from tasks.files import tree_digest
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import tree_digest
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import dvc, journal, records
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
@@ -131,7 +131,9 @@ def test_what_is_missing_is_told(second: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.attack(rights="worker", stopped="a run's code, parameters and inputs are those on record")
-@pytest.mark.parametrize("changed", ["tasks/data/clean.py", "params.yaml", "inputs/sources.json", "dvc.lock"])
+@pytest.mark.parametrize(
+    "changed", ["tasks/stages/data/clean/clean.py", "params.yaml", "inputs/sources.json", "dvc.lock"]
+)
 def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Path, changed: str) -> None:
     """Whoever may push to the git remote."""
     clone, remote = second.with_name("clone"), pushed.checkout.root.with_name("git")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError
+from tasks.core.errors import InputError
 from tasks.runs import tree
 from tasks.runs.repository import Repository
 from tasks.runs.tree import Tree

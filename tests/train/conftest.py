@@ -9,10 +9,10 @@ import pytest
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 
-from tasks.params import Prompt, Training
-from tasks.train import examples
-from tasks.train.examples import Examples
-from tasks.train.loop import Job
+from tasks.core.params import Prompt, Training
+from tasks.stages.train import examples
+from tasks.stages.train.examples import Examples
+from tasks.stages.train.loop import Job
 from tests.tiny_model import make_tiny_model
 
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tasks.files import sha256_bytes
+from tasks.core.files import sha256_bytes
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_workers(job: object, examples: object, size: int) -> None:
-    """Run `tasks.train.loop.train` on `size` workers. Raises CalledProcessError where one fails."""
+    """Run `tasks.stages.train.loop.train` on `size` workers. Raises CalledProcessError where one fails."""
     packed = job.scratch / "job.pickle"  # type: ignore[attr-defined]
     packed.write_bytes(pickle.dumps((job, examples)))
     command = [sys.executable, "-m", "tests.train.spawn", str(packed)]
@@ -29,7 +29,7 @@ def main() -> None:
     os.environ.update(DS_ACCELERATOR="cpu", RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank))
     from torch import distributed
 
-    from tasks.train import loop
+    from tasks.stages.train import loop
 
     meeting = packed.with_name("meeting")
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)

@@ -10,11 +10,11 @@ import torch
 from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.errors import InputError, Unavailable
-from tasks.files import read_json, sha256_file, tree_digest
-from tasks.layout import Layout
-from tasks.params import BaseModelParams
-from tasks.train import base_model, convert
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import read_json, sha256_file, tree_digest
+from tasks.core.layout import Layout
+from tasks.core.params import BaseModelParams
+from tasks.stages.train import base_model, convert
 from tests.small_disk import fill, small_disk
 from tests.train.tiny_gguf import write_gguf, write_wheel
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tasks.train import batches, target_loss
-from tasks.train.batches import Order, collate
-from tasks.train.examples import Examples
-from tasks.train.target_loss import TargetLoss
+from tasks.stages.train import batches, target_loss
+from tasks.stages.train.batches import Order, collate
+from tasks.stages.train.examples import Examples
+from tasks.stages.train.target_loss import TargetLoss
 from tests.train.conftest import training
 
 

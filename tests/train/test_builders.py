@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.train import builders
+from tasks.stages.train import builders
 from tests.train.conftest import training
 
 

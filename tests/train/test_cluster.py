@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Unavailable
-from tasks.train import cluster
-from tasks.train import head as head_of_ray
+from tasks.core.errors import InputError, Unavailable
+from tasks.stages.train import cluster
+from tasks.stages.train import head as head_of_ray
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 JOIN = """
 import sys
 from pathlib import Path
-from tasks.errors import HallmarkError
-from tasks.params import Training
-from tasks.train import cluster
+from tasks.core.errors import HallmarkError
+from tasks.core.params import Training
+from tasks.stages.train import cluster
 try:
     with cluster.running(Training(threads=1)):
         exec(sys.argv[1])
@@ -94,8 +94,8 @@ def test_a_ray_of_the_stages_own_lets_nobody_in_without_its_token(tmp_path: Path
 import ray, subprocess, sys, os
 there = ray.get_runtime_context().gcs_address
 environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-from tasks.train import head
-other = f"from tasks.train import head; head.require({there!r})"
+from tasks.stages.train import head
+other = f"from tasks.stages.train import head; head.require({there!r})"
 print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
 """,
     )

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.errors import InputError
-from tasks.train import examples
+from tasks.core.errors import InputError
+from tasks.stages.train import examples
 from tests.train.conftest import PROMPTS, make_rows
 
 TURNS = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "My card <b>is</b> gone\n\n"}]

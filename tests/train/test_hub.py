@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import InputError, Unavailable
-from tasks.files import tree_digest
-from tasks.layout import Layout
-from tasks.params import BaseModelParams
-from tasks.train import origins
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import tree_digest
+from tasks.core.layout import Layout
+from tasks.core.params import BaseModelParams
+from tasks.stages.train import origins
 from tests.train.hub import COMMIT, Hub, serving
 
 UNWANTED = ("pytorch_model.bin", "model.onnx", "modeling_tiny.py", "training_args.bin", "README.md")

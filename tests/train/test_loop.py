@@ -12,11 +12,11 @@ from peft import PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from tasks.errors import InputError
-from tasks.files import read_json, tree_digest
-from tasks.train import builders, loop, watch
-from tasks.train.batches import Order
-from tasks.train.examples import Examples
+from tasks.core.errors import InputError
+from tasks.core.files import read_json, tree_digest
+from tasks.stages.train import builders, loop, watch
+from tasks.stages.train.batches import Order
+from tasks.stages.train.examples import Examples
 from tests.train.conftest import training
 from tests.train.spawn import run_workers
 

@@ -17,16 +17,17 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from tasks import params as params_file
-from tasks import record
-from tasks import start as start_file
-from tasks.errors import InputError, Refused
-from tasks.files import read_json, tree_digest, write_json
-from tasks.govern.gate import statement
-from tasks.govern.rules import governance
-from tasks.layout import Layout
-from tasks.train import base_model, train
-from tasks.train.tracking import tracking_uri
+from tasks.core import params as params_file
+from tasks.core import record
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.gates import statement
+from tasks.policy import governance
+from tasks.stages import start as start_file
+from tasks.stages.train import base_model, train
+from tasks.stages.train.tracking import tracking_uri
+from tasks.trust import gate_statement
 from tests import tiny_project
 from tests.train.conftest import make_rows
 
@@ -52,7 +53,7 @@ def open_gate(layout: Layout) -> None:
     (folder / "people.yaml").write_text(tiny_project.PEOPLE)
     made = governance.load(folder, layout.state)
     governance.initialise(layout.state, made.people)
-    authority = statement.Authority(
+    authority = gate_statement.Authority(
         gate_public_keys=[key.public_key for key in made.keys_of("gate")],
         policy_sha256=made.policy.digest(),
         environment="local",
@@ -99,7 +100,7 @@ def start(ready: Layout) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(**environment: str) -> "subprocess.Popen[str]":
-        own = ready.root / "tasks" / "start.py"
+        own = ready.root / "tasks" / "stages" / "start.py"
         command = [sys.executable, "-I", own if own.exists() else start_file.__file__, "train"]
         process = subprocess.Popen(
             command,
@@ -244,7 +245,7 @@ def test_an_error_in_a_worker_reaches_the_person(ready: Layout, start: Start) ->
 def test_workers_run_the_worktrees_own_code(ready: Layout, start: Start) -> None:
     """A worktree's code may differ from the installed one; a worker must not mix the two."""
     shutil.copytree(tiny_project.ROOT / "tasks", ready.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    loop = ready.root / "tasks" / "train" / "loop.py"
+    loop = ready.root / "tasks" / "stages" / "train" / "loop.py"
     changed = loop.read_text().replace(
         "def train(", "def train(*_: object) -> None:\n    raise InputError('mine')\n\n\ndef old("
     )

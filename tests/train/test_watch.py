@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks.layout import Layout
-from tasks.train import watch
-from tasks.train.tracking import Tracker, tracking_uri
+from tasks.core.layout import Layout
+from tasks.stages.train import watch
+from tasks.stages.train.tracking import Tracker, tracking_uri
 
 POINTS = [
     {"step": step, "loss": 1 / step, "lr": 0.1, "tokens": 100, "targets": 10, "seconds": 0.5} for step in range(1, 5)

@@ -10,11 +10,11 @@ from rich.text import Text
 from infra.cli import shared
 from infra.cli.data.newest import newest
 from infra.cli.shared import console
-from tasks.data import access
-from tasks.data.conflicts import page, pairs
-from tasks.data.conflicts.pairs import Conflicts, Pair, Side
-from tasks.data.conflicts.words import Piece, compare
-from tasks.files import write_bytes
+from tasks.core.files import write_bytes
+from tasks.inquiry import access
+from tasks.inquiry.conflicts import page, pairs
+from tasks.inquiry.conflicts.pairs import Conflicts, Pair, Side
+from tasks.inquiry.conflicts.words import Piece, compare
 from tasks.runs.run import governance_of, layout_of
 
 PRIVATE = 0o600

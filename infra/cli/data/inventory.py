@@ -7,13 +7,14 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.data.inventory import Holding, take, trend
-from tasks.govern import sources, withdrawals
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.withdrawals import Withdrawal
-from tasks.registry import releases
+from tasks.consent import withdrawals
+from tasks.consent.withdrawals import Withdrawal
+from tasks.inquiry.inventory import Holding, take, trend
+from tasks.ledger.ledger import open_ledger
+from tasks.registry.promote import releases
 from tasks.runs import journal
 from tasks.runs.run import installed_governance
+from tasks.sources import sources
 
 COLUMNS = (
     "source", "owner", "class", "region", "kept", "newest", "rows", "put aside", "personal", "last data gate",

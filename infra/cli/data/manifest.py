@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from infra.cli import datasets, shared
-from tasks.dataset import Dataset
-from tasks.errors import InputError
-from tasks.govern.gate import approved, docket, evidence
-from tasks.govern.gate.change import Change
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.errors import InputError
+from tasks.gates import approved, docket, evidence
+from tasks.gates.checks.change import Change
+from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import open_run
+from tasks.sources.dataset import Dataset
 
 
 def manifest(

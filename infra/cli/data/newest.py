@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.errors import InputError
-from tasks.layout import Layout
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
 from tasks.runs import journal
 
 

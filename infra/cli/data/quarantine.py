@@ -9,8 +9,8 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.data.newest import newest
 from infra.cli.shared import console
-from tasks.data import put_aside
-from tasks.data.put_aside import Count, Entry
+from tasks.inquiry import put_aside
+from tasks.inquiry.put_aside import Count, Entry
 from tasks.runs.run import layout_of
 
 SHORT = 8

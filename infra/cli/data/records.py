@@ -8,13 +8,13 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.data.renewed import renew
 from infra.cli.shared import console
-from tasks.data.lineage import ask
-from tasks.dataset import SIDES
-from tasks.govern.ledger.ledger import open_ledger
-from tasks.govern.sources import ResolvedSources
-from tasks.registry import releases
+from tasks.inquiry.lineage import ask
+from tasks.ledger.ledger import open_ledger
+from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
+from tasks.sources.dataset import SIDES
+from tasks.sources.sources import ResolvedSources
 
 
 def records(

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from tasks.data.lineage import build
-from tasks.govern.ledger.ledger import Ledger
+from tasks.inquiry.lineage import build
+from tasks.ledger.ledger import Ledger
 
 RENEWED = "lineage.renewed"
 """In the ledger, of a dataset's digest."""

@@ -6,11 +6,11 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.data import access, disclose
-from tasks.data.disclose import Shown
-from tasks.govern.ledger.ledger import open_ledger
+from tasks.core.shown import visible
+from tasks.inquiry import access, disclose
+from tasks.inquiry.disclose import Shown
+from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import governance_of, layout_of
-from tasks.shown import visible
 
 
 def show(

@@ -9,15 +9,15 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.data.renewed import renew
 from infra.cli.shared import console
-from tasks.data import access
-from tasks.data.lineage import ask, person
-from tasks.data.lineage.ask import Membership
-from tasks.dataset import SIDES
-from tasks.errors import InputError
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
-from tasks.registry import releases
+from tasks.core.errors import InputError
+from tasks.inquiry import access
+from tasks.inquiry.lineage import ask, person
+from tasks.inquiry.lineage.ask import Membership
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import releases
 from tasks.runs.run import installed_governance
+from tasks.sources.dataset import SIDES
 
 
 def where(

@@ -6,12 +6,12 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.errors import HallmarkError
-from tasks.govern import withdrawals
-from tasks.govern.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
-from tasks.registry import releases
-from tasks.registry.releases import Trained
+from tasks.consent import withdrawals
+from tasks.core.errors import HallmarkError
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import releases
+from tasks.registry.promote.releases import Trained
 from tasks.runs.run import installed_governance
 
 

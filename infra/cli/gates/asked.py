@@ -5,13 +5,13 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from infra.cli import shared
-from tasks.errors import InputError, Refused
-from tasks.govern.gate import docket, gates
-from tasks.govern.gate.docket import Case
-from tasks.govern.gate.evidence import Evidence, Summary
-from tasks.govern.gate.gates import Standing
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
+from tasks.core.errors import InputError, Refused
+from tasks.gates import docket, gates
+from tasks.gates.docket import Case
+from tasks.gates.evidence import Evidence, Summary
+from tasks.gates.gates import Standing
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
 from tasks.runs.run import governance_of, is_here, layout_of
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")]

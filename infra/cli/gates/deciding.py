@@ -15,11 +15,11 @@ from infra.cli.gates import asked, page
 from infra.cli.gates.asked import Question
 from infra.cli.shared import console
 from infra.prefect import server
-from tasks.errors import InputError, Refused
-from tasks.govern.gate import decisions
-from tasks.govern.gate.docket import Case
-from tasks.govern.gate.gates import Standing
-from tasks.govern.gate.signed_decision import Verb
+from tasks.core.errors import InputError, Refused
+from tasks.gates import decisions
+from tasks.gates.docket import Case
+from tasks.gates.gates import Standing
+from tasks.gates.signed_decision import Verb
 from tasks.runs import journal
 from tasks.runs.run import is_here, layout_of
 

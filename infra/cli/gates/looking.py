@@ -7,13 +7,13 @@ import typer
 
 from infra.cli import shared
 from infra.cli.gates import asked, page
-from tasks.errors import HallmarkError
-from tasks.govern.gate import docket, gates
-from tasks.govern.gate.evidence import Summary
-from tasks.govern.gate.gates import Standing
-from tasks.govern.gate.overview import overview
-from tasks.govern.ledger.ledger import Ledger, open_ledger
-from tasks.govern.rules.governance import Governance
+from tasks.core.errors import HallmarkError
+from tasks.gates import docket, gates
+from tasks.gates.evidence import Summary
+from tasks.gates.gates import Standing
+from tasks.gates.overview import overview
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
 from tasks.runs.rules import Rules
 
 

@@ -6,14 +6,14 @@ from rich.table import Table
 
 from infra.cli import datasets
 from infra.cli.shared import console
-from tasks.facts import Fact
-from tasks.govern.gate import since
-from tasks.govern.gate.docket import Case
-from tasks.govern.gate.evidence import Asks
-from tasks.govern.gate.gates import CheckStanding, DecisionStanding, Standing
-from tasks.govern.gate.since import Since
-from tasks.govern.ledger.ledger import Ledger
-from tasks.shown import one_line
+from tasks.core.facts import Fact
+from tasks.core.shown import one_line
+from tasks.gates import since
+from tasks.gates.docket import Case
+from tasks.gates.evidence import Asks
+from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
+from tasks.gates.since import Since
+from tasks.ledger.ledger import Ledger
 
 MOST = 5
 """Files named one by one; the others are counted."""

@@ -9,8 +9,8 @@ import typer
 from infra.cli import shared
 from infra.cli.screen import busy
 from infra.cli.shared import console
-from tasks.registry import admission
-from tasks.registry.admission import Admitted
+from tasks.registry.admit import admission
+from tasks.registry.admit.admission import Admitted
 
 
 def admit(

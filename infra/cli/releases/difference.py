@@ -11,16 +11,17 @@ from infra.cli import datasets, shared
 from infra.cli.data.renewed import renew
 from infra.cli.registered import in_force
 from infra.cli.shared import console
-from tasks.data import records_changed
-from tasks.data.records_changed import RecordsChanged
-from tasks.errors import InputError
-from tasks.facts import Fact
-from tasks.govern.gate.change import Moved
-from tasks.govern.ledger.ledger import Ledger
-from tasks.govern.rules.governance import Governance
-from tasks.registry import difference, releases, told
-from tasks.registry.difference import Difference, Figure
-from tasks.registry.told import Told
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.gates.checks.change import Moved
+from tasks.inquiry import records_changed
+from tasks.inquiry.records_changed import RecordsChanged
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.history import difference, told
+from tasks.registry.history.difference import Difference, Figure
+from tasks.registry.history.told import Told
+from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
 
 Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or the folder of a release.")]

@@ -9,8 +9,8 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.registered import in_force
 from infra.cli.shared import console
-from tasks.registry import history
-from tasks.registry.history import Holder, Moment, Standing
+from tasks.registry.history import history
+from tasks.registry.history.history import Holder, Moment, Standing
 
 Time = Annotated[
     str,

@@ -5,9 +5,9 @@ from typing import Any
 from infra.cli import shared
 from infra.cli.registered import Label, in_force
 from infra.cli.shared import console
-from tasks.registry import releases, waivers
-from tasks.registry.releases import Release
-from tasks.registry.waivers import Reliance
+from tasks.registry.promote import releases, waivers
+from tasks.registry.promote.releases import Release
+from tasks.registry.promote.waivers import Reliance
 
 
 def list_releases(as_json: shared.Json = False) -> None:

@@ -8,8 +8,8 @@ import typer
 from infra.cli import shared
 from infra.cli.registered import Label, in_force
 from infra.cli.shared import console
-from tasks.govern.ledger import publish
-from tasks.registry import glass, promotion
+from tasks.ledger.heads import publish
+from tasks.registry.promote import glass, promotion
 
 
 def rollback(

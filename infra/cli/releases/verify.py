@@ -8,10 +8,10 @@ import typer
 from infra.cli import shared
 from infra.cli.screen import busy
 from infra.cli.shared import console
-from tasks.errors import InputError
-from tasks.govern.identity import keys
-from tasks.registry import verification
-from tasks.registry.report import EXIT, Verification
+from tasks.core.errors import InputError
+from tasks.registry.release.report import EXIT, Verification
+from tasks.registry.verify import verification
+from tasks.trust import keys
 
 
 def verify(
@@ -47,7 +47,7 @@ def _own(folder: Path) -> Verification:
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
     try:  # what a stranger with --root has no use for, and takes longer to import than a release to verify
-        from tasks.registry import releases
+        from tasks.registry.promote import releases
         from tasks.runs.run import installed_governance
     except ModuleNotFoundError as error:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from faker import Faker
 
-from tasks.data.protect.found import Found
-from tasks.govern.protection import Category
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.found import Found
 from tests.data.recognise.keys import is_held_out, random_text
 from tests.data.recognise.planted import Planted
 

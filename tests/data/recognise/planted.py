@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from faker import Faker
 
-from tasks.data.planted import characters
-from tasks.data.planted.characters import Pairs, Score, pairs
-from tasks.data.protect.found import Found
-from tasks.data.protect.recognise.data import lists
-from tasks.data.protect.recognise.names import lists as names
-from tasks.data.protect.recognise.names import lower
-from tasks.govern.protection import Category
+from tasks.inquiry.planted import characters
+from tasks.inquiry.planted.characters import Pairs, Score, pairs
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.recognise.data import lists
+from tasks.stages.data.protect.recognise.names import lists as names
+from tasks.stages.data.protect.recognise.names import lower
 
 ENGLISH = """
 We booked two rooms for {name} and her mother, arriving on Friday.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data.protect.recognise import detect, engine
-from tasks.data.protect.recognise.names import model
-from tasks.data.protect.recognise.windows import OVERLAP, WINDOW, windows
-from tasks.errors import Unavailable
+from tasks.core.errors import Unavailable
+from tasks.stages.data.protect.recognise import detect, engine
+from tasks.stages.data.protect.recognise.names import model
+from tasks.stages.data.protect.recognise.windows import OVERLAP, WINDOW, windows
 from tests.data.build import Run, messages, table
 
 HOSTILE = [

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.data.protect.recognise.numbers import checks
+from tasks.stages.data.protect.recognise.numbers import checks
 
 SAMPLES = [
     (checks.luhn, "4111111111111111"),

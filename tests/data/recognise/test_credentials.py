@@ -1,7 +1,7 @@
 import pytest
 
-from tasks.data.protect.recognise import engine
-from tasks.data.protect.recognise.span import Span
+from tasks.stages.data.protect.recognise import engine
+from tasks.stages.data.protect.recognise.span import Span
 from tests.data.recognise.keys import Text, figures, made
 from tests.data.recognise.seen import kinds, seen
 

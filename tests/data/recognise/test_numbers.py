@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.data.protect.recognise.detect import CATEGORIES
+from tasks.stages.data.protect.recognise.detect import CATEGORIES
 from tests.data.recognise.seen import kinds, seen
 
 TRUE = [

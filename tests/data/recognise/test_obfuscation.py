@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.data.protect.recognise.fold import INVISIBLE, fold
-from tasks.data.protect.recognise.span import Span, choose
+from tasks.stages.data.protect.recognise.fold import INVISIBLE, fold
+from tasks.stages.data.protect.recognise.span import Span, choose
 from tests.data.recognise.seen import seen
 
 

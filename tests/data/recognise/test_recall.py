@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.data.protect.recognise import detect
+from tasks.stages.data.protect.recognise import detect
 from tests.data.recognise import formats
 from tests.data.recognise.planted import Score, names_held_out, planted, scores
 

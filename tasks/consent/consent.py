@@ -1,0 +1,35 @@
+"""Whether the owners of the sources that a release was trained on still give them.
+
+Asked before a promotion counts and before a release comes back; a release that was promoted stays valid as what it is.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from tasks.consent import withdrawals
+from tasks.core.errors import Refused
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.sources import sources
+from tasks.sources.dataset import Dataset
+
+
+def require(payload: Path, governance: Governance, ledger: Ledger, others: Collection[str] = ()) -> None:
+    """Raises Refused where a source in the payload's dataset, or one of `others`, is withdrawn."""
+    if held := withdrawals.held_back(ledger, governance, {*trained_on(payload), *others}):
+        raise Refused(f"what was trained on a withdrawn source is not promoted: {held}")
+
+
+def trained_on(payload: Path) -> list[str]:
+    """The sources that payload/dataset/manifest.json names. Raises Refused where it names none."""
+    path = payload / "dataset" / "manifest.json"
+    try:
+        return sorted(Dataset.model_validate_json(path.read_bytes()).sources)
+    except (OSError, ValueError):
+        raise Refused(f"{path}: it cannot be read which sources the release was trained on") from None
+
+
+def resolved(layout: Layout) -> list[str]:
+    """The sources that a run was resolved with."""
+    return [item.source.id for item in sources.load_resolved(layout.sources).sources]

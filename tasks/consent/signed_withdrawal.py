@@ -1,0 +1,149 @@
+"""What an owner signs who takes a source back or gives it again, and how entries of the ledger are read.
+
+A restoration is signed twice: by the person, and by this installation's key, which says that whoever signed could give
+the source again when they did. So it outlasts a change of owner and of keys.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError, Refused
+from tasks.core.files import sha256_bytes
+from tasks.core.params import Name, Sha256
+from tasks.ledger.ledger import Entry
+from tasks.policy.governance import Governance
+from tasks.policy.people import MachineName, Person
+from tasks.policy.signed_entry import Draft
+from tasks.trust import dsse
+
+WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
+"""Kinds of ledger entries; their subject is the source's id."""
+PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
+
+
+class Notice(Frozen):
+    """The predicate; the statement's subject is the source, by the digest of its declaration then."""
+
+    verb: Literal["withdraw", "restore"]
+    source: Name
+    person: str
+    reason: str
+    restores: Sha256 | None
+    """Of restore: the digest of the withdrawal that it takes back."""
+    environment: str | None = None
+    """Of restore: the one in which the installation's signature counts."""
+    owned_under: str | None = None
+    """Of restore, by the owner of what somebody else withdrew: the governance folder that says so. The installation's
+    signature counts under that one alone, since `--governance` may name any."""
+    time: datetime
+    """The ledger's time when it was signed."""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A withdrawal in the ledger."""
+
+    entry: Entry
+    sha256: str
+    """Of its envelope, by which restorations name it."""
+    notice: Notice | None
+    """None: it cannot be verified."""
+    about: frozenset[str]
+    """The source that was signed; where it cannot be verified, what the entry and the statement name."""
+    why_not: str
+    """Why it cannot be verified; empty where it was."""
+
+    @property
+    def person(self) -> str | None:
+        return self.notice.person if self.notice else None
+
+    def __str__(self) -> str:
+        names, when = " and ".join(sorted(self.about)), f"{self.entry.time:%Y-%m-%d %H:%M} UTC"
+        if self.notice:
+            return f"source {names} was withdrawn by {self.notice.person} on {when} ({self.notice.reason})"
+        return (
+            f"source {names} was withdrawn on {when}, as entry {self.entry.seq} of the ledger says, which cannot be "
+            f"verified: {self.why_not}. It was changed, or people.yaml no longer has who made it, or the key that they "
+            "had then: put them back, with roles and keys that ended"
+        )
+
+
+def draft(notice: Notice, declared: str) -> Draft:
+    """Of the ledger's entry. `declared` is the digest of the source's declaration."""
+    statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.model_dump(mode="json"))
+    restores = notice.verb == "restore"
+    return Draft(RESTORED if restores else WITHDRAWN, notice.source, statement, countersigned=restores)
+
+
+def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
+    """What an entry withdraws; one that cannot be verified does so too."""
+    try:
+        notice = _by_person(entry, governance, "withdraw")
+    except HallmarkError as error:
+        return Withdrawal(entry, _digest(entry), None, _named(entry), str(error))
+    return Withdrawal(entry, _digest(entry), notice, frozenset({notice.source}), "")
+
+
+def restoration(entry: Entry, governance: Governance) -> Notice | None:
+    """What an entry restores, as a person of people.yaml signed it; None where nobody has."""
+    try:
+        return _by_person(entry, governance, "restore")
+    except HallmarkError:
+        return None
+
+
+def countersigned(entry: Entry, governance: Governance) -> Notice | None:
+    """What an entry restores, as this installation signed it for this environment; None where it has not."""
+    try:
+        notice = _signed(entry, entry.body.get("countersigned"), governance, "gate", "restore")
+    except HallmarkError:
+        return None
+    here = notice.environment == governance.policy.environment and notice.owned_under in (None, governance.place)
+    return notice if here else None
+
+
+def _by_person(entry: Entry, governance: Governance, verb: str) -> Notice:
+    envelope = entry.body.get("envelope")
+    person = governance.people.get(_notice(dsse.peek(_envelope(envelope))).person)
+    if person is None:
+        raise Refused("who signed it is not in people.yaml")
+    return _signed(entry, envelope, governance, person, verb)
+
+
+def _signed(entry: Entry, envelope: Any, governance: Governance, by: Person | MachineName, verb: str) -> Notice:
+    """What somebody signed about what the entry says, with a key that counted then. Raises Refused where not."""
+    notice = _notice(dsse.peek(_envelope(envelope)))
+    statement = governance.verify(envelope, by, max(entry.time, notice.time))
+    if (notice.verb, notice.source, list(dsse.subjects(statement))) != (verb, entry.subject, [entry.subject]):
+        raise Refused("what was signed is about something else")
+    return notice
+
+
+def _envelope(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Refused("it holds no signed envelope")
+    return value
+
+
+def _notice(statement: dict[str, Any]) -> Notice:
+    return dsse.predicate(statement, PREDICATE_TYPE, Notice, "a withdrawal")
+
+
+def _digest(entry: Entry) -> str:
+    """As `dsse.digest` of the envelope; of the entry's place where there is none that has a spelling."""
+    try:
+        return dsse.digest(_envelope(entry.body.get("envelope")))
+    except (Refused, ValueError, RecursionError):
+        return sha256_bytes(b"entry %d" % entry.seq)
+
+
+def _named(entry: Entry) -> frozenset[str]:
+    """The sources that an entry and its statement name, whoever wrote them."""
+    try:
+        statement = dsse.peek(_envelope(entry.body.get("envelope")))
+    except Refused:
+        return frozenset({entry.subject})
+    named = statement["predicate"].get("source", entry.subject)
+    return frozenset({entry.subject, str(named), *map(str, dsse.subjects(statement))})

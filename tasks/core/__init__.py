@@ -1,0 +1,18 @@
+"""What everything rests on, and nothing in it knows of gates or people.
+
+errors.py     what can go wrong, and the exit code of each
+shown.py      text as it may be shown: no character obeyed that a reader does not see
+pages.py      in templates of HTML
+files.py      digests, canonical JSON, outputs that appear whole or not at all
+yaml_text.py  YAML text, bounded before anything is made of it
+config.py     YAML into frozen objects, every mistake reported together with file and line
+layout.py     where everything of a run lies
+graph.py      the one table of stages and gates
+params.py     the one schema of params.yaml
+record.py     one row of a dataset
+facts.py      figures that stages state and gates judge
+progress.py   how far a stage is
+prompts.py    a record as the chat that a model sees
+database.py   SQLite or Postgres, whose writers take turns
+payload/      what a release says of itself: manifest.py, identity.py, asking.py
+"""

@@ -1,0 +1,50 @@
+"""What can go wrong, and what the process says to its caller.
+
+    HallmarkError
+    ├── InputError    2  what was given is wrong: says what was expected, what came, what to do
+    ├── Refused       1  the answer is no: a gate failed, a verification failed
+    └── Unavailable   3  something needed is away: a server, a disk, a remote
+
+Commands print the message without a traceback and exit with the code. Any other exception is a defect of
+Hallmark's and keeps its traceback.
+"""
+
+import errno
+import os
+from typing import ClassVar
+
+from tasks.core.shown import visible
+
+
+class HallmarkError(Exception):
+    """Base of every error that a person can act on; `str(error)` is the whole message, as it may be shown."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
+
+
+class InputError(HallmarkError):
+    exit_code = 2
+
+
+class Refused(HallmarkError):
+    exit_code = 1
+
+
+class Unavailable(HallmarkError):
+    exit_code = 3
+
+
+FULL_DISK = os.strerror(errno.ENOSPC)
+"""What the system says of it; programs that are started say it on stderr."""
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether a disk without space is behind an error. Libraries wrap the system's own (ENOSPC) in errors of theirs."""
+    while error is not None:
+        if FULL_DISK in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,39 @@
+"""Figures that stages state and gates judge.
+
+A stage's `result.json` (digested) and `measured/STAGE/facts.json` (not digested) hold a `facts` mapping. Gates and
+policies name a figure as `STAGE.NAME`, for example `evaluate.exact_match` or `measured.predict.latency_p95_ms`.
+"""
+
+from typing import Any
+
+from tasks.core.config import Frozen
+
+
+class Fact(Frozen):
+    value: float
+    """The figure itself."""
+    low: float | None = None
+    """Lower end of its confidence interval, where it has one."""
+    high: float | None = None
+    """Upper end of its confidence interval, where it has one."""
+    unit: str = ""
+    """Unit as printed: rows, ms, USD, … ; empty for shares and counts."""
+    note: str = ""
+    """How it was computed, in a few words, for the person who decides on it."""
+
+    def __str__(self) -> str:
+        interval = f" [{self.low:.3f}, {self.high:.3f}]" if self.low is not None and self.high is not None else ""
+        number = f"{self.value:,.0f}" if float(self.value).is_integer() and not interval else f"{self.value:.3f}"
+        return f"{number}{' ' + self.unit if self.unit else ''}{interval}"
+
+
+Facts = dict[str, Fact]
+
+
+def dump(facts: Facts) -> dict[str, Any]:
+    """Facts as JSON-ready values, absent fields left out."""
+    return {name: fact.model_dump(exclude_defaults=True) for name, fact in sorted(facts.items())}
+
+
+def parse(values: dict[str, Any]) -> Facts:
+    return {name: Fact.model_validate(value) for name, value in values.items()}

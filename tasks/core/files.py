@@ -1,0 +1,210 @@
+"""Digests, canonical JSON, and outputs that appear whole or not at all."""
+
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tasks.core.shown import json_text
+
+UMASK = 0o077
+"""The umask under which state is made: it holds what its owner alone may read."""
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_manifest(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder`, by POSIX path relative to it, sorted. Links are refused."""
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise ValueError(f"{path} is a symbolic link; digested folders hold plain files only")
+        if path.is_file():
+            digests[path.relative_to(folder).as_posix()] = sha256_file(path)
+    return digests
+
+
+def tree_digest(folder: Path) -> str:
+    """One SHA-256 for a folder: that of the canonical JSON of its manifest."""
+    return sha256_bytes(canonical_json(tree_manifest(folder)))
+
+
+def code_digest(folder: Path) -> str:
+    """SHA-256 over the source files below `folder`; what interpreters and editors leave behind doesn't count."""
+    names = {
+        path.relative_to(folder).as_posix(): sha256_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+    return sha256_bytes(canonical_json(names))
+
+
+def path_digest(path: Path) -> str:
+    """`sha256_file` of a file, `tree_digest` of a folder."""
+    return tree_digest(path) if path.is_dir() else sha256_file(path)
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one spelling of a JSON value: keys sorted, no spaces, UTF-8, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """A file that somebody else made. Raises OSError or, where it has more than `most` bytes, ValueError."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")
+    return data
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write readable, deterministic JSON; the file appears whole or not at all."""
+    text = json_text(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write a file whole or not at all, as `whole_file` does."""
+    with whole_file(path, mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
+    """Yield a file aside that replaces `path` when the block ends well, flushed to disk, and vanishes otherwise.
+
+    `mode` is its permissions. Without one it keeps those of the file that it replaces; a new one has what the umask
+    leaves.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode is None and path.exists():
+        mode = stat.S_IMODE(path.stat().st_mode)
+    aside = _aside(path)
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            aside.chmod(mode)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _aside(path: Path) -> Path:
+    """A name beside `path` that nobody else takes."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write a private file (mode 0600) that is not there yet; False where it is.
+
+    Written aside and linked: of two processes that make the same file one wins, and nobody sees half of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fsync(file.fileno())
+        path.hardlink_to(aside)
+    except FileExistsError:
+        return False
+    finally:
+        Path(aside).unlink()
+    return True
+
+
+@contextmanager
+def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.
+
+    `mode` is its permissions; without one it has what the umask leaves. All that it holds is on the disk before it has
+    its name, so that a power cut leaves no file of it empty. One process at a time makes a target, so what lies aside
+    already was left by one that was killed, and goes.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ours = f".{glob.escape(target.name)}.{'[0-9a-f]' * 16}"  # as `_aside` names it, and no .NAME.old of somebody's
+    for left in target.parent.glob(ours):
+        shutil.rmtree(left, ignore_errors=True)
+    aside = _aside(target)
+    aside.mkdir(mode=0o777 if mode is None else 0o700)
+    try:
+        yield aside
+        if mode is not None:
+            aside.chmod(mode)
+        _flush(aside)
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = shutil.copyfile) -> None:
+    """Copy a folder's files into `target`, file by file with `copy`. Permissions are those of what is made here, not
+    the source's: a model folder that everybody may enter does not open the state that it is copied to."""
+    target.mkdir(exist_ok=True)
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        place.mkdir() if path.is_dir() else copy(path, place)
+
+
+def _flush(folder: Path) -> None:
+    """Have the system write what it still holds in memory of the files and folders below `folder`, and of itself.
+
+    That waits for the disk: milliseconds where little was written, a second or several for each gigabyte.
+    """
+    for path in (*folder.rglob("*"), folder):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            continue
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def turn(lock: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file; where another process holds it, say on stderr that it is `busy` and wait.
+
+    The system lets go of the lock when the process ends, however it ends.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

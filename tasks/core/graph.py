@@ -1,0 +1,153 @@
+"""The one table of stages and gates, in the order of a run. Everything that knows of them derives it from here.
+
+A new stage is a module with `run(params, layout)` and a line in STEPS; a new gate is a line in STEPS and its rules in
+policy.yaml. `python -m tasks.core.graph` prints the dvc.yaml that belongs to the table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""Which gates there are is what the policy in force at the time says; this version of Hallmark asks those of STEPS."""
+EXPERIMENT = "experiment"
+"""The risk tier that asks nobody, and whose models can never be promoted."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    module: str
+    """Its `run(params, layout)` is the stage, `run(params, layout, which)` for one of `each`."""
+    params: tuple[str, ...] = ()
+    """Sections of params.yaml that it reads."""
+    reads: tuple[str, ...] = ()
+    """Files and folders, from the root of the worktree, that are not code."""
+    behind: str = ""
+    """The gate that lets it run: it verifies that gate's statement."""
+    measures: bool = False
+    """It leaves figures in measured/ as well, of which no digest is taken."""
+    each: Mapping[str, str] = field(default_factory=dict)
+    """For a stage that runs several times: by variant, what that one reads beside `reads`."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Its name for DVC and on the command line, or those of its variants: `predict@base`, …"""
+        return tuple(f"{self.name}@{key}" for key in self.each) or (self.name,)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where its outputs lie, below artefacts/ and measured/."""
+        return tuple(f"{self.name}/{key}" for key in self.each) or (self.name,)
+
+    def dependencies(self, key: str = "") -> list[str]:
+        """Every file and folder that it reads, code aside."""
+        gate = [f"gates/{self.behind}.json", "inputs/authority.json"] if self.behind else []
+        own = [self.each[key]] if key else []
+        return [*self.reads, *own, *gate, "constraints.txt"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Lets the output of the stage before it pass, and looks at every stage since the gate before."""
+
+    name: str
+
+
+SOURCES, SUITES, CHAMPION, CODE = (f"inputs/{name}.json" for name in ("sources", "suites", "champion", "code"))
+
+STEPS: tuple[Stage | Gate, ...] = (
+    # Every data stage reads SOURCES: it names the version of Python, whose Unicode tables decide what is written.
+    Stage("ingest", "tasks.stages.data.ingest.ingest", ("data", "prompts"), (SOURCES,)),
+    Stage("clean", "tasks.stages.data.clean.clean", ("data",), ("artefacts/ingest", SOURCES)),
+    Stage(
+        "deduplicate",
+        "tasks.stages.data.deduplicate.deduplicate",
+        ("data",),
+        ("artefacts/ingest/rows.parquet", "artefacts/clean", SOURCES),
+    ),
+    Stage(
+        "validate",
+        "tasks.stages.data.validate.validate",
+        ("evaluation",),
+        ("artefacts/ingest/result.json", "artefacts/clean/result.json", "artefacts/deduplicate", SOURCES, SUITES),
+    ),
+    Stage(
+        "split",
+        "tasks.stages.data.split.split",
+        ("data", "evaluation"),
+        ("artefacts/ingest", "artefacts/clean/result.json", "artefacts/deduplicate", SOURCES),
+    ),
+    Gate("data"),
+    Stage("base_model", "tasks.stages.train.base_model", ("base_model",)),
+    Stage(
+        "train",
+        "tasks.stages.train.train",
+        ("training", "prompts"),
+        ("artefacts/split", "artefacts/base_model"),
+        behind="data",
+        measures=True,
+    ),
+    Stage(
+        "predict",
+        "tasks.stages.evaluate.predict",
+        ("evaluation", "prompts"),
+        ("artefacts/base_model", "artefacts/split"),
+        measures=True,
+        each={"base": "artefacts/base_model/result.json", "champion": CHAMPION, "candidate": "artefacts/train"},
+    ),
+    Stage(
+        "evaluate",
+        "tasks.stages.evaluate.evaluate",
+        ("evaluation", "use_case"),
+        (
+            SOURCES,
+            *(f"artefacts/{name}/result.json" for name in ("ingest", "clean", "deduplicate", "validate")),
+            *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
+            "artefacts/split",
+            "artefacts/train",
+        ),
+    ),
+    Gate("evaluation"),
+    Stage(
+        "package",
+        "tasks.stages.package.package",
+        (),
+        (
+            "params.yaml",
+            *(SOURCES, SUITES, CHAMPION, CODE),
+            *(f"artefacts/{name}" for name in ("ingest", "clean", "deduplicate", "validate", "split", "base_model")),
+            "artefacts/train",
+            *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
+            "artefacts/evaluate",
+        ),
+        behind="evaluation",
+    ),
+    Gate("release"),
+)
+
+STAGES: dict[str, Stage] = {step.name: step for step in STEPS if isinstance(step, Stage)}
+RUNS: dict[str, Stage] = {run: stage for stage in STAGES.values() for run in stage.runs}
+"""By the name that DVC knows: `train`, `predict@base`, …"""
+GATES: tuple[str, ...] = tuple(step.name for step in STEPS if isinstance(step, Gate))
+
+
+def _before(gate: str) -> tuple[str, ...]:
+    """The stages since the gate before it."""
+    passed: list[str] = []
+    for step in STEPS:
+        if isinstance(step, Stage):
+            passed.append(step.name)
+        elif step.name == gate:
+            break
+        else:
+            passed = []
+    return tuple(passed)
+
+
+LOOKS_AT: dict[str, tuple[str, ...]] = {gate: _before(gate) for gate in GATES}
+"""The stages whose facts and artefacts a gate's evidence holds."""
+SUBJECTS: dict[str, str] = {gate: stages[-1] for gate, stages in LOOKS_AT.items()}
+"""The stage whose output each gate lets pass."""

@@ -1,0 +1,26 @@
+"""What passed a gate last, as the ledger has it."""
+
+from tasks.core.graph import GateName
+from tasks.gates import docket
+from tasks.gates.evidence import Evidence
+from tasks.ledger.ledger import Ledger
+
+
+def last(
+    ledger: Ledger, use_case: str, demo: bool, gate: GateName = "data", other_than: str | None = None
+) -> Evidence | None:
+    """The evidence that passed a gate last for a use case, of another run than `other_than`; None where none has.
+
+    What demo identities let through is compared with on demo runs only.
+    """
+    wanted = {"gate": gate, "state": "passed", "use_case": use_case}
+    for closed in ledger.newest_first(docket.CLOSED):
+        if closed.subject == other_than or not closed.body.items() >= wanted.items():
+            continue
+        if closed.body.get("demo") and not demo:
+            continue
+        for case in docket.cases(ledger, closed.subject, gate):
+            found = case.evidence
+            if case.closed == closed and found.use_case == use_case and (demo or not found.demo):
+                return found
+    return None

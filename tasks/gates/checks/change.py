@@ -1,0 +1,114 @@
+"""How a dataset differs from the one that was approved before it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+from tasks.core.config import Frozen
+from tasks.core.params import Sha256
+from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, TERMS, Dataset, Origin, Value
+
+
+class Moved(Frozen):
+    """A figure or a setting before and now; null where there is none."""
+
+    before: Value
+    now: Value
+
+    @property
+    def same(self) -> bool:
+        return self.before == self.now
+
+
+class SourceChange(Frozen):
+    content: Literal["added", "removed", "changed", "same"]
+    taken: Moved
+    """Rows that were read."""
+    rows: Moved
+    """In the dataset."""
+    aside_share: Moved
+    """Of the rows read, put aside before the split."""
+    terms: dict[str, Moved]
+    """What else was said of it and is no longer: owner, licence, lawful basis, classification, and the action for each
+    class of protected text."""
+
+
+class Change(Frozen):
+    """From the dataset approved last, by use case, to this one."""
+
+    run: str
+    """Where that one was approved."""
+    subject_sha256: Sha256
+    """What was approved there: `tasks.core.files.tree_digest` of artefacts/split."""
+    rows: dict[str, Moved]
+    """By side."""
+    quarantined: dict[str, Moved]
+    """By stage, the share of its rows that it put aside."""
+    sources: dict[str, SourceChange]
+    segments: dict[str, dict[str, Moved]]
+    """By segment and value, rows of both sides, where they changed."""
+    settings: dict[str, Moved]
+    """Of params.yaml: data, where they changed."""
+
+
+def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Change:
+    """`run` and `subject_sha256` say where `before` was approved."""
+    return Change(
+        run=run,
+        subject_sha256=subject_sha256,
+        rows={side: Moved(before=before.rows[side], now=now.rows[side]) for side in SIDES},
+        quarantined={stage: Moved(before=_share(before, stage), now=_share(now, stage)) for stage in STAGES},
+        sources={
+            name: _source(before.sources.get(name), now.sources.get(name))
+            for name in _both(before.sources, now.sources)
+        },
+        segments={name: moved(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
+        settings=moved(before.settings, now.settings),
+    )
+
+
+def moved(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, Moved]:
+    """What differs between two mappings."""
+    pairs = {name: Moved(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
+    return {name: pair for name, pair in pairs.items() if not pair.same}
+
+
+def _source(before: Origin | None, now: Origin | None) -> SourceChange:
+    return SourceChange(
+        content=_content(before, now),
+        taken=_of(before, now, lambda source: source.taken),
+        rows=_of(before, now, lambda source: sum(source.rows.values())),
+        aside_share=_of(before, now, lambda source: round(source.aside_share, 6)),
+        terms=moved(_terms(before), _terms(now)) if before and now else {},
+    )
+
+
+def _of(before: Origin | None, now: Origin | None, figure: Callable[[Origin], Value]) -> Moved:
+    return Moved(before=None if before is None else figure(before), now=None if now is None else figure(now))
+
+
+def _content(before: Origin | None, now: Origin | None) -> Literal["added", "removed", "changed", "same"]:
+    if before is None:
+        return "added"
+    if now is None:
+        return "removed"
+    return "same" if before.sha256 == now.sha256 else "changed"
+
+
+def _terms(source: Origin) -> dict[str, Value]:
+    said = {name: getattr(source, name) for name in TERMS}
+    told: dict[str, Value] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
+    return told | {f"protect.{category}": action for category, action in source.actions.items()}
+
+
+def _share(dataset: Dataset, stage: str) -> float:
+    passage = dataset.counts[stage]
+    return round(sum(passage.quarantined.values()) / passage.rows, 6) if passage.rows else 0.0
+
+
+def _segment(dataset: Dataset, name: str) -> dict[str, int]:
+    sides = dataset.segments[name]
+    return {value: sum(sides[side].get(value, 0) for side in SIDES) for value in _both(*sides.values())}
+
+
+def _both(*names: Iterable[str]) -> list[str]:
+    return sorted({name for some in names for name in some})

@@ -1,0 +1,97 @@
+"""The checks of a gate: policy's, those that stand in every risk tier, and the use case's own success metrics.
+
+Those that stand in every tier are worked out here from what the evidence holds, never by the run's own code. Policy may
+let a role waive them; it cannot leave them out.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact, Facts
+from tasks.core.graph import GateName
+from tasks.core.params import SuccessMetric
+from tasks.gates.checks.bar import Adopted, Bar, laxer
+from tasks.gates.checks.purpose import Purpose, unapproved
+from tasks.policy.gate_rules import STANDING, Check, Gate
+from tasks.sources.dataset import Dataset
+
+IN_EVERY_TIER: dict[GateName, list[Check]] = {
+    "data": [Check(name=STANDING["data"], fact="use_case.unapproved_uses", at_most=0)],
+    "evaluation": [Check(name=STANDING["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
+    "release": [],
+}
+"""By gate, the checks that stand in every tier that has gates."""
+
+
+class CheckResult(Frozen):
+    """A check and how it came out."""
+
+    name: str
+    fact: str
+    value: float | None
+    """None: the fact does not exist."""
+    low: float | None
+    high: float | None
+    bound: Literal["value", "low", "high"]
+    at_least: float | None
+    at_most: float | None
+    verdict: Literal["passed", "failed", "absent"]
+    """`absent`: an optional check whose fact does not exist; it holds nothing up."""
+    why: str = ""
+    """Of a check that stands in every tier, in words, each thing that it found."""
+
+
+def checks_of(gate: GateName, rules: Gate, metrics: Sequence[SuccessMetric]) -> list[Check]:
+    """All checks of a gate. Raises InputError where two have one name: a waiver of one would be one of both."""
+    judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
+    checks = rules.checks + IN_EVERY_TIER[gate] + [_of(metric) for metric in judged]
+    names = [check.name for check in checks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(
+            f"use_case.success_metrics: gate {gate} has more than one check named {', '.join(map(repr, twice))}, and a "
+            "waiver names one; give the metric another name"
+        )
+    return checks
+
+
+def _of(metric: SuccessMetric) -> Check:
+    return Check(**metric.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
+
+
+def standing_facts(
+    gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: Bar, adopted: Adopted | None
+) -> Facts:
+    """The figures of `IN_EVERY_TIER`, each with what it counts in its note."""
+    if gate == "data" and dataset is not None:
+        allowed = {name: source.approved_uses for name, source in dataset.sources.items()}
+        return {"use_case.unapproved_uses": _count(unapproved(purpose.approved_uses, allowed))}
+    if gate == "evaluation":
+        return {"use_case.laxer_metrics": _count(laxer(adopted, bar))}
+    return {}
+
+
+def _count(told: list[str]) -> Fact:
+    return Fact(value=len(told), note="; ".join(told))
+
+
+def check_result(check: Check, facts: Facts) -> CheckResult:
+    """Judge one figure. What is not there fails, unless the check is optional."""
+    fact = facts.get(check.fact)
+    judged = getattr(fact, check.bound) if fact else None
+    reached = judged is not None and (
+        judged >= check.at_least if check.at_least is not None else judged <= (check.at_most or 0.0)
+    )
+    return CheckResult(
+        name=check.name,
+        fact=check.fact,
+        value=fact.value if fact else None,
+        low=fact.low if fact else None,
+        high=fact.high if fact else None,
+        bound=check.bound,
+        at_least=check.at_least,
+        at_most=check.at_most,
+        verdict="absent" if fact is None and check.optional else "passed" if reached else "failed",
+        why=fact.note if fact and check.name in STANDING.values() else "",
+    )

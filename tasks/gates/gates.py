@@ -1,0 +1,201 @@
+"""A gate, from the question to the answer: `ask`, people `decide` (decisions.py), `settle`, then statement.py.
+
+`judge` believes nothing but the recorded evidence, the policy and the signatures: verdicts are computed again, and so
+is whether each decision counts (weigh.py).
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Refused
+from tasks.core.graph import GateName
+from tasks.core.params import Sha256
+from tasks.gates import docket
+from tasks.gates.checks.checks import CheckResult
+from tasks.gates.docket import Asked, Case, ask, waiting
+from tasks.gates.evidence import Evidence, Summary, check_asks, require_checks
+from tasks.gates.missing import missing_approvals, missing_waivers, missing_withdrawals
+from tasks.gates.signed_decision import KIND, claimed
+from tasks.gates.signed_request import SignedRequest
+from tasks.gates.weigh import Weighed, deadline, require_requester, weigh
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import Gate
+
+__all__ = [
+    "CheckStanding",
+    "DecisionStanding",
+    "Standing",
+    "ask",
+    "close",
+    "judge",
+    "judge_case",
+    "settle",
+    "waiting",
+]
+
+State = Literal["passed", "failed", "rejected", "waiting", "expired"]
+
+
+class CheckStanding(Frozen):
+    """A check, and the waiver that lets it pass all the same, if there is one."""
+
+    result: CheckResult
+    waived_by: str | None = None
+    waived_until: datetime | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.result.verdict != "failed" or self.waived_by is not None
+
+
+class DecisionStanding(Frozen):
+    """A decision in the ledger, and whether it counts."""
+
+    seq: int
+    time: datetime
+    person: str
+    verb: str
+    role: str
+    reason: str
+    counted: bool
+    why_not: str
+    """Empty where it counts."""
+
+
+class Standing(Frozen):
+    """Where a gate stands."""
+
+    gate: GateName
+    run: str
+    evidence_sha256: Sha256
+    state: State
+    checks: list[CheckStanding]
+    decisions: list[DecisionStanding]
+    waiting_for: list[str]
+    """In words, one for each thing that is missing; also what was missing where it expired or failed. A failed check
+    that may be waived leaves the gate waiting: who does not want to wait for that looks at `checks`."""
+    deadline: datetime
+    as_of: int
+    """seq of the newest decision that was looked at."""
+
+
+def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
+    """Where the gate of `evidence` stands at `now`, the ledger's time.
+
+    Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
+    requester than the one who signed.
+    """
+    return judge_case(docket.current(ledger, evidence), governance, ledger, now)
+
+
+def judge_case(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
+    """As `judge`, of a case known to be the newest of its gate."""
+    evidence = case.evidence
+    asked = require_requester(evidence, governance, ledger)
+    rules = _rules(evidence, governance, asked)
+    weighed = weigh(case, governance, ledger, now)
+    return stands(case, rules, weighed, governance, now)
+
+
+def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governance, now: datetime) -> Standing:
+    """Where a gate stands with those decisions."""
+    question = case.evidence
+    checks = [_check_standing(result, weighed) for result in question.checks]
+    failed = [check.result for check in checks if not check.holds]
+    missing = missing_waivers(failed, question.asks) + missing_withdrawals(weighed)
+    missing += missing_approvals(question, governance, weighed, now)
+    hopeless = not all(rules.waivable(result.name) for result in failed)
+    return Standing(
+        gate=question.gate,
+        run=question.run,
+        evidence_sha256=case.sha256,
+        state=_state(case, rules, now, weighed, hopeless, bool(missing)),
+        checks=checks,
+        decisions=[_decision_standing(w) for w in weighed],
+        waiting_for=missing,
+        deadline=deadline(case, rules),
+        as_of=max((w.entry.seq for w in weighed), default=case.entry.seq),
+    )
+
+
+def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standing:
+    """Judge, and close the gate where it no longer waits, with no decision able to slip in between."""
+    with ledger.transaction():
+        standing = judge(evidence, governance, ledger, ledger.now())
+        if standing.state != "waiting":
+            close(ledger, evidence, standing)
+    return standing
+
+
+def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
+    """Record, once, that the gate takes no more decisions. Raises Refused where a decision is still to be judged."""
+    if standing.state == "waiting":
+        raise InputError(f"gate {evidence.gate} of run {evidence.run} still waits; only a settled gate can be closed")
+    with ledger.transaction():
+        case = docket.current(ledger, evidence)
+        if standing.evidence_sha256 != case.sha256:
+            raise Refused(f"the standing is that of other evidence than gate {evidence.gate} of run {evidence.run}")
+        if case.closed is not None:
+            return
+        if ledger.entries(KIND, evidence.subject.sha256, after=standing.as_of):
+            raise Refused("a decision came in after the gate was judged; judge it again")
+        docket.record_closing(ledger, case, standing.state)
+
+
+def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
+    """The gate's rules, once the evidence is known to follow from them."""
+    rules = rules_for(evidence, governance)
+    check_asks(evidence, governance.policy)
+    if refused := governance.may_not_request(evidence.requested_by, evidence.tier, asked.request.time):
+        raise Refused(f"run {evidence.run}: {refused}")
+    require_checks(evidence, governance.policy)
+    return rules
+
+
+def rules_for(evidence: Summary, governance: Governance) -> Gate:
+    """What policy says of a gate. Raises Refused where it was asked under another, or on a demo run out of place."""
+    if evidence.policy_sha256 != governance.policy_sha256:
+        raise Refused(
+            f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "
+            f"({evidence.policy_sha256[:12]}, now {governance.policy_sha256[:12]}); gather it again"
+        )
+    if evidence.demo and not governance.local:
+        raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
+    return governance.policy.gate(evidence.tier, evidence.gate)
+
+
+def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStanding:
+    said = [w.decision for w in weighed if w.decision and w.decision.expires and result.name in w.decision.checks]
+    if result.verdict != "failed" or not said:
+        return CheckStanding(result=result)
+    longest = max(said, key=lambda waiver: str(waiver.expires))
+    return CheckStanding(result=result, waived_by=longest.person, waived_until=longest.expires)
+
+
+def _state(case: Asked, rules: Gate, now: datetime, weighed: list[Weighed], hopeless: bool, missing: bool) -> State:
+    if any(w.decision and w.decision.verb == "reject" and not w.carried for w in weighed):
+        return "rejected"
+    if not missing:
+        return "passed"
+    if hopeless:
+        return "failed"
+    if (case.closed.time if case.closed else now) > deadline(case, rules):
+        return "expired"
+    return "failed" if case.closed else "waiting"
+
+
+def _decision_standing(w: Weighed) -> DecisionStanding:
+    person, verb = claimed(w.entry)
+    decision = w.signed.decision if w.signed else None
+    return DecisionStanding(
+        seq=w.entry.seq,
+        time=w.entry.time,
+        person=person,
+        verb=verb,
+        role=decision.role if decision else "",
+        reason=decision.reason if decision else "",
+        counted=w.decision is not None,
+        why_not=w.why_not,
+    )

@@ -1,0 +1,94 @@
+"""What a gate still wants, and from whom, in words."""
+
+from datetime import datetime
+
+from tasks.gates.checks.checks import CheckResult
+from tasks.gates.evidence import Asks, Evidence, Summary
+from tasks.gates.signed_decision import Decision
+from tasks.gates.weigh import Weighed
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+
+
+def missing_waivers(failed: list[CheckResult], asks: Asks) -> list[str]:
+    return [f"check {result.name!r} failed ({_shown(result)}); it needs {_way(result, asks)}" for result in failed]
+
+
+def _way(result: CheckResult, asks: Asks) -> str:
+    if asks.waive is None or not asks.waive.covers(result.name):
+        other = "another use-case card or other sources" if result.why else "other outputs"
+        return f"{other}: policy lets nobody waive it"
+    return f"a waiver by role {asks.waive.role}"
+
+
+def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
+    """Rejections of the same output at an earlier run's gate: they stand until whoever made them takes them back."""
+    return [
+        f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
+        f"withdraw that"
+        for w in weighed
+        if w.decision and w.carried and w.decision.verb == "reject"
+    ]
+
+
+def missing_approvals(evidence: Summary, governance: Governance, weighed: list[Weighed], now: datetime) -> list[str]:
+    missing = []
+    for role, count, given in needed(evidence, weighed):
+        left = count - len(given)
+        if left > 0:
+            able = ", ".join(person.id for person in eligible(evidence, governance, role, weighed, now))
+            people = f"of {able}" if able else "and nobody in people.yaml may give it on this run"
+            missing.append(f"{left} approval{'s' if left > 1 else ''} in role {role}, {people}")
+    return missing
+
+
+def needed(evidence: Summary, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
+    """Each role that must approve, how many of it, and who of those that count has."""
+    return still_needed(evidence, [w.decision for w in weighed if w.decision])
+
+
+def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
+    """The same of decisions that are known to count, however they came here."""
+    given: dict[str, set[str]] = {}
+    for decision in counted:
+        if decision.verb == "approve":
+            given.setdefault(decision.role, set()).add(decision.person)
+    return [
+        (role.role, len(owners), given.get(role.role, set()) & owners)
+        if role.owners and (owners := set(evidence.asks.owners))
+        else (role.role, role.count, given.get(role.role, set()) - barred(evidence, role.role))
+        for role in evidence.asks.roles
+    ]
+
+
+def barred(evidence: Summary, role: str) -> set[str]:
+    """Who does not count in a role: the sole owner of the sources, where policy wants somebody besides them."""
+    dataset = evidence.dataset if isinstance(evidence, Evidence) else None
+    return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()
+
+
+def eligible(
+    evidence: Summary, governance: Governance, role: str, weighed: list[Weighed], now: datetime
+) -> list[Person]:
+    """Who may still approve in a role: not the requester, not who approved in it, not who rejected at all; where owners
+    are asked, only they."""
+    asked = {named.role for named in evidence.asks.roles if named.owners}
+    owners = set(evidence.asks.owners) if role in asked else set()
+    said = [w.decision for w in weighed if w.decision]
+    done = {d.person for d in said if d.verb == "reject" or (d.verb, d.role) == ("approve", role)}
+    return [
+        person
+        for person in governance.people.with_role(role, now)
+        if person.id not in done | barred(evidence, role) | {evidence.requested_by}
+        and (evidence.demo or not person.demo)
+        and (not owners or person.id in owners)
+    ]
+
+
+def _shown(result: CheckResult) -> str:
+    if result.why:
+        return result.why
+    wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
+    figure = {"value": result.value, "low": result.low, "high": result.high}[result.bound]
+    bound = "" if result.bound == "value" else f" {result.bound} end"
+    return f"{result.fact}{bound} {'does not exist' if figure is None else f'is {figure:g}'}, wanted {wanted}"

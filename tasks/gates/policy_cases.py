@@ -1,0 +1,201 @@
+"""Cases kept beside a policy in policy_tests.yaml, judged by the code that judges gates.
+
+Each case walks one gate in a ledger of its own that is thrown away, with keys made for it. Nobody's real key is needed,
+so whoever writes a policy can ask what it does before anybody adopts it.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.core import config
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError, Refused
+from tasks.core.facts import Fact, Facts
+from tasks.core.graph import SUBJECTS, GateName
+from tasks.core.params import Name, SuccessMetric, Text
+from tasks.gates import decisions, gates, signed_request
+from tasks.gates.checks.bar import Adopted, Bar
+from tasks.gates.checks.checks import check_result, checks_of, standing_facts
+from tasks.gates.checks.purpose import Purpose
+from tasks.gates.evidence import Asks, Evidence
+from tasks.gates.signed_decision import Verb
+from tasks.gates.signed_request import Request, SignedRequest
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.policy.people import MACHINES, Machine, People, Person
+from tasks.policy.policy import SCHEDULER, Policy
+from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset
+from tasks.sources.protection import CATEGORIES
+from tasks.trust import keys
+from tasks.trust.validity import Key
+
+RUN, DIGEST = "policy-case", "0" * 64
+
+
+class Says(Frozen):
+    """One decision of a case."""
+
+    person: Name
+    verb: Verb = "approve"
+    role: Name | None = None
+    checks: list[Text] = []
+    """Of waive."""
+    days: Annotated[float, Field(gt=0)] | None = None
+    """Of waive: when it expires, from now."""
+
+
+class Case(Frozen):
+    name: Text
+    tier: Name
+    gate: GateName
+    requester: Name
+    owners: list[Name] = []
+    """At the data gate: who owns the sources of the run, one source each."""
+    facts: dict[str, float | Fact] = {}
+    """Figures by name, each a number or `{value, low, high}`."""
+    unapproved_uses: list[Text] = []
+    """At the data gate: uses of the use case that no source's owner has approved."""
+    laxer_metrics: list[Text] = []
+    """At the evaluation gate: success metrics of the version adopted last that the use case has no more."""
+    demo: bool = False
+    decisions: list[Says] = []
+    """In their order."""
+    expect: Literal["passed", "failed", "rejected", "waiting", "refused"]
+    """`refused`: a decision was not taken, or the run could not have been asked for."""
+
+
+class Cases(Frozen):
+    """policy_tests.yaml."""
+
+    cases: Annotated[list[Case], Field(min_length=1)]
+
+
+class Result(Frozen):
+    name: str
+    ok: bool
+    state: str
+    told: str
+    """What came out and why, in words."""
+
+
+def load(folder: Path) -> list[Case]:
+    """Read policy_tests.yaml of a governance folder. Raises InputError with every mistake, with file and line."""
+    return config.load(folder / "policy_tests.yaml", Cases).cases
+
+
+def judge_all(cases: Sequence[Case], policy: Policy, people: People) -> list[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        governed = _with_keys(policy, people, Path(folder) / ".hallmark")
+        return [_judged(case, governed, people, open_ledger(Path(folder) / f"{i}")) for i, case in enumerate(cases)]
+
+
+def _judged(case: Case, governed: Governance, people: People, ledger: Ledger) -> Result:
+    try:
+        state, told = _walk(case, _without_hardware(case, governed, people), ledger)
+    except HallmarkError as error:
+        state, told = "refused", str(error)
+    ok = state == case.expect
+    return Result(name=case.name, ok=ok, state=state, told=told if ok else f"{told} (expected {case.expect})")
+
+
+def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
+    """The state of the gate after every decision, and what it waits for. Raises Refused at one that is not taken."""
+    now = ledger.now()
+    if refused := governed.may_not_request(case.requester, case.tier, now):
+        raise Refused(refused)
+    asked = gates.ask(ledger, _evidence(case, governed.policy, _request(case, governed, ledger)))
+    for said in case.decisions:
+        expires = now + timedelta(days=said.days) if said.days else None
+        decisions.decide(
+            ledger, governed, asked, said.person, said.verb, "a case", said.role, said.checks, expires
+        )  # fmt: skip
+    standing = gates.judge(asked, governed, ledger, ledger.now())
+    return standing.state, "; ".join([standing.state, *standing.waiting_for])
+
+
+def _request(case: Case, governed: Governance, ledger: Ledger) -> SignedRequest:
+    """That the requester signed for the run."""
+    now = ledger.now()
+    signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
+    request = Request(
+        run_id=RUN, requested_by=case.requester, commit="0" * 40, tree_sha256=DIGEST, params="params.yaml",
+        params_sha256=None, governance=None, changes={}, demo_approvals=case.demo, time=now,
+    )  # fmt: skip
+    return signed_request.record(ledger, governed, signed_request.sign(request, signer))
+
+
+def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
+    rules = policy.gate(case.tier, case.gate)
+    dataset = _dataset(case.owners) if case.gate == "data" else None
+    purpose = Purpose(problem="a case", users=["cases"], approved_uses=["cases", *case.unapproved_uses])
+    metrics = [SuccessMetric(name=name, fact=f"case.{n}", at_least=1) for n, name in enumerate(case.laxer_metrics)]
+    bar, before = (
+        Bar(success_metrics=each, confidence=0.95, base_rows=400, judged_by="json intent") for each in ([], metrics)
+    )
+    adopted = Adopted(release="case-1", bar=before) if case.gate == "evaluation" else None
+    facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
+    facts |= standing_facts(case.gate, purpose, dataset, bar, adopted)
+    return Evidence.model_validate({
+        "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
+        "request_sha256": asked.sha256, "tree_sha256": DIGEST, "use_case": "case",
+        "tier": case.tier, "subject": {"stage": SUBJECTS[case.gate], "sha256": DIGEST},
+        "policy_sha256": policy.digest(), "asks": Asks.of(policy.tier(case.tier), case.gate, dataset, case.demo),
+        "checks": [check_result(check, facts) for check in checks_of(case.gate, rules, [])], "facts": facts,
+        "purpose": purpose, "bar": bar, "adopted": adopted, "artefacts": {},
+        "dataset": dataset, "change": None,
+    })  # fmt: skip
+
+
+def _dataset(owners: Sequence[str]) -> Dataset:
+    """Of one source an owner, with a row each."""
+    passage = {"rows": 1, "records": 1, "quarantined": {}}
+    source: dict[str, Any] = {
+        "sha256": DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
+        "licence": "none", "retention_days": 1, "refresh_days": 1, "region": "none",
+        "approved_uses": ["cases"], "rows": dict.fromkeys(SIDES, 1),
+        "passages": dict.fromkeys(STAGES, passage), "protected": {}, "actions": dict.fromkeys(CATEGORIES, "keep"),
+    }  # fmt: skip
+    return Dataset.model_validate({
+        "sources": {f"of-{owner}": source | {"owner": owner} for owner in owners},
+        "counts": dict.fromkeys(STAGES, passage), "rows": dict.fromkeys(SIDES, 1),
+        "digests": dict.fromkeys(SIDES, DIGEST), "settings": {},
+        "segments": {name: {side: {} for side in SIDES} for name in SEGMENTS},
+    })  # fmt: skip
+
+
+def _without_hardware(case: Case, governed: Governance, people: People) -> Governance:
+    """Where the case's gate asks for keys in hardware, it takes those given here of whoever has one in `people`: no
+    case waits for a touch."""
+    if governed.policy.gate(case.tier, case.gate).signature != "hardware":
+        return governed
+    told = governed.policy.model_dump(mode="json")
+    told["tiers"][case.tier]["gates"][case.gate]["signature"] = "own"
+    weak = {one.id for one in people.people if one.too_weak("hardware", governed.policy.environment)}
+
+    def keyed(one: Person) -> Person:
+        held = [key.model_copy(update={"installed": one.id in weak}) for key in one.keys]
+        return one.model_copy(update={"keys": held})
+
+    those = governed.people.model_copy(update={"people": [keyed(one) for one in governed.people.people]})
+    return replace(governed, policy=Policy.model_validate(told), people=those)
+
+
+def _with_keys(policy: Policy, people: People, state: Path) -> Governance:
+    """The same people with keys that this process has; whether their own count where policy asks for such, stays."""
+
+    def new(name: str, held: list[Key]) -> list[Key]:
+        line = keys.create(state / "keys", name)
+        return [Key(public_key=line, installed=all(key.installed for key in held))]
+
+    def keyed(person: Person) -> Person:
+        return person.model_copy(update={"keys": new(person.id, person.keys)})
+
+    machines = {name: Machine(keys=new(name, people.keys_of_machine(name))) for name in MACHINES}
+    rekeyed = People(people=[keyed(person) for person in people.people], machines=machines)
+    return Governance(state, policy, rekeyed, state)

@@ -1,0 +1,72 @@
+"""Gates that wait: who has to decide is reminded, then somebody else is told, and at the deadline the gate closes.
+
+What is due is recorded in the ledger, in one transaction with the look at what was recorded before; so each is said
+once, however often the monitor starts anew and whatever its clock does. `registry.history.notices` tells how it reads.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from tasks.gates import docket
+from tasks.gates.docket import Case
+from tasks.gates.gates import Standing, judge, settle
+from tasks.gates.weigh import deadline
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import Gate
+
+REMINDED, ESCALATED = "gate.reminded", "gate.escalated"
+"""Kinds of ledger entries; their subject is the run."""
+
+
+def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
+    """Record what is due at a gate that waits. Returns what was recorded now: reminders, the escalation, the closing.
+
+    Raises Refused where the gate cannot be judged by this policy.
+    """
+    rules, now = governance.policy.gate(case.evidence.tier, case.evidence.gate), ledger.now()
+    if not _due(ledger, case, rules, now) and now <= deadline(case, rules):
+        return []
+    with ledger.transaction():
+        standing = judge(case.evidence, governance, ledger, now)
+        if docket.current(ledger, case.evidence).closed is not None:
+            return []
+        if standing.state == "expired":
+            settle(ledger, governance, case.evidence)
+            return ledger.entries(docket.CLOSED, case.evidence.run)[-1:]
+        if standing.state != "waiting":
+            return []  # decided, and its run is about to go on
+        told = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _wanted(case, standing),
+                "deadline": standing.deadline.isoformat()}  # fmt: skip
+        due = _due(ledger, case, rules, now)
+        return [ledger.append(kind, case.evidence.run, told | body) for kind, body in due]
+
+
+def _due(ledger: Ledger, case: Case, rules: Gate, now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """Kind and what is particular of each thing to say. Of several reminders that were missed only the last is."""
+    waited = now - case.entry.time
+    due: list[tuple[str, dict[str, Any]]] = []
+    days = [day for day in rules.remind_days if timedelta(days=day) <= waited]
+    said = [entry.body.get("after_days") for entry in _said(ledger, REMINDED, case)] if days else []
+    if days and max(days) > max((day for day in said if isinstance(day, int | float)), default=0):
+        due.append((REMINDED, {"after_days": max(days)}))
+    late = rules.escalate and timedelta(days=rules.escalate.after_days) <= waited
+    if rules.escalate and late and not _said(ledger, ESCALATED, case):
+        due.append((ESCALATED, {"to": rules.escalate.role}))
+    return due
+
+
+def _said(ledger: Ledger, kind: str, case: Case) -> list[Entry]:
+    found = ledger.entries(kind, case.evidence.run)
+    return [entry for entry in found if entry.body.get("sha256") == case.sha256 and entry.seq > case.entry.seq]
+
+
+def _wanted(case: Case, standing: Standing) -> list[str]:
+    """The roles that still have to decide."""
+    asks = case.evidence.asks
+    given = [decision.role for decision in standing.decisions if decision.counted and decision.verb == "approve"]
+    wanted = {role.role: len(asks.owners) if role.owners and asks.owners else role.count for role in asks.roles}
+    left = [role for role, count in wanted.items() if given.count(role) < count]
+    if asks.waive and asks.waive.role not in left and not all(check.holds for check in standing.checks):
+        left.append(asks.waive.role)
+    return left

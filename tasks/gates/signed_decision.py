@@ -1,0 +1,111 @@
+"""One decision as a person signs it, and as it is read back. Nothing else in a ledger entry is ever believed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from tasks.core.config import Frozen
+from tasks.core.errors import Refused
+from tasks.core.graph import GateName
+from tasks.core.params import Sha256
+from tasks.ledger.ledger import Entry
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.trust import dsse
+
+KIND = "gate.decision"
+PREDICATE_TYPE = "urn:hallmark:gate-decision:v1"
+Verb = Literal["approve", "reject", "waive", "withdraw"]
+
+
+class Decision(Frozen):
+    """The predicate of a decision's in-toto statement; its subjects are the gate's subject and the evidence."""
+
+    verb: Verb
+    person: str
+    role: str
+    """The role in which it was made; empty for withdraw."""
+    run: str
+    gate: GateName
+    policy_sha256: Sha256
+    use_case: str
+    tier: str
+    purpose_sha256: Sha256
+    """`Evidence.purpose_sha256`: what the use case was for. Data decisions count for that alone, in this tier and lower
+    ones."""
+    demo: bool
+    """Made on a run under --demo-approvals."""
+    reason: str
+    checks: list[str]
+    """Of waive: names of the failed checks."""
+    expires: datetime | None
+    """Of waive: until when it counts."""
+    withdraws: list[Sha256]
+    """Of withdraw: `dsse.digest` of the envelopes that count no more."""
+    time: datetime
+    """The ledger's time when it was signed."""
+
+    def same_as(self, other: "Decision") -> bool:
+        """Whether it decides the same, whenever and why ever."""
+        left, right = (d.model_dump(exclude={"time", "reason"}) for d in (self, other))
+        return left == right
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A decision that its person signed with a key that counted at `time`."""
+
+    entry: Entry
+    decision: Decision
+    person: Person
+    sha256: str
+    """`dsse.digest` of the envelope."""
+    keyid: str
+    """Fingerprint of the key."""
+    stage: str
+    subject_sha256: str
+    evidence_sha256: str
+
+    @property
+    def time(self) -> datetime:
+        """When it counts from: a time moved back, in the entry or by the signer, gains nothing."""
+        return max(self.entry.time, self.decision.time)
+
+
+def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
+    """What is signed: the decision, about the gate's subject and the evidence."""
+    subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
+    return dsse.statement(PREDICATE_TYPE, subject, decision.model_dump(mode="json"))
+
+
+def read(entry: Entry, governance: Governance) -> Signed:
+    """Verify an entry's envelope against the keys of whom it names that counted then. Raises Refused."""
+    envelope = entry.body.get("envelope")
+    if not isinstance(envelope, dict):
+        raise Refused("the entry holds no signed envelope")
+    decision = decision_of(dsse.peek(envelope))
+    person = governance.people.get(decision.person)
+    if person is None:
+        raise Refused(f"{decision.person} is not in people.yaml")
+    subjects = dsse.subjects(governance.verify(envelope, person, max(entry.time, decision.time)))
+    evidence_name = f"evidence/{decision.gate}.json"
+    stages = [name for name in subjects if name != evidence_name]
+    if evidence_name not in subjects or len(stages) != 1:
+        raise Refused("the statement names other subjects than one output and its evidence")
+    stage = stages[0]
+    mark, keyid = dsse.digest(envelope), dsse.signers(envelope)[0]
+    return Signed(entry, decision, person, mark, keyid, stage, subjects[stage], subjects[evidence_name])
+
+
+def claimed(entry: Entry) -> tuple[str, str]:
+    """Who an entry says decided, and what: for messages about entries that do not verify."""
+    try:
+        predicate = dsse.peek(entry.body["envelope"])["predicate"]
+        return str(predicate["person"]), str(predicate["verb"])
+    except (Refused, KeyError, TypeError):
+        return "?", "?"
+
+
+def decision_of(said: dict[str, Any]) -> Decision:
+    """What a statement decides, whoever signed it. Raises Refused where it is no decision."""
+    return dsse.predicate(said, PREDICATE_TYPE, Decision, "a decision")

@@ -1,0 +1,34 @@
+"""What differs between a gate's evidence and the one that passed that gate of the use case before."""
+
+from tasks.core.config import Frozen
+from tasks.core.facts import Facts
+from tasks.gates import approved
+from tasks.gates.evidence import Evidence
+from tasks.ledger.ledger import Ledger
+
+
+class Since(Frozen):
+    run: str
+    """The run that passed."""
+    facts: Facts
+    """Its figures."""
+    files: list[str]
+    """Whose digest differs, and those that only one of the two has; parameters and inputs first."""
+
+    def value(self, fact: str) -> str:
+        """A figure then, in words."""
+        return str(self.facts[fact]) if fact in self.facts else ""
+
+
+def last_passed(evidence: Evidence, ledger: Ledger) -> Since | None:
+    """None where no other run of the use case has passed this gate."""
+    before = approved.last(ledger, evidence.use_case, evidence.demo, evidence.gate, other_than=evidence.run)
+    if before is None:
+        return None
+    then, now = before.artefacts, evidence.artefacts
+    differ = [path for path in then.keys() | now.keys() if then.get(path) != now.get(path)]
+    return Since(run=before.run, facts=before.facts, files=sorted(differ, key=lambda path: (_of_a_stage(path), path)))
+
+
+def _of_a_stage(path: str) -> bool:
+    return path.startswith("artefacts/")

@@ -1,0 +1,160 @@
+"""Incidents: something that a person has to look into. Hallmark opens them, once for each cause; a person of the role
+that owns one closes it, with a reason and a signature.
+
+An entry that is not signed as it should be opens, escalates and closes nothing. An incident stops nothing either: what
+is in production goes on until somebody decides.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.core.config import clear
+from tasks.core.errors import InputError, Refused
+from tasks.incidents import signed_incident
+from tasks.incidents.signed_incident import (
+    CLOSED,
+    ESCALATED,
+    OPENED,
+    Closing,
+    Escalation,
+    Opening,
+    Severity,
+    What,
+    cause_of,
+    may_not_close,
+)
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import signed_entry
+from tasks.policy.governance import Governance
+from tasks.policy.signed_entry import Draft
+
+__all__ = ["Incident", "close", "escalate_overdue", "get", "open_once", "read"]
+
+
+@dataclass(frozen=True)
+class Incident:
+    entry: Entry
+    """Where it was opened."""
+    opening: Opening
+    escalation: Escalation | None
+    closing: Closing | None
+
+    @property
+    def id(self) -> str:
+        return self.opening.id
+
+    @property
+    def severity(self) -> Severity:
+        return self.escalation.severity if self.escalation else self.opening.severity
+
+    @property
+    def state(self) -> str:
+        return "closed" if self.closing else "escalated" if self.escalation else "open"
+
+
+def open_once(
+    ledger: Ledger,
+    governance: Governance,
+    what: What,
+    about: str,
+    facts: dict[str, Any],
+    severity: Severity,
+    role: str | None,
+    text: str,
+    by: str | None = None,
+    answer_by: datetime | None = None,
+    more: dict[str, Any] | None = None,
+    recurs: bool = False,
+) -> Entry | None:
+    """Open an incident; None where this cause has opened one before.
+
+    `facts` tell the cause from others. A cause that `recurs` opens another once the one before is closed. `more` goes
+    into the entry beside the signed opening, for people to read.
+    """
+    cause = cause_of(what, about, facts)
+    with ledger.transaction():
+        known = [incident for incident in read(ledger, governance) if incident.opening.cause == cause]
+        if known and not (recurs and known[-1].closing):
+            return None
+        opening = Opening(
+            id=f"{what}-{cause[:12]}{f'-{len(known) + 1}' if known else ''}", what=what, about=about, cause=cause,
+            severity=severity, role=role, text=text, by=by, answer_by=answer_by,
+            environment=governance.policy.environment, time=ledger.now(),
+        )  # fmt: skip
+        envelope = signed_incident.by_machine(opening, governance)
+        return ledger.append(OPENED, opening.id, {"envelope": envelope, **(more or {})})
+
+
+def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
+    """Escalate, once, every open incident that should have been closed by now."""
+    with ledger.transaction():
+        now = ledger.now()
+        due = [
+            incident.opening
+            for incident in read(ledger, governance)
+            if incident.state == "open" and incident.opening.answer_by is not None and incident.opening.answer_by < now
+        ]
+        entries = []
+        for opened in due:
+            said = Escalation(
+                id=opened.id, cause=opened.cause, severity="critical", environment=opened.environment, time=now
+            )
+            envelope = signed_incident.by_machine(said, governance)
+            entries.append(ledger.append(ESCALATED, opened.id, {"envelope": envelope}))
+    return entries
+
+
+def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str) -> Entry:
+    """Sign that an incident is dealt with, and record it.
+
+    Raises InputError for an unknown incident or person and without a reason, Refused for whoever may not close it and
+    where it is closed already.
+    """
+    if not reason.strip():
+        raise InputError("say with --reason what was found and done, so that others can follow it later")
+    clear(reason, "the reason")
+    person = governance.actor(person_id, ledger.now())
+
+    def draft() -> list[Draft]:
+        now, incident = ledger.now(), get(ledger, governance, incident_id)
+        opened = incident.opening
+        if why_not := may_not_close(opened, person, now):
+            raise Refused(why_not)
+        if incident.closing:
+            raise Refused(f"{incident.id} was closed by {incident.closing.person}: {incident.closing.reason}")
+        said = Closing(
+            id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason.strip(),
+            environment=opened.environment, time=now,
+        )  # fmt: skip
+        return [Draft(CLOSED, incident.id, signed_incident.statement(said))]
+
+    return signed_entry.record(ledger, governance, person, draft)
+
+
+def read(ledger: Ledger, governance: Governance) -> list[Incident]:
+    """Every incident of this environment, oldest first."""
+    found: dict[str, Incident] = {}
+    for entry in ledger.entries(OPENED):
+        opened = signed_incident.opening(entry, governance)
+        if opened and opened.id not in found:
+            found[opened.id] = Incident(entry, opened, None, None)
+    escalated = {entry.subject: entry for entry in ledger.entries(ESCALATED)}
+    closed: dict[str, list[Entry]] = {}
+    for entry in ledger.entries(CLOSED):
+        closed.setdefault(entry.subject, []).append(entry)
+    return [_whole(one, escalated.get(one.id), closed.get(one.id, []), governance) for one in found.values()]
+
+
+def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
+    """Raises InputError where there is none of that id."""
+    known = {incident.id: incident for incident in read(ledger, governance)}
+    if incident_id not in known:
+        raise InputError(f"there is no incident {incident_id!r}; `hallmark incidents list --all` shows every one")
+    return known[incident_id]
+
+
+def _whole(one: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
+    escalation = signed_incident.escalation(escalated, governance) if escalated else None
+    said = (signed_incident.closing(entry, one.opening, governance) for entry in closed)
+    return Incident(one.entry, one.opening, escalation, next(filter(None, said), None))

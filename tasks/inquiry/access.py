@@ -1,0 +1,69 @@
+"""Whose single records somebody may look at: what sources.yaml says now, not what it said when a run began.
+
+Who was taken off `access` looks at no old run either, and who was put there looks at them all. Of a source that
+sources.yaml no longer names, the run's own record says who owned it and looked after it: they may look, and no role.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from tasks.core.errors import Refused
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.sources import sources
+from tasks.sources.sources import Source
+
+
+class Recorded(Protocol):
+    """A source as a run has it: `Source`, or what the index of lineage keeps of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def steward(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a person may look at. A source is given as the run has it that holds the records."""
+
+    person: Person
+    roles: frozenset[str]
+    """That they hold now."""
+    inventory: Mapping[str, Source]
+    """The sources of sources.yaml in force, by id."""
+
+    def sees(self, recorded: Recorded) -> bool:
+        """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
+        now = self.inventory.get(recorded.id)
+        by_role = now is not None and not self.roles.isdisjoint(now.access)
+        deciding = now or recorded
+        return by_role or self.person.id in (deciding.owner, deciding.steward)
+
+    def check(self, recorded: Recorded) -> None:
+        """Raises Refused where they are not."""
+        if not self.sees(recorded):
+            raise Refused(
+                f"{self.person.id} may not look at records of {recorded.id}: that takes {self.whom(recorded)}"
+            )
+
+    def whom(self, recorded: Recorded) -> str:
+        """In words who may look."""
+        now = self.inventory.get(recorded.id)
+        if now is None:
+            return "who owned it in that run or looked after it, since sources.yaml no longer names it"
+        return f"its owner, its steward, or role {' or '.join(now.access)}"
+
+
+def in_force(governed: Governance, person_id: str) -> Access:
+    """What a person may look at now, once their key has shown who they are.
+
+    Raises as `Governance.identify`.
+    """
+    person = governed.identify(person_id)
+    roles = frozenset(person.roles_at(datetime.now(UTC)))
+    return Access(person, roles, {source.id: source for source in sources.load(governed.folder).sources})

@@ -1,0 +1,52 @@
+"""Two texts with the words that differ marked, and nothing in them that a screen obeys instead of showing it."""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import groupby
+from typing import NamedTuple
+
+from tasks.core.shown import visible
+
+WORD = re.compile(r"\s+|\w+|[^\w\s]")
+MOST = 2_000
+"""Words of two texts that are matched with each other; where more differ, they are marked as a whole."""
+
+
+class Piece(NamedTuple):
+    text: str
+    differs: bool
+
+
+def compare(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts, visible, in pieces that are the same in both or differ."""
+    ours, theirs = WORD.findall(visible(one)), WORD.findall(visible(other))
+    same = list(_same(ours, theirs))
+    return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
+        _pieces(theirs, [(at, size) for _, at, size in same])
+    )
+
+
+def _same(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int]]:
+    """Where words are the same: their places in both, and how many."""
+    most = min(len(ours), len(theirs))
+    begin = next((n for n in range(most) if ours[n] != theirs[n]), most)
+    most -= begin
+    end = next((n for n in range(most) if ours[-1 - n] != theirs[-1 - n]), most)
+    yield 0, 0, begin
+    ours_left, theirs_left = ours[begin : len(ours) - end], theirs[begin : len(theirs) - end]
+    if max(len(ours_left), len(theirs_left)) <= MOST:
+        for block in SequenceMatcher(None, ours_left, theirs_left, autojunk=False).get_matching_blocks():
+            yield begin + block.a, begin + block.b, block.size
+    yield len(ours) - end, len(theirs) - end, end
+
+
+def _pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[Piece]:
+    """Stretches that are the same and that differ, by turns. A space between two words that differ differs too."""
+    differs = [True] * len(words)
+    for begin, size in same:
+        differs[begin : begin + size] = [False] * size
+    for place in range(1, len(words) - 1):
+        differs[place] |= words[place].isspace() and differs[place - 1] and differs[place + 1]
+    for marked, stretch in groupby(zip(words, differs, strict=True), key=lambda pair: pair[1]):
+        yield Piece("".join(word for word, _ in stretch), marked)

@@ -1,0 +1,129 @@
+"""A record or a row as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger.
+
+Of a record the texts that `ingest` kept are shown, with what the vault has in place of their tokens. Of a row that
+never became one nothing was kept, so it is read from the source again.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.core.config import Frozen, clear
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry import looks, put_aside, reread
+from tasks.inquiry.access import Access
+from tasks.ledger.ledger import Ledger
+from tasks.sources.sources import ResolvedSource, load_resolved
+from tasks.sources.vault import open_vault
+from tasks.stages.data.protect.tokens import IN_TEXT
+from tasks.stages.data.readers.rows import Row
+
+NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+
+
+class Shown(Frozen):
+    record_id: str | None
+    """None where the row never became a record."""
+    source_id: str
+    row: int
+    """1-based data row of its source."""
+    messages: list[dict[str, str]] = []
+    """Of a record: as the source has them, as far as the vault knows; what was masked stays masked."""
+    labelled_by: str = ""
+    columns: dict[str, str | None] = {}
+    """Of a row that never became a record: what its source says. Empty where it cannot be read as columns."""
+    findings: list[str]
+    """Why stages put it aside, with the record kept instead where there is one."""
+
+
+class Place(NamedTuple):
+    record_id: str | None
+    source_id: str
+    row: int
+
+
+def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledger) -> Shown:
+    """What a run's source says: `wanted` is a record's id, its beginning, or SOURCE:ROW.
+
+    Raises InputError for what is not there, or not any more, and Refused for who may not look.
+    """
+    clear(reason, "the reason")
+    if not (layout.stage("ingest") / "result.json").exists():
+        raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
+    place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
+    resolved = _source(layout, place.source_id)
+    access.check(resolved.source)
+    if place.record_id is None:
+        return _row(layout, place, resolved, access.person.id, reason, ledger)
+    return _record(layout, place, access.person.id, reason, ledger)
+
+
+def _by_id(layout: Layout, record_id: str) -> Place:
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    found = rows.filter(pc.starts_with(rows["record_id"], record_id))
+    if len(found) != 1:
+        what = f"{len(found):,} records" if len(found) else "no record"
+        raise InputError(f"{what} of run {layout.root.name} begin with {record_id!r}; give more of its id")
+    return Place(**found.to_pylist()[0])
+
+
+def _by_row(layout: Layout, text: str) -> Place:
+    source_id, _, number = text.partition(":")
+    _source(layout, source_id)
+    if not NUMBER.fullmatch(number):
+        raise InputError(f"{text!r}: expected SOURCE:ROW, and rows count from 1, e.g. {source_id}:57")
+    row, counted = int(number), read_json(layout.stage("ingest") / "result.json")["sources"]
+    rows = next(item["counts"]["rows"] for item in counted if item["id"] == source_id)
+    if row > rows:
+        raise InputError(f"source {source_id} had {rows:,} rows in run {layout.root.name}; there is no row {row:,}")
+    wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
+    found = pq.read_table(layout.stage("ingest") / "rows.parquet", filters=wanted).to_pylist()
+    return Place(**found[0]) if found else Place(None, source_id, row)
+
+
+def _source(layout: Layout, source_id: str) -> ResolvedSource:
+    sources = {item.source.id: item for item in load_resolved(layout.sources).sources}
+    if source_id not in sources:
+        raise InputError(f"run {layout.root.name} has no source {source_id!r}; it has {', '.join(sources)}")
+    return sources[source_id]
+
+
+def _record(layout: Layout, place: Place, person: str, reason: str, ledger: Ledger) -> Shown:
+    path, wanted = layout.stage("ingest") / "records.parquet", pc.field("record_id") == place.record_id
+    record: dict[str, Any] = pq.read_table(path, filters=wanted).to_pylist()[0]
+    texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
+    tokens = {token for text in texts for token in IN_TEXT.findall(text)}
+    values = open_vault(layout.state).reveal(tokens, looks.at_tokens(ledger, record["record_id"], person, reason))
+    return Shown(
+        **place._asdict(),
+        messages=[turn | {"content": _spelled_out(turn["content"], values)} for turn in record["messages"]],
+        labelled_by=_spelled_out(record["labelled_by"], values),
+        findings=_findings(layout, place),
+    )
+
+
+def _row(layout: Layout, place: Place, resolved: ResolvedSource, person: str, reason: str, ledger: Ledger) -> Shown:
+    about = f"{place.source_id}:{place.row}"
+    looks.record(ledger, looks.ROW_READ, about, person, reason, {"sha256": resolved.sha256})
+    found = reread.read(resolved, place.row, layout)
+    columns = reread.spelled(found.values) if isinstance(found, Row) else {}
+    return Shown(**place._asdict(), columns=columns, findings=_findings(layout, place))
+
+
+def _spelled_out(text: str, values: dict[str, str]) -> str:
+    return IN_TEXT.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def _findings(layout: Layout, place: Place) -> list[str]:
+    found = []
+    for entry in put_aside.of_row(layout, place.source_id, place.row):
+        instead = (
+            f"; kept instead: {entry.winner_source}, row {entry.winner_row}, {entry.winner}" if entry.winner else ""
+        )
+        found.append(f"{entry.stage}: {entry.rule}: {entry.reason}{instead}")
+    return found

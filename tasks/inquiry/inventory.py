@@ -1,0 +1,135 @@
+"""What is known of each source: who answers for it, what came of it in the last runs, and what it carries."""
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from tasks.core.config import Frozen
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.sources.dataset import SIDES
+from tasks.sources.sources import Source, Sources
+
+CARRIED = ("department", "language", "kind")
+"""Columns whose values may be in one source alone."""
+Ran = list[tuple[Layout, dict[str, Any]]]
+"""Runs that have been through `ingest`, oldest first, with what it says of each source."""
+
+
+class Quality(Frozen):
+    """A source in one run."""
+
+    run: str
+    rows: int
+    records: int
+    quarantined_share: float
+    protected: int
+    """Stretches of personal or secret text that were found."""
+
+
+class Loss(Frozen):
+    """What the last dataset would be without a source."""
+
+    rows: dict[str, int]
+    """Rows that it has of each side."""
+    share: float
+    """Of all rows of the dataset."""
+    only_here: dict[str, list[str]]
+    """Departments, languages and kinds that no other source has."""
+
+
+class Holding(Frozen):
+    """One source of the inventory."""
+
+    source: Source
+    newest: date | None
+    """`effective_from` of its newest record in the last run; null where it has no dates or never ran."""
+    age_days: int | None
+    trend: list[Quality]
+    """Oldest first."""
+    loss: Loss | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether its newest record is older than it promises to be."""
+        return self.age_days is not None and self.age_days > self.source.refresh_days
+
+
+def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]:
+    """Every source with what `runs` (roots of worktrees, oldest first) made of it."""
+    ran = _ran(runs)
+    return [_holding(source, ran, today) for source in inventory.sources]
+
+
+def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
+    """What `runs` made of a source, also of one that sources.yaml does not name."""
+    return [_quality(layout, told[source_id]) for layout, told in _ran(runs) if source_id in told]
+
+
+def _ran(runs: Iterable[Path]) -> Ran:
+    return [(layout, told) for layout in map(Layout, runs) if (told := _told(layout)) is not None]
+
+
+def _told(layout: Layout) -> dict[str, Any] | None:
+    """What `ingest` of a run says of each source, by its id; None where the run has not been through it."""
+    path = layout.stage("ingest") / "result.json"
+    return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
+
+
+def _holding(source: Source, ran: Ran, today: date) -> Holding:
+    having = [(layout, told[source.id]) for layout, told in ran if source.id in told]
+    last = having[-1][0] if having else None
+    newest = _newest(source.id, last) if last else None
+    return Holding(
+        source=source,
+        newest=newest,
+        age_days=(today - newest).days if newest else None,
+        trend=[_quality(layout, found) for layout, found in having],
+        loss=_loss(source.id, last) if last else None,
+    )
+
+
+def _quality(layout: Layout, found: dict[str, Any]) -> Quality:
+    rows, records = found["counts"]["rows"], found["counts"]["records"]
+    return Quality(
+        run=layout.root.name,
+        rows=rows,
+        records=records,
+        quarantined_share=round((rows - records) / rows, 4) if rows else 0.0,
+        protected=sum(found.get("protected", {}).values()),
+    )
+
+
+def _newest(source_id: str, layout: Layout) -> date | None:
+    table = read_table(layout.stage("ingest") / "records.parquet", ["source_id", "effective_from"])
+    own = table.filter(pc.equal(table["source_id"], source_id))
+    newest: date | None = pc.max(own["effective_from"]).as_py() if own.num_rows else None
+    return newest
+
+
+def _loss(source_id: str, layout: Layout) -> Loss | None:
+    paths = {side: layout.stage("split") / f"{side}.parquet" for side in SIDES}
+    if not all(path.exists() for path in paths.values()):
+        return None
+    tables = {side: read_table(path, ["source_id", *CARRIED]) for side, path in paths.items()}
+    own = {side: table.filter(pc.equal(table["source_id"], source_id)) for side, table in tables.items()}
+    others = {side: table.filter(pc.not_equal(table["source_id"], source_id)) for side, table in tables.items()}
+    rows = {side: table.num_rows for side, table in own.items()}
+    every = sum(table.num_rows for table in tables.values())
+    return Loss(
+        rows=rows,
+        share=round(sum(rows.values()) / every, 4) if every else 0.0,
+        only_here={
+            name: lost
+            for name in CARRIED
+            if (lost := sorted(_values(own.values(), name) - _values(others.values(), name)))
+        },
+    )
+
+
+def _values(tables: Iterable[Any], column: str) -> set[str]:
+    return {value for table in tables for value in pc.unique(table[column]).to_pylist()}

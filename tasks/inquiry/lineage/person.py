@@ -1,0 +1,63 @@
+"""Where a person is, for who may look at records of the sources: on the ledger before anything is answered.
+
+That somebody's records are in a source says something of them, so the answer is about those sources alone that `Access`
+opens to who asks. It names the others whether the person is in them or not. The value that was looked up, a name or an
+address, is nowhere on the ledger: its keyed tokens are.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import InputError, Refused
+from tasks.inquiry import looks
+from tasks.inquiry.access import Access
+from tasks.inquiry.lineage import ask
+from tasks.inquiry.lineage.ask import Membership
+from tasks.inquiry.lineage.form import Dataset, Read
+from tasks.ledger.ledger import Ledger
+from tasks.sources import vault_keys
+from tasks.sources.protection import IDENTIFYING
+from tasks.stages.data.protect.tokens import token
+
+SOUGHT = "person.sought"
+"""In the ledger; its subject is `person`, since a token for each class of values stands for the one who was sought."""
+
+
+@dataclass(frozen=True)
+class Sought:
+    members: list[Membership]
+    """Of the sources that were looked in."""
+    closed: list[str]
+    """Sources that were not looked in, each with whom it takes, in words."""
+
+
+def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> Sought:
+    """The records of every dataset that mention a name, an address or a number of a person.
+
+    Raises InputError for an empty value and without a reason, and Refused for who may look at none of the sources.
+    """
+    if not value.strip():
+        raise InputError("--subject is empty; give a name, an address or a number of the person")
+    key = vault_keys.load(state).tokens
+    tokens = [token(category, value, key) for category in sorted(IDENTIFYING)]
+    known = {dataset.sha256: dataset for dataset in ask.datasets(state)}
+    closed = _closed(list(known.values()), access)
+    if known and not any(access.sees(source) for dataset in known.values() for source in dataset.sources):
+        raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
+    looks.record(ledger, SOUGHT, "person", access.person.id, reason, {"tokens": tokens})
+    found = ask.of_subjects(state, tokens)
+    return Sought([one for one in found if access.sees(_source(known[one.dataset], one.source_id))], closed)
+
+
+def _closed(datasets: list[Dataset], access: Access) -> list[str]:
+    told = {
+        f"{source.id} takes {access.whom(source)}"
+        for dataset in datasets
+        for source in dataset.sources
+        if not access.sees(source)
+    }
+    return sorted(told)
+
+
+def _source(dataset: Dataset, source_id: str) -> Read:
+    return next(source for source in dataset.sources if source.id == source_id)

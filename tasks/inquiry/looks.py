@@ -1,0 +1,27 @@
+"""A person's look at what is readable of a source: on the ledger before anything is shown."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.ledger.ledger import Ledger
+
+TOKENS_READ = "vault.read"
+"""Of a record, whose tokens the vault reads."""
+ROW_READ = "source.read"
+"""Of a row, as its source has it."""
+
+
+def record(ledger: Ledger, kind: str, about: str, person: str, reason: str, at: dict[str, Any]) -> None:
+    """Who looks, why, and `at` what of it: `kind` is where it is read from, `about` the record or row.
+
+    Raises InputError without a reason.
+    """
+    if not reason.strip():
+        raise InputError("data is shown for a reason only; say it with --reason")
+    ledger.append(kind, about, {"person": person, "reason": reason.strip(), **at})
+
+
+def at_tokens(ledger: Ledger, about: str, person: str, reason: str) -> Callable[[list[str]], None]:
+    """What `Vault.reveal` calls before it reads: the look at these tokens of `about`, e.g. a record's id."""
+    return lambda tokens: record(ledger, TOKENS_READ, about, person, reason, {"tokens": tokens})

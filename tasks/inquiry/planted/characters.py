@@ -1,0 +1,56 @@
+"""How well protected text was found, counted in characters that are not white space."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.found import Found
+
+Pairs = Counter[tuple[Category | None, Category | None]]
+"""Characters by the class that they are of and the class that they were taken for; None for neither."""
+
+
+class Score(NamedTuple):
+    """Characters, white space not counted."""
+
+    truth: int
+    hit: int
+    """Of the truth's, under any span."""
+    marked: int
+    right: int
+    """Of the marked, personal or secret in any class."""
+
+    @property
+    def recall(self) -> float:
+        return self.hit / self.truth if self.truth else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.marked if self.marked else 1.0
+
+
+def pairs(text: str, truth: Sequence[Found], found: Sequence[Found]) -> Pairs:
+    """Of one text; characters that are in neither are left out."""
+    is_of, taken_for = (
+        {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
+        for spans in (truth, found)
+    )
+    return Counter((is_of.get(i), taken_for.get(i)) for i in is_of.keys() | taken_for.keys())
+
+
+def scores(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, Score]:
+    """By class, and for `all`: recall by the truth's class, precision by the found one's."""
+    named = {name for pair in counted for name in pair if name}
+    return {name: _score(counted, name) for name in sorted(named)} | {"all": _score(counted, None)}
+
+
+def _score(counted: Mapping[tuple[Category | None, Category | None], int], name: Category | None) -> Score:
+    of = [(pair, count) for pair, count in counted.items() if pair[0] and name in (None, pair[0])]
+    marked = [(pair, count) for pair, count in counted.items() if pair[1] and name in (None, pair[1])]
+    return Score(
+        truth=sum(count for _, count in of),
+        hit=sum(count for (_, taken), count in of if taken),
+        marked=sum(count for _, count in marked),
+        right=sum(count for (real, _), count in marked if real),
+    )

@@ -1,0 +1,25 @@
+"""What stood in a source's text where a record has a class or a token in its place."""
+
+from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.placeholders import PLACEHOLDER
+
+
+def replaced(original: str, protected: str) -> list[Found]:
+    """The stretches of `original` that have a placeholder in `protected`, with the placeholder's class.
+
+    Each stretch ends where the words that follow it first stand. Raises ValueError where `protected` was not made of
+    `original`.
+    """
+    first, *rest = PLACEHOLDER.split(protected)
+    if not original.startswith(first) or not original.endswith(rest[-1] if rest else first):
+        raise ValueError("the texts differ beyond what was replaced")
+    found, at = [], len(first)
+    for index in range(0, len(rest), 2):
+        category, words = rest[index], rest[index + 1]
+        last = index == len(rest) - 2
+        end = len(original) - len(words) if last else original.find(words, at + 1)
+        if end <= at:
+            raise ValueError("the texts differ beyond what was replaced")
+        found.append(Found(at, end, category))  # type: ignore[arg-type]
+        at = end + len(words)
+    return found

@@ -1,0 +1,99 @@
+"""Rows that are wrong as a whole, judged by the rule that took them out and the record cited as kept."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from tasks.core.config import Frozen
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry.planted.truth import KINDS, Place, Row
+
+STAGES = ("ingest", "clean", "deduplicate")
+Removed = Mapping[Place, tuple[str, Place | None]]
+"""Rule and place of the record kept instead, by the place of the row that went."""
+
+
+class KindScore(Frozen):
+    """One kind of defect. Counts are rows."""
+
+    stage: str
+    defect: str
+    planted: int
+    found: int
+    """By one of the rules that ought to."""
+    copies: int
+    """Of those found, the ones for which the truth says what is to be kept."""
+    cited: int
+    """Of the copies, those that cite it."""
+    removed: int
+    """By those rules, whether planted or not."""
+    right: int
+    """Of the removed, those planted for these rules."""
+    taken_for: dict[str, int]
+    """What else became of the planted: the rule that took them out, or `kept`."""
+
+    @property
+    def recall(self) -> float:
+        return self.found / self.planted if self.planted else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.removed if self.removed else 1.0
+
+
+def removed(layout: Layout) -> Removed:
+    """Everything that the stages of a run took out."""
+    records = read_table(layout.stage("ingest") / "rows.parquet").to_pylist()
+    place = {record["record_id"]: Place(record["source_id"], record["row"]) for record in records}
+    return {
+        Place(entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
+        for stage in STAGES
+        for entry in read_table(layout.stage(stage) / "quarantine.parquet").to_pylist()
+    }
+
+
+def judge(rows: Iterable[Row], gone: Removed) -> list[KindScore]:
+    """Every kind that was planted, in the order of KINDS."""
+    by_defect: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_defect[row.defect].append(row)
+    right = {_went(row, gone) for own in by_defect.values() for row in own if _found(row, gone)}
+    return [_kind(name, by_defect[name], gone, right) for name in KINDS if name in by_defect]
+
+
+def _kind(name: str, rows: list[Row], gone: Removed, right: set[Place]) -> KindScore:
+    kind = KINDS[name]
+    found = [row for row in rows if _found(row, gone)]
+    copies = [(row, winner) for row in found if (winner := gone[_went(row, gone)][1]) and row.original]
+    by_rules = [place for place, (rule, _) in gone.items() if rule in kind.rules]
+    return KindScore(
+        stage=kind.stage,
+        defect=name,
+        planted=len(rows),
+        found=len(found),
+        copies=len(copies),
+        cited=sum(winner in (row.original, row.place) for row, winner in copies),
+        removed=len(by_rules),
+        right=len(right.intersection(by_rules)),
+        taken_for=dict(sorted(Counter(_rule(row, gone) for row in rows if not _found(row, gone)).items())),
+    )
+
+
+def _found(row: Row, gone: Removed) -> bool:
+    return _rule(row, gone) in KINDS[row.defect].rules
+
+
+def _rule(row: Row, gone: Removed) -> str:
+    return gone.get(_went(row, gone), ("kept", None))[0]
+
+
+def _went(row: Row, gone: Removed) -> Place:
+    """The planted row; or its original, where either may go and that one did, citing the planted one.
+
+    Protection comes first: a word mistyped in one of two texts may be taken for a name, and its token makes that text
+    the longer one, which is kept.
+    """
+    if KINDS[row.defect].either and row.original and row.place not in gone:
+        _, kept = gone.get(row.original, ("", None))
+        return row.original if kept == row.place else row.place
+    return row.place

@@ -1,0 +1,38 @@
+"""The texts of every record as its source has them, beside what `ingest` made of them."""
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry.planted.truth import Place
+from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.stages.data.ingest.mapping import to_record
+from tasks.stages.data.readers import content
+from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.rows import Malformed
+
+Turns = list[tuple[str, str]]
+"""Of each turn, the source's text, normalised and repaired, and the record's."""
+
+
+def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place, Turns]]:
+    """Every record's turns; all records are in memory, as a drill is small. Raises InputError for a source that changed
+    since it was pinned."""
+    records, rows = (read_table(layout.stage("ingest") / f"{name}.parquet").to_pylist() for name in ("records", "rows"))
+    turns = {record["record_id"]: [turn["content"] for turn in record["messages"]] for record in records}
+    protected = {Place(row["source_id"], row["row"]): turns[row["record_id"]] for row in rows}
+    for item in resolved.sources:
+        for place, original in _originals(item, layout.root, protected):
+            yield place, list(zip(original, protected[place], strict=True))
+
+
+def _originals(item: ResolvedSource, root: Path, wanted: Container[Place]) -> Iterator[tuple[Place, list[str]]]:
+    source = item.source
+    with content.read(item, root) as pinned:
+        for row in READERS[source.kind](pinned.file, source):
+            place = Place(source.id, row.number)
+            if place in wanted and not isinstance(row, Malformed):
+                record = to_record(row.values, source, Counter())
+                yield place, [turn["content"] for turn in record["messages"]]

@@ -1,0 +1,85 @@
+"""Values within texts, judged character by character: those of the source that the record has no more."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.inquiry.planted.characters import Pairs, pairs, scores
+from tasks.inquiry.planted.replaced import replaced
+from tasks.inquiry.planted.texts import Turns
+from tasks.inquiry.planted.truth import Place, Value
+from tasks.stages.data.protect.found import Found
+from tasks.stages.data.text import repair
+
+
+class ClassScore(Frozen):
+    """One class of protected text, or `all`. Counts are characters that are not white space, but for `values`."""
+
+    category: str
+    values: int
+    truth: int
+    hit: int
+    """Of the truth's, replaced by whatever class."""
+    marked: int
+    """Replaced as of this class."""
+    right: int
+    """Of the marked, personal or secret in any class."""
+    taken_for: dict[str, int]
+    """Of the truth's, what they were taken for other than their own class; `kept` for nothing."""
+
+    @property
+    def recall(self) -> float:
+        return self.hit / self.truth if self.truth else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.marked if self.marked else 1.0
+
+
+def judge(values: Iterable[Value], texts: Iterable[tuple[Place, Turns]]) -> list[ClassScore]:
+    """Every class that was planted or found, and `all`. Raises InputError for a value that is not in its row."""
+    planted: dict[Place, list[Value]] = defaultdict(list)
+    for value in values:
+        planted[value.place].append(value)
+    counted: Pairs = Counter()
+    there: Counter[str] = Counter()
+    for place, turns in texts:
+        there.update(value.category for value in planted[place])
+        spans = located(planted[place], [original for original, _ in turns])
+        for (original, protected), truth in zip(turns, spans, strict=True):
+            counted.update(pairs(original, truth, replaced(original, protected)))
+    there["all"] = there.total()
+    return [
+        ClassScore(category=name, values=there[name], taken_for=_taken_for(counted, name), **found._asdict())
+        for name, found in scores(counted).items()
+    ]
+
+
+def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Found]]:
+    """For each text every place of every value, as a whole word; longer values first, so that none counts twice.
+
+    Raises InputError for a value that is nowhere.
+    """
+    spans: list[list[Found]] = [[] for _ in texts]
+    for value in sorted(values, key=lambda value: -len(value.value)):
+        pattern = re.compile(rf"(?<!\w){re.escape(repair(value.value))}(?!\w)")
+        hits = [(number, match) for number, text in enumerate(texts) for match in pattern.finditer(text)]
+        if not hits:
+            raise InputError(
+                f"truth: row {value.place.row} of source {value.place.source_id} does not hold the {value.category} "
+                "that the truth says; make the truth anew with its sources"
+            )
+        for number, match in hits:
+            if not any(span.start < match.end() and match.start() < span.end for span in spans[number]):
+                spans[number].append(Found(*match.span(), value.category))
+    return spans
+
+
+def _taken_for(counted: Pairs, name: str) -> dict[str, int]:
+    others: Counter[str] = Counter()
+    for (real, taken), count in counted.items():
+        if real == name and taken != name:
+            others[taken or "kept"] += count
+    return dict(sorted(others.items()))

@@ -1,0 +1,97 @@
+"""An entry of the ledger: as its table holds it, as a leaf of its tree, and as it is read.
+
+A leaf is the canonical JSON (tasks/core/files.py: keys sorted, no spaces, UTF-8) of
+
+    {"body": TEXT, "kind": TEXT, "seq": NUMBER, "subject": TEXT, "time": TEXT}
+
+with each column letter for letter; `body` is the text of the body's JSON, not the JSON itself, so that nobody needs to
+parse it to hash it. These bytes are also the entry's line in an export.
+"""
+
+import json
+import re
+from datetime import datetime
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple
+
+from tasks.core.config import Frozen
+from tasks.core.errors import Refused
+from tasks.ledger.tree import merkle
+
+_SPELLED = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
+"""What `spell_time` makes of a time; to spell each anew and compare takes twice as long."""
+_json = json.JSONDecoder().decode
+
+
+class Row(NamedTuple):
+    """An entry as the table holds it."""
+
+    seq: int
+    time: str
+    kind: str
+    subject: str
+    body: str
+
+    def leaf(self) -> bytes:
+        """The bytes that the tree is about: `canonical_json` of the columns, written out since it is five times faster.
+
+        Raises Refused for a column that holds another kind of value, or no text.
+        """
+        try:
+            body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
+            return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}}}'.encode()
+        except (TypeError, ValueError) as error:
+            raise _changed(self, error) from None
+
+    def leaf_hash(self) -> bytes:
+        return merkle.leaf_hash(self.leaf())
+
+
+class Kept(NamedTuple):
+    """A row with what is attached to it, None where nothing is."""
+
+    row: Row
+    document: bytes | None
+
+
+class Entry(Frozen):
+    """One row."""
+
+    seq: int
+    time: datetime
+    kind: str
+    """What happened, `NOUN.VERB`, e.g. gate.asked."""
+    subject: str
+    """What it is about: usually a SHA-256."""
+    body: dict[str, Any]
+
+
+def spell_time(moment: datetime) -> str:
+    """UTC, ISO 8601 with microseconds and Z."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read(row: Row) -> Entry:
+    """Raises Refused where Hallmark cannot have written the row."""
+    moment, body = parse(row)
+    try:
+        return Entry(seq=row.seq, time=moment, kind=row.kind, subject=row.subject, body=body)
+    except ValueError as error:
+        raise _changed(row, error) from None
+
+
+def parse(row: Row) -> tuple[datetime, dict[str, Any]]:
+    """Time and body. Raises Refused where Hallmark cannot have written them."""
+    try:
+        moment, body = datetime.fromisoformat(row.time), _json(row.body)
+        if not _SPELLED(row.time):
+            raise ValueError(f"time {row.time!r} is not UTC with microseconds")
+        if not isinstance(body, dict):
+            raise ValueError("its body is no JSON object")
+        return moment, body
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _changed(row, error) from None
+
+
+def _changed(row: Row, error: Exception) -> Refused:
+    return Refused(f"entry {row.seq} of the ledger was changed: it cannot be read ({error})")

@@ -1,0 +1,73 @@
+"""The triggers that keep the ledger's tables append-only, in the words of each database."""
+
+import re
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from tasks.ledger.schema import ATTACHED, ENTRIES
+
+_SQLITE = [
+    """CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table}
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+]
+# INSERT OR REPLACE deletes without firing the delete trigger, so every row must also be the next one.
+_SQLITE_ENTRIES = """CREATE TRIGGER IF NOT EXISTS {table}_next BEFORE INSERT ON {table}
+    WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM {table})
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: seq is not the next one'); END"""
+_SQLITE_ATTACHED = """CREATE TRIGGER IF NOT EXISTS {table}_next BEFORE INSERT ON {table}
+    WHEN NEW.seq IS NOT (SELECT max(seq) FROM {entries}) OR NEW.seq IN (SELECT seq FROM {table})
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: seq is not that of the last entry'); END"""
+
+_POSTGRES = [
+    """CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$""",
+    """CREATE OR REPLACE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()""",
+]
+_POSTGRES_NEXT = """CREATE OR REPLACE TRIGGER {table}_next BEFORE INSERT ON {table}
+    FOR EACH ROW EXECUTE FUNCTION {table}_check_next()"""
+_POSTGRES_ENTRIES = """CREATE OR REPLACE FUNCTION {table}_check_next() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+        IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM {table}) THEN
+            RAISE EXCEPTION 'the ledger is append-only: seq is not the next one';
+        END IF;
+        RETURN NEW;
+    END $$"""
+_POSTGRES_ATTACHED = """CREATE OR REPLACE FUNCTION {table}_check_next() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+        IF NEW.seq IS DISTINCT FROM (SELECT max(seq) FROM {entries}) THEN
+            RAISE EXCEPTION 'the ledger is append-only: seq is not that of the last entry';
+        END IF;
+        RETURN NEW;
+    END $$"""
+
+_GUARDS = {
+    "sqlite": {ENTRIES.name: [*_SQLITE, _SQLITE_ENTRIES], ATTACHED.name: [*_SQLITE, _SQLITE_ATTACHED]},
+    "postgresql": {
+        ENTRIES.name: [*_POSTGRES, _POSTGRES_ENTRIES, _POSTGRES_NEXT],
+        ATTACHED.name: [*_POSTGRES, _POSTGRES_ATTACHED, _POSTGRES_NEXT],
+    },
+}
+
+
+def guards(dialect: str) -> list[str]:
+    """Statements that put the triggers in place where they are missing; safe to run every time."""
+    return [
+        statement.format(table=table, entries=ENTRIES.name)
+        for table, statements in _GUARDS[dialect].items()
+        for statement in statements
+    ]
+
+
+def missing_guards(connection: Connection) -> list[str]:
+    """Names of the triggers that somebody took off a table or turned off."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
+    there = set(connection.scalars(text(query)))
+    made = [re.search(r"TRIGGER (?:IF NOT EXISTS )?(\w+) BEFORE", each) for each in guards(connection.dialect.name)]
+    return [found[1] for found in made if found and found[1] not in there]

@@ -1,0 +1,49 @@
+"""Heads as files of a folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.core.errors import Unavailable
+from tasks.core.files import write_new
+from tasks.ledger.heads.places.place import filename, size_of
+
+
+class Folder:
+    """Made where it is absent, but not the folder above it: what is not mounted is away, not empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def name(self) -> str:
+        return str(self._folder)
+
+    def sizes(self) -> set[int]:
+        with self._reached():
+            found = [path.name for path in self._folder.iterdir()] if self._there() else []
+        return {size for name in found if (size := size_of(name)) is not None}
+
+    def read(self, sizes: set[int]) -> dict[int, bytes]:
+        with self._reached():
+            return {size: (self._folder / filename(size)).read_bytes() for size in sorted(sizes & self.sizes())}
+
+    def add(self, heads: dict[int, bytes]) -> None:
+        with self._reached():
+            if heads and not self._there():
+                self._folder.mkdir(exist_ok=True)
+            for size, data in sorted(heads.items()):
+                if write_new(self._folder / filename(size), data):
+                    (self._folder / filename(size)).chmod(0o444)
+
+    def _there(self) -> bool:
+        if not self._folder.parent.is_dir():
+            raise FileNotFoundError(2, "there is no such folder", str(self._folder.parent))
+        return self._folder.is_dir()
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(f"{self.name} cannot be used ({error.strerror or error})") from None

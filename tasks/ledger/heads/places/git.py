@@ -1,0 +1,124 @@
+"""Heads as commits of a git remote's `refs/hallmark/ledger`: each holds one head, the file head.json.
+
+A clone of that ref alone is kept here, so that each head is fetched once.
+"""
+
+import io
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.files import sha256_bytes
+
+REF = "refs/hallmark/ledger"
+FILE = "head.json"
+MESSAGE = re.compile(r"Ledger of (\d+) entries")
+SECONDS = 60
+"""How long git may take to answer."""
+AGAIN = 5
+"""How often a push is tried that another machine's came before."""
+IDENTITY = {
+    name: value for who in ("AUTHOR", "COMMITTER")
+    for name, value in ((f"GIT_{who}_NAME", "Hallmark"), (f"GIT_{who}_EMAIL", "ledger@hallmark.invalid"))
+}  # fmt: skip
+ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
+"""How git gets to a remote; every other GIT_* of the caller is kept from it."""
+
+
+class Git:
+    def __init__(self, url: str, kept: Path) -> None:
+        self._url = url
+        self._clone = kept / f"{sha256_bytes(url.encode())[:16]}.git"
+
+    @property
+    def name(self) -> str:
+        return re.sub(r"(?<=://)[^/@]*@", "", self._url)
+
+    def sizes(self) -> set[int]:
+        self._fetch()
+        return set(self._commits())
+
+    def read(self, sizes: set[int]) -> dict[int, bytes]:
+        commits = self._commits()
+        wanted = sorted(sizes & commits.keys())
+        asked = "".join(f"{commits[size]}:{FILE}\n" for size in wanted)
+        answer, found = io.BytesIO(self._git("cat-file", "--batch", stdin=asked.encode())), {}
+        for size in wanted:
+            header = answer.readline().split()
+            if header[-1] == b"missing":
+                raise Refused(f"{self.name}: commit {commits[size]} holds no {FILE}")
+            found[size] = answer.read(int(header[-1]))
+            answer.readline()
+        return found
+
+    def add(self, heads: dict[int, bytes]) -> None:
+        for last_try in [False] * (AGAIN - 1) + [True]:
+            self._fetch()
+            tip, missing = self._tip(), {size: heads[size] for size in heads.keys() - self._commits().keys()}
+            for size, data in sorted(missing.items()):
+                tip = self._commit(size, data, tip)
+            try:
+                if missing and tip:
+                    self._git("push", "--quiet", "--", self._url, f"{tip}:{REF}")
+                    self._git("update-ref", REF, tip)
+                return
+            except Unavailable:  # another machine's came first, say; never forced
+                if last_try:
+                    raise
+
+    def _fetch(self) -> None:
+        """Bring the clone up to date. Raises Refused where the history there does not go on from what it was."""
+        if not self._clone.exists():
+            self._clone.parent.mkdir(parents=True, exist_ok=True)
+            self._run("init", "--quiet", "--bare", str(self._clone), cwd=self._clone.parent)
+        there = self._git("ls-remote", "--", self._url, REF).decode().split()
+        before = self._tip()
+        if not there:
+            if before:
+                raise Refused(f"{self.name}: {REF} is gone, and its heads with it")
+            return
+        self._git("fetch", "--quiet", "--no-tags", "--", self._url, f"+{REF}:refs/there")
+        if before and self._git("rev-list", "-n", "1", before, "--not", "refs/there").strip():
+            raise Refused(f"{self.name}: the history of {REF} was rewritten; heads that were there are gone")
+        self._git("update-ref", REF, "refs/there")
+
+    def _tip(self) -> str | None:
+        return self._git("for-each-ref", "--format=%(objectname)", REF).decode().strip() or None
+
+    def _commits(self) -> dict[int, str]:
+        """Commit of each head; of two for one size the first."""
+        if not self._tip():
+            return {}
+        found: dict[int, str] = {}
+        for line in self._git("log", "--reverse", "--format=%H %s", REF).decode().splitlines():
+            commit, _, subject = line.partition(" ")
+            if matched := MESSAGE.fullmatch(subject):
+                found.setdefault(int(matched[1]), commit)
+        return found
+
+    def _commit(self, size: int, data: bytes, parent: str | None) -> str:
+        blob = self._git("hash-object", "-w", "--stdin", stdin=data).decode().strip()
+        tree = self._git("mktree", stdin=f"100644 blob {blob}\t{FILE}\n".encode()).decode().strip()
+        parents = ["-p", parent] if parent else []
+        return self._git("commit-tree", tree, *parents, "-m", f"Ledger of {size} entries").decode().strip()
+
+    def _git(self, *args: str, stdin: bytes = b"") -> bytes:
+        return self._run(*args, cwd=self._clone, stdin=stdin)
+
+    def _run(self, *args: str, cwd: Path, stdin: bytes = b"") -> bytes:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in ACCESS}
+        environment = kept | IDENTITY | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                ["git", *args], cwd=cwd, env=environment, input=stdin, capture_output=True, timeout=SECONDS, check=False
+            )
+        except FileNotFoundError:
+            raise Unavailable("git is not installed; install it and try again") from None
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"{self.name} did not answer within {SECONDS} s") from None
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").replace(self._url, self.name).strip()
+            raise Unavailable(f"{self.name} cannot be used: git {args[0]} failed ({said})")
+        return done.stdout

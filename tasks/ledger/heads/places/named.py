@@ -1,0 +1,25 @@
+"""Places by the words that name them in HALLMARK_LEDGER_HEADS."""
+
+import re
+from pathlib import Path
+
+from tasks.core.errors import InputError
+from tasks.ledger.heads.places.folder import Folder
+from tasks.ledger.heads.places.git import Git
+from tasks.ledger.heads.places.place import Place
+from tasks.ledger.heads.places.s3 import S3
+
+
+def named(words: str, checkout: Path, state: Path) -> list[Place]:
+    """The places of a setting, by spaces. Raises InputError for what is none."""
+    return [_place(word, checkout, state) for word in words.split()]
+
+
+def _place(word: str, checkout: Path, state: Path) -> Place:
+    if word.startswith("s3://"):
+        if not re.fullmatch(r"s3://[^/]+(/.*)?", word):
+            raise InputError(f"HALLMARK_LEDGER_HEADS: {word} names no bucket; expected s3://BUCKET/PREFIX")
+        return S3(word.rstrip("/"))
+    if "://" in word or word.endswith(".git") or re.match(r"[^/@]+@[^/:]+:", word):
+        return Git(word, state / "heads")
+    return Folder(checkout / Path(word).expanduser())

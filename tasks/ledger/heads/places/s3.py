@@ -1,0 +1,60 @@
+"""Heads as objects of S3 or of a store like it, reached with the usual AWS_* settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tasks.core.errors import Unavailable
+from tasks.ledger.heads.places.place import filename, size_of
+
+PATIENCE = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
+"""Seconds and tries; a head that does not get there now gets there next time."""
+
+
+class S3:
+    def __init__(self, location: str) -> None:
+        self._location = location
+        """`s3://BUCKET/PREFIX`, without a slash at its end."""
+
+    @property
+    def name(self) -> str:
+        return self._location
+
+    def sizes(self) -> set[int]:
+        with self._reached() as store:
+            try:
+                found = store.ls(self._location, detail=False)
+            except FileNotFoundError:
+                if not store.exists(self._location.removeprefix("s3://").split("/")[0]):
+                    raise
+                found = []  # nothing has been published under this prefix yet
+        return {size for path in found if (size := size_of(path.rsplit("/", 1)[-1])) is not None}
+
+    def read(self, sizes: set[int]) -> dict[int, bytes]:
+        wanted = {self._key(size): size for size in sizes & self.sizes()}
+        with self._reached() as store:
+            found = store.cat(list(wanted)) if wanted else {}
+        return {wanted[f"s3://{key.removeprefix('s3://')}"]: data for key, data in found.items()}
+
+    def add(self, heads: dict[int, bytes]) -> None:
+        with self._reached() as store:
+            for size, data in sorted(heads.items()):
+                if not store.exists(self._key(size)):
+                    store.pipe_file(self._key(size), data)
+
+    def _key(self, size: int) -> str:
+        return f"{self._location}/{filename(size)}"
+
+    @contextmanager
+    def _reached(self) -> Iterator[Any]:
+        import s3fs
+        from aiohttp import ClientError as Broken
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            # A cached instance would keep listings and credentials from before.
+            yield s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, config_kwargs=PATIENCE)
+        except FileNotFoundError:
+            raise Unavailable(f"{self.name} is away: there is no such bucket; make it, or correct the name") from None
+        except (BotoCoreError, Broken, ClientError, OSError) as error:
+            raise Unavailable(f"{self.name} cannot be used ({error})") from None

@@ -1,0 +1,45 @@
+"""Roots over ranges of a ledger's entries, as proofs need them: the kept ones of `subtrees`, and else computed."""
+
+from functools import lru_cache
+
+from tasks.core.errors import Refused
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.tree.merkle import node_hash, split, tree_hash
+from tasks.ledger.tree.subtrees import BLOCK
+
+REMEMBERED = 64
+"""Blocks of leaf hashes held in memory at once."""
+
+
+class Roots:
+    """For any number of proofs; of each range and block what was found is remembered."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.over = lru_cache(maxsize=None)(self._over)
+        self._block = lru_cache(maxsize=REMEMBERED)(self._read)
+
+    def _over(self, start: int, stop: int) -> bytes:
+        """Root over the entries `start + 1` to `stop`. The range is one that the tree divides into, so that none up to
+        a block's size crosses a block. Raises Refused where an entry is missing."""
+        size = stop - start
+        if size >= BLOCK and size.bit_count() == 1:
+            kept = self._ledger.subtree(stop, size)
+            if kept is not None:
+                return kept
+        if size <= BLOCK:
+            return tree_hash(self._leaf(seq) for seq in range(start + 1, stop + 1))
+        middle = start + split(size)
+        return node_hash(self.over(start, middle), self.over(middle, stop))
+
+    def _leaf(self, seq: int) -> bytes:
+        leaf = self._block((seq - 1) // BLOCK).get(seq)
+        if leaf is None:
+            raise Refused(
+                f"the ledger has fewer entries than its newest head, {seq} is missing; run `hallmark ledger verify`"
+            )
+        return leaf
+
+    def _read(self, block: int) -> dict[int, bytes]:
+        rows = self._ledger.rows(block * BLOCK, (block + 1) * BLOCK)
+        return {row.seq: row.leaf_hash() for row in rows}

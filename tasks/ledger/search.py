@@ -1,0 +1,85 @@
+"""Find entries: by kind, subject, run, person and time. What entries say is shown; no signature is checked here."""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from tasks.core.config import Frozen
+from tasks.core.errors import Refused
+from tasks.ledger import entry as ledger_entry
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.trust import dsse
+
+ENVELOPE = {"payload", "payloadType", "signatures"}
+RUNS, PEOPLE = {"run"}, {"person", "requested_by", "decided_by", "who"}
+"""Keys under which bodies and signed statements name a run and a person."""
+
+
+class Wanted(Frozen):
+    """What to show; None: any."""
+
+    kind: str | None = None
+    """A kind, or the beginning of one up to its dot: `gate` finds gate.asked and gate.closed."""
+    subject: str | None = None
+    """A subject, or its beginning."""
+    run: str | None = None
+    person: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def fits(self, entry: Entry) -> bool:
+        if self.kind and entry.kind != self.kind and entry.kind.partition(".")[0] != self.kind:
+            return False
+        if self.subject and not entry.subject.startswith(self.subject):
+            return False
+        if (self.since and entry.time < self.since) or (self.until and entry.time > self.until):
+            return False
+        if self.run and entry.subject != self.run and self.run not in _named(entry.body, RUNS):
+            return False
+        return not self.person or self.person in _named(entry.body, PEOPLE)
+
+
+def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
+    """The last entries that fit, all where `last` is None, oldest first. Raises Refused at one that was changed."""
+    return list(deque((entry for row in ledger.rows() if wanted.fits(entry := ledger_entry.read(row))), maxlen=last))
+
+
+def opened(body: Any) -> Any:
+    """A body with each envelope's statement readable beside it, unverified."""
+    if isinstance(body, list):
+        return [opened(item) for item in body]
+    if not isinstance(body, dict):
+        return body
+    if body.keys() == ENVELOPE:
+        try:
+            return {"statement": dsse.peek(body), "signatures": body["signatures"]}
+        except Refused:
+            return body
+    return {key: opened(value) for key, value in body.items()}
+
+
+def gist(entry: Entry) -> str:
+    """An entry's plain values in one line, the shorter ones first."""
+    said = {key: str(value) for key, value in _scalars(opened(entry.body)) if value not in ("", None)}
+    short = [(key, value) for key, value in said.items() if len(value) <= 60 and not _digest(value)]
+    return " ".join(f"{key}={value}" for key, value in short[:8])
+
+
+def _named(body: Any, keys: set[str]) -> set[str]:
+    return {str(value) for key, value in _scalars(opened(body)) if key in keys}
+
+
+def _scalars(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _scalars(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _scalars(item, key)
+    else:
+        yield key, value
+
+
+def _digest(text: str) -> bool:
+    return len(text) >= 32 and all(letter in "0123456789abcdef" for letter in text)

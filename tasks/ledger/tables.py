@@ -1,0 +1,209 @@
+"""The ledger's tables in SQLite or Postgres, and every statement that is ever sent to them."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Engine, bindparam, func, inspect, select, text
+from sqlalchemy.engine import Connection
+
+from tasks.core import database
+from tasks.core.errors import Refused
+from tasks.ledger import attached
+from tasks.ledger.entry import Entry, Row, parse
+from tasks.ledger.guards import guards, missing_guards
+from tasks.ledger.questions import ASKED, CLOSED, Open
+from tasks.ledger.schema import ATTACHED, ENTRIES, METADATA, OPEN, SUBTREES, TREE
+from tasks.ledger.tree.merkle import Frontier
+from tasks.ledger.tree.subtrees import Subtree
+
+# Made once: to put a statement together takes SQLAlchemy longer than to run it takes SQLite.
+INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
+LAST = select(func.max(ENTRIES.c.seq))
+COUNT = select(func.count()).select_from(ENTRIES)
+STORED = select(TREE.c.size, TREE.c.peaks)
+SUBTREE = select(SUBTREES.c.root).where(SUBTREES.c.stop == bindparam("stop"), SUBTREES.c.size == bindparam("size"))
+NEWS = select(ENTRIES.c.kind, ENTRIES.c.subject)
+COUNT_ATTACHED = select(func.count()).select_from(ATTACHED)
+Value = TypeVar("Value", int, str)
+CHUNK = 500
+"""Rows asked for at once by their numbers or subjects: a database takes only so many parameters in a statement."""
+
+
+class Tables:
+    """The tables of one database. What takes a connection is part of whatever transaction that is in."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def where(self) -> str:
+        """The database's URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    def reaching(self) -> AbstractContextManager[None]:
+        """Says of a database that is away which one it is."""
+        return database.reaching(f"the ledger at {self.where}")
+
+    def close(self) -> None:
+        """Let go of the file. Whatever is asked later opens it again."""
+        self._engine.dispose()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that other writers wait for."""
+        return self._engine.begin()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that waits for no writer."""
+        return self._engine.connect().execution_options(takes_turn=False)
+
+    def make(self, connection: Connection) -> None:
+        """The tables and their triggers, where there are none yet."""
+        there = set(inspect(connection).get_table_names())
+        new = ENTRIES.name not in there
+        if METADATA.tables.keys() <= there:
+            return
+        METADATA.create_all(connection)
+        if new:
+            connection.execute(TREE.insert().values(size=0, peaks=""))
+        for statement in guards(self._engine.dialect.name):
+            connection.execute(text(statement))
+
+    def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
+        """The next row, and the tree with it."""
+        connection.execute(INSERT, row._asdict())
+        connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
+        if finished:
+            connection.execute(INSERT_SUBTREES, [one._asdict() | {"root": one.root.hex()} for one in finished])
+
+    def find(
+        self,
+        connection: Connection,
+        after: int,
+        upto: int | None = None,
+        kind: str | None = None,
+        subject: str | None = None,
+        most: int | None = None,
+    ) -> list[Row]:
+        """Rows with seq above `after`, and not above `upto`, oldest first, of one kind and subject where given."""
+        query = select(ENTRIES).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq)
+        if upto is not None:
+            query = query.where(ENTRIES.c.seq <= upto)
+        if kind is not None:
+            query = query.where(ENTRIES.c.kind == kind)
+        if subject is not None:
+            query = query.where(ENTRIES.c.subject == subject)
+        if most is not None:
+            query = query.limit(most)
+        return list(map(Row._make, connection.execute(query).fetchall()))
+
+    def newest(self, connection: Connection, kind: str, before: int, most: int) -> list[Row]:
+        """The last rows of one kind with seq below `before`, the last first."""
+        query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.seq < before)
+        return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
+
+    def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
+        """Rows of one kind about any of many subjects, oldest first."""
+        found: list[Row] = []
+        for some in _chunks(sorted(subjects)):
+            query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(some))
+            found += map(Row._make, connection.execute(query).fetchall())
+        return sorted(found, key=lambda row: row.seq)
+
+    def news(self, connection: Connection, after: int) -> set[tuple[str, str]]:
+        """Kind and subject of the rows with seq above `after`."""
+        return {(kind, subject) for kind, subject in connection.execute(NEWS.where(ENTRIES.c.seq > after))}
+
+    def attach(self, connection: Connection, seq: int, document: bytes) -> None:
+        """Attach a document to the row being recorded."""
+        connection.execute(ATTACHED.insert().values(seq=seq, data=attached.pack(document)))
+
+    def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
+        """What is attached, by row; empty where it cannot be unpacked, none where nothing is."""
+        found: dict[int, bytes] = {}
+        for some in _chunks(seqs):
+            rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.in_(some)))
+            found |= {seq: attached.unpack(data) for seq, data in rows}
+        return found
+
+    def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
+        """As `documents`, of every row from `first` to `last`."""
+        rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.between(first, last)))
+        return {seq: attached.unpack(data) for seq, data in rows}
+
+    def count_attached(self, connection: Connection) -> int:
+        return connection.scalar(COUNT_ATTACHED) or 0
+
+    def open_seqs(self, connection: Connection) -> set[int]:
+        """Rows whose question stands open, as it is kept beside them."""
+        return set(connection.scalars(select(OPEN.c.seq)))
+
+    def rows_of(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
+        """Rows by their numbers, oldest first: a join may be planned as a walk over all entries."""
+        found: list[Row] = []
+        for some in _chunks(sorted(seqs)):
+            query = select(ENTRIES).where(ENTRIES.c.seq.in_(some)).order_by(ENTRIES.c.seq)
+            found += map(Row._make, connection.execute(query).fetchall())
+        return found
+
+    def keep_open(self, connection: Connection, entry: Entry) -> None:
+        """Keep what stands open as it is after an entry that is being recorded."""
+        if entry.kind not in (ASKED, CLOSED):
+            return
+        before = connection.scalars(select(OPEN.c.seq).where(OPEN.c.subject == entry.subject)).all()
+        standing = Open()
+        for row in self.rows_of(connection, before):
+            standing.take(row.seq, row.kind, row.subject, parse(row)[1])
+        already = standing.seqs
+        standing.take(entry.seq, entry.kind, entry.subject, entry.body)
+        for seq in already - standing.seqs:
+            connection.execute(OPEN.delete().where(OPEN.c.seq == seq))
+        for seq in standing.seqs - already:
+            connection.execute(OPEN.insert().values(seq=seq, subject=entry.subject))
+
+    def frontier(self, connection: Connection) -> Frontier:
+        """The tree as the last append left it. Raises Refused where somebody changed it by hand."""
+        stored = [tuple(row) for row in connection.execute(STORED)]
+        try:
+            ((size, peaks),) = stored
+            return Frontier(size, tuple(map(bytes.fromhex, peaks.split())))
+        except (ValueError, AttributeError):
+            raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None
+
+    def subtree(self, connection: Connection, stop: int, size: int) -> bytes | None:
+        """Root of a subtree that is kept. Raises Refused where somebody changed it by hand."""
+        found = connection.scalar(SUBTREE, {"stop": stop, "size": size})
+        if found is None:
+            return None
+        if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{64}", found):
+            raise Refused(f"{SUBTREES.name} in the ledger's database was changed by hand: it holds {found!r:.80}")
+        return bytes.fromhex(found)
+
+    def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
+        """Every one that is kept, by its end and size, as it stands there."""
+        return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
+
+    def last(self, connection: Connection) -> int:
+        """seq of the last row, 0 where there is none."""
+        return connection.scalar(LAST) or 0
+
+    def count(self, connection: Connection) -> int:
+        return connection.scalar(COUNT) or 0
+
+    def unguarded(self, connection: Connection) -> list[str]:
+        """Names of the triggers that are missing."""
+        return missing_guards(connection)
+
+    @property
+    def on_this_machine(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def now(self, connection: Connection) -> datetime:
+        """The database server's clock, in UTC."""
+        return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
+
+
+def _chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

@@ -1,0 +1,343 @@
+"""Adoptions in the ledger: what is in force, proposing and signing what shall be.
+
+    governance.proposed   the first signature under a statement (adoption.py)
+    governance.signed     a further one
+    governance.adopted    all that it takes: from here on it is in force
+
+The entries' subject is the digest of the statement. Its time is that of the first of them: one that is dated later than
+it was recorded, or long before it was proposed, counts for nothing. What is proposed follows one adoption; once another
+took its place, it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in
+`.hallmark/keys/root.pub`.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.files import canonical_json, write_bytes
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import adoption
+from tasks.policy.adoption import Adoption, InForce
+from tasks.policy.people import People
+from tasks.policy.policy import Policy
+from tasks.trust import dsse, keys
+from tasks.trust.keys import Signer
+from tasks.trust.unchanged import changed, require_same
+from tasks.trust.validity import AHEAD, shown
+
+PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
+ROOT = "root"
+"""Name of the root key in `.hallmark/keys/`."""
+PIN = "HALLMARK_ROOT_FINGERPRINT"
+"""Environment variable: fingerprint of the root key, received by another way."""
+
+BEHIND = timedelta(hours=1)
+"""How long the first to sign may take over it: with an earlier time, what is added would count from before it was
+recorded. Whoever signs after them may take days."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What was adopted under one root key, oldest first, each verified."""
+
+    root: str
+    """Its fingerprint."""
+    adoptions: tuple[Adoption, ...]
+    envelopes: tuple[dict[str, Any], ...]
+    entries: tuple[Entry, ...]
+    in_force: InForce | None
+    """The last of them."""
+    problems: tuple[str, ...]
+    """Entries that say they are adoptions under this root key and do not count, each with the reason."""
+    foreign: tuple[str, ...]
+    """The same of adoptions under other root keys: of another environment before, or of another machine's."""
+
+    @property
+    def newest(self) -> Adoption | None:
+        return self.in_force.adoption if self.in_force else None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What shall be in force, and the signatures under it that count, oldest first."""
+
+    adoption: Adoption
+    signed: list[tuple[Entry, dict[str, Any]]]
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        return [part for _, part in self.signed]
+
+    def says(self, policy: Policy, people: People) -> bool:
+        return (self.adoption.policy, self.adoption.people) == (policy, people)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where an adoption stands after somebody signed it."""
+
+    entry: Entry
+    adopted: bool
+    lacking: str
+    """Who else must sign, in words; empty where it is adopted."""
+
+
+def root_fingerprint(state: Path) -> str:
+    """Raises InputError where nothing says whom to trust, or the key on disk is not the one that was pinned."""
+    pinned, path = os.environ.get(PIN, "").strip(), state / "keys" / f"{ROOT}.pub"
+    on_disk = keys.fingerprint(path.read_text("utf-8").strip()) if path.exists() else ""
+    if pinned and on_disk and pinned != on_disk:
+        raise InputError(
+            f"{path} is root key {on_disk}, and {PIN} says {pinned}; put the right key there, or find out who "
+            "replaced it"
+        )
+    if not (pinned or on_disk):
+        raise InputError(
+            f"whose policy is in force here? Nothing says: run `hallmark init`, or set {PIN} to the fingerprint of the "
+            "root key"
+        )
+    return pinned or on_disk
+
+
+def pin(state: Path, public_line: str) -> None:
+    """Trust a root key on this machine from now on. Raises InputError where another is trusted here already."""
+    path = state / "keys" / f"{ROOT}.pub"
+    if not path.exists():
+        write_bytes(path, f"{public_line}\n".encode())
+    trusted, given = root_fingerprint(state), keys.fingerprint(public_line)
+    if trusted != given:
+        raise InputError(f"the root key given is {given}, and what is trusted here is {trusted}")
+
+
+def require_root_of(ledger: Ledger, state: Path) -> None:
+    """Raises Refused where the ledger has adoptions and none of them follows from the root key that is trusted here:
+    this checkout would begin a second root of trust on a ledger that others share."""
+    there = roots(ledger)
+    pinned = os.environ.get(PIN) or (state / "keys" / f"{ROOT}.pub").exists()
+    trusted = root_fingerprint(state) if pinned else ""
+    if not there or trusted in there:
+        return
+    known = " or ".join(there)
+    raise Refused(
+        f"this ledger was begun under another root key than is trusted here: {ledger.where} has adoptions under "
+        f"{known}, and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way "
+        f"and set {PIN} to it, or put the owner's {ROOT}.pub into {state / 'keys'}. Only to begin a second root of "
+        "trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
+    )
+
+
+def roots(ledger: Ledger) -> list[str]:
+    """Fingerprints of the root keys that adoptions in the ledger say they follow from; nobody has verified that."""
+    found = dict[str, None]()
+    for entry in ledger.entries(ADOPTED):
+        with suppress(HallmarkError):
+            found[keys.fingerprint(adoption.read(_envelope(entry.body)).root)] = None
+    return list(found)
+
+
+def begin(state: Path) -> None:
+    """Make the root key of an environment `local`, where none is trusted here yet."""
+    if not os.environ.get(PIN) and not (state / "keys" / f"{ROOT}.pub").exists():
+        keys.create(state / "keys", ROOT)
+
+
+def read(ledger: Ledger, root: str) -> Chain:
+    """What was adopted under a root key. What whoever has the ledger's database added is told under `problems`."""
+    entries = ledger.entries(ADOPTED)
+    rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
+    proposed = _proposed(_signed(ledger))
+    verified, problems, foreign = _verified(root, rows, tuple(proposed.items()))
+    by_seq = {entry.seq: entry for entry in entries}
+    counted = tuple(by_seq[seq] for seq, _ in verified)
+    envelopes = tuple(entry.body["envelope"] for entry in counted)
+    adoptions = tuple(found.adoption for _, found in verified)
+    return Chain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
+
+
+@lru_cache(maxsize=8)
+def _verified(
+    root: str, rows: tuple[tuple[int, datetime, bytes], ...], proposed: tuple[tuple[str, datetime], ...]
+) -> tuple[tuple[tuple[int, InForce], ...], tuple[str, ...], tuple[str, ...]]:
+    """The adoptions that count, with their entries' seq, and why the others don't, those under other root keys apart;
+    the same rows give the same. `proposed` as `_proposed`."""
+    chain: list[tuple[int, InForce]] = []
+    first = dict(proposed)
+    problems: list[str] = []
+    foreign: list[str] = []
+    for seq, time, body in rows:
+        before = chain[-1][1] if chain else None
+        told = problems
+        try:
+            envelope = _envelope(json.loads(body))
+            if keys.fingerprint(adoption.read(envelope).root) != root:
+                told = foreign
+            found = adoption.verify(envelope, before, root)
+            _require_dated(found.adoption, min(time, first.get(adoption.digest(found.adoption), time)), time)
+            if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
+                adoption.require_signed(envelope, found.adoption, before.adoption, max(time, found.adoption.time))
+        except HallmarkError as error:
+            told.append(f"entry {seq} of the ledger adopts nothing here: {error}")
+            continue
+        chain.append((seq, found))
+    return tuple(chain), tuple(problems), tuple(foreign)
+
+
+def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Outcome:
+    """Sign that policy and people shall be in force, and adopt them where that was the last signature they took.
+
+    `people` is resolved, with the keys that count. The same signed twice, or adopted already, is one. Raises Refused
+    for a signer whom nobody asked, where it cannot follow what is in force, and where that, or what is proposed,
+    changed while it was signed.
+    """
+    with ledger.transaction():
+        wanted = _wanted(ledger, root, policy, people, signer)
+    if isinstance(wanted, Outcome):
+        return wanted
+    part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # which may take its time: nobody waits for it
+    with ledger.transaction():
+        now = _wanted(ledger, root, policy, people, signer)
+        if isinstance(now, Outcome):
+            return now
+        require_same([adoption.statement_of(wanted.adoption)], [adoption.statement_of(now.adoption)])
+        if now.signed and now.adoption != wanted.adoption:  # proposed meanwhile, at another time: that is to be signed
+            raise changed()
+        return _record(ledger, read(ledger, root), Proposal(wanted.adoption, now.signed), part)
+
+
+def _wanted(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | Outcome:
+    """What is to be signed, proposed already or not; or that it is in force."""
+    chain, now = read(ledger, root), ledger.now()
+    before = chain.newest
+    if before and (before.policy, before.people) == (policy, people):
+        return Outcome(chain.entries[-1], adopted=True, lacking="")
+    known = (each for each in _proposals(ledger, chain.in_force, now) if each.says(policy, people))
+    if found := next(known, None):
+        return found
+    statement = _statement(before, policy, people, signer, now)
+    adoption.require_follows(statement, before)
+    adoption.follow(statement, chain.in_force)
+    return Proposal(statement, [])
+
+
+def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, Any]) -> Outcome:
+    """Put a signature on the ledger, and the adoption where it was the last that it took."""
+    wanted, before, now = proposal.adoption, chain.newest, ledger.now()
+    adoption.require_follows(wanted, before)
+    if not proposal.signed:
+        _require_dated(wanted, now, now)
+    if before:
+        _asked(part, wanted, before, now)
+    kind = SIGNED if proposal.signed else PROPOSED
+    mark = dsse.signers(part)  # the same key may sign the same in other bytes: one in hardware counts
+    same = next((entry for entry, each in proposal.signed if dsse.signers(each) == mark), None)
+    entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
+    envelope = adoption.merged([*proposal.parts, part])
+    if before and (missing := still_lacking(wanted, before, adoption.signatures(envelope), now)):
+        return Outcome(entry, adopted=False, lacking=missing)
+    adoption.verify(envelope, chain.in_force, chain.root)
+    entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
+    return Outcome(entry, adopted=True, lacking="")
+
+
+def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
+    """What is proposed to follow what is in force, and who has still to sign it, in words."""
+    before, now = chain.newest, ledger.now()
+    if before is None:
+        return []
+    known = _proposals(ledger, chain.in_force, now)
+    return [(each.adoption, still_lacking(each.adoption, before, each.parts, now)) for each in known]
+
+
+def still_lacking(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
+    """Who else must sign, in words; empty where nobody. `parts` are envelopes with one signature each."""
+    needed, signers = adoption.wanted(before, wanted), [adoption.signer(part, before, at) for part in parts]
+    if needed.root and None not in signers:
+        return "the root key has to sign"
+    people = [person for person in signers if person]
+    role = adoption.lacking(needed, people, at)
+    able = [p.id for p in before.people.with_role(role, at) if not p.demo and p not in people] if role else []
+    return f"somebody in role {role} has to sign: {', '.join(able) or 'nobody is left who could'}" if role else ""
+
+
+def _statement(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
+    return Adoption(
+        environment=policy.environment,
+        sequence=before.sequence + 1 if before else 1,
+        previous=adoption.digest(before) if before else None,
+        root=before.root if before else signer.public_line,
+        policy=policy,
+        people=people,
+        time=max(now, before.time) if before else now,  # of another machine, whose clock may be ahead
+    )
+
+
+def _asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
+    """Raises Refused where whoever signs is nobody that the policy before asks."""
+    needed, person = adoption.wanted(before, wanted), adoption.signer(part, before, now)
+    asked = [role.role for role in needed.roles]
+    if person is None and not needed.root:
+        raise Refused(f"the root key adopts nothing where policy names who does: {', '.join(asked)}")
+    if person and not set(asked) & set(person.roles_at(now)):
+        raise Refused(f"{person.id} holds {', '.join(person.roles_at(now)) or 'no role'}; this change is signed off by "
+                      f"{', '.join(asked) or 'the root key'}")  # fmt: skip
+
+
+def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
+    """Raises Refused where the statement's time is not that at which the ledger had it first, `proposed`, or is after
+    the entry that has it, `recorded`."""
+    if wanted.time - recorded > AHEAD:
+        raise Refused(f"it is dated {shown(wanted.time)}, and was recorded on {shown(recorded)}, before that; set the "
+                      "clock right and sign anew")  # fmt: skip
+    if proposed - wanted.time > BEHIND:
+        raise Refused(f"it is dated {shown(wanted.time)}, and was proposed on {shown(proposed)}, later than the "
+                      f"{BEHIND // timedelta(minutes=1)} minutes that signing may take; sign anew")  # fmt: skip
+
+
+def _proposals(ledger: Ledger, in_force: InForce | None, now: datetime) -> list[Proposal]:
+    """What was proposed to follow what is in force and can, with the signatures that count as of its time and now,
+    oldest first."""
+    found: dict[str, Proposal] = {}
+    if in_force is None:
+        return []
+    before, entries = in_force.adoption, _signed(ledger)
+    first = _proposed(entries)
+    for entry in entries:
+        try:
+            (part,) = adoption.signatures(_envelope(entry.body))
+            wanted = adoption.read(part)
+            adoption.require_follows(wanted, before)
+            for moment in (wanted.time, now):
+                adoption.signer(part, before, moment)
+            if (mark := adoption.digest(wanted)) not in found:
+                _require_dated(wanted, first.get(mark, entry.time), entry.time)
+                adoption.follow(wanted, in_force)
+        except (HallmarkError, ValueError):
+            continue
+        found.setdefault(mark, Proposal(wanted, [])).signed.append((entry, part))
+    return list(found.values())
+
+
+def _signed(ledger: Ledger) -> list[Entry]:
+    return sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq)
+
+
+def _proposed(entries: Iterable[Entry]) -> dict[str, datetime]:
+    """When the ledger first had a statement, by its digest: whoever could name that had the statement."""
+    found: dict[str, datetime] = {}
+    for entry in entries:
+        found.setdefault(entry.subject, entry.time)
+    return found
+
+
+def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:
+    envelope = body.get("envelope")
+    if not isinstance(envelope, dict):
+        raise Refused("it holds no signed envelope")
+    return envelope

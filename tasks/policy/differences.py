@@ -1,0 +1,99 @@
+"""What an adoption would change, in words: people, their roles and keys, machines, and policy, place by place."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tasks.policy.people import People, Person
+from tasks.policy.policy import Policy
+from tasks.trust.validity import HeldRole, Key
+
+
+def between(policy: Policy, people: People, new_policy: Policy, new_people: People) -> list[str]:
+    """One line for each thing that is added, removed or changed; none where nothing is."""
+    before, after = policy.model_dump(mode="json"), new_policy.model_dump(mode="json")
+    return [*_people(people, new_people), *_values("policy", before, after)]
+
+
+def _people(before: People, after: People) -> Iterator[str]:
+    old, new = ({person.id: person for person in each.people} for each in (before, after))
+    for name in sorted({*old, *new}):
+        if name not in new:
+            yield f"person {name} is taken out, with what they signed"
+        elif name not in old:
+            yield f"person {name} is added: {new[name].name}, {_roles(new[name])}"
+            yield from (f"person {name}: key {each} is added" for each in map(_key, new[name].keys))
+        elif old[name] != new[name]:
+            yield from _person(old[name], new[name])
+    for machine in sorted({*before.machines, *after.machines}):
+        keys = [set(map(_key, each.keys_of_machine(machine))) for each in (before, after)]
+        yield from _sets(f"machine {machine}: key", *keys)
+
+
+def _person(before: Person, after: Person) -> Iterator[str]:
+    name = f"person {after.id}"
+    if before.name != after.name:
+        yield f"{name}: name {before.name} becomes {after.name}"
+    if before.demo != after.demo:
+        yield f"{name}: demo {before.demo} becomes {after.demo}"
+    yield from _sets(f"{name}: role", {_role(each) for each in before.roles}, {_role(each) for each in after.roles})
+    yield from _sets(f"{name}: key", set(map(_key, before.keys)), set(map(_key, after.keys)))
+
+
+def _sets(what: str, before: set[str], after: set[str]) -> Iterator[str]:
+    yield from (f"{what} {each} is taken out" for each in sorted(before - after))
+    yield from (f"{what} {each} is added, for what comes after" for each in sorted(after - before))
+
+
+def _roles(person: Person) -> str:
+    return ", ".join(map(_role, person.roles)) + (", a demo identity" if person.demo else "")
+
+
+def _role(held: HeldRole) -> str:
+    return " ".join(filter(None, [held.role, _period(held)]))
+
+
+def _key(key: Key) -> str:
+    revoked = f"revoked as of {key.revoked_as_of:%Y-%m-%d %H:%M} UTC ({key.reason})" if key.revoked_as_of else ""
+    made = "made by `hallmark init`" if key.installed else ""
+    return " ".join(filter(None, [key.fingerprint, made, _period(key), revoked]))
+
+
+def _period(each: HeldRole | Key) -> str:
+    after = f"from {each.valid_after:%Y-%m-%d %H:%M} UTC" if each.valid_after else ""
+    before = f"until {each.valid_before:%Y-%m-%d %H:%M} UTC" if each.valid_before else ""
+    return " ".join(filter(None, [after, before]))
+
+
+def _values(where: str, before: Any, after: Any) -> Iterator[str]:
+    """Place by place; items of a list that have a name or a role are compared with their namesakes."""
+    before, after = _named(before), _named(after)
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*before, *(key for key in after if key not in before)]:
+            place = f"{where}.{key}"
+            if key not in after:
+                yield f"{place} is taken out (was {_told(before[key])})"
+            elif key not in before:
+                yield f"{place} is added: {_told(after[key])}"
+            else:
+                yield from _values(place, before[key], after[key])
+    else:
+        yield f"{where}: {_told(before)} becomes {_told(after)}"
+
+
+def _named(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    for key in ("name", "role"):
+        if value and all(isinstance(item, Mapping) and key in item for item in value):
+            return {f"{key} {item[key]!r}": item for item in value}
+    return {} if value == [] else value
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(item)}" for key, item in value.items() if item not in (None, False)) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_told, value)) or "none"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

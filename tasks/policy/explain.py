@@ -1,0 +1,101 @@
+"""policy.yaml in words: per risk tier and gate what is checked, who decides, what may be waived, by when."""
+
+from collections.abc import Iterator
+
+from tasks.core.graph import GateName
+from tasks.policy.gate_rules import STANDING, Check, Gate, Role, Strength
+from tasks.policy.people import People
+from tasks.policy.policy import Changes, Policy, Tier
+
+KEYS: dict[Strength, str] = {
+    "installed": "keys made by `hallmark init` count too (in environment local)",
+    "own": "only keys that people.yaml gives count",
+    "hardware": "only keys of FIDO2 authenticators that people.yaml gives count, touched for each signature",
+}
+
+
+def lines(policy: Policy, people: People) -> Iterator[str]:
+    """The whole policy, a line each, indented by what belongs to what. `people` tell who holds a role."""
+    yield f"environment {policy.environment}"
+    yield from (f"  {line}" for line in _changes(policy.changes, people))
+    named = ", ".join(policy.location_variables) or "none"
+    yield f"  environment variables by which sources may be found: {named}"
+    for name, tier in policy.tiers.items():
+        yield f"risk tier {name}"
+        yield from (f"  {line}" for line in _tier(tier, people))
+
+
+def _changes(changes: Changes, people: People) -> Iterator[str]:
+    for what, roles in (("policy", changes.policy), ("people", changes.people)):
+        yield f"changes to {what}.yaml are signed off by {_all(roles, people) or 'the root key alone'}"
+
+
+def _tier(tier: Tier, people: People) -> Iterator[str]:
+    if tier.level is not None:
+        yield (f"level {tier.level}: approvals of data count at lower levels too, and a champion of a higher one stays")
+    asking = "everybody in people.yaml" if tier.requesters is None else " or ".join(
+        _holders(role, people) for role in tier.requesters
+    )  # fmt: skip
+    both = [*([asking] if asking else []), *(["the scheduler"] if tier.scheduler else [])]
+    yield f"runs are asked for by {' or '.join(both)}"
+    if not tier.gates:
+        yield "no gates: nobody is asked, and what it makes is never promoted"
+        return
+    yield "nobody decides on a run of their own"
+    if not tier.separation.two_roles:
+        yield "nobody's approvals and waivers count in two roles of a run"
+    if tier.separation.sole_owner:
+        besides = _holders(tier.separation.sole_owner, people)
+        yield f"where one person owns all data, {besides}, who is not that person, approves it too"
+    if glass := tier.break_glass:
+        yield (
+            f"in an emergency {_holders(glass.role, people)} goes back to an earlier champion at once; somebody else, "
+            f"{_holders(glass.confirm_role, people)}, confirms it within {glass.confirm_hours:g} hours"
+        )
+    for name, gate in tier.gates.items():
+        yield f"gate {name}"
+        yield from (f"  {line}" for line in _gate(name, gate, people))
+
+
+def _gate(name: GateName, gate: Gate, people: People) -> Iterator[str]:
+    for check in gate.checks:
+        yield f"checks that {check.name}: {_check(check)}"
+    if name in STANDING:
+        yield f"checks, as in every tier, that {STANDING[name]}"
+    if gate.success_metrics:
+        yield "checks the success metrics of the use-case card"
+    yield f"is approved by {_all(gate.decisions, people) or 'its checks alone'}"
+    if gate.waive is None:
+        yield "nobody may waive a failed check"
+    else:
+        which = "any failed check" if gate.waive.checks is None else ", ".join(map(repr, gate.waive.checks))
+        yield f"{_holders(gate.waive.role, people)} may waive {which} for up to {gate.waive.max_days:g} days"
+    reminded = f"; reminders after {', '.join(f'{day:g}' for day in gate.remind_days)}" if gate.remind_days else ""
+    late = gate.escalate
+    told = f"; {_holders(late.role, people)} is told after {late.after_days:g}" if late else ""
+    yield f"decisions count for {gate.deadline_days:g} days{reminded}{told}"
+    yield KEYS[gate.signature]
+
+
+def _check(check: Check) -> str:
+    wanted = f"at least {check.at_least:g}" if check.at_least is not None else f"at most {check.at_most:g}"
+    bound = "" if check.bound == "value" else f", {check.bound} end of its interval"
+    return f"{check.fact}{bound} {wanted}" + (", where it exists" if check.optional else "")
+
+
+def _all(roles: list[Role], people: People) -> str:
+    return " and ".join(_role(role, people) for role in roles)
+
+
+def _role(role: Role, people: People) -> str:
+    if role.owners:
+        return f"every owner of a source, each in role {role.role}"
+    return f"{role.count} in role {role.role} ({_names(role.role, people)})"
+
+
+def _holders(role: str, people: People) -> str:
+    return f"role {role} ({_names(role, people)})"
+
+
+def _names(role: str, people: People) -> str:
+    return ", ".join(person.id for person in people.with_role(role, None) if not person.demo) or "nobody"

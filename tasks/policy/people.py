@@ -1,0 +1,151 @@
+"""Identities: people.yaml. Who may act, in which roles, with which keys, and the machines' own keys; each for a time.
+
+Whoever leaves keeps their entry, with roles and keys that ended: taken out, what they signed would count no more.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from tasks.core import config
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.params import Name, Text
+from tasks.policy.gate_rules import LOCAL, Strength
+from tasks.trust import hardware
+from tasks.trust.validity import HeldRole, Key
+
+MachineName = Literal["gate", "scheduler", "worker", "ledger"]
+MACHINES: tuple[MachineName, ...] = get_args(MachineName)
+"""gate signs gate statements and promotions, scheduler requests of runs, ledger its heads; worker signs nothing yet."""
+OPTIONAL: tuple[MachineName, ...] = ("worker",)
+"""Machines that may be without a key outside environment `local`."""
+RESERVED = (*MACHINES, "root", "vault", "model-signing")
+"""Names of other keys in .hallmark/keys/, which no person may have."""
+
+
+def _person_id(value: str) -> str:
+    if value in RESERVED:
+        raise ValueError(f"`{value}` is the name of a machine's key; give the person another id")
+    return value
+
+
+def _as_mapping(key: str) -> BeforeValidator:
+    """An item may be written as its one required value alone."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+
+
+Keys = list[Annotated[Key, _as_mapping("public_key")]]
+
+
+class Person(Frozen):
+    id: Annotated[Name, AfterValidator(_person_id)]
+    name: Text
+    roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
+    """Each a name, or a mapping with role, valid_after, valid_before."""
+    keys: Keys = []
+    """Each an OpenSSH ed25519 public key line, of a key in hardware too (hardware.py), or a mapping with public_key,
+    valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
+    `hallmark init` made under .hallmark/keys/ID counts."""
+    demo: bool = False
+    """A stand-in who decides at once under --demo-approvals; never counts without it."""
+
+    def roles_at(self, at: datetime | None) -> list[str]:
+        """The roles that they hold at a moment, or, of None, at any time; nobody without one may act."""
+        return list(dict.fromkeys(held.role for held in self.roles if at is None or held.holds(at)))
+
+    def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
+        """Why their key `keyid`, or, of None, each of their keys, does not do where `wanted` is asked; empty where one
+        does."""
+        if wanted == "installed" and environment == LOCAL:
+            return ""
+        if wanted == "hardware":
+            fits, asked = (
+                [key for key in self.keys if hardware.is_line(key.public_key)],
+                f"in hardware ({hardware.KIND})",
+            )
+        else:
+            fits, asked = [key for key in self.keys if not key.installed], "that people.yaml gives"
+        if keyid and fits and keyid not in {key.fingerprint for key in fits}:
+            return f"policy asks for a key {asked}, and {self.id} signs with {keyid}, which is none"
+        return "" if fits else f"policy asks for a key {asked}, and {self.id} has none there"
+
+
+class Machine(Frozen):
+    keys: Annotated[Keys, Field(min_length=1)]
+    """As a person's, but none in hardware, which somebody would have to touch."""
+
+    @model_validator(mode="after")
+    def _untouched(self) -> Self:
+        if any(hardware.is_line(key.public_key) for key in self.keys):
+            raise ValueError(f"a machine signs by itself: give a key of ssh-ed25519, not of {hardware.KIND}")
+        return self
+
+
+class People(Frozen):
+    """people.yaml."""
+
+    people: Annotated[list[Person], Field(min_length=1)]
+    machines: dict[MachineName, Machine] = {}
+    """In environment `local` a machine that is left out has the key that `hallmark init` made under .hallmark/keys/."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        """Two ids with one key would let one human be two deciders, or a machine decide."""
+        found = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
+        found += _twice([(where, key.fingerprint) for where, key in self._keys()], "each key", self._whose)
+        if found:
+            raise config.problems(found)
+        return self
+
+    def every_key(self) -> list[Key]:
+        return [key for _, key in self._keys()]
+
+    def held(self) -> Iterator[tuple[str, Key]]:
+        """Every key with the person or machine that has it."""
+        return ((self._whose(where), key) for where, key in self._keys())
+
+    def _keys(self) -> Iterator[tuple[list[str | int], Key]]:
+        """Every key and its place in the file."""
+        for i, person in enumerate(self.people):
+            for j, key in enumerate(person.keys):
+                yield ["people", i, "keys", j], key
+        for name, machine in self.machines.items():
+            for j, key in enumerate(machine.keys):
+                yield ["machines", name, "keys", j], key
+
+    def _whose(self, where: Sequence[str | int]) -> str:
+        return self.people[where[1]].id if isinstance(where[1], int) else str(where[1])
+
+    def get(self, person_id: str) -> Person | None:
+        return next((person for person in self.people if person.id == person_id), None)
+
+    def keys_of_machine(self, name: MachineName) -> list[Key]:
+        """Empty where the file names none."""
+        machine = self.machines.get(name)
+        return machine.keys if machine else []
+
+    def with_role(self, role: str, at: datetime | None) -> list[Person]:
+        """Who holds a role at a moment, or, of None, at any time."""
+        return [person for person in self.people if role in person.roles_at(at)]
+
+
+def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = None) -> Iterator[tuple[list[Any], str]]:
+    first: dict[str, list[str | int]] = {}
+    for where, value in placed:
+        if value in first:
+            owners = f" ({whose(first[value])} and {whose(where)})" if whose else ""
+            yield where, f"{what} stands here once; twice: {value}{owners}"
+        first.setdefault(value, where)
+
+
+def load(governance: Path) -> People:
+    """Read people.yaml of a governance folder."""
+    path = governance / "people.yaml"
+    found = config.load(path, People)
+    if any(key.installed for key in found.every_key()):
+        raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
+    return found

@@ -1,0 +1,170 @@
+"""Gates by risk tier: policy.yaml."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from tasks.core import config
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.graph import EXPERIMENT, GATES, GateName
+from tasks.core.params import Name
+from tasks.policy.gate_rules import LOCAL, Check, Escalate, Gate, Role, Waive
+
+__all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
+
+SCHEDULER: Final = "scheduler"
+"""Id of the machine that asks for scheduled runs."""
+
+
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Separation(Frozen):
+    """Who must be different people."""
+
+    two_roles: bool = True
+    """Whether one person's approvals and waivers may count in more than one role in a run. False: in the role of
+    their first at the earliest gate alone."""
+    sole_owner: Name | None = None
+    """Where one person owns all sources of a run, somebody else in this role must approve its data gate too."""
+
+
+class BreakGlass(Frozen):
+    """Who may go back to an earlier champion at once, and who confirms it afterwards."""
+
+    role: Name
+    confirm_role: Name
+    """Of the second person."""
+    confirm_hours: Annotated[float, Field(gt=0)]
+    """Hours in which they must have confirmed it."""
+
+
+NO_SCHEDULER = (
+    "policy does not let the scheduler ask for runs of this risk tier; a person asks, with `hallmark run --as ID`, or "
+    "policy says `scheduler: true` for the tier"
+)
+
+
+class Tier(Frozen):
+    gates: dict[GateName, Gate]
+    """Empty for tier `experiment`: nothing is asked, nothing can be promoted."""
+    level: Annotated[int, Field(ge=1)] | None = None
+    """How high the risk is, among the tiers with gates: what was approved at one level counts at lower ones, and a
+    champion is replaced from its own level or a higher one. Needed where there are several such tiers."""
+    requesters: list[Name] | None = None
+    """Roles that may ask for a run; null: everybody in people.yaml, empty: nobody but the scheduler."""
+    scheduler: bool = False
+    """Whether the scheduler may ask for runs under its own identity."""
+    separation: Separation = Separation()
+    break_glass: BreakGlass | None = None
+    """Null: every rollback is ordered as the release gate's roles allow."""
+
+    def may_not_request(self, who: str, roles: Collection[str]) -> str:
+        """Why somebody may not ask for a run of this tier, in words; empty where they may.
+
+        The scheduler is no person and holds no roles.
+        """
+        if who == SCHEDULER:
+            return "" if self.scheduler else NO_SCHEDULER
+        if self.requesters is None or set(roles) & set(self.requesters):
+            return ""
+        asked = " or ".join(self.requesters) or "nobody but the scheduler"
+        return f"to ask for a run of this risk tier takes {asked}; {who} holds {', '.join(roles) or 'no role'}"
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        if self.gates and set(self.gates) != set(GATES):
+            raise ValueError(f"a tier has either no gates or all of {', '.join(GATES)}; got {', '.join(self.gates)}")
+        if "data" in self.gates and self.separation.sole_owner in _of_owners(self.gates["data"]):
+            raise ValueError(
+                f"separation: sole_owner {self.separation.sole_owner} is the owners' own role; name another"
+            )
+        elsewhere = [name for name, gate in self.gates.items() if name != "data" and gate.asks_owners]
+        if elsewhere:
+            raise ValueError(f"owners of sources decide at the data gate, not at {', '.join(elsewhere)}")
+        return self
+
+
+def _of_owners(gate: Gate) -> list[str]:
+    return [role.role for role in gate.decisions if role.owners]
+
+
+class Changes(Frozen):
+    """Who signs off changes to policy.yaml and people.yaml, each role by other people. Judged under the policy and the
+    people in force before the change."""
+
+    policy: list[Role] = []
+    people: list[Role] = []
+
+    @model_validator(mode="after")
+    def _not_owners(self) -> Self:
+        if any(role.owners for role in (*self.policy, *self.people)):
+            raise ValueError("owners of sources decide at the data gate, not on changes; leave `owners` out")
+        return self
+
+
+class Policy(Frozen):
+    """policy.yaml."""
+
+    environment: Name
+    """Where promotions count. `local` alone allows --demo-approvals, --governance and keys made by `hallmark init`."""
+    changes: Changes = Changes()
+    """Names nobody: the root key alone adopts changes, in environment `local`."""
+    location_variables: list[Variable] = []
+    """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
+    the value of any, a password say, sent to a store of their own."""
+    tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _changes_are_signed_off(self) -> Self:
+        if self.environment != LOCAL and not (self.changes.policy and self.changes.people):
+            raise ValueError(f"changes: name who signs off policy and people; only environment {LOCAL} does without")
+        return self
+
+    @model_validator(mode="after")
+    def _experiment_alone_is_free(self) -> Self:
+        for name, tier in self.tiers.items():
+            if (name == EXPERIMENT) == bool(tier.gates):
+                raise ValueError(f"tier {name}: `{EXPERIMENT}` has no gates, and every other tier has all of them")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_say_which_tier_is_higher(self) -> Self:
+        governed = {name: tier.level for name, tier in self.tiers.items() if tier.gates}
+        levels = [level for level in governed.values() if level is not None]
+        if len(governed) > 1 and len(set(levels)) != len(governed):
+            raise ValueError(
+                f"tiers {', '.join(governed)}: each needs a `level` of its own, so that it is known which is higher"
+            )
+        return self
+
+    def reaches(self, tier: str, other: str) -> bool:
+        """Whether what counts in `tier` counts in `other`: it is the same, or lower. False where either has no gates or
+        is not in policy.yaml, so that nobody can say."""
+        governed = {name: one.level or 0 for name, one in self.tiers.items() if one.gates}
+        return tier in governed and other in governed and governed[other] <= governed[tier]
+
+    def tier(self, name: str) -> Tier:
+        if name not in self.tiers:
+            raise InputError(f"risk tier {name!r} is not in policy.yaml; it has {', '.join(sorted(self.tiers))}")
+        return self.tiers[name]
+
+    def gate(self, tier: str, gate: GateName) -> Gate:
+        """Raises InputError for a tier that is not in policy.yaml or asks nothing."""
+        gates = self.tier(tier).gates
+        if gate not in gates:
+            raise InputError(f"risk tier {tier} has no gates, so nothing can be asked or decided at gate {gate}")
+        return gates[gate]
+
+    def digest(self) -> str:
+        """SHA-256 of the policy's canonical form, which decisions and gate statements bind to."""
+        return sha256_bytes(canonical_json(self.model_dump(mode="json")))
+
+
+def load(governance: Path) -> Policy:
+    """Read policy.yaml of a governance folder."""
+    return config.load(governance / "policy.yaml", Policy)

@@ -1,0 +1,130 @@
+"""Changes of people.yaml as proposals: written into the file with its comments kept, whole or not at all.
+
+They count once the people whom policy names have signed them off.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from tasks.core import config
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import write_bytes
+from tasks.policy.people import MACHINES, People
+from tasks.trust import keys
+from tasks.trust.validity import Key, shown
+
+Change = Callable[[Any, People], bool]
+"""Changes the document in place; False where it says so already."""
+
+
+def propose(governance: Path, *changes: Change, before: Callable[[], None] = lambda: None) -> bool:
+    """Change people.yaml, once `before` has gone well; False where nothing was to be changed.
+
+    Raises InputError where the file would not be right.
+    """
+    path = governance / "people.yaml"
+    document = config.read_yaml(path)
+    made = [change(document, config.validate(document, People, path)) for change in changes]
+    if not any(made):
+        return False
+    config.validate(document, People, path)
+    before()
+    text = StringIO()
+    writer = YAML()
+    writer.width = 4096  # a public key stays on its line
+    writer.indent(mapping=2, sequence=4, offset=2)
+    writer.dump(document, text)
+    write_bytes(path, text.getvalue().encode())
+    return True
+
+
+def add_person(person_id: str, name: str, roles: Sequence[str]) -> Change:
+    def change(document: Any, people: People) -> bool:
+        if people.get(person_id):
+            raise InputError(f"{person_id} is in people.yaml already; leave --name and --role out")
+        document["people"].append(_inline(id=person_id, name=name, roles=_flow(CommentedSeq(roles))))
+        return True
+
+    return change
+
+
+def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str | None = None) -> Change:
+    """With `replace` the keys that count now end as this one begins; `made` is the line of the key of `hallmark init`,
+    which counts where the file has none. Without, it counts beside the others. It never counts before its adoption."""
+
+    def change(document: Any, people: People) -> bool:
+        held = _keys(document, who)
+        mark = keys.fingerprint(line)
+        if any(Key.model_validate(_mapping(item)).fingerprint == mark for item in held):
+            return False
+        turned = _moment(now)
+        if not replace:
+            held.append(line)
+            return True
+        for number, item in enumerate(held):
+            key = Key.model_validate(_mapping(item))
+            if key.counts(now):
+                held[number] = _inline(**_mapping(item) | {"valid_before": turned})
+        if not held and made:
+            held.append(_inline(public_key=made, valid_before=turned))
+        held.append(_inline(public_key=line, valid_after=turned))
+        return True
+
+    return change
+
+
+def revoke(who: str, fingerprint: str, as_of: datetime, reason: str) -> Change:
+    def change(document: Any, people: People) -> bool:
+        held = _keys(document, who)
+        for number, item in enumerate(held):
+            key = Key.model_validate(_mapping(item))
+            if key.fingerprint != fingerprint:
+                continue
+            if key.revoked_as_of == as_of:
+                return False
+            if key.revoked_as_of is not None and key.revoked_as_of < as_of:
+                since = shown(key.revoked_as_of)
+                raise Refused(f"{fingerprint} is revoked as of {since} so; later would make count again what is void")
+            held[number] = _inline(**_mapping(item) | {"revoked_as_of": _moment(as_of), "reason": reason})
+            return True
+        known = ", ".join(Key.model_validate(_mapping(item)).fingerprint for item in held) or "none"
+        raise InputError(f"{who} has no key {fingerprint} in people.yaml, which has {known}")
+
+    return change
+
+
+def _keys(document: Any, who: str) -> Any:
+    """The list of keys of a person or machine in the document, made where there is none."""
+    if who in MACHINES:
+        entry = document.setdefault("machines", CommentedMap()).setdefault(who, CommentedMap())
+    else:
+        entry = next((person for person in document["people"] if person["id"] == who), None)
+    if entry is None:
+        raise InputError(f"{who} is nobody in people.yaml; say --name and --role to propose them too")
+    return entry.setdefault("keys", _flow(CommentedSeq()))
+
+
+def _mapping(item: Any) -> dict[str, Any]:
+    return {"public_key": str(item)} if isinstance(item, str) else dict(item)
+
+
+def _inline(**values: Any) -> CommentedMap:
+    return _flow(CommentedMap(values))
+
+
+def _flow(value: Any) -> Any:
+    value.fa.set_flow_style()
+    return value
+
+
+def _moment(at: datetime) -> Any:
+    """A day where it is midnight UTC, else to the second, a started one counted whole."""
+    at = at.astimezone(UTC)
+    at = at.replace(microsecond=0) + timedelta(seconds=bool(at.microsecond))
+    return at.date() if (at.hour, at.minute, at.second) == (0, 0, 0) else at

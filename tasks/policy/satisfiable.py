@@ -1,0 +1,180 @@
+"""Whether enough people are there for what policy asks, each where another must be another.
+
+    problems        of policy.yaml as a whole: some requester's run could pass every gate of every tier
+    for_run         of one run: who asked for it, who owns its sources and who holds which role now are known
+
+Files are read without a moment, and then a role that ended, or is to begin, is held too: they don't become unreadable
+by time passing, since what their people let pass goes on.
+
+Needs are matched to people (bipartite matching), since one person may hold several of the roles that must be different
+people.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.core import config
+from tasks.policy.gate_rules import Gate, Role
+from tasks.policy.people import People, Person
+from tasks.policy.policy import LOCAL, SCHEDULER, Policy, Tier
+
+Where = list[str | int]
+
+
+class Need(NamedTuple):
+    """So many different people of a role."""
+
+    role: str
+    seats: int
+    people: frozenset[str]
+    """Who could be one of them."""
+
+
+def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
+    """What nobody can satisfy at a moment, or ever, each with its line in policy.yaml."""
+    document = config.read_yaml(path)
+    found = [(where, told) for where, told in _problems(policy, people, at)]
+    return [
+        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: policy that nobody can satisfy: {told}"
+        for where, told in found
+    ]
+
+
+def for_run(
+    policy: Policy, people: People, tier_name: str, requester: str, owners: Sequence[str], demo: bool, now: datetime
+) -> str:
+    """Why a run could never pass its gates, in words; empty where it could. `owners` are those of its sources."""
+    tier = policy.tier(tier_name)
+    for name, gate in tier.gates.items():
+        asked = owners if name == "data" and gate.asks_owners and not demo else []
+        able = {person.id for person in _counting(policy, people, gate, demo, now)} - {requester}
+        for role in _roles(tier, name, gate, owners):
+            held = {person.id for person in people.with_role(role.role, now)}
+            lacking = [owner for owner in asked if role.owners and owner not in held & able]
+            if lacking:
+                return f"{', '.join(lacking)} must approve their data in role {role.role}, and cannot"
+    missing = _unstaffed(policy, tier, people, requester, owners, demo, now)
+    return f"gates of risk tier {tier_name} could not pass: {missing}" if missing else ""
+
+
+def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[Where, str]]:
+    lacking = set()
+    for where, role, count in _wanted(policy):
+        holders = _holders(policy, people, role, at)
+        if len(holders) < count:
+            found = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
+            lacking.add(where[1])
+            yield where, f"{found}; give somebody the role or change the policy"
+    for what, signers in (("policy", policy.changes.policy), ("people", policy.changes.people)):
+        needs = [Need(r.role, r.count, _own(people.with_role(r.role, at))) for r in signers]
+        if missing := _short(needs):
+            yield ["changes", what], f"each signs once, and {missing}"
+    for name, tier in policy.tiers.items():
+        told = "" if name in lacking else _tier_problem(policy, tier, people, at)
+        if told:
+            yield ["tiers", name], told
+
+
+def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:
+    """That no run of a tier could pass, whoever asks for it."""
+    requesters = [SCHEDULER] if tier.scheduler else []
+    requesters += [p.id for p in people.people if p.roles_at(at) and not tier.may_not_request(p.id, p.roles_at(at))]
+    if not requesters:
+        return f"nobody may ask for a run: {tier.may_not_request('somebody', [])}"
+    short = [
+        _unstaffed(policy, tier, people, requester, [], demo=policy.environment == LOCAL, at=None)
+        for requester in requesters
+    ]
+    return "" if "" in short else f"whoever asks for the run, {short[0]}"
+
+
+def _unstaffed(
+    policy: Policy,
+    tier: Tier,
+    people: People,
+    requester: str,
+    owners: Sequence[str],
+    demo: bool,
+    at: datetime | None,
+) -> str:
+    """Which role lacks people, in words: at one gate, or where each decides in one role, over all of them."""
+    needs: dict[str, Need] = {}
+    for name, gate in tier.gates.items():
+        able = {person.id for person in _counting(policy, people, gate, demo, at)} - {requester}
+        for role in _roles(tier, name, gate, owners):
+            barred = set(owners) if role.role == tier.separation.sole_owner and len(owners) == 1 else set()
+            fit = frozenset(person.id for person in people.with_role(role.role, at) if person.id in able - barred)
+            if len(fit) < role.count:
+                return f"gate {name} wants {role.count} with role {role.role}, and {len(fit)} could decide"
+            before = needs.get(role.role, Need(role.role, 0, fit))
+            needs[role.role] = Need(role.role, max(before.seats, role.count), before.people & fit)
+    missing = "" if tier.separation.two_roles else _short(list(needs.values()))
+    return f"nobody may decide in two roles, and {missing}" if missing else ""
+
+
+def _roles(tier: Tier, name: str, gate: Gate, owners: Sequence[str]) -> list[Role]:
+    besides = tier.separation.sole_owner if name == "data" and len(owners) == 1 else None
+    asked = {role.role for role in gate.decisions}
+    return [*gate.decisions, *([Role(role=besides)] if besides and besides not in asked else [])]
+
+
+def _short(needs: list[Need]) -> str:
+    need = unseated(needs)
+    return (
+        f"no other person is left for role {need.role} ({', '.join(sorted(need.people)) or 'nobody'})" if need else ""
+    )
+
+
+def unseated(needs: list[Need]) -> Need | None:
+    """The first need for which no different people are left; None where each has people of its own."""
+    taken: dict[str, int] = {}
+    seats = [need for need in needs for _ in range(need.seats)]
+    return next((need for number, need in enumerate(seats) if not _seat(number, seats, taken, set())), None)
+
+
+def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]) -> bool:
+    """Find somebody for a seat, who may have to give up another for it (Kuhn's algorithm)."""
+    for person in sorted(seats[number].people - tried):
+        tried.add(person)
+        if person not in taken or _seat(taken[person], seats, taken, tried):
+            taken[person] = number
+            return True
+    return False
+
+
+def _wanted(policy: Policy) -> list[tuple[Where, str, int]]:
+    """Place in policy.yaml, role, and how many people must hold it."""
+    wanted: list[tuple[Where, str, int]] = []
+    for tier_name, tier in policy.tiers.items():
+        for gate_name, gate in tier.gates.items():
+            where: Where = ["tiers", tier_name, "gates", gate_name]
+            wanted += [([*where, "decisions", i], role.role, role.count) for i, role in enumerate(gate.decisions)]
+            wanted += [([*where, "waive"], gate.waive.role, 1)] if gate.waive else []
+            wanted += [([*where, "escalate"], gate.escalate.role, 1)] if gate.escalate else []
+        if tier.separation.sole_owner:
+            wanted.append((["tiers", tier_name, "separation"], tier.separation.sole_owner, 1))
+        if glass := tier.break_glass:
+            same = 1 + (glass.role == glass.confirm_role)
+            wanted += [(["tiers", tier_name, "break_glass"], role, same) for role in {glass.role, glass.confirm_role}]
+    return wanted
+
+
+def _holders(policy: Policy, people: People, role: str, at: datetime | None) -> list[Person]:
+    """Demo people count in environment local only."""
+    return [person for person in people.with_role(role, at) if policy.environment == LOCAL or not person.demo]
+
+
+def _counting(policy: Policy, people: People, gate: Gate, demo: bool, at: datetime | None) -> list[Person]:
+    """Whose decisions could count at a gate."""
+    return [
+        person
+        for person in people.people
+        if person.roles_at(at) and (demo or not person.demo) and not person.too_weak(gate.signature, policy.environment)
+    ]
+
+
+def _own(people: list[Person]) -> frozenset[str]:
+    """A demo identity signs off nothing."""
+    return frozenset(person.id for person in people if not person.demo)

@@ -1,0 +1,125 @@
+"""What changed between two releases: from their folders, and from the records and commits that this machine has."""
+
+from typing import Literal
+
+from tasks.core.config import Frozen
+from tasks.core.facts import Fact, Facts
+from tasks.core.params import Sha256
+from tasks.gates.checks import change
+from tasks.gates.checks.change import Change, Moved
+from tasks.inquiry.records_changed import RecordsChanged
+from tasks.registry.history.told import Told
+from tasks.sources.dataset import Value
+
+
+class Figure(Frozen):
+    """A figure of the candidates, before and now; null where there is none."""
+
+    before: Fact | None
+    now: Fact | None
+    intervals: Literal["overlap", "apart", "none"]
+    """Whether the two intervals have a value in common. `none`: not both have one. It is no test: intervals may overlap
+    where a test on the same rows shows a difference."""
+
+
+class Side(Frozen):
+    """One of the two."""
+
+    release: str
+    bundle: str
+    payload_sha256: Sha256
+    run: str
+    commit: str
+    against: str
+    """Why it does not verify on this machine; empty where it does."""
+
+
+class Difference(Frozen):
+    """From one release to another."""
+
+    before: Side
+    now: Side
+    data: Change
+    records: RecordsChanged
+    parameters: dict[str, Moved]
+    """By dotted key of params.yaml."""
+    made_with: dict[str, Moved]
+    """Digests of code, inputs and library versions that differ."""
+    code: list[str] | None
+    """Files that differ between the runs' commits, as `git diff --name-status` has them; null where it is not known."""
+    code_why: str
+    """Why that is not known; else empty."""
+    base_model: dict[str, Moved]
+    figures: dict[str, Figure]
+    """Every figure of the candidate that either evaluation gate looked at."""
+    same_test: bool
+    """Both were tested on the very same rows."""
+    policy: dict[str, Moved]
+    people: dict[str, Moved]
+    """Who asked, who decided at which gate, and the roles and keys of those who did."""
+
+
+def compare(before: Told, now: Told, sides: tuple[Side, Side], records: RecordsChanged,
+            code: list[str] | None, code_why: str) -> Difference:  # fmt: skip
+    """`records` and `code` are what this machine has beside the two folders."""
+    return Difference(
+        before=sides[0],
+        now=sides[1],
+        data=change.compare(before.dataset, now.dataset, before.promotion.run, before.manifest.stages["split"]),
+        records=records,
+        parameters=change.moved(before.params, now.params),
+        made_with=change.moved(_made_with(before), _made_with(now)),
+        code=code,
+        code_why=code_why,
+        base_model=change.moved(_base_model(before), _base_model(now)),
+        figures=figures(before.figures, now.figures),
+        same_test=before.dataset.digests["test"] == now.dataset.digests["test"],
+        policy=change.moved(before.policy, now.policy),
+        people=change.moved(_people(before), _people(now)),
+    )
+
+
+def side(told: Told, against: str) -> Side:
+    promotion = told.promotion
+    return Side(
+        release=told.label,
+        bundle=str(told.folder.resolve()),
+        payload_sha256=promotion.payload_sha256,
+        run=promotion.run,
+        commit=promotion.commit,
+        against=against,
+    )
+
+
+def figures(before: Facts, now: Facts) -> dict[str, Figure]:
+    """Every figure of either, by name."""
+    return {name: _figure(before.get(name), now.get(name)) for name in sorted({*before, *now})}
+
+
+def _figure(before: Fact | None, now: Fact | None) -> Figure:
+    ends = [end for fact in (before, now) if fact for end in (fact.low, fact.high) if end is not None]
+    if len(ends) < 4:
+        return Figure(before=before, now=now, intervals="none")
+    low, high, low_now, high_now = ends
+    return Figure(before=before, now=now, intervals="overlap" if low <= high_now and low_now <= high else "apart")
+
+
+def _made_with(told: Told) -> dict[str, Value]:
+    digests: dict[str, Value] = {"code": told.manifest.code_sha256, "constraints.txt": told.manifest.constraints_sha256}
+    return digests | {f"inputs/{name}": sha256 for name, sha256 in told.manifest.inputs.items()}
+
+
+def _base_model(told: Told) -> dict[str, Value]:
+    names = ("method", "base_model_origin", "base_model_licence", "base_model_sha256")
+    return {name.removeprefix("base_model_"): getattr(told.manifest, name) for name in names}
+
+
+def _people(told: Told) -> dict[str, Value]:
+    promotion = told.promotion
+    decided: dict[str, Value] = {f"{gate} gate": ", ".join(who) for gate, who in promotion.approved_by.items()}
+    standing: dict[str, Value] = {
+        "requested by": promotion.requested_by,
+        "risk tier": promotion.tier,
+        "demo": promotion.demo,
+    }
+    return standing | decided | told.people

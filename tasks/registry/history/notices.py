@@ -1,0 +1,133 @@
+"""What is told to people outside, entry by entry of the ledger.
+
+A notice names runs, releases, gates and roles and says what to type; it names no person, quotes no reason and holds no
+figure. Entries that this installation's key should have signed, and did not, are told to nobody.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError
+from tasks.core.shown import visible
+from tasks.gates import docket, reminders
+from tasks.incidents import signed_incident
+from tasks.ledger.ledger import Entry
+from tasks.policy.governance import Governance
+from tasks.registry.release import succession
+
+Shown = Annotated[str, AfterValidator(visible)]
+"""It goes to terminals, mail and chat."""
+
+
+class Notice(Frozen):
+    event: str
+    """gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
+    release.promoted or release.rolled_back."""
+    about: Shown
+    """The run, incident or release."""
+    title: Shown
+    """One line."""
+    text: Shown
+    """A few sentences."""
+    command: Shown
+    """Where to look and how to decide, to be typed in the checkout."""
+    environment: str
+    entry: int
+    """Of the ledger."""
+    time: datetime
+
+
+def notice(entry: Entry, governance: Governance) -> Notice | None:
+    """What an entry tells; None for those of which nobody is told."""
+    try:
+        tell = TOLD.get(entry.kind)
+        told = tell(entry, governance) if tell else None
+    except (HallmarkError, KeyError, TypeError, ValueError):
+        return None  # not written by Hallmark
+    if told is None:
+        return None
+    return Notice(**told, environment=governance.policy.environment, entry=entry.seq, time=entry.time)
+
+
+def _asked(entry: Entry, _: Governance) -> dict[str, Any] | None:
+    roles, days = entry.body["roles"], float(entry.body["days"])
+    if entry.body["demo"] or not roles:
+        return None  # decided at once
+    return _of_gate(entry, "gate.asked", "waits for a decision", f"It is asked of {_named(roles)}, for {days:g} days.")
+
+
+def _reminded(entry: Entry, _: Governance) -> dict[str, Any]:
+    waits = f"still waits after {float(entry.body['after_days']):g} days"
+    return _of_gate(entry, "gate.reminded", waits, _until(entry))
+
+
+def _escalated(entry: Entry, _: Governance) -> dict[str, Any]:
+    title = f"has waited too long: to role {entry.body['to']}"
+    return _of_gate(entry, "gate.escalated", title, f"Role {entry.body['to']} sees to it. {_until(entry)}")
+
+
+def _closed(entry: Entry, _: Governance) -> dict[str, Any] | None:
+    if entry.body["state"] != "expired":
+        return None
+    return _of_gate(entry, "gate.expired", "closed: nobody decided in time", "Its run ends; start another.")
+
+
+def _of_gate(entry: Entry, event: str, title: str, text: str) -> dict[str, Any]:
+    run, gate = entry.subject, entry.body["gate"]
+    show = f"hallmark gates show {run} {gate}"
+    decide = "" if event == "gate.expired" else f"; then hallmark gates approve {run} {gate} --as ID"
+    return {"event": event, "about": run, "title": f"{gate} gate of run {run} {title}", "text": text,
+            "command": f"{show}{decide}"}  # fmt: skip
+
+
+def _until(entry: Entry) -> str:
+    deadline = datetime.fromisoformat(entry.body["deadline"])
+    return f"{_named(entry.body['roles'])} decides until {deadline:%Y-%m-%d %H:%M} UTC."
+
+
+def _named(roles: list[str]) -> str:
+    return " and ".join(f"role {role}" for role in roles)
+
+
+def _incident(entry: Entry, governance: Governance) -> dict[str, Any] | None:
+    opened = signed_incident.opening(entry, governance)
+    if opened is None:
+        return None
+    return {"event": "incident.opened", "about": opened.id, "title": f"incident {opened.id} ({opened.severity})",
+            "text": opened.text, "command": f"hallmark incidents show {opened.id}"}  # fmt: skip
+
+
+def _incident_escalated(entry: Entry, governance: Governance) -> dict[str, Any] | None:
+    said = signed_incident.escalation(entry, governance)
+    if said is None:
+        return None
+    title = f"incident {said.id} is {said.severity}: nobody closed it in time"
+    return {"event": "incident.escalated", "about": said.id, "title": title,
+            "text": "Serving goes on; somebody has to look into it.",
+            "command": f"hallmark incidents show {said.id}"}  # fmt: skip
+
+
+def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
+    made = succession.verify(entry.body.get("envelope"), governance.keys_of("gate"), entry.time).promotion
+    if made.environment != governance.policy.environment:
+        return None
+    back = made.action == "rollback"
+    text = "It was champion before." if back else f"Run {made.run} made it; all its gates passed."
+    return {"event": "release.rolled_back" if back else "release.promoted", "about": made.label,
+            "title": f"{made.label} is champion{' again' * back} in {made.environment}", "text": text,
+            "command": f"hallmark releases show {made.label}"}  # fmt: skip
+
+
+TOLD: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
+    docket.ASKED: _asked,
+    reminders.REMINDED: _reminded,
+    reminders.ESCALATED: _escalated,
+    docket.CLOSED: _closed,
+    signed_incident.OPENED: _incident,
+    signed_incident.ESCALATED: _incident_escalated,
+    succession.MADE: _promoted,
+}

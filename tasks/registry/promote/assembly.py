@@ -1,0 +1,102 @@
+"""Building a release's bundle: aside first, then renamed, so that one under its own name is whole."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.core import files
+from tasks.policy.governance import Governance
+from tasks.registry.promote.candidate import Candidate
+from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
+from tasks.registry.release.bundle import ATTESTATIONS, GOVERNANCE, PAYLOAD, PROMOTION, RELEASES, REQUEST, listing, part
+from tasks.registry.release.succession import Promotion
+from tasks.trust import dsse, keys
+
+
+def aside(state: Path, label: str) -> Path:
+    """Where it is built."""
+    return state / RELEASES / f".building-{label}"
+
+
+def build(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
+    """Write everything but the promotion statement, of which `draft` lacks the files yet, to `target`.
+
+    Returns `listing(target)`. Raises Refused where the payload holds what no release may.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    _copy(candidate.layout.stage("package") / PAYLOAD, target / PAYLOAD)
+    attestations = target / ATTESTATIONS
+    _copy_file(candidate.layout.stage("package") / "result.json", attestations / "result.json")
+    for gate, passed in candidate.gates.items():
+        _write(attestations / "evidence" / f"{gate}.json", passed.evidence.model_dump(mode="json"))
+        dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
+        for number, envelope in enumerate(passed.decisions, start=1):
+            dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
+    for number, envelope in enumerate(governance.chain, start=1):
+        dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
+    _write(attestations / "policy.json", governance.policy.model_dump(mode="json"))
+    _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
+    dsse.write(target / REQUEST, candidate.asked.envelope)
+    model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
+    _attest(candidate, draft, governance, target)
+    contents.require_plain(listing(target))
+    return listing(target)
+
+
+def _attest(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
+    """Say it again in forms that other tools read, over the digests of the payload's files."""
+    signer = governance.signer("gate")
+    gate_key = keys.fingerprint(signer.public_line)
+
+    def write(name: str, predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> None:
+        statement = dsse.statement(predicate_type, subject, predicate)
+        dsse.write(target / name, dsse.sign(statement, signer))
+
+    for gate, passed in candidate.gates.items():
+        about = {passed.evidence.subject.stage: passed.evidence.subject.sha256}
+        told = gate_results.predicate(passed.evidence, draft.approved_by[gate])
+        write(gate_results.place(gate), gate_results.PREDICATE_TYPE, about, told)
+    listed = listing(target)
+    payload = part(listed, PAYLOAD)
+    made = provenance.predicate(draft, candidate.manifest, candidate.dataset, listed, gate_key)
+    write(provenance.PLACE, provenance.PREDICATE_TYPE, payload, made)
+    write(summary.PLACE, summary.PREDICATE_TYPE, payload, summary.predicate(draft, listing(target), gate_key))
+
+
+def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
+    """Write the promotion statement, and see to it that the whole bundle survives a power cut."""
+    dsse.write(target / PROMOTION, envelope)
+    for path in [*target.rglob("*"), target]:
+        if path.is_file():
+            path.chmod(0o444)
+        _flush(path)
+
+
+def publish(built: Path, target: Path) -> None:
+    """Give a finished bundle its name."""
+    built.rename(target)
+    _flush(target.parent)
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in contents.names(source):
+        _copy_file(source / name, target / name)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def _write(path: Path, value: Any) -> None:
+    files.write_bytes(path, files.canonical_json(value))
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""The release in production, as runs compare with it."""
+
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.layout import Layout
+from tasks.core.params import Sha256
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.succession import Signed
+
+
+class Champion(Frozen):
+    """The release that the newest valid promotion statement names."""
+
+    name: str
+    version: int
+    sha256: Sha256
+    """`tasks.core.files.tree_digest` of the payload."""
+    payload: str
+    """The payload's folder, relative to `.hallmark/`."""
+    candidate_inputs: Sha256
+    """What decided it, see `tasks.core.payload.identity`."""
+    tier: str
+    demo: bool
+    """Demo identities let it through."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+def current(ledger: Ledger, governance: Governance, name: str) -> Champion | None:
+    """The champion of the environment that policy.yaml names, or None. Signatures are checked, its files are not."""
+    newest = succession.read(ledger, governance, name).newest
+    return _champion(newest) if newest else None
+
+
+def write(layout: Layout, champion: Champion | None) -> None:
+    """Write inputs/champion.json: what stages need to know of it, or null."""
+    files.write_json(layout.champion, None if champion is None else _input(champion))
+
+
+def compared_with(layout: Layout) -> str | None:
+    """Payload digest of the champion that the run in `layout` was compared with; None where there was none."""
+    value = files.read_json(layout.champion)
+    return None if value is None else str(value["sha256"])
+
+
+def _champion(signed: Signed) -> Champion:
+    promotion = signed.promotion
+    return Champion(
+        name=promotion.name,
+        version=promotion.version,
+        sha256=promotion.payload_sha256,
+        payload=f"{bundle.RELEASES}/{promotion.label}/{bundle.PAYLOAD}",
+        candidate_inputs=promotion.candidate_inputs,
+        tier=promotion.tier,
+        demo=promotion.demo,
+    )
+
+
+def _input(champion: Champion) -> dict[str, object]:
+    return {
+        "release": champion.label,
+        "version": champion.version,
+        "sha256": champion.sha256,
+        "payload": champion.payload,
+    }

@@ -1,0 +1,48 @@
+"""Whether what is promoted was made from exactly what its gates looked at.
+
+One byte of data, code, parameters, inputs or model that changed after a gate voids what was decided there.
+"""
+
+from collections.abc import Mapping
+
+from tasks.core.errors import Refused
+from tasks.core.files import canonical_json, sha256_bytes, tree_manifest
+from tasks.core.layout import Layout
+from tasks.core.payload.manifest import Manifest
+from tasks.gates.evidence import Evidence, made_from
+
+MODEL = "payload/model/"
+
+
+def require(gates: Mapping[str, Evidence], layout: Layout, told: Manifest) -> None:
+    """Raises Refused, naming what changed after which gate."""
+    now = made_from(layout)
+    for gate, evidence in gates.items():
+        _same(evidence.made_from, now, gate)
+        for stage, sha256 in told.stages.items():
+            if (found := _of_stage(evidence, stage)) and sha256_bytes(canonical_json(found)) != sha256:
+                raise Refused(f"the output of {stage} changed after the {gate} gate looked at it; run again")
+    _model(gates["evaluation"], layout)
+
+
+def _same(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
+    if differ := sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path)):
+        raise Refused(f"{', '.join(differ)} changed after the {gate} gate looked at it; run again")
+
+
+def _of_stage(evidence: Evidence, stage: str) -> dict[str, str]:
+    """SHA-256 by path of a stage's files, as `tree_manifest` of its folder was when the gate looked."""
+    prefix = f"artefacts/{stage}/"
+    return {path.removeprefix(prefix): sha256 for path, sha256 in evidence.artefacts.items() if path.startswith(prefix)}
+
+
+def _model(evaluation: Evidence, layout: Layout) -> None:
+    """The model in the package is the one that `train` had left when the evaluation gate looked."""
+    trained = {path.partition("/")[2]: sha256 for path, sha256 in _of_stage(evaluation, "train").items()}
+    packed = tree_manifest(layout.stage("package"))
+    other = [name for name, sha256 in packed.items()
+             if name.startswith(MODEL) and trained.get(name.removeprefix(MODEL)) != sha256]  # fmt: skip
+    if other:
+        raise Refused(
+            f"package: {', '.join(other)} is not what `train` left when the evaluation gate looked; run again"
+        )

@@ -1,0 +1,226 @@
+"""MLflow's registry as a mirror of the promotions, for people and tools. Nothing in Hallmark believes it.
+
+A release is found by its tag `hallmark.release`: MLflow numbers versions by itself and never uses a number twice, so
+after a crash its number can run ahead of the release's.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from tasks.core.config import Frozen
+from tasks.core.errors import Unavailable
+from tasks.core.graph import GATES
+from tasks.core.payload import manifest
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import orders, releases
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.succession import Signed, Succession
+
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+TAG = "hallmark.release"
+MIRRORED = "promotion.mirrored"
+"""Ledger entry: MLflow's aliases say what the statement of that sequence says."""
+
+
+class Mirrored(Frozen):
+    """What `mirror` found and did."""
+
+    aliases: dict[str, str | None]
+    """Release by alias, as MLflow has it now."""
+    moved_by_hand: list[str]
+    """In words, each alias that somebody had moved; it is back where it belongs."""
+
+
+def uri(state: Path) -> str:
+    """Where MLflow's registry is: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI, else SQLite below `.hallmark/`."""
+    configured = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI")
+    return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
+
+
+def register(governance: Governance, signed: Signed) -> int:
+    """Make the MLflow version of a release, once. Returns MLflow's number. Raises Unavailable where MLflow is away."""
+    with Registry(governance.state) as client:
+        return _ensure_version(client, governance, signed)
+
+
+def unregister(governance: Governance, name: str, label: str) -> None:
+    """Delete the MLflow version of a release that was never promoted, if there is one."""
+    with Registry(governance.state) as client:
+        known = _version(client, name, label)
+        if known is not None:
+            client.delete_model_version(name, str(known))
+
+
+def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:
+    """Set MLflow's aliases to what the newest statement says, and report what had been moved by hand.
+
+    Does nothing for a model without a promotion. Raises Unavailable where MLflow is away; the promotion stands.
+    """
+    line = succession.read(ledger, governance, name)
+    if line.newest is None:
+        return Mirrored(aliases={}, moved_by_hand=[])
+    with Registry(governance.state) as client:
+        wanted = _wanted(client, governance, line)
+        found = _aliases(client, name)
+        moved = _moved(ledger, governance, line.newest, found, wanted)
+        for alias, version in wanted.items():
+            _set(client, name, alias, found.get(alias), version)
+        _record(ledger, line.newest)
+        told = {alias: _label(client, name, version) for alias, version in wanted.items()}
+    return Mirrored(aliases=told, moved_by_hand=moved)
+
+
+def is_mirrored(ledger: Ledger, newest: Signed) -> bool:
+    """Whether the aliases were set since this statement was made."""
+    entries = ledger.entries(MIRRORED, newest.promotion.name)
+    return any(entry.body.get("statement") == newest.sha256 for entry in entries)
+
+
+def _tags(signed: Signed, folder: Path) -> dict[str, str]:
+    """What leads from an MLflow version back to commit, dataset, parameters, gates and release."""
+    promotion = signed.promotion
+    told = manifest.read(folder / bundle.PAYLOAD)
+    gates = {f"hallmark.gate.{gate}": promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in GATES}
+    return gates | {
+        TAG: promotion.label,
+        "hallmark.sha256": signed.release_sha256,
+        "hallmark.payload_sha256": promotion.payload_sha256,
+        "hallmark.environment": promotion.environment,
+        "hallmark.tier": promotion.tier,
+        "hallmark.demo": str(promotion.demo).lower(),
+        "hallmark.run": promotion.run,
+        "hallmark.commit": promotion.commit,
+        "hallmark.requested_by": promotion.requested_by,
+        "hallmark.candidate_inputs": promotion.candidate_inputs,
+        "hallmark.dataset_sha256": told.stages["split"],
+        "hallmark.params_sha256": told.params_sha256,
+        "hallmark.base_model_sha256": told.base_model_sha256,
+    }
+
+
+def _wanted(client: Any, governance: Governance, line: Succession) -> dict[str, int | None]:
+    """MLflow's version by alias; None where nothing has the alias. A version that MLflow lost is made again."""
+    holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
+    return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}
+
+
+def _moved(
+    ledger: Ledger, governance: Governance, newest: Signed, found: Mapping[str, int], wanted: Mapping[str, int | None]
+) -> list[str]:
+    """In words, each alias that somebody else has moved; an incident is opened for it."""
+    if not is_mirrored(ledger, newest):
+        return []  # they are where the statement before this one left them
+    moved = {
+        alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {found.get(alias, 'none')}, "
+        f"the newest promotion statement says {version or 'none'}"
+        for alias, version in wanted.items()
+        if found.get(alias) != version
+    }
+    for alias, text in moved.items():
+        facts = {"statement": newest.sha256, "alias": alias, "found": found.get(alias)}
+        role = orders.owner_role(governance, newest.promotion.tier)
+        told = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
+        incidents.open_once(
+            ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, told, recurs=True
+        )
+    return list(moved.values())
+
+
+def _set(client: Any, name: str, alias: str, found: int | None, wanted: int | None) -> None:
+    if wanted is None and found is not None:
+        client.delete_registered_model_alias(name, alias)
+    elif wanted is not None and found != wanted:
+        client.set_registered_model_alias(name, alias, str(wanted))
+
+
+def _record(ledger: Ledger, newest: Signed) -> None:
+    with ledger.transaction():
+        if not is_mirrored(ledger, newest):
+            body = {"statement": newest.sha256, "sequence": newest.promotion.sequence}
+            ledger.append(MIRRORED, newest.promotion.name, body)
+
+
+def _ensure_version(client: Any, governance: Governance, signed: Signed) -> int:
+    promotion = signed.promotion
+    known = _version(client, promotion.name, promotion.label)
+    if known is not None:
+        return known
+    _ensure_model(client, promotion.name)
+    folder = bundle.folder(governance.state, promotion.label).resolve()
+    made = client.create_model_version(
+        promotion.name, (folder / bundle.PAYLOAD).as_uri(), tags=_tags(signed, folder), await_creation_for=0
+    )
+    return int(made.version)
+
+
+def _ensure_model(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description="Promoted by Hallmark; aliases mirror its signed statements.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version(client: Any, name: str, label: str) -> int | None:
+    found = client.search_model_versions(f"name = '{name}' and tags.`{TAG}` = '{label}'")
+    return min((int(version.version) for version in found), default=None)
+
+
+def _aliases(client: Any, name: str) -> dict[str, int]:
+    return {alias: int(version) for alias, version in client.get_registered_model(name).aliases.items()}
+
+
+def _label(client: Any, name: str, version: int | None) -> str | None:
+    return None if version is None else client.get_model_version(name, str(version)).tags.get(TAG)
+
+
+def _reach(uri: str) -> None:
+    """Ask a database once. MLflow itself tries ten times, which takes 100 seconds to say that it isn't there."""
+    if uri.partition(":")[0].partition("+")[0] in DATABASES:
+        create_engine(uri, poolclass=NullPool).connect().close()
+
+
+class Registry:
+    """`with Registry(state) as client:` MLflow's public client; its errors come out as Unavailable."""
+
+    def __init__(self, state: Path) -> None:
+        self.uri = uri(state)
+        self.local = state / "mlflow"
+
+    def __enter__(self) -> Any:
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its 7 take four minutes to say no
+        self.local.mkdir(parents=True, exist_ok=True)
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        # Making the tables of a new database is logged as if it were news.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        try:
+            _reach(self.uri)
+            return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            raise self._away(error) from error
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        from mlflow.exceptions import MlflowException
+
+        if isinstance(error, (MlflowException, SQLAlchemyError)):
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> Unavailable:
+        where = re.sub(r"//([^:@/]*):[^@]*@", r"//\1:***@", self.uri)  # no password in a message
+        return Unavailable(f"MLflow's registry at {where} cannot be used ({str(error).splitlines()[0]}); try again")

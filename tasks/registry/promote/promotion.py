@@ -1,0 +1,160 @@
+"""Promotion: intent first, one point of no return, and whatever a crash leaves between is finished or undone.
+
+    promotion.intended      ledger: version and sequence number are taken
+    base model              kept, for later runs to be compared with the release whatever base they use
+    bundle                  built aside, signed, verified, renamed to releases/NAME-VERSION
+    MLflow version          with tags that lead back
+    promotion.made          ledger: the signed statement. From here on the release is champion, before it the old one is
+    MLflow aliases          mirrored
+    proof                   attestations/ledger.json: the entry stands under a signed head of the ledger
+
+Two promotions at once take turns on one machine; between machines the ledger's transaction lets one win, and each
+machine finishes or undoes its own alone.
+"""
+
+from contextlib import suppress
+
+from tasks.core import files
+from tasks.core.errors import HallmarkError, Refused, Unavailable
+from tasks.core.layout import Layout
+from tasks.core.payload import manifest
+from tasks.gates.checks.bar import Adopted, raised
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import assembly, bases, candidate, champion, intents, mirror, recovery, releases
+from tasks.registry.promote.candidate import Candidate
+from tasks.registry.promote.intents import Intent
+from tasks.registry.promote.releases import Release
+from tasks.registry.promote.rollback import rollback
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.succession import Promotion, Signed
+from tasks.registry.verify import recorded, verification
+
+__all__ = ["promote", "reconcile", "rollback", "set_aliases"]
+
+
+def promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
+    """Make a run's package the champion. Asked again for the same run, returns the release it already made.
+
+    Raises Refused with the reason where it may not be promoted, Unavailable where MLflow, the ledger or the disk is
+    away; the old champion then stays in place.
+    """
+    with intents.turn(governance.state):
+        recovery.settle(governance, ledger)
+        release = _already(layout, run, governance, ledger) or _promote(layout, run, commit, governance, ledger)
+        with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
+            mirror.mirror(governance, ledger, release.name)
+        recorded.add_missing(governance, ledger, release.name)  # what cannot be proven yet, `reconcile` does later
+    return release
+
+
+def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
+    """Finish or undo what a crash left of a promotion, and mirror what is not mirrored yet.
+
+    Returns in words what it did, or why it could not; nothing while another process promotes. May be called at any
+    time and twice.
+    """
+    with intents.turn(governance.state, wait=False) as mine:
+        if not mine:
+            return []
+        try:
+            done = recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
+            names = succession.names(ledger)
+            return done + [told for name in names for told in recorded.add_missing(governance, ledger, name)]
+        except Unavailable as error:  # what it was called before, say a list of releases, needs no MLflow
+            return [str(error)]
+
+
+def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
+    """Look at MLflow's aliases, open an incident for each that was moved by hand, and set it back.
+
+    Returns in words what was moved, or why MLflow could not be looked at; nothing while another process promotes.
+    """
+    with intents.turn(governance.state, wait=False) as mine:
+        if not mine:
+            return []
+        try:
+            names = succession.names(ledger)
+            return [text for name in names for text in mirror.mirror(governance, ledger, name).moved_by_hand]
+        except Unavailable as error:
+            return [str(error)]
+
+
+def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Release | None:
+    """The release that this very package of this run was promoted as before."""
+    payload = layout.stage("package") / bundle.PAYLOAD
+    name, sha256 = manifest.read(payload).name, bundle.release_digest(bundle.listing(payload))
+    known = releases.list_releases(ledger, governance, name)
+    return next((r for r in known if (r.run, r.payload_sha256) == (run, sha256)), None)
+
+
+def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
+    found = candidate.examine(layout, run, governance, ledger)
+    line = succession.read(ledger, governance, found.manifest.name)
+    _compared_with_the_champion(found, line.newest)
+    succession.require_no_lower(found.tier, line.newest, governance.policy)
+    _held_to_the_version_before(found, line.adopted(found.demo))
+    environment, where = governance.policy.environment, intents.installation(governance.state)
+    seq, intent = intents.intend(ledger, found.manifest.name, run, commit, environment, line.newest, where)
+    try:
+        signed = _build(found, intent, line.newest, governance, ledger)
+        mirror.register(governance, signed)
+        recovery.make(signed, seq, governance, ledger)
+    except (HallmarkError, OSError) as error:
+        with suppress(HallmarkError, OSError):  # what cannot be undone now stays pending for `reconcile`
+            recovery.undo(seq, intent, governance, ledger, str(error))
+        if isinstance(error, OSError):
+            raise Unavailable(f"the release cannot be written: {error}; the champion is still the old one") from error
+        raise
+    return releases.get(ledger, governance, intent.label)
+
+
+def _compared_with_the_champion(found: Candidate, newest: Signed | None) -> None:
+    """What the evaluation compared the candidate with is still in production."""
+    if champion.compared_with(found.layout) == (newest.promotion.payload_sha256 if newest else None):
+        return
+    if newest is None:
+        raise Refused(f"run {found.run} was compared with a champion that is none any more; run again")
+    now = newest.promotion
+    raise Refused(
+        f"since run {found.run} was compared with the champion, {now.label} took its place ({now.action} of run "
+        f"{now.run}, {now.time:%Y-%m-%d %H:%M} UTC); run again to be compared with it"
+    )
+
+
+def _held_to_the_version_before(found: Candidate, adopted: Adopted | None) -> None:
+    """What the evaluation gate compared its success metrics with is what was adopted last."""
+    if found.adopted == adopted:
+        return
+    then, now = (f"the success metrics of {each.release}" if each else "nothing" for each in (found.adopted, adopted))
+    raise Refused(f"the evaluation gate held run {found.run} to {then}, and {now} counts; run again")
+
+
+def _build(found: Candidate, intent: Intent, newest: Signed | None, governance: Governance, ledger: Ledger) -> Signed:
+    """The bundle, signed and verified, under its own name."""
+    aside, target = assembly.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
+    if target.exists():
+        raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
+    bases.keep(found.layout, found.manifest)
+    draft = Promotion(
+        action="promote",
+        **intent.model_dump(exclude={"installation"}),
+        payload_sha256=files.tree_digest(found.layout.stage("package") / bundle.PAYLOAD),
+        files={},
+        candidate_inputs=found.candidate_inputs,
+        tier=found.tier,
+        demo=found.demo,
+        replaces=succession.replaced(newest),
+        bar=raised(found.adopted, found.bar),
+        approved_by={gate: list(passed.approved_by) for gate, passed in found.gates.items()},
+        requested_by=found.requested_by,
+        reason="",
+        order_sha256=None,
+        time=ledger.now(),
+    )
+    listing = assembly.build(found, draft, governance, aside)
+    statement = draft.model_copy(update={"files": listing})
+    assembly.add_promotion(aside, succession.sign(statement, bundle.release_digest(listing), governance))
+    signed = verification.require(aside, governance)
+    assembly.publish(aside, target)
+    return signed

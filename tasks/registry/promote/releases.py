@@ -1,0 +1,203 @@
+"""What was promoted: releases as the signed statements in the ledger tell of them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import computed_field
+
+from tasks.consent import consent
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Refused
+from tasks.core.graph import GateName
+from tasks.core.params import Sha256
+from tasks.core.payload import manifest
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import waivers
+from tasks.registry.promote.waivers import Reliance
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.report import Verification
+from tasks.registry.release.succession import Signed, Succession
+from tasks.registry.verify import verification
+
+CHAMPION, ROLLBACK = "champion", "rollback"
+
+
+class Release(Frozen):
+    """A release that was promoted at least once in this environment."""
+
+    name: str
+    """Of the model."""
+    version: int
+    aliases: list[str]
+    """`champion`: in production. `rollback`: what was in production before the champion first was."""
+    bundle: str
+    """Absolute path of the release's folder."""
+    sha256: Sha256
+    """Digest of the whole release."""
+    payload_sha256: Sha256
+    sequence: int
+    """Of the newest promotion statement that names it."""
+    promoted_at: datetime
+    """The ledger's time of that statement."""
+    tier: str
+    demo: bool
+    """Demo identities let it through."""
+    run: str
+    commit: str
+    requested_by: str
+    approved_by: dict[GateName, list[str]]
+    """By gate, `PERSON as ROLE`."""
+    reason: str
+    """Why the newest statement went back to it; empty for a promotion of its own run."""
+    candidate_inputs: Sha256
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.version}"
+
+    def describe(self) -> str:
+        """The release for people, some lines of text."""
+        lines = {
+            "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
+            "aliases": ", ".join(self.aliases) or "none",
+            "promoted": f"{self.promoted_at:%Y-%m-%d %H:%M:%S} UTC, statement {self.sequence}",
+            "reason": self.reason,
+            "risk tier": self.tier,
+            "run": f"{self.run}, asked for by {self.requested_by}",
+            "commit": self.commit,
+            **{f"{gate} gate": ", ".join(people) or "its checks" for gate, people in self.approved_by.items()},
+            "digest": self.sha256,
+            "payload": self.payload_sha256,
+            "bundle": self.bundle,
+        }
+        return "\n".join(f"{name:<15} {value}" for name, value in lines.items() if value)
+
+
+def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
+    """Every release of this environment, by model and version; of one model where `name` is given."""
+    found: list[Release] = []
+    for model in [name] if name else succession.names(ledger):
+        found += releases_of(succession.read(ledger, governance, model), governance)
+    return found
+
+
+def releases_of(line: Succession, governance: Governance) -> list[Release]:
+    """The releases of one model, oldest version first."""
+    newest: dict[int, Signed] = {signed.promotion.version: signed for signed in line.valid}
+    return [_release(newest[version], line, governance) for version in sorted(newest)]
+
+
+def get(ledger: Ledger, governance: Governance, label: str) -> Release:
+    """The release NAME-VERSION. Raises InputError where there is none of that name."""
+    every = list_releases(ledger, governance)
+    found = next((release for release in every if release.label == label), None)
+    if found is None:
+        known = ", ".join(str(release.label) for release in every) or "none yet"
+        raise InputError(
+            f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}"
+        )
+    return found
+
+
+def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
+    """What failed in the run that made a release, who let that pass, and whether that still counts."""
+    line = succession.read(ledger, governance, release.name)
+    signed = next(signed for signed in line.valid if signed.promotion.version == release.version)
+    return waivers.relied_on(ledger, governance, signed)
+
+
+def dataset(release: Release) -> str:
+    """Digest of the dataset that a release was trained and tested on. Raises Refused where its bundle does not say."""
+    stages = manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages
+    if "split" not in stages:
+        raise Refused(f"{release.bundle}: the manifest names no dataset")
+    return stages["split"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Releases by something that they were trained on, oldest version first."""
+
+    on: dict[str, list[str]]
+    unreadable: list[str]
+    """Releases whose bundle is damaged or not on this machine: what they were trained on cannot be told here."""
+
+    def notice(self) -> str:
+        """In words what cannot be told; empty where all can."""
+        named = ", ".join(self.unreadable)
+        return f"what these releases were trained on cannot be read on this machine: {named}" if named else ""
+
+
+def by_source(ledger: Ledger, governance: Governance) -> Trained:
+    """The releases by the sources that they were trained on."""
+    return _by(ledger, governance, lambda release: consent.trained_on(Path(release.bundle) / bundle.PAYLOAD))
+
+
+def by_dataset(ledger: Ledger, governance: Governance) -> Trained:
+    """The releases by the digest of the dataset that they were trained on."""
+    return _by(ledger, governance, lambda release: [dataset(release)])
+
+
+def _by(ledger: Ledger, governance: Governance, told: Callable[[Release], list[str]]) -> Trained:
+    found: dict[str, list[str]] = {}
+    unreadable = []
+    for release in list_releases(ledger, governance):
+        try:
+            names = told(release)
+        except Refused:
+            unreadable.append(str(release.label))
+            continue
+        for name in names:
+            found.setdefault(name, []).append(str(release.label))
+    return Trained(found, unreadable)
+
+
+def verify(folder: Path, governance: Governance) -> Verification:
+    """Check a release's folder against this installation's keys; see `tasks.registry.verify.verification`."""
+    return verification.verify(folder, governance)
+
+
+def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
+    """What is wrong with promotions in the ledger, in words: forged, replayed, foreign or missing statements."""
+    found: list[str] = []
+    for name in names if names is not None else succession.names(ledger):
+        found += succession.read(ledger, governance, name).problems
+    return found
+
+
+def _release(signed: Signed, line: Succession, governance: Governance) -> Release:
+    promotion, first = signed.promotion, _first(line, signed.promotion.version)
+    return Release(
+        name=promotion.name,
+        version=promotion.version,
+        aliases=aliases(line, promotion.version),
+        bundle=str(bundle.folder(governance.state, promotion.label).resolve()),
+        sha256=signed.release_sha256,
+        payload_sha256=promotion.payload_sha256,
+        sequence=promotion.sequence,
+        promoted_at=promotion.time,
+        tier=promotion.tier,
+        demo=promotion.demo,
+        run=promotion.run,
+        commit=promotion.commit,
+        requested_by=first.promotion.requested_by,
+        approved_by=promotion.approved_by,
+        reason=promotion.reason,
+        candidate_inputs=promotion.candidate_inputs,
+    )
+
+
+def aliases(line: Succession, version: int) -> list[str]:
+    """The aliases that belong to a version now."""
+    newest, previous = line.newest, line.previous()
+    holders = {CHAMPION: newest.promotion.version if newest else None}
+    holders |= {ROLLBACK: previous.promotion.version if previous else None}
+    return [alias for alias, holder in holders.items() if holder == version]
+
+
+def _first(line: Succession, version: int) -> Signed:
+    return next(signed for signed in line.valid if signed.promotion.version == version)

@@ -1,0 +1,173 @@
+"""Back to an earlier champion: by the orders that policy asks, or at once by breaking the glass."""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from tasks.consent import consent
+from tasks.core.config import clear
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.ledger.ledger import Ledger
+from tasks.policy import in_force
+from tasks.policy.governance import Governance
+from tasks.registry.promote import glass, intents, mirror, orders, recovery, releases, waivers
+from tasks.registry.promote.orders import Order, SignedOrder
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import bundle, succession
+from tasks.registry.release.succession import Signed
+from tasks.trust import dsse
+from tasks.trust.unchanged import changed, require_same
+
+
+class Rollback(NamedTuple):
+    release: Release
+    waiting_for: list[str]
+    """In words, the orders that others still have to give; empty where the release is champion again."""
+
+
+def rollback(
+    governance: Governance, ledger: Ledger, label: str, person_id: str, reason: str, role: str | None = None,
+    break_glass: bool = False,
+) -> Rollback:  # fmt: skip
+    """Sign a person's order that an earlier release be champion again, and carry it out once nobody else is asked.
+
+    Raises InputError for an unknown release or person and without a reason, Refused where the person may not order it,
+    the release does not verify or relies on a waiver that has expired (breaking the glass is allowed to), Unavailable
+    where the ledger is away; the champion then stays. While the person signs, others promote.
+    """
+    if not reason.strip():
+        raise InputError("a rollback needs a reason, so that others can follow it later")
+    clear(reason, "the reason")
+    with intents.turn(governance.state):
+        recovery.settle(governance, ledger)
+    name = releases.get(ledger, governance, label).name
+    line = succession.read(ledger, governance, name)
+    back_to = orders.target(governance, ledger, line, label)
+    assert line.newest is not None, "there is no earlier release without a newer one"
+    ordering = _Ordering(governance, ledger, back_to, line.newest, person_id, reason.strip(), role, break_glass)
+    order = ordering.sign()
+    with intents.turn(governance.state):
+        recovery.settle(governance, ledger)
+        wanted = ordering.give(order)
+        if not wanted:
+            with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
+                mirror.mirror(governance, ledger, name)
+    return Rollback(releases.get(ledger, governance, label), wanted)
+
+
+class _Ordering:
+    """One person's order, from what they looked at to the ledger's entry.
+
+    It is signed outside any transaction and turn, since that may take its time (tasks/policy/signed_entry.py).
+    """
+
+    def __init__(
+        self, governance: Governance, ledger: Ledger, back_to: Signed, newest: Signed, person_id: str, reason: str,
+        role: str | None, break_glass: bool,
+    ) -> None:  # fmt: skip
+        self.role, self.break_glass = role, break_glass
+        self.governance, self.ledger, self.back_to, self.newest = governance, ledger, back_to, newest
+        now, self.reason = ledger.now(), reason
+        self.person = governance.actor(person_id, now)
+        self.signer = governance.signer(self.person, now)
+
+    def sign(self) -> SignedOrder:
+        """Raises Refused where the person may not give the order."""
+        with self.ledger.transaction():
+            order = self._asked()
+        return SignedOrder(order, dsse.sign(orders.statement(order, self.back_to), self.signer))
+
+    def give(self, order: SignedOrder) -> list[str]:
+        """Record what was signed, and carry it out if nobody else is asked. Returns what is still wanted.
+
+        Only called while holding the turn.
+        """
+        with self.ledger.transaction():
+            self._still(order)
+            return self._break_glass(order) if self.break_glass else self._join(order)
+
+    def _join(self, order: SignedOrder) -> list[str]:
+        before = self._given()
+        joined = [each for each in before if each.order.person != self.person.id]
+        wanted = orders.missing(self.governance, self.back_to, [*joined, order])
+        if not wanted:
+            self._carry_out(order, joined)
+        elif len(joined) == len(before):
+            self.ledger.append(orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
+        return wanted
+
+    def _break_glass(self, order: SignedOrder) -> list[str]:
+        """Carry the order out alone, and open the incident that a second person has to confirm."""
+        allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
+        glass.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
+        return []
+
+    def _asked(self) -> Order:
+        return self._breaking() if self.break_glass else self._joining()
+
+    def _joining(self) -> Order:
+        """The ordinary order as things stand. Raises Refused where the person may not give it."""
+        role = orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
+        if gone := waivers.expired(self.ledger, self.governance, self.back_to):
+            raise Refused(
+                f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, gone))}. In an "
+                "emergency --break-glass goes back to it all the same"
+            )
+        return self._order(role, [each.sha256 for each in self._given() if each.order.person != self.person.id])
+
+    def _breaking(self) -> Order:
+        """The order of one who breaks the glass. Raises Refused where the person may not."""
+        allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
+        return self._order(allowed.role, [])
+
+    def _given(self) -> list[SignedOrder]:
+        return orders.given(self.ledger, self.governance, self.back_to, self.newest)
+
+    def _order(self, role: str, joins: list[str]) -> Order:
+        return Order(
+            person=self.person.id,
+            role=role,
+            release=self.back_to.promotion.label,
+            environment=self.governance.policy.environment,
+            reason=self.reason,
+            break_glass=self.break_glass,
+            follows=self.newest.sha256,
+            joins=sorted(joins),
+            time=self.ledger.now(),
+        )
+
+    def _still(self, signed: SignedOrder) -> None:
+        """Raises Refused where another order would be signed now, something else was adopted or promoted since, or the
+        key that signed counts no more."""
+        in_force.require_still(self.ledger, self.governance)
+        newest = succession.read(self.ledger, self.governance, self.newest.promotion.name).newest
+        if newest is None or newest.sha256 != self.newest.sha256:
+            raise changed()
+        asked = orders.statement(self._asked(), self.back_to)
+        require_same([orders.statement(signed.order, self.back_to)], [asked])
+        self.governance.verify(signed.envelope, self.person, self.ledger.now())
+
+    def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> Signed:
+        """One ledger entry: the orders and the promotion statement that follows from them.
+
+        Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
+        """
+        told = self.back_to.promotion.model_copy(
+            update={
+                "action": "rollback",
+                "sequence": self.newest.promotion.sequence + 1,
+                "previous": self.newest.sha256,
+                "replaces": succession.replaced(self.newest),
+                "requested_by": self.person.id,
+                "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
+                "order_sha256": order.sha256,
+                "time": self.ledger.now(),
+            }
+        )
+        envelope = succession.sign(told, self.back_to.release_sha256, self.governance)
+        signed = succession.verify(envelope, self.governance.keys_of("gate"))
+        payload = bundle.folder(self.governance.state, told.label) / bundle.PAYLOAD
+        consent.require(payload, self.governance, self.ledger)
+        recovery.follows(signed, succession.read(self.ledger, self.governance, told.name).newest)
+        body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
+        self.ledger.append(succession.MADE, told.name, body)
+        return signed

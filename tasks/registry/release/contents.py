@@ -1,0 +1,164 @@
+"""What lies in a release's folder, read once: what is parsed is what was hashed, so nothing can be swapped between.
+
+No link is followed, no pipe or device opened, and nothing larger than `MAX_PARSED` parsed.
+"""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import files
+from tasks.core.errors import Refused
+
+MAX_PARSED = 16 * 2**20
+"""Bytes of a file that is parsed. A promotion statement has some hundred bytes for each file of the release."""
+BLOCK = 2**20
+PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@() -]*")
+"""A folder's or file's name in a release: nothing hidden, no `..`, no letter that looks like another."""
+
+Mark = tuple[int, int, int, int]
+"""What changes with a file: inode, size, times of its content and of itself."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a folder: SHA-256 of each, and the bytes of those that are parsed."""
+
+    folder: Path
+    digests: dict[str, str]
+    _kept: dict[str, bytes]
+    _marks: dict[str, Mark]
+
+    def bytes(self, name: str) -> bytes:
+        """Raises Refused where the file is not there."""
+        if name not in self._kept:
+            raise Refused(f"{name} is missing")
+        return self._kept[name]
+
+    def json(self, name: str) -> Any:
+        """The value in a JSON file that is in the one spelling of `tasks.core.files.canonical_json`. Raises Refused."""
+        value = parse(self.bytes(name), name)
+        if files.canonical_json(value) != self.bytes(name):
+            raise Refused(f"{name} is not in canonical form")
+        return value
+
+    def below(self, folder: str) -> list[str]:
+        """Names of the files below a folder, sorted."""
+        return sorted(name for name in self.digests if name.startswith(f"{folder}/"))
+
+    def require_unchanged(self, late: Collection[str] = ()) -> None:
+        """Raises Refused where a file was changed, added or removed since it was read; those named `late` may come."""
+        there = {name for name in names(self.folder) if name in self._marks or name not in late}
+        if changed := sorted(there ^ set(self._marks) | {n for n in there & set(self._marks) if self._changed(n)}):
+            raise Refused(f"changed while it was verified: {shown(changed)}")
+
+    def _changed(self, name: str) -> bool:
+        return _mark(os.lstat(self.folder / name)) != self._marks[name]
+
+
+def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Contents:
+    """Hash the files `wanted`, and keep those `parsed`. Raises Refused or OSError for one that cannot be read."""
+    digests, kept, marks = {}, {}, {}
+    for name in sorted(wanted):
+        digests[name], marks[name], data = _read(folder, name, keep=name in parsed)
+        if data is not None:
+            kept[name] = data
+    return Contents(folder, digests, kept, marks)
+
+
+def read_one(folder: Path, name: str) -> bytes:
+    """The bytes of one file that is to be parsed. Raises Refused where it is absent, no plain file or too large."""
+    try:
+        data = _read(folder, name, keep=True)[2]
+    except OSError as error:
+        raise Refused(f"{name} is missing or cannot be read ({error.strerror})") from None
+    assert data is not None
+    return data
+
+
+def names(folder: Path) -> list[str]:
+    """Paths of all files below a folder, sorted. Raises Refused for what no release holds.
+
+    A link could lead out of the release, an empty folder is something that nothing lists.
+    """
+    return sorted(_walk(folder, ""))
+
+
+def require_plain(found: Collection[str]) -> None:
+    """Raises Refused for names that another system would take for others, or for another place."""
+    folded: dict[str, str] = {}
+    for name in sorted(found):
+        if not all(PART.fullmatch(part) for part in name.split("/")):
+            raise Refused(f"{shown([name])} is no name for a file of a release: letters, digits and _.+=,@()- only")
+        if twin := folded.get(name.casefold()):
+            raise Refused(f"{twin} and {name} are one file on systems that take capitals for small letters")
+        folded[name.casefold()] = name
+
+
+def parse(data: bytes, name: str) -> Any:
+    """JSON that says everything once. Raises Refused for anything else."""
+    try:
+        return json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{name}: no JSON can be read here ({str(error) or type(error).__name__})") from None
+
+
+def shown(found: Collection[str]) -> str:
+    """Some names as a message shows them: of one line, with nothing that a terminal would obey."""
+    listed = sorted(found)
+    text = ", ".join(name if name.isprintable() and name.isascii() else ascii(name) for name in listed[:5])
+    return f"{text}{' …' if len(listed) > 5 else ''}"
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    empty = True
+    with os.scandir(folder) as found:
+        for entry in found:
+            empty = False
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(folder / entry.name, f"{name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield name
+            else:
+                raise Refused(f"{shown([name])} is not a plain file; a release holds no links, pipes or devices")
+    if empty and prefix:
+        raise Refused(f"{shown([prefix[:-1]])} is an empty folder, which no release has")
+
+
+def _read(folder: Path, name: str, keep: bool) -> tuple[str, Mark, bytes | None]:
+    handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            raise Refused(f"{shown([name])} is not a plain file; a release holds no links, pipes or devices")
+        if keep and before.st_size > MAX_PARSED:
+            raise Refused(f"{name} has {before.st_size:,} bytes; nothing that long is parsed ({MAX_PARSED:,} at most)")
+        if keep:
+            data = file.read(MAX_PARSED + 1)
+            return hashlib.sha256(data).hexdigest(), _mark(before), data
+        digest = hashlib.sha256()
+        while block := file.read(BLOCK):
+            digest.update(block)
+        return digest.hexdigest(), _mark(before), None
+
+
+def _mark(found: os.stat_result) -> Mark:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return value
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")

@@ -1,0 +1,70 @@
+"""attestations/provenance.json: where a release comes from, as SLSA provenance v1 (https://slsa.dev/spec/v1.1/provenance).
+
+`buildType` means: the stages of dvc.yaml at the commit, run with params.yaml, the inputs and the packages that are
+named. Digests of folders (dataset, stages) are `tasks.core.files.tree_digest`, those of files plain SHA-256.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.core.payload.manifest import Manifest
+from tasks.registry.release.succession import Promotion
+from tasks.sources.dataset import Dataset
+
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+PLACE = "attestations/provenance.json"
+BUILD_TYPE = "urn:hallmark:retrain:v1"
+REQUEST = "attestations/request.json"
+
+
+def predicate(
+    promotion: Promotion, manifest: Manifest, dataset: Dataset, listing: Mapping[str, str], gate_key: str
+) -> dict[str, Any]:
+    """What the installation with that gate key states of a release.
+
+    Follows from the rest, so it is checked by making it again.
+    """
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {
+                "params": _file("params.yaml", manifest.params_sha256),
+                "requested_by": promotion.requested_by,
+                "request": _file(REQUEST, listing[REQUEST]),
+            },
+            "internalParameters": {
+                "environment": promotion.environment,
+                "tier": manifest.tier,
+                "demo": manifest.demo,
+                "candidate_inputs": promotion.candidate_inputs,
+            },
+            "resolvedDependencies": [
+                {"name": "commit", "digest": {"gitCommit": promotion.commit}},
+                _file("tree", manifest.tree_sha256),
+                _file("tasks", manifest.code_sha256),
+                _file("constraints.txt", manifest.constraints_sha256),
+                _file("base-model", manifest.base_model_sha256) | {"annotations": _base(manifest)},
+                _file("dataset", manifest.stages["split"]),
+                *(_file(f"source/{name}", source.sha256) for name, source in sorted(dataset.sources.items())),
+                *(_file(f"inputs/{name}", sha256) for name, sha256 in sorted(manifest.inputs.items())),
+            ],
+        },
+        "runDetails": {
+            "builder": {"id": installation(gate_key)},
+            "metadata": {"invocationId": promotion.run},
+            "byproducts": [_file(f"artefacts/{name}", sha256) for name, sha256 in sorted(manifest.stages.items())],
+        },
+    }
+
+
+def installation(gate_key: str) -> str:
+    """How a Hallmark installation is named for other tools: by the fingerprint of its gate's key."""
+    return f"urn:hallmark:installation:{gate_key}"
+
+
+def _file(name: str, sha256: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": sha256}}
+
+
+def _base(manifest: Manifest) -> dict[str, str]:
+    return {"origin": manifest.base_model_origin, "licence": manifest.base_model_licence}

@@ -1,0 +1,10 @@
+"""A release checked from its folder and one fingerprint.
+
+trust.py         whose signatures count, and from what that follows
+attestations.py  what stands beside its payload, parsed
+attested.py      gates, evidence and decisions, held against each other
+forms.py         the standard forms, held against them
+left_out.py      a copy without its weights, which says so
+recorded.py      proof that the promotion stands in the ledger
+verification.py  check a release from its folder and one fingerprint
+"""

@@ -1,0 +1,88 @@
+"""What stands beside a payload, parsed once its digests are known to be right."""
+
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from tasks.core.errors import Refused
+from tasks.core.graph import GATES, GateName
+from tasks.core.payload.manifest import Manifest
+from tasks.gates import signed_decision, signed_request
+from tasks.gates.evidence import Evidence
+from tasks.gates.signed_decision import Decision
+from tasks.gates.signed_request import SignedRequest
+from tasks.policy.people import Person
+from tasks.policy.policy import SCHEDULER, Policy
+from tasks.registry.release import bundle, contents
+from tasks.registry.release.contents import Contents
+from tasks.registry.release.succession import Signed
+from tasks.registry.verify import trust
+from tasks.registry.verify.trust import Trust
+from tasks.sources.dataset import Dataset
+from tasks.trust import dsse, validity
+
+MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
+PARSED = (MANIFEST, DATASET)
+"""What is parsed of the payload."""
+
+
+class Decided(NamedTuple):
+    """A decision in a release, its signature verified."""
+
+    decision: Decision
+    person: Person
+    subjects: dict[str, str]
+    keyid: str
+    """Fingerprint of the key that signed."""
+
+
+class Attested:
+    def __init__(self, found: Contents, signed: Signed, trusted: Trust) -> None:
+        self.found = found
+        self.trusted = trusted
+        self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
+        """Public key lines that count in what carries no time of its own."""
+        self.gate_key = dsse.signers(signed.envelope)[0]
+        """Fingerprint of the one that promoted."""
+        self.manifest = Manifest.model_validate(contents.parse(found.bytes(MANIFEST), MANIFEST))
+        self.policy = Policy.model_validate(self._json("policy.json"))
+        people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
+        self.people = {person.id: person for person in people}
+        envelopes = [self._envelope(name) for name in found.below(bundle.GOVERNANCE)]
+        self.adopted = trust.adopted(envelopes, trusted)
+        """What was in force; None where nothing was adopted."""
+        self.dataset = Dataset.model_validate(contents.parse(found.bytes(DATASET), DATASET))
+        self.evidence = {gate: Evidence.model_validate(self._json(f"evidence/{gate}.json")) for gate in GATES}
+
+    def by_the_gate(self, name: str) -> dict[str, Any]:
+        """A statement beside the payload that a key of the gate signed."""
+        return dsse.verify(self._envelope(name), self.gate)
+
+    def decisions(self, gate: GateName) -> list[Decided]:
+        """The gate's decisions."""
+        names = self.found.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
+        return [self._decision(self._envelope(name), name) for name in names]
+
+    def _decision(self, envelope: dict[str, Any], name: str) -> Decided:
+        decision = signed_decision.decision_of(dsse.peek(envelope))
+        person = self.people.get(decision.person)
+        if person is None:
+            raise Refused(f"decision {name} is by somebody whose key is not in people.json")
+        statement = validity.verify(envelope, person.keys, decision.time, person.id)
+        return Decided(decision, person, dsse.subjects(statement), dsse.signers(envelope)[0])
+
+    def request(self) -> SignedRequest:
+        """The request for the run, its signature verified with the keys of whom it names."""
+        envelope = self._envelope(bundle.REQUEST)
+        who = signed_request.request_of(dsse.peek(envelope)).requested_by
+        person = self.people.get(who)
+        known = self.trusted.scheduler if who == SCHEDULER else person.keys if person else []
+        if not known:
+            raise Refused(f"{bundle.REQUEST} is by somebody whose key is not in people.json")
+        return signed_request.verify(envelope, known)
+
+    def _envelope(self, name: str) -> dict[str, Any]:
+        return dsse.parse(self.found.bytes(name), name)
+
+    def _json(self, name: str) -> Any:
+        return self.found.json(f"{bundle.ATTESTATIONS}/{name}")

@@ -1,0 +1,211 @@
+"""What stands beside a payload: gates, evidence and decisions, held against each other."""
+
+from collections.abc import Iterator
+
+from tasks.core import files
+from tasks.core.errors import Refused
+from tasks.core.graph import EXPERIMENT, GATES, GateName
+from tasks.gates.checks.bar import raised
+from tasks.gates.evidence import Evidence, check_asks, require_checks
+from tasks.gates.missing import still_needed
+from tasks.gates.signed_decision import Decision
+from tasks.gates.weigh import another_purpose, another_role, not_waivable, roles_for
+from tasks.policy.governance import LOCAL
+from tasks.policy.people import Person
+from tasks.policy.policy import Policy
+from tasks.registry.release import bundle
+from tasks.registry.release.contents import Contents
+from tasks.registry.release.report import Check
+from tasks.registry.release.succession import Promotion, Signed
+from tasks.registry.verify import forms, trust
+from tasks.registry.verify.attestations import Attested
+from tasks.registry.verify.trust import Trust
+from tasks.trust import gate_statement
+from tasks.trust.gate_statement import GateStatement
+
+
+def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
+    """Each check in words once it holds. Raises Refused or ValueError where one does not.
+
+    `listing` holds the digests of the bundle's files, which are already known to be those of the statement.
+    """
+    attested, promotion = Attested(found, signed, trusted), signed.promotion
+    yield _ok("policy and people", _in_force(attested, promotion))
+    yield _ok("manifest", _manifest(attested, promotion))
+    yield _ok("request", _requested(attested, promotion))
+    yield _ok("champion", _succeeds(attested, promotion))
+    roles: dict[str, str] = {}
+    for gate in GATES:
+        yield _ok(f"gate {gate}", _gate(attested, gate, promotion, listing))
+        yield _ok(f"gate {gate}", _decisions(attested, gate, promotion, roles))
+    yield from forms.checks(attested, promotion, listing)
+
+
+def _in_force(attested: Attested, promotion: Promotion) -> str:
+    """What the release says of policy and people is what was adopted."""
+    adopted = attested.adopted
+    if adopted is None:
+        return "policy and people are those of proposed files, which nobody adopted; they count in this project alone"
+    if wrong := next(trust.differences(adopted, attested.policy, attested.people), None):
+        raise Refused(wrong)
+    last = adopted.adoption
+    if promotion.time < last.time:
+        raise Refused("the release was promoted before its policy and people were proposed")
+    return f"policy and people are those of adoption {last.sequence}, of {last.time:%Y-%m-%d %H:%M} UTC"
+
+
+def _manifest(attested: Attested, promotion: Promotion) -> str:
+    told = attested.manifest
+    if (told.name, told.tier, told.demo) != (promotion.name, promotion.tier, promotion.demo):
+        raise Refused("payload/manifest.json and the promotion statement are about different candidates")
+    if promotion.tier == EXPERIMENT:
+        raise Refused("risk tier experiment is never promoted")
+    if promotion.environment != attested.policy.environment:
+        raise Refused(f"promoted in {promotion.environment} under the policy of {attested.policy.environment}")
+    if promotion.demo and promotion.environment != LOCAL:
+        raise Refused(f"approved by demo identities, which do not count in environment {promotion.environment}")
+    return f"the payload's manifest agrees: risk tier {told.tier}{', demonstration only' if told.demo else ''}"
+
+
+def _succeeds(attested: Attested, promotion: Promotion) -> str:
+    """What it replaced was of no higher tier, and what the next version is held to follows from its evaluation."""
+    evidence, before = attested.evidence["evaluation"], promotion.replaces
+    if promotion.bar != raised(evidence.adopted, evidence.bar):
+        raise Refused("the promotion statement holds the next version to something else than the evaluation gate says")
+    if before is None:
+        return "it is the first of its model, so there was nothing that it could be lower than"
+    if before.tier != promotion.tier and not attested.policy.reaches(promotion.tier, before.tier):
+        raise Refused(
+            f"it replaced {before.release} of risk tier {before.tier}, and its own, {promotion.tier}, is lower"
+        )
+    return f"it replaced {before.release}, whose risk tier, {before.tier}, is no higher"
+
+
+def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
+    """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
+    statement = attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json")
+    claim = GateStatement.model_validate(statement["predicate"])
+    stages = attested.manifest.stages
+    subject = {"data": stages.get("split"), "evaluation": stages.get("evaluate")}
+    evidence = attested.evidence[gate]
+    if (statement["predicateType"], claim.gate, claim.verdict) != (gate_statement.PREDICATE_TYPE, gate, "passed"):
+        raise Refused(f"gates/{gate}.json does not say that gate {gate} was passed")
+    if claim.subject != subject.get(gate, bundle.package_digest(listing)):
+        raise Refused(f"gate {gate} let something else pass than what is in this release")
+    if {claim.policy_sha256, evidence.policy_sha256} != {attested.policy.digest()}:
+        raise Refused(f"gate {gate} was passed under another policy than policy.json")
+    told = (evidence.gate, evidence.subject.sha256, evidence.demo, evidence.tier)
+    if told != (gate, claim.subject, claim.demo, attested.manifest.tier):
+        raise Refused(f"the evidence of gate {gate} is about something else than its statement")
+    if (evidence.run, evidence.requested_by) != (promotion.run, promotion.requested_by):
+        raise Refused(f"the evidence of gate {gate} is of another run than the promotion statement")
+    if (evidence.use_case, evidence.purpose_sha256) != (
+        promotion.name, attested.evidence["release"].purpose_sha256
+    ):  # fmt: skip
+        raise Refused(f"the evidence of gate {gate} is about another use case than the promotion statement")
+    require_checks(evidence, attested.policy)
+    if evidence.dataset not in (None, attested.dataset):
+        raise Refused(f"the evidence of gate {gate} is about another dataset than payload/dataset/manifest.json")
+    waived = sum(check.verdict == "failed" for check in evidence.checks)
+    held = f"{len(evidence.checks)} checks, {waived} waived" if evidence.checks else "policy asks no check there"
+    return f"gate {gate} passed on this very output: {held}"
+
+
+def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
+    """Every role that the policy asks has approved, and every failed check is waived by the role for it.
+
+    `roles` is in which role each person decided at earlier gates, and grows by those at this one.
+    """
+    evidence = attested.evidence[gate]
+    check_asks(evidence, attested.policy)
+    counted, waived = [], set()
+    for decision, person, subjects, keyid in attested.decisions(gate):
+        _counts(decision, person, subjects, evidence)
+        _carries(decision, person, evidence, attested.policy)
+        _strong_enough(person, keyid, attested, evidence)
+        _as_policy_allows(decision, person, attested, gate, promotion, roles)
+        counted.append(decision)
+        if decision.verb == "waive":
+            waived |= set(decision.checks)
+    for role, count, given in still_needed(evidence, counted):
+        if len(given) < count:
+            raise Refused(f"gate {gate} lacks an approval in role {role}")
+    if open_checks := [c.name for c in evidence.checks if c.verdict == "failed" and c.name not in waived]:
+        raise Refused(f"gate {gate}: checks failed and nobody waived them: {', '.join(open_checks)}")
+    who = sorted({f"{d.person} as {d.role}" for d in counted if d.verb == "approve"})
+    if who != promotion.approved_by.get(gate, []):
+        raise Refused(f"gate {gate}: the promotion statement names other people than its decisions")
+    return f"gate {gate} was approved by {', '.join(who) or 'its checks alone, as policy allows'}"
+
+
+def _counts(decision: Decision, person: Person, subjects: dict[str, str], evidence: Evidence) -> None:
+    """Raises Refused for a decision that is about something else, or by somebody who may not make it."""
+    if (decision.gate, decision.policy_sha256) != (evidence.gate, evidence.policy_sha256):
+        raise Refused(f"a decision of {person.id} is about another gate or policy than {evidence.gate}")
+    if subjects.get(evidence.subject.stage) != evidence.subject.sha256:
+        raise Refused(f"a decision of {person.id} at gate {evidence.gate} is about another output")
+    evidence_sha256 = files.sha256_bytes(files.canonical_json(evidence.model_dump(mode="json")))
+    # Data decisions carry over from an earlier run, so theirs may be about that run's evidence.
+    if evidence.gate != "data" and subjects.get(f"evidence/{evidence.gate}.json") != evidence_sha256:
+        raise Refused(f"a decision of {person.id} at gate {evidence.gate} is about other evidence")
+    if person.id == evidence.requested_by:
+        raise Refused(f"{person.id} asked for the run and decided on it")
+    if person.demo and not evidence.demo:
+        raise Refused(f"{person.id} is a demo identity, and this is not a demo run")
+    if decision.verb in ("approve", "waive") and decision.role not in person.roles_at(decision.time):
+        raise Refused(f"{person.id} decided in role {decision.role}, which they did not hold")
+    if decision.verb == "reject":
+        raise Refused(f"{person.id} rejected at gate {evidence.gate}")
+
+
+def _carries(decision: Decision, person: Person, evidence: Evidence, policy: Policy) -> None:
+    """Raises Refused for what was decided for another use case, or a lower tier."""
+    if why_not := another_purpose(decision, evidence, policy):
+        raise Refused(f"a decision of {person.id} at gate {evidence.gate} does not count: {why_not}")
+
+
+def _strong_enough(person: Person, keyid: str, attested: Attested, evidence: Evidence) -> None:
+    """Raises Refused for a key that does not do at the gate."""
+    policy = attested.policy
+    wanted = policy.gate(evidence.tier, evidence.gate).signature
+    if why_not := person.too_weak(wanted, policy.environment, keyid):
+        raise Refused(f"a decision of {person.id} at gate {evidence.gate} does not count: {why_not}")
+
+
+def _as_policy_allows(
+    decision: Decision, person: Person, attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]
+) -> None:
+    """The role, how long and what was waived, in how many roles. Raises Refused."""
+    evidence, policy, why_not = attested.evidence[gate], attested.policy, ""
+    if decision.verb != "withdraw" and decision.role not in roles_for(decision.verb, evidence.asks):
+        why_not = f"policy does not ask role {decision.role} to {decision.verb} there"
+    elif decision.verb == "waive":
+        # Nobody but the signer says when it was signed, but not later than what it let pass was promoted.
+        why_not = not_waivable(decision, evidence.asks, min(decision.time, promotion.time))
+        if decision.expires is None or decision.expires <= promotion.time:
+            why_not = "the waiver had expired when the release was promoted"
+    if not why_not and not policy.tier(evidence.tier).separation.two_roles:
+        why_not = another_role(decision, roles)
+    if why_not:
+        raise Refused(f"a decision of {person.id} at gate {gate} does not count: {why_not}")
+
+
+def _requested(attested: Attested, promotion: Promotion) -> str:
+    """Who asked for the run signed it, might ask for it, and every gate's evidence names that very request."""
+    asked = attested.request()
+    who = asked.request.requested_by
+    if (asked.request.run_id, who) != (promotion.run, promotion.requested_by):
+        raise Refused("request.json asks for another run than the promotion statement is about")
+    if other := [gate for gate, evidence in attested.evidence.items() if not evidence.is_of(asked)]:
+        raise Refused(f"the evidence of gate {', '.join(other)} names another request than request.json")
+    if asked.request.tree_sha256 != attested.manifest.tree_sha256:
+        raise Refused("the package was made from another tree than request.json asks for")
+    person = attested.people.get(who)
+    roles = person.roles_at(asked.request.time) if person else []
+    if why_not := attested.policy.tier(promotion.tier).may_not_request(who, roles):
+        raise Refused(f"{who} could not ask for the run: {why_not}")
+    return f"{who} asked for the run and signed that, as policy allows"
+
+
+def _ok(about: str, text: str) -> Check:
+    return Check(about=about, state="ok", text=text)

@@ -1,0 +1,55 @@
+"""A release without its weights, for whoever wants to check everything else: attestations/left-out.json says so.
+
+    {"files": {"payload/model/adapter_model.safetensors": SHA-256, …}, "type": "urn:hallmark:release-left-out:v1"}
+
+Nobody signs it, and it makes nothing valid: it turns the absence of weights, and of nothing else, from a fault into a
+gap. A release with it is incomplete at best, and no installation promotes or serves it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tasks.core import files
+from tasks.core.errors import Refused
+from tasks.registry.release import bundle, contents
+from tasks.registry.release.report import Check
+
+TYPE = "urn:hallmark:release-left-out:v1"
+WEIGHTS = ".safetensors"
+
+
+def weights(listing: Mapping[str, str]) -> dict[str, str]:
+    """The weights of a release, of the digests of its files."""
+    model = bundle.part(listing, f"{bundle.PAYLOAD}/model")
+    return {name: digest for name, digest in model.items() if name.endswith(WEIGHTS)}
+
+
+def mark(folder: Path, left: Mapping[str, str]) -> None:
+    """Say in a copy of a release that these weights are not in it."""
+    files.write_bytes(folder / bundle.LEFT_OUT, files.canonical_json({"type": TYPE, "files": dict(left)}))
+
+
+def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
+    """What a folder says was left out of it; nothing where it says nothing. `wanted`: the files of the statement.
+
+    Raises Refused where that is anything but weights of this release that are not there.
+    """
+    if not (folder / bundle.LEFT_OUT).exists():
+        return {}
+    said = contents.parse(data := contents.read_one(folder, bundle.LEFT_OUT), bundle.LEFT_OUT)
+    left = said.get("files") if isinstance(said, dict) else None
+    if not isinstance(left, dict) or not left or said != {"type": TYPE, "files": left}:
+        raise Refused(f"{bundle.LEFT_OUT} does not say which weights were left out")
+    if files.canonical_json(said) != data:
+        raise Refused(f"{bundle.LEFT_OUT} is not in canonical form")
+    if foreign := {name for name, digest in left.items() if weights(wanted).get(name) != digest}:
+        raise Refused(f"{bundle.LEFT_OUT} names what are no weights of this release: {contents.shown(foreign)}")
+    if there := {name for name in left if (folder / name).exists()}:
+        raise Refused(f"{bundle.LEFT_OUT} says that files were left out which are there: {contents.shown(there)}")
+    return left
+
+
+def check(left: Mapping[str, str]) -> Check:
+    named = ", ".join(f"{name} (SHA-256 {digest})" for name, digest in sorted(left.items()))
+    text = f"not here, left out on purpose: {named}; whoever has them compares these digests"
+    return Check(about="weights", state="missing", text=text)

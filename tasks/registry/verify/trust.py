@@ -1,0 +1,105 @@
+"""Whose signatures count in a release: what follows from the root key by the adoptions of policy and people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import Refused
+from tasks.ledger.heads import publish
+from tasks.policy import adoption
+from tasks.policy.adoption import InForce
+from tasks.policy.governance import Governance
+from tasks.policy.people import MachineName, Person
+from tasks.policy.policy import Policy
+from tasks.registry.release import bundle, contents
+from tasks.registry.release.report import Check
+from tasks.trust import dsse, keys
+from tasks.trust.validity import Key
+
+UNADOPTED = (
+    "the release holds no adoption of policy and people: it was made under proposed files (`--governance`), and counts "
+    "nowhere but in its own project"
+)
+
+
+@dataclass(frozen=True)
+class Trust:
+    gate: tuple[Key, ...]
+    scheduler: tuple[Key, ...]
+    ledger: tuple[Key, ...]
+    chain: tuple[Mapping[str, Any], ...]
+    """The adoptions, oldest first, that those of a release must be the beginning of; empty: nothing was adopted."""
+    root: str
+    """Fingerprint of the key that they follow from."""
+    bare: bool
+    """Whether a release without any adoption counts as well."""
+    check: Check
+
+
+def own(governance: Governance) -> Trust:
+    """A project trusts its own keys, and what was adopted there."""
+    gate = tuple(governance.keys_of("gate"))
+    chain = governance.chain
+    root = keys.fingerprint(adoption.read(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)
+    text = f"this project's own root key, {root}" if chain else f"this project's own gate key, {root}"
+    return Trust(
+        gate=gate,
+        scheduler=tuple(governance.keys_of("scheduler")),
+        ledger=tuple(publish.signers(governance)),
+        chain=chain,
+        root=root,
+        bare=governance.local or not chain,
+        check=Check(about="root of trust", state="ok", text=text),
+    )
+
+
+def from_root(folder: Path, root: str) -> Trust:
+    """What the adoptions in a release say, if they follow from the root key. Raises Refused where they don't."""
+    place = folder / bundle.GOVERNANCE
+    names = [f"{bundle.GOVERNANCE}/{name}" for name in contents.names(place)] if place.is_dir() else []
+    if not names:
+        raise Refused(UNADOPTED)
+    chain: list[dict[str, Any]] = []
+
+    def each() -> Iterator[dict[str, Any]]:
+        """The next once the one before it verified, so that files which are none fill no memory."""
+        for name in names:
+            chain.append(dsse.parse(contents.read_one(folder, name), name))
+            yield chain[-1]
+
+    people = adoption.verify_chain(each(), root).people
+
+    def keys_of(machine: MachineName) -> tuple[Key, ...]:
+        return tuple(people.keys_of_machine(machine))
+
+    number = f"{len(chain)} adoption{'s' if len(chain) > 1 else ''}"
+    text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
+    check = Check(about="root of trust", state="ok", text=text)
+    return Trust(keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), tuple(chain), root, bare=False, check=check)
+
+
+def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce | None:
+    """What was in force last of the adoptions in a release; None where it holds none, and that counts.
+
+    Raises Refused where they are others than those that are trusted.
+    """
+    if not envelopes:
+        if trusted.bare:
+            return None
+        raise Refused(UNADOPTED)
+    if trusted.chain and tuple(envelopes) != trusted.chain[: len(envelopes)]:
+        raise Refused("policy and people of the release are not what was adopted here: its adoptions are others")
+    found: InForce | None = None
+    for envelope in envelopes:
+        found = adoption.follow(adoption.read(envelope), found)
+    return found
+
+
+def differences(newest: InForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
+    """What the release says besides otherwise than what was adopted, in words."""
+    if policy != newest.adoption.policy:
+        yield "policy.json is not the policy that was adopted"
+    for person in people.values():
+        if person != newest.people.get(person.id):
+            yield f"people.json says something else of {person.id} than what was adopted"

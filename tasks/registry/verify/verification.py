@@ -1,0 +1,161 @@
+"""Check a release from its folder and the root key's fingerprint: no network, database or project, nothing loaded.
+
+First the adoptions, which say whose keys count. Then the promotion statement, which lists every file; only where all
+digests agree is anything else parsed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks.core.errors import HallmarkError, Refused
+from tasks.policy.governance import Governance
+from tasks.registry.release import bundle, contents, succession
+from tasks.registry.release.contents import Contents, shown
+from tasks.registry.release.report import Check, Verification
+from tasks.registry.release.succession import Signed
+from tasks.registry.verify import attestations, attested, left_out, recorded, trust
+from tasks.registry.verify.trust import Trust
+from tasks.stages.package.package import SAFE
+from tasks.trust import dsse
+from tasks.trust.validity import Key
+
+BESIDE = (".md", ".html", ".yaml", *SAFE)
+"""Endings of files of the payload beside the model."""
+UNCHECKED = [
+    "whether a newer statement took the release back, or a key was revoked since: ask who promoted it, or their ledger",
+    "the sources and the dataset themselves: a release holds their digests, not their records",
+    "whether training again gives these very bytes: `hallmark reproduce` does that where the sources are",
+]
+
+
+def verify(folder: Path, governance: Governance) -> Verification:
+    """Check the release in `folder` against keys and adoptions of the project that promoted it."""
+    return _verify(folder, trust.own(governance))[0]
+
+
+def verify_from_root(folder: Path, root: str) -> Verification:
+    """Check the release in `folder` against the fingerprint of the root key, received by another way."""
+    try:
+        found = trust.from_root(folder, root)
+    except (HallmarkError, OSError, ValueError, RecursionError) as error:
+        against = Check(about="root of trust", state="no", text=_in_words(error))
+        return Verification(release="", sha256="", root=root, checks=[against], unchecked=UNCHECKED)
+    return _verify(folder, found)[0]
+
+
+def require(folder: Path, governance: Governance) -> Signed:
+    """The promotion statement of a release that checks. Raises Refused with the first check that does not hold.
+
+    Without a proof from the ledger it passes: an installation has its own, and needs none of what stands there. Without
+    its weights it does not.
+    """
+    checked, signed = _verify(folder, trust.own(governance), whole=True)
+    if checked.verdict == "invalid" or signed is None:
+        raise Refused(f"the release in {folder} does not verify: {checked.against}")
+    return signed
+
+
+def statement(folder: Path, gate: Sequence[Key]) -> Signed:
+    """The promotion statement in a release's folder. Raises Refused where none is there that the gate signed."""
+    return _statement(_read_statement(folder), gate)
+
+
+def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verification, Signed | None]:
+    checks: list[Check] = [trusted.check]
+    signed = None
+    try:
+        data = _read_statement(folder)
+        signed = _statement(data, trusted.gate)
+        checks.append(_promoted(signed))
+        for check in _steps(folder, data, signed, trusted, whole):
+            checks.append(check)
+    except (HallmarkError, OSError, ValueError, RecursionError) as error:
+        checks.append(Check(about="", state="no", text=_in_words(error)))
+    label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
+    found = Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=UNCHECKED)
+    return found, signed
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return f"a file does not hold what its name says ({error.errors()[0]['msg']})"
+    return str(error) or type(error).__name__
+
+
+def _read_statement(folder: Path) -> bytes:
+    try:
+        return contents.read_one(folder, bundle.PROMOTION)
+    except Refused as error:
+        raise Refused(f"{error}; this is no release, or was never promoted") from None
+
+
+def _statement(data: bytes, gate: Sequence[Key]) -> Signed:
+    return succession.verify(dsse.parse(data, bundle.PROMOTION), gate)
+
+
+def _promoted(signed: Signed) -> Check:
+    promotion = signed.promotion
+    text = (
+        f"statement {promotion.sequence} of {promotion.name} in environment {promotion.environment}, "
+        f"{promotion.time:%Y-%m-%d %H:%M} UTC, is signed by the gate's key"
+    )
+    return Check(about="promotion", state="ok", text=f"the promotion statement of {promotion.label}: {text}")
+
+
+def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: bool) -> Iterator[Check]:
+    """Each check once it is made. Raises Refused, OSError or ValueError where one does not hold.
+
+    `whole`: weights that were left out are missing like any other file.
+    """
+    left = {} if whole else left_out.read(folder, signed.promotion.files)
+    found = _files(folder, signed, left)
+    if found.bytes(bundle.PROMOTION) != data:
+        raise Refused(f"{bundle.PROMOTION} changed while it was verified")
+    listing = {name: found.digests.get(name) or left[name] for name in signed.promotion.files}
+    besides = f" but {len(left)}" * bool(left)
+    text = f"all {len(listing)} files{besides} are those that the statement lists, and no other is there"
+    yield Check(about="files", state="ok", text=text)
+    if left:
+        yield left_out.check(left)
+    yield Check(about="files", state="ok", text=_harmless(listing))
+    yield from attested.checks(found, signed, listing, trusted)
+    proof = found.json(bundle.LEDGER) if bundle.LEDGER in found.digests else None
+    yield recorded.check(proof, signed, trusted.ledger)
+    found.require_unchanged(late=bundle.UNLISTED)
+
+
+def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
+    """What lies there, if it is what the statement lists, without what was left out. Names are compared before anything
+    is hashed."""
+    wanted = signed.promotion.files
+    contents.require_plain(wanted)
+    there = set(contents.names(folder)) - bundle.UNLISTED
+    _refuse("missing", wanted.keys() - there - left.keys())
+    _refuse("not listed by the promotion statement", there - wanted.keys())
+    parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
+    unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
+    found = contents.read(
+        folder, [*(wanted.keys() - left.keys()), *unlisted], [*parsed, *unlisted, *attestations.PARSED]
+    )
+    _refuse("changed", {name for name in wanted.keys() - left.keys() if found.digests[name] != wanted[name]})
+    if bundle.release_digest(wanted) != signed.release_sha256:
+        raise Refused("the digest of the files is not the one that the promotion statement is about")
+    if bundle.part_digest(wanted, bundle.PAYLOAD) != signed.promotion.payload_sha256:
+        raise Refused("the digest of the payload is not the one in the promotion statement")
+    return found
+
+
+def _refuse(what: str, names: set[str]) -> None:
+    if names:
+        raise Refused(f"{what}: {shown(names)}")
+
+
+def _harmless(listing: dict[str, str]) -> str:
+    payload = [name.split("/")[1:] for name in listing if name.startswith(f"{bundle.PAYLOAD}/")]
+    model = [parts for parts in payload if parts[0] == "model"]
+    unsafe = ["/".join(p) for p in payload if Path(p[-1]).suffix not in (SAFE if p[0] == "model" else BESIDE)]
+    if unsafe or not model:
+        raise Refused(f"payload/model holds more than safetensors, JSON and a chat template: {', '.join(unsafe)}")
+    return "the model is safetensors and JSON; nothing in it can run code when it is loaded"

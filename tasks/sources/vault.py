@@ -1,0 +1,171 @@
+"""The vault: what tokens stand for, encrypted value by value, in a database apart from everything else.
+
+SQLite (`.hallmark/vault.db`) or Postgres (HALLMARK_VAULT_URL). Whoever has the database without the key has nothing;
+whoever has the key without the database can make tokens of values they know, and no more. Only `ingest` writes, and
+only `reveal` reads a value, after the look is on the ledger (tasks/inquiry/looks.py).
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
+from sqlalchemy.engine import Connection
+
+from tasks.core import database
+from tasks.core.errors import InputError, Refused
+from tasks.sources import vault_keys
+from tasks.sources.vault_keys import VaultKeys
+
+VARIABLE = "HALLMARK_VAULT_URL"
+"""Environment variable: a Postgres URL."""
+FILE = "vault.db"
+"""In `.hallmark/`, where no URL is given."""
+NONCE = 12
+"""Bytes of an AES-GCM nonce, fresh for every value."""
+TOGETHER = 500
+"""Values a statement."""
+ADVISORY_LOCK = 0x7661756C74  # "vault"
+
+METADATA = MetaData()
+VALUES = Table(
+    "hallmark_vault",
+    METADATA,
+    Column("token", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),  # nonce and AES-256-GCM of the value; the token is authenticated too
+)
+KEY = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_key=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value and the token that stands in its place."""
+
+    token: str
+    value: str
+
+
+class Vault:
+    """Every method raises Unavailable where the database is away, and then nothing has happened."""
+
+    def __init__(self, engine: Engine, keys: VaultKeys) -> None:
+        self._engine, self.keys = engine, keys
+        self._cipher = AESGCM(keys.encryption)
+
+    def prepare(self) -> None:
+        """Make the tables, or see that they belong to this key. Raises InputError where they belong to another."""
+        with self._writing() as connection:
+            METADATA.create_all(connection)
+            known = connection.scalars(select(KEY.c.fingerprint)).first()
+            if known is None:
+                connection.execute(insert(KEY).values(fingerprint=self.keys.fingerprint))
+            elif known != self.keys.fingerprint:
+                raise InputError(
+                    f"the vault was made with the key {known[:12]}…, and the key given is "
+                    f"{self.keys.fingerprint[:12]}…; give the vault its own key ({vault_keys.VARIABLE}, or "
+                    f".hallmark/{vault_keys.FILE}). Nothing was written"
+                )
+
+    def keep(self, values: Iterable[Secret]) -> int:
+        """Put in what is not there yet, all or nothing; a token that is there stays as it is. Returns how many."""
+        wanted = {secret.token: secret.value for secret in values}
+        with self._writing() as connection:
+            new = sorted(set(wanted) - self._known(connection, wanted))
+            for part in _parts(new):
+                rows = [{"token": token, "sealed": self._seal(token, wanted[token])} for token in part]
+                connection.execute(insert(VALUES), rows)
+        return len(new)
+
+    def missing(self, tokens: Collection[str]) -> list[str]:
+        """Those of the tokens that the vault does not know, sorted."""
+        with self._reading() as connection:
+            return sorted(set(tokens) - self._known(connection, tokens))
+
+    def reveal(self, tokens: Collection[str], record: Callable[[list[str]], None]) -> dict[str, str]:
+        """The values of tokens; tokens that are not known are left out.
+
+        `record` puts the look at these tokens on the ledger. It is called first: where it raises, nothing is read.
+        """
+        wanted = sorted(set(tokens))
+        record(wanted)
+        found: dict[str, str] = {}
+        with self._reading() as connection:
+            for part in _parts(wanted):
+                rows = connection.execute(select(VALUES.c.token, VALUES.c.sealed).where(VALUES.c.token.in_(part)))
+                found |= {token: self._open(token, sealed) for token, sealed in rows}
+        return found
+
+    def _seal(self, token: str, value: str) -> bytes:
+        nonce = secrets.token_bytes(NONCE)
+        return nonce + self._cipher.encrypt(nonce, value.encode(), token.encode())
+
+    def _open(self, token: str, sealed: bytes) -> str:
+        try:
+            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], token.encode()).decode()
+        except (InvalidTag, ValueError):
+            raise Refused(f"the vault's value of {token} was changed, or sealed with another key") from None
+
+    def _known(self, connection: Connection, tokens: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        for part in _parts(sorted(tokens)):
+            found |= set(connection.scalars(select(VALUES.c.token).where(VALUES.c.token.in_(part))))
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _reach(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _reach(), self._engine.connect().execution_options(takes_turn=False) as connection:
+            yield connection
+
+
+def open_vault(state: Path) -> Vault:
+    """The vault of HALLMARK_VAULT_URL, else `state/vault.db`, made if absent.
+
+    Raises InputError for a key that is absent or another's, Unavailable where the database is away.
+    """
+    keys = vault_keys.load(state)
+    vault = Vault(_engine(state), keys)
+    vault.prepare()
+    return vault
+
+
+def exists(state: Path) -> bool:
+    """Whether a vault was made with a key, so that a lost one must be found again and not replaced.
+
+    Raises Unavailable where the database is away.
+    """
+    if not os.environ.get(VARIABLE) and not (state / FILE).exists():
+        return False
+    with _reach(), _engine(state).connect().execution_options(takes_turn=False) as connection:
+        return inspect(connection).has_table(KEY.name) and connection.scalars(select(KEY)).first() is not None
+
+
+def _engine(state: Path) -> Engine:
+    if configured := os.environ.get(VARIABLE):
+        return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
+    return _private(state / FILE)
+
+
+def _private(path: Path) -> Engine:
+    """A SQLite file that is nobody else's to read from its first byte."""
+    engine = database.sqlite(path)
+    path.touch(mode=0o600)
+    return engine
+
+
+def _reach() -> AbstractContextManager[None]:
+    return database.reaching("the vault")
+
+
+def _parts(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), TOGETHER):
+        yield items[start : start + TOGETHER]

@@ -1,0 +1,10 @@
+"""The only code that runs from a run's own commit. A stage is `run(params, layout)` in one module; `core/graph.py`
+lists them.
+
+    start.py     `python -I tasks/stages/start.py STAGE`, what dvc.yaml calls: no other code than this worktree's
+    __main__.py  one stage, in the current folder
+    data/        sources to a training and a test set
+    train/       the base model, fine-tuned
+    evaluate/    is it better, and by how much?
+    package/     what a release consists of, fixed so that people can decide on exactly that
+"""

@@ -1,0 +1,4 @@
+"""Stage `clean`.
+
+clean.py  the stage
+"""

@@ -1,0 +1,120 @@
+"""Stage `clean`: take out what no model should learn from, each removal with its rule and reason.
+
+empty_prompt, prompt_too_short, prompt_too_long, target_too_long   by the bounds of params.yaml: data
+
+artefacts/clean/records.parquet, quarantine.parquet, result.json (`Cleaned`)
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Data, Params
+from tasks.core.progress import Progress
+from tasks.core.record import Writer, batches, write_table
+from tasks.stages.data.conversations import prompts, targets
+from tasks.stages.data.quarantine import REMOVED, Counts, count, of_records
+from tasks.stages.data.text import is_blank
+
+BATCH = 10_000
+"""Records in memory at the same time."""
+
+
+class Cleaned(Frozen):
+    counts: Counts
+    by_source: dict[str, Counts]
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """A batch of records, parted."""
+
+    kept: pa.Table
+    removed: pa.Table
+    """`tasks.stages.data.quarantine.REMOVED`"""
+
+
+def run(params: Params, layout: Layout) -> Cleaned:
+    """Clean the records of `ingest`. Raises InputError where nothing is left."""
+    path = layout.stage("ingest") / "records.parquet"
+    before, kept = Counter[str](), Counter[str]()
+    parts = [REMOVED.empty_table()]
+    with whole_folder(layout.stage("clean")) as folder:
+        progress = Progress("clean", pq.read_metadata(path).num_rows)
+        with Writer(folder / "records.parquet", pq.read_schema(path)) as file:
+            for batch in batches(path, rows=BATCH):
+                sifted = sift(batch, params.data)
+                before.update(batch.column("source_id").to_pylist())
+                kept.update(sifted.kept["source_id"].to_pylist())
+                file.write(sifted.kept)
+                parts.append(sifted.removed)
+                progress.tell(before.total())
+        removed = of_records(pa.concat_tables(parts), layout)
+        result = _result(before, kept, removed)
+        write_table(removed, folder / "quarantine.parquet")
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
+    """Records within the bounds, and the others with the reason."""
+    halves = (half(batch.column("messages")).to_pylist() for half in (prompts, targets))
+    verdicts = [_misfit(prompt, target, data) for prompt, target in zip(*halves, strict=True)]
+    records = pa.Table.from_batches([batch])
+    there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
+    removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))
+    said = [verdict for verdict in verdicts if verdict is not None]
+    columns = {
+        "source_id": removed["source_id"],
+        "record_id": removed["record_id"],
+        "rule": [rule for rule, _ in said],
+        "reason": [reason for _, reason in said],
+        "winner": pa.nulls(len(said), pa.string()),
+    }
+    return Sifted(records.filter(there), pa.table(columns, schema=REMOVED))
+
+
+def _misfit(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
+    """Rule and reason where a text is empty, too short or too long. Lengths are in characters."""
+    if is_blank(prompt):
+        return "empty_prompt", "there is no text before the target"
+    if len(prompt) < data.min_prompt_chars:
+        return "prompt_too_short", f"{len(prompt)} characters; data.min_prompt_chars is {data.min_prompt_chars}"
+    if len(prompt) > data.max_prompt_chars:
+        return "prompt_too_long", f"{len(prompt)} characters; data.max_prompt_chars is {data.max_prompt_chars}"
+    if len(target) > data.max_target_chars:
+        return "target_too_long", f"{len(target)} characters; data.max_target_chars is {data.max_target_chars}"
+    return None
+
+
+def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> Cleaned:
+    if not kept:
+        raise InputError(
+            f"clean: none of {before.total():,} records is left; look into artefacts/ingest and the bounds in "
+            "params.yaml: data"
+        )
+    return Cleaned(
+        counts=count("clean", before.total(), kept.total(), removed["rule"].to_pylist()),
+        by_source={name: _counts_of(name, before, kept, removed) for name in sorted(before)},
+    )
+
+
+def _counts_of(source: str, before: Counter[str], kept: Counter[str], removed: pa.Table) -> Counts:
+    rules = removed.filter(pc.equal(removed["source_id"], source))["rule"].to_pylist()
+    return count("clean", before[source], kept[source], rules)
+
+
+def _facts(result: Cleaned) -> facts.Facts:
+    return {
+        "records": Fact(value=result.counts.records, unit="rows"),
+        "quarantined_share": Fact(value=result.counts.share, note="of the records that ingest made"),
+    }

@@ -1,0 +1,181 @@
+"""What `deduplicate` knows of each record: a column a property, so that a million records fit into memory."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.core.errors import InputError
+from tasks.core.record import batches
+from tasks.sources.sources import Source
+from tasks.stages.data import conversations
+from tasks.stages.data.deduplicate.near.answers import answer
+from tasks.stages.data.deduplicate.near.editions import edition
+from tasks.stages.data.deduplicate.near.form import even, forms, may_say_edition
+from tasks.stages.data.protect.placeholders import masks, without_values
+
+BATCH = 5_000
+"""Records whose texts are Python's at the same time."""
+READ = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
+FREE, FIXED_TRAIN, FIXED_TEST = range(3)
+NUMBERS = {"": FREE, "train": FIXED_TRAIN, "test": FIXED_TEST}
+NO_DATE = np.iinfo(np.int32).min
+"""Before every date: a record without one gives way to one that has one."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The records in the order of their table. Numbers for texts are good for telling equal from different only."""
+
+    record_id: pa.Array
+    source_id: pa.Array
+    row: np.ndarray
+    """1-based, in its source."""
+    place: np.ndarray
+    """Among all rows of all sources, in the order of sources.yaml."""
+    authority: np.ndarray
+    """Of its source."""
+    aside: np.ndarray
+    """Whether its source says `contradictions: put_aside`."""
+    dated: np.ndarray
+    """Whether its source says `editions: dated`, and it has a date."""
+    effective: np.ndarray
+    """effective_from in days since 1970, or NO_DATE."""
+    retired: np.ndarray
+    side: np.ndarray
+    """FREE, FIXED_TRAIN or FIXED_TEST: as the source fixed it."""
+    task: np.ndarray
+    whole: np.ndarray
+    """From 1 on, the rank of the digest of task, all turns and the target, evenly spaced, tokens included. No two
+    records share one in which something is masked: what was masked may differ."""
+    target: np.ndarray
+    """A number for what the target says, tokens included; no two share one in which something is masked."""
+    answer: np.ndarray
+    """A number for the target with the class alone of what is protected in it: two answers that differ in whom they
+    name do not contradict each other."""
+    form: np.ndarray
+    """The position of the prompt's form in `forms`; -1 where it has none."""
+    forms: pa.Array
+    marked: np.ndarray
+    """Whether prompt or target says which edition it is."""
+    version: np.ndarray
+    """How new they say they are: the larger, the newer; 1 where they say nothing of it."""
+
+    def __len__(self) -> int:
+        return len(self.record_id)
+
+
+def read(records: Path, rows: Path, sources: Iterable[Source], edition_words: Sequence[str] = ()) -> Compared:
+    """Of the records in a Parquet file; `rows` is that of `ingest`. Raises InputError where the two differ."""
+    derive = partial(_derive, edition_words=edition_words)
+    table = pa.Table.from_batches(map(derive, batches(records, READ, BATCH)), DERIVED).combine_chunks()
+    columns = {name: _column(table, name) for name in table.column_names}
+    where = pq.read_table(rows)
+    place = pc.index_in(columns["record_id"], value_set=where["record_id"].combine_chunks())
+    named = {source.id: source for source in sources}
+    unknown = sorted(set(columns["source_id"].unique().to_pylist()) - set(named))
+    if place.null_count or unknown:
+        raise InputError(
+            f"{records}: {place.null_count:,} records are not in {rows}, and of its sources "
+            f"{', '.join(unknown) or 'none'} is missing in inputs/sources.json; run the stages before it again"
+        )
+    form, source = columns["form"].dictionary_encode(), columns["source_id"].dictionary_encode()
+    own, of = [named[name] for name in source.dictionary.to_pylist()], source.indices.to_numpy()
+    effective = pc.fill_null(columns["effective_from"].cast(pa.int32()), NO_DATE).to_numpy().astype(np.int64)
+    return Compared(
+        record_id=columns["record_id"],
+        source_id=columns["source_id"],
+        row=where["row"].take(place).to_numpy(),
+        place=place.to_numpy().astype(np.int64),
+        authority=np.array([item.authority for item in own], np.int64)[of],
+        aside=np.array([item.contradictions == "put_aside" for item in own], bool)[of],
+        dated=np.array([item.editions == "dated" for item in own], bool)[of] & (effective != NO_DATE),
+        effective=effective,
+        retired=pc.is_valid(columns["retired_at"]).to_numpy(zero_copy_only=False),
+        side=np.array([NUMBERS[side] for side in columns["split"].to_pylist()], np.int8),
+        task=_numbers(columns["task"]),
+        whole=_ranks(columns["whole"]),
+        target=_numbers(columns["target"]),
+        answer=_numbers(columns["answer"]),
+        form=pc.fill_null(form.indices, -1).to_numpy(),
+        forms=form.dictionary,
+        marked=columns["marked"].to_numpy(zero_copy_only=False),
+        version=_ranks(columns["version"]),
+    )
+
+
+DERIVED = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("source_id", pa.string()),
+        ("task", pa.string()),
+        ("effective_from", pa.date32()),
+        ("retired_at", pa.date32()),
+        ("split", pa.string()),
+        ("whole", pa.binary(16)),
+        ("target", pa.binary(16)),
+        ("answer", pa.binary(16)),
+        ("form", pa.large_string()),  # null for none
+        ("marked", pa.bool_()),
+        ("version", pa.string()),
+    ]
+)
+
+
+def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBatch:
+    messages, ids = batch.column("messages"), batch.column("record_id").to_pylist()
+    prompts = conversations.prompts(messages).to_pylist()
+    targets = conversations.targets(messages).to_pylist()
+    tasks = batch.column("task").to_pylist()
+    wholes = conversations.wholes(messages)
+    asked, answered = even(prompts), even(targets)
+    form = forms(asked)
+    worth = pc.or_(may_say_edition(asked, edition_words), may_say_edition(answered, edition_words)).to_pylist()
+    says = [
+        [edition(text, edition_words) for text in texts] if worth_it else []
+        for *texts, worth_it in zip(prompts, targets, worth, strict=True)
+    ]
+    derived: dict[str, Any] = {name: batch.column(name) for name in READ if name != "messages"}
+    derived |= {
+        "whole": [
+            conversations.digest(f"{task}\n{whole}{_own(whole, record_id)}")
+            for task, whole, record_id in zip(tasks, wholes, ids, strict=True)
+        ],
+        "target": [
+            conversations.digest(answer(target) + _own(target, record_id))
+            for target, record_id in zip(targets, ids, strict=True)
+        ],
+        "answer": [conversations.digest(answer(without_values(target))) for target in targets],
+        "form": pc.if_else(pc.equal(form, ""), None, form),
+        "marked": [any(item.said for item in said) for said in says],
+        "version": [max((item.newness for item in said), default="") for said in says],
+    }
+    columns = [pa.array(derived[field.name], field.type) for field in DERIVED]
+    return pa.RecordBatch.from_arrays(columns, schema=DERIVED)
+
+
+def _own(text: str, record_id: str) -> str:
+    """What makes a text its record's alone where something is masked in it."""
+    return f"\n{record_id}" if masks(text) else ""
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    chunks = table[name].chunks
+    return chunks[0] if chunks else pa.array([], table.schema.field(name).type)
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    numbers: np.ndarray = column.dictionary_encode().indices.to_numpy()
+    return numbers
+
+
+def _ranks(column: pa.Array) -> np.ndarray:
+    """From 1 on, the same for equal values."""
+    ranks: np.ndarray = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
+    return ranks

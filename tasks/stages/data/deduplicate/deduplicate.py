@@ -1,0 +1,220 @@
+"""Stage `deduplicate`: of records that repeat or contradict each other, keep the one that counts.
+
+Exact duplicates always; where params.yaml: data.near_duplicates is set also near-identical prompts: duplicates,
+training text that a fixed test set holds, older versions and conflicts (`verdicts` has the rules, `preference` says
+which record is kept).
+
+    artefacts/deduplicate/records.parquet      tasks.core.record.SCHEMA, in the order of `clean`
+    artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
+    artefacts/deduplicate/conflicts.parquet    CONFLICTS: what an owner may want to see side by side
+    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that `split` must not part
+    artefacts/deduplicate/result.json          `Deduplicated`
+
+What goes and what stays depends neither on the order of the records nor on the number of threads.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import NearDuplicates, Params
+from tasks.core.progress import phase
+from tasks.core.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batches, write_table
+from tasks.sources.sources import load_resolved
+from tasks.stages.data.deduplicate import compared, duplicates, preference
+from tasks.stages.data.deduplicate.compared import Compared
+from tasks.stages.data.deduplicate.neighbours import Neighbours, find
+from tasks.stages.data.deduplicate.verdicts import CONTRADICTIONS, KEPT, REASONS, UNDECIDED, Verdict
+from tasks.stages.data.quarantine import Counts, count
+
+CONFLICTS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("rule", pa.string()),  # one of `verdicts.CONTRADICTIONS`
+        ("other", pa.string()),  # the record that it contradicts
+        ("jaccard", pa.float64()),  # of their prompts
+    ]
+)
+CLUSTERS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("cluster", pa.string()),  # the smallest record_id in it
+    ]
+)
+
+
+class Deduplicated(Frozen):
+    counts: Counts
+    by_source: dict[str, Counts]
+    kept: str
+    """Which of several records is kept, in words."""
+    near: NearDuplicates | None
+    """The thresholds used; null where only exact duplicates were looked for."""
+    contradictions_kept: int
+    """Records that stay though another one that stays contradicts them; conflicts.parquet has them for their owners."""
+    near_pairs: int
+    """Pairs of prompts found near-identical."""
+    clusters: int
+    """Groups of kept records that must not be parted."""
+    largest_cluster: int
+    """Records in the largest of them."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What stands in the tables, counted there: a record that is in neither of them, or in both, is noticed."""
+
+    kept: Counter[str]
+    """Records by source."""
+    rules: defaultdict[str, list[str]]
+    """Of those in quarantine, by source."""
+    contradicted: int
+    """Records kept beside one that contradicts them."""
+
+
+def run(params: Params, layout: Layout) -> Deduplicated:
+    """Judge the records of `clean`. Raises InputError where nothing is left."""
+    path = layout.stage("clean") / "records.parquet"
+    resolved, near = load_resolved(layout.sources), params.data.near_duplicates
+    sources, words = [item.source for item in resolved.sources], resolved.edition_words
+    phase("deduplicate", "reading the records")
+    records = compared.read(path, layout.stage("ingest") / "rows.parquet", sources, words)
+    order = preference.order(records)
+    phase("deduplicate", f"exact duplicates among {len(records):,} records")
+    winners = duplicates.winners(records, order)
+    later: list[Verdict] = []
+    neighbours = None
+    if near is not None:
+        phase("deduplicate", "near-duplicates of what is left")
+        neighbours = find(records, order[winners[order] == order], near)
+        later = neighbours.verdicts(path, words)
+    verdicts = [*_on_exact_duplicates(winners, later), *later]
+    keep = np.ones(len(records), bool)
+    keep[[verdict.record for verdict in verdicts if verdict.goes]] = False
+    if not keep.any():
+        raise InputError(
+            f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
+            "params.yaml: data.near_duplicates"
+        )
+    clusters = _clusters(records, neighbours, keep)
+    phase("deduplicate", "writing the tables")
+    with whole_folder(layout.stage("deduplicate")) as folder:
+        write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
+        write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
+        write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
+        write_table(clusters, folder / "clusters.parquet")
+        result = _result(records, _written(folder), neighbours, clusters, near)
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
+    """Where the record kept instead goes after all, its duplicates share its fate, so that what is cited is kept."""
+    fate = {verdict.record: verdict for verdict in later if verdict.goes}
+    for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():
+        own = Verdict(record, "exact_duplicate", int(winners[record]), 1.0)
+        yield fate[own.other]._replace(record=record) if own.other in fate else own
+
+
+def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
+    begin = 0
+    for batch in batches(path, rows=ROW_GROUP):
+        kept = batch.filter(pa.array(keep[begin : begin + len(batch)]))
+        begin += len(batch)
+        if len(kept):
+            yield kept
+
+
+def _clusters(records: Compared, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
+    """CLUSTERS, ordered by record_id."""
+    ids, names = [], []
+    for group in neighbours.groups(np.flatnonzero(keep)) if neighbours else ():
+        members = records.record_id.take(pa.array(group)).to_pylist()
+        ids += members
+        names += [min(members)] * len(members)
+    return pa.table([ids, names], schema=CLUSTERS).sort_by("record_id")
+
+
+def _quarantine(records: Compared, verdicts: list[Verdict]) -> pa.Table:
+    verdicts = [verdict for verdict in verdicts if verdict.goes]
+    went = pa.array([verdict.record for verdict in verdicts], pa.int64())
+    kept = pa.array([None if verdict.rule == UNDECIDED else verdict.other for verdict in verdicts], pa.int64())
+    columns = [
+        records.source_id.take(went),
+        pa.array(records.row[went.to_numpy()], pa.int64()),
+        records.record_id.take(went),
+        pa.array([verdict.rule for verdict in verdicts], pa.string()),
+        pa.array([REASONS[verdict.rule] for verdict in verdicts], pa.string()),
+        records.record_id.take(kept),
+    ]
+    return pa.table(columns, schema=QUARANTINE).sort_by("record_id")
+
+
+def _conflicts(records: Compared, verdicts: list[Verdict]) -> pa.Table:
+    contrary = [verdict for verdict in verdicts if verdict.rule in CONTRADICTIONS]
+    columns = [
+        records.record_id.take(pa.array([verdict.record for verdict in contrary], pa.int64())),
+        pa.array([verdict.rule for verdict in contrary], pa.string()),
+        records.record_id.take(pa.array([verdict.other for verdict in contrary], pa.int64())),
+        pa.array([verdict.jaccard for verdict in contrary], pa.float64()),
+    ]
+    return pa.table(columns, schema=CONFLICTS).sort_by("record_id")
+
+
+def _written(folder: Path) -> Written:
+    kept = read_table(folder / "records.parquet", ["source_id"])["source_id"]
+    gone = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
+    rules = defaultdict[str, list[str]](list)
+    for source, rule in zip(gone["source_id"].to_pylist(), gone["rule"].to_pylist(), strict=True):
+        rules[source].append(rule)
+    contrary = read_table(folder / "conflicts.parquet", ["rule"])["rule"].to_pylist()
+    return Written(Counter(kept.to_pylist()), rules, contrary.count(KEPT))
+
+
+def _result(
+    records: Compared, written: Written, neighbours: Neighbours | None, clusters: pa.Table, near: NearDuplicates | None
+) -> Deduplicated:
+    before, kept, rules = Counter(records.source_id.to_pylist()), written.kept, written.rules
+    sizes = Counter(clusters["cluster"].to_pylist())
+    return Deduplicated(
+        counts=count("deduplicate", before.total(), kept.total(), chain(*rules.values())),
+        by_source={name: count("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
+        kept=preference.WORDS,
+        near=near,
+        contradictions_kept=written.contradicted,
+        near_pairs=len(neighbours.near) if neighbours else 0,
+        clusters=len(sizes),
+        largest_cluster=max(sizes.values(), default=0),
+    )
+
+
+def _facts(result: Deduplicated) -> facts.Facts:
+    gone = result.counts.quarantined
+    stated = {
+        "records": Fact(value=result.counts.records, unit="rows"),
+        "exact_duplicates": Fact(value=gone.get("exact_duplicate", 0), unit="rows"),
+        "quarantined_share": Fact(value=result.counts.share, note="of the records that clean left"),
+    }
+    if result.near is None:
+        return stated  # a zero would say that somebody looked
+    return stated | {
+        "near_duplicates": Fact(value=gone.get("near_duplicate", 0), unit="rows"),
+        "near_test": Fact(value=gone.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
+        "superseded": Fact(value=gone.get("superseded", 0), unit="rows", note="older versions"),
+        "conflicts": Fact(value=gone.get("conflict", 0), unit="rows", note="decided by authority or date"),
+        "conflicts_undecided": Fact(value=gone.get(UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"),
+        "conflicts_kept": Fact(value=result.contradictions_kept, unit="rows", note="for the owner to decide, kept"),
+        "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),
+    }

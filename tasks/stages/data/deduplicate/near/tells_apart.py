@@ -1,0 +1,39 @@
+"""Whether two near-identical texts say the same: whether nothing but slips of typing tells them apart.
+
+No list can name all that changes what a text says: a number, a unit, a "not", a name, one ordinary word. So it is the
+other way round: two texts say the same only where all their words are the same but for slips (`slips`), and blanks
+within words. Whatever else differs tells them apart.
+"""
+
+from tasks.stages.data.deduplicate.near.content import without_courtesy
+from tasks.stages.data.deduplicate.near.slips import is_short, is_slip
+from tasks.stages.data.deduplicate.near.vocabulary import Uses
+from tasks.stages.data.protect.recognise.names.language import is_german
+
+
+def says_the_same(one: str, other: str, uses: Uses) -> bool:
+    """Of the `text` of two contents. `uses` is of the texts at hand."""
+    first, second = sorted((one, other))
+    ours, theirs, german = first.split(), second.split(), is_german(first)
+    return _but_for_slips(ours, theirs, uses, german) or _but_for_slips(
+        without_courtesy(ours), without_courtesy(theirs), uses, german
+    )
+
+
+def _but_for_slips(ours: list[str], theirs: list[str], uses: Uses, german: bool) -> bool:
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        if ours[i].lower() == theirs[j].lower() or is_slip(ours[i], theirs[j], uses, german):
+            i, j = i + 1, j + 1
+        elif _parted(ours[i : i + 2], theirs[j]):
+            i, j = i + 2, j + 1
+        elif _parted(theirs[j : j + 2], ours[i]):
+            i, j = i + 1, j + 2
+        else:
+            return False
+    return i == len(ours) and j == len(theirs)
+
+
+def _parted(two: list[str], word: str) -> bool:
+    """Whether two words are one, with a blank in it: "super market", but neither "in valid" nor "may be"."""
+    return word.isalpha() and "".join(two).lower() == word.lower() and not any(map(is_short, two))

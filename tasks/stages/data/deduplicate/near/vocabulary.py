@@ -1,0 +1,55 @@
+"""How often texts use a word, and how often in lower case: a name hardly ever."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.stages.data.deduplicate.near.content import LETTERS
+
+LEAST = 3
+"""Uses from which on a word is listed."""
+AROUND = '.,;:!?()[]"“”„«»'
+TOGETHER = 1 << 18
+"""Words that are counted at once."""
+SCHEMA = pa.schema([("word", pa.large_string()), ("times", pa.int64()), ("lower", pa.int64())])
+
+
+class Use(NamedTuple):
+    times: int
+    lower: int
+
+
+Uses = Mapping[str, Use]
+"""By word, spelled as in contents, in lower case."""
+NEVER = Use(0, 0)
+
+
+def count(texts: Iterable[pa.Array]) -> Uses:
+    """Of texts as they were written, batch by batch."""
+    counted, waiting, words = SCHEMA.empty_table(), list[pa.Table](), 0
+    for batch in texts:
+        waiting.append(_words(batch))
+        words += len(waiting[-1])
+        if words > TOGETHER:
+            counted, waiting, words = _sums([counted, *waiting]), [], 0
+    counted = _sums([counted, *waiting])
+    often = counted.filter(pc.greater_equal(counted["times"], LEAST)).to_pydict()
+    uses = map(Use, often["times"], often["lower"])
+    return dict(zip(often["word"], uses, strict=True))
+
+
+def _words(texts: pa.Array) -> pa.Table:
+    words = pc.utf8_trim(pc.utf8_split_whitespace(texts).flatten(), AROUND)
+    words = words.filter(pc.match_substring_regex(words, r"^\p{L}+$")).cast(pa.large_string())
+    plain, lower = pc.utf8_lower(words), pc.utf8_is_lower(words).cast(pa.int64())
+    for letter, spelled in LETTERS.items():
+        plain = pc.replace_substring(plain, letter, spelled)
+    return _sums([pa.table({"word": plain, "times": np.ones(len(words), np.int64), "lower": lower})])
+
+
+def _sums(tables: list[pa.Table]) -> pa.Table:
+    together = pa.concat_tables(table.cast(SCHEMA) for table in tables).group_by("word")
+    return together.aggregate([("times", "sum"), ("lower", "sum")]).rename_columns(SCHEMA.names)

@@ -1,0 +1,124 @@
+"""Stage `ingest`: sources to records, each row either a record or in quarantine.
+
+Reads each source as it was pinned, normalises and repairs its texts, maps its columns to `tasks.core.record.SCHEMA` and
+protects what is about people, in one pass and before anything is written (`reading.py`). A source of which nothing has
+changed is not read again (`kept.py`); the output is the same bytes.
+
+    artefacts/ingest/records.parquet      tasks.core.record.SCHEMA, in the order of sources and rows
+    artefacts/ingest/rows.parquet         where each record came from: record_id, source_id, row
+    artefacts/ingest/quarantine.parquet   tasks.core.record.QUARANTINE
+    artefacts/ingest/tokens.parquet       every token that the vault must know
+    artefacts/ingest/result.json          `Ingested`
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import read_json, whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.progress import phase
+from tasks.core.record import batches
+from tasks.sources import vault as vaults
+from tasks.sources.sources import ResolvedSources, load_resolved
+from tasks.sources.vault import Vault
+from tasks.stages.data.ingest import kept
+from tasks.stages.data.ingest.pool import Pool
+from tasks.stages.data.ingest.reading import COUNTS, TABLES, TOKENS, Desk, SourceCounts, Tables
+from tasks.stages.data.quarantine import Counts
+
+
+class Ingested(Frozen):
+    counts: Counts
+    sources: list[SourceCounts]
+
+
+def run(params: Params, layout: Layout) -> Ingested:
+    """Records of every source of inputs/sources.json.
+
+    Raises InputError for a source that cannot be used, and for a vault whose key is not the run's: nothing is read
+    then, and nothing written.
+    """
+    resolved = load_resolved(layout.sources)
+    _check_tasks(resolved, params)
+    vault = _vault(resolved, layout)
+    with Pool() as pool, whole_folder(layout.stage("ingest")) as folder:
+        desk = Desk(resolved, params.data.max_malformed_share, layout.root, vault, pool)
+        sources = _gather(desk, layout, folder)
+        result = Ingested(counts=_total(sources), sources=sources)
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
+    for item in resolved.sources:
+        task = item.source.constants.task
+        if task not in params.prompts:
+            raise InputError(
+                f"source {item.source.id}: its task {task!r} is not in params.yaml: prompts, which has "
+                f"{', '.join(sorted(params.prompts))}; add it there or correct `constants.task` in sources.yaml"
+            )
+
+
+def _vault(resolved: ResolvedSources, layout: Layout) -> Vault:
+    vault = vaults.open_vault(layout.state)
+    if vault.keys.fingerprint != resolved.vault:
+        raise InputError(
+            f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
+            f"{vault.keys.fingerprint[:12]}…; give the run its own key, or start a new run. Nothing was written"
+        )
+    return vault
+
+
+def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
+    """Write the tables of all sources, one source behind the other, and say what became of each."""
+    sources, tokens = [], set[str]()
+    with Tables(folder) as tables:
+        for resolved in desk.every.sources:
+            with kept.piece(resolved, desk, layout) as piece:
+                phase("ingest", f"adding {resolved.source.id} to the tables")
+                sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS)))
+                tokens |= _append(piece.folder, tables)
+            how = "read" if piece.fresh else "unchanged since they were read last"
+            print(f"source {resolved.source.id}: {sources[-1].counts.rows:,} rows {how}", flush=True)
+        tables.write("tokens", pa.table({"token": sorted(tokens)}, schema=TOKENS))
+    return sources
+
+
+def _append(source: Path, tables: Tables) -> set[str]:
+    """Add a source's tables to those of the stage. Returns its tokens, which may be other sources' too."""
+    for name in ("records", "rows", "quarantine"):
+        for batch in batches(source / f"{name}.parquet"):
+            tables.write(name, pa.Table.from_batches([batch]).cast(TABLES[name]))
+    return {token for batch in batches(source / "tokens.parquet") for token in batch["token"].to_pylist()}
+
+
+def _total(sources: list[SourceCounts]) -> Counts:
+    rules: Counter[str] = Counter()
+    for source in sources:
+        rules.update(source.counts.quarantined)
+    return Counts(
+        rows=sum(source.counts.rows for source in sources),
+        records=sum(source.counts.records for source in sources),
+        quarantined=dict(sorted(rules.items())),
+    )
+
+
+def _facts(result: Ingested) -> facts.Facts:
+    worst = max(result.sources, key=lambda source: source.malformed / source.counts.rows)
+    protected = sum(sum(source.protected.values()) for source in result.sources)
+    return {
+        "rows": Fact(value=result.counts.rows, unit="rows"),
+        "records": Fact(value=result.counts.records, unit="rows"),
+        "malformed_share": Fact(value=worst.malformed / worst.counts.rows, note=f"highest of the sources: {worst.id}"),
+        "quarantined_share": Fact(value=result.counts.share, note="over all sources"),
+        "protected": Fact(
+            value=protected, note="stretches of personal or secret text found, whatever was done with them"
+        ),
+    }

@@ -1,0 +1,193 @@
+"""A row of a source as a record: which column becomes what, and why a row cannot become one."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from tasks.core.record import KINDS
+from tasks.sources.sources import Source
+from tasks.stages.data import json_text
+from tasks.stages.data.protect.tokens import disarmed
+from tasks.stages.data.text import SURROGATES, is_blank, normalise, repair
+
+ROLES = ("system", "user", "assistant")
+UNKNOWN_LANGUAGE = "und"
+"""BCP 47 for undetermined."""
+
+
+class Reject(Exception):
+    """The row cannot become a record. `malformed`: because it is not what its source declares."""
+
+    def __init__(self, rule: str, reason: str, malformed: bool = False) -> None:
+        super().__init__(reason)
+        self.rule, self.reason, self.malformed = rule, reason, malformed
+
+
+def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[str, Any]:
+    """The row as a dict of `tasks.core.record.SCHEMA` without `record_id`. Raises Reject.
+
+    `notes` counts what was done on the way: `repaired_texts`, `dropped_system_turns`.
+    """
+    constants = source.constants
+    return {
+        "source_id": source.id,
+        "task": constants.task,
+        "messages": _messages(row, source, notes),
+        "kind": _choice(row, source, "kind", KINDS) or constants.kind or "answer",
+        "language": _label(row, source, "language") or constants.language or UNKNOWN_LANGUAGE,
+        "department": _label(row, source, "department") or constants.department or "",
+        "geography": _label(row, source, "geography") or constants.geography or "",
+        "policy_tags": _tags(row, source),
+        "effective_from": _date(row, source, "effective_from"),
+        "retired_at": _date(row, source, "retired_at"),
+        "subjects": [],
+        "origin": constants.origin,
+        "labelled_by": _label(row, source, "labelled_by") or constants.labelled_by or "",
+        "split": _choice(row, source, "split", ("train", "test")) or constants.split or "",
+    }
+
+
+def _messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[dict[str, str]]:
+    mapping = source.mapping
+    if mapping.messages is not None:
+        return _chat(row.get(mapping.messages), mapping.messages, notes)
+    assert mapping.prompt is not None and mapping.response is not None  # Mapping's own rule
+    prompt = _text(row.get(mapping.prompt), mapping.prompt, notes)
+    if isinstance(mapping.response, str):
+        target = _target(row.get(mapping.response), mapping.response, notes)
+    else:
+        target = _json_target(row, mapping.response, notes)
+    return [{"role": "user", "content": prompt}, {"role": "assistant", "content": target}]
+
+
+def _text(value: Any, column: str, notes: Counter[str]) -> str:
+    """Empty for null: what is too short is for `clean` to judge."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Reject("not_text", f"column {column!r}: expected text, got {type(value).__name__}", malformed=True)
+    if not value.isascii() and SURROGATES.search(value):
+        raise Reject("undecodable", f"column {column!r}: holds what is not a character", malformed=True)
+    repaired = repair(value)
+    notes["repaired_texts"] += repaired is not value and repaired != normalise(value)
+    return disarmed(repaired)
+
+
+def _target(value: Any, column: str, notes: Counter[str]) -> str:
+    target = _text(value if value is None or isinstance(value, str) else _dumps(value, column), column, notes)
+    if is_blank(target):
+        raise Reject("missing_target", f"column {column!r} is empty; a record needs a target")
+    _refuse_halves(target, column)
+    return target
+
+
+def _refuse_halves(target: str, column: str) -> None:
+    """Of a target that is JSON: it is read as such later, where nothing could be said of its row any more."""
+    if json_text.has_half(target):
+        raise Reject("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
+
+
+def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
+    """One JSON object, its keys in the order of the mapping."""
+    values = {}
+    for field, column in fields.items():
+        value = row.get(column)
+        values[field] = _text(value, column, notes) if isinstance(value, str | None) else value
+        if isinstance(value, str | None) and is_blank(values[field]):
+            raise Reject("missing_target", f"column {column!r} is empty; the target needs its field {field!r}")
+    return _text(_dumps(values, ", ".join(fields.values())), "", Counter())
+
+
+def _dumps(value: Any, column: str) -> str:
+    if json_text.is_deep(value):
+        reason = f"column {column!r}: lists and objects stand in more than {json_text.DEEPEST} others"
+        raise Reject("not_text", reason, malformed=True)
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        raise Reject("not_text", f"column {column!r}: {type(value).__name__} is not JSON", malformed=True) from None
+
+
+def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
+    """A list of {role, content} turns, or its JSON text, without system turns: params.yaml has the system prompt."""
+    turns = [_turn(turn, column, notes) for turn in _turns(value, column)]
+    kept = [turn for turn in turns if turn["role"] != "system"]
+    notes["dropped_system_turns"] += len(turns) - len(kept)
+    if not kept or kept[-1]["role"] != "assistant" or is_blank(kept[-1]["content"]):
+        raise Reject("missing_target", f"column {column!r}: the last turn is not an assistant's with text")
+    if not any(turn["role"] == "user" for turn in kept):
+        raise Reject("bad_messages", f"column {column!r}: there is no user turn", malformed=True)
+    _refuse_halves(kept[-1]["content"], column)
+    return kept
+
+
+def _turns(value: Any, column: str) -> list[Any]:
+    if value is None or value == "":
+        raise Reject("missing_target", f"column {column!r} is empty")
+    try:
+        turns = json_text.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        turns = None
+    if not isinstance(turns, list):
+        raise Reject("bad_messages", f"column {column!r}: expected a list of turns", malformed=True)
+    return turns
+
+
+def _turn(turn: Any, column: str, notes: Counter[str]) -> dict[str, str]:
+    if not isinstance(turn, dict) or turn.get("role") not in ROLES:
+        wanted = f"role one of {', '.join(ROLES)}"
+        raise Reject("bad_messages", f"column {column!r}: a turn needs {wanted}, and content", malformed=True)
+    return {"role": turn["role"], "content": _text(turn.get("content"), column, notes)}
+
+
+def _label(row: dict[str, Any], source: Source, name: str) -> str:
+    """A short text such as a department; empty where there is none."""
+    column = getattr(source.mapping, name)
+    value = row.get(column) if column is not None else None
+    if value is None:
+        return ""
+    label = _text(str(value) if isinstance(value, int | float) else value, column, Counter())
+    _refuse_unlisted([label], source, name)
+    return label
+
+
+def _refuse_unlisted(labels: Iterable[str], source: Source, name: str) -> None:
+    """A label that its source does not list may be anything. Who labelled is a person, and is replaced instead."""
+    listed = None if name == "labelled_by" else source.labels.get(name)  # type: ignore[call-overload]
+    if listed is not None and any(label and label not in listed for label in labels):
+        column = getattr(source.mapping, name)
+        raise Reject(f"unknown_{name}", f"column {column!r}: holds none of the labels that sources.yaml lists for it")
+
+
+def _choice(row: dict[str, Any], source: Source, name: str, allowed: tuple[str, ...]) -> str:
+    value = _label(row, source, name).casefold()
+    if value and value not in allowed:
+        column = getattr(source.mapping, name)
+        raise Reject(f"unknown_{name}", f"column {column!r}: expected one of {', '.join(allowed)}")
+    return value
+
+
+def _tags(row: dict[str, Any], source: Source) -> list[str]:
+    column = source.mapping.policy_tags
+    value = row.get(column) if column is not None else None
+    if isinstance(value, dict):
+        raise Reject("not_text", f"column {column!r}: expected tags, got an object", malformed=True)
+    parts = value if isinstance(value, list) else [] if value is None else str(value).split(";")
+    tags = {_text(part, column or "", Counter()) for part in parts}
+    _refuse_unlisted(tags, source, "policy_tags")
+    return sorted((tags | set(source.constants.policy_tags)) - {""})
+
+
+def _date(row: dict[str, Any], source: Source, name: str) -> date | None:
+    column = getattr(source.mapping, name)
+    value = row.get(column) if column is not None else None
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    try:
+        return value if isinstance(value, date) else datetime.fromisoformat(value.strip()).date()
+    except (ValueError, AttributeError):
+        raise Reject(f"bad_{name}", f"column {column!r}: expected an ISO 8601 date such as 2024-03-31") from None

@@ -1,0 +1,119 @@
+"""Pure functions over batches, in this process or over several, with the same results in the same order."""
+
+import multiprocessing
+import os
+import pickle
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import lru_cache
+from itertools import chain, islice
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tasks.core.errors import InputError
+from tasks.stages.data.ingest import cores
+
+WORKERS = "HALLMARK_WORKERS"
+"""Environment variable: processes of the heavy data stages; the cores that may be used where it is not set."""
+AHEAD = 2
+"""Batches in flight for each worker: enough to keep it busy, few enough to bound the memory."""
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def workers() -> int:
+    """How many processes to use. Raises InputError where HALLMARK_WORKERS is not a number of at least 1."""
+    told = os.environ.get(WORKERS, "")
+    if not told:
+        return cores.usable()
+    if not told.isdecimal() or int(told) < 1:
+        raise InputError(f"{WORKERS}: expected a whole number of at least 1, got {told!r}")
+    return int(told)
+
+
+def batched(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:
+    """The items in lists of `size`, shorter where they weigh `most` together, and the last one."""
+    batch: list[In] = []
+    weight = 0
+    for item in items:
+        batch.append(item)
+        weight += weigh(item)
+        if len(batch) == size or weight >= most:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+class Pool:
+    """Processes for work of any kind, started when there is enough of it and kept until the block ends.
+
+    Each takes seconds to start and to load what the work needs, so they are not started for every source anew.
+    """
+
+    def __init__(self) -> None:
+        self._count = workers()
+        self._started: ProcessPoolExecutor | None = None
+
+    def in_order(self, work: Callable[[In], Out], batches: Iterable[In]) -> Iterator[Out]:
+        """`work` of each batch, in the order of the batches. What it raises is raised here.
+
+        `work` and batches must be picklable. With a single worker all stays in this process, and so does a single batch
+        while no other is started.
+        """
+        source = iter(batches)
+        first = list(islice(source, 2))
+        if self._count < 2 or (len(first) < 2 and self._started is None):
+            yield from map(work, chain(first, source))
+            return
+        if self._started is None:
+            # Spawned: a forked copy of a process with threads (pyarrow has some) may hang.
+            context = multiprocessing.get_context("spawn")
+            self._started = ProcessPoolExecutor(self._count, context, initializer=_begin)
+        yield from _drawn(self._started, pickle.dumps(work), chain(first, source), self._count * AHEAD)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._started is not None:
+            self._started.shutdown(wait=kind is None, cancel_futures=True)
+
+
+def _drawn(pool: ProcessPoolExecutor, work: bytes, batches: Iterator[In], most: int) -> Iterator[Any]:
+    flying: deque[Future[Any]] = deque()
+    for batch in batches:
+        flying.append(pool.submit(_run, work, batch))
+        if len(flying) >= most:
+            yield flying.popleft().result()
+    while flying:
+        yield flying.popleft().result()
+
+
+def _begin() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _run(work: bytes, batch: Any) -> Any:
+    return _unpacked(work)(batch)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(work: bytes) -> Callable[[Any], Any]:
+    """The work of a source, the same object for all its batches."""
+    unpacked: Callable[[Any], Any] = pickle.loads(work)
+    return unpacked
+
+
+def _end_with_parent() -> None:
+    """A killed stage leaves no worker behind that waits for batches for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,12 @@
+"""What is about people, or secret, is found and replaced before anything of a source is written.
+
+    found.py          a stretch of text and the class it is of
+    recognise/        who finds what, one family a file
+    terms.py          the owner's own words: trade secrets, internal names
+    tokens.py         keyed tokens: the same value, the same token
+    placeholders.py   what stands in the place of a value
+    actions.py        a text with what was found replaced as its source says
+    records.py        the records of a batch, protected together
+
+What each source wants done with each class stands in sources.yaml (`tasks.sources.protection`).
+"""

@@ -1,0 +1,72 @@
+"""A text with what was found in it replaced, as its source says for each class."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tasks.sources.protection import IDENTIFYING, Category, Protection
+from tasks.sources.vault import Secret
+from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.tokens import token
+
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+DOMAIN = re.compile(r"@\s?([\w.-]+)$")
+NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
+
+
+@dataclass
+class Outcome:
+    """What protecting one record, or one text of it, came to."""
+
+    counts: dict[Category, int] = field(default_factory=dict)
+    """How often each class was found."""
+    secrets: list[Secret] = field(default_factory=list)
+    """For the vault."""
+    subjects: set[str] = field(default_factory=set)
+    """Tokens of the people it is about."""
+    dropped: Category | None = None
+    """The class for which the record is to be put aside."""
+    stopped: Category | None = None
+    """The class for which the run is to stop."""
+    undetectable: bool = False
+    """A text could not be read to its end, so that what stands in it is not known."""
+
+
+def replace(text: str, found: Sequence[Found], protection: Protection, key: bytes, outcome: Outcome) -> str:
+    """The text as it may be written; what was done is added to `outcome`."""
+    parts, end = [], 0
+    for start, stop, category in found:
+        value = text[start:stop]
+        parts += [text[end:start], _instead(category, value, protection, key, outcome)]
+        end = stop
+    return "".join([*parts, text[end:]])
+
+
+def _instead(category: Category, value: str, protection: Protection, key: bytes, outcome: Outcome) -> str:
+    action = protection.action(category)
+    outcome.counts[category] = outcome.counts.get(category, 0) + 1
+    if category in IDENTIFYING:
+        outcome.subjects.add(token(category, value, key))
+    if action == "keep":
+        return value
+    if action == "tokenise":
+        made = token(category, value, key)
+        outcome.secrets.append(Secret(made, value))
+        return f"[{made}]"
+    if action == "drop":
+        outcome.dropped = outcome.dropped or category
+    if action == "stop":
+        outcome.stopped = outcome.stopped or category
+    return generalised(category, value) if action == "generalise" else f"[{category}]"
+
+
+def generalised(category: Category, value: str) -> str:
+    """What is coarse of a value: year, network, domain; where nothing is, the class alone."""
+    coarse = None
+    if category == "birth_date" and (year := YEAR.search(value)):
+        coarse = year[0]
+    elif category == "network" and (network := NETWORK.match(value)):
+        coarse = f"{network[1]}.0/24"
+    elif category == "email" and (domain := DOMAIN.search(value)):
+        coarse = domain[1]
+    return f"[{category}:{coarse}]" if coarse else f"[{category}]"

@@ -1,0 +1,36 @@
+"""A street, and the town behind it if there is one; or what of an address stands alone."""
+
+import re
+
+from tasks.stages.data.protect.recognise.address import english, german, towns
+from tasks.stages.data.protect.recognise.span import Span
+
+GROWING = (
+    (german.STREET, (german.TOWN_AFTER,)),
+    (english.STREET, (towns.AMERICAN_AFTER, towns.BRITISH_AFTER, towns.ABROAD_AFTER, towns.TOWN_AFTER)),
+    (english.BOX, (towns.MILITARY_AFTER, towns.AMERICAN_AFTER)),
+)
+ALONE = (
+    (towns.AMERICAN, 0.75),
+    (towns.POSTCODE, 0.75),
+    (german.TOWN, 0.65),
+    (english.UNNUMBERED, 0.65),
+    (english.UNIT_ALONE, 0.6),
+    (towns.CANADIAN, 0.7),
+    (german.ANY, 0.9),
+)
+
+
+def find(text: str) -> list[Span]:
+    """.95 a street with its town, .88 a street, .6 to .75 a town with its code or a code alone."""
+    spans = [_grown(text, street, tails) for form, tails in GROWING for street in form.finditer(text)]
+    spans += [Span(*m.span(), "ADDRESS", score) for form, score in ALONE for m in form.finditer(text)]
+    return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.ZIP_NAMED.finditer(text)]
+
+
+def _grown(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:
+    """The street and the town behind it, by the first tail that matches."""
+    for tail in tails:
+        if town := tail.match(text, street.end()):
+            return Span(street.start(), town.end(), "ADDRESS", 0.95)
+    return Span(*street.span(), "ADDRESS", 0.88)

@@ -1,0 +1,64 @@
+"""Private key blocks, JSON web tokens, connection strings, credentials in URLs and in HTTP headers."""
+
+import re
+from collections.abc import Iterator
+
+from tasks.stages.data.protect.recognise.credentials.entropy import is_placeholder
+from tasks.stages.data.protect.recognise.span import Span
+
+KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
+KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=\\:,\- \r\n]){0,16384}")
+JWT = re.compile(r"(?<![\w-])ey[JI][\w-]{8,4096}\.ey[JI][\w-]{8,4096}(?:\.[\w-]{8,1024})?")
+"""RFC 7519; header and payload both begin with base64url of `{"`."""
+URL_LOGIN = re.compile(
+    r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/?#]{2,120})@[^\s/@]{1,255}",
+    re.IGNORECASE,
+)
+USER_OPTION = re.compile(
+    r"(?:\s-u|--user)[ =]{1,3}[\"']?(?P<user>[^\s:\"']{0,80})[\"']?:[\"']?(?P<secret>[^\s\"']{3,100})"
+)
+"""curl, wget and many others."""
+PASSWORD_OPTION = re.compile(r"(?:\bsshpass\s-p\s?|\s--?pass(?:word|wd)?[ =])[\"']?(?P<secret>[^\s\"']{4,100})")
+PAIRS = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
+HEADER = re.compile(
+    r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey|ssws)\s)?"
+    r"(?P<secret>[A-Za-z0-9+/=._~-]{12,2000})"
+    r"|\bbearer\s(?P<bearer>[A-Za-z0-9+/=._~-]{20,2000})"
+)
+
+
+def find(text: str) -> list[Span]:
+    """1.0; in a URL and for curl only the user's part and the secret, so that the host stays readable."""
+    spans = []
+    if "PRIVATE KEY" in text:
+        spans += [Span(m.start(), _key_end(text, m.end()), "CREDENTIAL", 1.0) for m in KEY_BEGINS.finditer(text)]
+    if "ey" in text:
+        spans += [Span(*m.span(), "CREDENTIAL", 1.0) for m in JWT.finditer(text)]
+    if "://" in text:
+        spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0) for m in _secrets(URL_LOGIN, text)]
+    if "-u" in text:
+        spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 0.95) for m in _secrets(USER_OPTION, text)]
+    for sign, form, score in (("-p", PASSWORD_OPTION, 0.95), ("=", PAIRS, 0.9)):
+        if sign in text:
+            spans += [Span(*m.span("secret"), "CREDENTIAL", score) for m in _secrets(form, text)]
+    return spans + _headers(text)
+
+
+def _secrets(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    return (m for m in form.finditer(text) if not is_placeholder(m["secret"]))
+
+
+def _headers(text: str) -> list[Span]:
+    """What an HTTP header authorises with; a word without a digit is prose."""
+    groups = [(m, "secret" if m["secret"] else "bearer") for m in HEADER.finditer(text)]
+    return [Span(*m.span(g), "CREDENTIAL", 0.9) for m, g in groups if any(c.isdigit() for c in m[g])]
+
+
+def _key_end(text: str, body: int) -> int:
+    """Behind the END line, or where a cut-off key stops looking like one."""
+    end = KEY_ENDS.search(text, body, body + 20000)
+    if end:
+        return end.end()
+    match = KEY_BODY.match(text, body)
+    return match.end() if match else body

@@ -1,0 +1,36 @@
+"""How random a string looks: what separates a key from a word, a placeholder and a file name."""
+
+import re
+from collections import Counter
+from math import log2
+
+from tasks.stages.data.protect.recognise.wording import either
+
+PLACEHOLDERS = either(
+    r"""x{4,}, \*{3,}, \.{3,}, <[^>]{1,40}>, <?[a-z _-]{1,40}>, \[\w{1,40}\], \$\{{1,2}[ \w.]+\}{1,2},
+    \$(?-i:[A-Z_]{3,}), \{\{.{1,40}\}\}, %\w+%,
+    your[_-]?\w*, my[_-]?(?:key|token|secret|password), example, changeme, placeholder, dummy, sample, insert, redacted,
+    masked, secret, password, passwort, token, none, null, true, false, undefined, hidden, todo, abc123, 123456789\d*"""
+)
+PLACEHOLDER = re.compile(rf"(?i){PLACEHOLDERS}$")
+DIGIT = re.compile(r"\d")
+LETTER = re.compile(r"[A-Za-z]")
+HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
+"""Both cases in the middle, twice."""
+
+
+def bits(text: str) -> float:
+    """Shannon entropy in bits a character."""
+    n = len(text)
+    return -sum(k / n * log2(k / n) for k in Counter(text).values())
+
+
+def is_placeholder(text: str) -> bool:
+    """What documentation writes in a key's place."""
+    return bool(PLACEHOLDER.match(text)) or len(set(text)) <= 2 or "EXAMPLE" in text
+
+
+def is_random(text: str, least: float = 3.0) -> bool:
+    """A mix of characters, letters and digits or both cases in the middle, of at least so many bits each."""
+    mixed = (DIGIT.search(text) and LETTER.search(text)) or HUMPS.search(text)
+    return bool(mixed) and bits(text) >= least and not is_placeholder(text)

@@ -1,0 +1,52 @@
+"""What the recognisers find, as the classes that sources.yaml speaks of."""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.recognise import engine
+from tasks.stages.data.protect.recognise.names import model
+
+KINDS: Mapping[Category, tuple[str, ...]] = {
+    "name": ("PERSON",),
+    "address": ("ADDRESS",),
+    "email": ("EMAIL_ADDRESS",),
+    "phone": ("PHONE_NUMBER",),
+    "card": ("CREDIT_CARD", "CARD_DETAIL"),
+    "iban": ("IBAN_CODE",),
+    "account": ("ACCOUNT", "SORT_CODE", "CUSTOMER"),
+    "birth_date": ("DATE_OF_BIRTH",),
+    "network": ("IP_ADDRESS", "MAC_ADDRESS"),
+    "medical": ("MEDICAL_RECORD", "HEALTH_INSURANCE", "DE_HEALTH_INSURANCE", "UK_NHS", "US_MBI"),
+    "health": ("HEALTH",),
+    "credential": ("CREDENTIAL",),
+    "identity": (
+        "ID_NUMBER",
+        "PASSPORT",
+        "DRIVER_LICENSE",
+        "VEHICLE",
+        "DE_ID_CARD",
+        "DE_SOCIAL_SECURITY",
+        "DE_TAX_ID",
+        "DE_TAX_NUMBER",
+        "UK_DRIVING_LICENCE",
+        "UK_NINO",
+        "US_ITIN",
+        "US_SSN",
+    ),
+}
+"""The kinds of span that make up each class; the other classes are the owner's own terms."""
+CATEGORIES: Mapping[str, Category] = {kind: category for category, kinds in KINDS.items() for kind in kinds}
+
+
+def find_all(texts: Sequence[str]) -> list[list[Found] | None]:
+    """The `Detector` of stage `ingest`.
+
+    Raises Unavailable where the language model is not installed, whatever the texts: every text of a record is free
+    text, and patterns alone would let names pass.
+    """
+    model.pipeline()
+    return [
+        None if spans is None else [Found(span.start, span.end, CATEGORIES[span.kind]) for span in sorted(spans)]
+        for spans in engine.find_all(texts)
+    ]

@@ -1,0 +1,89 @@
+"""One plain spelling for matching: what only looks different becomes equal, and offsets can be carried back.
+
+Removed: zero-width characters, joiners, soft hyphens, bidirectional controls; combining marks are put into the letter
+before them, and removed where Unicode has no such letter. Replaced one for one: full-width and
+mathematical letters and digits, digits of every script, look-alike letters of Cyrillic and Greek (a hand-picked
+part of Unicode TR39's confusables), the many spaces, dashes and quotes. Only for finding: what is written afterwards is
+cut from the original text.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from functools import lru_cache
+from typing import NamedTuple
+
+from tasks.stages.data.protect.recognise.span import Span
+
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe00\ufe01\ufe02\ufe0e\ufe0f\ufeff"
+)
+MARKS = "\u0300-\u036f"
+"""Combining marks of European letters, as a range in a pattern."""
+SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
+DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
+CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
+GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
+"""A text really in those scripts is folded to nonsense, which finds nothing and harms nothing."""
+STYLED = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
+"""Full-width, mathematical and circled letters and digits."""
+DIGITS = range(0x660, 0x1FBFA)
+"""Where Unicode keeps the decimal digits of other scripts."""
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[int, str]:
+    """Code point to its one-character plain spelling."""
+    table = {ord(c): " " for c in SPACES} | {ord(c): "-" for c in DASHES} | {ord(c): "'" for c in QUOTES}
+    table |= {ord(c): plain for c, plain in (CYRILLIC | GREEK | DOTS).items()}
+    for points in STYLED:
+        for point in points:
+            plain = unicodedata.normalize("NFKC", chr(point))
+            if len(plain) == 1 and plain.isascii():
+                table.setdefault(point, plain)
+    for point in DIGITS:
+        if (digit := unicodedata.decimal(chr(point), None)) is not None:
+            table.setdefault(point, str(digit))
+    return table
+
+
+@lru_cache(maxsize=1)
+def _unusual() -> re.Pattern[str]:
+    """Any character that folding changes or removes."""
+    return re.compile(f"[{MARKS}" + re.escape(INVISIBLE) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]")
+
+
+_GONE = re.compile(f"[{INVISIBLE}{MARKS}]")
+_MARKED = re.compile(rf"[^\W\d_][{MARKS}]+")
+
+
+def _composed(m: re.Match[str]) -> str:
+    """A letter with its first mark, and something invisible in place of each mark."""
+    return unicodedata.normalize("NFC", m.group())[0] + "\u200b" * (len(m.group()) - 1)
+
+
+class Folded(NamedTuple):
+    """A folded text and the way back."""
+
+    text: str
+    removed: tuple[int, ...]
+    """Where characters were removed, as offsets into the folded text, ascending; one entry for each."""
+
+    def back(self, span: Span) -> Span:
+        """The span in the original text; removed characters inside it are inside the result."""
+        if not self.removed:
+            return span
+        start = span.start + bisect_left(self.removed, span.start + 1)
+        return span._replace(start=start, end=span.end + bisect_left(self.removed, span.end))
+
+
+def fold(text: str) -> Folded:
+    """Fold a text; one that needs nothing costs one scan, or none if it is ASCII."""
+    if text.isascii() or not _unusual().search(text):
+        return Folded(text, ())
+    text = _MARKED.sub(_composed, text)
+    removed = tuple(m.start() - i for i, m in enumerate(_GONE.finditer(text)))
+    return Folded(_GONE.sub("", text).translate(_table()), removed)

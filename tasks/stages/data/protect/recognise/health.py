@@ -1,0 +1,93 @@
+"""Health conditions and medicines, where the text ties them to a person: "my asthma", "he was diagnosed with …".
+
+Of a word list alone half would be wrong: "cancer research", "the depression of 1929", "does the policy cover asthma?".
+So a term counts only behind words that say whose it is, within the sentence, or before "patient".
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from tasks.stages.data.protect.recognise.data import lists
+from tasks.stages.data.protect.recognise.span import Span
+from tasks.stages.data.protect.recognise.wording import either
+
+WORD = re.compile(r"[^\W\d_]+")
+REACH = 70
+"""Characters before a term in which its person is looked for."""
+KINDS = r"(?:type \d |typ[ -]\d[ -])?"
+
+WHOSE = either("my, his, her, meine?[mnrs]?, seine?[mnrs]?, ihre?[mnrs]?, our son's, our daughter's")
+PEOPLE = either(
+    """he, she, who, wife, husband, partner, son, daughter, child, baby, mother, mum, mom, father, dad, brother, sister,
+    friend, er, sie, frau, mann, sohn, tochter, kind, mutter, vater, bruder, schwester, freund, freundin"""
+)
+SUFFERS = either(
+    r"""diagnosed (?:with|as), suffer(?:s|ed|ing)? from, (?:being )?treated for, living with, recovering from,
+    tested positive for, allergic to, (?:my|his|her) treatment for, leide[tn]?(?: [\w-]{1,20}){0,3} (?:an|unter),
+    litt (?:an|unter), erkrankt an, (?:ist|bin|wurde) an, behandelt wegen, in behandlung wegen,
+    wegen (?:meine[rs]|seine[rs]|ihre[rs]),
+    diagnose[: ], diagnostiziert(?: mit)?, bei (?:mir|ihm|ihr)"""
+)
+HAVE = either(
+    """i have(?: had)?, i've(?: had| got)?, i had, i got, i am, i'm, i was, i take, i'm on, i'm taking,
+    ich habe, ich hatte, ich bin, ich war, ich nehme, hab"""
+)
+THEY_HAVE = rf"{PEOPLE} (?:has|have|had|is|was|takes|got|hat|hatte|ist|war|nimmt)"
+PATIENT = r"patient(?:in|en|s)?\b"
+BETWEEN = r"(?: [\w'-]{1,20}){0,3} "
+"""Up to three words between the person and the term: "my rather bad asthma"."""
+TIED = re.compile(
+    rf"(?i)(?:\b{WHOSE}{BETWEEN}|\b{SUFFERS}{BETWEEN}|\b(?:{HAVE}|{THEY_HAVE}){BETWEEN}"
+    rf"|\b{PATIENT}[^.!?\n]{{1,50}}[ (]){KINDS}$"
+)
+NAMED = re.compile(rf"\b[A-ZÄÖÜ][\w'-]{{1,20}} (?:has|had|suffers from|hat|hatte|leidet an){BETWEEN}{KINDS}$")
+"""A capital stands for a name here; that of a firm is excused by what follows (`ELSEWHERE`)."""
+DENIED = re.compile(
+    r"(?i)\b(?:about|against|questions?|insurance|cover|fragen?|gegen|zum thema)(?: [\w-]{1,20}){0,2} $"
+)
+"""What is asked about, or insured, is nobody's yet."""
+ELSEWHERE = re.compile(
+    r"(?i)[ -](?:insurance|cover(?:age)?|policy|research|charity|awareness|campaign|foundation|trust|leaflet|app|course"
+    r"|versicherung|stiftung|forschung|hilfe|kampagne|kurs|vorsorge)\b"
+)
+"""What makes of a condition a product or a cause."""
+OF_PATIENT = re.compile(r"(?i) patient(?:in|en|s)?\b")
+
+
+def find(text: str) -> list[Span]:
+    """.8: the term alone, without the words that tie it."""
+    return [Span(start, end, "HEALTH", 0.8) for start, end in _terms(text) if _is_tied(text, start, end)]
+
+
+def _is_tied(text: str, start: int, end: int) -> bool:
+    if ELSEWHERE.match(text, end):
+        return False
+    if OF_PATIENT.match(text, end):
+        return True
+    before = text[max(0, start - REACH) : start]
+    return bool(TIED.search(before) or NAMED.search(before)) and not DENIED.search(before)
+
+
+def _terms(text: str) -> Iterator[tuple[int, int]]:
+    """Where terms of the list stand, the longest at each word."""
+    starts, end = _starts(), 0
+    for word in WORD.finditer(text):
+        if word.start() < end:
+            continue
+        for pattern in starts.get(word.group()[:4].lower(), ()):
+            if m := pattern.match(text, word.start()):
+                end = m.end()
+                yield m.span()
+                break
+
+
+@lru_cache(maxsize=1)
+def _starts() -> dict[str, list[re.Pattern[str]]]:
+    """A term's first four letters (fewer in a shorter word) to patterns, the longest term first."""
+    found: dict[str, list[re.Pattern[str]]] = {}
+    for term in sorted(set(lists.lines("health")), key=lambda term: (-len(term), term)):
+        form = r"\s+".join(re.escape(word).replace(r"\*", r"\w{0,20}") for word in term.split())
+        key = term.split()[0].rstrip("*")[:4]
+        found.setdefault(key, []).append(re.compile(rf"{form}(?!\w)", re.IGNORECASE))
+    return found

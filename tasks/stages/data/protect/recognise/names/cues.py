@@ -1,0 +1,67 @@
+"""Names that their surroundings announce (see `cue_forms`).
+
+In either case, since people type "my name is john smith"; then the words that follow must not be everyday words.
+"""
+
+import re
+
+from tasks.stages.data.protect.recognise.names import cue_forms as forms
+from tasks.stages.data.protect.recognise.names.lists import ambiguous, given, is_word, not_names
+from tasks.stages.data.protect.recognise.span import Span
+
+SCORES = (
+    (forms.TITLE, 0.9),
+    (forms.FIELD, 0.9),
+    (forms.ROLE, 0.8),
+    (forms.GREETING, 0.85),
+    (forms.CLOSING, 0.85),
+    (forms.INTRODUCED, 0.8),
+    (forms.KIN, 0.8),
+)
+PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da", "al"})
+
+
+def find(text: str) -> list[Span]:
+    """.9 behind a title or a field's name, .8 or .85 behind the other cues, .75 in lower case."""
+    if not forms.HINT.search(text):
+        return []
+    spans = [_trimmed(m, score) for form, score in SCORES for m in form.finditer(text)]
+    spans += [_lower(m) for m in forms.PLAIN.finditer(text)]
+    spans += [_lower(m) for m in forms.SAID.finditer(text) if _starts_given(m["name"])]
+    return [s for s in spans if s.end > s.start]
+
+
+def _trimmed(m: re.Match[str], score: float) -> Span:
+    """The name up to the first word that is an everyday one; empty if that is the first."""
+    start, end = m.start("name"), m.start("name")
+    for piece in re.finditer(r"[^\s,]+", m["name"]):
+        word = piece.group().strip(".").lower()
+        titled = score >= 0.85 and not (piece.start() and piece.group().islower())
+        everyday = word in not_names() if word in given() or titled else is_word(word)
+        if everyday and word not in PARTICLES:
+            break
+        end = start + piece.end()
+    return Span(start, _bare(m.string, start, end), "PERSON", score)
+
+
+def _bare(text: str, start: int, end: int) -> int:
+    """The end without a possessive ending or a full stop."""
+    if text[max(start, end - 2) : end] in ("'s", "’s"):
+        return end - 2
+    return end - 1 if end > start and text[end - 1] == "." else end
+
+
+def _starts_given(words: str) -> bool:
+    first = words.split()[0].lower()
+    known = first in given() or ("-" in first and all(part in given() for part in first.split("-")))
+    return known and first not in ambiguous() and not is_word(first)
+
+
+def _lower(m: re.Match[str]) -> Span:
+    """A name typed in lower case: one to three words, none of them an everyday word."""
+    start = end = m.start("name")
+    for piece in re.finditer(r"\S+", m["name"]):
+        if is_word(piece.group()):
+            break
+        end = start + piece.end()
+    return Span(start, end, "PERSON", 0.75)

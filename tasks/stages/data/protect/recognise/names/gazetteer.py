@@ -1,0 +1,107 @@
+"""Names known from lists: a given name, alone or with what follows it, anywhere in a text."""
+
+from tasks.stages.data.protect.recognise.names.language import is_german
+from tasks.stages.data.protect.recognise.names.likeness import is_alone, is_family, is_given, is_guess, is_pair
+from tasks.stages.data.protect.recognise.names.lists import given, is_english, is_word, not_names
+from tasks.stages.data.protect.recognise.names.tokens import Piece, runs
+from tasks.stages.data.protect.recognise.span import Span
+
+GUESS = 0.4
+"""Score of a capitalised word that nothing explains: a foreign name, or a product, a firm, a village."""
+MORE = 3
+"""Words of a name beside its first."""
+
+
+def find(text: str) -> list[Span]:
+    """.85 given and family name both known, .75 a known given name with an unknown word, .6 and .5 a name alone.
+
+    .4 (`GUESS`) for what nothing explains.
+    """
+    german = is_german(text)
+    return [span for run in runs(text) for part in _parts(run) for span in _names(part, text, german)]
+
+
+def unresolved(text: str, spans: list[Span]) -> bool:
+    """Whether capitalised words are left that no list and no cue explains: what a language model should read."""
+    covered = [(s.start, s.end) for s in spans]
+    return any(
+        _could_be(piece) and not any(start <= piece.start < end for start, end in covered)
+        for run in runs(text)
+        for part in _parts(run)
+        for piece in part
+    )
+
+
+def _could_be(piece: Piece) -> bool:
+    if piece.word.isupper() or len(piece.word) < 3:
+        return False
+    return (not piece.opens and not is_word(piece.word)) or piece.word.lower() in given()
+
+
+def _parts(run: list[Piece]) -> list[list[Piece]]:
+    """A run cut at words that belong to no name."""
+    parts: list[list[Piece]] = [[]]
+    for piece in run:
+        if piece.low in not_names() and piece.low not in given():
+            parts.append([])
+        else:
+            parts[-1].append(piece)
+    return [part for part in parts if part]
+
+
+def _names(part: list[Piece], text: str, german: bool) -> list[Span]:
+    spans = []
+    i = 0
+    while i < len(part):
+        last, score = _name(part, i, text, german)
+        if score:
+            spans.append(_span(part, i, last, score))
+        i = last + 1
+    return spans
+
+
+def _name(part: list[Piece], i: int, text: str, german: bool) -> tuple[int, float]:
+    """Index of the last word of the name that begins at `i`, and its score; 0 where none does."""
+    if is_given(part, i, german):
+        last = _last(part, i, german)
+        known = any(is_family(piece) for piece in part[i + 1 : last + 1])
+        return last, 0.85 if known else 0.75 if last > i else 0.6
+    if i + 1 < len(part) and is_pair(part[i], part[i + 1], text, german):
+        return _last(part, i, german), 0.6
+    if _stands_alone(part, i) and is_alone(part[i], text, german):
+        return i, 0.5
+    if is_guess(part[i], text, german):
+        return _last_guess(part, i), GUESS
+    return i, 0
+
+
+def _stands_alone(part: list[Piece], i: int) -> bool:
+    """No capitalised word beside it but ordinary ones."""
+    return (i == 0 or is_word(part[i - 1].word)) and (i + 1 == len(part) or is_word(part[i + 1].word))
+
+
+def _last(part: list[Piece], i: int, german: bool) -> int:
+    """Index of the name's last word: initials, known names, and unknown words that are not ordinary ones."""
+    j = i
+    while j + 1 < len(part) and j - i < MORE:
+        piece = part[j + 1]
+        known = piece.low in given() or is_family(piece) or len(piece.word) == 1
+        if not known and (is_word(piece.word) or (j > i and (german or is_english(piece.word)))):
+            break
+        j += 1
+    return j
+
+
+def _last_guess(part: list[Piece], i: int) -> int:
+    """Index of the last word that nothing explains either."""
+    j = i
+    while j + 1 < len(part) and j - i < MORE and not is_english(part[j + 1].word):
+        j += 1
+    return j
+
+
+def _span(part: list[Piece], i: int, j: int, score: float) -> Span:
+    end = part[j].end
+    if part[j].word.endswith(("'s", "’s")):
+        end -= 2
+    return Span(part[i].start, end, "PERSON", score)

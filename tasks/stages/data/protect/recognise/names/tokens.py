@@ -1,0 +1,45 @@
+"""Capitalised words and the runs they form."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from tasks.stages.data.protect.recognise.wording import either
+
+UPPER = "A-Z" + "".join(
+    chr(point) for point in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)) if unicodedata.category(chr(point)) == "Lu"
+)
+WORD = rf"[{UPPER}][^\W\d_]{{0,30}}(?:['’`-][^\W\d_]{{1,30}}){{0,3}}"
+PARTICLE = either(
+    "von, van, vom, zu, zur, de, del, della, di, da, dos, du, la, le, der, den, ten, ter, bin, ibn, al, el, af, av"
+)
+RUN = re.compile(rf"(?<![\w@#./-]){WORD}\.?(?:[ \u00a0]{{1,2}}(?:{PARTICLE} ){{0,2}}{WORD}\.?){{0,5}}")
+"""At most six capitalised words, with particles between them; the next run begins where this one ends."""
+PIECE = re.compile(WORD)
+SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“„(»>*-])\s{0,5}$")
+
+
+class Piece(NamedTuple):
+    """One capitalised word."""
+
+    word: str
+    start: int
+    end: int
+    opens: bool
+    """At the start of a sentence or line, where a capital says nothing."""
+
+    @property
+    def low(self) -> str:
+        """In lower case, without a possessive ending."""
+        return self.word.lower().removesuffix("'s").removesuffix("’s")
+
+
+def runs(text: str) -> list[list[Piece]]:
+    """The capitalised words of a text, neighbours together."""
+    return [_pieces(text, run) for run in RUN.finditer(text)]
+
+
+def _pieces(text: str, run: re.Match[str]) -> list[Piece]:
+    opens = bool(SENTENCE_END.search(text, max(0, run.start() - 8), run.start()))
+    words = PIECE.finditer(text, run.start(), run.end())
+    return [Piece(m.group(), m.start(), m.end(), opens and i == 0) for i, m in enumerate(words)]

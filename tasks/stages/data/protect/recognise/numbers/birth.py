@@ -1,0 +1,35 @@
+"""Dates of birth: a date within reach of a word for being born."""
+
+import re
+
+from tasks.stages.data.protect.recognise.span import Span
+from tasks.stages.data.protect.recognise.wording import either
+
+MONTHS = (
+    "jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz?|mrz|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?"
+    "|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?|jänner"
+)
+DATE = (
+    either(
+        rf"""\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}, \d{{1,2}} ?[-/.] ?\d{{1,2}} ?[-/.] ?\d{{2,4}},
+    \d{{1,2}} \d{{1,2}} (?:19|20)\d\d, (?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d,
+    \d{{1,2}}(?:st|nd|rd|th|\.)?[ -](?:of )?(?:{MONTHS})\.?,?(?:[ -]\d{{2,4}})?,
+    (?:{MONTHS})\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?"""
+    )
+    + r"(?!\d)"
+)
+BORN = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?)"
+STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
+"""Not what begins the line of a list."""
+AFTER = re.compile(rf"(?i)(?<!\w)(?:{BORN}(?!\w)[^\d\n]{{0,40}}?|{STAR})(?P<date>{DATE})")
+NAMED = either("date of birth, birth ?date, dob, geburtsdatum")
+ACROSS = re.compile(rf"(?i)(?<!\w){NAMED}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
+BEHIND = either("geboren, my birthday, is when (?:i|he|she) was born, geb\\b")
+BEFORE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?{BEHIND}")
+
+
+def find(text: str) -> list[Span]:
+    """.9. A date that only its plausible year would make a birth date is left alone."""
+    return [
+        Span(*m.span("date"), "DATE_OF_BIRTH", 0.9) for form in (AFTER, ACROSS, BEFORE) for m in form.finditer(text)
+    ]

@@ -1,0 +1,53 @@
+"""Germany: tax, pension-insurance and health-insurance numbers, identity cards and passports, number plates."""
+
+import re
+from collections.abc import Callable
+
+from tasks.stages.data.protect.recognise.numbers.checks import (
+    german_health_number,
+    german_pension_number,
+    german_tax_id,
+    icao,
+)
+from tasks.stages.data.protect.recognise.span import Span
+
+S = r"[ .\-\n/]?"
+TAX_ID = re.compile(rf"(?<![\w/])[1-9]\d{S}\d{{3}}{S}\d{{3}}{S}\d{{3}}(?![\w/])")
+TAX_NAMED = r"(?:steuer-? ?(?:id|identifikations-?nummer|nummer|nr)|idnr|tin|tax id\w*)"
+TAX_OFFICE = re.compile(r"(?<![\w/])\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}(?![\w/])")
+"""Steuernummer as a tax office writes it; the form alone is unmistakable beside dates, whose parts are shorter."""
+PENSION = re.compile(rf"(?<!\w)\d{{2}}{S}(?:[0-3]\d|[5-8]\d){S}\d{{2}}{S}\d{{2}}{S}[A-Za-z]{S}\d{{2}}{S}\d(?!\w)")
+PENSION_NAMED = r"(?:sozialversicherungs|rentenversicherungs|versicherungs|rv|sv)-?\w*|social security"
+HEALTH = re.compile(rf"(?<!\w)[A-Z]{S}\d{{3}}{S}\d{{3}}{S}\d{{3}}(?!\w)")
+HEALTH_NAMED = r"(?:kranken\w*|versicherten\w*|kvnr|kv-?nr|gesundheitskarte|egk|health insurance|insurance)"
+CARD = re.compile(r"(?<!\w)[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}(?:\d(?: ?D)?)?(?!\w)|(?<!\w)\d{10}D(?!\w)")
+"""BMI: serial numbers hold no vowels and not B, D, Q, S, U; the tenth is the check digit, D the state."""
+CARD_NAMED = r"(?:personal-?ausweis\w*|ausweis\w*|perso|reise-?pass\w*|pass\w*|id card|identity card|id)"
+
+
+def find(text: str) -> list[Span]:
+    """1.0 or .9 where the check digit agrees; .75 where it does not but the text names the number."""
+    spans = _checked(text, TAX_ID, german_tax_id, TAX_NAMED, "DE_TAX_ID")
+    spans += [Span(*m.span(), "DE_TAX_NUMBER", 0.75) for m in TAX_OFFICE.finditer(text)]
+    spans += _checked(text, PENSION, german_pension_number, PENSION_NAMED, "DE_SOCIAL_SECURITY")
+    spans += _checked(text, HEALTH, german_health_number, HEALTH_NAMED, "DE_HEALTH_INSURANCE")
+    spans += _checked(text, CARD, _card_number, CARD_NAMED, "DE_ID_CARD")
+    return spans
+
+
+def _checked(text: str, form: re.Pattern[str], check: Callable[[str], bool], name: str, kind: str) -> list[Span]:
+    """Matches of a form whose check digit agrees, or that the text names within 40 characters before."""
+    spans = []
+    for m in form.finditer(text):
+        compact = re.sub(r"[^A-Za-z0-9]", "", m.group()).upper()
+        valid = check(compact)
+        named = re.search(rf"(?i)\b(?:{name})\b[^\n]{{0,40}}$", text[max(0, m.start() - 70) : m.start()])
+        if valid or named:
+            spans.append(Span(*m.span(), kind, 1.0 if valid and named else 0.9 if valid else 0.75))
+    return spans
+
+
+def _card_number(compact: str) -> bool:
+    """Ten characters with their check digit, `D` after them or not; nine hold none, so they have to be named."""
+    bare = compact.removesuffix("D")
+    return len(bare) == 10 and sum(c.isdigit() for c in bare) >= 3 and icao(bare)

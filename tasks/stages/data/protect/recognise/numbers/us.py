@@ -1,0 +1,28 @@
+"""United States: Social Security and taxpayer numbers, Medicare beneficiary identifiers."""
+
+import re
+
+from tasks.stages.data.protect.recognise.numbers.checks import us_itin, us_ssn
+from tasks.stages.data.protect.recognise.span import Span
+
+NINE = re.compile(r"(?<![\w-])(\d{3})([ .\-\n]?)[ ]?(\d{2})\2[ ]?(\d{4})(?![\w-]|\.\d)")
+NAMED = re.compile(r"(?i)\b(?:ssn|social security|social|itin|taxpayer|tax id|tin)\b[^\n]{0,40}$")
+LETTER = "[AC-HJKMNP-RT-Y]"
+EITHER = "[AC-HJKMNP-RT-Y0-9]"
+MBI = re.compile(rf"(?<![\w])[1-9]{LETTER}{EITHER}\d-?{LETTER}{EITHER}\d-?{LETTER}{{2}}\d{{2}}(?!\w)")
+"""CMS, "Understanding the MBI": eleven characters, letters without S L O I B Z."""
+
+
+def find(text: str) -> list[Span]:
+    """Separated as 3-2-4: .85. Bare or oddly separated: only where the text names it just before."""
+    spans = [Span(*m.span(), "US_MBI", 0.9) for m in MBI.finditer(text)]
+    for m in NINE.finditer(text):
+        digits = m[1] + m[3] + m[4]
+        named = NAMED.search(text, max(0, m.start() - 60), m.start())
+        if us_ssn(digits) and (m[2] in ("-", " ") or named):
+            spans.append(Span(*m.span(), "US_SSN", 0.95 if named else 0.85))
+        elif us_itin(digits) and (m[2] == "-" or named):
+            spans.append(Span(*m.span(), "US_ITIN", 0.95 if named else 0.8))
+        elif named:
+            spans.append(Span(*m.span(), "US_SSN", 0.7))
+    return spans

@@ -1,0 +1,116 @@
+"""The records of a batch, protected together, so that a language model sees many texts at once.
+
+A label (department, tags) is no sentence: nothing around a number says what it is the number of, so a long one counts
+as an account's, and a given name beside a family name is a person however it is written. Who labelled is a person, or
+stands for one, and is replaced as a whole. Labels that sources.yaml itself names say nothing new and stay.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from tasks.sources.protection import Protection
+from tasks.sources.sources import Terms
+from tasks.stages.data.protect import actions, terms
+from tasks.stages.data.protect.actions import Outcome
+from tasks.stages.data.protect.found import Detector, Found, merged
+from tasks.stages.data.protect.recognise.names import lists
+
+LABELS = ("department", "geography", "language")
+"""Fields of a record beside its messages and tags that hold text of the source."""
+PLACE = "geography"
+"""The label whose values often are names of people too: San Francisco, Santa Clara."""
+WORD = re.compile(r"[^\W\d_]+")
+NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
+"""Six digits and more, however they are grouped, with the few letters before them: P1234567."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What protecting needs to know."""
+
+    detector: Detector
+    protection: Protection
+    terms: Terms
+    token_key: bytes
+    named: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By label, the values that sources.yaml names: `Source.named`."""
+
+
+def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
+    """Each record as it may be written, its subjects filled in, and what was done."""
+    found = _found(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
+    for record in records:
+        outcome = Outcome()
+
+        def safe(text: str, more: Sequence[Found] = (), outcome: Outcome = outcome) -> str:
+            spans = found.get(text, ())
+            outcome.undetectable |= spans is None
+            spans = merged(spans or (), more) if more else spans
+            return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
+
+        replaced = _replaced(record, safe, guard.named) | {
+            "labelled_by": _labeller(record["labelled_by"], guard, outcome)
+        }
+        yield replaced | {"subjects": sorted(outcome.subjects)}, outcome
+
+
+def _texts(record: dict[str, Any]) -> Iterator[str]:
+    """Every text of a record that is the source's own, but for who labelled it."""
+    yield from (turn["content"] for turn in record["messages"])
+    yield from record["policy_tags"]
+    yield from (record[name] for name in LABELS)
+
+
+def _replaced(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    def label(value: str, name: str) -> str:
+        return value if value in named.get(name, ()) else safe(value, _in_label(value, name != PLACE))
+
+    return record | {
+        "messages": [turn | {"content": safe(turn["content"])} for turn in record["messages"]],
+        "policy_tags": sorted({label(tag, "policy_tags") for tag in record["policy_tags"]}),
+        **{name: label(record[name], name) for name in LABELS},
+    }
+
+
+def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
+    """Who labelled, as it may be written. A record is not about them, and not put aside for them."""
+    if not by or by in guard.named.get("labelled_by", ()):
+        return by
+    aside = Outcome()
+    replaced = actions.replace(by, [Found(0, len(by), "name")], guard.protection, guard.token_key, aside)
+    outcome.secrets += aside.secrets
+    outcome.counts["name"] = outcome.counts.get("name", 0) + 1
+    return replaced
+
+
+@lru_cache(maxsize=65_536)
+def _in_label(label: str, people: bool = True) -> tuple[Found, ...]:
+    """What nothing but its place shows: long numbers, and names without capitals or a cue."""
+    found = [Found(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
+    for one, other in pairwise(WORD.finditer(label) if people else ()):
+        if _is_name(one[0].casefold(), other[0].casefold()):
+            found = merged(found, [Found(one.start(), other.end(), "name")])
+    return tuple(found)
+
+
+def _is_name(one: str, other: str) -> bool:
+    """Either way round, and two given names."""
+    known = lists.given(), lists.family(), lists.common_family()
+    return (one in known[0] and any(other in names for names in known)) or (
+        other in known[0] and any(one in names for names in known)
+    )
+
+
+def _found(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
+    """What stands in each text, by text, if anything does; the owner's terms go before everything else."""
+    pattern = terms.finder(guard.terms)
+    listed = [terms.find(text, pattern) for text in texts]
+    return {
+        text: None if others is None else merged(own, others)
+        for text, own, others in zip(texts, listed, guard.detector(texts), strict=True)
+        if own or others or others is None
+    }

@@ -1,0 +1,65 @@
+"""What a stage took out: the table kept beside its records, and counts that must add up."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.core.config import Frozen
+from tasks.core.layout import Layout
+from tasks.core.record import QUARANTINE, read_table
+
+REMOVED = pa.schema([field for field in QUARANTINE if field.name != "row"])
+"""Records that a stage took out; `winner` is the one that was kept instead."""
+NOT_DRAWN = "not_drawn"
+"""What stands for a rule in not_drawn.parquet: of records that nothing is wrong with, while the parameters ask for no
+more."""
+
+
+class Counts(Frozen):
+    """Rows into a stage, records out of it, rows quarantined by rule, and rows that nothing was wrong with."""
+
+    rows: int
+    records: int
+    quarantined: dict[str, int]
+    not_drawn: int = 0
+    """Of `split`: left over by data.train_rows and data.test_rows."""
+
+    @property
+    def removed(self) -> int:
+        return sum(self.quarantined.values())
+
+    @property
+    def share(self) -> float:
+        """Share of the rows that were quarantined."""
+        return self.removed / self.rows if self.rows else 0.0
+
+
+def of_row(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
+    """Quarantine of a row that never became a record. `reason` never holds a value of the row."""
+    return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
+
+
+def of_records(removed: pa.Table, layout: Layout) -> pa.Table:
+    """QUARANTINE of REMOVED: with the row that each record was in its source, as `ingest` wrote it."""
+    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
+    return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)
+
+
+def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(entries), schema=QUARANTINE)
+
+
+def count(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
+    """The stage's counts. Raises AssertionError where rows went missing, which is a defect of the stage."""
+    quarantined = dict(sorted(Counter(rules).items()))
+    counts = Counts(rows=rows, records=records, quarantined=quarantined, not_drawn=not_drawn)
+    if counts.rows != counts.records + counts.removed + counts.not_drawn:
+        left = f" and {not_drawn} not drawn" if not_drawn else ""
+        raise AssertionError(
+            f"{stage}: {rows} rows in, but {records} records and {counts.removed} quarantined{left} out"
+        )
+    return counts

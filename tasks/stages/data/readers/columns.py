@@ -1,0 +1,45 @@
+"""The columns that a source must have.
+
+An export without a header has a row of data in its place, so an error quotes no name that sources.yaml has not, unless
+it is much like one.
+"""
+
+import difflib
+from collections.abc import Collection, Sequence
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+
+
+def check_columns(names: Sequence[str], source: Source) -> None:
+    """Raises InputError for a column that stands twice, or that the mapping names and the source lacks."""
+    check_mapped(names, source)
+    places: dict[str, list[int]] = {}
+    for number, name in enumerate(names, start=1):
+        places.setdefault(name, []).append(number)
+    for name, numbers in places.items():
+        if name and len(numbers) > 1:
+            called = repr(name) if name in source.mapping.columns() else "of the same name"
+            raise InputError(
+                f"source {source.id}: {source.location} has more than one column {called}: the columns "
+                f"{', '.join(map(str, numbers))} from the left; rename all but one"
+            )
+
+
+def check_mapped(names: Collection[str], source: Source) -> None:
+    """Raises InputError for a mapped column that is not among `names`, with what is like it there."""
+    mapped = source.mapping.columns()
+    missing = sorted(mapped - set(names))
+    if not missing:
+        return
+    there = sorted({like for name in missing for like in difflib.get_close_matches(name, set(names) - mapped, n=2)})
+    known = sorted(mapped & set(names))
+    if known or there:
+        found = f"it has {', '.join(map(repr, known)) or 'none of those named'}"
+        found += f", and much like it {', '.join(map(repr, there))}" if there else ""
+    else:
+        found = f"none of its {len(names)} columns is named there (is its header missing?)"
+    raise InputError(
+        f"source {source.id}: {source.location} has no column {', '.join(map(repr, missing))}, which its mapping "
+        f"names; {found}. Correct `mapping` in sources.yaml"
+    )

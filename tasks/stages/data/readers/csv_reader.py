@@ -1,0 +1,103 @@
+"""CSV as RFC 4180 has it: a header, quotes doubled inside quotes, the declared delimiter."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from typing import IO, TextIO
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+from tasks.stages.data.readers import delimiters
+from tasks.stages.data.readers.columns import check_columns
+from tasks.stages.data.readers.decoding import text
+from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_row_bytes, refuse_rows
+from tasks.stages.data.readers.rows import Malformed, Row
+
+
+class Lines:
+    """Lines on their way into the parser. Raises InputError where a row takes more of them than its source allows."""
+
+    def __init__(self, content: TextIO, source: Source) -> None:
+        self._lines, self._source = lines_of(content, source), source
+        self.last = ""
+        self._begun, self._characters = 1, 0
+
+    def begin(self, line: int) -> None:
+        """A row begins on this line."""
+        self._begun, self._characters = line, 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        self.last = next(self._lines)
+        self._characters += len(self.last)
+        refuse_row_bytes(self._characters, f"the row that begins on line {self._begun}", self._source)
+        # The parser stops at NUL, which normalisation removes anyway.
+        return self.last.replace("\0", "")
+
+
+def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
+    """Rows as text by column. Rows with too few or many fields or stray quotes are malformed."""
+    content = text(file, source)
+    # Rows, not fields, have a limit: one of a field would cut the row in two.
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        # Before a row is handed on, which costs a hundred times as much as to find its end.
+        for rows, _ in enumerate(_parsed(Lines(content, source), source)):
+            refuse_rows(rows, source)
+        content.seek(0)
+        yield from _rows(Lines(content, source), source)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _parsed(lines: Lines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """The line on which each row begins, the header's first, and its fields, or why it has none."""
+    parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
+    while True:
+        line = parser.line_num + 1
+        lines.begin(line)
+        try:
+            yield line, next(parser)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, error
+
+
+def _header(found: list[str] | csv.Error, lines: Lines, source: Source) -> list[str]:
+    if isinstance(found, csv.Error):
+        delimiters.check([], lines.last, source)
+        raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({found})")
+    header = [name.strip() for name in found]
+    refuse_columns(len(header), source)
+    delimiters.check(header, lines.last, source)
+    check_columns(header, source)
+    return header
+
+
+def _rows(lines: Lines, source: Source) -> Iterator[Row | Malformed]:
+    parsed, number = _parsed(lines, source), 0
+    header = _header(next(parsed)[1], lines, source)
+    width = len(header)
+    for line, fields in parsed:
+        if not fields:
+            continue
+        number += 1
+        if isinstance(fields, csv.Error):
+            if str(fields) == "unexpected end of data":
+                raise _truncated(source, f"within the quoted field of row {number}, which begins on line {line}")
+            yield Malformed(number, "stray_quote", f"line {line}: quotes inside a quoted field must be doubled")
+        elif len(fields) < width and not lines.last.endswith(("\n", "\r")):
+            raise _truncated(source, f"after {len(fields)} of {width} fields of row {number}, on line {line}")
+        elif len(fields) != width:
+            yield Malformed(number, "field_count", f"line {line}: {len(fields)} fields, the header has {width}")
+        else:
+            yield Row(number, dict(zip(header, fields, strict=True)))
+
+
+def _truncated(source: Source, where: str) -> InputError:
+    return InputError(
+        f"source {source.id}: {source.location} is truncated: it ends {where}; fetch it again, or close the quote"
+    )

@@ -1,0 +1,146 @@
+"""Bytes that claim to be text, as text; or a clear account of what they are instead."""
+
+import codecs
+import io
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, TextIO
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+
+BLOCK = 1 << 20
+LIKELY = ("utf-8", "cp1252", "utf-16")
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks, longer ones before those that they begin with."""
+SIGNATURES = {
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a ZIP archive (an Excel workbook is one)",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"BZh": "bzip2-compressed",
+    b"\x28\xb5\x2f\xfd": "zstd-compressed",
+}
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
+
+
+def text(file: IO[bytes], source: Source) -> TextIO:
+    """The content decoded as declared, line ends kept as they are.
+
+    Bytes that do not decode come as lone surrogates (PEP 383), for the mapping to reject their rows, where the rest of
+    the content shows that the declared encoding is right. Raises InputError for empty, binary or wrongly declared
+    content. The file is read several times, a block at a time.
+    """
+    if not any(block.strip() for block in _blocks(file)):
+        raise InputError(f"source {source.id}: {source.location} is empty; expected at least one row")
+    head = next(_blocks(file))
+    encoding = _encoding(head, source)
+    _refuse_binary(head, encoding, source)
+    _refuse_wrong_encoding(file, encoding, source)
+    file.seek(0)
+    return io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(BLOCK):
+        yield block
+
+
+def _encoding(head: bytes, source: Source) -> str:
+    """The declared encoding, or the byte order mark's where that is the same one spelled out."""
+    try:
+        _extends_ascii(source.encoding)  # finds codecs that are not about text too, as `lookup` does not
+        declared = codecs.lookup(source.encoding).name
+    except (LookupError, ValueError):  # the latter of a codec that cannot encode at all, and of a zero byte in its name
+        raise InputError(
+            f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
+            f"{', '.join(LIKELY)}"
+        ) from None
+    mark = next((name for start, name in MARKS.items() if head.startswith(start)), None)
+    if mark == "utf-8-sig" and declared == "utf-8":
+        return mark
+    if mark in ("utf-16", "utf-32"):
+        if not declared.startswith(mark):
+            raise _wrong(source, 0, f"a {mark.upper()} byte order mark", mark)
+        return mark  # unlike utf-16-le and the like, it takes the mark off
+    return declared
+
+
+def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
+    for signature, what in SIGNATURES.items():
+        if head.startswith(signature):
+            raise InputError(
+                f"source {source.id}: {source.location} is {what}, expected {source.kind} text; correct `kind` or "
+                "`location`"
+            )
+    if not _extends_ascii(encoding):
+        return  # bytes below 32 are ordinary in UTF-16 and the like
+    sample = head[: BLOCK // 16]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) > len(sample) / 8 and min(even, odd) < max(even, odd) / 10:
+        likely = "utf-16-be" if even > odd else "utf-16-le"
+        raise _wrong(source, sample.index(0), "a zero byte, as in every other place", likely)
+    controls = len(sample) - len(sample.translate(None, CONTROLS))
+    if controls > len(sample) / 100:
+        raise InputError(
+            f"source {source.id}: {source.location} is binary: {controls:,} of its first {len(sample):,} bytes are "
+            f"control characters; expected {source.kind} text"
+        )
+
+
+def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> None:
+    """A declaration is wrong where nothing beyond ASCII decodes by it, or where everything decodes as UTF-8 instead."""
+    if _extends_ascii(encoding) and all(block.isascii() for block in _blocks(file)):
+        return
+    utf8 = encoding in ("utf-8", "utf-8-sig")
+    wrong = undecodable(file, encoding)
+    if wrong is None:
+        one_byte = len("é".encode(encoding, "ignore")) == 1
+        if one_byte and not utf8 and undecodable(file, "utf-8") is None:
+            first = undecodable(file, "ascii")
+            assert first is not None, "text of ASCII alone was let pass above"
+            raise _wrong(source, first[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
+    elif not (utf8 and _some_decode(file)):
+        likely = next((name for name in LIKELY if undecodable(file, name) is None), None)
+        raise _wrong(source, wrong[0], f"byte 0x{wrong[1]:02x}", likely)
+
+
+def _extends_ascii(encoding: str) -> bool:
+    return "\n,a".encode(encoding, "ignore") == b"\n,a"
+
+
+def _some_decode(file: IO[bytes]) -> bool:
+    """Whether any text beyond ASCII is valid UTF-8, which does not happen by chance in another encoding's prose."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    return any(not decoder.decode(block).isascii() for block in _blocks(file))
+
+
+def undecodable(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
+    """Offset and value of the first byte that does not decode; null where all do."""
+    decoder, start = codecs.getincrementaldecoder(encoding)(), 0
+    for block in chain(_blocks(file), [b""]):
+        pending = decoder.getstate()[0]
+        try:
+            decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            return start - len(pending) + error.start, (pending + block)[error.start]
+        except UnicodeError:  # UTF-16 without its byte order mark
+            return 0, block[0]
+        start += len(block)
+    return None
+
+
+def _wrong(source: Source, offset: int, found: str, likely: str | None) -> InputError:
+    advice = f"it is likely {likely}: set `encoding: {likely}`" if likely else "find out its encoding and declare it"
+    return InputError(
+        f"source {source.id}: {source.location} is declared {source.encoding}, but at byte {offset:,} stands {found}; "
+        f"{advice} in sources.yaml"
+    )

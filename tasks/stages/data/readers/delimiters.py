@@ -1,0 +1,50 @@
+"""What separates the columns of a text, where it is not what sources.yaml says."""
+
+import csv
+import json
+from collections.abc import Sequence
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+
+USUAL = (",", ";", "\t", "|")
+
+
+def check(header: Sequence[str], line: str, source: Source) -> None:
+    """Raises InputError where mapped columns are missing and another delimiter finds them in the header's `line`.
+
+    Where it finds none of them either, it is likely all the same if it finds several columns and the declared one none.
+    """
+    wanted = source.mapping.columns()
+    if wanted <= set(header):
+        return
+    if line.lstrip("\ufeff \t").startswith("{"):
+        raise InputError(
+            f"source {source.id}: {source.location} looks like JSON Lines and not like CSV; set `kind: jsonl` in "
+            "sources.yaml"
+        )
+    split = {mark: _names(line, mark) for mark in USUAL if mark != source.delimiter}
+    likely = max(split, key=lambda mark: (len(wanted & set(split[mark])), len(split[mark])))
+    better = len(wanted & set(split[likely])) > len(wanted & set(header))
+    if better or len(header) == 1 < len(split[likely]):
+        raise InputError(
+            f"source {source.id}: {source.location} looks separated by {_quoted(likely)}, and sources.yaml says "
+            f"{_quoted(source.delimiter)}; set `delimiter: {_quoted(likely)}` there"
+        )
+
+
+def most_names(line: str) -> set[str]:
+    """The names in a header, by the delimiter that finds most."""
+    return max((set(_names(line, mark)) for mark in USUAL), key=lambda names: len(names))
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    try:
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True))]
+    except (csv.Error, StopIteration):
+        return []
+
+
+def _quoted(delimiter: str) -> str:
+    """As YAML has it in double quotes."""
+    return json.dumps(delimiter)

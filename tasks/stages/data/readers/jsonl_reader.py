@@ -1,0 +1,84 @@
+"""JSON Lines: one JSON object a line."""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+from tasks.stages.data.readers import delimiters
+from tasks.stages.data.readers.columns import check_mapped
+from tasks.stages.data.readers.decoding import text
+from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_rows
+from tasks.stages.data.readers.rows import Malformed, Row
+
+
+class _NotJson(ValueError):
+    """JSON that Python would take and RFC 8259 does not, or that says a thing twice."""
+
+
+def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
+    """Rows as JSON values by field; one may be absent from a row, but not from all. Blank lines are skipped."""
+    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    content = text(file, source)
+    for lines, line in enumerate(lines_of(content, source), start=1):
+        refuse_rows(lines, source)
+        if lines == 1:
+            _check_form(line, source)
+    content.seek(0)
+    fields: dict[str, None] = {}
+    number = 0
+    for index, line in enumerate(lines_of(content, source), start=1):
+        if not line.strip():
+            continue
+        number += 1
+        row = _row(line, number, index, decoder, source)
+        if isinstance(row, Row):
+            fields.update(dict.fromkeys(row.values))
+            refuse_columns(len(fields), source)
+        yield row
+    if fields:
+        check_mapped(fields, source)
+
+
+def _check_form(line: str, source: Source) -> None:
+    """Raises InputError where the first line is that of another form of text."""
+    where = f"source {source.id}: {source.location}"
+    if source.mapping.columns() <= delimiters.most_names(line):
+        raise InputError(f"{where} looks like CSV and not like JSON Lines; set `kind: csv` in sources.yaml")
+    if line.lstrip("\ufeff").startswith("[") and not line.rstrip().endswith("]"):
+        raise InputError(f"{where} looks like one JSON list; write one object a line, without brackets and commas")
+
+
+def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: Source) -> Row | Malformed:
+    try:
+        value = decoder.decode(line.replace("\0", ""))
+    except _NotJson as error:
+        return Malformed(number, "not_json", f"line {index}: {error}")
+    except (ValueError, RecursionError) as error:
+        if not line.endswith(("\n", "\r")):
+            raise InputError(
+                f"source {source.id}: {source.location} is truncated: its last line ({index}) ends within an object; "
+                "fetch it again"
+            ) from None
+        return Malformed(number, "not_json", f"line {index}: {_what(error)}")
+    if not isinstance(value, dict):
+        return Malformed(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
+    return Row(number, value)
+
+
+def _what(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.colno}"
+    return "too deep" if isinstance(error, RecursionError) else "a number of too many digits"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _NotJson("a field stands twice in an object")
+    return fields
+
+
+def _refuse_constant(_: str) -> None:
+    raise _NotJson("NaN and Infinity are not JSON")

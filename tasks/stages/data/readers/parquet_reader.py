@@ -1,0 +1,141 @@
+"""Apache Parquet, read a batch of rows at a time and only the mapped columns.
+
+Footer and pages are held against the source's limits before anything is unpacked (`parquet_pages`), batches before they
+become Python values (`parquet_sizes`).
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+from tasks.stages.data.readers import limits, parquet_pages, parquet_sizes
+from tasks.stages.data.readers.columns import check_columns
+from tasks.stages.data.readers.parquet_pages import Pages
+from tasks.stages.data.readers.rows import Malformed, Row
+
+MAGIC = b"PAR1"
+BATCH = 1_000
+"""Rows decoded together, at most; fewer where pages are large."""
+IN_BATCH = 128 << 20
+"""Bytes that a batch may take where every row of it holds the largest page."""
+LARGEST_PAGE = 128 << 20
+"""Bytes that one page may unpack to. Writers make pages of 1 MiB, DuckDB of up to 100 MB."""
+LARGEST_FOOTER = 32 << 20
+"""Bytes. pyarrow takes 17 bytes of memory for each: 20 MB of footer, of 100,000 columns, 335 MB and a second."""
+UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError, OverflowError)
+"""What pyarrow raises for a file that it cannot read; the last is a date of the year 10,000."""
+UNSUPPORTED = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
+"""How it says in an OSError, as it raises for damage too, that there is no reader for something: for LZO, say."""
+
+
+def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
+    """Rows as Python values by column. A Parquet row cannot be malformed: a damaged file is refused as a whole, and one
+    that uses what cannot be read here."""
+    opened = _opened(file, source)
+    leaves = _mapped(opened, source)
+    batch_rows = _rows_together(file, opened.metadata, leaves, source)
+    # Lists hold any number of values, so theirs stay in a dictionary, where they are measured before they are repeated.
+    texts = [leaf.path for leaf in leaves.values() if leaf.max_repetition_level and leaf.physical_type == "BYTE_ARRAY"]
+    opened = pq.ParquetFile(file, read_dictionary=texts)
+    done = size = 0
+    try:
+        for batch in opened.iter_batches(batch_size=batch_rows, columns=sorted(source.mapping.columns())):
+            size += parquet_sizes.of(batch)
+            limits.refuse_unpacked(size, source)
+            limits.refuse_rows(done + batch.num_rows, source)
+            for number, values in enumerate(_values(batch, done, source), start=done + 1):
+                yield Row(number, values)
+            done += batch.num_rows
+    except UNREADABLE as error:
+        raise _refused(error, source, f"is damaged after row {done}") from None
+
+
+def _values(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[dict[str, Any]]:
+    """The rows of a batch; one by one where they are large enough for one to be past the limit."""
+    if parquet_sizes.of(batch) <= source.max_row_bytes:
+        yield from batch.to_pylist()
+        return
+    for place in range(batch.num_rows):
+        row = batch.slice(place, 1)
+        limits.refuse_row_bytes(parquet_sizes.of(row), f"row {done + place + 1}", source)
+        yield from row.to_pylist()
+
+
+def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
+    where = f"source {source.id}: {source.location}"
+    begin, end = file.read(len(MAGIC)), file.seek(0, os.SEEK_END)
+    if not end:
+        raise InputError(f"{where} is empty; expected at least one row")
+    if begin != MAGIC:
+        raise InputError(f"{where} is not a Parquet file: it does not begin with PAR1; correct `kind` or `location`")
+    file.seek(max(0, end - 4 - len(MAGIC)))
+    footer, magic = int.from_bytes(file.read(4), "little"), file.read()
+    if magic != MAGIC:
+        raise InputError(f"{where} is truncated: it does not end with Parquet's footer; fetch it again")
+    if footer > LARGEST_FOOTER:
+        raise InputError(
+            f"{where} has a footer of {footer:,} bytes, and {LARGEST_FOOTER:,} are read; write it with fewer columns "
+            "or row groups"
+        )
+    try:
+        opened = pq.ParquetFile(file)
+        limits.refuse_columns(opened.metadata.num_columns, source)
+        check_columns(opened.schema_arrow.names, source)
+    except UNREADABLE as error:
+        raise _refused(error, source, "is a damaged Parquet file") from None
+    limits.refuse_rows(opened.metadata.num_rows, source)
+    return opened
+
+
+def _mapped(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
+    """By number, the columns that hold the values of those that are mapped: a list or struct has some within."""
+    starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may hold a dot itself
+    every = map(opened.schema.column, range(opened.metadata.num_columns))
+    return {number: leaf for number, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
+
+
+def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
+    """How many rows may be decoded together. Raises InputError where the pages claim too much for any."""
+    size, largest = 0, dict.fromkeys(leaves, 0)
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        if not group.num_rows:  # of which nothing is read, and whose columns may be without pages
+            continue
+        for number, leaf in leaves.items():
+            pages = _pages(file, group.column(number), leaf, source)
+            size += pages.unpacked
+            limits.refuse_unpacked(max(size, pages.values * parquet_sizes.VALUE), source)
+            largest[number] = max(largest[number], pages.largest)
+    most = max(largest.values(), default=0)
+    if most > LARGEST_PAGE:
+        raise InputError(
+            f"source {source.id}: {source.location} has a page that unpacks to {most:,} bytes, and {LARGEST_PAGE:,} "
+            "are read; write it anew with pages of the usual size, 1 MiB"
+        )
+    return max(1, min(BATCH, IN_BATCH // (sum(largest.values()) or 1)))
+
+
+def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, source: Source) -> Pages:
+    try:
+        pages = parquet_pages.of_chunk(file, chunk)
+    except ValueError as error:
+        raise _refused(error, source, "is damaged") from None
+    if pages.deltas and leaf.max_repetition_level:
+        raise _refused(pa.ArrowNotImplementedError("DELTA_BYTE_ARRAY within lists"), source, "")
+    return pages
+
+
+def _refused(error: Exception, source: Source, damaged: str) -> InputError:
+    """What cannot be read here is no damage, and fetching it again would not help."""
+    where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
+    if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED.search(why):
+        return InputError(
+            f"{where} uses what cannot be read here ({why}); write it with another compression, such as zstd, or with "
+            "flat columns"
+        )
+    return InputError(f"{where} {damaged} ({why}); fetch it again")

@@ -1,0 +1,38 @@
+"""Drawing some records of many, so that sources and kinds keep their shares."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from tasks.stages.data.split.placed import Placed, Places
+
+Stratum = tuple[str, str]
+
+
+def draw(records: Placed, there: Places, rows: int | None) -> Places:
+    """The first `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion;
+    all where there are no more. Ascending."""
+    if rows is None or rows >= len(there):
+        return there
+    strata: dict[Stratum, list[int]] = defaultdict(list)
+    columns = (column.take(there).to_pylist() for column in (records.source_id, records.kind))
+    for position, source_id, kind in zip(there.tolist(), *columns, strict=True):
+        strata[source_id, kind].append(position)
+    quotas = allocate({stratum: len(items) for stratum, items in strata.items()}, rows)
+    drawn = [position for stratum, items in strata.items() for position in items[: quotas[stratum]]]
+    return np.array(sorted(drawn), np.int64)
+
+
+def allocate(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:
+    """`rows` over the strata in proportion to their sizes, by largest remainder; none left out while rows suffice."""
+    total = sum(sizes.values())
+    quotas = {stratum: rows * size // total for stratum, size in sizes.items()}
+    remainder = sorted(sizes, key=lambda stratum: (-(rows * sizes[stratum] % total), stratum))
+    for stratum in remainder[: rows - sum(quotas.values())]:
+        quotas[stratum] += 1
+    for stratum in sorted(sizes):
+        if quotas[stratum] == 0 and rows >= len(sizes):
+            quotas[max(quotas, key=lambda other: (quotas[other], other))] -= 1
+            quotas[stratum] = 1
+    return quotas

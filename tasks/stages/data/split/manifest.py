@@ -1,0 +1,94 @@
+"""manifest.json of a dataset, from what the stages said and what `split` has just written."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.core.files import read_json, sha256_file
+from tasks.core.layout import Layout
+from tasks.core.params import Data
+from tasks.core.record import batches
+from tasks.sources.dataset import SEGMENTS, SIDES, Dataset, Origin, Passage, Value, declared
+from tasks.sources.sources import load_resolved
+from tasks.stages.data.quarantine import Counts
+
+BEFORE = ("ingest", "clean", "deduplicate")
+Segments = dict[str, dict[str, Counter[str]]]
+
+
+def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
+    """Of the sides and the quarantine in `folder`; `counts` are those of `split`, `data` its parameters."""
+    results = {stage: read_json(layout.stage(stage) / "result.json") for stage in BEFORE}
+    segments = _segments(folder)
+    passed = {stage: results[stage]["counts"] for stage in BEFORE} | {"split": counts.model_dump()}
+    return Dataset(
+        sources=dict(_origins(layout, results, segments, folder)),
+        counts={stage: Passage.model_validate(passage) for stage, passage in passed.items()},
+        rows={side: segments["source_id"][side].total() for side in SIDES},
+        digests={side: sha256_file(folder / f"{side}.parquet") for side in SIDES},
+        segments={
+            name: {side: dict(sorted(found.items())) for side, found in s.items()} for name, s in segments.items()
+        },
+        settings=dict(_flat(data.model_dump(mode="json"))),
+    )
+
+
+def _origins(
+    layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
+) -> Iterator[tuple[str, Origin]]:
+    """Every source of the inventory, in its order."""
+    put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
+    ingested = {source["id"]: source for source in results["ingest"]["sources"]}
+    for item in load_resolved(layout.sources).sources:
+        name, source = item.source.id, ingested[item.source.id]
+        rows = {side: segments["source_id"][side][name] for side in SIDES}
+        passages = {"ingest": source["counts"]}
+        passages |= {stage: results[stage]["by_source"].get(name, NOTHING) for stage in BEFORE[1:]}
+        left, gone, over = sum(rows.values()), put_aside.get(name, Counter()), not_drawn.get(name, Counter()).total()
+        passages["split"] = {
+            "rows": left + gone.total() + over,
+            "records": left,
+            "quarantined": dict(sorted(gone.items())),
+            "not_drawn": over,
+        }
+        yield (
+            name,
+            Origin(
+                **declared(item),
+                passages=passages,
+                rows=rows,
+                protected=source["protected"],
+            ),
+        )
+
+
+NOTHING = {"rows": 0, "records": 0, "quarantined": {}}
+"""Of a source that no record was left of."""
+
+
+def _segments(folder: Path) -> Segments:
+    found: Segments = {name: {side: Counter() for side in SIDES} for name in SEGMENTS}
+    for side in SIDES:
+        for batch in batches(folder / f"{side}.parquet", SEGMENTS):
+            for name in SEGMENTS:
+                counts = batch[name].fill_null("null").value_counts().to_pylist()
+                found[name][side].update({item["values"]: item["counts"] for item in counts})
+    return found
+
+
+def _by_source(path: Path) -> dict[str, Counter[str]]:
+    """By source, how many records of a table have each rule."""
+    found: dict[str, Counter[str]] = {}
+    for batch in batches(path, ("source_id", "rule")):
+        for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
+            found.setdefault(source, Counter())[rule] += 1
+    return found
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

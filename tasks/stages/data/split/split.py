@@ -1,0 +1,190 @@
+"""Stage `split`: training and test records that share no prompt, however cased or spaced and whomever it names, and no
+near-identical one.
+
+    artefacts/split/train.parquet, test.parquet   tasks.core.record.SCHEMA, in the order of `placed.Placed`
+    artefacts/split/quarantine.parquet            rule prompt_in_test
+    artefacts/split/not_drawn.parquet             the same columns: records that data.train_rows and test_rows left over
+    artefacts/split/manifest.json                 what the dataset is made of
+    artefacts/split/result.json                   `Split`
+
+Neither depends on the order of the records that come in.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Data, Evaluation, Params
+from tasks.core.progress import phase
+from tasks.core.record import Writer, batches, read_table, rows_at, write_table
+from tasks.stages.data import json_text
+from tasks.stages.data.conversations import prompt_keys, targets
+from tasks.stages.data.quarantine import NOT_DRAWN, REMOVED, Counts, count, of_records
+from tasks.stages.data.split import placed
+from tasks.stages.data.split.draw import draw
+from tasks.stages.data.split.manifest import manifest
+from tasks.stages.data.split.placed import APART, Lots, Placed, Places, cluster_of, lots
+from tasks.stages.data.split.sides import NONE, TEST, TRAIN, assign
+
+TOGETHER = 200_000
+"""Records written in one pass over the input, and so in memory as a whole."""
+
+
+class Split(Frozen):
+    counts: Counts
+    train_rows: int
+    test_rows: int
+    groups_on_both_sides: int
+    near_prompts_on_both_sides: int | None
+    """Clusters of near-identical prompts; null where nobody looked for them."""
+    labels_only_in_test: list[str]
+    """Labels that no training record has, so no model can have learnt them here."""
+
+
+@dataclass(frozen=True)
+class Divided:
+    sides: dict[str, Places]
+    """The positions of the records that are kept, by side, training first."""
+    removed: pa.Table
+    """REMOVED: those whose prompt is in the fixed test set."""
+    not_drawn: pa.Table
+    """REMOVED: those that nothing is wrong with, and that the parameters ask for no more of."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a written side holds."""
+
+    rows: int
+    prompts: Lots
+    """Of the prompt keys, each once."""
+    clusters: set[int]
+    labels: set[str]
+
+
+def run(params: Params, layout: Layout) -> Split:
+    """Divide the records of `deduplicate`. Raises InputError where a side has none."""
+    phase("split", "drawing the sides")
+    path = layout.stage("deduplicate") / "records.parquet"
+    clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
+    records = placed.read(path, clusters, params.data.seed)
+    divided = divide(records, params.data)
+    sides = divided.sides
+    _refuse_one_sided(sides)
+    with whole_folder(layout.stage("split")) as folder:
+        for side, there in sides.items():
+            phase("split", f"writing {len(there):,} {side} records")
+            _write(path, records.place[there], folder / f"{side}.parquet")
+        write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
+        write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
+        phase("split", "counting what training will read")
+        # Read back, so that the figures are about what training will read.
+        train, test = (_seen(folder / f"{side}.parquet", clusters, params) for side in sides)
+        kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
+        counts = count("split", len(records), kept, rules, divided.not_drawn.num_rows)
+        result = _result(train, test, counts, params.data)
+        made = manifest(layout, folder, result.counts, params.data)
+        write_json(folder / "manifest.json", made.model_dump(mode="json"))
+        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+    return result
+
+
+def divide(records: Placed, data: Data) -> Divided:
+    sides = assign(records, data.test_share)
+    clashes = np.flatnonzero(sides.winner != NONE)
+    shut_out = records.record_id.take(pa.array(sides.winner[clashes]))
+    removed = _removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
+    kept, over = {}, []
+    for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
+        there = np.flatnonzero(sides.members[side])
+        kept[side] = draw(records, there, most)
+        reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
+        left = np.setdiff1d(there, kept[side], assume_unique=True)
+        over.append(_removed(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
+    return Divided(kept, removed, pa.concat_tables(over))
+
+
+def _removed(records: Placed, positions: Places, rule: str, reason: str, winner: pa.Array) -> pa.Table:
+    where, size = pa.array(positions), len(positions)
+    named = (records.source_id.take(where), records.record_id.take(where))
+    return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED)
+
+
+def _refuse_one_sided(sides: dict[str, Places]) -> None:
+    for side, there in sides.items():
+        if not len(there):
+            raise InputError(
+                f"split: none of {sum(map(len, sides.values())):,} records is on the {side} side; change "
+                "data.test_share or data.seed in params.yaml, or give more records"
+            )
+
+
+def _write(path: Path, places: Places, target: Path) -> None:
+    """The records at these places of a table, in that order, in as many passes over it as the memory asks for."""
+    with Writer(target, pq.read_schema(path)) as file:
+        for begin in range(0, len(places), TOGETHER):
+            file.write(rows_at(path, places[begin : begin + TOGETHER]))
+
+
+def _seen(path: Path, clusters: pa.Table, params: Params) -> Seen:
+    ids = pq.read_table(path, columns=["record_id"])["record_id"]
+    prompts, labels = [], set[str]()
+    for batch in batches(path, ["messages"], placed.BATCH):
+        messages = batch.column("messages")
+        prompts.append(lots(prompt_keys(messages), params.data.seed))
+        labels |= {_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
+    return Seen(
+        rows=len(ids),
+        prompts=np.unique(np.concatenate(prompts)),
+        clusters=set(cluster_of(ids, clusters).tolist()) - {APART},
+        labels=labels,
+    )
+
+
+def _label(target: str, how: Evaluation) -> str:
+    """The class of a target; empty where its JSON has none, which an expectation can ask for."""
+    if how.target == "label":
+        return target
+    try:
+        value = json_text.whole(target)[how.label_field]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _result(train: Seen, test: Seen, counts: Counts, data: Data) -> Split:
+    return Split(
+        counts=counts,
+        train_rows=train.rows,
+        test_rows=test.rows,
+        groups_on_both_sides=len(np.intersect1d(train.prompts, test.prompts, assume_unique=True)),
+        near_prompts_on_both_sides=len(train.clusters & test.clusters) if data.near_duplicates else None,
+        labels_only_in_test=sorted(test.labels - train.labels - {""}),
+    )
+
+
+def _facts(result: Split) -> facts.Facts:
+    stated = {
+        "train_rows": Fact(value=result.train_rows, unit="rows"),
+        "test_rows": Fact(value=result.test_rows, unit="rows"),
+        "groups_on_both_sides": Fact(
+            value=result.groups_on_both_sides, note="prompts, caseless and evenly spaced, in training and test"
+        ),
+        "labels_only_in_test": Fact(value=len(result.labels_only_in_test), note="labels that no training record has"),
+        "prompt_in_test": Fact(value=result.counts.quarantined.get("prompt_in_test", 0), unit="rows"),
+        "not_drawn": Fact(value=result.counts.not_drawn, unit="rows"),
+    }
+    if result.near_prompts_on_both_sides is None:
+        return stated
+    note = "clusters of near-identical prompts in training and test"
+    return stated | {"near_prompts_on_both_sides": Fact(value=result.near_prompts_on_both_sides, note=note)}

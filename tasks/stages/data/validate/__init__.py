@@ -1,0 +1,13 @@
+"""Stage `validate`: the data owners' suites.
+
+validate.py        the stage
+frame.py           records as the table that expectations are about
+ages.py            how old they are, against what their source promises
+outcomes.py        and what became of every row of the sources
+questions.py       what a suite asks, as Great Expectations' own objects
+own_expectations/  expectations that Great Expectations has not
+leftovers.py       what the recognisers still find in protected texts
+expectations.py    suites asked, and results without values of records
+checked.py         what is said of a suite
+docs/              Data Docs
+"""

@@ -1,0 +1,37 @@
+"""Data Docs: Great Expectations' rendering of its results, on pages that need no network and change with nothing but
+the results. GE's own site links eighteen files of four other hosts and holds the time and random ids."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.core.files import write_bytes
+from tasks.core.pages import shown
+from tasks.stages.data.validate.checked import CheckedSuite
+
+TEMPLATES = Path(__file__).parent
+
+
+def write(folder: Path, checked: list[tuple[CheckedSuite, Any]]) -> None:
+    """Write index.html and a page for each suite. Takes each suite's summary and GE's scrubbed result."""
+    view = _view()
+    for suite, result in checked:
+        write_bytes(folder / suite.page, view.render(_document(result), template="suite.j2", suite=suite).encode())
+    index = view.env.get_template("index.j2").render(suites=[suite for suite, _ in checked])
+    write_bytes(folder / "index.html", index.encode())
+
+
+def _document(result: Any) -> Any:
+    """What GE would put on the page, without the sections on the run and the batch."""
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
+    document.sections = document.sections[1:-1]
+    return document
+
+
+def _view() -> Any:
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    view = DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
+    view.env.finalize = shown
+    return view

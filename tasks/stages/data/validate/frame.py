@@ -1,0 +1,127 @@
+"""Records as the table that expectations are about, with no column but those asked for."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.core.record import SCHEMA, batches
+from tasks.sources.sources import ResolvedSources
+from tasks.stages.data import json_text
+from tasks.stages.data.conversations import prompts, targets
+from tasks.stages.data.validate.ages import AGES, Ages
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIELD = "target."
+"""Before the name of a field of JSON targets."""
+MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
+    "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
+    "policy_tags": lambda batch: _joined(batch["policy_tags"]),
+    "subjects": lambda batch: _joined(batch["subjects"]),
+    "prompt": lambda batch: prompts(batch["messages"]),
+    "target": lambda batch: targets(batch["messages"]),
+    "prompt_chars": lambda batch: pc.utf8_length(prompts(batch["messages"])),
+    "target_chars": lambda batch: pc.utf8_length(targets(batch["messages"])),
+}
+"""Columns that are not in the table of records as they are asked for."""
+BATCH = 5_000
+"""Records read together: beside their texts stand the copies that the columns are made of."""
+HALVES = ("prompt", "target", "prompt_chars", "target_chars")
+KNOWN = (*SCHEMA.names, *HALVES, *AGES)
+"""Every column but the fields of JSON targets."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records that suites are about."""
+
+    path: Path
+    resolved: ResolvedSources
+    json_target: bool
+
+    def rows(self) -> dict[str, int]:
+        """How many each source has, by its id."""
+        counts: dict[str, int] = {}
+        for batch in batches(self.path, ["source_id"]):
+            for item in batch["source_id"].value_counts().to_pylist():
+                counts[item["values"]] = counts.get(item["values"], 0) + item["counts"]
+        return dict(sorted(counts.items()))
+
+    def frame(self, source: str | None, columns: Collection[str] | None = None) -> "pd.DataFrame":
+        """One row a record, of one source or of all, with those of `columns` that there are; all without `columns`.
+
+        The columns are those that `tasks.sources.sources.Suite` promises: lists are text joined by `;`, `messages` is
+        JSON text, dates are `datetime.date`, which GE makes of a date in an expectation too. Where targets are JSON
+        each field that any of them has is a column `target.FIELD`, null where a target lacks it or is no object.
+        """
+        named = [name for name in KNOWN if columns is None or name in columns] or ["source_id"]
+        fields = self.json_target and (columns is None or any(name.startswith(FIELD) for name in columns))
+        table = self._table(source, dict.fromkeys([*named, "target"] if fields else named))
+        frame = table.select(named).to_pandas()
+        if fields:
+            for name, values in _fields(table["target"], columns):
+                frame[name] = values
+        return frame
+
+    def _table(self, source: str | None, names: Collection[str]) -> pa.Table:
+        ages = Ages(self.resolved)
+        needed = {"source_id"} | {name for column in names for name in _made_of(column)}
+        parts = []
+        for batch in batches(self.path, sorted(needed), BATCH):
+            own = batch if source is None else batch.filter(pc.equal(batch["source_id"], source))
+            parts.append(pa.table({name: _column(name, own, ages) for name in names}))
+        return pa.concat_tables(parts)
+
+
+def _made_of(column: str) -> tuple[str, ...]:
+    """The columns of the table of records that one is made of."""
+    return AGES.get(column) or (("messages",) if column in HALVES else (column,))
+
+
+def _column(name: str, batch: pa.RecordBatch, ages: Ages) -> pa.Array:
+    if name in AGES:
+        return ages.of(name, batch)
+    return MADE[name](batch) if name in MADE else batch[name]
+
+
+def _joined(lists: pa.ListArray) -> pa.StringArray:
+    return pc.fill_null(pc.binary_join(lists, ";"), "")
+
+
+def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterator[tuple[str, "pd.Series"]]:
+    """Each field that is asked for with its value in every target, by name; the same target is parsed once."""
+    import pandas as pd
+
+    encoded = targets.dictionary_encode().unify_dictionaries()
+    objects = [_object(target) for target in encoded.chunk(0).dictionary.to_pylist()] if encoded.num_chunks else []
+    places = encoded.combine_chunks().indices.to_numpy() if objects else []
+    for name in sorted(_names(objects, columns)):
+        values = pd.Series([_scalar(item.get(name)) for item in objects])
+        yield f"{FIELD}{name}", values.take(places).reset_index(drop=True)
+
+
+def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> set[str]:
+    """The fields that any object has, of those asked for."""
+    if columns is None:
+        return {name for item in objects for name in item}
+    asked = {name.removeprefix(FIELD) for name in columns if name.startswith(FIELD)}
+    return {name for name in asked if any(name in item for item in objects)}
+
+
+def _object(target: str) -> dict[str, Any]:
+    try:
+        value = json_text.whole(target)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _scalar(value: Any) -> Any:
+    """Lists and objects cannot be compared or counted; their JSON can."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict | list) else value

@@ -1,0 +1,39 @@
+"""What the recognisers still find in texts that have been protected."""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.found import Detector, Found, merged
+from tasks.stages.data.protect.placeholders import PLACEHOLDER
+
+
+def sample(record_ids: Iterable[str], size: int) -> set[str]:
+    """The records with the smallest ids. Ids are keyed digests, so these are any, and always the same."""
+    return set(heapq.nsmallest(size, record_ids))
+
+
+def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Sequence[str]], detector: Detector) -> int:
+    """How many records hold personal or secret text that is neither replaced nor of a class that their source keeps.
+
+    A record is its source and its texts; `spared` are the classes kept, by source. A text that cannot be read to its
+    end counts, since what stands in it is not known.
+    """
+    texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
+    found = {text: left(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
+    return sum(
+        any(_offends(found[text], spared.get(source, ())) for text in texts if text) for source, texts in records
+    )
+
+
+def _offends(found: set[Category] | None, spared: Sequence[str]) -> bool:
+    return found is None or not found <= set(spared)
+
+
+def left(text: str, spans: Sequence[Found] | None) -> set[Category] | None:
+    """The classes of what was found outside of masks; None where the text could not be read."""
+    if spans is None:
+        return None
+    masks = [Found(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
+    pieces = [piece for piece in merged(masks, spans) if piece not in masks]
+    return {piece.category for piece in pieces if any(letter.isalnum() for letter in text[piece.start : piece.end])}

@@ -1,0 +1,86 @@
+"""`expect_texts_to_hold_nothing_protected`: the recognisers, asked again about what protection left."""
+
+from typing import Any, ClassVar, Literal
+
+from great_expectations.compatibility import pydantic
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation, render_suite_parameter_string
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
+
+from tasks.stages.data.protect.recognise import detect
+from tasks.stages.data.validate import leftovers
+
+METRIC = "table.records_with_protected_text"
+TextColumn = Literal["prompt", "target", "policy_tags", "department", "geography", "labelled_by"]
+COLUMNS: list[TextColumn] = ["prompt", "target"]
+NEEDED = ("record_id", "source_id")
+"""Columns beside those with texts."""
+
+
+class RecordsWithProtectedText(TableMetricProvider):
+    """Records looked at, and how many of them hold what should have gone."""
+
+    metric_name = METRIC
+    value_keys = ("columns", "sample", "spared")
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(
+        cls,  # noqa: N805  # GE makes a class method of it
+        execution_engine: Any,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        **_: Any,
+    ) -> tuple[int, int]:
+        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
+        drawn = frame[frame["record_id"].isin(leftovers.sample(frame["record_id"], metric_value_kwargs["sample"]))]
+        texts = drawn[list(metric_value_kwargs["columns"])].itertuples(index=False, name=None)
+        records = list(zip(drawn["source_id"], texts, strict=True))
+        return len(records), leftovers.count(records, metric_value_kwargs["spared"], detect.find_all)
+
+
+class ExpectTextsToHoldNothingProtected(BatchExpectation):
+    """Expect that texts hold nothing personal or secret but what their source keeps."""
+
+    columns: list[TextColumn] = pydantic.Field(COLUMNS, min_items=1)
+    sample: int = pydantic.Field(2000, ge=1)
+    """Records looked at: the recognisers read about a thousand a second."""
+    at_most: float = pydantic.Field(0.0, ge=0, le=1)
+    """Share of them in which something may be found: what looks like a name to the recognisers need not be one."""
+    spared: dict[str, list[str]]
+    """By source, the classes that stay. Not for suites: stage `validate` takes it from sources.yaml."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "sample", "at_most", "spared")
+
+    def _validate(
+        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
+    ) -> dict[str, Any]:
+        looked_at, found = metrics[METRIC]
+        percent = 100 * found / looked_at if looked_at else 0.0
+        counts = {"element_count": looked_at, "unexpected_count": found, "unexpected_percent": percent}
+        return {"success": found <= self.at_most * looked_at, "result": counts}
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    @render_suite_parameter_string
+    def _prescriptive_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
+    ) -> list[RenderedStringTemplateContent]:
+        kwargs = configuration.kwargs
+        allowed = f", in all but {kwargs['at_most']:.2%} of them" if kwargs.get("at_most") else ""
+        template = "$columns of $sample records must hold nothing personal or secret but what is kept$allowed."
+        said = {
+            "columns": ", ".join(kwargs.get("columns", COLUMNS)),
+            "sample": f"{kwargs.get('sample', 2000):,}",
+            "allowed": allowed,
+        }
+        return [
+            RenderedStringTemplateContent(
+                content_block_type="string_template",
+                string_template={"template": template, "params": said, "styling": {}},
+            )
+        ]

@@ -1,0 +1,104 @@
+"""What a suite asks, in Great Expectations' classes: of which table, of which columns, and what cannot be asked."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Expectation
+from tasks.stages.data.validate import outcomes
+from tasks.stages.data.validate.frame import FIELD, KNOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNSTORABLE = "expect_column_quantile_values_to_be_between"
+"""GE 1.24 fails to write its own result of this one over pandas: numpy's booleans are not JSON."""
+TEXTS = "expect_texts_to_hold_nothing_protected"
+ABOUT_COLUMNS = "expect_table_column"
+"""How the names of expectations begin that are about which columns there are."""
+Spared = Mapping[str, list[str]]
+"""By source, the protected classes that its texts may hold."""
+
+
+def about_source_rows(expectation: Expectation) -> bool:
+    """Whether it is about what became of the rows of the sources, not about the records that are left."""
+    return expectation.kwargs.get("column") == outcomes.COLUMN
+
+
+def columns_asked(expectations: Iterable[Expectation]) -> set[str] | None:
+    """The columns of the records that are asked about; None for all of them."""
+    asked = list(expectations)
+    if any(expectation.type.startswith(ABOUT_COLUMNS) for expectation in asked):
+        return None
+    return {name for expectation in asked for name in (*columns_of(expectation), *_conditions_of(expectation))}
+
+
+def columns_of(expectation: Expectation) -> Iterator[str]:
+    """The columns that an expectation is about."""
+    if expectation.type == TEXTS:
+        from tasks.stages.data.validate.own_expectations.texts_hold_nothing_protected import COLUMNS, NEEDED
+
+        yield from (*map(str, expectation.kwargs.get("columns", COLUMNS)), *NEEDED)
+    for name in ("column", "column_A", "column_B"):
+        if name in expectation.kwargs:
+            yield str(expectation.kwargs[name])
+    if "table" not in expectation.type:
+        yield from map(str, expectation.kwargs.get("column_list", []))
+
+
+def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", spared: Spared) -> Any:
+    """GE's own object. Raises InputError for an unknown type, column, argument or outcome."""
+    kind = _class(expectation, where)
+    missing = sorted(set(columns_of(expectation)) - set(frame.columns))
+    if missing:
+        raise InputError(
+            f"{where}: {expectation.type} is about {', '.join(map(repr, missing))}, which the records do not have; "
+            f"they have {', '.join(KNOWN)}, {FIELD}FIELD for each field of JSON targets, and {outcomes.COLUMN} of "
+            "every row of their sources"
+        )
+    if about_source_rows(expectation):
+        _refuse_unknown_outcomes(expectation, where, frame)
+    given = {"spared": dict(spared)} if expectation.type == TEXTS else {}
+    try:
+        return kind(**expectation.kwargs, **given, meta={"position": position, "notes": expectation.why})
+    except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+        raise InputError(f"{where}: {expectation.type}: {' '.join(str(error).split())}") from None
+
+
+def _class(expectation: Expectation, where: str) -> Any:
+    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import (
+        get_expectation_impl,
+        list_registered_expectation_implementations,
+    )
+
+    from tasks.stages.data.validate.own_expectations import texts_hold_nothing_protected  # noqa: F401  # registers it
+
+    if expectation.type == UNSTORABLE:
+        raise InputError(f"{where}: {UNSTORABLE} does not work here; ask for the median, minimum or maximum instead")
+    try:
+        return get_expectation_impl(expectation.type)
+    except ExpectationNotFoundError:
+        known = ", ".join(sorted(list_registered_expectation_implementations()))
+        raise InputError(f"{where}: there is no expectation {expectation.type!r}; there are {known}") from None
+
+
+def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.DataFrame") -> None:
+    """A misspelt rule would hold of every row, and so would one that nobody looked for."""
+    possible = list(frame[outcomes.COLUMN].cat.categories)
+    unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - set(possible))
+    if unknown:
+        unsought = set(unknown) & set(outcomes.NEAR)
+        why = "; params.yaml: data.near_duplicates is null, so nobody looked for them" if unsought else ""
+        raise InputError(
+            f"{where}: {expectation.type} is about outcome {', '.join(map(repr, unknown))}, which no row can have"
+            f"{why}; there are {', '.join(possible)}"
+        )
+
+
+def _conditions_of(expectation: Expectation) -> Iterator[str]:
+    """Columns that a row condition may name."""
+    condition = str(expectation.kwargs.get("row_condition", ""))
+    words = re.findall(r"[\w.-]+", condition) + re.findall(r"""[`"']([^`"']+)[`"']""", condition)
+    yield from (word for word in words if word in KNOWN or word.startswith(FIELD))

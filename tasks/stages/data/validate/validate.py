@@ -1,0 +1,108 @@
+"""Stage `validate`: ask the data owners' Great Expectations suites of each source and of the dataset.
+
+    artefacts/validate/result.json   `Validated`
+    artefacts/validate/docs/         Data Docs; index.html first
+
+A failed expectation is a fact for the data gate to judge, never an error. Nothing written holds a value of a record.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import read_json, whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.progress import phase
+from tasks.sources.protection import CATEGORIES
+from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
+from tasks.stages.data.validate import expectations, outcomes
+from tasks.stages.data.validate.checked import CheckedSuite, summary
+from tasks.stages.data.validate.docs import pages
+from tasks.stages.data.validate.expectations import Asked
+from tasks.stages.data.validate.frame import Records
+from tasks.stages.data.validate.questions import about_source_rows, columns_asked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGE = frozenset({"messages", "prompt", "target"})
+"""Columns that hold most of what a table of records holds."""
+
+
+class Validated(Frozen):
+    suites: list[CheckedSuite]
+
+
+def run(params: Params, layout: Layout) -> Validated:
+    """Check the records of `deduplicate`. Raises InputError for a suite that cannot be asked of them."""
+    suites = Suites.model_validate(read_json(layout.suites))
+    resolved = load_resolved(layout.sources)
+    records = Records(layout.stage("deduplicate") / "records.parquet", resolved, params.evaluation.target == "json")
+    rows, spared = records.rows(), _spared(resolved)
+    checked = []
+    for suite, source in _suites(suites, rows):
+        phase("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
+        answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
+        checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
+    validated = Validated(suites=[suite for suite, _ in checked])
+    with whole_folder(layout.stage("validate")) as folder:
+        pages.write(folder / "docs", checked)
+        write_json(
+            folder / "result.json", {"facts": facts.dump(_facts(validated)), **validated.model_dump(mode="json")}
+        )
+    return validated
+
+
+def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, str | None]]:
+    """Each suite with its source; the dataset's last."""
+    for source, suite in sorted(suites.by_source.items()):
+        if source not in rows:  # every expectation would hold of nothing
+            raise InputError(
+                f"suite {suite.name}: source {source} has no record left to check; there are {', '.join(rows)}"
+            )
+        yield suite, source
+    if suites.dataset is not None:
+        yield suites.dataset, None
+
+
+def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -> Iterator[Asked]:
+    """The suite's expectations by the table that they are about."""
+    numbered = list(enumerate(suite.expectations))
+    if about_records := [(place, item) for place, item in numbered if not about_source_rows(item)]:
+        frame = records.frame(source, columns_asked(item for _, item in about_records))
+        yield from _by_texts(about_records, frame)
+    if about_rows := [place for place, item in numbered if about_source_rows(item)]:
+        yield Asked(about_rows, outcomes.frame(layout, source))
+
+
+def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[Asked]:
+    """Those that ask about the same texts together, without the others: GE copies its table for each expectation."""
+    parts: dict[frozenset[str], list[tuple[int, Expectation]]] = {}
+    for place, item in numbered:
+        asked = columns_asked([item])
+        parts.setdefault(LARGE if asked is None else LARGE & asked, []).append((place, item))
+    for part in parts.values():
+        asked = columns_asked(item for _, item in part)
+        names = [name for name in frame.columns if asked is None or name in asked] or frame.columns[:1]
+        yield Asked([place for place, _ in part], frame[list(names)])
+
+
+def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
+    """By source, the protected classes that it keeps as they are."""
+    return {
+        item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
+        for item in resolved.sources
+    }
+
+
+def _facts(validated: Validated) -> facts.Facts:
+    asked = [expectation for suite in validated.suites for expectation in suite.expectations]
+    return {
+        "evaluated_expectations": Fact(value=len(asked)),
+        "failed_expectations": Fact(value=sum(not expectation.success for expectation in asked)),
+        "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
+    }

@@ -1,0 +1,126 @@
+"""Each held-out row with every model's answer, judged: what metrics are computed from and reports quote."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.core import record
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params import Evaluation
+from tasks.stages.evaluate.answers import Target, target_of
+from tasks.stages.evaluate.models import MODELS, Which
+from tasks.stages.evaluate.sample import rows_for
+
+SLICES = ("department", "language", "kind", "source")
+"""What figures are broken down by."""
+UNNAMED = "(none)"
+"""The slice of rows without a value."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One model's answer to a row."""
+
+    text: str
+    right: bool
+    well_formed: bool
+    label: str
+    reason: str
+    """Why there is no answer; empty where there is one."""
+
+
+@dataclass(frozen=True)
+class Example:
+    record_id: str
+    slices: Mapping[str, str]
+    """By SLICES, the value that the row has."""
+    prompt: str
+    """All turns before the target."""
+    expected: str
+    label: str
+    """The expected label."""
+    said: Mapping[Which, Said]
+    """By model that was asked: the candidate, a champion where there is one, the base model for its sample."""
+
+
+def collect(layout: Layout, settings: Evaluation) -> list[Example]:
+    """Join the test rows with the predictions of every model. Raises InputError where they are of other rows."""
+    split = layout.stage("split")
+    train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
+    rows = record.read_table(split / "test.parquet").to_pylist()
+    if not rows:
+        raise InputError(f"{split / 'test.parquet'} has no rows; raise data.test_share or data.test_rows")
+    target = target_of(settings, _targets(train), _targets(rows))
+    answers = {
+        which: _answers(layout, which, rows_for(which, rows, settings)) for which in MODELS if _present(layout, which)
+    }
+    return [
+        _example(
+            row,
+            target,
+            {which: by_id[row["record_id"]] for which, by_id in answers.items() if row["record_id"] in by_id},
+        )
+        for row in rows
+    ]
+
+
+def _targets(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {row["record_id"]: row["messages"][-1]["content"] for row in rows}
+
+
+def _present(layout: Layout, which: Which) -> bool:
+    return bool(read_json(layout.stage(f"predict/{which}") / "result.json")["present"])
+
+
+def _answers(layout: Layout, which: Which, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    path = layout.stage(f"predict/{which}") / "predictions.parquet"
+    found = record.read_table(path).to_pylist()
+    if [row["record_id"] for row in found] != [row["record_id"] for row in rows]:
+        raise InputError(
+            f"{path} does not hold the rows of the test split that are its model's; run the stage predict@{which} again"
+        )
+    return {row["record_id"]: row for row in found}
+
+
+def _example(row: Mapping[str, Any], target: Target, answers: Mapping[Which, Mapping[str, Any]]) -> Example:
+    *turns, last = row["messages"]
+    expected = last["content"]
+    return Example(
+        record_id=row["record_id"],
+        slices={name: row["source_id" if name == "source" else name] or UNNAMED for name in SLICES},
+        prompt=turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns),
+        expected=expected,
+        label=target.label(expected),
+        said={which: _said(answer, target, expected) for which, answer in answers.items()},
+    )
+
+
+def _said(answer: Mapping[str, Any], target: Target, expected: str) -> Said:
+    judged = target.judge(answer["answer"], expected)
+    return Said(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"])
+
+
+def table(examples: Sequence[Example]) -> pa.Table:
+    """examples.parquet: a row each, with answer, right, well_formed and label of every model (null if not asked)."""
+    kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
+    names = ["record_id", *SLICES, "expected", "expected_label"]
+    fields = [(name, pa.string()) for name in names]
+    fields += [(f"{which}_{name}", kind) for which in MODELS for name, kind in kinds.items()]
+    return pa.Table.from_pylist([_flat(example) for example in examples], schema=pa.schema(fields))
+
+
+def _flat(example: Example) -> dict[str, Any]:
+    flat: dict[str, Any] = {"record_id": example.record_id, **example.slices}
+    flat |= {"expected": example.expected, "expected_label": example.label}
+    for which, said in example.said.items():
+        flat |= {
+            f"{which}_answer": said.text,
+            f"{which}_right": said.right,
+            f"{which}_well_formed": said.well_formed,
+            f"{which}_label": said.label,
+        }
+    return flat

@@ -1,0 +1,141 @@
+"""Which model answers: the base model, this run's candidate, or the release in production."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import read_json, tree_digest
+from tasks.core.layout import Layout
+from tasks.core.params import Evaluation, Sha256
+
+Which = Literal["base", "champion", "candidate"]
+MODELS: tuple[Which, ...] = ("base", "champion", "candidate")
+
+
+class Champion(Frozen):
+    """inputs/champion.json, where there is a release in production."""
+
+    release: str
+    version: int
+    sha256: Sha256
+    """`tasks.core.files.tree_digest` of the payload."""
+    payload: str
+    """The release's payload folder, relative to `.hallmark/`."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """Folders in Hugging Face form."""
+
+    base: Path
+    tuned: Path | None
+    """A PEFT adapter, or a whole fine-tuned model; None for the base model itself."""
+
+    @property
+    def is_adapter(self) -> bool:
+        return self.tuned is not None and (self.tuned / "adapter_config.json").is_file()
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tuned model's own tokenizer where it has one."""
+        if self.tuned is not None and (self.tuned / "tokenizer_config.json").is_file():
+            return self.tuned
+        return self.base
+
+
+def locate(layout: Layout, which: Which) -> Located | None:
+    """Find the model, or None for a champion that isn't there. Raises Refused for a champion whose bytes changed."""
+    base = layout.stage("base_model") / "model"
+    if which == "base":
+        return Located(base, None)
+    if which == "candidate":
+        return Located(base, _candidate(layout))
+    champion = read_champion(layout)
+    return None if champion is None else _verified(layout, champion, base)
+
+
+def read_champion(layout: Layout) -> Champion | None:
+    """The release in production as resolved before the run, or None."""
+    if not layout.champion.is_file():
+        raise InputError(
+            f"{layout.champion} is missing; `hallmark resolve` writes it (null where there is no champion)"
+        )
+    value = read_json(layout.champion)
+    return None if value is None else Champion.model_validate(value)
+
+
+def _candidate(layout: Layout) -> Path:
+    forms = [layout.stage("train") / name for name in ("adapter", "model")]
+    there = [folder for folder in forms if folder.is_dir()]
+    if len(there) != 1:
+        raise InputError(f"expected one of {forms[0]} and {forms[1]}, found {len(there)}; run the stage train")
+    return there[0]
+
+
+def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
+    payload = layout.state / champion.payload
+    if not payload.is_dir():
+        raise Unavailable(f"the champion {champion.release} is not at {payload}; fetch the release, then run again")
+    found = tree_digest(payload)
+    if found != champion.sha256:
+        raise Refused(
+            f"the champion {champion.release} has changed: expected SHA-256 {champion.sha256}, found {found}. "
+            f"Restore {payload} from the release, or roll back to another one; it is not loaded"
+        )
+    located = Located(base, payload / "model")
+    return replace(located, base=_own_base(layout, champion, payload)) if located.is_adapter else located
+
+
+def _own_base(layout: Layout, champion: Champion, payload: Path) -> Path:
+    """The base model that the champion is an adapter of: this run's, or the one that its promotion kept."""
+    wanted = read_json(payload / "manifest.json")["stages"]["base_model"]
+    if tree_digest(layout.stage("base_model")) == wanted:
+        return layout.stage("base_model") / "model"
+    kept = layout.base(wanted)
+    remedy = f"copy artefacts/base_model there from the run that `hallmark releases show {champion.release}` names"
+    if not kept.is_dir():
+        raise Unavailable(
+            f"the champion {champion.release} is an adapter of another base model than this run's, and that one is "
+            f"not at {kept}; {remedy}"
+        )
+    found = tree_digest(kept)
+    if found != wanted:
+        raise Refused(
+            f"the base model of the champion {champion.release} has changed: expected SHA-256 {wanted}, found {found}. "
+            f"Remove {kept} and {remedy}; it is not loaded"
+        )
+    return kept / "model"
+
+
+def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:
+    """The model, ready to answer, and its tokenizer.
+
+    A LoRA adapter is merged into the weights in fp32 and the sum rounded once to the precision of evaluation. Serving
+    the adapter unmerged rounds at other places: answers can differ where two tokens are about equally likely.
+    """
+    # Threads that wait for each other give up their core soon; spinning, one busy neighbour slows them many times over.
+    # Read when torch loads its OpenMP, so it has to stand before.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    if settings.device == "gpu" and not torch.cuda.is_available():
+        raise Unavailable("evaluation.device is gpu and this machine has none; set it to cpu or run on another machine")
+    torch.set_num_threads(settings.threads)
+    logging.disable_progress_bar()
+    adapter = located.tuned if located.is_adapter else None
+    whole = located.tuned if located.tuned and not adapter else located.base
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        whole, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
+    model = model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
+    return model, AutoTokenizer.from_pretrained(located.tokenizer, local_files_only=True)

@@ -1,0 +1,141 @@
+"""What the report says, worked out before any template: verdicts in words, success metrics judged, rows to show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.core.facts import Fact, Facts
+from tasks.core.params import Params, SuccessMetric
+from tasks.stages.evaluate.account import Account
+from tasks.stages.evaluate.drill import Drill
+from tasks.stages.evaluate.examples import SLICES, Example
+from tasks.stages.evaluate.metrics import Comparison, Group, Metrics
+from tasks.stages.evaluate.models import Which
+
+SHOWN = 6
+"""Rows of each kind that the report quotes."""
+TITLES: dict[Which, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
+"""In the order in which models are shown."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that a report is made from."""
+
+    params: Params
+    metrics: Metrics
+    facts: Facts
+    """Those of `evaluate`."""
+    examples: Sequence[Example]
+    account: Account
+    measured: Mapping[Which, Facts] | None
+    """Latency and cost by model; None leaves them out, so that the page is the same on every machine."""
+    drill: Drill | None = None
+    data_docs: str | None = None
+    """Where Data Docs lie, seen from the page."""
+
+    @property
+    def models(self) -> list[Which]:
+        return [which for which in TITLES if which in self.metrics.overall.scores]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A success metric and how the candidate stands to it."""
+
+    metric: SuccessMetric
+    wanted: str
+    found: Fact | None
+    state: Literal["met", "missed", "elsewhere", "production"]
+    """`elsewhere`: the figure is not on this page, the evaluation gate looks it up."""
+
+
+def success(contents: Contents) -> list[Judged]:
+    """The use case's success metrics against the figures at hand."""
+    known = {f"evaluate.{name}": fact for name, fact in contents.facts.items()}
+    if contents.measured is not None:
+        stated = contents.measured.get("candidate", {})
+        known |= {f"measured.predict.{name}": fact for name, fact in stated.items()}
+    return [_judge(metric, known) for metric in contents.params.use_case.success_metrics]
+
+
+def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> Judged:
+    sign, limit = ("≥", metric.at_least) if metric.at_least is not None else ("≤", metric.at_most)
+    wanted = f"{'' if metric.bound == 'value' else f'{metric.bound} end '}{sign} {limit:g}"
+    if metric.judged == "production":
+        return Judged(metric, wanted, None, "production")
+    fact = known.get(metric.fact)
+    value = getattr(fact, metric.bound) if fact else None
+    if fact is None or value is None or limit is None:
+        return Judged(metric, wanted, fact, "elsewhere")
+    met = value >= limit if metric.at_least is not None else value <= limit
+    return Judged(metric, wanted, fact, "met" if met else "missed")
+
+
+def verdict(other: Which, compared: Comparison, metrics: Metrics) -> str:
+    """The comparison in a sentence or two."""
+    than, gain, whole = TITLES[other].lower(), compared.gain, metrics.overall.rows
+    on = "" if compared.rows == whole else f" On a fixed sample of {compared.rows:,} of the {whole:,} rows."
+    interval = f"{metrics.confidence:.0%} interval {points(gain.low)} to {points(gain.high)}"
+    if compared.verdict != "undecided":
+        amount = f"{abs(gain.value) * 100:.1f}"
+        return f"{compared.verdict.capitalize()} than the {than} by {amount} points ({interval}).{on}"
+    return (
+        f"No difference from the {than} is shown: {points(gain.value)} points ({interval}). With "
+        f"{compared.rows:,} rows the comparison is underpowered for true differences below "
+        f"{compared.smallest_detectable * 100:.1f} points.{on}"
+    )
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points, with a true minus sign."""
+    return f"{share * 100:+.1f}".replace("-", "−")
+
+
+def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
+    """Against the champion where there is one, else against the base model."""
+    compared = metrics.overall.comparisons
+    return compared["champion" if "champion" in compared else "base"].verdict
+
+
+@dataclass(frozen=True)
+class Dimension:
+    by: str
+    groups: list[Group]
+
+
+def dimensions(metrics: Metrics) -> list[Dimension]:
+    """The slices by what they are slices of, those with one value left out."""
+    found = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICES]
+    return [dimension for dimension in found if len(dimension.groups) > 1]
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Rows of one kind: how many there are, and the first few."""
+
+    title: str
+    why: str
+    open: bool
+    """Shown without a click."""
+    rows: int
+    shown: list[Example]
+
+
+def quotes(contents: Contents) -> list[Quoted]:
+    """Rows gained and lost against each other model, and those that are still wrong."""
+    found = []
+    for other in TITLES:
+        if other in contents.metrics.overall.comparisons:
+            name = TITLES[other].lower()
+            asked = [e for e in contents.examples if other in e.said]
+            gained = [e for e in asked if e.said["candidate"].right and not e.said[other].right]
+            lost = [e for e in asked if e.said[other].right and not e.said["candidate"].right]
+            found.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
+            found.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
+    wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]
+    return [*found, _quote("Still wrong", "no model is right", False, wrong)]
+
+
+def _quote(title: str, why: str, shown: bool, rows: Sequence[Example]) -> Quoted:
+    return Quoted(title, why, shown, len(rows), sorted(rows, key=lambda row: row.record_id)[:SHOWN])

@@ -1,0 +1,132 @@
+"""Stage `predict@WHICH`: one model's greedy answers to the held-out rows.
+
+Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. A champion that does not
+exist answers nothing: an empty table and `{"present": false}`.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.core import facts, prompts, record
+from tasks.core.facts import Fact, Facts
+from tasks.core.files import whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.progress import Progress, phase
+from tasks.stages.evaluate import models, speed
+from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
+from tasks.stages.evaluate.models import Which
+from tasks.stages.evaluate.sample import rows_for
+
+SCHEMA = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("answer", pa.string()),  # without the stop token; empty where there is none
+        ("stopped", pa.bool_()),  # the model ended its turn itself, before max_new_tokens
+        ("reason", pa.string()),  # why there is no answer: prompt_too_long, or empty
+    ]
+)
+TOO_LONG = "prompt_too_long"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Result of the stage."""
+
+    present: bool
+    """There is such a model."""
+    table: pa.Table
+    """Rows of SCHEMA, in the order of the test rows."""
+    stop: frozenset[int]
+    """Tokens that ended a turn."""
+    measured: Facts
+
+
+def run(params: Params, layout: Layout, which: Which) -> Predictions:
+    """Answer artefacts/split/test.parquet with the model `which`, or its sample with the base model.
+
+    Errors: see `tasks.stages.evaluate.models.locate`.
+    """
+    located = models.locate(layout, which)
+    rows = rows_for(which, record.read_table(layout.stage("split") / "test.parquet").to_pylist(), params.evaluation)
+    if located is None:
+        result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
+    else:
+        phase(f"predict@{which}", "loading the model")
+        result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}")
+    _write(result, layout, which)
+    return result
+
+
+def predict(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], params: Params, name: str) -> Predictions:
+    """Answer `rows` (of `tasks.core.record.SCHEMA`) and time it. `name` is what progress lines call it."""
+    settings = params.evaluation
+    encoded = [encode(tokenizer, row, params) for row in rows]
+    fitting = [place for place, tokens in enumerate(encoded) if fits(model, tokens, settings.max_new_tokens)]
+    asked = [encoded[place] for place in fitting]
+    limits = Limits(stop_tokens(model, tokenizer), settings.max_new_tokens)
+    alone = speed.sample(asked)
+    progress = Progress(name, len(asked), after=len(alone), then=f"{len(alone)} requests one at a time")
+    began = time.monotonic()
+    decoder = Decoder(model, asked, limits)
+    said = dict(zip(fitting, answer_all(decoder, asked, settings.batch_size, progress.tell), strict=True))
+    seconds = time.monotonic() - began
+    table = [
+        _row(row, tokens, said.get(place), tokenizer)
+        for place, (row, tokens) in enumerate(zip(rows, encoded, strict=True))
+    ]
+    # A lone request reads its whole prompt, so the decoder that is timed has read nothing.
+    progress = Progress(name, len(alone), "requests", before=len(asked))
+    timed = speed.latencies(Decoder(model, [], limits), alone, progress.tell)
+    measured = speed.facts(timed, len(asked), seconds, settings)
+    return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), limits.stop, measured)
+
+
+def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokenizer: Any) -> dict[str, Any]:
+    """A row of SCHEMA. Special tokens that are no stop stay visible, since they would reach a caller too."""
+    return {
+        "record_id": row["record_id"],
+        "prompt_tokens": len(prompt),
+        "answer": tokenizer.decode(said.tokens) if said else "",
+        "stopped": said is not None and said.stopped,
+        "reason": "" if said else TOO_LONG,
+    }
+
+
+def encode(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
+    """The prompt as the model sees it: the chat template up to where the assistant's turn begins."""
+    turns, _ = prompts.chat(row, params.prompts)
+    return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
+
+
+def fits(model: Any, tokens: Tokens, max_new_tokens: int) -> bool:
+    """Prompt and longest answer stand in the model's context."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return context is None or len(tokens) + max_new_tokens <= context
+
+
+def _write(result: Predictions, layout: Layout, which: Which) -> None:
+    name = f"predict/{which}"
+    with whole_folder(layout.measured(name)) as folder:
+        write_json(folder / "facts.json", {"facts": facts.dump(result.measured)})
+    with whole_folder(layout.stage(name)) as folder:
+        record.write_table(result.table, folder / "predictions.parquet")
+        stop = {"stop_token_ids": sorted(result.stop)} if result.present else {}
+        write_json(folder / "result.json", {"present": result.present, "facts": facts.dump(_facts(result)), **stop})
+
+
+def _facts(result: Predictions) -> Facts:
+    if not result.present:
+        return {}
+    reasons = result.table["reason"].to_pylist()
+    stopped = sum(result.table["stopped"].to_pylist())
+    return {
+        "rows": Fact(value=len(reasons), note="held-out rows that it was asked"),
+        "too_long": Fact(value=reasons.count(TOO_LONG), note="prompts that leave no room in the context: no answer"),
+        "cut_off": Fact(value=len(reasons) - reasons.count(TOO_LONG) - stopped, note="answers cut at max_new_tokens"),
+    }

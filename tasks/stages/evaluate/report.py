@@ -1,0 +1,120 @@
+"""The report for a product owner and an auditor: one self-contained file, the same bytes for the same figures.
+
+It loads nothing, runs no script, and says so to the browser: what a customer or a model wrote is escaped, and would do
+nothing if it were not.
+"""
+
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from tasks.core import facts
+from tasks.core.facts import Fact, Facts
+from tasks.core.files import read_json, write_bytes
+from tasks.core.layout import Layout
+from tasks.core.pages import templates
+from tasks.core.params import Params
+from tasks.stages.evaluate import account, charts, data_section, drill, examples, page
+from tasks.stages.evaluate.metrics import Metrics
+from tasks.stages.evaluate.models import MODELS, Which
+from tasks.stages.evaluate.page import Contents
+
+TEMPLATES = Path(__file__).parent / "templates"
+DATA_DOCS = "../artefacts/validate/docs/index.html"
+"""Seen from measured/."""
+PROMPT_CHARS = 320
+"""Longer prompts are shortened."""
+
+
+def render(contents: Contents) -> str:
+    """The page as HTML."""
+    template = _templates().get_template("report.html")
+    return template.render(
+        contents=contents,
+        card=contents.params.use_case,
+        metrics=contents.metrics,
+        account=contents.account,
+        titles=page.TITLES,
+        success=page.success(contents),
+        headline=page.headline(contents.metrics),
+        verdicts={
+            other: page.verdict(other, compared, contents.metrics)
+            for other, compared in contents.metrics.overall.comparisons.items()
+        },
+        dimensions=page.dimensions(contents.metrics),
+        quotes=page.quotes(contents),
+        bars=data_section.bars(contents.account),
+        protected=data_section.protected(contents.account.protected),
+        repeats=data_section.repeats(contents.account.flows),
+        curve=charts.loss_curve(contents.account.curve),
+        map=charts.heat_map(contents.examples),
+    )
+
+
+def write_report(layout: Layout, params: Params) -> Path:
+    """Write measured/report.html: the page of stage `evaluate` with latency and cost as measured on this machine, what
+    was found of planted defects, and links to pages beside it."""
+    stage = layout.stage("evaluate")
+    contents = Contents(
+        params=params,
+        metrics=Metrics.model_validate(read_json(stage / "metrics.json")),
+        facts=facts.parse(read_json(stage / "result.json")["facts"]),
+        examples=examples.collect(layout, params.evaluation),
+        account=account.read(layout),
+        measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
+        drill=drill.read(layout),
+        data_docs=DATA_DOCS if (layout.root / "measured" / DATA_DOCS).is_file() else None,
+    )
+    path = layout.root / "measured" / "report.html"
+    write_bytes(path, render(contents).encode())
+    return path
+
+
+def _measured(layout: Layout, which: Which) -> Facts:
+    path = layout.measured(f"predict/{which}") / "facts.json"
+    return facts.parse(read_json(path)["facts"]) if path.is_file() else {}
+
+
+def _templates() -> jinja2.Environment:
+    pages = templates(TEMPLATES)
+    pages.filters |= {
+        "percent": percent,
+        "points": page.points,
+        "p": p_value,
+        "fact": figure,
+        "short": shorten,
+        "breakable": breakable,
+    }
+    return pages
+
+
+def percent(share: float) -> str:
+    """A share with one decimal, e.g. 84.2."""
+    return f"{share * 100:.1f}"
+
+
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
+def figure(fact: Fact) -> str:
+    """A fact as the page prints it."""
+    interval = f" [{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
+    number = (
+        f"{fact.value:,.0f}" if abs(fact.value) >= 1000 else f"{fact.value:.3g}" if fact.unit else f"{fact.value:.3f}"
+    )
+    return f"{number}{f' {fact.unit}' if fact.unit else ''}{interval}".replace("-", "−")
+
+
+def breakable(text: str) -> Markup:
+    """A text that may break after an underscore, escaped."""
+    return Markup("_<wbr>").join(text.split("_"))
+
+
+def shorten(text: str, length: int = PROMPT_CHARS) -> str:
+    """The beginning of a text, cut between words where it can be."""
+    if len(text) <= length:
+        return text
+    kept = text[:length]
+    return (kept.rsplit(maxsplit=1)[0] if " " in kept[length // 2 :] else kept) + " …"

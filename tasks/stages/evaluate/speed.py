@@ -1,0 +1,53 @@
+"""Latency, throughput and cost of one model's answers. These differ from machine to machine and are not digested."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from tasks.core.facts import Fact, Facts
+from tasks.core.params import Evaluation
+from tasks.stages.evaluate.decode import Decoder, Tokens
+
+SAMPLE = 16
+"""Prompts timed one at a time."""
+
+
+def sample(prompts: Sequence[Tokens]) -> list[Tokens]:
+    """SAMPLE prompts spread evenly over all, the first of them twice: once to warm up."""
+    drawn = list(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
+    return drawn[:1] + drawn
+
+
+def latencies(decoder: Decoder, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
+    """Milliseconds of single requests but for the first, which warms up. `done` is told how many are answered."""
+    taken = []
+    for number, prompt in enumerate(sample, start=1):
+        taken.append(_milliseconds(decoder, prompt))
+        done(number)
+    return taken[1:]
+
+
+def _milliseconds(decoder: Decoder, prompt: Tokens) -> float:
+    start = time.perf_counter()
+    decoder.answer([prompt])
+    return (time.perf_counter() - start) * 1000
+
+
+def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation) -> Facts:
+    """`single`: milliseconds of requests one at a time; `seconds`: what all `rows` took in batches."""
+    import numpy as np
+
+    if not single:
+        return {}
+    rate = rows / seconds
+    alone = f"{len(single)} requests one at a time after warm-up, model already loaded"
+    batched = f"batches of {settings.batch_size}, their common beginning read once"
+    return {
+        "latency_p50_ms": Fact(value=float(np.percentile(single, 50)), unit="ms", note=f"median of {alone}"),
+        "latency_p95_ms": Fact(value=float(np.percentile(single, 95)), unit="ms", note=f"95th percentile of {alone}"),
+        "rows_per_second": Fact(value=rate, unit="rows/s", note=f"{rows} rows in {batched}"),
+        "cost_per_1000_requests": Fact(
+            value=settings.price_per_hour / 3600 * 1000 / rate,
+            unit="USD",
+            note=f"{settings.price_per_hour} USD an hour at the throughput of {batched}; a full machine, no idle time",
+        ),
+    }

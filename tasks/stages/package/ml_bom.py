@@ -1,0 +1,145 @@
+"""The bill of materials of a model: a CycloneDX 1.6 ML-BOM.
+
+https://cyclonedx.org/capabilities/mlbom/ . The library has no `modelCard` yet, so that part is added to its JSON; tests
+hold the whole against the schema. The document has no timestamp and a serial number derived from the content.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from tasks.core import files
+from tasks.core.facts import Fact
+from tasks.stages.package.model_card import Parts
+
+MODEL, BASE, DATASET = "model", "base-model", "dataset"
+"""bom-refs; sources have `source:ID`."""
+
+
+def render(parts: Parts, model_files: Mapping[str, str]) -> bytes:
+    """The ML-BOM as JSON. `model_files` is the manifest of payload/model: SHA-256 by path."""
+    from cyclonedx.output.json import JsonV1Dot6
+
+    document = json.loads(JsonV1Dot6(_bom(parts, model_files)).output_as_string())
+    document["metadata"]["component"]["modelCard"] = _card(parts)
+    return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _bom(parts: Parts, model_files: Mapping[str, str]) -> Any:
+    from cyclonedx.model.bom import Bom, BomMetaData
+
+    model, base = _model(parts, model_files), _base(parts)
+    dataset, sources = _dataset(parts), [_source(item) for item in parts.sources.sources]
+    serial = files.sha256_bytes(files.canonical_json([parts.manifest.model_dump(mode="json"), dict(model_files)]))
+    bom = Bom(
+        serial_number=uuid5(NAMESPACE_URL, f"urn:sha256:{serial}"),
+        metadata=BomMetaData(component=model),
+        components=[base, dataset, *sources],
+    )
+    bom.metadata.timestamp = None  # type: ignore[assignment]  # the same inputs give the same bytes
+    bom.register_dependency(model, [base, dataset])
+    bom.register_dependency(dataset, sources)
+    return bom
+
+
+def _model(parts: Parts, model_files: Mapping[str, str]) -> Any:
+    from cyclonedx.model import Property
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.contact import OrganizationalContact
+
+    manifest, owners = parts.manifest, parts.params.use_case.owners.model_dump()
+    return Component(
+        bom_ref=MODEL,
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        name=manifest.name,
+        description=parts.params.use_case.problem,
+        authors=[OrganizationalContact(name=f"{who} ({kind} owner)") for kind, who in owners.items()],
+        hashes=[_sha256(files.sha256_bytes(files.canonical_json(dict(model_files))))],
+        properties=[
+            Property(name="hallmark:code_sha256", value=manifest.code_sha256),
+            Property(name="hallmark:method", value=manifest.method),
+            Property(name="hallmark:params_sha256", value=manifest.params_sha256),
+            Property(name="hallmark:tree_sha256", value=manifest.tree_sha256),
+            *(Property(name=f"hallmark:file:{path}", value=digest) for path, digest in sorted(model_files.items())),
+        ],
+    )
+
+
+def _base(parts: Parts) -> Any:
+    from cyclonedx.model.component import Component, ComponentType
+
+    return Component(
+        bom_ref=BASE,
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        name=parts.manifest.base_model_origin,
+        hashes=[_sha256(parts.manifest.base_model_sha256)],
+        licenses=[_licence(parts.manifest.base_model_licence)],
+    )
+
+
+def _dataset(parts: Parts) -> Any:
+    from cyclonedx.model.component import Component, ComponentType
+
+    return Component(
+        bom_ref=DATASET,
+        type=ComponentType.DATA,
+        name=f"{parts.manifest.name} dataset",
+        description=f"{parts.dataset['rows']['train']:,} rows to train, {parts.dataset['rows']['test']:,} held out",
+        hashes=[_sha256(parts.manifest.stages["split"])],
+    )
+
+
+def _source(item: Any) -> Any:
+    from cyclonedx.model.component import Component, ComponentType
+
+    return Component(
+        bom_ref=f"source:{item.source.id}",
+        type=ComponentType.DATA,
+        name=item.source.id,
+        description=item.source.description or None,
+        hashes=[_sha256(item.sha256)],
+        licenses=[_licence(item.source.licence)],
+    )
+
+
+def _sha256(digest: str) -> Any:
+    from cyclonedx.model import HashAlgorithm, HashType
+
+    return HashType(alg=HashAlgorithm.SHA_256, content=digest)
+
+
+def _licence(text: str) -> Any:
+    """An SPDX id, an SPDX expression, or a name, whichever the text is."""
+    from cyclonedx.contrib.license.factories import LicenseFactory
+
+    return LicenseFactory().make_from_string(text)
+
+
+def _card(parts: Parts) -> dict[str, Any]:
+    """CycloneDX's `modelCard`."""
+    case = parts.params.use_case
+    return {
+        "modelParameters": {
+            "approach": {"type": "supervised"},
+            "task": "text-generation",
+            "datasets": [{"ref": DATASET}],
+        },
+        "quantitativeAnalysis": {
+            "performanceMetrics": [
+                _metric(name, fact) for name, fact in parts.facts.items() if name.startswith("evaluate.")
+            ]
+        },
+        "considerations": {
+            "users": case.users,
+            "useCases": case.approved_uses,
+            "technicalLimitations": case.limitations,
+        },
+    }
+
+
+def _metric(name: str, fact: Fact) -> dict[str, Any]:
+    metric: dict[str, Any] = {"type": name, "value": f"{fact.value:g}", "slice": "test"}
+    if fact.low is not None and fact.high is not None:
+        metric["confidenceInterval"] = {"lowerBound": f"{fact.low:g}", "upperBound": f"{fact.high:g}"}
+    return metric

@@ -1,0 +1,140 @@
+"""The model card, in Hugging Face form, filled from what the stages state and the use case says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import facts, files
+from tasks.core.facts import Facts
+from tasks.core.layout import Layout
+from tasks.core.params import Params, SuccessMetric
+from tasks.core.payload.manifest import STAGES, Manifest
+from tasks.core.shown import markdown, visible
+from tasks.sources.sources import ResolvedSources
+
+TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
+HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
+"""Licence identifiers that the hub knows and that base models come under; others go in `license_name`."""
+SCORES = {"exact_match": "exact match", "macro_f1": "macro-F1", "format_adherence": "format adherence"}
+"""Figures of `evaluate` that the card's header lists for machines, with their names."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What card and ML-BOM are made from."""
+
+    params: Params
+    manifest: Manifest
+    facts: Facts
+    """Every figure that a stage states, as STAGE.NAME."""
+    sources: ResolvedSources
+    dataset: Mapping[str, Any]
+    """artefacts/split/manifest.json: digests, counts, rows by side and by segment."""
+
+    def segment(self, name: str) -> dict[str, dict[str, int]]:
+        """Rows by value and side of one segment, e.g. {"en": {"train": 700, "test": 100}}."""
+        sides: Mapping[str, Mapping[str, int]] = self.dataset["segments"][name]
+        values = sorted({value for counts in sides.values() for value in counts if value and value != "null"})
+        return {value: {side: counts.get(value, 0) for side, counts in sides.items()} for value in values}
+
+
+def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
+    """Read what the stages left in `layout`."""
+    return Parts(
+        params=params,
+        manifest=manifest,
+        facts=_stated(layout),
+        sources=ResolvedSources.model_validate_json(layout.sources.read_bytes()),
+        dataset=files.read_json(layout.stage("split") / "manifest.json"),
+    )
+
+
+def render(parts: Parts) -> str:
+    """The card: Markdown with a YAML header. What people wrote stands in it literally."""
+    use_case = parts.params.use_case
+    card = _template().render(
+        header=Literal(visible(_header(parts).to_yaml())),
+        use_case=use_case,
+        training=parts.params.training,
+        manifest=parts.manifest,
+        sources=parts.sources.sources,
+        rows=parts.dataset["rows"],
+        segments={name: parts.segment(name) for name in ("language", "department", "kind")},
+        data_figures=_of(parts.facts, "ingest.", "clean.", "deduplicate.", "validate.", "split."),
+        figures=_of(parts.facts, "evaluate."),
+        targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
+    )
+    return f"{card.rstrip()}\n"
+
+
+class Literal(str):
+    """Text that is Markdown already."""
+
+
+def _template() -> Any:
+    import jinja2
+
+    folder = jinja2.FileSystemLoader(TEMPLATE.parent)
+    pages = jinja2.Environment(loader=folder, finalize=_shown, undefined=jinja2.StrictUndefined)
+    return pages.get_template(TEMPLATE.name)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, Literal) else markdown(str(value))
+
+
+def _of(stated: Facts, *stages: str) -> Facts:
+    return {name: fact for name, fact in stated.items() if name.startswith(stages)}
+
+
+def _header(parts: Parts) -> Any:
+    from huggingface_hub import ModelCardData
+
+    licence = parts.manifest.base_model_licence
+    known = licence.lower() in HUB_LICENCES
+    return ModelCardData(
+        model_name=parts.manifest.name,
+        language=list(parts.segment("language")) or None,
+        license=licence.lower() if known else "other",
+        license_name=None if known else licence,
+        library_name="peft" if parts.manifest.method == "lora" else "transformers",
+        pipeline_tag="text-generation",
+        base_model=parts.params.base_model.hub,
+        tags=["hallmark", parts.params.use_case.approach],
+        eval_results=_results(parts) or None,
+    )
+
+
+def _results(parts: Parts) -> list[Any]:
+    from huggingface_hub import EvalResult
+
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=parts.manifest.name,
+            dataset_name=f"{parts.manifest.name}, held-out rows",
+            dataset_split="test",
+            dataset_revision=parts.manifest.stages["split"],
+            metric_type=name,
+            metric_name=title,
+            metric_value=parts.facts[f"evaluate.{name}"].value,
+        )
+        for name, title in SCORES.items()
+        if f"evaluate.{name}" in parts.facts
+    ]
+
+
+def _bound(metric: SuccessMetric) -> str:
+    """A success metric's threshold in words, e.g. `lower end at least 0.55`."""
+    end = {"value": "", "low": "lower end ", "high": "upper end "}[metric.bound]
+    wanted = f"at least {metric.at_least:g}" if metric.at_least is not None else f"at most {metric.at_most:g}"
+    return end + wanted
+
+
+def _stated(layout: Layout) -> Facts:
+    found: Facts = {}
+    for stage in STAGES:
+        stated = files.read_json(layout.stage(stage) / "result.json").get("facts", {})
+        found |= {f"{stage.replace('/', '.')}.{name}": fact for name, fact in facts.parse(stated).items()}
+    return found

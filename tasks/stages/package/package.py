@@ -1,0 +1,100 @@
+"""Stage `package`: everything that a release consists of, fixed so that people can decide on exactly that.
+
+Writes artefacts/package/payload/:
+
+    model/                adapter or whole model, tokenizer, chat template: safetensors, JSON and the template only
+    README.md             model card in Hugging Face form
+    ml-bom.cdx.json       what it is made from, as a CycloneDX ML-BOM
+    evaluation/           metrics.json and report.html
+    dataset/              manifest.json of the dataset
+    params.yaml           the parameters
+    asking.json           system prompts, decoding and precision that its figures are of (asking.py)
+    manifest.json         digests of inputs, code and every earlier stage (manifest.py)
+"""
+
+import shutil
+from pathlib import Path
+
+from tasks.core import facts, files
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.payload import asking, manifest
+from tasks.core.payload.manifest import Manifest
+from tasks.core.progress import phase
+from tasks.stages.package import ml_bom, model_card
+from tasks.trust import gate_statement
+
+FORMS = ("adapter", "model")
+"""Folders of which `train` leaves one."""
+SAFE = (".safetensors", ".json", ".jinja")
+"""Endings of files that may stand in payload/model: none of them can run code when a library reads it."""
+TRAINING_README = "README.md"
+"""PEFT leaves a template of a card beside an adapter; the release has its own."""
+
+
+def run(params: Params, layout: Layout) -> Manifest:
+    """Build the payload. Raises Refused before the evaluation gate has passed, InputError where a part is missing."""
+    gate_statement.require_gate(layout, "evaluation")
+    authority = gate_statement.read_authority(layout)
+    gate = gate_statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
+    phase("package", "digesting what every stage left")
+    described = manifest.describe(params, layout, authority.tier, gate.demo)
+    with files.whole_folder(layout.stage("package")) as folder:
+        payload = folder / "payload"
+        phase("package", "copying weights and reports")
+        _copy_parts(layout, payload)
+        files.write_json(payload / asking.NAME, asking.describe(params, layout).model_dump(mode="json"))
+        files.write_json(payload / "manifest.json", described.model_dump(mode="json"))
+        parts = model_card.gather(params, layout, described)
+        files.write_bytes(payload / "README.md", model_card.render(parts).encode())
+        files.write_bytes(payload / "ml-bom.cdx.json", ml_bom.render(parts, files.tree_manifest(payload / "model")))
+        files.write_json(folder / "result.json", {"facts": facts.dump(_facts(payload))})
+    return described
+
+
+def _copy_parts(layout: Layout, payload: Path) -> None:
+    _copy_model(trained(layout), payload / "model")
+    for source, target in (
+        (layout.stage("evaluate") / "metrics.json", "evaluation/metrics.json"),
+        (layout.stage("evaluate") / "report.html", "evaluation/report.html"),
+        (layout.stage("split") / "manifest.json", "dataset/manifest.json"),
+        (layout.params, "params.yaml"),
+    ):
+        if not source.is_file():
+            raise InputError(f"package needs {source.relative_to(layout.root)}, which is missing; run its stage again")
+        files.write_bytes(payload / target, source.read_bytes())
+
+
+def trained(layout: Layout) -> Path:
+    """The folder that `train` left: an adapter or a whole model. Raises InputError where there isn't exactly one."""
+    there = [layout.stage("train") / name for name in FORMS if (layout.stage("train") / name).is_dir()]
+    if len(there) != 1:
+        raise InputError(
+            f"package: expected one of {' and '.join(FORMS)} in {layout.stage('train')}, found {len(there)}; "
+            "run the stage train again"
+        )
+    return there[0]
+
+
+def _copy_model(source: Path, target: Path) -> None:
+    """Copy what may be in a release. Raises InputError for anything that a library would run or unpickle."""
+    names = [name for name in files.tree_manifest(source) if name != TRAINING_README]
+    unsafe = [name for name in names if Path(name).suffix not in SAFE]
+    if unsafe or not any(name.endswith(".safetensors") for name in names):
+        raise InputError(
+            f"package: a release's model holds weights as safetensors, and only {', '.join(SAFE)} files beside them; "
+            f"{source} has {', '.join(unsafe or names) or 'nothing'}"
+        )
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+
+
+def _facts(payload: Path) -> facts.Facts:
+    sizes = [path.stat().st_size for path in payload.rglob("*") if path.is_file()]
+    return {
+        "files": Fact(value=len(sizes), note="files of the payload"),
+        "bytes": Fact(value=sum(sizes), unit="bytes", note="size of the payload"),
+    }

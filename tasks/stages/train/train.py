@@ -1,0 +1,190 @@
+"""Stage `train`: fine-tune the base model on the training split, behind the data gate.
+
+Writes artefacts/train/ with `adapter/` (or `model/` for method full), `curve.json` and `result.json`, and
+measured/train/facts.json. The same inputs give the same bytes.
+"""
+
+import importlib.metadata
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core import facts, record
+from tasks.core.config import Frozen
+from tasks.core.facts import Fact, Facts
+from tasks.core.files import (
+    canonical_json,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    tree_manifest,
+    whole_folder,
+    write_json,
+)
+from tasks.core.layout import Layout
+from tasks.core.params import Params
+from tasks.core.progress import phase
+from tasks.stages.train import checkpoints, cluster, tracking, watch
+from tasks.stages.train import examples as rendering
+from tasks.stages.train.batches import Order
+from tasks.stages.train.examples import Examples
+from tasks.stages.train.loop import Job
+from tasks.trust.gate_statement import require_gate
+
+LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers")
+"""Whose versions may change the weights."""
+
+
+class Result(Frozen):
+    """What the trained weights are of; the same for the same inputs."""
+
+    steps: int
+    rows: int
+    tokens: int
+    """Tokens of all rows, over all epochs."""
+    epochs: float
+    final_loss: float
+    """Mean over the target tokens of the last tenth of the steps."""
+
+    def facts(self) -> Facts:
+        return {
+            "steps": Fact(value=self.steps, note="optimizer steps"),
+            "rows": Fact(value=self.rows, unit="rows"),
+            "tokens": Fact(value=self.tokens, unit="tokens", note="of all rows, over all epochs"),
+            "epochs": Fact(value=self.epochs),
+            "final_loss": Fact(value=self.final_loss, note="per target token, over the last tenth of the steps"),
+        }
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one execution took; nothing depends on it."""
+
+    seconds: float
+    """Of the stage, Ray's start included."""
+    tokens_per_second: float
+    """Tokens of whole rows, while stepping; 0 if a checkpoint held every step."""
+    peak_memory_gb: float
+    """Of the largest worker."""
+    mlflow_run: str | None
+
+    def facts(self) -> Facts:
+        return {
+            "seconds": Fact(value=round(self.seconds, 1), unit="s"),
+            "tokens_per_second": Fact(value=round(self.tokens_per_second, 1), unit="tokens/s"),
+            "peak_memory_gb": Fact(value=round(self.peak_memory_gb, 2), unit="GB", note="of the largest worker"),
+        }
+
+
+def run(params: Params, layout: Layout) -> Result:
+    """Train. Raises Refused without the data gate, InputError for rows that do not fit, Unavailable without Ray."""
+    require_gate(layout, "data")
+    began = time.monotonic()
+    phase("train", "reading the rows")
+    rows = record.read_table(layout.stage("split") / "train.parquet").to_pylist()
+    examples = rendering.build(rows, params.prompts, model_folder(layout), params.training.max_length)
+    inputs = inputs_digest(params, layout)
+    tracker = tracking.Tracker(layout, params.use_case.name)
+    with (
+        checkpoints.claim(layout.state / "checkpoints" / inputs) as kept,
+        whole_folder(layout.stage("train")) as output,
+    ):
+        job = Job(
+            training=params.training,
+            model=model_folder(layout),
+            checkpoints=kept,
+            output=output / ("adapter" if params.training.method == "lora" else "model"),
+            scratch=kept / "scratch",
+        )
+        execute(job, examples, layout, tracker, tags(params, layout, inputs))
+        curve = watch.read_record(job.record)
+        result = summarise(curve, params, len(examples))
+        write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
+        write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
+        timing = measure(job, curve, time.monotonic() - began, tracker.run_id)
+        write_measured(layout, timing)
+    shutil.rmtree(kept)
+    return result
+
+
+CURVE = ("step", "loss", "lr", "tokens")
+"""What curve.json keeps of each step."""
+
+
+def model_folder(layout: Layout) -> Path:
+    return layout.stage("base_model") / "model"
+
+
+def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]) -> None:
+    """Train on Ray, watched and tracked."""
+    shutil.rmtree(job.scratch, ignore_errors=True)
+    for folder in (job.output, job.scratch):
+        folder.mkdir()
+    steps = Order(tuple(examples.lengths.tolist()), job.training).steps
+    told = watch.Told(steps, job.training.model_dump(), tags)
+    phase("train", "starting Ray, then loading the model on its workers")
+    with cluster.running(job.training), watch.watching(job.record, told, tracker):
+        cluster.fit(job, examples)
+
+
+def inputs_digest(params: Params, layout: Layout) -> str:
+    """Digest of everything that decides the trained weights: names the folder of checkpoints."""
+    return sha256_bytes(
+        canonical_json(
+            {
+                "training": params.training.model_dump(mode="json"),
+                "prompts": {name: prompt.model_dump(mode="json") for name, prompt in params.prompts.items()},
+                "model": read_json(layout.stage("base_model") / "result.json")["model_sha256"],
+                "data": data_digest(layout),
+                "code": code_digest(),
+                "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+            }
+        )
+    )
+
+
+def data_digest(layout: Layout) -> str:
+    return sha256_file(layout.stage("split") / "train.parquet")
+
+
+def code_digest() -> str:
+    """Digest of this room and of the prompts' rendering."""
+    here = Path(__file__).parent
+    code = {name: digest for name, digest in tree_manifest(here).items() if name.endswith(".py")}
+    return sha256_bytes(canonical_json({**code, "prompts.py": sha256_file(here.parents[1] / "core" / "prompts.py")}))
+
+
+def tags(params: Params, layout: Layout, inputs: str) -> dict[str, str]:
+    """What leads from the tracked run back to code, data and parameters."""
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
+    return {
+        "hallmark.commit": asked.stdout.strip() or "none",
+        "hallmark.data": data_digest(layout),
+        "hallmark.code": code_digest(),
+        "hallmark.base_model": params.base_model.sha256,
+        "hallmark.inputs": inputs,
+    }
+
+
+def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
+    last = curve[-max(1, len(curve) // 10) :]
+    return Result(
+        steps=len(curve),
+        rows=rows,
+        tokens=sum(point["tokens"] for point in curve),
+        epochs=params.training.epochs,
+        final_loss=round(sum(p["loss"] * p["targets"] for p in last) / sum(p["targets"] for p in last), 6),
+    )
+
+
+def measure(job: Job, curve: list[watch.Point], seconds: float, mlflow_run: str | None) -> Timing:
+    peaks = [read_json(path)["kilobytes"] for path in job.scratch.glob("peak-*.json")]
+    return Timing(seconds, watch.speed(curve), max(peaks) / 1e6, mlflow_run)
+
+
+def write_measured(layout: Layout, timing: Timing) -> None:
+    with whole_folder(layout.measured("train")) as folder:
+        stated = {"facts": facts.dump(timing.facts()), "mlflow_run": timing.mlflow_run}
+        write_json(folder / "facts.json", stated)

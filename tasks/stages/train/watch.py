@@ -1,0 +1,95 @@
+"""Follows the record while it grows: progress lines with the time remaining, and tracking."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.progress import counted, duration, phase
+from tasks.stages.train.tracking import Tracker
+
+Point = dict[str, Any]
+EVERY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a training before it begins."""
+
+    steps: int
+    params: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+@contextmanager
+def watching(record: Path, told: Told, tracker: Tracker) -> Iterator[None]:
+    """Report on `record` from a thread until the block ends, then once more; the tracked run ends as the block does."""
+    follower = Follower(record, told, tracker)
+    thread = threading.Thread(target=follower.follow, daemon=True)
+    thread.start()
+    try:
+        yield
+        follower.status = "FINISHED"
+    except Exception:
+        follower.status = "FAILED"
+        raise
+    finally:
+        follower.ended.set()
+        thread.join()
+
+
+class Follower:
+    def __init__(self, record: Path, told: Told, tracker: Tracker) -> None:
+        self.record, self.told, self.tracker = record, told, tracker
+        self.ended = threading.Event()
+        self.status = "KILLED"
+        """How the training ended, in MLflow's words."""
+        self.done = 0
+
+    def follow(self) -> None:
+        self.tracker.start(self.told.params, self.told.tags)
+        while not self.ended.wait(EVERY_SECONDS):
+            self.report()
+        self.report()
+        if points := read_record(self.record):
+            print(f"trained {len(points)} of {self.told.steps} steps, loss {points[-1]['loss']:.3f}", flush=True)
+        self.tracker.finish(self.status)
+
+    def report(self) -> None:
+        """Tell what is new since the last report."""
+        points = read_record(self.record)
+        if len(points) == self.done:
+            return
+        before = sum("seconds" not in point for point in points)
+        if before and not self.done:
+            print(f"going on from the checkpoint of step {before}", flush=True)
+        counted("train", len(points), self.told.steps, standing(points, self.told.steps))
+        if len(points) == self.told.steps and not self.ended.is_set():
+            phase("train", f"saving the weights after {len(points)} steps")
+        self.tracker.log(points[self.done :])
+        self.done = len(points)
+
+
+def read_record(record: Path) -> list[Point]:
+    """The whole lines of the record; a line still being written is left for the next time."""
+    if not record.exists():
+        return []
+    return [json.loads(line) for line in record.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def standing(points: list[Point], steps: int) -> str:
+    """`loss 0.412 330 tok/s eta 4m10s`; speed and time remaining go by the last 50 steps."""
+    recent = [point for point in points if "seconds" in point][-50:]
+    each = sum(point["seconds"] for point in recent) / max(1, len(recent))
+    left = duration((steps - len(points)) * each)
+    return f"loss {points[-1]['loss']:.3f} {speed(recent):.0f} tok/s eta {left}"
+
+
+def speed(points: list[Point]) -> float:
+    """Tokens per second over the points that this process timed; a resumed run's earlier ones are not."""
+    timed = [point for point in points if "seconds" in point]
+    seconds = sum(point["seconds"] for point in timed)
+    return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0

@@ -1,0 +1,180 @@
+"""Signed statements: in-toto Statement v1 in a DSSE envelope with exactly one spelling.
+
+https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
+https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+
+DSSE lets an envelope be written in many ways that all verify (other base64, other key order, extra signatures).
+Digests of envelopes and replays would then be ambiguous, so here only the canonical one verifies.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from pydantic import ValidationError
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # no __all__ there
+
+from tasks.core.config import Model
+from tasks.core.errors import Refused
+from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
+from tasks.trust import keys
+from tasks.trust.keys import Signer
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MOST = 16 * 2**20
+"""Bytes of an envelope's file."""
+OWN = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
+STANDARD = (
+    "https://slsa.dev/provenance/v1",
+    "https://in-toto.io/attestation/test-result/v0.1",
+    "https://slsa.dev/verification_summary/v1",
+)
+"""Types of predicates that others defined and other tools read."""
+
+
+def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """An in-toto Statement about `subject` (name to SHA-256). Predicate types: `urn:hallmark:…:v1`, or in STANDARD."""
+    if not OWN.fullmatch(predicate_type) and predicate_type not in STANDARD:
+        raise ValueError(f"predicate type {predicate_type!r} is neither urn:hallmark:NAME:v1 nor a known standard's")
+    if not subject:
+        raise ValueError("a statement is about at least one subject")
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(subject.items())],
+        "predicateType": predicate_type,
+        "predicate": dict(predicate),
+    }
+
+
+def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
+    """Name to SHA-256 of a verified statement's subjects."""
+    return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
+
+
+def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Model], what: str) -> Model:
+    """What a statement says, as `model`; `what` names it with its article.
+
+    Raises Refused for a statement of another type, one that holds something else, and times without a zone.
+    """
+    if statement["predicateType"] != predicate_type:
+        raise Refused(f"the statement is a {statement['predicateType']}, not {what}")
+    try:
+        found = model.model_validate(statement["predicate"])
+    except ValidationError as error:
+        raise Refused(f"the statement is not {what} ({error.errors()[0]['msg']})") from None
+    if any(isinstance(value, datetime) and value.tzinfo is None for _, value in found):
+        raise Refused(f"the statement is not {what}: a time in it has no time zone")
+    return found
+
+
+def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+    """A DSSE envelope over the canonical JSON of `statement`; its keyid is the key's fingerprint."""
+    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
+    keyid = keys.fingerprint(signer.public_line)
+    envelope.signatures[keyid] = Signature(keyid, signer.sign(envelope.pae()).hex())
+    return envelope.to_dict()
+
+
+def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
+    """The statement that one of the keys signed, and nobody besides. Raises Refused with the reason where none did."""
+    parsed = _parse(envelope)
+    if parsed.payload_type != PAYLOAD_TYPE:
+        raise Refused(f"the envelope holds {parsed.payload_type!r}, expected {PAYLOAD_TYPE}")
+    known = {keys.fingerprint(line): line for line in lines}
+    keyid = next(iter(parsed.signatures), "")
+    if keyid not in known or len(parsed.signatures) != 1:
+        by = ", ".join(parsed.signatures) or "nobody"
+        raise Refused(f"the envelope is signed by {by}, expected {' or '.join(known) or 'no key at all'} alone")
+    try:
+        keys.verify(known[keyid], bytes.fromhex(parsed.signatures[keyid].signature), parsed.pae())
+    except InvalidSignature:
+        raise Refused(f"the signature does not match what was signed, or was not made by {keyid}") from None
+    return _statement(parsed.payload)
+
+
+def signers(envelope: Mapping[str, Any]) -> list[str]:
+    """Fingerprints of whom an envelope says it is signed by; nobody has checked that."""
+    return list(_parse(envelope).signatures)
+
+
+def peek(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """The statement of an envelope whose signature nobody has checked: only to learn whose key to verify with."""
+    return _statement(_parse(envelope).payload)
+
+
+def digest(envelope: Mapping[str, Any]) -> str:
+    """SHA-256 of an envelope, as decisions refer to each other."""
+    return sha256_bytes(canonical_json(envelope))
+
+
+def write(path: Path, envelope: Mapping[str, Any]) -> None:
+    """Write an envelope to a file in its one spelling."""
+    write_bytes(path, canonical_json(envelope))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read an envelope file, unverified. Raises Refused where it is absent or in another spelling."""
+    try:
+        data = read_at_most(path, MOST)
+    except (OSError, ValueError) as error:
+        raise Refused(f"{path}: no signed statement can be read here ({error})") from None
+    return parse(data, str(path))
+
+
+def parse(data: bytes, name: str) -> dict[str, Any]:
+    """An envelope from the bytes of the file `name`, unverified. Raises Refused where it is in another spelling."""
+    try:
+        envelope = json.loads(data)
+        same = canonical_json(envelope) == data
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{name}: no signed statement can be read here ({error})") from None
+    if not isinstance(envelope, dict) or not same:
+        raise Refused(f"{name}: not in canonical form; the file was changed after it was signed")
+    return envelope
+
+
+def _parse(envelope: Mapping[str, Any]) -> Envelope:
+    try:
+        spelled = canonical_json(envelope)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
+    return _parsed(spelled)
+
+
+@lru_cache(maxsize=64)
+def _parsed(spelled: bytes) -> Envelope:
+    """One is looked at several times over: whose it is, who signed it, what it says."""
+    try:
+        parsed = Envelope.from_dict(json.loads(spelled))  # which takes apart what it is given
+        same = canonical_json(parsed.to_dict()) == spelled
+        # The library keeps fields that it does not know, and nobody has signed those.
+        same = same and all(set(signature) == {"keyid", "sig"} for signature in json.loads(spelled)["signatures"])
+    except Exception as error:  # the library documents no complete list of what malformed input raises
+        raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
+    if not same:
+        raise Refused("the envelope is not in its canonical spelling")
+    return parsed
+
+
+def _statement(payload: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(payload)
+        same = canonical_json(value) == payload
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"the envelope's payload is not JSON ({error})") from None
+    if not same:
+        raise Refused("the envelope's payload is not canonical JSON")
+    try:
+        rebuilt = statement(value["predicateType"], subjects(value), value["predicate"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused(f"the payload is not an in-toto statement of Hallmark's ({error})") from None
+    if rebuilt != value:
+        raise Refused("the payload is not an in-toto Statement v1 with sorted SHA-256 subjects")
+    return rebuilt

@@ -1,0 +1,149 @@
+"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`. Those in hardware: hardware.py."""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from tasks.core.errors import InputError
+from tasks.core.files import write_bytes, write_new
+from tasks.trust import hardware
+
+
+class WantsPassphrase(InputError):
+    """The key is encrypted, and no passphrase was given."""
+
+
+class WrongPassphrase(InputError):
+    pass
+
+
+class InHardware(InputError):
+    """The file is the handle of a key in hardware, which signs through the ssh-agent."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What can sign in somebody's name: a key that was read, or an agent that has it."""
+
+    public_line: str
+    sign: Callable[[bytes], bytes]
+    """The 64 bytes of an ed25519 signature (RFC 8032); of a key in hardware 5 more (hardware.py)."""
+
+
+def signer(key: Ed25519PrivateKey) -> Signer:
+    return Signer(public_line(key), key.sign)
+
+
+def create(folder: Path, name: str) -> str:
+    """Make the private key `folder/name` (mode 0600) and `name.pub`. An existing key is kept.
+
+    Returns the public line.
+    """
+    path = folder / name
+    if not path.exists():
+        write_new(path, private_bytes(Ed25519PrivateKey.generate()))
+    line = public_line(load_private(path), name)
+    public = path.with_name(f"{name}.pub")
+    if not public.exists() or public.read_text() != line + "\n":
+        write_bytes(public, f"{line}\n".encode())
+    return line
+
+
+def private_bytes(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """An OpenSSH private key file."""
+    how = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, how)
+
+
+def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
+    """Read an OpenSSH private key.
+
+    Raises InputError where there is no file, others may read it or it is not ed25519, InHardware where only its handle
+    is there, WantsPassphrase and WrongPassphrase where the passphrase does not fit.
+    """
+    try:
+        mode = path.stat().st_mode
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: no private key can be read here ({error.strerror}); give the path of one") from None
+    if mode & 0o077:
+        raise InputError(f"{path}: others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
+    if _is_handle(data):
+        raise InHardware(f"{path}: this key is in hardware and signs through an ssh-agent alone: `ssh-add {path}`")
+    try:
+        key = serialization.load_ssh_private_key(data, password=passphrase)
+    except TypeError:
+        raise WantsPassphrase(f"{path}: this key wants a passphrase") from None
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if passphrase is not None:
+            raise WrongPassphrase(f"{path}: the passphrase is wrong") from None
+        raise InputError(f"{path}: expected an OpenSSH private key, got something else ({error})") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InputError(f"{path}: expected an ed25519 key, got another kind; make one with `ssh-keygen -t ed25519`")
+    return key
+
+
+def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
+    """The OpenSSH public key line that belongs to a private key."""
+    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    return f"{line} {comment}".rstrip()
+
+
+def _is_handle(data: bytes) -> bool:
+    """Whether a private key's file, whose public half is never encrypted, is of a key in hardware."""
+    body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
+    with contextlib.suppress(binascii.Error):
+        return hardware.KIND.encode() in base64.b64decode(body)
+    return False
+
+
+def verify(line: str, signature: bytes, data: bytes) -> None:
+    """Raises InvalidSignature where it is none of this public key line's, InputError where that is none."""
+    (hardware.load(line) if hardware.is_line(line) else load_public(line)).verify(signature, data)
+
+
+@lru_cache(maxsize=1024)
+def load_public(line: str) -> Ed25519PublicKey:
+    """Read a public key line. Raises InputError where it is not one line with an ed25519 key, or of one in hardware,
+    whose signatures are of another form."""
+    key = None
+    if "\n" not in line.strip() and not hardware.is_line(line):
+        with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+            key = serialization.load_ssh_public_key(line.strip().encode())
+    if not isinstance(key, Ed25519PublicKey):
+        shown = line if len(line) <= 60 else f"{line[:57]}…"
+        raise InputError(f"expected one OpenSSH public key line `ssh-ed25519 AAAA… comment`, got {shown!r}")
+    return key
+
+
+@lru_cache(maxsize=1024)
+def fingerprint(public_line: str) -> str:
+    """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no ed25519 public key."""
+    hardware.load(public_line) if hardware.is_line(public_line) else load_public(public_line)
+    try:
+        blob = base64.b64decode(public_line.split()[1], validate=True)
+    except binascii.Error:
+        raise InputError(f"expected base64 in the public key line, got {public_line!r}") from None
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def bare(public_line: str) -> str:
+    """A public key line without its comment, so in its one spelling."""
+    return " ".join(public_line.split()[:2])
+
+
+def checked_fingerprint(text: str) -> str:
+    """A fingerprint as somebody gave it. Raises InputError where it is none."""
+    if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text.strip()):
+        raise InputError(f"expected a fingerprint `SHA256:…` as `ssh-keygen -lf KEY.pub` prints it, got {text[:80]!r}")
+    return text.strip()

@@ -1,0 +1,46 @@
+"""The installation's key that signs models: NIST P-256, since OpenSSF Model Signing takes no ed25519 key.
+
+The promotion statement lists the public key in a release, so it counts as far as the gate's key does.
+"""
+
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tasks.core.errors import InputError
+from tasks.core.files import write_new
+
+NAME = "model-signing"
+
+
+def create(folder: Path) -> None:
+    """Make the private key `folder/model-signing` (PEM, mode 0600). An existing key is kept."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_new(
+        folder / NAME,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
+
+
+def path(folder: Path) -> Path:
+    """Where the private key lies. Raises InputError where there is none, or others can read it."""
+    found = folder / NAME
+    if not found.is_file():
+        raise InputError(f"{found}: the key that signs models is wanted, and none is there; run `hallmark init`")
+    if mode := found.stat().st_mode & 0o077:
+        raise InputError(f"{found}: others can read this private key (mode bits {mode:03o}); run `chmod 600 {found}`")
+    return found
+
+
+def public_pem(folder: Path) -> bytes:
+    """The public key, as `model_signing verify key --public_key` reads it. Raises InputError as `path`."""
+    found = path(folder)
+    try:
+        key = serialization.load_pem_private_key(found.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InputError(f"{found}: expected a PEM private key without passphrase ({error})") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InputError(f"{found}: expected an elliptic-curve key, got another kind; move it away, `hallmark init`")
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
