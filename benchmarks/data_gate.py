@@ -124,8 +124,8 @@ def peer(data: Any) -> int:
 
 def stage(root: Path) -> int:
     """Bytes that the whole of stage `validate` writes."""
-    from tasks.core import params
     from tasks.core.layout import Layout
+    from tasks.core.params import params
     from tasks.stages.data.validate import validate
 
     validate.run(params.load(ROOT / "params.yaml"), Layout(root))

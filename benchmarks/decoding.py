@@ -41,8 +41,8 @@ def tickets(count: int) -> list[str]:
 
 def base_model(folder: Path) -> Path:
     """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
-    from tasks.core import params
     from tasks.core.layout import Layout
+    from tasks.core.params import params
     from tasks.stages.train import convert, origins
 
     fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))

@@ -165,7 +165,7 @@ def write_run(root: Path, records: int) -> None:
 STAGE = """
 import json, resource, sys, time
 from pathlib import Path
-from tasks.core import params
+from tasks.core.params import params
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.core.layout import Layout
 began = time.perf_counter()

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the sample's generator and the unseen sentences
 
 from examples.support_triage.generate import PERSONAL, ROWS, generate, truth_table  # noqa: E402
-from tasks.core import params  # noqa: E402
 from tasks.core.files import read_json, write_json  # noqa: E402
 from tasks.core.layout import Layout  # noqa: E402
+from tasks.core.params import params  # noqa: E402
 from tasks.inquiry.planted import score  # noqa: E402
 from tasks.inquiry.planted.score import Planted  # noqa: E402
 from tasks.runs.pin import resolve_sources  # noqa: E402

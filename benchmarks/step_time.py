@@ -57,7 +57,7 @@ def training_rows(count: int) -> list[dict[str, Any]]:
 
 
 def params_of_the_sample() -> Any:
-    from tasks.core import params
+    from tasks.core.params import params
 
     return params.load(ROOT / "params.yaml")
 
@@ -248,7 +248,7 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
 
 
 def prepare(rounds: int, batches: int, threads: int, folder: Path) -> Bench:
-    from tasks.core.params import Training
+    from tasks.core.params.training import Training
     from tasks.stages.train import examples as rendering
     from tasks.stages.train import loop
 
@@ -339,7 +339,7 @@ def main() -> None:
 
 def with_environment() -> None:
     """Start again with the workers' environment, which OpenMP reads as the process begins."""
-    from tasks.core.params import Training
+    from tasks.core.params.training import Training
     from tasks.stages.train.builders import worker_environment
 
     wanted = worker_environment(Training()) | {"HALLMARK_BENCH": "1"}

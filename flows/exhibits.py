@@ -49,13 +49,13 @@ def sources(asked: Evidence) -> None:
 @task(task_run_name="report", persist_result=False)
 def report(run: Run) -> None:
     """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
-    from tasks.stages.evaluate.report import (
+    from tasks.stages.evaluate.report.report import (
         write_report,  # what is needed behind a gate alone keeps no resumed run waiting
     )
 
     with doing(run.id, "writing the report"):
         drill(run)
-        write_report(run.layout, run.params)
+        write_report(run.layout, run.params.use_case, run.params.evaluation)
     found = summarise(run.layout.state, run.id)
     if found is None:
         return

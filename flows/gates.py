@@ -13,7 +13,6 @@ from flows import exhibits
 from flows.chronicle import doing, note
 from flows.stages import with_its_sources
 from tasks.core.errors import Refused, Unavailable
-from tasks.core.graph import GateName
 from tasks.gates import approved, decisions, docket, evidence, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
@@ -22,6 +21,7 @@ from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
 from tasks.runs.run import Run
 from tasks.trust import gate_statement
+from tasks.trust.gate_statement import GateName
 
 FOR_DAYS = 400 * 24 * 3600
 """Seconds that Prefect lets a run wait; the gate's own deadline, in the ledger's time, ends it before."""

@@ -5,9 +5,9 @@ from prefect.logging import get_run_logger
 
 from flows import exhibits
 from flows.chronicle import doing
-from tasks.core.payload.identity import candidate_inputs
 from tasks.ledger.heads import publish
 from tasks.registry.promote import champion, promotion
+from tasks.registry.promote.identity import candidate_inputs
 from tasks.runs.run import Run
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import config, params
+from tasks.core import config
 from tasks.core.errors import InputError
+from tasks.core.params import params
 from tasks.runs.resolve import read_params
 from tests.tiny_project import PARAMS
 

@@ -7,8 +7,8 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.core import params as schema
 from tasks.core.errors import InputError
+from tasks.core.params import params as schema
 
 
 def params(

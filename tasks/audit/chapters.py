@@ -7,7 +7,6 @@ from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
 from tasks.core.facts import Fact
 from tasks.core.graph import GATES
-from tasks.core.payload import manifest
 from tasks.gates.checks.checks import CheckResult
 from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
@@ -144,7 +143,7 @@ def trained(record: Record, shelf: Shelf) -> Chapter:
     stages = Table(
         caption="What each stage left, by digest",
         columns=["Stage", "SHA-256"],
-        rows=[[name, told.stages[name]] for name in manifest.STAGES if name in told.stages],
+        rows=[[name, told.stages[name]] for name in told.stages],
     )
     how = "a LoRA adapter of" if told.method == "lora" else "all weights of"
     return chapter(4, "trained", "What was trained", [stages], [

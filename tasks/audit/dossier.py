@@ -3,7 +3,7 @@
 from typing import Literal
 
 from tasks.core.config import Frozen
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.registry.release.report import Verdict
 
 Kind = Literal[

@@ -7,8 +7,8 @@ from pathlib import Path
 from tasks.consent import withdrawals
 from tasks.consent.signed_withdrawal import Withdrawal
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES, GateName
-from tasks.core.params import Params, load
+from tasks.core.graph import GATES
+from tasks.core.params.params import Params, load
 from tasks.gates import docket, signed_decision, signed_request
 from tasks.gates.docket import Case
 from tasks.gates.signed_decision import Decision
@@ -25,6 +25,7 @@ from tasks.registry.promote.releases import Release
 from tasks.registry.release import bundle, succession
 from tasks.registry.release.report import Verification
 from tasks.trust import dsse
+from tasks.trust.gate_statement import GateName
 
 REPRODUCED = "release.reproduced"
 

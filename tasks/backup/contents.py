@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tasks.core import files
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 
 FORMAT = "urn:hallmark:backup:v1"
 MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import MachineName, Person

@@ -38,6 +38,14 @@ def load(path: Path, model: type[Model]) -> Model:
     return validate(read_yaml(path), model, path)
 
 
+def load_sections(path: Path, model: type[Model]) -> Model:
+    """Of the file only what `model` has fields for; other sections are nobody's business here."""
+    document = read_yaml(path)
+    for section in [section for section in document if section not in model.model_fields]:
+        del document[section]
+    return validate(document, model, path)
+
+
 def read_yaml(path: Path) -> Any:
     """The file as ruamel's round-trip mapping, which remembers lines and comments."""
     document = yaml_text.load(_text(path), str(path))

@@ -6,14 +6,6 @@ policy.yaml. `python -m tasks.core.graph` prints the dvc.yaml that belongs to th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
-
-from pydantic import Field
-
-GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""Which gates there are is what the policy in force at the time says; this version of Hallmark asks those of STEPS."""
-EXPERIMENT = "experiment"
-"""The risk tier that asks nobody, and whose models can never be promoted."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +106,10 @@ STEPS: tuple[Stage | Gate, ...] = (
     Stage(
         "package",
         "tasks.stages.package.package",
-        (),
+        ("use_case", "prompts", "base_model", "training", "evaluation"),
         (
             "params.yaml",
-            *(SOURCES, SUITES, CHAMPION, CODE),
+            *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # its manifest states the digest of all code
             *(f"artefacts/{name}" for name in ("ingest", "clean", "deduplicate", "validate", "split", "base_model")),
             "artefacts/train",
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
@@ -151,3 +143,48 @@ LOOKS_AT: dict[str, tuple[str, ...]] = {gate: _before(gate) for gate in GATES}
 """The stages whose facts and artefacts a gate's evidence holds."""
 SUBJECTS: dict[str, str] = {gate: stages[-1] for gate, stages in LOOKS_AT.items()}
 """The stage whose output each gate lets pass."""
+
+
+def dvc_yaml() -> str:
+    """The dvc.yaml of the table."""
+    return HEAD + "".join(_dvc(stage) for stage in STAGES.values())
+
+
+HEAD = """\
+# The graph of a run, printed by `python -m tasks.core.graph > dvc.yaml` from the table in tasks/core/graph.py.
+# Each stage writes artefacts/STAGE (digested) and may write measured/STAGE (not digested, nothing depends on it). Gate
+# files in gates/ are made by people's decisions, never by a stage. inputs/stages.json has a digest of every stage's
+# code.
+stages:
+  code:  # by hand: a run has inputs/stages.json from whoever judges it, and never runs this
+    cmd: python -I tasks/stages/start.py code
+    always_changed: true
+    outs: [inputs/stages.json: {cache: false}]
+"""
+
+
+def _dvc(stage: Stage) -> str:
+    if not stage.each:
+        return f"  {stage.name}:\n" + _body(stage, stage.name, stage.dependencies(), "    ")
+    each = "".join(f"      {key}: {{reads: {path}}}\n" for key, path in stage.each.items())
+    reads = [*stage.dependencies(), "${item.reads}"]
+    return f"  {stage.name}:\n    foreach:\n{each}    do:\n" + _body(stage, f"{stage.name}@${{key}}", reads, "      ")
+
+
+def _body(stage: Stage, run: str, reads: list[str], indent: str) -> str:
+    folder = run.replace("@", "/")
+    outs = [f"artefacts/{folder}", *([f"measured/{folder}"] if stage.measures else [])]
+    lines = [
+        f"cmd: python -I tasks/stages/start.py {run}",
+        "deps:",
+        *(f"  - {path}" for path in reads),
+        "params:",
+        *(f"  - {section}" for section in stage.params),
+        f"  - inputs/stages.json: [{run}]",
+        f"outs: [{', '.join(repr(out) if '$' in out else out for out in outs)}]",
+    ]
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    print(dvc_yaml(), end="")

@@ -58,6 +58,11 @@ class Layout:
         return self.inputs / "authority.json"
 
     @property
+    def stages(self) -> Path:
+        """The digest of each stage's code, by its name: `tasks.core.code`."""
+        return self.inputs / "stages.json"
+
+    @property
     def code(self) -> Path:
         """`tree_sha256`: the digest of the run's whole tree as git has it (`tasks.runs.tree`)."""
         return self.inputs / "code.json"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.core.params import Prompt
+from tasks.core.params.prompts import Prompt
 
 Turn = dict[str, str]
 """One chat turn: {"role": "system" | "user" | "assistant", "content": text}."""

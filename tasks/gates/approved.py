@@ -1,9 +1,9 @@
 """What passed a gate last, as the ledger has it."""
 
-from tasks.core.graph import GateName
 from tasks.gates import docket
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger
+from tasks.trust.gate_statement import GateName
 
 
 def last(

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.core.errors import Refused
-from tasks.core.graph import GateName
 from tasks.gates.evidence import Evidence, Summary, digest, spell
 from tasks.ledger.attached import NAMED
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.ledger.questions import ASKED, CLOSED
+from tasks.trust.gate_statement import GateName
 
 __all__ = [
     "ASKED",

@@ -5,22 +5,23 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from tasks.core import code
 from tasks.core import facts as facts_module
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
     canonical_json,
-    code_digest,
     sha256_bytes,
     sha256_file,
     tree_digest,
     tree_manifest,
     write_bytes,
 )
-from tasks.core.graph import LOOKS_AT, STAGES, SUBJECTS, GateName
+from tasks.core.graph import LOOKS_AT, STAGES, SUBJECTS
 from tasks.core.layout import Layout
-from tasks.core.params import Name, Params, Sha256
+from tasks.core.params.params import Params
+from tasks.core.params.values import Name, Sha256
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.change import Change, compare
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
@@ -29,6 +30,7 @@ from tasks.gates.signed_request import SignedRequest
 from tasks.policy.policy import Policy, Role, Tier, Waive
 from tasks.sources import sources
 from tasks.sources.dataset import DECLARED, Dataset, declared
+from tasks.trust.gate_statement import GateName
 
 
 class Subject(Frozen):
@@ -99,7 +101,7 @@ class Evidence(Summary):
     """At the evaluation gate: what the version of it that was adopted last is held to; null where none was."""
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
-    """Every file looked at, by path from the root of the run; `tasks` is the code (`tasks.core.files.code_digest`)."""
+    """Every file looked at, by path from the root of the run; `tasks` is the code of the stages (`core.code`)."""
     dataset: Dataset | None
     """At the data gate: what the owners approve, source by source; null at other gates."""
     change: Change | None
@@ -300,7 +302,7 @@ def made_from(layout: Layout) -> dict[str, Sha256]:
     inputs."""
     alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
-    return digests | {"tasks": code_digest(layout.root / "tasks")} | _files(layout, layout.inputs)
+    return digests | {"tasks": code.digest(layout.root)} | _files(layout, layout.inputs)
 
 
 def _files(layout: Layout, folder: Path) -> dict[str, str]:

@@ -9,8 +9,7 @@ from typing import Literal
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GateName
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.gates import docket
 from tasks.gates.checks.checks import CheckResult
 from tasks.gates.docket import Asked, Case, ask, waiting
@@ -22,6 +21,7 @@ from tasks.gates.weigh import Weighed, deadline, require_requester, weigh
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Gate
+from tasks.trust.gate_statement import GateName
 
 __all__ = [
     "CheckStanding",

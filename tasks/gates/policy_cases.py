@@ -17,8 +17,9 @@ from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.facts import Fact, Facts
-from tasks.core.graph import SUBJECTS, GateName
-from tasks.core.params import Name, SuccessMetric, Text
+from tasks.core.graph import SUBJECTS
+from tasks.core.params.use_case import SuccessMetric
+from tasks.core.params.values import Name, Text
 from tasks.gates import decisions, gates, signed_request
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.checks import check_result, checks_of, standing_facts
@@ -33,6 +34,7 @@ from tasks.policy.policy import SCHEDULER, Policy
 from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset
 from tasks.sources.protection import CATEGORIES
 from tasks.trust import keys
+from tasks.trust.gate_statement import GateName
 from tasks.trust.validity import Key
 
 RUN, DIGEST = "policy-case", "0" * 64

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
-from tasks.core.graph import GateName
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.trust import dsse
+from tasks.trust.gate_statement import GateName
 
 KIND = "gate.decision"
 PREDICATE_TYPE = "urn:hallmark:gate-decision:v1"

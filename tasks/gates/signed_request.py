@@ -14,7 +14,7 @@ from pydantic import Field
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER

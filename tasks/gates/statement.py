@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from tasks.core.errors import Refused
-from tasks.core.graph import GateName
 from tasks.core.layout import Layout
 from tasks.gates.evidence import Evidence, digest
 from tasks.gates.gates import Standing
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
-from tasks.trust.gate_statement import ANYTHING, PREDICATE_TYPE, GateStatement
+from tasks.trust.gate_statement import ANYTHING, PREDICATE_TYPE, GateName, GateStatement
 
 
 def write_gate(layout: Layout, evidence: Evidence, standing: Standing, governance: Governance) -> Path:

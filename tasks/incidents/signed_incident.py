@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import MachineName, Person

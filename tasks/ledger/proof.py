@@ -14,7 +14,7 @@ from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_at_most
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Row

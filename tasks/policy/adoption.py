@@ -23,7 +23,7 @@ from pydantic import Field
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.policy import counting, ended, satisfiable
 from tasks.policy.ended import Ends
 from tasks.policy.gate_rules import LOCAL, Role

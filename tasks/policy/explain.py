@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from tasks.core.graph import GateName
 from tasks.policy.gate_rules import STANDING, Check, Gate, Role, Strength
 from tasks.policy.people import People
 from tasks.policy.policy import Changes, Policy, Tier
+from tasks.trust.gate_statement import GateName
 
 KEYS: dict[Strength, str] = {
     "installed": "keys made by `hallmark init` count too (in environment local)",

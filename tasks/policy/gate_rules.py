@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.core.config import Frozen
-from tasks.core.params import Name, Text
+from tasks.core.params.values import Name, Text
 
 LOCAL = "local"
 """The environment in which keys made by `hallmark init` and demo people count."""

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
-from tasks.core.params import Name, Text
+from tasks.core.params.values import Name, Text
 from tasks.policy.gate_rules import LOCAL, Strength
 from tasks.trust import hardware
 from tasks.trust.validity import HeldRole, Key

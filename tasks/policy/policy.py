@@ -10,9 +10,10 @@ from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.core.graph import EXPERIMENT, GATES, GateName
-from tasks.core.params import Name
+from tasks.core.graph import GATES
+from tasks.core.params.values import Name
 from tasks.policy.gate_rules import LOCAL, Check, Escalate, Gate, Role, Waive
+from tasks.trust.gate_statement import EXPERIMENT, GateName
 
 __all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
 

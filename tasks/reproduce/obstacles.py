@@ -7,8 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from tasks.consent import withdrawals
+from tasks.core import code
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.ledger.ledger import Ledger
@@ -33,7 +34,7 @@ def withdrawn(layout: Layout, governance: Governance, ledger: Ledger) -> str | N
 
 def _read_otherwise(layout: Layout, told: Manifest) -> Iterator[str]:
     """The commit does not hold what the manifest says that the stages read."""
-    for name, found in manifest.read_by_stages(layout).items():
+    for name, found in manifest.read_by_stages(layout, code.digest(layout.root)).items():
         if getattr(told, name) != found:
             yield f"{name} of the commit is not the manifest's: the release was made with something else"
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from tasks.core import config, files, params
+from tasks.core import config, files
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.graph import STAGES
 from tasks.core.layout import Layout
-from tasks.core.params import Sha256
+from tasks.core.params import params
+from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.ledger.ledger import Ledger
@@ -130,7 +132,7 @@ def _commit(checkout: Repository, release: Release) -> str:
 def _stages(work: _Work) -> Iterator[StageAgain]:
     reads = _reads(work.layout)
     absent: set[str] = set()
-    for folder in (*manifest.STAGES, "package"):
+    for folder in (folder for stage in STAGES.values() for folder in stage.folders):
         name = folder.replace("/", "@")
         wanted = work.told.stages.get(folder, work.release.payload_sha256)
         missing = sorted(path for path in absent if any(read.startswith(f"artefacts/{path}") for read in reads[name]))

@@ -3,8 +3,7 @@
 from typing import NamedTuple
 
 from tasks.core.errors import Refused
-from tasks.core.graph import GateName
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.gates.checks.bar import Bar, laxer
 from tasks.gates.checks.checks import checks_of
 from tasks.gates.checks.purpose import unapproved
@@ -13,6 +12,7 @@ from tasks.policy.gate_rules import STANDING
 from tasks.policy.governance import Governance
 from tasks.registry.release import succession
 from tasks.sources.sources import Sources
+from tasks.trust.gate_statement import GateName
 
 
 class Foreseen(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 from tasks.core import config, facts, files
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs import dvc_lock
 from tasks.runs.dvc import VAULTED, StageOutcome

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
-from tasks.core.params import Name
+from tasks.core.params.values import Name
 from tasks.gates.signed_request import RUN_ID, Request, RunId
 from tasks.policy.policy import SCHEDULER
 

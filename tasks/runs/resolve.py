@@ -12,10 +12,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tasks.consent import withdrawals
-from tasks.core import config, files, yaml_text
+from tasks.core import code, config, files, yaml_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import champion
@@ -56,6 +56,7 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     )
     files.write_json(layout.sources, resolved.model_dump(mode="json"))
     files.write_json(layout.suites, sources.load_suites(governance.folder, named).model_dump(mode="json"))
+    code.write(layout)
     files.write_json(layout.code, {"tree_sha256": tree_sha256})
     files.write_json(layout.authority, authority.model_dump(mode="json"))
     champion.write(layout, champion.current(ledger, governance, params.use_case.name))

@@ -8,7 +8,7 @@ from tasks.consent import withdrawals
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
-from tasks.core.params import Params, load
+from tasks.core.params.params import Params, load
 from tasks.gates import signed_request
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger

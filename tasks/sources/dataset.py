@@ -6,7 +6,7 @@ It holds counts, digests and what the inventory said; no time, so that the same 
 from typing import Any
 
 from tasks.core.config import Frozen
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, field_serializer, field_validator, m
 from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
-from tasks.core.params import Name, Sha256, Text
+from tasks.core.params.values import Name, Sha256, Text
 from tasks.sources.protection import Category, Protection, Term
 
 

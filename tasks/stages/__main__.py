@@ -9,19 +9,19 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from tasks.core import params, shown
+from tasks.core import code, config, shown
 from tasks.core.errors import HallmarkError, InputError, is_full_disk
 from tasks.core.files import write_bytes
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
-from tasks.core.params import Params
 from tasks.sources.sources import load_resolved, minor_version
 
+CODE = "code"
+"""No stage of a run: by hand DVC runs it first, and then knows whose code has changed (`tasks.core.code`)."""
 READS_SOURCES = "ingest"
 """The stage that sees what has not been protected yet."""
 STARTED_BY = "HALLMARK_STARTED_BY"
@@ -30,12 +30,15 @@ STARTED_BY = "HALLMARK_STARTED_BY"
 
 def run_stage(name: str, root: Path) -> None:
     """Run a stage in the worktree at `root`. Raises HallmarkError for what a person can mend."""
+    if name == CODE:
+        code.write(Layout(root))
+        return
     _, _, which = name.partition("@")
     if RUNS[name].module.startswith("tasks.stages.data."):
         refuse_other_python(Layout(root))
-    stage: Callable[..., object] = importlib.import_module(RUNS[name].module).run
-    checked: Params = params.load(root / "params.yaml")
-    stage(checked, Layout(root), *([which] if which else []))
+    module = importlib.import_module(RUNS[name].module)
+    checked = config.load_sections(root / "params.yaml", module.Params)
+    module.run(checked, Layout(root), *([which] if which else []))
 
 
 def refuse_other_python(layout: Layout) -> None:
@@ -71,7 +74,7 @@ def end_with(pid: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tasks.stages", description=__doc__)
-    parser.add_argument("stage", choices=list(RUNS))
+    parser.add_argument("stage", choices=[CODE, *RUNS])
     name = parser.parse_args().stage
     shown.guard()
     if starter := os.environ.get(STARTED_BY):

@@ -6,20 +6,23 @@ run cache can reuse what stands behind it. `tasks.gates.statement` writes it.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
-from tasks.core.graph import EXPERIMENT, SUBJECTS, GateName
 from tasks.core.layout import Layout
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:gate:v1"
 ANYTHING = "*"
+EXPERIMENT = "experiment"
+"""The risk tier that asks nobody, and whose models can never be promoted."""
+GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""Which gates there are is what the policy in force at the time says."""
 
 
 class Authority(Frozen):
@@ -62,7 +65,7 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
 
     An experiment's statement verifies too; whoever calls decides whether its `verdict` will do. Raises Refused.
     """
-    path, stage = layout.gate(gate), SUBJECTS[gate]
+    path = layout.gate(gate)
     try:
         statement = dsse.verify(dsse.read(path), lines)
         claim = GateStatement.model_validate(statement["predicate"])
@@ -74,8 +77,9 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
         raise Refused(f"{path} is the statement of something else (gate {claim.gate}); {_what_to_do(gate)}")
     if claim.policy_sha256 != policy_sha256:
         raise Refused(f"{path} was given under another policy; {_what_to_do(gate)}")
-    if claim.verdict == "passed" and claim.subject != _present(layout.stage(stage)):
-        raise Refused(f"{layout.stage(stage)} is not the output that gate {gate} let pass; {_what_to_do(gate)}")
+    output = layout.stage(statement["subject"][0]["name"])
+    if claim.verdict == "passed" and claim.subject != _present(output):
+        raise Refused(f"{output} is not the output that gate {gate} let pass; {_what_to_do(gate)}")
     return claim
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.core.params import Name, Text
+from tasks.core.params.values import Name, Text
 from tasks.trust import dsse, keys
 
 State = Literal["current", "later", "ended", "revoked"]

@@ -1,112 +1,116 @@
-"""The flow's order and dvc.yaml's graph are the same, and dvc.yaml names the code that each stage really imports."""
+"""The flow, dvc.yaml and the stages are what the table in tasks/core/graph.py says."""
 
 import ast
-from functools import cache
+import importlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from tasks.core.graph import RUNS, SUBJECTS
+from tasks.core import code, graph
+from tasks.core.graph import RUNS, STAGES, STEPS, SUBJECTS, Gate, Stage
 
 ROOT = Path(__file__).parents[2]
-DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-
-
-def expanded() -> dict[str, dict]:
-    """dvc.yaml's stages with foreach written out."""
-    out = {}
-    for name, stage in DVC.items():
-        if "foreach" not in stage:
-            out[name] = stage
-            continue
-        for key, item in stage["foreach"].items():
-            text = repr(stage["do"]).replace("${key}", key).replace("${item.model}", item["model"])
-            out[f"{name}@{key}"] = ast.literal_eval(text)
-    return out
+DATA_STAGES = [stage for stage in STAGES.values() if stage.module.startswith("tasks.stages.data.")]
 
 
 def flow_steps() -> list[tuple[str, str]]:
-    """("stage", NAME) and ("gate", NAME) in the order in which flows/retrain.py calls them."""
+    """("stages", NAME) and ("gate", NAME) in the order in which flows/retrain.py calls them."""
     tree = ast.parse((ROOT / "flows" / "retrain.py").read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     steps = []
     for call in sorted(calls, key=lambda node: node.lineno):
         names = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
         if call.func.id in ("stages", "gate"):
-            steps += [(call.func.id.removesuffix("s"), name) for name in names]
+            steps += [(call.func.id, str(name)) for name in names]
     return steps
 
 
-def test_the_flow_runs_every_stage_once() -> None:
-    ran = [name for kind, name in flow_steps() if kind == "stage"]
-    assert sorted(ran) == sorted(expanded()) == sorted(RUNS)
+def test_the_flow_takes_every_step_in_the_order_of_the_table() -> None:
+    table = [
+        (("gate", step.name) if isinstance(step, Gate) else ("stages", run))
+        for step in STEPS
+        for run in ([step.name] if isinstance(step, Gate) else step.runs)
+    ]
+    assert flow_steps() == table
 
 
-def test_the_flow_runs_a_stage_after_everything_it_depends_on() -> None:
-    done: set[str] = set()
-    stages = expanded()
-    for kind, name in flow_steps():
-        if kind == "gate":
-            assert SUBJECTS[name] in done, f"the {name} gate stands before its subject"
-            done.add(f"gates/{name}.json")
-            continue
-        for dep in stages[name]["deps"]:
-            if dep.startswith("gates/"):
-                assert dep in done, f"{name} depends on {dep}, which no gate has written by then"
-            made_by = [other for other in stages if any(dep.startswith(out) for out in stages[other]["outs"])]
-            assert set(made_by) <= done, f"{name} runs before {made_by}"
-        done.add(name)
+def test_dvc_yaml_is_that_of_the_table() -> None:
+    assert (ROOT / "dvc.yaml").read_text() == graph.dvc_yaml(), "run: python -m tasks.core.graph > dvc.yaml"
 
 
-@pytest.mark.parametrize("stage", ["train", "package"])
-def test_what_stands_behind_a_gate_depends_on_its_file(stage: str) -> None:
-    gate = {"train": "gates/data.json", "package": "gates/evaluation.json"}[stage]
-    assert {gate, "inputs/authority.json"} <= set(expanded()[stage]["deps"])
+def outputs(steps: list[Stage | Gate]) -> set[str]:
+    folders = {f"artefacts/{folder}" for step in steps if isinstance(step, Stage) for folder in step.folders}
+    return folders | {f"gates/{step.name}.json" for step in steps if isinstance(step, Gate)}
 
 
-@pytest.mark.parametrize(
-    "stage", [name for name, stage in RUNS.items() if stage.module.startswith("tasks.stages.data.")]
-)
-def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage: str) -> None:
-    assert "inputs/sources.json" in expanded()[stage]["deps"], "it names the version that decides a data stage's bytes"
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_stage_reads_only_what_was_made_before_it(stage: Stage) -> None:
+    before = outputs(list(STEPS[: STEPS.index(stage)]))
+    reads = [path for key in (list(stage.each) or [""]) for path in stage.dependencies(key)]
+    made = [path for path in reads if path.startswith(("artefacts/", "gates/"))]
+    assert all(any(path == out or path.startswith(f"{out}/") for out in before) for path in made)
 
 
-DECIDING = ("protection.py", "sources.py", "vault.py", "vault_keys.py")
-"""Code of `govern` that a data stage's outputs depend on."""
+@pytest.mark.parametrize("gate", SUBJECTS)
+def test_what_stands_behind_a_gate_is_a_stage_that_verifies_its_statement(gate: str) -> None:
+    """But behind the last one, which promotion judges."""
+    behind = [stage for stage in STAGES.values() if stage.behind == gate]
+    assert behind or gate == graph.GATES[-1]
+    for stage in behind:
+        source = (ROOT / f"{stage.module.replace('.', '/')}.py").read_text()
+        assert re.search(rf'require_gate\(layout, "{gate}"\)', source)
 
 
-def decides_bytes(file: Path) -> bool:
-    """Code that only says whether a stage may run cannot change what it computes, so it is no dependency."""
-    return ROOT / "tasks" / "govern" not in file.parents or file.name in DECIDING
+@pytest.mark.parametrize("stage", DATA_STAGES, ids=lambda stage: stage.name)
+def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage: Stage) -> None:
+    assert "inputs/sources.json" in stage.reads, "it names the version that decides a data stage's bytes"
 
 
-@cache
-def imports_of(file: Path) -> frozenset[Path]:
-    """Files of `tasks` that a file imports, directly or through others; __init__.py files hold no code."""
-    found: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        modules = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        for module in modules:
-            path = ROOT / (module.replace(".", "/") + ".py")
-            if module.startswith("tasks") and path.exists() and decides_bytes(path):
-                found.add(path)
-    return frozenset(found.union(*(imports_of(path) for path in found)))
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_stage_is_given_the_sections_of_params_that_it_declares(stage: Stage) -> None:
+    assert tuple(importlib.import_module(stage.module).Params.model_fields) == stage.params
 
 
-@pytest.mark.parametrize("stage", RUNS)
-def test_dvc_yaml_names_the_code_a_stage_imports(stage: str) -> None:
-    module = ROOT / (RUNS[stage].module.replace(".", "/") + ".py")
-    needed = {path.relative_to(ROOT).as_posix() for path in (module, *imports_of(module))}
-    named = {dep for dep in expanded()[stage]["deps"] if dep == "tasks" or dep.startswith("tasks/")}
-    covered = {path for path in needed if any(path == dep or path.startswith(f"{dep}/") for dep in named)}
-    assert needed == covered, f"dvc.yaml: {stage} lacks {sorted(needed - covered)}"
-    idle = {dep for dep in named if not any(path == dep or path.startswith(f"{dep}/") for path in needed)}
-    assert not idle, f"dvc.yaml: {stage} names {sorted(idle)}, which it does not import"
+PATHS = re.compile(r"layout\.(sources|suites|champion|code|authority|stages)\b|layout\.stage\(f?\"([\w/]+)")
+GIVEN = {"authority", "stages"}
+"""Read by every stage behind a gate, and by what keeps results by the code that made them."""
+
+
+def named(stage: Stage) -> Iterator[str]:
+    """Inputs and outputs of other stages that its code names."""
+    for path in code.files_of(ROOT, stage.module):
+        if path.suffix == ".py" and "stages" in path.parts:
+            for match in PATHS.finditer(path.read_text()):
+                yield f"inputs/{match[1]}.json" if match[1] else f"artefacts/{match[2].rstrip('/')}"
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_stage_declares_the_files_that_its_code_names(stage: Stage) -> None:
+    reads = {path for key in (list(stage.each) or [""]) for path in stage.dependencies(key)}
+    own = {f"artefacts/{folder}" for folder in (stage.name, *stage.folders)}
+    for path in set(named(stage)) - own - {f"inputs/{name}.json" for name in GIVEN}:
+        assert any(read == path or read.startswith(f"{path}/") or path.startswith(f"{read}/") for read in reads), path
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_new_stage_or_section_makes_no_stage_run_again(stage: Stage) -> None:
+    mine = {path.relative_to(ROOT).as_posix() for path in code.files_of(ROOT, stage.module)}
+    assert not mine & {"tasks/core/graph.py", "tasks/core/code.py", "tasks/core/params/params.py"}
+
+
+def test_no_stage_runs_code_that_its_digest_does_not_follow() -> None:
+    """But the two files that start stages: they import the stage that is asked for."""
+    starting = {ROOT / "tasks" / "stages" / name for name in ("__main__.py", "start.py")}
+    followed = {path for stage in STAGES.values() for path in code.files_of(ROOT, stage.module)}
+    for path in followed - starting:
+        if path.suffix == ".py":
+            assert not re.search(r"importlib\.import_module|__import__|\bexec\(|runpy|__doc__", path.read_text()), path
+
+
+def test_every_name_that_dvc_knows_has_a_digest_of_its_code() -> None:
+    assert code.of_stages(ROOT).keys() == RUNS.keys()
 
 
 @pytest.mark.parametrize("package", sorted(ROOT.glob("tasks/**/__init__.py")), ids=str)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.core.record import SCHEMA, read_table, write_table
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person

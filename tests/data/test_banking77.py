@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.params import load
+from tasks.core.params.params import load
 from tasks.sources import sources
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate

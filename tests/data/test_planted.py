@@ -20,7 +20,7 @@ from tasks.stages.data.deduplicate.verdicts import REASONS
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect import actions
 from tasks.stages.data.protect.found import Found
-from tasks.stages.evaluate.data_section import REPEATS
+from tasks.stages.evaluate.report.data_section import REPEATS
 from tests.data.build import Run, params, source, table
 
 HEADER = "source_id,row,defect,original,value\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest
-from tasks.core.params import Data
+from tasks.core.params.data import Data
 from tasks.stages.data.split import placed, split
 from tasks.stages.data.split.draw import allocate, draw
 from tasks.stages.data.split.sides import TEST, TRAIN, assign

@@ -11,9 +11,11 @@ from tasks.core import facts, record
 from tasks.core.facts import Facts
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.params import Params
+from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import predict
-from tasks.stages.evaluate.models import MODELS, Which
+from tasks.stages.evaluate.contenders import MODELS, Which
 from tasks.stages.evaluate.sample import rows_for
 from tests.tiny_model import make_tiny_model
 
@@ -162,3 +164,9 @@ def write_adapter(base: Path, folder: Path) -> None:
         r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
     )
     get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings).save_pretrained(folder)
+
+
+def sections(metrics: list[dict[str, Any]] | None = None) -> tuple[UseCase, Evaluation]:
+    """Of `params`, what the report reads."""
+    made = params(metrics)
+    return made.use_case, made.evaluation

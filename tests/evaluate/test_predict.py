@@ -11,10 +11,10 @@ from tasks.core import facts, progress, record
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.stages.evaluate import models, predict, speed
+from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Decoder
-from tasks.stages.evaluate.models import Which
 from tests.evaluate import house
 
 

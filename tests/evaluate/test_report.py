@@ -7,8 +7,8 @@ import pytest
 from tasks.core.facts import Fact
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.stages.evaluate import charts, report
-from tasks.stages.evaluate.account import Point
+from tasks.stages.evaluate.report import charts, report
+from tasks.stages.evaluate.report.account import Point
 from tests.evaluate import house
 from tests.evaluate.browser import Page, page_of
 
@@ -92,7 +92,7 @@ def test_the_page_for_people_adds_what_was_measured(tmp_path: Path) -> None:
     house.write_answers(layout, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
     digested = page_of(layout, METRICS)
     assert "251" not in digested.text and "speed" not in digested.ids
-    path = report.write_report(layout, house.params(METRICS))
+    path = report.write_report(layout, *house.sections(METRICS))
     page = Page(path.read_text())
     assert path == tmp_path / "measured" / "report.html"
     assert "speed" in page.ids and page.open == []

@@ -8,8 +8,8 @@ import pytest
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, ResolvedSources
-from tasks.stages.evaluate import data_section, report
-from tasks.stages.evaluate.account import Account, Flow, Protected
+from tasks.stages.evaluate.report import data_section, report
+from tasks.stages.evaluate.report.account import Account, Flow, Protected
 from tests.data.build import source
 from tests.evaluate import house
 from tests.evaluate.browser import Page, page_of
@@ -123,7 +123,7 @@ def with_beside(layout: Layout) -> tuple[Page, Page]:
     suite = {"suite": "tickets", "source": None, "rows": 7, "success": True, "expectations": []}
     write_json(layout.stage("validate") / "result.json", {"suites": [suite]})
     digested = page_of(layout)
-    return digested, Page(report.write_report(layout, house.params()).read_text())
+    return digested, Page(report.write_report(layout, *house.sections()).read_text())
 
 
 def test_only_the_page_for_people_says_what_was_planted_and_found(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from tasks.core import record
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.stages.evaluate import evaluate, intervals, predict, report
+from tasks.stages.evaluate import evaluate, intervals, predict
+from tasks.stages.evaluate.report import report
 from tasks.stages.evaluate.sample import rows_for
 from tests.evaluate import house
 
@@ -87,7 +88,7 @@ def test_who_reads_a_comparison_is_told_of_how_many_rows_it_is(sampled: Layout) 
     stated = read_json(sampled.stage("evaluate") / "result.json")["facts"]
     assert "on 40 rows" in stated["gain_over_base"]["note"] and "of 40 rows" in stated["mcnemar_p_base"]["note"]
     assert "on 300 rows" in stated["gain_over_champion"]["note"]
-    page = report.write_report(sampled, params).read_text()
+    page = report.write_report(sampled, params.use_case, params.evaluation).read_text()
     assert "On a fixed sample of 40 of the 300 rows." in page
     assert "answered a sample of 40," in page and "Base model on 40 of 300 rows" in page
 
@@ -100,7 +101,7 @@ def test_a_slice_without_a_row_of_the_sample_has_no_figures_of_the_base_model(sa
     without = [group for group in found.slices if "base" not in group.scores]
     assert without and all("base" not in group.comparisons and "base" not in group.answered for group in without)
     assert sum(group.answered.get("base", 0) for group in found.slices if group.by == "kind") == 1
-    assert "not asked" in report.write_report(sampled, params).read_text()
+    assert "not asked" in report.write_report(sampled, params.use_case, params.evaluation).read_text()
 
 
 def test_answers_to_another_sample_are_refused(sampled: Layout) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from tasks.core.params import Evaluation
+from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import intervals, scoring
 from tasks.stages.evaluate.examples import SLICES, Example, Said
 from tasks.stages.evaluate.intervals import Interval, Pairs

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import params
 from tasks.core.graph import LOOKS_AT
+from tasks.core.params import params
 from tasks.policy import people, policy
 from tasks.runs.pin import resolve_source
 from tasks.sources import sources

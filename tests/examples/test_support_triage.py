@@ -14,9 +14,9 @@ import pytest
 from examples.support_triage import cases, defects, grammar, marks
 from examples.support_triage.generate import PERSONAL, PHRASES, generate, truth_table
 from examples.support_triage.personal import Personal
-from tasks.core import params
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.core.record import read_table
 from tasks.inquiry.planted import score
 from tasks.inquiry.planted.score import Planted

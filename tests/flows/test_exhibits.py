@@ -11,7 +11,7 @@ from tasks.inquiry.planted import score
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
-from tasks.stages.evaluate import drill
+from tasks.stages.evaluate.report import drill
 from tests.data.build import Run, messages, params, source, table
 
 TRUTH = "source_id,row,defect,original,value\nsrc,1,name,,Ada Lovelace\n"

@@ -13,7 +13,7 @@ from flows.parked import WHOLE_SECONDS, Parked
 from flows.partly import Partly
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
-from tasks.core.params import load
+from tasks.core.params.params import load
 from tasks.gates import docket, evidence, signed_request
 from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.govern.datasets import dataset, origin, put

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.gates import evidence as evidence_module
 from tasks.gates import gates, signed_request
 from tasks.gates.checks.bar import Adopted

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core.params import SuccessMetric
+from tasks.core.params.use_case import SuccessMetric
 from tasks.gates.checks.bar import Adopted, Bar, laxer, raised
 
 BEFORE = {"name": "right", "fact": "evaluate.exact_match", "bound": "value", "at_least": 0.4}

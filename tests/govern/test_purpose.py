@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.params import Params, SuccessMetric
+from tasks.core.params.params import Params
+from tasks.core.params.use_case import SuccessMetric
 from tasks.gates import gates
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.purpose import unapproved

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.layout import Layout
-from tasks.core.params import load
+from tasks.core.params.params import load
 from tasks.gates import docket, evidence, signed_request
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import KIND, read

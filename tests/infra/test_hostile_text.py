@@ -18,7 +18,7 @@ from tasks.consent import withdrawals
 from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.gates import decisions
 from tasks.gates.checks.bar import Bar
 from tasks.policy.people import People

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.cli.data.renewed import RENEWED
+from tasks.core import code
 from tasks.core.errors import HallmarkError
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
@@ -78,7 +79,7 @@ def promote(folder: Path, layout: Layout) -> None:
     told = manifest.Manifest(
         name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
         base_model_sha256="0" * 64, stages={"split": tree_digest(layout.stage("split"))},
-        **manifest.read_by_stages(layout),
+        **manifest.read_by_stages(layout, code.digest(layout.root)),
     )  # fmt: skip
     path = bundle.folder(governed.state, RELEASE) / bundle.PAYLOAD / "manifest.json"
     write_json(path, told.model_dump(mode="json"))

@@ -10,10 +10,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks.core import params
 from tasks.core.files import sha256_bytes, write_json
-from tasks.core.graph import GATES, GateName
+from tasks.core.graph import GATES
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.gates import decisions, evidence, gates, signed_request, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
@@ -29,7 +29,7 @@ from tasks.sources.dataset import declared
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
-from tasks.trust.gate_statement import Authority
+from tasks.trust.gate_statement import Authority, GateName
 from tasks.trust.keys import Signer
 from tests.govern.house import keyed, request
 

@@ -12,11 +12,11 @@ import pytest
 from transformers import AutoTokenizer
 
 from infra.cli.releases.admit import document
-from tasks.core import params as parameters
 from tasks.core import record
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
+from tasks.core.params import params as parameters
 from tasks.core.payload import asking
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
@@ -99,8 +99,9 @@ def test_the_base_models_tokenizer_where_the_adapter_has_none(released: House) -
 def test_a_candidate_that_says_no_stop_is_not_packaged(house: House) -> None:
     layout = house.begin("run-1")
     write_json(layout.stage("predict/candidate") / "result.json", {"facts": {}})
+    read = parameters.load(layout.params)
     with pytest.raises(InputError, match="run the stage predict@candidate again"):
-        asking.describe(parameters.load(layout.params), layout)
+        asking.describe(layout, read.prompts, read.evaluation)
 
 
 @pytest.mark.parametrize("content", [None, "{}", '{"system": {}, "decoding": {"do_sample": true}, "dtype": "int4"}'])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.core import params
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
+from tasks.core.params import params
 from tasks.policy import governance
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import champion, releases

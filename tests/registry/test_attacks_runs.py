@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from tasks.core import params
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
+from tasks.core.params import params
 from tasks.policy import governance
 from tasks.registry.admit import admission
 from tasks.registry.promote import champion

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import params
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.core.payload import manifest
+from tasks.core.payload.manifest import Manifest
 from tasks.registry.promote import bases
 from tests.registry.house import House
 
@@ -21,6 +22,11 @@ def kept(house: House) -> list[Path]:
 
 def base_of(layout: Layout) -> Path:
     return layout.stage("base_model")
+
+
+def described(layout: Layout) -> Manifest:
+    read = params.load(layout.params)
+    return manifest.describe(layout, name=read.use_case.name, method=read.training.method, tier="low", demo=False)
 
 
 def test_a_promotion_keeps_it_under_the_digest_that_the_release_names(house: House) -> None:
@@ -55,7 +61,7 @@ def test_a_base_model_that_is_not_the_packages_stops_promotion(house: House) -> 
 
 def test_a_whole_model_needs_none(house: House) -> None:
     layout = house.begin("run-1")
-    told = manifest.describe(params.load(layout.params), layout, "low", False)
+    told = described(layout)
     assert bases.keep(layout, told.model_copy(update={"method": "full"})) is None
     assert kept(house) == []
 
@@ -66,7 +72,7 @@ def test_on_another_disk_it_is_copied(house: House, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "link", other_disk)
     layout = house.begin("run-1")
-    folder = bases.keep(layout, manifest.describe(params.load(layout.params), layout, "low", False))
+    folder = bases.keep(layout, described(layout))
     assert folder is not None and tree_digest(folder) == tree_digest(base_of(layout))
 
 

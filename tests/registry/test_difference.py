@@ -52,7 +52,7 @@ def test_what_changed_is_named_with_before_and_now(released: House) -> None:
 
 
 def package(house: House, layout: Any) -> None:
-    from tasks.core import params
+    from tasks.core.params import params
     from tasks.stages.package import package as stage
 
     stage.run(params.load(layout.params), layout)

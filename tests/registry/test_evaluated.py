@@ -1,7 +1,7 @@
 """An evaluation is on the ledger with the figures that the use case is judged by, once."""
 
-from tasks.core import params
 from tasks.core.files import tree_digest
+from tasks.core.params import params
 from tasks.runs import records
 from tests.registry.house import House
 

@@ -9,10 +9,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from huggingface_hub import ModelCard
 
-from tasks.core import params
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, tree_manifest, write_json
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.core.payload import manifest
 from tasks.gates import statement
 from tasks.stages.package import package

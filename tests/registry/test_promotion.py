@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import params
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest, write_json
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.gates import decisions, gates, statement
 from tasks.registry.admit import admission
 from tasks.registry.promote import champion, mirror, promotion, releases

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.core import params
 from tasks.core.errors import InputError, Refused
+from tasks.core.params import params
 from tasks.gates import decisions
 from tasks.incidents import incidents, signed_incident
 from tasks.incidents.incidents import Incident

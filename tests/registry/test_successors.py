@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tasks.core import params
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.gates import decisions, gates, statement
 from tasks.gates.checks import bar
 from tasks.gates.evidence import Evidence

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import params
 from tasks.core.errors import Refused
-from tasks.core.graph import GateName
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.gates import gates
 from tasks.registry.release import succession
 from tasks.stages.package import package
 from tasks.trust import gate_statement
+from tasks.trust.gate_statement import GateName
 from tests.registry.house import NAME, House, open_house
 
 Change = Callable[[House, Layout], None]

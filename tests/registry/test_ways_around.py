@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import params
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import canonical_json, read_json, write_json
 from tasks.core.layout import Layout
+from tasks.core.params import params
 from tasks.gates import evidence
 from tasks.policy import governance
 from tasks.policy.governance import Governance

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.params import Params
+from tasks.core.params.params import Params
 from tasks.gates.checks.bar import Bar
 from tasks.registry.release import succession
 from tasks.registry.release.succession import Promotion

@@ -9,7 +9,8 @@ import pytest
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 
-from tasks.core.params import Prompt, Training
+from tasks.core.params.prompts import Prompt
+from tasks.core.params.training import Training
 from tasks.stages.train import examples
 from tasks.stages.train.examples import Examples
 from tasks.stages.train.loop import Job

@@ -20,7 +20,7 @@ JOIN = """
 import sys
 from pathlib import Path
 from tasks.core.errors import HallmarkError
-from tasks.core.params import Training
+from tasks.core.params.training import Training
 from tasks.stages.train import cluster
 try:
     with cluster.running(Training(threads=1)):

@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
-from tasks.core.params import BaseModelParams
+from tasks.core.params.base_model import BaseModelParams
 from tasks.stages.train import origins
 from tests.train.hub import COMMIT, Hub, serving
 

@@ -9,7 +9,8 @@ from tasks.core import files
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.prompts import Prompts
 
 NAME = "asking.json"
 DTYPES: dict[str, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": "bfloat16"}
@@ -34,16 +35,16 @@ class Asking(Frozen):
     """torch's name of the precision of the weights that answered; an adapter was merged in float32 before."""
 
 
-def describe(params: Params, layout: Layout) -> Asking:
+def describe(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Asking:
     """How stage `predict` asked the candidate. Raises InputError where it has not."""
     path = layout.stage("predict/candidate") / "result.json"
     stop = files.read_json(path).get("stop_token_ids") if path.is_file() else None
     if stop is None:
         raise InputError(f"package: {path} does not say which tokens end a turn; run the stage predict@candidate again")
     return Asking(
-        system={task: prompt.system for task, prompt in params.prompts.items()},
-        decoding=Decoding(max_new_tokens=params.evaluation.max_new_tokens, eos_token_id=stop),
-        dtype=DTYPES[params.evaluation.precision],
+        system={task: prompt.system for task, prompt in prompts.items()},
+        decoding=Decoding(max_new_tokens=evaluation.max_new_tokens, eos_token_id=stop),
+        dtype=DTYPES[evaluation.precision],
     )
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tasks.core import files, graph
+from tasks.core import files
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.params import Params, Sha256
-from tasks.core.payload import identity
+from tasks.core.params.values import Sha256
 
-STAGES = tuple(folder for stage in graph.STAGES.values() if stage.name != "package" for folder in stage.folders)
-"""Every stage before `package`, by folder below artefacts/."""
+UNDECIDING = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
+"""Files of inputs/ that decide who may let a candidate pass, what it is compared with, what else its commit holds and
+who asked for it, but not one byte of the candidate. The last one is of its code, which is said apart."""
 
 
 class Manifest(Frozen):
@@ -30,7 +30,7 @@ class Manifest(Frozen):
     tree_sha256: Sha256
     """Of all that the run's commit holds, as git has it (`tasks.runs.tree`)."""
     code_sha256: Sha256
-    """Of `tasks/`, the code that made it."""
+    """Of the code of all stages: `tasks.core.code.digest`."""
     params_sha256: Sha256
     constraints_sha256: Sha256
     base_model_origin: str
@@ -43,22 +43,24 @@ class Manifest(Frozen):
     """`tasks.core.files.tree_digest` of what each earlier stage left, by its folder in artefacts/."""
 
 
-def describe(params: Params, layout: Layout, tier: str, demo: bool) -> Manifest:
+def describe(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
     """The manifest of the candidate in `layout`. Raises InputError where a stage has not run."""
-    missing = [name for name in STAGES if not (layout.stage(name) / "result.json").is_file()]
+    code = files.read_json(layout.stages)
+    earlier = [name.replace("@", "/") for name in code if name != "package"]
+    missing = [name for name in earlier if not (layout.stage(name) / "result.json").is_file()]
     if missing:
         raise InputError(f"package needs the outputs of every earlier stage; {', '.join(missing)} left no result.json")
     base = files.read_json(layout.stage("base_model") / "result.json")
     return Manifest(
-        name=params.use_case.name,
+        name=name,
         tier=tier,
         demo=demo,
-        method=params.training.method,
+        method=method,
         base_model_origin=base["origin"],
         base_model_licence=base["licence"],
         base_model_sha256=base["sha256"],
-        stages={name: _digest(layout, name) for name in STAGES},
-        **read_by_stages(layout),
+        stages={name: _digest(layout, name) for name in earlier},
+        **read_by_stages(layout, files.sha256_bytes(files.canonical_json(code))),
     )
 
 
@@ -69,12 +71,20 @@ def _digest(layout: Layout, stage: str) -> str:
         raise InputError(f"package: {error}; remove it and run the stage {stage} again") from None
 
 
-def read_by_stages(layout: Layout) -> dict[str, Any]:
-    """The fields of a manifest that say what stages read beside each other's output, as it lies in `layout` now."""
-    read = [*identity.deciding_inputs(layout), layout.champion]
+def deciding_inputs(layout: Layout) -> list[Path]:
+    """The files of inputs/ that decide the candidate, sorted by name."""
+    return sorted(path for path in layout.inputs.glob("*.json") if path.name not in UNDECIDING)
+
+
+def read_by_stages(layout: Layout, code_sha256: str) -> dict[str, Any]:
+    """The fields of a manifest that say what stages read beside each other's output, as it lies in `layout` now.
+
+    `code_sha256` is the digest of their code: as the run was resolved, or as whoever judges it works it out.
+    """
+    read = [*deciding_inputs(layout), layout.champion]
     return {
         "tree_sha256": files.read_json(layout.code)["tree_sha256"],
-        "code_sha256": files.code_digest(layout.root / "tasks"),
+        "code_sha256": code_sha256,
         "params_sha256": files.sha256_file(layout.params),
         "constraints_sha256": files.sha256_file(layout.root / "constraints.txt"),
         "inputs": {path.name: files.sha256_file(path) for path in sorted(read)},

@@ -6,7 +6,8 @@ Metrics are matched by the figure that they are about, not by their name, which 
 import math
 
 from tasks.core.config import Frozen
-from tasks.core.params import Params, SuccessMetric
+from tasks.core.params.params import Params
+from tasks.core.params.use_case import SuccessMetric
 
 AT_LEAST, AT_MOST = ("high", "value", "low"), ("low", "value", "high")
 """Bounds from the laxest on: who wants at least .4 of the low end of an interval wants more than of the estimate."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from tasks.core.config import Frozen
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, TERMS, Dataset, Origin, Value
 
 

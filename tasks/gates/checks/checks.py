@@ -10,12 +10,12 @@ from typing import Literal
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
-from tasks.core.graph import GateName
-from tasks.core.params import SuccessMetric
+from tasks.core.params.use_case import SuccessMetric
 from tasks.gates.checks.bar import Adopted, Bar, laxer
 from tasks.gates.checks.purpose import Purpose, unapproved
 from tasks.policy.gate_rules import STANDING, Check, Gate
 from tasks.sources.dataset import Dataset
+from tasks.trust.gate_statement import GateName
 
 IN_EVERY_TIER: dict[GateName, list[Check]] = {
     "data": [Check(name=STANDING["data"], fact="use_case.unapproved_uses", at_most=0)],

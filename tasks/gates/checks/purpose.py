@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.core.config import Frozen
-from tasks.core.params import UseCase
+from tasks.core.params.use_case import UseCase
 
 
 class Purpose(Frozen):

@@ -13,7 +13,7 @@ import numpy as np
 from tasks.core.errors import InputError
 from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.inquiry.lineage import form
 from tasks.inquiry.lineage.form import Dataset, Keys
 from tasks.sources.dataset import SIDES

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
 from tasks.core.files import read_json, sha256_bytes
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.sources.dataset import SIDES
 
 Keys = npt.NDArray[np.uint64]

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust import dsse, validity
 from tasks.trust.keys import Signer

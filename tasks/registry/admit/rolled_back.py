@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from tasks.core.config import Frozen
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.incidents import incidents, signed_incident
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance

@@ -4,7 +4,7 @@ from typing import Literal
 
 from tasks.core.config import Frozen
 from tasks.core.facts import Fact, Facts
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.gates.checks import change
 from tasks.gates.checks.change import Change, Moved
 from tasks.inquiry.records_changed import RecordsChanged

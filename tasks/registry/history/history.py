@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES, GateName
+from tasks.core.graph import GATES
 from tasks.gates import docket, signed_decision
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -20,6 +20,7 @@ from tasks.registry.promote.waivers import Reliance
 from tasks.registry.release import succession
 from tasks.registry.release.succession import Promotion, Signed, Succession
 from tasks.trust import dsse
+from tasks.trust.gate_statement import GateName
 
 CANARY = "canary: never one yet, releases go to production whole"
 """Why that place is always empty."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
-from tasks.core.graph import GATES, GateName
+from tasks.core.graph import GATES
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.gates.evidence import Evidence
@@ -19,6 +19,7 @@ from tasks.registry.release import bundle
 from tasks.registry.release.succession import Promotion
 from tasks.sources.dataset import Dataset, Value
 from tasks.trust import dsse
+from tasks.trust.gate_statement import GateName
 
 NAMED_BY = ("id", "name", "role", "fact")
 """Keys by which the items of a list are told apart where they have one of them, in this order."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.consent import consent
-from tasks.core import params
+from tasks.core import code
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES, GateName
+from tasks.core.graph import GATES
 from tasks.core.layout import Layout
-from tasks.core.params import Sha256
-from tasks.core.payload import identity, manifest
+from tasks.core.params import params
+from tasks.core.params.values import Sha256
+from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.gates import docket, gates, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
@@ -28,9 +29,10 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.policy import SCHEDULER
-from tasks.registry.promote import looked_at
+from tasks.registry.promote import identity, looked_at
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, gate_statement
+from tasks.trust.gate_statement import GateName
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def _one(values: set[str], what: str) -> str:
 def _made_of_what_passed(candidate: Candidate) -> None:
     """The package says what it was made from; that is what the gates before it let pass."""
     told, passed = candidate.manifest, candidate.gates
-    what_was_read = manifest.read_by_stages(candidate.layout)
+    what_was_read = manifest.read_by_stages(candidate.layout, code.digest(candidate.layout.root))
     named = passed["data"].evidence.asks.owners
     if named and named != evidence_of.owners(candidate.layout):
         raise Refused("the data gate asked other owners than those of the run's sources")

@@ -3,7 +3,7 @@
 from tasks.core import files
 from tasks.core.config import Frozen
 from tasks.core.layout import Layout
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.release import bundle, succession

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from tasks.core import files
 from tasks.core.config import Frozen
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.registry.release import succession
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from tasks.consent import consent
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, InputError, Refused
-from tasks.core.params import Name, Sha256
+from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person

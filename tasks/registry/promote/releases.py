@@ -10,8 +10,7 @@ from pydantic import computed_field
 from tasks.consent import consent
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GateName
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -21,6 +20,7 @@ from tasks.registry.release import bundle, succession
 from tasks.registry.release.report import Verification
 from tasks.registry.release.succession import Signed, Succession
 from tasks.registry.verify import verification
+from tasks.trust.gate_statement import GateName
 
 CHAMPION, ROLLBACK = "champion", "rollback"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
-from tasks.core.graph import GATES, GateName
+from tasks.core.graph import GATES
 from tasks.gates import docket
 from tasks.gates.docket import Case
 from tasks.gates.signed_decision import KIND, read
@@ -18,6 +18,7 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote import orders
 from tasks.registry.release import succession
 from tasks.registry.release.succession import Signed
+from tasks.trust.gate_statement import GateName
 
 
 class Reliance(Frozen):

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
-from tasks.core.graph import GateName
-from tasks.core.params import Sha256
+from tasks.core.params.values import Sha256
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Policy
 from tasks.trust import dsse, validity
+from tasks.trust.gate_statement import GateName
 from tasks.trust.validity import Key
 
 MADE = "promotion.made"

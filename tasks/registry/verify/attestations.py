@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from tasks.core.errors import Refused
-from tasks.core.graph import GATES, GateName
+from tasks.core.graph import GATES
 from tasks.core.payload.manifest import Manifest
 from tasks.gates import signed_decision, signed_request
 from tasks.gates.evidence import Evidence
@@ -20,6 +20,7 @@ from tasks.registry.verify import trust
 from tasks.registry.verify.trust import Trust
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, validity
+from tasks.trust.gate_statement import GateName
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARSED = (MANIFEST, DATASET)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tasks.core import files
 from tasks.core.errors import Refused
-from tasks.core.graph import EXPERIMENT, GATES, GateName
+from tasks.core.graph import GATES
 from tasks.gates.checks.bar import raised
 from tasks.gates.evidence import Evidence, check_asks, require_checks
 from tasks.gates.missing import still_needed
@@ -21,7 +21,7 @@ from tasks.registry.verify import forms, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
-from tasks.trust.gate_statement import GateStatement
+from tasks.trust.gate_statement import EXPERIMENT, GateName, GateStatement
 
 
 def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json
-from tasks.core.params import Evaluation
+from tasks.core.params.evaluation import Evaluation
 
 NO_LABEL = ""
 """The label of an answer that has none; never equal to an expected one."""

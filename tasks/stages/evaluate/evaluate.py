@@ -5,14 +5,24 @@ Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.metrics.Metrics
 """
 
 from tasks.core import facts, record
+from tasks.core.config import Frozen
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import whole_folder, write_bytes, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
-from tasks.stages.evaluate import account, examples, report, scoring
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.use_case import UseCase
+from tasks.stages.evaluate import examples, scoring
 from tasks.stages.evaluate.intervals import Interval
 from tasks.stages.evaluate.metrics import Metrics
-from tasks.stages.evaluate.page import Contents
+from tasks.stages.evaluate.report import account, report
+from tasks.stages.evaluate.report.page import Contents
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    evaluation: Evaluation
+    use_case: UseCase
 
 
 def run(params: Params, layout: Layout) -> Metrics:
@@ -20,7 +30,7 @@ def run(params: Params, layout: Layout) -> Metrics:
     rows = examples.collect(layout, params.evaluation)
     figures = scoring.compute(rows, params.evaluation)
     stated = facts_of(figures)
-    contents = Contents(params, figures, stated, rows, account.read(layout), measured=None)
+    contents = Contents(params.use_case, params.evaluation, figures, stated, rows, account.read(layout), measured=None)
     with whole_folder(layout.stage("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))
         record.write_table(examples.table(rows), folder / "examples.parquet")

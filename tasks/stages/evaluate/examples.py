@@ -10,9 +10,9 @@ from tasks.core import record
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.core.params import Evaluation
+from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.answers import Target, target_of
-from tasks.stages.evaluate.models import MODELS, Which
+from tasks.stages.evaluate.contenders import MODELS, Which
 from tasks.stages.evaluate.sample import rows_for
 
 SLICES = ("department", "language", "kind", "source")

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from tasks.core.config import Frozen
+from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.intervals import Interval
-from tasks.stages.evaluate.models import Which
 
 
 class Score(Frozen):

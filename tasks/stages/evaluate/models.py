@@ -3,16 +3,15 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
-from tasks.core.params import Evaluation, Sha256
-
-Which = Literal["base", "champion", "candidate"]
-MODELS: tuple[Which, ...] = ("base", "champion", "candidate")
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.values import Sha256
+from tasks.stages.evaluate.contenders import Which
 
 
 class Champion(Frozen):

@@ -12,14 +12,16 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.core import facts, prompts, record
+from tasks.core.config import Frozen
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, phase
 from tasks.stages.evaluate import models, speed
+from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
-from tasks.stages.evaluate.models import Which
 from tasks.stages.evaluate.sample import rows_for
 
 SCHEMA = pa.schema(
@@ -45,6 +47,13 @@ class Predictions:
     stop: frozenset[int]
     """Tokens that ended a turn."""
     measured: Facts
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    evaluation: Evaluation
+    prompts: Prompts
 
 
 def run(params: Params, layout: Layout, which: Which) -> Predictions:

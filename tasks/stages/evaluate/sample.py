@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.core.params import Evaluation
-from tasks.stages.evaluate.models import Which
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate.contenders import Which
 
 STRATA = ("source_id", "kind", "language", "department")
 """What the sample is spread over, in proportion; behind them the target."""

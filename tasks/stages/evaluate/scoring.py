@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from tasks.core.params import Evaluation
+from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import phase
 from tasks.stages.evaluate import intervals
+from tasks.stages.evaluate.contenders import MODELS, Which
 from tasks.stages.evaluate.examples import SLICES, Example
 from tasks.stages.evaluate.intervals import Interval
 from tasks.stages.evaluate.metrics import Comparison, Confusion, Group, LabelScore, Metrics, Score
-from tasks.stages.evaluate.models import MODELS, Which
 
 
 def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tasks.core.facts import Fact, Facts
-from tasks.core.params import Evaluation
+from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.decode import Decoder, Tokens
 
 SAMPLE = 16

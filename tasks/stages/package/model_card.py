@@ -1,6 +1,6 @@
 """The model card, in Hugging Face form, filled from what the stages state and the use case says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 from tasks.core import facts, files
 from tasks.core.facts import Facts
 from tasks.core.layout import Layout
-from tasks.core.params import Params, SuccessMetric
-from tasks.core.payload.manifest import STAGES, Manifest
+from tasks.core.params.use_case import SuccessMetric
+from tasks.core.payload.manifest import Manifest
 from tasks.core.shown import markdown, visible
 from tasks.sources.sources import ResolvedSources
+from tasks.stages.package.params import Params
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
@@ -44,7 +45,7 @@ def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
     return Parts(
         params=params,
         manifest=manifest,
-        facts=_stated(layout),
+        facts=_stated(layout, manifest.stages),
         sources=ResolvedSources.model_validate_json(layout.sources.read_bytes()),
         dataset=files.read_json(layout.stage("split") / "manifest.json"),
     )
@@ -132,9 +133,9 @@ def _bound(metric: SuccessMetric) -> str:
     return end + wanted
 
 
-def _stated(layout: Layout) -> Facts:
+def _stated(layout: Layout, stages: Iterable[str]) -> Facts:
     found: Facts = {}
-    for stage in STAGES:
+    for stage in stages:
         stated = files.read_json(layout.stage(stage) / "result.json").get("facts", {})
         found |= {f"{stage.replace('/', '.')}.{name}": fact for name, fact in facts.parse(stated).items()}
     return found

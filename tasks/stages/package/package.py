@@ -19,11 +19,11 @@ from tasks.core import facts, files
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.layout import Layout
-from tasks.core.params import Params
 from tasks.core.payload import asking, manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.core.progress import phase
 from tasks.stages.package import ml_bom, model_card
+from tasks.stages.package.params import Params
 from tasks.trust import gate_statement
 
 FORMS = ("adapter", "model")
@@ -40,12 +40,16 @@ def run(params: Params, layout: Layout) -> Manifest:
     authority = gate_statement.read_authority(layout)
     gate = gate_statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
     phase("package", "digesting what every stage left")
-    described = manifest.describe(params, layout, authority.tier, gate.demo)
+    described = manifest.describe(
+        layout, name=params.use_case.name, method=params.training.method, tier=authority.tier, demo=gate.demo
+    )
     with files.whole_folder(layout.stage("package")) as folder:
         payload = folder / "payload"
         phase("package", "copying weights and reports")
         _copy_parts(layout, payload)
-        files.write_json(payload / asking.NAME, asking.describe(params, layout).model_dump(mode="json"))
+        files.write_json(
+            payload / asking.NAME, asking.describe(layout, params.prompts, params.evaluation).model_dump(mode="json")
+        )
         files.write_json(payload / "manifest.json", described.model_dump(mode="json"))
         parts = model_card.gather(params, layout, described)
         files.write_bytes(payload / "README.md", model_card.render(parts).encode())

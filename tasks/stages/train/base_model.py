@@ -12,7 +12,7 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import copy_tree, tree_digest, whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import BaseModelParams, Params
+from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import phase
 from tasks.stages.train import convert, origins
 
@@ -31,6 +31,12 @@ class Result(Frozen):
     """Canonical digest of `model/`."""
     parameters: int
     """Weights of the model; tied ones count once."""
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    base_model: BaseModelParams
 
 
 def run(params: Params, layout: Layout) -> Result:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tasks.core.params import Training
+from tasks.core.params.training import Training
 from tasks.stages.train.examples import Examples
 
 Rows = npt.NDArray[np.int64]

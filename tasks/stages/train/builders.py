@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.params import Training
+from tasks.core.params.training import Training
 
 if TYPE_CHECKING:
     import torch

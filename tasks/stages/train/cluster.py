@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from tasks.core.errors import HallmarkError
-from tasks.core.params import Training
+from tasks.core.params.training import Training
 from tasks.stages.train import builders, head
 from tasks.stages.train.examples import Examples
 from tasks.stages.train.loop import Job, work

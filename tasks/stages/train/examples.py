@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.core.params import Prompt
+from tasks.core.params.prompts import Prompt
 from tasks.core.prompts import Turn, chat
 
 Row = Mapping[str, Any]

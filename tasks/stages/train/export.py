@@ -8,7 +8,7 @@ import torch
 from torch import distributed
 
 from tasks.core.files import write_json
-from tasks.core.params import Training
+from tasks.core.params.training import Training
 
 
 def write(engine: Any, base: Path, training: Training, folder: Path) -> None:

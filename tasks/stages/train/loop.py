@@ -12,7 +12,7 @@ from torch import distributed
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.core.params import Training
+from tasks.core.params.training import Training
 from tasks.stages.train import builders, checkpoints, export
 from tasks.stages.train.batches import Order, all_share, collate
 from tasks.stages.train.examples import Examples

@@ -16,7 +16,7 @@ from pathlib import Path
 from tasks.core.errors import FULL_DISK, InputError, Unavailable, is_full_disk
 from tasks.core.files import path_digest, tree_digest
 from tasks.core.layout import Layout
-from tasks.core.params import BaseModelParams
+from tasks.core.params.base_model import BaseModelParams
 
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 """What a model folder needs of a hub repository: no pickled weights, no other frameworks' copies, no code."""

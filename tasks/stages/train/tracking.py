@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tasks.core import config
 from tasks.core.layout import Layout
 
 
@@ -74,3 +75,8 @@ def metrics(points: list[dict[str, Any]]) -> list[Any]:
             values["tokens_per_second"] = point["tokens"] / point["seconds"]
         out += [Metric(name, value, now, point["step"]) for name, value in values.items()]
     return out
+
+
+def use_case(layout: Layout) -> str:
+    """The name of the use case, for MLflow's experiment. No output of the stage depends on it, nor does the stage."""
+    return str(config.read_yaml(layout.params)["use_case"]["name"])

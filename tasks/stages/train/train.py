@@ -19,12 +19,12 @@ from tasks.core.files import (
     read_json,
     sha256_bytes,
     sha256_file,
-    tree_manifest,
     whole_folder,
     write_json,
 )
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.prompts import Prompts
+from tasks.core.params.training import Training
 from tasks.core.progress import phase
 from tasks.stages.train import checkpoints, cluster, tracking, watch
 from tasks.stages.train import examples as rendering
@@ -78,6 +78,13 @@ class Timing:
         }
 
 
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    training: Training
+    prompts: Prompts
+
+
 def run(params: Params, layout: Layout) -> Result:
     """Train. Raises Refused without the data gate, InputError for rows that do not fit, Unavailable without Ray."""
     require_gate(layout, "data")
@@ -86,7 +93,7 @@ def run(params: Params, layout: Layout) -> Result:
     rows = record.read_table(layout.stage("split") / "train.parquet").to_pylist()
     examples = rendering.build(rows, params.prompts, model_folder(layout), params.training.max_length)
     inputs = inputs_digest(params, layout)
-    tracker = tracking.Tracker(layout, params.use_case.name)
+    tracker = tracking.Tracker(layout, tracking.use_case(layout))
     with (
         checkpoints.claim(layout.state / "checkpoints" / inputs) as kept,
         whole_folder(layout.stage("train")) as output,
@@ -138,7 +145,7 @@ def inputs_digest(params: Params, layout: Layout) -> str:
                 "prompts": {name: prompt.model_dump(mode="json") for name, prompt in params.prompts.items()},
                 "model": read_json(layout.stage("base_model") / "result.json")["model_sha256"],
                 "data": data_digest(layout),
-                "code": code_digest(),
+                "code": read_json(layout.stages)["train"],
                 "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
             }
         )
@@ -149,21 +156,14 @@ def data_digest(layout: Layout) -> str:
     return sha256_file(layout.stage("split") / "train.parquet")
 
 
-def code_digest() -> str:
-    """Digest of this room and of the prompts' rendering."""
-    here = Path(__file__).parent
-    code = {name: digest for name, digest in tree_manifest(here).items() if name.endswith(".py")}
-    return sha256_bytes(canonical_json({**code, "prompts.py": sha256_file(here.parents[1] / "core" / "prompts.py")}))
-
-
 def tags(params: Params, layout: Layout, inputs: str) -> dict[str, str]:
     """What leads from the tracked run back to code, data and parameters."""
     asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
     return {
         "hallmark.commit": asked.stdout.strip() or "none",
         "hallmark.data": data_digest(layout),
-        "hallmark.code": code_digest(),
-        "hallmark.base_model": params.base_model.sha256,
+        "hallmark.code": read_json(layout.stages)["train"],
+        "hallmark.base_model": read_json(layout.stage("base_model") / "result.json")["sha256"],
         "hallmark.inputs": inputs,
     }
 

@@ -18,7 +18,7 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Data, Params
+from tasks.core.params.data import Data
 from tasks.core.progress import Progress
 from tasks.core.record import Writer, batches, write_table
 from tasks.stages.data.conversations import prompts, targets
@@ -41,6 +41,12 @@ class Sifted:
     kept: pa.Table
     removed: pa.Table
     """`tasks.stages.data.quarantine.REMOVED`"""
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    data: Data
 
 
 def run(params: Params, layout: Layout) -> Cleaned:

@@ -29,7 +29,7 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import NearDuplicates, Params
+from tasks.core.params.data import Data, NearDuplicates
 from tasks.core.progress import phase
 from tasks.core.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batches, write_table
 from tasks.sources.sources import load_resolved
@@ -82,6 +82,12 @@ class Written:
     """Of those in quarantine, by source."""
     contradicted: int
     """Records kept beside one that contradicts them."""
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    data: Data
 
 
 def run(params: Params, layout: Layout) -> Deduplicated:

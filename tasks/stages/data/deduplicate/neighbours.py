@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.core.params import NearDuplicates
+from tasks.core.params.data import NearDuplicates
 from tasks.stages.data.deduplicate import asked
 from tasks.stages.data.deduplicate.asked import Asked
 from tasks.stages.data.deduplicate.compared import Compared

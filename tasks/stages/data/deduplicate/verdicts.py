@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.core.params import NearDuplicates
+from tasks.core.params.data import NearDuplicates
 from tasks.stages.data.deduplicate.compared import FIXED_TEST
 from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
 from tasks.stages.data.deduplicate.near.vocabulary import Uses

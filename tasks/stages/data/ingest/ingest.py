@@ -22,7 +22,8 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import read_json, whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.data import Data
+from tasks.core.params.prompts import Prompts
 from tasks.core.progress import phase
 from tasks.core.record import batches
 from tasks.sources import vault as vaults
@@ -37,6 +38,13 @@ from tasks.stages.data.quarantine import Counts
 class Ingested(Frozen):
     counts: Counts
     sources: list[SourceCounts]
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    data: Data
+    prompts: Prompts
 
 
 def run(params: Params, layout: Layout) -> Ingested:

@@ -15,8 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import config
-from tasks.core.files import canonical_json, sha256_bytes, sha256_file, tree_manifest, turn, whole_folder, write_bytes
+from tasks.core.files import (
+    canonical_json,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    tree_manifest,
+    turn,
+    whole_folder,
+    write_bytes,
+)
 from tasks.core.layout import Layout
 from tasks.core.record import batches
 from tasks.sources.sources import ResolvedSource
@@ -27,7 +35,6 @@ KEPT = 2
 """Pieces of a source: the last one, and one for a change that is taken back."""
 SEAL = "seal"
 """HMAC-SHA256, in hex, over name and manifest of the piece, by the vault's key for it."""
-CODE = Path(__file__).parents[4]
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def piece(resolved: ResolvedSource, desk: Desk, layout: Layout) -> Iterator[Piec
     name = resolved.source.id
     home = folder(layout) / name
     with turn(home / ".lock", f"another run reads source {name}"):
-        target = home / key(resolved, desk)
+        target = home / key(resolved, desk, layout)
         fresh = not _usable(target, desk.vault)
         if fresh:
             with whole_folder(target) as aside:
@@ -62,7 +69,7 @@ def folder(layout: Layout) -> Path:
     return layout.state / "ingested"
 
 
-def key(resolved: ResolvedSource, desk: Desk) -> str:
+def key(resolved: ResolvedSource, desk: Desk, layout: Layout) -> str:
     """The digest of everything that decides a piece. The prompt of its task does not: it is only known to be there."""
     return sha256_bytes(
         canonical_json(
@@ -72,20 +79,12 @@ def key(resolved: ResolvedSource, desk: Desk) -> str:
                 "as_of": desk.every.as_of.isoformat(),
                 "vault": desk.every.vault,
                 "max_malformed_share": desk.most_malformed,
-                "code": code_digest(CODE),
+                "code": read_json(layout.stages)["ingest"],
+                "libraries": sha256_file(layout.root / "constraints.txt"),
                 "python": platform.python_version(),  # of its Unicode tables, for one
             }
         )
     )
-
-
-def code_digest(root: Path) -> str:
-    """Of all files below `root` that dvc.yaml names for `ingest`, but what a run resolves."""
-    named = config.read_yaml(root / "dvc.yaml")["stages"]["ingest"]["deps"]
-    paths = [root / name for name in named if not name.startswith("inputs/")]
-    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    code = [file for file in files if file.is_file() and file.suffix != ".pyc"]
-    return sha256_bytes(canonical_json({file.relative_to(root).as_posix(): sha256_file(file) for file in code}))
 
 
 def _usable(target: Path, vault: Vault) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
-from tasks.core.params import Data
+from tasks.core.params.data import Data
 from tasks.core.record import batches
 from tasks.sources.dataset import SEGMENTS, SIDES, Dataset, Origin, Passage, Value, declared
 from tasks.sources.sources import load_resolved

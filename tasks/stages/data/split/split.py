@@ -24,7 +24,8 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Data, Evaluation, Params
+from tasks.core.params.data import Data
+from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import phase
 from tasks.core.record import Writer, batches, read_table, rows_at, write_table
 from tasks.stages.data import json_text
@@ -70,6 +71,13 @@ class Seen:
     """Of the prompt keys, each once."""
     clusters: set[int]
     labels: set[str]
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    data: Data
+    evaluation: Evaluation
 
 
 def run(params: Params, layout: Layout) -> Split:

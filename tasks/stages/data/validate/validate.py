@@ -15,7 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import read_json, whole_folder, write_json
 from tasks.core.layout import Layout
-from tasks.core.params import Params
+from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import phase
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
@@ -35,6 +35,12 @@ LARGE = frozenset({"messages", "prompt", "target"})
 
 class Validated(Frozen):
     suites: list[CheckedSuite]
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    evaluation: Evaluation
 
 
 def run(params: Params, layout: Layout) -> Validated:

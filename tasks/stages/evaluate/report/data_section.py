@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.stages.evaluate.account import Account, Flow, Protected
+from tasks.stages.evaluate.report.account import Account, Flow, Protected
 
 REPEATS = {
     "exact_duplicate": "the same conversation and target",

@@ -8,8 +8,8 @@ from typing import Any
 
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.stages.evaluate import holdings
-from tasks.stages.evaluate.holdings import Holding
+from tasks.stages.evaluate.report import holdings
+from tasks.stages.evaluate.report.holdings import Holding
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tasks.stages.evaluate.account import Point
 from tasks.stages.evaluate.examples import Example
+from tasks.stages.evaluate.report.account import Point
 
 WIDTH, HEIGHT = 1000, 300
 """Units of a curve's box, which stretches to the page."""

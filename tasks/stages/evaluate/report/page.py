@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.core.facts import Fact, Facts
-from tasks.core.params import Params, SuccessMetric
-from tasks.stages.evaluate.account import Account
-from tasks.stages.evaluate.drill import Drill
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.use_case import SuccessMetric, UseCase
+from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.examples import SLICES, Example
 from tasks.stages.evaluate.metrics import Comparison, Group, Metrics
-from tasks.stages.evaluate.models import Which
+from tasks.stages.evaluate.report.account import Account
+from tasks.stages.evaluate.report.drill import Drill
 
 SHOWN = 6
 """Rows of each kind that the report quotes."""
@@ -22,7 +23,8 @@ TITLES: dict[Which, str] = {"candidate": "Candidate", "champion": "Champion", "b
 class Contents:
     """Everything that a report is made from."""
 
-    params: Params
+    card: UseCase
+    evaluation: Evaluation
     metrics: Metrics
     facts: Facts
     """Those of `evaluate`."""
@@ -56,7 +58,7 @@ def success(contents: Contents) -> list[Judged]:
     if contents.measured is not None:
         stated = contents.measured.get("candidate", {})
         known |= {f"measured.predict.{name}": fact for name, fact in stated.items()}
-    return [_judge(metric, known) for metric in contents.params.use_case.success_metrics]
+    return [_judge(metric, known) for metric in contents.card.success_metrics]
 
 
 def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> Judged:

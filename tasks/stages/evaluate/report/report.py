@@ -14,11 +14,13 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.files import read_json, write_bytes
 from tasks.core.layout import Layout
 from tasks.core.pages import templates
-from tasks.core.params import Params
-from tasks.stages.evaluate import account, charts, data_section, drill, examples, page
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.use_case import UseCase
+from tasks.stages.evaluate import examples
+from tasks.stages.evaluate.contenders import MODELS, Which
 from tasks.stages.evaluate.metrics import Metrics
-from tasks.stages.evaluate.models import MODELS, Which
-from tasks.stages.evaluate.page import Contents
+from tasks.stages.evaluate.report import account, charts, data_section, drill, page
+from tasks.stages.evaluate.report.page import Contents
 
 TEMPLATES = Path(__file__).parent / "templates"
 DATA_DOCS = "../artefacts/validate/docs/index.html"
@@ -32,7 +34,7 @@ def render(contents: Contents) -> str:
     template = _templates().get_template("report.html")
     return template.render(
         contents=contents,
-        card=contents.params.use_case,
+        card=contents.card,
         metrics=contents.metrics,
         account=contents.account,
         titles=page.TITLES,
@@ -52,15 +54,16 @@ def render(contents: Contents) -> str:
     )
 
 
-def write_report(layout: Layout, params: Params) -> Path:
+def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
     """Write measured/report.html: the page of stage `evaluate` with latency and cost as measured on this machine, what
     was found of planted defects, and links to pages beside it."""
     stage = layout.stage("evaluate")
     contents = Contents(
-        params=params,
+        card=card,
+        evaluation=evaluation,
         metrics=Metrics.model_validate(read_json(stage / "metrics.json")),
         facts=facts.parse(read_json(stage / "result.json")["facts"]),
-        examples=examples.collect(layout, params.evaluation),
+        examples=examples.collect(layout, evaluation),
         account=account.read(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
         drill=drill.read(layout),

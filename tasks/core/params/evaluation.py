@@ -1,0 +1,38 @@
+"""`evaluation` of params.yaml."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.core.config import Frozen
+
+
+class Evaluation(Frozen):
+    target: Literal["json", "label"] = "json"
+    """`json`: the answer is a JSON object, judged by `label_field`. `label`: the whole answer is the label."""
+    label_field: str | None = None
+    """The field of a JSON answer that macro-F1 and confusions are about, e.g. intent."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    """Rows answered together."""
+    base_rows: Annotated[int, Field(ge=1)] | None = 400
+    """The base model answers a fixed sample of so many test rows, and is compared on these; null: all of them."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Of the weights that answer; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    threads: Annotated[int, Field(ge=1)] = 2
+    """CPU threads; the same number gives the same answers."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Coverage of every interval."""
+    bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
+    seed: int = 17
+    price_per_hour: Annotated[float, Field(ge=0)] = 0.10
+    """USD for an hour of the machine that serves, to compute cost per 1,000 requests."""
+
+    @model_validator(mode="after")
+    def _field(self) -> Self:
+        if (self.target == "json") != bool(self.label_field):
+            raise ValueError(
+                "label_field names a field of a JSON answer: set it with target json, only with target json"
+            )
+        return self

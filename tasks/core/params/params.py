@@ -1,0 +1,38 @@
+"""params.yaml as a whole. Stages read sections of it: a new section makes no stage run again."""
+
+from pathlib import Path
+
+from pydantic import ValidationInfo, field_validator
+
+from tasks.core import config
+from tasks.core.config import Frozen
+from tasks.core.params.base_model import BaseModelParams
+from tasks.core.params.data import Data
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.prompts import Prompts
+from tasks.core.params.training import Training
+from tasks.core.params.use_case import UseCase
+
+
+class Params(Frozen):
+    use_case: UseCase
+    prompts: Prompts
+    data: Data
+    base_model: BaseModelParams
+    training: Training
+    evaluation: Evaluation
+
+    @field_validator("training")
+    @classmethod
+    def _as_approached(cls, training: Training, before: ValidationInfo) -> Training:
+        """Of the two fields alone, so that a mistake in another section doesn't hide it."""
+        approach = before.data["use_case"].approach if "use_case" in before.data else ""
+        wanted = {"lora": "lora", "full_fine_tuning": "full"}.get(approach)
+        if wanted and wanted != training.method:
+            raise ValueError(f"use_case.approach {approach} wants training.method {wanted}, got {training.method}")
+        return training
+
+
+def load(path: Path) -> Params:
+    """Read params.yaml. Raises InputError naming every mistake with its line."""
+    return config.load(path, Params)

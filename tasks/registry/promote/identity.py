@@ -1,0 +1,24 @@
+"""What makes two candidates the same: the digest of everything that decides their bytes."""
+
+from tasks.core import code, config, files
+from tasks.core.layout import Layout
+from tasks.core.payload.manifest import deciding_inputs
+
+
+def candidate_inputs(layout: Layout) -> str:
+    """SHA-256 of everything that decides the candidate.
+
+    That is the parameters (their values: comments and key order count for nothing), the resolved inputs, the code of
+    the stages, the graph and the constraints file.
+    """
+    return files.sha256_bytes(
+        files.canonical_json(
+            {
+                "params": config.plain(config.read_yaml(layout.params)),
+                "inputs": {path.name: files.sha256_file(path) for path in deciding_inputs(layout)},
+                "code": code.digest(layout.root),
+                "graph": files.sha256_file(layout.root / "dvc.yaml"),
+                "constraints": files.sha256_file(layout.root / "constraints.txt"),
+            }
+        )
+    )

@@ -1,0 +1,16 @@
+"""What stage `package` reads of params.yaml."""
+
+from tasks.core.config import Frozen
+from tasks.core.params.base_model import BaseModelParams
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.prompts import Prompts
+from tasks.core.params.training import Training
+from tasks.core.params.use_case import UseCase
+
+
+class Params(Frozen):
+    use_case: UseCase
+    prompts: Prompts
+    base_model: BaseModelParams
+    training: Training
+    evaluation: Evaluation

@@ -1,0 +1,83 @@
+"""A digest of the code of a stage, which only what runs can change."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core import code
+
+MODULE = '''"""Says what it is."""
+
+from tasks.core import helper  # and why
+import json
+
+
+class Row:
+    """A row."""
+
+    text: str
+    """In any language: äöü."""
+
+
+def run(rows: list[Row]) -> str:
+    """Join them."""
+    # sorted, so that the same rows give the same text
+    label = "# no comment"  # but this is
+    return label + json.dumps([helper.clean(row) for row in rows])
+'''
+HELPER = 'def clean(row):\n    """Clean."""\n    return row\n'
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in {
+        "tasks/stages/join.py": MODULE, "tasks/core/helper.py": HELPER, "tasks/stages/words.txt": "a\n",
+        "tasks/stages/other.py": "x = 1\n", "tasks/stages/__init__.py": '"""A tour."""\n',
+        "tasks/stages/looks/page.html": "<p>", "tasks/stages/room/__init__.py": '"""Another."""\n',
+        "tasks/stages/room/more.txt": "not ours\n",
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def names(root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in code.files_of(root, "tasks.stages.join")]
+
+
+def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> None:
+    assert names(root) == [
+        "tasks/core/helper.py", "tasks/stages/join.py", "tasks/stages/looks/page.html", "tasks/stages/words.txt",
+    ]  # fmt: skip
+
+
+SAME = {
+    "another docstring": (MODULE, MODULE.replace("Says what it is.", "Says it\n\nat length.")),
+    "no docstring": (MODULE, MODULE.replace('    """Join them."""\n', "")),
+    "another comment": (MODULE, MODULE.replace("# but this is", "# and this is äöü")),
+    "no comment": (MODULE, MODULE.replace("  # and why", "")),
+    "another word on a field": (MODULE, MODULE.replace("In any language: äöü.", "Any.")),
+    "blank lines": (MODULE, MODULE.replace("\n\n", "\n\n\n")),
+}
+OTHER = {
+    "another text": MODULE.replace('"# no comment"', '"# a comment"'),
+    "another indent": MODULE.replace("    return label", "    if label:\n        return label"),
+    "another import": MODULE.replace("import json", "import pickle as json"),
+    "a text that is no docstring": MODULE.replace('label = "# no comment"', 'label = """# no comment"""'),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_what_is_said_to_readers_counts_for_nothing(case: str) -> None:
+    before, after = (text.encode() for text in SAME[case])
+    assert before != after and code.what_runs(before) == code.what_runs(after)
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_what_runs_counts(case: str) -> None:
+    assert code.what_runs(MODULE.encode()) != code.what_runs(OTHER[case].encode())
+
+
+def test_what_is_left_is_the_code(root: Path) -> None:
+    left = code.what_runs(MODULE.encode()).decode()
+    assert '"""' not in left and "why" not in left and '"# no comment"' in left
