@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from infra.docs import cli, code, formats, ledger, schema, settings
+from tasks.core.params.params import Params
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.sources.sources import Sources, Suite
-from tasks.core.params import Params
 
 ROOT = Path(__file__).parents[2]
 

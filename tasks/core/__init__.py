@@ -8,11 +8,12 @@ yaml_text.py  YAML text, bounded before anything is made of it
 config.py     YAML into frozen objects, every mistake reported together with file and line
 layout.py     where everything of a run lies
 graph.py      the one table of stages and gates
-params.py     the one schema of params.yaml
+code.py       which code decides the bytes of a stage, and its digest
+params/       the schema of params.yaml, a file a section
 record.py     one row of a dataset
 facts.py      figures that stages state and gates judge
 progress.py   how far a stage is
 prompts.py    a record as the chat that a model sees
 database.py   SQLite or Postgres, whose writers take turns
-payload/      what a release says of itself: manifest.py, identity.py, asking.py
+payload/      what a release says of itself
 """

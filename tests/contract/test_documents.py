@@ -20,11 +20,11 @@ from infra.docs.text import anchor
 from infra.prefect import variables
 from tasks.core import config, yaml_text
 from tasks.core.config import Frozen
+from tasks.core.params.params import Params
+from tasks.gates.policy_cases import Cases
 from tasks.policy.people import People
 from tasks.policy.policy import BreakGlass
-from tasks.gates.policy_cases import Cases
 from tasks.sources.sources import Source, Sources, Suite
-from tasks.core.params import Params
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = [

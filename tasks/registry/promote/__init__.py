@@ -1,6 +1,7 @@
 """From a run's package to a release in production, and back to an earlier one.
 
 candidate.py  a run's package with all its gates, looked at again before promotion
+identity.py   what makes two candidates the same
 looked_at.py  whether it was made from exactly what its gates looked at
 promotion.py  promote, and finish or undo what a crash left
 assembly.py   building a bundle: aside first, then renamed
