@@ -180,10 +180,15 @@ def _body(stage: Stage, run: str, reads: list[str], indent: str) -> str:
         *(f"  - {path}" for path in reads),
         "params:",
         *(f"  - {section}" for section in stage.params),
-        f"  - inputs/stages.json: [{run}]",
-        f"outs: [{', '.join(repr(out) if '$' in out else out for out in outs)}]",
+        f"  - inputs/stages.json: [{_plain(run)}]",
+        f"outs: [{', '.join(map(_plain, outs))}]",
     ]
     return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """As an item of a YAML list in brackets."""
+    return repr(text) if "$" in text else text
 
 
 if __name__ == "__main__":
