@@ -14,7 +14,9 @@ DEPTH = 3
 INTRODUCTION = """# Code
 
 Imports point one way: `infra` imports `flows`, `flows` imports `tasks`. Each room has a docstring that lists its files
-in reading order. `dvc.yaml` holds the graph of stages, and `params.yaml` holds every parameter.
+in reading order. Inside `tasks`, the stages import `core`, `sources` and `trust` only, and nothing imports Prefect.
+`tasks/core/graph.py` is the one table of stages and gates; `dvc.yaml` follows from it. `params.yaml` holds every
+parameter.
 """
 
 

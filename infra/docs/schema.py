@@ -21,11 +21,14 @@ class Section(NamedTuple):
     schema: JsonSchema
 
 
+Known = Mapping[str, Section]
+"""Sections by their references."""
+
+
 def page(model: type[BaseModel]) -> str:
     """Every section of a model, outermost first; an object that stands in several places is described once."""
-    found = sections(model.model_json_schema())
-    paths = {section.reference: section.path for section in found}
-    return "\n".join(_section(section, paths) for section in found)
+    known = {section.reference: section for section in sections(model.model_json_schema())}
+    return "\n".join(_section(section, known) for section in known.values())
 
 
 def sections(document: JsonSchema) -> list[Section]:
@@ -67,10 +70,10 @@ def _resolved(reference: str, document: JsonSchema) -> JsonSchema:
     return schema
 
 
-def _section(section: Section, paths: Mapping[str, str]) -> str:
+def _section(section: Section, known: Known) -> str:
     required = section.schema.get("required", [])
     rows = [
-        (f"`{name}`", words(value, paths), "required" if name in required else default(value), meaning(value))
+        (f"`{name}`", words(value, known), "required" if name in required else default(value), meaning(value, known))
         for name, value in section.schema.get("properties", {}).items()
     ]
     if not section.path:
@@ -78,8 +81,10 @@ def _section(section: Section, paths: Mapping[str, str]) -> str:
     return f"## `{section.path}`\n\n{prose(section.schema.get('description', ''))}\n\n{table(HEADER, rows)}"
 
 
-def meaning(value: JsonSchema) -> str:
-    return str(value.get("description", ""))
+def meaning(value: JsonSchema, known: Known) -> str:
+    """What a key says, or else the section that it is; pydantic leaves a key's words out where both say the same."""
+    section = known.get(value.get("$ref", ""))
+    return str(value.get("description") or (section.schema.get("description", "") if section else ""))
 
 
 def default(value: JsonSchema) -> str:
@@ -93,21 +98,21 @@ def default(value: JsonSchema) -> str:
     return f"`{str(given).lower() if isinstance(given, bool) else given}`" if not isinstance(given, dict) else "below"
 
 
-def words(value: JsonSchema, paths: Mapping[str, str]) -> str:
+def words(value: JsonSchema, known: Known) -> str:
     """A type in words, with its bounds, and a link where it is a section of its own."""
     if "$ref" in value:
-        path = paths.get(value["$ref"], "")
-        return f"[`{path}`](#{anchor(path)})" if path else "mapping"
+        section = known[value["$ref"]]
+        return f"[`{section.path}`](#{anchor(section.path)})"
     if each := [*value.get("anyOf", ()), *value.get("allOf", ())]:
-        return " or ".join(dict.fromkeys(words(one, paths) for one in each))
+        return " or ".join(dict.fromkeys(words(one, known) for one in each))
     if "enum" in value:
         return ", ".join(f"`{one}`" for one in value["enum"])
     if "const" in value:
         return f"`{value['const']}`"
     if value.get("type") == "array":
-        return f"list of {words(value.get('items', {}), paths)}"
+        return f"list of {words(value.get('items', {}), known)}"
     if value.get("type") == "object":
-        inner = " or ".join(words(one, paths) for one in _values_of_mapping(value))
+        inner = " or ".join(words(one, known) for one in _values_of_mapping(value))
         return f"mapping of names to {inner}" if inner else "mapping"
     bounds = [f"{sign} {value[bound]:g}" for bound, sign in BOUNDS.items() if bound in value]
     return ", ".join([WORDS.get(value.get("type", ""), "any value"), *bounds])

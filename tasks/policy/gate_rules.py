@@ -25,11 +25,15 @@ class Check(Frozen):
     """A figure that must be reached for the gate to pass by itself."""
 
     name: Text
+    """As people see it, and as a waiver names it."""
     fact: Text
     """`STAGE.NAME`, or `measured.STAGE.NAME` (tasks/core/facts.py)."""
     bound: Literal["value", "low", "high"] = "value"
+    """Compare the point estimate or an end of its interval."""
     at_least: float | None = None
+    """The figure must reach this. Give either this or `at_most`."""
     at_most: float | None = None
+    """The figure must not exceed this."""
     optional: bool = False
     """Passes where the fact does not exist, e.g. a comparison with a champion when there is none."""
 
@@ -44,7 +48,9 @@ class Role(Frozen):
     """How many people of a role must approve."""
 
     role: Name
+    """A role of people.yaml."""
     count: Annotated[int, Field(ge=1)] = 1
+    """So many people of it, each another."""
     owners: bool = False
     """At the data gate: every owner of a source must approve, in this role, and nobody else may. On a demo run a demo
     identity stands in for them."""
@@ -60,6 +66,7 @@ class Waive(Frozen):
     """Who may waive a failed check, with reason and expiry."""
 
     role: Name
+    """Role that may waive."""
     max_days: Days
     """How far ahead of its signing a waiver may expire."""
     checks: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -73,11 +80,16 @@ class Escalate(Frozen):
     """Who is told of a gate that waits too long."""
 
     role: Name
+    """Role that is told."""
     after_days: Days
+    """Days after the gate was asked."""
 
 
 class Gate(Frozen):
+    """What one gate asks."""
+
     checks: list[Check] = []
+    """Figures that must be reached, besides the checks of every tier."""
     success_metrics: bool = False
     """Also check the use case's success metrics that are judged at evaluation."""
     decisions: list[Role] = []
@@ -89,6 +101,7 @@ class Gate(Frozen):
     remind_days: list[Days] = []
     """Days after the gate was asked at which those who still have to decide are reminded."""
     escalate: Escalate | None = None
+    """Null: nobody else is told."""
     signature: Strength = "installed"
     """Which keys count in decisions at this gate."""
 

@@ -42,8 +42,12 @@ Keys = list[Annotated[Key, _as_mapping("public_key")]]
 
 
 class Person(Frozen):
+    """Somebody who may act."""
+
     id: Annotated[Name, AfterValidator(_person_id)]
+    """As commands and the ledger name them."""
     name: Text
+    """As pages show it."""
     roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
     """Each a name, or a mapping with role, valid_after, valid_before."""
     keys: Keys = []
@@ -75,6 +79,8 @@ class Person(Frozen):
 
 
 class Machine(Frozen):
+    """The keys of one machine."""
+
     keys: Annotated[Keys, Field(min_length=1)]
     """As a person's, but none in hardware, which somebody would have to touch."""
 
@@ -89,6 +95,7 @@ class People(Frozen):
     """people.yaml."""
 
     people: Annotated[list[Person], Field(min_length=1)]
+    """Everybody who acts, also those who left."""
     machines: dict[MachineName, Machine] = {}
     """In environment `local` a machine that is left out has the key that `hallmark init` made under .hallmark/keys/."""
 

@@ -38,6 +38,7 @@ class BreakGlass(Frozen):
     """Who may go back to an earlier champion at once, and who confirms it afterwards."""
 
     role: Name
+    """Role that may order it."""
     confirm_role: Name
     """Of the second person."""
     confirm_hours: Annotated[float, Field(gt=0)]
@@ -51,6 +52,8 @@ NO_SCHEDULER = (
 
 
 class Tier(Frozen):
+    """What runs of a risk tier have to pass."""
+
     gates: dict[GateName, Gate]
     """Empty for tier `experiment`: nothing is asked, nothing can be promoted."""
     level: Annotated[int, Field(ge=1)] | None = None
@@ -61,6 +64,7 @@ class Tier(Frozen):
     scheduler: bool = False
     """Whether the scheduler may ask for runs under its own identity."""
     separation: Separation = Separation()
+    """Who must be different people."""
     break_glass: BreakGlass | None = None
     """Null: every rollback is ordered as the release gate's roles allow."""
 
@@ -99,7 +103,9 @@ class Changes(Frozen):
     people in force before the change."""
 
     policy: list[Role] = []
+    """Roles that sign off changes to policy.yaml."""
     people: list[Role] = []
+    """Roles that sign off changes to people.yaml."""
 
     @model_validator(mode="after")
     def _not_owners(self) -> Self:
@@ -119,6 +125,7 @@ class Policy(Frozen):
     """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
     the value of any, a password say, sent to a store of their own."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
+    """Risk tiers by name; `use_case.risk_tier` names one."""
 
     @model_validator(mode="after")
     def _changes_are_signed_off(self) -> Self:

@@ -26,16 +26,23 @@ class Mapping(Frozen):
     messages: str | None = None
     """Column with a list of {role, content} turns; the last one is the target."""
     kind: str | None = None
+    """Column with answer, refuse, escalate or clarify."""
     language: str | None = None
+    """Column with the language, e.g. en."""
     department: str | None = None
+    """Column with the department; results are reported by it."""
     geography: str | None = None
+    """Column with the country or region."""
     policy_tags: str | None = None
     """Column with a list, or text separated by `;`."""
     effective_from: str | None = None
     """Column with an ISO 8601 date."""
     retired_at: str | None = None
+    """Column with the ISO 8601 date from which a record no longer counts."""
     labelled_by: str | None = None
+    """Column with the person or desk that labelled; a person is replaced as a name."""
     split: str | None = None
+    """Column with train or test."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -66,13 +73,21 @@ class Constants(Frozen):
     """Values that every record of the source has."""
 
     task: Name
+    """A key of `prompts` in params.yaml."""
     kind: Literal["answer", "refuse", "escalate", "clarify"] | None = None
+    """answer, refuse, escalate or clarify."""
     language: str | None = None
+    """Language, e.g. en."""
     department: str | None = None
+    """Department; results are reported by it."""
     geography: str | None = None
+    """Country or region."""
     policy_tags: list[str] = []
+    """Tags."""
     origin: Literal["source", "expert", "synthetic"] = "source"
+    """source, expert or synthetic."""
     labelled_by: str | None = None
+    """Desk or team that labelled."""
     split: Literal["train", "test"] | None = None
     """Fixes which side of the split the source stands on."""
 
@@ -98,7 +113,10 @@ def _delimiter(value: str) -> str:
 
 
 class Source(Frozen):
+    """One source: where it lies, what its columns mean, and who answers for it."""
+
     id: Name
+    """As commands and records name it."""
     kind: Literal["csv", "jsonl", "parquet"]
     """csv and jsonl may be gzip-compressed, whatever the file is called."""
     location: Text
@@ -134,6 +152,7 @@ class Source(Frozen):
     access: Annotated[list[Name], Field(min_length=1)]
     """Roles whose people may look at single records (`hallmark data show`)."""
     classification: Literal["public", "internal", "confidential", "restricted"]
+    """How confidential it is."""
     lawful_basis: Text
     """Why it may be processed at all, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
     licence: Text
@@ -146,7 +165,9 @@ class Source(Frozen):
     refresh_days: Days
     """How old its newest record may be before the source counts as stale."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
+    """What it may be used for. A run for another use fails a check of the data gate."""
     description: str = ""
+    """In words."""
     protect: Protection = Protection()
     """What is done with personal and secret text, class by class."""
     labels: dict[Label, list[Text]] = {}
@@ -155,7 +176,9 @@ class Source(Frozen):
     suite: str | None = None
     """File with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: Mapping
+    """Which columns become which part of a record."""
     constants: Constants
+    """What all its records have in common."""
 
     @property
     def named(self) -> dict[str, frozenset[str]]:
@@ -176,6 +199,7 @@ class Sources(Frozen):
     """sources.yaml."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
+    """Every source."""
     dataset_suite: str | None = None
     """File with the suite for the dataset as a whole, relative to sources.yaml."""
     terms: Terms = {}
@@ -202,6 +226,7 @@ class Expectation(Frozen):
     type: Text
     """GE's snake_case name, e.g. expect_column_values_to_be_in_set."""
     kwargs: dict[str, Any] = {}
+    """Its arguments."""
     why: Text
     """In the owner's words; shown beside the result."""
 
@@ -214,7 +239,9 @@ class Suite(Frozen):
     that put it aside."""
 
     name: Name
+    """As reports show it."""
     expectations: Annotated[list[Expectation], Field(min_length=1)]
+    """At least one."""
 
 
 class ResolvedSource(Frozen):

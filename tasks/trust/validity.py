@@ -78,6 +78,7 @@ class HeldRole(Period):
     """A role that a person has, or had."""
 
     role: Name
+    """Its name; policy.yaml and sources.yaml use it."""
 
     def holds(self, at: datetime) -> bool:
         return self.began(at) and not self.ended(at)

@@ -14,7 +14,7 @@ import typer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from infra.docs import cli, code
+from infra.docs import cli, code, schema
 from infra.docs.generated import PAGES
 from infra.docs.text import anchor
 from infra.prefect import variables
@@ -23,7 +23,7 @@ from tasks.core.config import Frozen
 from tasks.core.params.params import Params
 from tasks.gates.policy_cases import Cases
 from tasks.policy.people import People
-from tasks.policy.policy import BreakGlass
+from tasks.policy.policy import BreakGlass, Policy
 from tasks.sources.sources import Source, Sources, Suite
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +203,17 @@ def test_yaml_in_the_documents_is_right(block: str) -> None:
     filled = re.sub(r"ssh-ed25519 AAAA…", lambda _: public_key(), block)
     document = config.plain(yaml_text.load(filled, "a block"))
     assert SCHEMAS[next(iter(document))](document)
+
+
+FILES = {"params": Params, "policy": Policy, "people": People, "sources": Sources, "suite": Suite}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_key_of_a_settings_file_has_a_meaning(file: str) -> None:
+    known = {section.reference: section for section in schema.sections(FILES[file].model_json_schema())}
+    keys = [(each.path, *item) for each in known.values() for item in each.schema.get("properties", {}).items()]
+    assert [(path, key) for path, key, value in keys if not schema.meaning(value, known)] == []
+    assert [each.path for each in known.values() if each.path and not each.schema.get("description")] == []
 
 
 @pytest.mark.parametrize("block", blocks("python"))

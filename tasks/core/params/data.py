@@ -31,12 +31,16 @@ class NearDuplicates(Frozen):
 
 
 class Data(Frozen):
+    """Cleaning, deduplication and the split."""
+
     max_malformed_share: Share = 0.05
     """A source with a larger share of rows that cannot be parsed stops the run."""
     min_prompt_chars: Annotated[int, Field(ge=1)] = 1
+    """Shorter conversations are quarantined."""
     max_prompt_chars: Annotated[int, Field(ge=1)] = 4000
     """Longer conversations (all turns before the target) are quarantined."""
     max_target_chars: Annotated[int, Field(ge=1)] = 4000
+    """Longer targets are quarantined."""
     near_duplicates: NearDuplicates | None = NearDuplicates()
     """Null: only exact duplicates are taken out, and near-identical prompts may stand on both sides of the split."""
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -46,6 +50,7 @@ class Data(Frozen):
     test_rows: Annotated[int, Field(ge=1)] | None = None
     """Keep this many test rows, drawn likewise; null keeps all."""
     seed: int = 17
+    """Of the split and of the rows that are drawn."""
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

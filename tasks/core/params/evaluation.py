@@ -8,11 +8,14 @@ from tasks.core.config import Frozen
 
 
 class Evaluation(Frozen):
+    """How models are asked and judged."""
+
     target: Literal["json", "label"] = "json"
     """`json`: the answer is a JSON object, judged by `label_field`. `label`: the whole answer is the label."""
     label_field: str | None = None
     """The field of a JSON answer that macro-F1 and confusions are about, e.g. intent."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    """Tokens of an answer at most; somewhat more than the longest target has."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Rows answered together."""
     base_rows: Annotated[int, Field(ge=1)] | None = 400
@@ -20,12 +23,15 @@ class Evaluation(Frozen):
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of the weights that answer; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
     device: Literal["cpu", "gpu"] = "cpu"
+    """Where answers are computed."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads; the same number gives the same answers."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of every interval."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
+    """Samples that an interval by bootstrap is computed from."""
     seed: int = 17
+    """Of the bootstrap and of the sample for the base model."""
     price_per_hour: Annotated[float, Field(ge=0)] = 0.10
     """USD for an hour of the machine that serves, to compute cost per 1,000 requests."""
 

@@ -16,11 +16,17 @@ from tasks.core.params.use_case import UseCase
 
 class Params(Frozen):
     use_case: UseCase
+    """The use-case card."""
     prompts: Prompts
+    """By task; every record's `task` is a key here."""
     data: Data
+    """Cleaning, deduplication and the split."""
     base_model: BaseModelParams
+    """The model to fine-tune."""
     training: Training
+    """How it is trained."""
     evaluation: Evaluation
+    """How models are asked and judged."""
 
     @field_validator("training")
     @classmethod

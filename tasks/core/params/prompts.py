@@ -16,4 +16,4 @@ class Prompt(Frozen):
 
 
 Prompts = Annotated[dict[Name, Prompt], Field(min_length=1)]
-"""By task; every record's `task` is a key here."""
+"""By task."""

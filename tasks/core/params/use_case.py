@@ -21,7 +21,9 @@ class SuccessMetric(Frozen):
     bound: Literal["value", "low", "high"] = "value"
     """Compare the point estimate or an end of its interval."""
     at_least: float | None = None
+    """The figure must reach this. Give either this or `at_most`."""
     at_most: float | None = None
+    """The figure must not exceed this."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -34,8 +36,11 @@ class Owners(Frozen):
     """Ids of people in people.yaml."""
 
     business: Text
+    """Answers for the use of the model."""
     technical: Text
+    """Answers for the model and its runs."""
     data: Text
+    """Answers for its data."""
 
 
 class UseCase(Frozen):
@@ -44,16 +49,25 @@ class UseCase(Frozen):
     name: Name
     """Also the name of the registered model."""
     problem: Text
+    """The business problem, in words."""
     users: Annotated[list[Text], Field(min_length=1)]
+    """People who use the model."""
     risk_tier: Name
     """A tier of policy.yaml; decides which gates stand and who must decide."""
     approach: Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning", "continued_pretraining"]
+    """`lora` and `full_fine_tuning` go with the training method of that name."""
     approach_reason: Text
+    """Why this approach and no other."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
+    """Uses that the model is made for. Each stands among `approved_uses` of every source, in the same words."""
     limitations: Annotated[list[Text], Field(min_length=1)]
+    """Known limits, for the model card."""
     escalation_path: Text
+    """Where people turn when the model does harm."""
     owners: Owners
+    """People who answer for the model."""
     success_metrics: Annotated[list[SuccessMetric], Field(min_length=1)]
+    """Goals, fixed before training."""
 
     @model_validator(mode="after")
     def _one_name_each(self) -> Self:
