@@ -249,6 +249,13 @@ def test_every_setting_is_in_the_table_of_variables() -> None:
     assert named - INTERNAL == {variable for variable in told if variable.startswith("HALLMARK_")}
 
 
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if "examples" not in path.parts], ids=name)
+def test_documents_name_only_settings_that_exist(document: Path) -> None:
+    """Of the examples one names a variable of its own for a location."""
+    told = {variable.name for variable in (*variables.KEPT, *variables.READ)}
+    assert set(re.findall(r"HALLMARK(?:_[A-Z]+)+", text_of(document))) <= told
+
+
 ROOMS = [path for top in code.TOPS for path in sorted((ROOT / top).rglob("__init__.py"))]
 
 
