@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from infra.docs import schema
 from infra.docs.text import table
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
@@ -14,10 +15,20 @@ bytes as they are kept. An old version stays readable for ever.
 
 
 def page() -> str:
-    schemas = {path: json.loads(path.read_text()) for path in sorted(FORMATS.rglob("*.json"))}
+    return "\n".join([INTRODUCTION, *map(_document, sorted(FORMATS.rglob("*.json")))])
+
+
+def _document(path: Path) -> str:
+    """Its title, words and outermost fields, with a link to the schema itself."""
+    document, place = json.loads(path.read_text()), path.relative_to(FORMATS).as_posix()
+    required = document.get("required", [])
+    properties = {
+        key: value if isinstance(value, dict) else {} for key, value in document.get("properties", {}).items()
+    }
     rows = [
-        (f"[{path.relative_to(FORMATS).as_posix()}](../formats/{path.relative_to(FORMATS).as_posix()})",
-         str(schema.get("title", "")), str(schema.get("description", "")))
-        for path, schema in schemas.items()
-    ]  # fmt: skip
-    return f"{INTRODUCTION}\n{table(('schema', 'document', 'what it says'), rows)}" if rows else INTRODUCTION
+        (f"`{key}`", schema.words(value, {}), "required" if key in required else "", schema.meaning(value, {}))
+        for key, value in properties.items()
+    ]
+    fields = table(("field", "type", "", "meaning"), rows) if rows else ""
+    said = f"{document.get('description', '')} [{place}](../formats/{place})".strip()
+    return f"## {document.get('title', place)}\n\n{said}\n\n{fields}"

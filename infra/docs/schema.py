@@ -99,11 +99,13 @@ def default(value: JsonSchema) -> str:
 
 
 def words(value: JsonSchema, known: Known) -> str:
-    """A type in words, with its bounds, and a link where it is a section of its own."""
+    """A type in words, with its bounds, and a link to its section where that is known."""
     if "$ref" in value:
-        section = known[value["$ref"]]
-        return f"[`{section.path}`](#{anchor(section.path)})"
-    if each := [*value.get("anyOf", ()), *value.get("allOf", ())]:
+        section = known.get(value["$ref"])
+        return f"[`{section.path}`](#{anchor(section.path)})" if section else "mapping"
+    kinds = value.get("type")
+    alternatives = [{**value, "type": kind} for kind in kinds] if isinstance(kinds, list) else []
+    if each := [*alternatives, *value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())]:
         return " or ".join(dict.fromkeys(words(one, known) for one in each))
     if "enum" in value:
         return ", ".join(f"`{one}`" for one in value["enum"])
