@@ -7,6 +7,7 @@ Seen are the phrases of the sample with its own seed; unseen are other sentences
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the sample's generator and the unseen sentences
 
 from examples.support_triage.generate import PERSONAL, ROWS, generate, truth_table  # noqa: E402
+from tasks.core import code  # noqa: E402
 from tasks.core.files import read_json, write_json  # noqa: E402
 from tasks.core.layout import Layout  # noqa: E402
 from tasks.core.params import params  # noqa: E402
@@ -44,6 +46,8 @@ def found(personal: Path, seed: int, rows: int) -> Planted:
         inventory = sources.load(ROOT / "infra/governance")
         pinned = resolve_sources(inventory, layout.root, TODAY, vault_keys.load(layout.state).fingerprint)
         write_json(layout.sources, pinned.model_dump(mode="json"))
+        write_json(layout.stages, code.of_stages(ROOT))
+        shutil.copy(ROOT / "constraints.txt", layout.root)
         for stage in (ingest, clean, deduplicate):
             stage.run(params.load(ROOT / "params.yaml"), layout)
         score.write(layout)

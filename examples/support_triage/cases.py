@@ -7,7 +7,7 @@ from random import Random
 
 from tasks.core import config
 
-LANGUAGES = {"en": 0.65, "de": 0.35}
+LANGUAGES = {"en": 0.88, "de": 0.12}
 """Share of messages."""
 
 

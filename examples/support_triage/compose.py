@@ -15,17 +15,18 @@ class Composer:
     def __init__(self, grammar: Grammar, language: str) -> None:
         self.grammar = grammar
         self.language = language
+        self.said: set[str] = set()
 
     def ticket(self, rng: Random, case: Case) -> str:
         """One field of a web form: mostly no greeting, sometimes HTML entities."""
         text = self._body(rng, case)
-        text = self._maybe(rng, 0.35, "hello", after=" ") + text + self._maybe(rng, 0.3, "bye", before=" ")
+        text = self._maybe(rng, 0.3, "hello", after=" ") + text + self._maybe(rng, 0.25, "bye", before=" ")
         return mess.entities(rng, self._scribble(rng, text))
 
     def email(self, rng: Random, case: Case) -> str:
         """Lines with a greeting, a signature and at times the marks of a reply."""
-        greeting = self._maybe(rng, 0.85, "hello", after="\n")
-        sign = self._maybe(rng, 0.8, "sign", before="\n") + self._maybe(rng, 0.7, "name", before="\n")
+        greeting = self._maybe(rng, 0.6, "hello", after="\n")
+        sign = self._maybe(rng, 0.6, "sign", before="\n") + self._maybe(rng, 0.6, "name", before="\n")
         text = greeting + self._scribble(rng, self._body(rng, case)) + sign
         return mess.quoted(rng, text)
 
@@ -38,11 +39,11 @@ class Composer:
         """The customer's and the agent's lines by turns, the customer's first and last."""
         phrases, chance, say = self.grammar.intents[case.triage.intent], rng.random(), self.grammar.rule
         if case.twist in phrases:
-            if case.twist == "clear" and "vague" in phrases and chance < 0.3:
+            if case.twist == "clear" and "vague" in phrases and chance < 0.2:
                 return [self._core(rng, case, "vague"), say(rng, "agent_ask"), self._core(rng, case, "clear")]
-            if chance < 0.6:
+            if chance < 0.4:
                 return [say(rng, "short"), say(rng, "agent_hello"), self._core(rng, case, case.twist)]
-        elif chance < 0.6:
+        elif chance < 0.4:
             return [self._core(rng, case, "clear"), say(rng, "agent_else"), self._turn(rng, case)]
         return [self._body(rng, case)]
 
@@ -52,12 +53,19 @@ class Composer:
         matter = [self._core(rng, case, case.twist)] if own else [self._core(rng, case, "clear"), self._turn(rng, case)]
         if not own and rng.random() < 0.25:
             matter.reverse()
-        before, after = self._maybe(rng, 0.1, "aside"), self._maybe(rng, 0.18, "aside")
-        other = self._maybe(rng, 0.1, "aside_other")
+        before, after = self._maybe(rng, 0.06, "aside"), self._maybe(rng, 0.1, "aside")
+        other = self._maybe(rng, 0.03, "aside_other")
         return " ".join(part for part in (before, *matter, after if after != before else "", other) if part)
 
     def _core(self, rng: Random, case: Case, twist: str) -> str:
-        text = self.grammar.say(rng, rng.choice(self.grammar.intents[case.triage.intent][twist]))
+        """In words that nobody has used yet, unless a hundred tries find none: what differs in a greeting alone is a
+        duplicate, and not planted."""
+        phrases = self.grammar.intents[case.triage.intent][twist]
+        for _ in range(100):
+            text = self.grammar.say(rng, rng.choice(phrases))
+            if text not in self.said:
+                break
+        self.said.add(text)
         return _sentence(text)
 
     def _turn(self, rng: Random, case: Case) -> str:

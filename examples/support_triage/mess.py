@@ -24,7 +24,7 @@ def _style(rng: Random, text: str, care: str) -> str:
     chance = rng.random()
     if chance < 0.3:
         text = text.lower()
-    elif chance < 0.36:
+    elif chance < 0.33:
         text = text.upper()
     elif chance < 0.5:
         text = text.replace("'", "").rstrip(".")
