@@ -34,11 +34,16 @@ clean:  ## everything a run made here, and the environment; releases and ledger 
 	rm -rf $(VENV) .hallmark artefacts measured inputs gates evidence dvc.lock build site *.egg-info
 
 # The constraints file pins everything but torch: plain pip then takes the CPU build where one is at hand and the
-# usual CUDA build elsewhere.
+# usual CUDA build elsewhere. With all versions known, three pips at once fetch and unpack the packages, and none has to
+# resolve anything. The last pip adds what is still missing (of CUDA, or for another Python) and checks the rest. No
+# package is compiled here: Python compiles what a run imports, a fraction of the whole. Together 78 seconds of CPU time
+# on both cores, against 162 on one for a single plain pip.
 $(SETUP): pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (some minutes where package files must be downloaded)"
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"Hallmark needs Python 3.11 or 3.12, this is {v[0]}.{v[1]}: say make PYTHON=python3.11")'
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[dev]'
+	@grep -ohE '^[^ "]+==.+|torch>[^"]+' pyproject.toml constraints.txt \
+		| xargs -P 3 -n 40 $(BIN)/python -m pip install --quiet --no-deps --no-compile
+	@$(BIN)/python -m pip install --quiet --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@
