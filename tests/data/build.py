@@ -163,6 +163,8 @@ class Run:
         vault = vault_keys.load(self.layout.state).fingerprint
         pinned = resolve_sources(inventory, self.root, today, vault)
         write_json(self.layout.sources, pinned.model_dump(mode="json"))
+        write_json(self.layout.stages, {"ingest": "its code"})
+        (self.root / "constraints.txt").touch()
 
     def ingest(self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any) -> ingest.Ingested:
         """Write `data` to a file, pin it as a source, and ingest it."""
