@@ -41,7 +41,6 @@ KINDS = (
     Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source"),
     Kind("vault.read", "record", "`person`, `reason`, `tokens`"),
     Kind("person.sought", "`person`", "`person`, `reason`, `tokens`"),
-    Kind("lineage.renewed", "dataset", "`why`"),
     Kind(
         "promotion.intended", "model",
         "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",

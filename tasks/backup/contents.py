@@ -21,9 +21,9 @@ MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"
 MOST = 64 * 2**20
 """Bytes of a manifest: some hundred for each file."""
 HEADS, RELEASES, KEYS = "heads", "releases", "keys"
-DATABASES = ("ledger.db", "vault.db", "mlflow/mlflow.db")
+DATABASES = ("ledger.db", "vault.db", "lineage.db", "mlflow/mlflow.db")
 """SQLite; those of Postgres are backed up there."""
-TREES = ("bases", "lineage", "mlflow/artifacts", "audits")
+TREES = ("bases", "mlflow/artifacts", "audits")
 """Folders copied after the databases; heads, releases, keys and runs have rules of their own (save.py)."""
 NOT_IN_IT = (
     "what DVC keeps (`dvc push` takes it to a remote; without it a run that goes on makes its stages anew), "

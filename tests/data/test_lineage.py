@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.inquiry import disclose, inventory, looks
-from tasks.inquiry.lineage import ask, build, form
+from tasks.inquiry.lineage import ask, build, tables
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import People
 from tasks.sources import vault_keys
@@ -24,7 +25,7 @@ from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect.tokens import token
 from tasks.stages.data.split import split
-from tests.data.build import Run, messages, params, source, table
+from tests.data.build import SEVERAL, Run, messages, params, several, source, table, worded
 
 PERSON = {"text": "My name is Ada Lovelace and my card is lost", "label": "label0"}
 PEOPLE = People.model_validate(
@@ -38,7 +39,7 @@ PEOPLE = People.model_validate(
 )
 
 
-def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> form.Dataset:
+def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> tables.Dataset:
     """Every data stage over the rows, and their index."""
     (run.root / "data.csv").write_bytes(table(rows))
     run.resolve(source("data.csv", **fields))
@@ -72,17 +73,17 @@ def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path
         [(first.sha256, 21), (second.sha256, 31), (second.sha256, 32)]
     )
     assert ask.of_subjects(state, [token("name", "Somebody Else", key)]) == []
-    stored = b"".join(path.read_bytes() for path in form.folder(state).rglob("*") if path.is_file())
-    assert b"Lovelace" not in stored
+    stored = b"".join(path.read_bytes() for path in state.glob(f"{tables.FILE}*"))
+    assert stored and b"Lovelace" not in stored
 
 
 def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
     """The second of two equal records is a duplicate: the run has it, a release would not."""
     made = dataset(run, [*messages(20), PERSON, PERSON])
-    assert made.rows[form.ASIDE] == 1
+    assert made.rows[tables.ASIDE] == 1
     found = ask.of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
-    kept, gone = sorted(found, key=lambda member: member.side == form.ASIDE)
-    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, form.ASIDE)
+    kept, gone = sorted(found, key=lambda member: member.side == tables.ASIDE)
+    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, tables.ASIDE)
     assert [member.row for member in ask.of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
@@ -92,19 +93,18 @@ def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
     for stage in (ingest, clean, deduplicate, split):
         stage.run(params(test_share=0.3, train_rows=4, test_rows=2), run.layout)
     made = build.add(run.layout, "tests")
-    assert made.rows == {"train": 4, "test": 2, form.ASIDE: 1, form.NOT_DRAWN: 25}
+    assert made.rows == {"train": 4, "test": 2, tables.ASIDE: 1, tables.NOT_DRAWN: 25}
     left = run.records_of("split", "not_drawn")[0]
     (found,) = ask.of_record(state, left["record_id"])
-    assert (found.side, found.row) == (form.NOT_DRAWN, left["row"])
+    assert (found.side, found.row) == (tables.NOT_DRAWN, left["row"])
     assert len(ask.of_dataset(state, made.sha256)) == 6
 
 
 def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
-    before = {path: path.stat().st_mtime_ns for path in form.folder(state).rglob("*.npy")}
+    before = rows(state)
     assert build.add(run.layout, "tests") == made
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert ask.datasets(state) == [made]
+    assert rows(state) == before and ask.datasets(state) == [made]
 
 
 def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
@@ -116,31 +116,98 @@ def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
     assert set(ask.runs(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
 
 
-def test_an_index_that_was_never_finished_is_none(run: Run, state: Path) -> None:
-    made = dataset(run, messages(20))
-    whole = form.folder(state) / made.sha256
-    shutil.copytree(whole, whole.with_name(f".{made.sha256}.k1ll3d"))
-    (whole.with_name(f".{made.sha256}.k1ll3d") / "rows.npy").unlink()
-    assert ask.datasets(state) == [made]
-    assert len(ask.of_record(state, run.records_of("split", "train")[0]["record_id"])) == 1
+@pytest.mark.parametrize("table", [table.name for table in tables.METADATA.sorted_tables])
+def test_an_index_is_written_whole_or_not_at_all(run: Run, state: Path, table: str) -> None:
+    """The disk is full at the first row of each table, in the order in which they are written, and is so no longer."""
+    first = dataset(run, messages(20))
+    before = rows(state)
+    sql(state, f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    with pytest.raises(Unavailable, match=r"the index of lineage at .* cannot be used \(disk full\)"):
+        dataset(run, [*messages(30), PERSON])
+    whole = {name: found for name, found in rows(state).items() if name != tables.RUNS.name}
+    if table == tables.RUNS.name:  # by then the dataset is indexed, and its run follows when it is asked again
+        assert len(ask.datasets(state)) == 2
+    else:
+        assert whole == {name: before[name] for name in whole} and ask.datasets(state) == [first]
+    sql(state, "DROP TRIGGER full")
+    made = build.add(run.layout, "tests")
+    assert ask.runs(state, made.sha256) == [run.root.name] and len(ask.of_dataset(state, made.sha256)) == 31
+
+
+def test_what_another_run_indexed_meanwhile_is_left_as_it_is(run: Run, state: Path) -> None:
+    made, before = dataset(run, messages(20)), rows(state)
+    build.put(state, made, [build.Record(bytes(8), "src", 1, "train")], [])
+    assert rows(state) == before
 
 
 def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:
     """Many keys, some of them next to each other and one at each end."""
-    keys = np.unique(np.concatenate([np.random.default_rng(1).integers(0, 2**64 - 1, 9_999, np.uint64), [0, 1, 2, 5]]))
-    target = form.folder(tmp_path) / ("0" * 64)
-    target.mkdir(parents=True)
-    read = form.Read(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
-    about = form.Dataset(sha256="0" * 64, use_case="t", sources=(read,), rows={})
-    write_json(target / form.ABOUT, about.model_dump(mode="json"))
-    np.save(target / "records.npy", keys.astype(np.uint64))
-    for name, kind in (("sides", np.uint8), ("sources", np.uint16)):
-        np.save(target / f"{name}.npy", np.zeros(len(keys), kind))
-    np.save(target / "rows.npy", np.arange(len(keys), dtype=np.uint32))
+    random = np.random.default_rng(1).integers(0, 2**64 - 1, 9_999, np.uint64)
+    keys = np.unique(np.concatenate([random, np.array([0, 1, 2, 5, 2**64 - 1], np.uint64)])).tolist()
+    read = tables.Read(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
+    for sha256 in ("0" * 64, "1" * 64):
+        about = tables.Dataset(sha256=sha256, use_case="t", sources=(read,), rows={})
+        records = [build.Record(key.to_bytes(8), "src", row, "train") for row, key in enumerate(keys)]
+        build.put(tmp_path, about, records, [])
     for place in (0, 1, 2, 3, 5_000, len(keys) - 1):
-        (found,) = ask.of_record(tmp_path, f"{int(keys[place]):016x}" + "0" * 16)
-        assert found.row == place
-    assert ask.of_record(tmp_path, f"{3:032x}"[16:] + "0" * 16) == []
+        found = ask.of_record(tmp_path, f"{keys[place]:016x}" + "0" * 16)
+        assert [(one.dataset[0], one.row) for one in found] == [("0", place), ("1", place)]
+    assert ask.of_record(tmp_path, f"{3:016x}" + "0" * 16) == []
+
+
+def test_two_records_whose_ids_begin_alike_are_both_found(tmp_path: Path) -> None:
+    read = tables.Read(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
+    about = tables.Dataset(sha256="0" * 64, use_case="t", sources=(read,), rows={})
+    build.put(tmp_path, about, [build.Record(bytes(8), "src", row, "train") for row in (3, 7)], [])
+    assert [found.row for found in ask.of_record(tmp_path, "0" * 32)] == [3, 7]
+
+
+def test_nothing_indexed_is_no_answer_and_leaves_no_file(tmp_path: Path) -> None:
+    assert ask.of_record(tmp_path, "0" * 32) == ask.datasets(tmp_path) == ask.runs(tmp_path, "0" * 64) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_of_an_earlier_version_is_refused_in_words(run: Run, state: Path) -> None:
+    made = dataset(run, messages(20))
+    (state / "lineage").mkdir()
+    for question in (
+        lambda: ask.datasets(state),
+        lambda: ask.of_dataset(state, made.sha256),
+        lambda: ask.of_record(state, "0" * 32),
+        lambda: ask.of_subjects(state, ["name:abc"]),
+    ):
+        with pytest.raises(Unavailable, match=r"lineage: an earlier version .* Delete the folder"):
+            question()
+    assert build.add(run.layout, "tests") == made, "a run goes on"
+
+
+def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, state: Path) -> None:
+    names = [*SEVERAL]
+    counts = dict(zip(names, (11, 4, 7), strict=True))
+    run.resolve(*several(run.root, {one: worded(one, counts[one]) for one in names}))
+    for stage in (ingest, clean, deduplicate, split):
+        stage.run(params(test_share=0.3), run.layout)
+    path = run.layout.stage("split") / "manifest.json"
+    manifest = read_json(path)
+    signed = {name: manifest["sources"][name]["rows"] for name in names}
+    for name, other in zip(names, sorted(names), strict=True):
+        manifest["sources"][name]["rows"] = signed[other]
+    write_json(path, manifest)
+    with pytest.raises(AssertionError, match=r"lineage: the manifest has .* records of "):
+        build.add(run.layout, "triage")
+    assert ask.datasets(state) == [], "and nothing of it is kept"
+
+
+def sql(state: Path, statement: str) -> list[Any]:
+    connection = sqlite3.connect(state / tables.FILE)
+    found = connection.execute(statement).fetchall()
+    connection.close()
+    return found
+
+
+def rows(state: Path) -> dict[str, list[Any]]:
+    """Of every table of the index."""
+    return {table: sql(state, f"SELECT * FROM {table}") for table in tables.METADATA.tables}
 
 
 def shown(run: Run, person: str, reason: str = "the person asked") -> disclose.Shown:

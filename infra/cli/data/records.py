@@ -6,7 +6,6 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.data.renewed import renew
 from infra.cli.shared import console
 from tasks.inquiry.lineage import ask
 from tasks.ledger.ledger import open_ledger
@@ -30,7 +29,6 @@ def records(
     found = releases.get(ledger, installed_governance(root, None), release)
     pinned = Repository.open(root).git("show", "--end-of-options", f"{found.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
-    renew(root / ".hallmark", ledger)
     members = ask.of_dataset(root / ".hallmark", releases.dataset(found))
     if as_json:
         shared.print_json(

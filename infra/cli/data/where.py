@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.data.renewed import renew
 from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.inquiry import access
@@ -66,7 +65,6 @@ def where(
 def _of_record(state: Path, record: str, ledger: Ledger) -> list[Membership]:
     if len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
-    renew(state, ledger)
     return ask.of_record(state, record)
 
 
@@ -74,7 +72,6 @@ def _of_person(
     state: Path, value: str, reason: str, who: str, governed: Governance, ledger: Ledger, as_json: bool
 ) -> list[Membership]:
     looker = access.in_force(governed, who)
-    renew(state, ledger)
     found = person.find(state, value, looker, reason, ledger)
     if found.closed:
         shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json)

@@ -8,7 +8,6 @@ import typer
 from rich.table import Table
 
 from infra.cli import datasets, shared
-from infra.cli.data.renewed import renew
 from infra.cli.registered import in_force
 from infra.cli.shared import console
 from tasks.core.errors import InputError
@@ -47,7 +46,6 @@ def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governa
     first, second = (told.read(folder(name, ledger, governed)) for name in (before, now))
     code, why = _code(root, first, second)
     sides = tuple(difference.side(one, _against(one.folder, governed)) for one in (first, second))
-    renew(governed.state, ledger)
     records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
     return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
 

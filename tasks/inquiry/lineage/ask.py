@@ -1,21 +1,21 @@
 """Where a record is, where the records of a person are, and what is in a dataset.
 
-Every question raises Unavailable where an earlier version wrote an index that it would have to read: without that
-dataset the answer would not be whole. `tasks.inquiry.lineage.build.renew` writes such an index anew where it can.
+Every question raises Unavailable where an earlier version wrote an index: without its datasets the answer would not be
+whole.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from sqlalchemy import Row, Select, select
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
-from tasks.inquiry.lineage import form
-from tasks.inquiry.lineage.form import Dataset, Keys
+from tasks.inquiry.lineage import tables
+from tasks.inquiry.lineage.tables import DATASETS, MENTIONS, RECORDS, RUNS, Dataset
 from tasks.sources.dataset import SIDES
 
 
@@ -33,21 +33,32 @@ class Membership:
     """1-based data row of its source."""
 
 
+NUMBERS = select(DATASETS.c.number)
+"""Named where a key is looked for: SQLite takes one look for each of them, and else reads all rows."""
+MEMBERS = (
+    select(DATASETS.c.sha256, RECORDS.c.record, RECORDS.c.side, RECORDS.c.source, RECORDS.c.row)
+    .join(DATASETS, RECORDS.c.dataset == DATASETS.c.number)
+    .order_by(DATASETS.c.sha256, RECORDS.c.record)
+)
+
+
 def datasets(state: Path) -> list[Dataset]:
     """Every dataset that was indexed, sorted by digest."""
-    return [form.about(path) for path in form.paths(state)]
+    return list(map(_dataset, _rows(state, select(DATASETS.c.about).order_by(DATASETS.c.sha256))))
 
 
 def dataset(state: Path, sha256: str) -> Dataset | None:
     """The dataset of that digest; None for one that was never indexed here."""
-    path = form.folder(state) / sha256
-    return form.about(path) if (path / form.ABOUT).exists() else None
+    found = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
+    return _dataset(found[0]) if found else None
 
 
 def runs(state: Path, sha256: str) -> list[str]:
     """The runs that made a dataset, oldest first."""
-    named = [path.name for path in (form.folder(state) / sha256 / "runs").glob("*")]
-    return sorted(named, key=lambda run: (Layout(state / "runs" / run).made, run))
+    named = _rows(
+        state, select(RUNS.c.run).join(DATASETS, RUNS.c.dataset == DATASETS.c.number).where(DATASETS.c.sha256 == sha256)
+    )
+    return sorted((run for (run,) in named), key=lambda run: (Layout(state / "runs" / run).made, run))
 
 
 def run_that_has(state: Path, sha256: str) -> Layout | None:
@@ -64,52 +75,36 @@ def run_that_has(state: Path, sha256: str) -> Layout | None:
 
 def of_record(state: Path, record_id: str) -> list[Membership]:
     """Where a record is."""
-    return [found for one in datasets(state) for found in _members(state, one, [form.record_key(record_id)])]
+    here = RECORDS.c.dataset.in_(NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
+    return _members(state, MEMBERS.where(here))
 
 
 def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
     """Where the records are that mention any of the tokens."""
-    wanted = [form.subject_key(token) for token in tokens]
-    found = []
-    for one in datasets(state):
-        subjects, records = (form.load(state, one, name) for name in ("subjects", "about"))
-        keys = {int(key) for want in wanted for key in records[slice(*_range(subjects, want))]}
-        found += _members(state, one, sorted(keys))
-    return found
+    keys = [tables.subject_key(token) for token in tokens]
+    wanted = MENTIONS.c.dataset.in_(NUMBERS) & MENTIONS.c.subject.in_(keys)
+    named = select(MENTIONS.c.dataset, MENTIONS.c.record).where(wanted).distinct().subquery()
+    same = (RECORDS.c.dataset == named.c.dataset) & (RECORDS.c.record == named.c.record)
+    return _members(state, MEMBERS.join(named, same))
 
 
 def of_dataset(state: Path, sha256: str) -> list[Membership]:
     """Every record on a side of a dataset, by source and row. Raises InputError for one that was never indexed here."""
-    indexed = dataset(state, sha256)
-    if indexed is None:
+    if dataset(state, sha256) is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
-    found = _at(state, indexed, range(sum(indexed.rows.values())))
-    on_a_side = (member for member in found if member.side in SIDES)
-    return sorted(on_a_side, key=lambda member: (member.source_id, member.row))
+    found = _members(state, MEMBERS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))
+    return sorted(found, key=lambda member: (member.source_id, member.row))
 
 
-def _members(state: Path, indexed: Dataset, keys: list[int]) -> list[Membership]:
-    records = form.load(state, indexed, "records")
-    places = [place for key in keys for place in range(*_range(records, key))]
-    return _at(state, indexed, places) if places else []
+def _members(state: Path, query: Select[Any]) -> list[Membership]:
+    return [Membership(one.sha256, one.record.hex(), one.side, one.source, one.row) for one in _rows(state, query)]
 
 
-def _at(state: Path, indexed: Dataset, places: Sequence[int]) -> list[Membership]:
-    records, sides, sources, rows = (
-        form.load(state, indexed, name) for name in ("records", "sides", "sources", "rows")
-    )
-    return [
-        Membership(
-            dataset=indexed.sha256,
-            record=f"{int(records[place]):016x}",
-            side=indexed.sides[sides[place]],
-            source_id=indexed.sources[sources[place]].id,
-            row=int(rows[place]),
-        )
-        for place in places
-    ]
+def _rows(state: Path, query: Select[Any]) -> list[Row[Any]]:
+    tables.require_none_older(state)
+    with tables.reading(state) as connection:
+        return [] if connection is None else list(connection.execute(query))
 
 
-def _range(keys: Keys, key: int) -> tuple[int, int]:
-    low, high = (int(np.searchsorted(keys, np.uint64(key), side)) for side in ("left", "right"))
-    return low, high
+def _dataset(row: Row[Any]) -> Dataset:
+    return Dataset.model_validate_json(row.about)

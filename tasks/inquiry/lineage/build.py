@@ -1,73 +1,87 @@
-"""Writes the index of a dataset, and writes anew what an earlier version wrote."""
+"""Writes the index of a dataset."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy import insert, select
+from sqlalchemy.engine import Connection
 
-from tasks.core.files import read_json, tree_digest, turn, whole_folder, write_json
+from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.record import batches, read_table
-from tasks.inquiry.lineage import ask, form
-from tasks.inquiry.lineage.form import ASIDE, NOT_DRAWN, Dataset, Keys, Read
+from tasks.inquiry.lineage import tables
+from tasks.inquiry.lineage.tables import ASIDE, DATASETS, MENTIONS, NOT_DRAWN, RECORDS, RUNS, Dataset, Read
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import load_resolved
 
-Columns = dict[str, npt.NDArray[Any]]
-"""By the name of their file."""
-BUSY = "another run indexes its dataset"
+TOGETHER = 50_000
+"""Rows that are made at once."""
+
+
+class Record(NamedTuple):
+    key: bytes
+    source: str
+    row: int
+    side: str
+
+
+class Mention(NamedTuple):
+    subject: bytes
+    record: bytes
 
 
 def add(layout: Layout, use_case: str) -> Dataset:
     """Index the dataset that lies in `layout`, for its run; of one that is indexed already only the run is new."""
     sha256 = tree_digest(layout.stage("split"))
-    target = form.folder(layout.state) / sha256
-    with turn(form.folder(layout.state) / ".lock", BUSY):
-        if not (target / form.ABOUT).exists() or form.is_old(target):
-            _write(target, layout, use_case)
-        (target / "runs").mkdir(exist_ok=True)
-        (target / "runs" / layout.root.name).touch()
-        return form.about(target)
+    about = _known(layout.state, sha256)
+    if about is None:
+        records = _records(layout)
+        about = _about(layout, sha256, use_case, records)
+        put(layout.state, about, _rows(records), _mentions(layout))
+    with tables.writing(layout.state) as connection:
+        of_run = {"dataset": _number(connection, sha256), "run": layout.root.name}
+        connection.execute(insert(RUNS).prefix_with("OR IGNORE"), of_run)
+    return about
 
 
-def renew(state: Path) -> list[str]:
-    """Write anew every index that an earlier version wrote, where a run here has the records. Digests of the datasets.
-
-    The others are left as they are; `form.about` says what is wrong with them.
-    """
-    return [path.name for path in form.paths(state) if form.is_old(path) and _renewed(state, path)]
+def _known(state: Path, sha256: str) -> Dataset | None:
+    with tables.reading(state) as connection:
+        about = connection and connection.scalar(select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
+    return Dataset.model_validate_json(about) if about else None
 
 
-def _renewed(state: Path, path: Path) -> bool:
-    layout = ask.run_that_has(state, path.name)
-    if layout is None or not (layout.stage("ingest") / "result.json").exists():
-        return False
-    with turn(form.folder(state) / ".lock", BUSY):
-        if form.is_old(path):
-            _write(path, layout, read_json(path / form.ABOUT)["use_case"])
-    return True
+def put(state: Path, about: Dataset, records: Iterable[Record], mentions: Iterable[Mention]) -> None:
+    """Write an index, all of it or nothing. Rows in the order of their keys are written fastest."""
+    with tables.writing(state) as connection:
+        if _number(connection, about.sha256) is not None:
+            return  # another run has made the same dataset meanwhile
+        connection.execute(insert(DATASETS), {"sha256": about.sha256, "about": about.model_dump_json()})
+        number = _number(connection, about.sha256)
+        _insert(connection, RECORDS.name, 5, ((number, *record) for record in records))
+        _insert(connection, MENTIONS.name, 3, ((number, *mention) for mention in mentions))
 
 
-def _write(target: Path, layout: Layout, use_case: str) -> None:
-    """The index of the dataset in `layout`, in place of what is at `target`; the runs named there stay."""
-    known = Dataset(sha256=target.name, use_case=use_case, sources=tuple(_sources(layout)), rows={})
-    columns, mentions = _columns(layout, known), _mentions(layout)
-    rows = _rows(columns, known)
-    _require_as_in_manifest(rows, layout)
-    sides = {side: sum(count for (_, other), count in rows.items() if other == side) for side in known.sides}
-    runs = [path.name for path in (target / "runs").glob("*")]
-    with whole_folder(target) as aside:
-        _save(aside, columns, by="records")
-        _save(aside, mentions, by="subjects")
-        (aside / "runs").mkdir()
-        for run in runs:
-            (aside / "runs" / run).touch()
-        write_json(aside / form.ABOUT, known.model_copy(update={"rows": sides}).model_dump(mode="json"))
+def _number(connection: Connection, sha256: str) -> int | None:
+    return connection.scalar(select(DATASETS.c.number).where(DATASETS.c.sha256 == sha256))
+
+
+def _insert(connection: Connection, table: str, columns: int, rows: Iterator[tuple[Any, ...]]) -> None:
+    """By the driver itself: SQLAlchemy takes longer over a row than SQLite."""
+    statement = f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"
+    while some := list(islice(rows, TOGETHER)):
+        connection.exec_driver_sql(statement, some)
+
+
+def _about(layout: Layout, sha256: str, use_case: str, records: pa.Table) -> Dataset:
+    pairs = Counter(zip(records["source_id"].to_pylist(), records["side"].to_pylist(), strict=True))
+    _require_as_in_manifest(pairs, layout)
+    rows = {side: sum(n for (_, other), n in pairs.items() if other == side) for side in (*SIDES, ASIDE, NOT_DRAWN)}
+    return Dataset(sha256=sha256, use_case=use_case, sources=tuple(_sources(layout)), rows=rows)
 
 
 def _sources(layout: Layout) -> Iterator[Read]:
@@ -75,39 +89,30 @@ def _sources(layout: Layout) -> Iterator[Read]:
         yield Read(id=item.source.id, sha256=item.sha256, owner=item.source.owner, steward=item.source.steward)
 
 
-def _columns(layout: Layout, dataset: Dataset) -> Columns:
-    """Of every record that was read: its key, the places of its side and its source in their lists, and its row."""
-    rows = read_table(layout.stage("ingest") / "rows.parquet")
-    keys = _keys(rows["record_id"].to_pylist())
-    sides = np.full(len(keys), dataset.sides.index(ASIDE), np.uint8)
+def _records(layout: Layout) -> pa.Table:
+    """Every record that was read, by its id: its source, row and side."""
+    records = read_table(layout.stage("ingest") / "rows.parquet", ["record_id", "source_id", "row"])
+    sides = pa.array([ASIDE] * len(records))
     for side, name in (*zip(SIDES, SIDES, strict=True), (NOT_DRAWN, "not_drawn")):
-        if (path := layout.stage("split") / f"{name}.parquet").exists():  # earlier versions wrote no not_drawn.parquet
-            held = read_table(path, ["record_id"])["record_id"]
-            sides[np.isin(keys, _keys(held.to_pylist()))] = dataset.sides.index(side)
-    names = pa.array([source.id for source in dataset.sources])
-    return {
-        "records": keys,
-        "sides": sides,
-        "sources": pc.index_in(rows["source_id"], names).to_numpy().astype(np.uint16),
-        "rows": rows["row"].to_numpy().astype(np.uint32),
-    }
+        held = read_table(layout.stage("split") / f"{name}.parquet", ["record_id"])["record_id"]
+        sides = pc.if_else(pc.is_in(records["record_id"], held), side, sides)
+    return records.append_column("side", sides).sort_by("record_id")
 
 
-def _mentions(layout: Layout) -> Columns:
-    """Each time that a record is about a person: the key of the person's token, and that of the record."""
-    subjects: list[int] = []
-    about: list[int] = []
+def _rows(records: pa.Table) -> Iterator[Record]:
+    for batch in records.to_batches(TOGETHER):
+        columns: Sequence[list[Any]] = [batch[name].to_pylist() for name in ("record_id", "source_id", "row", "side")]
+        for record_id, source, row, side in zip(*columns, strict=True):
+            yield Record(tables.record_key(record_id), source, row, side)
+
+
+def _mentions(layout: Layout) -> list[Mention]:
+    """Which record is about which person, by the keys of both."""
+    found: set[Mention] = set()
     for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "subjects"]):
         for record_id, tokens in zip(batch["record_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
-            subjects += [form.subject_key(token) for token in tokens]
-            about += [form.record_key(record_id)] * len(tokens)
-    return {"subjects": np.array(subjects, np.uint64), "about": np.array(about, np.uint64)}
-
-
-def _rows(columns: Columns, dataset: Dataset) -> Counter[tuple[str, str]]:
-    """Records by source and side."""
-    pairs = zip(columns["sources"].tolist(), columns["sides"].tolist(), strict=True)
-    return Counter({(dataset.sources[s].id, dataset.sides[side]): count for (s, side), count in Counter(pairs).items()})
+            found |= {Mention(tables.subject_key(token), tables.record_key(record_id)) for token in tokens}
+    return sorted(found)
 
 
 def _require_as_in_manifest(rows: Counter[tuple[str, str]], layout: Layout) -> None:
@@ -117,13 +122,3 @@ def _require_as_in_manifest(rows: Counter[tuple[str, str]], layout: Layout) -> N
     if wrong := [(pair, signed[pair], rows[pair]) for pair in signed if signed[pair] != rows[pair]]:
         (name, side), said, counted = wrong[0]
         raise AssertionError(f"lineage: the manifest has {said} {side} records of {name}, and the index {counted}")
-
-
-def _save(folder: Path, columns: Columns, by: str) -> None:
-    order = np.argsort(columns[by], kind="stable")
-    for name, values in columns.items():
-        np.save(folder / f"{name}.npy", values[order])
-
-
-def _keys(record_ids: list[str]) -> Keys:
-    return np.array([form.record_key(record_id) for record_id in record_ids], dtype=np.uint64)

@@ -13,7 +13,7 @@ from tasks.inquiry import looks
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import ask
 from tasks.inquiry.lineage.ask import Membership
-from tasks.inquiry.lineage.form import Dataset, Read
+from tasks.inquiry.lineage.tables import Dataset, Read
 from tasks.ledger.ledger import Ledger
 from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING

@@ -1,0 +1,131 @@
+"""The tables of the index, in `.hallmark/lineage.db` (SQLite).
+
+Records that a stage put aside are in it too, as ASIDE, and those that were not drawn: a run keeps them, though no model
+was trained on them. A record is known by the first 8 bytes of its id, a subject by 8 bytes of its token's SHA-256. Rows
+are kept in the order of dataset and key, so a question takes one look for each dataset, however many records it has.
+Each row names its source and its side: a number that counts in a list elsewhere named wrong sources once.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.engine import Connection
+
+from tasks.core import database
+from tasks.core.config import Frozen
+from tasks.core.errors import Unavailable
+from tasks.core.files import sha256_bytes
+from tasks.core.params.values import Sha256
+
+FILE = "lineage.db"
+ASIDE = "put aside"
+"""Of a record that a stage took out."""
+NOT_DRAWN = "not drawn"
+"""Of a record that nothing is wrong with: the parameters asked for fewer."""
+KEY_BYTES = 8
+
+METADATA = MetaData()
+DATASETS = Table(
+    "hallmark_lineage",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("about", Text, nullable=False),  # JSON of `Dataset`
+)
+RUNS = Table(
+    "hallmark_lineage_runs",
+    METADATA,
+    Column("dataset", Integer, primary_key=True),
+    Column("run", Text, primary_key=True),  # its id
+    sqlite_with_rowid=False,
+)
+RECORDS = Table(
+    "hallmark_lineage_records",
+    METADATA,
+    Column("dataset", Integer, primary_key=True),
+    Column("record", LargeBinary, primary_key=True),
+    Column("source", Text, primary_key=True),  # its id
+    Column("row", Integer, primary_key=True),  # 1-based data row of the source
+    Column("side", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+MENTIONS = Table(
+    "hallmark_lineage_mentions",
+    METADATA,
+    Column("dataset", Integer, primary_key=True),
+    Column("subject", LargeBinary, primary_key=True),
+    Column("record", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+
+class Read(Frozen):
+    """A source as it was read."""
+
+    id: str
+    sha256: Sha256
+    """Of its content."""
+    owner: str
+    steward: str
+
+
+class Dataset(Frozen):
+    """What is known of a dataset as a whole."""
+
+    sha256: Sha256
+    """`tasks.core.files.tree_digest` of artefacts/split, the subject of the data gate."""
+    use_case: str
+    sources: tuple[Read, ...]
+    """As inputs/sources.json had them."""
+    rows: dict[str, int]
+    """By side, also those on none."""
+
+    @property
+    def digests(self) -> dict[str, Sha256]:
+        """Of what was read, by source."""
+        return {source.id: source.sha256 for source in self.sources}
+
+
+@contextmanager
+def writing(state: Path) -> Iterator[Connection]:
+    """A transaction that other writers wait for; what is written in it lands together or not at all."""
+    with _reaching(state), _engine(state).begin() as connection:
+        METADATA.create_all(connection)
+        yield connection
+
+
+@contextmanager
+def reading(state: Path) -> Iterator[Connection | None]:
+    """A connection that sees one state and writes nothing; None where nothing was ever indexed."""
+    if not (state / FILE).exists():
+        yield None
+        return
+    with _reaching(state), _engine(state).connect().execution_options(takes_turn=False) as connection:
+        yield connection
+
+
+def require_none_older(state: Path) -> None:
+    """Raises Unavailable where an earlier version wrote an index, without whose datasets no answer would be whole."""
+    if (old := state / "lineage").is_dir():
+        raise Unavailable(
+            f"{old}: an earlier version of Hallmark wrote this index, and this version cannot read it. Delete the "
+            "folder; the datasets in it are then not looked in"
+        )
+
+
+def subject_key(token: str) -> bytes:
+    return bytes.fromhex(sha256_bytes(token.encode()))[:KEY_BYTES]
+
+
+def record_key(record_id: str) -> bytes:
+    return bytes.fromhex(record_id[: 2 * KEY_BYTES])
+
+
+def _engine(state: Path) -> Engine:
+    return database.sqlite(state / FILE)
+
+
+def _reaching(state: Path) -> AbstractContextManager[None]:
+    return database.reaching(f"the index of lineage at {state / FILE}")
