@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def print_summary(summary: Summary) -> None:
     """The end of a run for a person: how it ended, the figures, what to do next."""
     console.print()
     if summary.metrics:
-        console.print(scores_table(summary))
+        console.print(scores_table(summary.scores))
         console.print()
         console.print(metrics_table(summary))
     for gate, line in summary.gates.items():
@@ -132,16 +132,15 @@ def print_summary(summary: Summary) -> None:
         console.print("look further: hallmark status · hallmark releases list · hallmark gates list --all")
 
 
-def scores_table(summary: Summary) -> Table:
+def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
     """The models side by side, each with how many rows it answered where these differ."""
-    rows = {model: next(iter(scores.values())).note for model, scores in summary.scores.items()}
+    rows = {model: next(iter(figures.values())).note for model, figures in scores.items()}
     differ = len(set(rows.values())) > 1
-    heads = [f"{model}, {rows[model]}" if differ else model for model in summary.scores]
+    heads = [f"{model}, {rows[model]}" if differ else model for model in scores]
     table = Table("on the held-out rows", *heads, box=None, header_style="bold", pad_edge=False)
-    for name in next(iter(summary.scores.values()), {}):
-        table.add_row(
-            name, *(f"{scores[name].value:.3f} {_interval(scores[name])}" for scores in summary.scores.values())
-        )
+    for name in next(iter(scores.values()), {}):
+        shown = (figures[name] for figures in scores.values())
+        table.add_row(name, *(f"{fact.value:.3f} {fact.unit}".strip() + f" {_interval(fact)}" for fact in shown))
     return table
 
 

@@ -26,7 +26,7 @@ class Summary(Frozen):
     stages: dict[str, StageLine]
     gates: dict[str, GateLine]
     scores: dict[str, dict[str, Fact]]
-    """By model (candidate, base, champion): exact match, format adherence and macro-F1 on the held-out rows."""
+    """By model (candidate, base, champion): every metric on the held-out rows, in the order of the report."""
     metrics: dict[str, Fact]
     """Every figure of `evaluate`, and `measured.predict.…` of the candidate."""
     report: str | None
@@ -42,22 +42,25 @@ def summarise(state: Path, run_id: str) -> Summary | None:
     layout = Layout(state / "runs" / run_id)
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
-        scores=_scores(layout),
+        scores=scores_of(layout),
         metrics=_metrics(layout),
         report=_existing(layout.root / "measured" / "report.html", layout.stage("evaluate") / "report.html"),
         data_docs=_existing(*sorted((layout.stage("validate") / "docs").glob("**/index.html"))),
     )
 
 
-def _scores(layout: Layout) -> dict[str, dict[str, Fact]]:
+def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
     path = layout.stage("evaluate") / "metrics.json"
     if not path.exists():
         return {}
-    overall = files.read_json(path)["overall"]
-    rows = overall.get("answered", {})  # without it every model answered every row
+    read = files.read_json(path)
+    overall = read["overall"]
     return {
         model: {
-            name: Fact(**figure, note=f"{rows.get(model, overall['rows'])} rows") for name, figure in scores.items()
+            metric["name"]: Fact(
+                **scores[metric["name"]], unit=metric["unit"], note=f"{overall['answered'][model]} rows"
+            )
+            for metric in read["metrics"]
         }
         for model, scores in overall["scores"].items()
     }

@@ -12,7 +12,7 @@ from tasks.core.facts import Facts
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.stages.evaluate import evaluate
-from tasks.stages.evaluate.metrics import Metrics
+from tasks.stages.evaluate.document import Metrics
 from tests.evaluate import house
 
 
@@ -100,7 +100,7 @@ def test_a_label_seen_only_in_the_test_set_counts_as_a_miss(tmp_path: Path) -> N
     found = evaluate.run(house.params(), layout)
     assert [(it.label, it.recall) for it in found.labels if it.label == "new"] == [("new", 0.0)]
     # Three labels right but for one answer too many of the first: (2/3 + 1 + 1 + 0) / 4
-    assert found.overall.scores["candidate"].macro_f1.value == pytest.approx((2 / 3 + 1 + 1 + 0) / 4, abs=1e-6)
+    assert found.overall.scores["candidate"]["macro_f1"].value == pytest.approx((2 / 3 + 1 + 1 + 0) / 4, abs=1e-6)
 
 
 def test_predictions_of_other_rows_are_refused(tmp_path: Path) -> None:
@@ -137,6 +137,6 @@ def test_labels_instead_of_json(tmp_path: Path) -> None:
     house.write_split(layout, [labelled(number) for number in range(8)], [labelled(100), labelled(101)])
     house.write_answers(layout, {"base": lambda _: "label", "candidate": lambda row: f" {house.right(row)}\n"})
     found = evaluate.run(house.params(target="label", label_field=None), layout)
-    assert found.overall.scores["candidate"].exact_match.value == 1
-    assert found.overall.scores["base"].format_adherence.value == 0
+    assert found.overall.scores["candidate"]["exact_match"].value == 1
+    assert found.overall.scores["base"]["format_adherence"].value == 0
     assert json.loads((layout.stage("evaluate") / "metrics.json").read_text())["label_field"] is None

@@ -1,6 +1,8 @@
 """Intervals and tests against published figures, the definitions, and what must hold of any."""
 
 import math
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from tasks.stages.evaluate import intervals
 from tasks.stages.evaluate.intervals import Interval, Pairs
+from tasks.stages.evaluate.metrics.macro_f1 import macro_f1
 
 counts = st.integers(0, 60)
 pairs = st.builds(Pairs, counts, counts, counts, counts).filter(lambda found: found.rows > 0)
@@ -89,13 +92,17 @@ labels = st.sampled_from(["a", "b", "c", "ramble"])
 @given(st.lists(st.tuples(labels, labels), min_size=1, max_size=40), st.integers(1, 99))
 def test_macro_f1_is_that_of_scikit_learn_over_the_labels_expected(rows: list[tuple[str, str]], seed: int) -> None:
     truth, said = zip(*rows, strict=True)
-    found = intervals.macro_f1_samples(truth, {"model": said}, 5, seed)["model"]
+    found = _samples(truth, said, 5, seed)
     assert found[0] == pytest.approx(_sklearn(truth, said))
     weights = next(intervals.resample(len(rows), 5, seed))
     for sample, value in zip(weights, found[1:], strict=True):
         drawn = [place for place, times in enumerate(sample) for _ in range(int(times))]
         assert len(drawn) == len(rows)
         assert value == pytest.approx(_sklearn([truth[place] for place in drawn], [said[place] for place in drawn]))
+
+
+def _samples(truth: Sequence[str], said: Sequence[str], samples: int, seed: int) -> intervals.Array:
+    return intervals.bootstrap({"model": partial(macro_f1, truth, said)}, len(truth), samples, seed)["model"]
 
 
 def _sklearn(truth: tuple[str, ...] | list[str], said: tuple[str, ...] | list[str]) -> float:
@@ -105,14 +112,14 @@ def _sklearn(truth: tuple[str, ...] | list[str], said: tuple[str, ...] | list[st
 def test_macro_f1_by_hand() -> None:
     # a: 2 right of 3, one answer of b taken for a: 2·2/(3+3). b: 1 of 2: 2·1/(2+1). The word is no class.
     truth, said = ["a", "a", "a", "b", "b"], ["a", "a", "what?", "a", "b"]
-    found = intervals.macro_f1(truth, said, np.ones((1, 5), np.float32))
+    found = macro_f1(truth, said, np.ones((1, 5), np.float32))
     assert found.tolist() == pytest.approx([(4 / 6 + 2 / 3) / 2])
 
 
 @given(st.lists(st.tuples(labels, labels), min_size=1, max_size=30), confidences)
 def test_macro_f1_lies_in_its_interval(rows: list[tuple[str, str]], confidence: float) -> None:
     truth, said = zip(*rows, strict=True)
-    samples = intervals.macro_f1_samples(truth, {"model": said}, 100, 7)["model"]
+    samples = _samples(truth, said, 100, 7)
     found = intervals.percentiles(samples[0], samples[1:], confidence)
     assert 0 <= found.low <= found.value <= found.high <= 1
 
@@ -132,7 +139,7 @@ def test_the_bootstrap_covers() -> None:
     for _ in range(200):
         truth = random.choice(["a", "b"], 150)
         said = np.where(random.random(150) < 0.8, truth, np.where(truth == "a", "b", "a"))
-        samples = intervals.macro_f1_samples(truth.tolist(), {"model": said.tolist()}, 300, 1)["model"]
+        samples = _samples(truth.tolist(), said.tolist(), 300, 1)
         found = intervals.percentiles(samples[0], samples[1:], 0.95)
         covered += found.low <= 0.8 <= found.high
     assert 182 <= covered <= 198

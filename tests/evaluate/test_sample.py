@@ -75,8 +75,8 @@ def test_figures_of_the_base_model_are_of_its_sample_and_paired_on_it(sampled: L
     right = [int(name, 16) % 5 != 0 for name in sorted(drawn)]
     base = [int(name, 16) % 10 == 1 for name in sorted(drawn)]
     assert found.answered == {"base": 40, "champion": 300, "candidate": 300}
-    assert found.scores["base"].exact_match == intervals.wilson(sum(base), 40, 0.95)
-    assert found.scores["candidate"].exact_match == intervals.wilson(240, 300, 0.95)
+    assert found.scores["base"]["exact_match"] == intervals.wilson(sum(base), 40, 0.95)
+    assert found.scores["candidate"]["exact_match"] == intervals.wilson(240, 300, 0.95)
     compared = found.comparisons["base"]
     assert compared.gain == intervals.paired_gain(intervals.count_pairs(right, base), 0.95)
     assert (compared.rows, found.comparisons["champion"].rows) == (40, 300)

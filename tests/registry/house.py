@@ -151,6 +151,9 @@ FACTS = {
     },
 }
 
+METRICS = [{"name": "exact_match", "title": "Exact match"}, {"name": "macro_f1", "title": "Macro-F1"}]
+"""Of metrics.json, what the model card reads."""
+
 EXTRA: dict[str, dict[str, object]] = {
     "base_model": {"origin": "folder base", "licence": "Apache-2.0", "sha256": "0" * 64, "model_sha256": "4" * 64},
     "predict/candidate": {"stop_token_ids": [2]},
@@ -226,7 +229,7 @@ class House:
             write_json(layout.stage(stage) / "result.json", {"facts": stated, **extra})
         write_json(layout.measured("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
         write_json(layout.stage("split") / "manifest.json", DATASET)
-        write_json(layout.stage("evaluate") / "metrics.json", {"exact_match": 0.8})
+        write_json(layout.stage("evaluate") / "metrics.json", {"metrics": METRICS})
         (layout.stage("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
         adapter = layout.stage("train") / "adapter"
         adapter.mkdir()

@@ -11,7 +11,9 @@ evaluate.py    stage: the answers of all models, judged, compared and written up
 answers.py     what is a right answer, and what a well-formed one
 intervals.py   every figure with its interval, every comparison with its test
 examples.py    each row with every model's answer, judged: what figures are computed from and reports quote
+metrics/       what is measured, one file a metric; table.py lists them
+comparing.py   the candidate against another model
 scoring.py     the figures from the rows, whole and by slice
-metrics.py     the schema of metrics.json
+document.py    the schema of metrics.json
 report/        the page for a product owner and an auditor
 """

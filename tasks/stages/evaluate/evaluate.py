@@ -1,6 +1,6 @@
 """Stage `evaluate`: the answers of all models judged, compared and written up.
 
-Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.metrics.Metrics`), examples.parquet
+Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.document.Metrics`), examples.parquet
 (`tasks.stages.evaluate.examples.table`), report.html, and result.json with the facts that gates judge.
 """
 
@@ -12,8 +12,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import examples, scoring
-from tasks.stages.evaluate.intervals import Interval
-from tasks.stages.evaluate.metrics import Metrics
+from tasks.stages.evaluate.document import Metrics
+from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.report import account, report
 from tasks.stages.evaluate.report.page import Contents
 
@@ -42,24 +42,14 @@ def run(params: Params, layout: Layout) -> Metrics:
 def facts_of(figures: Metrics) -> Facts:
     """What gates judge: the candidate's figures, and its gain over the base model and the champion."""
     overall = figures.overall
-    score = overall.scores["candidate"]
-    found = {
-        "test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows"),
-        "exact_match": _fact(score.exact_match, "share of right answers; Wilson interval"),
-        "format_adherence": _fact(score.format_adherence, "share of well-formed answers; Wilson interval"),
-        "macro_f1": _fact(score.macro_f1, "mean F1 over expected labels; bootstrap interval"),
+    scores = overall.scores["candidate"]
+    stated = {"test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows")}
+    stated |= {
+        metric.name: Fact(**scores[metric.name].model_dump(), unit=metric.unit, note=metric.note)
+        for metric in figures.metrics
     }
-    for other, compared in overall.comparisons.items():
-        found[f"gain_over_{other}"] = _fact(
-            compared.gain,
-            f"exact match minus that of the {other} on {compared.rows:,} rows; Newcombe's paired interval",
-        )
-        found[f"mcnemar_p_{other}"] = Fact(
-            value=compared.p,
-            note=f"exact McNemar test: {compared.gained} of {compared.rows:,} rows gained, {compared.lost} lost",
-        )
-    return found
-
-
-def _fact(figure: Interval, note: str) -> Fact:
-    return Fact(value=figure.value, low=figure.low, high=figure.high, note=note)
+    return stated | {
+        f"{figure.name}_{other}": figure.fact(other, compared)
+        for other, compared in overall.comparisons.items()
+        for figure in table.COMPARISONS
+    }

@@ -1,13 +1,13 @@
 """Every figure with its interval, every comparison with its test.
 
-Shares: Wilson score interval. Macro-F1: percentile bootstrap over rows. Gain: Newcombe's interval for paired shares
+Shares: Wilson score interval. Others: percentile bootstrap over rows. Gain: Newcombe's interval for paired shares
 (Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. Figures are rounded to DIGITS, so that the last
 bits, which differ between processors, reach no digest.
 """
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -144,16 +144,16 @@ def smallest_detectable(pairs: Pairs, confidence: float) -> float:
     return next((gain for gain in steps if rows_needed(gain, max(differing, gain)) <= pairs.rows), 1.0)
 
 
-def macro_f1_samples(
-    truth: Sequence[str], answered: Mapping[Model, Sequence[str]], samples: int, seed: int
+def bootstrap(
+    figures: Mapping[Model, Callable[[Array], Array]], rows: int, samples: int, seed: int
 ) -> dict[Model, Array]:
-    """Macro-F1 of each model: first that of the rows as they are, then that of `samples` bootstrap samples.
+    """Each model's figure: first that of the rows as they are, then that of `samples` bootstrap samples.
 
     The models are judged on the same samples, so that their differences are paired.
     """
-    draws = itertools.chain([np.ones((1, len(truth)), np.float32)], resample(len(truth), samples, seed))
-    parts = [{model: macro_f1(truth, said, weights) for model, said in answered.items()} for weights in draws]
-    return {model: np.concatenate([part[model] for part in parts]) for model in answered}
+    draws = itertools.chain([np.ones((1, rows), np.float32)], resample(rows, samples, seed))
+    parts = [{model: figure(weights) for model, figure in figures.items()} for weights in draws]
+    return {model: np.concatenate([part[model] for part in parts]) for model in figures}
 
 
 def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
@@ -163,20 +163,6 @@ def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
     for start in range(0, samples, portion):
         size = min(portion, samples - start)
         yield random.multinomial(rows, np.full(rows, 1 / rows), size=size).astype(np.float32)
-
-
-def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:
-    """Macro-F1 of each sample: the mean F1 of the labels that its true labels have.
-
-    Answers that are no such label count as misses; they are not classes of their own, or a model that rambles would
-    be judged over thousands of classes. `weights` is samples × rows; all ones gives the figure itself.
-    """
-    labels = np.array(sorted(set(truth)))
-    expected = (np.array(truth)[:, None] == labels).astype(np.float32)
-    predicted = (np.array(answered)[:, None] == labels).astype(np.float32)
-    support, answers, hits = weights @ expected, weights @ predicted, weights @ (expected * predicted)
-    scores = (2 * hits / np.maximum(support + answers, 1)).astype(np.float64)  # 0 for a label that was not drawn
-    return scores.sum(axis=1) / (support > 0).sum(axis=1)
 
 
 def percentiles(value: float, samples: Array, confidence: float) -> Interval:

@@ -17,8 +17,6 @@ from tasks.stages.package.params import Params
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
 """Licence identifiers that the hub knows and that base models come under; others go in `license_name`."""
-SCORES = {"exact_match": "exact match", "macro_f1": "macro-F1", "format_adherence": "format adherence"}
-"""Figures of `evaluate` that the card's header lists for machines, with their names."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,8 @@ class Parts:
     facts: Facts
     """Every figure that a stage states, as STAGE.NAME."""
     sources: ResolvedSources
+    metrics: Mapping[str, str]
+    """The metrics of `evaluate`, by name, with their titles."""
     dataset: Mapping[str, Any]
     """artefacts/split/manifest.json: digests, counts, rows by side and by segment."""
 
@@ -47,6 +47,10 @@ def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
         manifest=manifest,
         facts=_stated(layout, manifest.stages),
         sources=ResolvedSources.model_validate_json(layout.sources.read_bytes()),
+        metrics={
+            metric["name"]: metric["title"]
+            for metric in files.read_json(layout.stage("evaluate") / "metrics.json")["metrics"]
+        },
         dataset=files.read_json(layout.stage("split") / "manifest.json"),
     )
 
@@ -121,7 +125,7 @@ def _results(parts: Parts) -> list[Any]:
             metric_name=title,
             metric_value=parts.facts[f"evaluate.{name}"].value,
         )
-        for name, title in SCORES.items()
+        for name, title in parts.metrics.items()
         if f"evaluate.{name}" in parts.facts
     ]
 

@@ -8,8 +8,8 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import SuccessMetric, UseCase
 from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.document import Comparison, Group, Metrics
 from tasks.stages.evaluate.examples import SLICES, Example
-from tasks.stages.evaluate.metrics import Comparison, Group, Metrics
 from tasks.stages.evaluate.report.account import Account
 from tasks.stages.evaluate.report.drill import Drill
 

@@ -18,7 +18,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import examples
 from tasks.stages.evaluate.contenders import MODELS, Which
-from tasks.stages.evaluate.metrics import Metrics
+from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.report import account, charts, data_section, drill, page
 from tasks.stages.evaluate.report.page import Contents
 
@@ -84,6 +84,8 @@ def _templates() -> jinja2.Environment:
     pages.filters |= {
         "percent": percent,
         "points": page.points,
+        "level": level,
+        "difference": difference,
         "p": p_value,
         "fact": figure,
         "short": shorten,
@@ -95,6 +97,20 @@ def _templates() -> jinja2.Environment:
 def percent(share: float) -> str:
     """A share with one decimal, e.g. 84.2."""
     return f"{share * 100:.1f}"
+
+
+def level(value: float, unit: str) -> str:
+    """A metric's figure: a share in percent, anything else as a plain number."""
+    return plain(value) if unit else percent(value)
+
+
+def difference(value: float, unit: str) -> str:
+    """A difference of two figures of a metric: of shares in percentage points."""
+    return f"{'+' if value >= 0 else ''}{plain(value)}" if unit else page.points(value)
+
+
+def plain(value: float) -> str:
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
 def p_value(p: float) -> str:

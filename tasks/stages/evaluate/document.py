@@ -7,15 +7,21 @@ from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.intervals import Interval
 
 
-class Score(Frozen):
-    """One model on some rows."""
+class Described(Frozen):
+    """A metric in words, so that whoever reads the figures needs no list of them: `metrics/metric.py`."""
 
-    exact_match: Interval
-    """Share of right answers, with its Wilson interval."""
-    format_adherence: Interval
-    """Share of well-formed answers, with its Wilson interval."""
-    macro_f1: Interval
-    """Mean F1 over the labels that the rows have, with its bootstrap interval."""
+    name: str
+    title: str
+    about: str
+    """What it counts, in two or three words."""
+    unit: str
+    """As printed; empty for a share from 0 to 1."""
+    note: str
+    """How it is computed over rows, and the kind of its interval."""
+    interval: str
+    """The kind alone: Wilson, bootstrap, …"""
+    explanation: str
+    """What it means with this target."""
 
 
 class Comparison(Frozen):
@@ -28,8 +34,8 @@ class Comparison(Frozen):
     """Rows that only the other model has right."""
     gain: Interval
     """Exact match of the candidate minus that of the other, with Newcombe's paired interval."""
-    macro_f1_gain: Interval
-    """The same of macro-F1, with its paired bootstrap interval."""
+    gains: dict[str, Interval]
+    """By other metric, where it states one: the candidate's figure minus that of the other, with a paired interval."""
     p: float
     """McNemar's exact test, two-sided."""
     p_holm: float
@@ -48,8 +54,8 @@ class Group(Frozen):
     rows: int
     answered: dict[Which, int]
     """How many of them each model answered: the base model a sample, where it was not asked all."""
-    scores: dict[Which, Score]
-    """Of each model on the rows that it answered; none where it answered none."""
+    scores: dict[Which, dict[str, Interval]]
+    """Of each model, by metric, on the rows that it answered; none where it answered none."""
     comparisons: dict[Which, Comparison]
     """By the model that the candidate is compared with: base, and champion where there is one."""
 
@@ -80,6 +86,10 @@ class Metrics(Frozen):
     label_field: str | None
     confidence: float
     """Coverage of every interval."""
+    metrics: list[Described]
+    """What is measured, in the order in which it is shown."""
+    compared: str
+    """The metric that gains and verdicts are about."""
     overall: Group
     slices: list[Group]
     """By department, language, kind and source; every row stands in one slice of each."""

@@ -1,0 +1,49 @@
+"""The candidate against another model, by which of the two is right on each row."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from tasks.stages.evaluate import intervals
+from tasks.stages.evaluate.contenders import MODELS, Which
+from tasks.stages.evaluate.document import Comparison, Group
+from tasks.stages.evaluate.intervals import Interval
+
+
+def compare(pairs: intervals.Pairs, gains: Mapping[str, Interval], confidence: float) -> Comparison:
+    """The candidate (first of the pairs) against another model; `gains` are those in other metrics, by name."""
+    p = intervals.mcnemar_p(pairs)
+    gain = intervals.paired_gain(pairs, confidence)
+    return Comparison(
+        rows=pairs.rows,
+        gained=pairs.gained,
+        lost=pairs.lost,
+        gain=gain,
+        gains=dict(gains),
+        p=p,
+        p_holm=p,
+        smallest_detectable=intervals.smallest_detectable(pairs, confidence),
+        verdict=verdict(gain, p, confidence),
+    )
+
+
+def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "worse", "undecided"]:
+    level = round(1 - confidence, intervals.DIGITS)  # 1 - 0.95 is a little more than 0.05
+    if p >= level or gain.low <= 0 <= gain.high:
+        return "undecided"
+    return "better" if gain.value > 0 else "worse"
+
+
+def corrected(groups: list[Group], confidence: float) -> list[Group]:
+    """The same groups with p values corrected for their number."""
+    for other in MODELS:
+        places = [place for place, group in enumerate(groups) if other in group.comparisons]
+        ps = intervals.holm([groups[place].comparisons[other].p for place in places])
+        for place, p in zip(places, ps, strict=True):
+            groups[place] = _with_p(groups[place], other, p, confidence)
+    return groups
+
+
+def _with_p(group: Group, other: Which, p: float, confidence: float) -> Group:
+    old = group.comparisons[other]
+    new = old.model_copy(update={"p_holm": p, "verdict": verdict(old.gain, p, confidence)})
+    return group.model_copy(update={"comparisons": {**group.comparisons, other: new}})

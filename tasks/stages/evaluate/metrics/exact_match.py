@@ -1,0 +1,25 @@
+"""Exact match: the share of right answers. Verdicts are about it (`comparing.py`), so its gains stand there."""
+
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, share
+
+
+def measure(rows: Rows) -> Measured:
+    return share(rows, lambda _, said: said.right)
+
+
+def explain(settings: Evaluation) -> str:
+    if settings.target == "json":
+        return "answer and target are equal as JSON objects"
+    return "answer and label are equal but for space around them"
+
+
+METRIC = Metric(
+    name="exact_match",
+    title="Exact match",
+    about="right answers",
+    computed="share of right answers",
+    interval="Wilson",
+    explain=explain,
+    measure=measure,
+)

@@ -1,0 +1,25 @@
+"""Format adherence: the share of well-formed answers (`answers.py` says which are)."""
+
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, share
+
+
+def measure(rows: Rows) -> Measured:
+    return share(rows, lambda _, said: said.well_formed)
+
+
+def explain(settings: Evaluation) -> str:
+    if settings.target == "json":
+        return "the answer is a JSON object with exactly the fields of a training target"
+    return "the answer is a label that training rows have"
+
+
+METRIC = Metric(
+    name="format_adherence",
+    title="Format adherence",
+    about="well-formed answers",
+    computed="share of well-formed answers",
+    interval="Wilson",
+    explain=explain,
+    measure=measure,
+)

@@ -1,0 +1,46 @@
+"""Macro-F1: the mean F1 of the labels that the rows have, so that rare labels count as much as frequent ones."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate.intervals import Array
+from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, bootstrapped
+
+
+def measure(rows: Rows) -> Measured:
+    truth = [example.label for example in rows.examples]
+    answered = rows.each(lambda _, said: said.label)
+    return bootstrapped(rows, {which: partial(macro_f1, truth, labels) for which, labels in answered.items()})
+
+
+def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:
+    """Macro-F1 of each sample: the mean F1 of the labels that its true labels have.
+
+    Answers that are no such label count as misses; they are not classes of their own, or a model that rambles would
+    be judged over thousands of classes. `weights` is samples × rows; all ones gives the figure itself.
+    """
+    labels = np.array(sorted(set(truth)))
+    expected = (np.array(truth)[:, None] == labels).astype(np.float32)
+    predicted = (np.array(answered)[:, None] == labels).astype(np.float32)
+    support, answers, hits = weights @ expected, weights @ predicted, weights @ (expected * predicted)
+    scores = (2 * hits / np.maximum(support + answers, 1)).astype(np.float64)  # 0 for a label that was not drawn
+    return scores.sum(axis=1) / (support > 0).sum(axis=1)
+
+
+def explain(settings: Evaluation) -> str:
+    field = f" of the field {settings.label_field}" if settings.target == "json" else ""
+    return f"mean F1{field} over the labels that the rows have"
+
+
+METRIC = Metric(
+    name="macro_f1",
+    title="Macro-F1",
+    about="every label counts the same",
+    computed="mean F1 over expected labels",
+    interval="bootstrap",
+    explain=explain,
+    measure=measure,
+)
