@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.core.params.values import Name, Sha256
@@ -23,7 +23,7 @@ WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
 PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 
-class Notice(Frozen):
+class Notice(Document):
     """The predicate; the statement's subject is the source, by the digest of its declaration then."""
 
     verb: Literal["withdraw", "restore"]
@@ -72,7 +72,7 @@ class Withdrawal:
 
 def draft(notice: Notice, declared: str) -> Draft:
     """Of the ledger's entry. `declared` is the digest of the source's declaration."""
-    statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.model_dump(mode="json"))
+    statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.said)
     restores = notice.verb == "restore"
     return Draft(RESTORED if restores else WITHDRAWN, notice.source, statement, countersigned=restores)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.core import code
 from tasks.core import facts as facts_module
 from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
@@ -69,7 +70,7 @@ class Asks(Frozen):
         )
 
 
-class Summary(Frozen):
+class Summary(Document):
     """What is asked of whom, and on which checks: evidence without what these rest on."""
 
     gate: GateName
@@ -110,7 +111,7 @@ class Evidence(Summary):
     @property
     def purpose_sha256(self) -> Sha256:
         """What approvals of data are given for: name, problem, users and approved uses of the use case."""
-        return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.model_dump(mode="json")}))
+        return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.said}))
 
     @property
     def made_from(self) -> dict[str, Sha256]:
@@ -183,7 +184,7 @@ def read_dataset(layout: Layout) -> Dataset | None:
     """What `split` says the dataset is made of. None where it does not say."""
     path = layout.stage("split") / "manifest.json"
     try:
-        return Dataset.model_validate_json(path.read_bytes())
+        return Dataset.read_bytes(path.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, OSError):
@@ -251,13 +252,13 @@ def write(evidence: Evidence, layout: Layout) -> Path:
 
 
 def digest(evidence: Evidence) -> str:
-    """SHA-256 of the evidence's canonical JSON."""
-    return sha256_bytes(spell(evidence))
+    """SHA-256 of `spell`."""
+    return evidence.sha256
 
 
 def spell(evidence: Evidence) -> bytes:
-    """Its canonical JSON: the bytes of evidence/GATE.json, and what is attached to the ledger's entry."""
-    return canonical_json(evidence.model_dump(mode="json"))
+    """Its bytes: those of evidence/GATE.json, and what is attached to the ledger's entry."""
+    return evidence.spelled
 
 
 def _facts(layout: Layout, stages: Iterable[str]) -> Facts:

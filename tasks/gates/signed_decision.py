@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Entry
@@ -18,7 +18,7 @@ PREDICATE_TYPE = "urn:hallmark:gate-decision:v1"
 Verb = Literal["approve", "reject", "waive", "withdraw"]
 
 
-class Decision(Frozen):
+class Decision(Document):
     """The predicate of a decision's in-toto statement; its subjects are the gate's subject and the evidence."""
 
     verb: Verb
@@ -75,7 +75,7 @@ class Signed:
 def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
     """What is signed: the decision, about the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
-    return dsse.statement(PREDICATE_TYPE, subject, decision.model_dump(mode="json"))
+    return dsse.statement(PREDICATE_TYPE, subject, decision.said)
 
 
 def read(entry: Entry, governance: Governance) -> Signed:

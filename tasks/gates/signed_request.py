@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
@@ -32,7 +32,7 @@ RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
 
 
-class Request(Frozen):
+class Request(Document):
     """The predicate of a request's in-toto statement; its subject is the run, by the digest of what is asked."""
 
     run_id: RunId
@@ -52,7 +52,7 @@ class Request(Frozen):
 
     def digest(self) -> str:
         """SHA-256 of what is asked, whenever it was."""
-        return sha256_bytes(canonical_json(self.model_dump(mode="json", exclude={"time"})))
+        return sha256_bytes(canonical_json({key: value for key, value in self.said.items() if key != "time"}))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class SignedRequest:
 
 def sign(request: Request, signer: Signer) -> dict[str, Any]:
     subject = {f"run/{request.run_id}": request.digest()}
-    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.model_dump(mode="json")), signer)
+    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.said), signer)
 
 
 def verify(envelope: dict[str, Any], known: Sequence[Key], recorded: datetime | None = None) -> SignedRequest:

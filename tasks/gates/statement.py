@@ -37,6 +37,6 @@ def write_experiment_gate(layout: Layout, gate: GateName, governance: Governance
 
 
 def _write(layout: Layout, claim: GateStatement, subject: dict[str, str], governance: Governance) -> Path:
-    statement = dsse.statement(PREDICATE_TYPE, subject, claim.model_dump(mode="json"))
+    statement = dsse.statement(PREDICATE_TYPE, subject, claim.said)
     dsse.write(layout.gate(claim.gate), dsse.sign(statement, governance.signer("gate")))
     return layout.gate(claim.gate)

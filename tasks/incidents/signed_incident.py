@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import HallmarkError
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
@@ -22,7 +22,7 @@ What = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-ba
 Severity = Literal["minor", "major", "critical"]
 
 
-class Opening(Frozen):
+class Opening(Document):
     """The predicate of an opening."""
 
     deed: Literal["open"] = "open"
@@ -45,7 +45,7 @@ class Opening(Frozen):
     time: datetime
 
 
-class Escalation(Frozen):
+class Escalation(Document):
     """The predicate of an escalation."""
 
     deed: Literal["escalate"] = "escalate"
@@ -56,7 +56,7 @@ class Escalation(Frozen):
     time: datetime
 
 
-class Closing(Frozen):
+class Closing(Document):
     """The predicate of a closing."""
 
     deed: Literal["close"] = "close"
@@ -114,13 +114,13 @@ def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
 
 
 def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
-    return dsse.statement(TYPE, {said.id: said.cause}, said.model_dump(mode="json"))
+    return dsse.statement(TYPE, {said.id: said.cause}, said.said)
 
 
 def _read(entry: Entry, governance: Governance, by: Person | MachineName, form: type[Said]) -> Said | None:
     """What somebody signed about the incident that the entry names, with a key that counted then."""
     try:
-        said = form.model_validate(dsse.peek(entry.body["envelope"])["predicate"])
+        said = form.read(dsse.peek(entry.body["envelope"])["predicate"])
         verified = governance.verify(entry.body["envelope"], by, max(entry.time, said.time))
     except (HallmarkError, ValidationError, KeyError, TypeError):  # among them a time without a zone
         return None

@@ -267,6 +267,9 @@ def still_lacking(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[st
 
 
 def _statement(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
+    if before:  # what says the same stays as it was signed, and so keeps its digest, however it is spelled today
+        policy = before.policy if policy == before.policy else policy
+        people = before.people if people == before.people else people
     return Adoption(
         environment=policy.environment,
         sequence=before.sequence + 1 if before else 1,

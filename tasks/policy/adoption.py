@@ -20,7 +20,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
@@ -36,7 +36,7 @@ PREDICATE_TYPE = "urn:hallmark:governance:v1"
 Envelope = dict[str, Any]
 
 
-class Adoption(Frozen):
+class Adoption(Document):
     """The predicate."""
 
     environment: Name
@@ -100,26 +100,22 @@ def follow(adoption: Adoption, before: InForce | None) -> InForce:
 
 
 def read(envelope: Mapping[str, Any]) -> Adoption:
-    """What an envelope says, its signatures unverified. Raises Refused where it is no adoption in its one spelling."""
+    """What an envelope says, its signatures unverified. Raises Refused where it is no adoption."""
     statement = dsse.peek(envelope)
     adoption = dsse.predicate(statement, PREDICATE_TYPE, Adoption, "an adoption")
     if statement != statement_of(adoption):
-        raise Refused("the statement is not in its one spelling, or about other digests than what it holds")
+        raise Refused("the statement is about other digests than what it holds")
     return adoption
 
 
 def statement_of(adoption: Adoption) -> dict[str, Any]:
-    subjects = {"policy": adoption.policy.digest(), "people": people_digest(adoption.people)}
-    return dsse.statement(PREDICATE_TYPE, subjects, adoption.model_dump(mode="json"))
+    subjects = {"policy": adoption.policy.sha256, "people": adoption.people.sha256}
+    return dsse.statement(PREDICATE_TYPE, subjects, adoption.said)
 
 
 def digest(adoption: Adoption) -> str:
     """SHA-256 of its statement, whoever signed it."""
     return sha256_bytes(canonical_json(statement_of(adoption)))
-
-
-def people_digest(people: People) -> str:
-    return sha256_bytes(canonical_json(people.model_dump(mode="json")))
 
 
 def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adoption | None, at: datetime) -> None:
@@ -143,8 +139,8 @@ def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adop
 def wanted(before: Adoption, adoption: Adoption) -> Wanted:
     """Who signs, as the policy before it says of what changed; roles that both changes ask for sign once."""
     changed = {
-        "policy": before.policy.digest() != adoption.policy.digest(),
-        "people": people_digest(before.people) != people_digest(adoption.people),
+        "policy": before.policy.sha256 != adoption.policy.sha256,
+        "people": before.people.sha256 != adoption.people.sha256,
     }
     asked: list[list[Role]] = [getattr(before.policy.changes, what) for what, differs in changed.items() if differs]
     if not asked:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
 from tasks.policy.gate_rules import LOCAL, Strength
@@ -91,7 +92,7 @@ class Machine(Frozen):
         return self
 
 
-class People(Frozen):
+class People(Document):
     """people.yaml."""
 
     people: Annotated[list[Person], Field(min_length=1)]

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.graph import GATES
 from tasks.core.params.values import Name
 from tasks.policy.gate_rules import LOCAL, Check, Escalate, Gate, Role, Waive
@@ -114,7 +114,7 @@ class Changes(Frozen):
         return self
 
 
-class Policy(Frozen):
+class Policy(Document):
     """policy.yaml."""
 
     environment: Name
@@ -169,8 +169,8 @@ class Policy(Frozen):
         return gates[gate]
 
     def digest(self) -> str:
-        """SHA-256 of the policy's canonical form, which decisions and gate statements bind to."""
-        return sha256_bytes(canonical_json(self.model_dump(mode="json")))
+        """SHA-256 of the policy as it was adopted, which decisions and gate statements bind to."""
+        return self.sha256
 
 
 def load(governance: Path) -> Policy:

@@ -6,6 +6,7 @@ It holds counts, digests and what the inventory said; no time, so that the same 
 from typing import Any
 
 from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.params.values import Sha256
 from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
@@ -92,7 +93,7 @@ DECLARED = (*TERMS, "sha256", "actions")
 """What `declared` gives."""
 
 
-class Dataset(Frozen):
+class Dataset(Document):
     """manifest.json"""
 
     sources: dict[str, Origin]

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from pydantic import ValidationError
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # no __all__ there
 
-from tasks.core.config import Model
+from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
 from tasks.trust import keys
@@ -37,6 +37,7 @@ STANDARD = (
     "https://slsa.dev/verification_summary/v1",
 )
 """Types of predicates that others defined and other tools read."""
+Said = TypeVar("Said", bound=Document)
 
 
 def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
     return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
 
 
-def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Model], what: str) -> Model:
+def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Said], what: str) -> Said:
     """What a statement says, as `model`; `what` names it with its article.
 
     Raises Refused for a statement of another type, one that holds something else, and times without a zone.
@@ -66,7 +67,7 @@ def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Mod
     if statement["predicateType"] != predicate_type:
         raise Refused(f"the statement is a {statement['predicateType']}, not {what}")
     try:
-        found = model.model_validate(statement["predicate"])
+        found = model.read(statement["predicate"])
     except ValidationError as error:
         raise Refused(f"the statement is not {what} ({error.errors()[0]['msg']})") from None
     if any(isinstance(value, datetime) and value.tzinfo is None for _, value in found):

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
@@ -36,7 +37,7 @@ class Authority(Frozen):
     """The use case's risk tier, or `experiment` for work by hand."""
 
 
-class GateStatement(Frozen):
+class GateStatement(Document):
     """The predicate of a gate's statement."""
 
     gate: GateName
@@ -68,7 +69,7 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
     path = layout.gate(gate)
     try:
         statement = dsse.verify(dsse.read(path), lines)
-        claim = GateStatement.model_validate(statement["predicate"])
+        claim = GateStatement.read(statement["predicate"])
     except Refused as error:
         raise Refused(f"gate {gate} is not passed: {error}; {_what_to_do(gate)}") from None
     except ValidationError:

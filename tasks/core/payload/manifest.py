@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
@@ -16,7 +14,7 @@ UNDECIDING = ("authority.json", "champion.json", "code.json", "request.json", "s
 who asked for it, but not one byte of the candidate. The last one is of its code, which is said apart."""
 
 
-class Manifest(Frozen):
+class Manifest(Document):
     """Holds no time, host, person or run: the same inputs give the same bytes."""
 
     name: str
@@ -95,6 +93,6 @@ def read(payload: Path) -> Manifest:
     """Read payload/manifest.json. Raises Refused where it is absent or says something else."""
     path = payload / "manifest.json"
     try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return Manifest.read_bytes(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise Refused(f"{path}: no manifest of a release can be read here ({str(error).splitlines()[0]})") from None

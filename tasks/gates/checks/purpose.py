@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.params.use_case import UseCase
 
 
-class Purpose(Frozen):
+class Purpose(Document):
     """Of the use-case card. Its name stands beside it in the evidence."""
 
     problem: str

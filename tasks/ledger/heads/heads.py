@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.ledger.tree.merkle import Frontier
@@ -32,7 +32,7 @@ class Void(Refused):
     """A head that one of the ledger's keys signed when it did not count: it had ended, was revoked, or not begun."""
 
 
-class Head(Frozen):
+class Head(Document):
     """The predicate of a head; its statement's subject is `ledger` with the root."""
 
     ledger: Sha256
@@ -71,7 +71,7 @@ def of(tree: Frontier, ledger: str, time: datetime) -> Head:
 
 def sign(head: Head, signer: Signer) -> dict[str, Any]:
     """The head's DSSE envelope."""
-    return dsse.sign(dsse.statement(HEAD, {"ledger": head.root}, head.model_dump(mode="json")), signer)
+    return dsse.sign(dsse.statement(HEAD, {"ledger": head.root}, head.said), signer)
 
 
 def verify(envelope: Any, those: Sequence[Key]) -> Head:
@@ -99,9 +99,9 @@ def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
 
 def _head(statement: dict[str, Any]) -> Head:
     try:
-        head = Head.model_validate(statement["predicate"])
+        head = Head.read(statement["predicate"])
     except ValidationError as error:
         raise Refused(f"a signed statement that is no head ({error.errors()[0]['msg']})") from None
-    if statement != dsse.statement(HEAD, {"ledger": head.root}, head.model_dump(mode="json")):
+    if statement != dsse.statement(HEAD, {"ledger": head.root}, head.said):
         raise Refused(f"a signed statement that is no head: {statement['predicateType']}, or in another spelling")
     return head

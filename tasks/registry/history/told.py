@@ -64,7 +64,7 @@ def read(folder: Path) -> Told:
             folder=folder,
             manifest=manifest.read(payload),
             promotion=Promotion.model_validate(statement["predicate"]),
-            dataset=Dataset.model_validate_json((payload / "dataset" / "manifest.json").read_bytes()),
+            dataset=Dataset.read_bytes((payload / "dataset" / "manifest.json").read_bytes()),
             params=dict(flat(config.plain(config.read_yaml(payload / "params.yaml")))),
             policy=dict(flat(json.loads((attestations / "policy.json").read_bytes()))),
             people=dict(flat(json.loads((attestations / "people.json").read_bytes()))),
@@ -76,7 +76,7 @@ def read(folder: Path) -> Told:
 
 
 def _evidence(attestations: Path, gate: GateName) -> Evidence:
-    return Evidence.model_validate_json((attestations / "evidence" / f"{gate}.json").read_bytes())
+    return Evidence.read_bytes((attestations / "evidence" / f"{gate}.json").read_bytes())
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:

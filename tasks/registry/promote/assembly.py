@@ -30,13 +30,13 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
     attestations = target / ATTESTATIONS
     _copy_file(candidate.layout.stage("package") / "result.json", attestations / "result.json")
     for gate, passed in candidate.gates.items():
-        _write(attestations / "evidence" / f"{gate}.json", passed.evidence.model_dump(mode="json"))
+        files.write_bytes(attestations / "evidence" / f"{gate}.json", passed.evidence.spelled)
         dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
     for number, envelope in enumerate(governance.chain, start=1):
         dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
-    _write(attestations / "policy.json", governance.policy.model_dump(mode="json"))
+    files.write_bytes(attestations / "policy.json", governance.policy.spelled)
     _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
     dsse.write(target / REQUEST, candidate.asked.envelope)
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")

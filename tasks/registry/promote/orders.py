@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.consent import consent
-from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry, Ledger
@@ -30,7 +30,7 @@ ORDERED = "rollback.ordered"
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
-class Order(Frozen):
+class Order(Document):
     """The predicate of an order; its subject is the release to go back to."""
 
     person: str
@@ -102,7 +102,7 @@ def target(governance: Governance, ledger: Ledger, line: Succession, label: str)
 
 def statement(order: Order, back_to: Signed) -> dict[str, Any]:
     """What a person signs who orders that `back_to` be champion again."""
-    return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.model_dump(mode="json"))
+    return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.said)
 
 
 def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Signed) -> list[SignedOrder]:
@@ -128,7 +128,7 @@ def missing(governance: Governance, back_to: Signed, found: list[SignedOrder]) -
 def _read(entry: Entry, governance: Governance, back_to: Signed) -> SignedOrder:
     """An ordinary order of `back_to` by somebody who might give it then. Raises where it is none."""
     envelope = entry.body["envelope"]
-    order = Order.model_validate(dsse.peek(envelope)["predicate"])
+    order = Order.read(dsse.peek(envelope)["predicate"])
     at = max(entry.time, order.time)
     person = governance.actor(order.person, at)
     statement = governance.verify(envelope, person, at)

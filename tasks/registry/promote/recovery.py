@@ -73,7 +73,7 @@ def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) ->
     if not _is_of(folder, intent, governance):
         raise Refused("its bundle is that of another promotion")
     for gate in GATES:
-        evidence = Evidence.model_validate(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
+        evidence = Evidence.read(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_passed(evidence, governance, ledger)
     mirror.register(governance, signed)
     make(signed, seq, governance, ledger)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from tasks.core.config import Frozen
+from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.gates.checks.bar import Adopted, Bar
@@ -32,7 +33,7 @@ class Replaced(Frozen):
     tier: str
 
 
-class Promotion(Frozen):
+class Promotion(Document):
     """The predicate of a promotion statement; its subject is the release, by name and digest."""
 
     action: Literal["promote", "rollback"]
@@ -117,7 +118,7 @@ class Succession:
 
 def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
     """The statement's envelope, signed with this installation's key."""
-    statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.model_dump(mode="json"))
+    statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.said)
     return dsse.sign(statement, governance.signer("gate", promotion.time))
 
 

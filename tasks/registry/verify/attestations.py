@@ -45,15 +45,15 @@ class Attested:
         """Public key lines that count in what carries no time of its own."""
         self.gate_key = dsse.signers(signed.envelope)[0]
         """Fingerprint of the one that promoted."""
-        self.manifest = Manifest.model_validate(contents.parse(found.bytes(MANIFEST), MANIFEST))
-        self.policy = Policy.model_validate(self._json("policy.json"))
+        self.manifest = Manifest.read(contents.parse(found.bytes(MANIFEST), MANIFEST))
+        self.policy = Policy.read(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
         envelopes = [self._envelope(name) for name in found.below(bundle.GOVERNANCE)]
         self.adopted = trust.adopted(envelopes, trusted)
         """What was in force; None where nothing was adopted."""
-        self.dataset = Dataset.model_validate(contents.parse(found.bytes(DATASET), DATASET))
-        self.evidence = {gate: Evidence.model_validate(self._json(f"evidence/{gate}.json")) for gate in GATES}
+        self.dataset = Dataset.read(contents.parse(found.bytes(DATASET), DATASET))
+        self.evidence = {gate: Evidence.read(self._json(f"evidence/{gate}.json")) for gate in GATES}
 
     def by_the_gate(self, name: str) -> dict[str, Any]:
         """A statement beside the payload that a key of the gate signed."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from tasks.core import files
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
 from tasks.gates.checks.bar import raised
@@ -84,7 +83,7 @@ def _succeeds(attested: Attested, promotion: Promotion) -> str:
 def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
     """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
     statement = attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json")
-    claim = GateStatement.model_validate(statement["predicate"])
+    claim = GateStatement.read(statement["predicate"])
     stages = attested.manifest.stages
     subject = {"data": stages.get("split"), "evaluation": stages.get("evaluate")}
     evidence = attested.evidence[gate]
@@ -144,9 +143,8 @@ def _counts(decision: Decision, person: Person, subjects: dict[str, str], eviden
         raise Refused(f"a decision of {person.id} is about another gate or policy than {evidence.gate}")
     if subjects.get(evidence.subject.stage) != evidence.subject.sha256:
         raise Refused(f"a decision of {person.id} at gate {evidence.gate} is about another output")
-    evidence_sha256 = files.sha256_bytes(files.canonical_json(evidence.model_dump(mode="json")))
     # Data decisions carry over from an earlier run, so theirs may be about that run's evidence.
-    if evidence.gate != "data" and subjects.get(f"evidence/{evidence.gate}.json") != evidence_sha256:
+    if evidence.gate != "data" and subjects.get(f"evidence/{evidence.gate}.json") != evidence.sha256:
         raise Refused(f"a decision of {person.id} at gate {evidence.gate} is about other evidence")
     if person.id == evidence.requested_by:
         raise Refused(f"{person.id} asked for the run and decided on it")
