@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tasks.core import code
 from tasks.core.files import sha256_bytes, write_json
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
@@ -199,8 +200,8 @@ class House:
         says otherwise."""
         layout = self.run(run)
         layout.inputs.mkdir(parents=True)
-        (layout.root / "tasks" / "train").mkdir(parents=True)
-        (layout.root / "tasks" / "train" / "train.py").write_text("LAYERS = 3\n")
+        (layout.root / "tasks" / "stages" / "train").mkdir(parents=True)
+        (layout.root / "tasks" / "stages" / "train" / "train.py").write_text("LAYERS = 3\n")
         (layout.root / "dvc.yaml").write_text("stages: {}\n")
         (layout.root / "constraints.txt").write_text("torch==2.9\n")
         with layout.params.open("w") as file:
@@ -208,6 +209,7 @@ class House:
             YAML().dump(PARAMS | {"use_case": PARAMS["use_case"] | card, "training": seed}, file)
         write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
         write_json(layout.code, {"tree_sha256": "0" * 64})
+        code.write(layout)
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         dsse.write(layout.request, self.request(run, demo).envelope)
         write_json(layout.authority, self.authority(str(card.get("risk_tier", "low"))).model_dump(mode="json"))

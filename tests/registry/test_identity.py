@@ -26,7 +26,7 @@ def replace(path: Path, old: str, new: str) -> None:
 DECIDING: dict[str, Callable[[Layout], object]] = {
     "a parameter": lambda run: replace(run.params, "risk_tier: low", "risk_tier: high"),
     "a source": lambda run: replace(run.sources, "1" * 64, "3" * 64),
-    "code": lambda run: (run.root / "tasks" / "train" / "train.py").write_text("LAYERS = 4\n"),
+    "code": lambda run: (run.root / "tasks" / "stages" / "train" / "train.py").write_text("LAYERS = 4\n"),
     "a new module": lambda run: (run.root / "tasks" / "new.py").write_text(""),
     "the graph": lambda run: (run.root / "dvc.yaml").write_text("stages: {a: {cmd: b}}\n"),
     "a dependency": lambda run: (run.root / "constraints.txt").write_text("torch==2.10\n"),
