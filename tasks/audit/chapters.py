@@ -6,7 +6,6 @@ from tasks.audit.dossier import Chapter, Claim, Exhibit, Kind, Table
 from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
 from tasks.core.facts import Fact
-from tasks.core.graph import GATES
 from tasks.gates.checks.checks import CheckResult
 from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
@@ -113,7 +112,7 @@ def data(record: Record, shelf: Shelf) -> Chapter:
 
 def checked(record: Record, shelf: Shelf) -> Chapter:
     rows, said = [], list[Said]()
-    for gate in GATES:
+    for gate in record.told.promotion.gates:
         evidence = record.told.evidence[gate]
         waived = {check for it in record.decided.get(gate, []) if it.counted for check in it.decision.checks}
         rows += [[gate, it.name, it.fact, value(it), wanted(it), verdict(it, waived)] for it in evidence.checks]
@@ -170,7 +169,7 @@ def figures(record: Record, shelf: Shelf) -> Chapter:
 
 
 def decided(record: Record, shelf: Shelf) -> Chapter:
-    every = [(gate, it) for gate in GATES for it in record.decided.get(gate, [])]
+    every = [(gate, it) for gate in record.told.promotion.gates for it in record.decided.get(gate, [])]
     table = Table(
         caption="Every decision in the ledger on what this run put to its gates",
         columns=["Gate", "Who", "Role", "Decided", "Reason", "When (UTC)", "Entry", "Counted"],
@@ -179,7 +178,7 @@ def decided(record: Record, shelf: Shelf) -> Chapter:
               for gate, it in every],
     )  # fmt: skip
     said = list[Said]()
-    for gate in GATES:
+    for gate in record.told.promotion.gates:
         who = record.release.approved_by.get(gate, [])
         text = f"approved by {', '.join(who)}" if who else "passed by its checks alone, as its policy allows"
         exhibits = [shelf.entry(it.entry) for it in record.decided.get(gate, []) if it.counted]

@@ -7,7 +7,6 @@ from pathlib import Path
 from tasks.consent import withdrawals
 from tasks.consent.signed_withdrawal import Withdrawal
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES
 from tasks.core.params.params import Params, load
 from tasks.gates import docket, signed_decision, signed_request
 from tasks.gates.docket import Case
@@ -85,7 +84,7 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         )
     said, line = told.read(folder), succession.read(ledger, governance, release.name)
     asked = signed_request.recorded(ledger, governance, release.run)
-    cases = {gate: put[-1] for gate in GATES if (put := docket.cases(ledger, release.run, gate))}
+    cases = {gate: put[-1] for gate in said.promotion.gates if (put := docket.cases(ledger, release.run, gate))}
     return Record(
         release=release,
         told=said,

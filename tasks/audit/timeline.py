@@ -4,7 +4,6 @@ from datetime import datetime
 
 from tasks.audit.dossier import Moment
 from tasks.audit.record import Record
-from tasks.core.graph import GATES
 from tasks.registry.history.history import orderers
 
 VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check", "withdraw": "withdrew a decision"}
@@ -15,7 +14,7 @@ def timeline(record: Record) -> list[Moment]:
     found: list[tuple[datetime, str]] = []
     if record.request_entry:
         found.append((record.request_entry.time, f"{record.release.requested_by} asks for run {record.release.run}"))
-    for gate in GATES:
+    for gate in record.told.promotion.gates:
         if case := record.cases.get(gate):
             found.append((case.entry.time, f"{gate} gate asked"))
         for it in record.decided.get(gate, []):

@@ -4,7 +4,7 @@ A new stage is a module with `run(params, layout)` and a line in STEPS; a new ga
 policy.yaml. `python -m tasks.core.graph` prints the dvc.yaml that belongs to the table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -124,6 +124,11 @@ STAGES: dict[str, Stage] = {step.name: step for step in STEPS if isinstance(step
 RUNS: dict[str, Stage] = {run: stage for stage in STAGES.values() for run in stage.runs}
 """By the name that DVC knows: `train`, `predict@base`, …"""
 GATES: tuple[str, ...] = tuple(step.name for step in STEPS if isinstance(step, Gate))
+
+
+def in_order(gates: Iterable[str]) -> list[str]:
+    """Those of this table in its order, and after them, by name, those that another version had."""
+    return sorted(gates, key=lambda gate: (GATES.index(gate) if gate in GATES else len(GATES), gate))
 
 
 def _before(gate: str) -> tuple[str, ...]:

@@ -40,10 +40,11 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     """Write inputs/*.json below `layout`, whose code is that of the tree with this digest.
 
     Raises InputError for a source that is not there and for an unknown tier, Refused for a source that its owner has
-    withdrawn.
+    withdrawn, and for a policy with other gates than a run of this version has.
     """
     policy = governance.policy
-    policy.tier(params.use_case.risk_tier)
+    if why_not := policy.tier(params.use_case.risk_tier).other_gates():
+        raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
     _known_owners(params, governance)
     named = sources.load(governance.folder)
     refuse_withdrawn(named, governance, ledger)

@@ -46,7 +46,7 @@ class CheckResult(Frozen):
 def checks_of(gate: GateName, rules: Gate, metrics: Sequence[SuccessMetric]) -> list[Check]:
     """All checks of a gate. Raises InputError where two have one name: a waiver of one would be one of both."""
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
-    checks = rules.checks + IN_EVERY_TIER[gate] + [_of(metric) for metric in judged]
+    checks = rules.checks + IN_EVERY_TIER.get(gate, []) + [_of(metric) for metric in judged]
     names = [check.name for check in checks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(

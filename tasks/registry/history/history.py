@@ -11,7 +11,6 @@ from typing import Any
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES
 from tasks.gates import docket, signed_decision
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -197,7 +196,7 @@ def _as(order: dict[str, Any]) -> str:
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
     """Who the statement says approved, gate by gate, each with the entry of the signed approval."""
-    for gate in GATES:
+    for gate in promotion.gates:
         entries = _signed_at(gate, promotion.run, ledger, governance)
         for who in promotion.approved_by.get(gate, []):
             yield Approval(gate=gate, who=who, entry=entries.get(who))

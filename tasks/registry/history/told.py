@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
-from tasks.core.graph import GATES
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.gates.evidence import Evidence
@@ -59,16 +58,16 @@ def read(folder: Path) -> Told:
     attestations = folder / bundle.ATTESTATIONS
     payload = folder / bundle.PAYLOAD
     try:
-        statement = dsse.peek(dsse.read(folder / bundle.PROMOTION))
+        promotion = Promotion.read(dsse.peek(dsse.read(folder / bundle.PROMOTION))["predicate"])
         return Told(
             folder=folder,
             manifest=manifest.read(payload),
-            promotion=Promotion.model_validate(statement["predicate"]),
+            promotion=promotion,
             dataset=Dataset.read_bytes((payload / "dataset" / "manifest.json").read_bytes()),
             params=dict(flat(config.plain(config.read_yaml(payload / "params.yaml")))),
             policy=dict(flat(json.loads((attestations / "policy.json").read_bytes()))),
             people=dict(flat(json.loads((attestations / "people.json").read_bytes()))),
-            evidence={gate: _evidence(attestations, gate) for gate in GATES},
+            evidence={gate: _evidence(attestations, gate) for gate in promotion.gates},
         )
     except (OSError, ValueError, Refused, RecursionError) as error:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error

@@ -11,7 +11,7 @@ from typing import Any
 from tasks.consent import consent
 from tasks.core import code
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES
+from tasks.core.graph import GATES, in_order
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.params.values import Sha256
@@ -95,6 +95,9 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
     Judging a gate refuses tier `experiment`, which has none, and demo runs outside environment `local`.
     """
     passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
+    tier = _one({each.evidence.tier for each in passed.values()}, "risk tier")
+    more = [gate for gate in in_order(governance.policy.tier(tier).gates) if gate not in passed]
+    passed |= {gate: _passed(gate, layout, run, governance, ledger) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
     asked = signed_request.require(ledger, governance, run)
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}

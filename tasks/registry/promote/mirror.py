@@ -17,7 +17,6 @@ from sqlalchemy.pool import NullPool
 
 from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
-from tasks.core.graph import GATES
 from tasks.core.payload import manifest
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
@@ -90,8 +89,8 @@ def _tags(signed: Signed, folder: Path) -> dict[str, str]:
     """What leads from an MLflow version back to commit, dataset, parameters, gates and release."""
     promotion = signed.promotion
     told = manifest.read(folder / bundle.PAYLOAD)
-    gates = {f"hallmark.gate.{gate}": promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in GATES}
-    return gates | {
+    evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
+    return {f"hallmark.gate.{gate}": sha256 for gate, sha256 in evidence.items()} | {
         TAG: promotion.label,
         "hallmark.sha256": signed.release_sha256,
         "hallmark.payload_sha256": promotion.payload_sha256,

@@ -9,7 +9,6 @@ from pathlib import Path
 from tasks.consent import consent
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.graph import GATES
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -72,7 +71,7 @@ def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) ->
     signed = verification.require(folder, governance)
     if not _is_of(folder, intent, governance):
         raise Refused("its bundle is that of another promotion")
-    for gate in GATES:
+    for gate in signed.promotion.gates:
         evidence = Evidence.read(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_passed(evidence, governance, ledger)
     mirror.register(governance, signed)

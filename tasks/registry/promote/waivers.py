@@ -7,7 +7,6 @@ from datetime import datetime
 
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
-from tasks.core.graph import GATES
 from tasks.gates import docket
 from tasks.gates.docket import Case
 from tasks.gates.signed_decision import KIND, read
@@ -52,7 +51,7 @@ def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: dateti
     """Every check that failed in the run that a release comes from, as the ledger has its evidence and decisions, and
     whether its waiver counts at a moment, None: now."""
     found, moment = [], at or ledger.now()
-    for gate in GATES:
+    for gate in signed.promotion.gates:
         for case in docket.cases(ledger, signed.promotion.run, gate)[-1:]:
             waived = _waived(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]

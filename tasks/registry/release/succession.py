@@ -12,6 +12,7 @@ from typing import Any, Literal
 from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import Refused
+from tasks.core.graph import in_order
 from tasks.core.params.values import Sha256
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.ledger.ledger import Entry, Ledger
@@ -74,6 +75,11 @@ class Promotion(Document):
     @property
     def label(self) -> str:
         return f"{self.name}-{self.version}"
+
+    @property
+    def gates(self) -> list[GateName]:
+        """Those that it passed, as policy had them then."""
+        return in_order(self.approved_by)
 
 
 @dataclass(frozen=True)

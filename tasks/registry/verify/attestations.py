@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from tasks.core.errors import Refused
-from tasks.core.graph import GATES
+from tasks.core.graph import in_order
 from tasks.core.payload.manifest import Manifest
 from tasks.gates import signed_decision, signed_request
 from tasks.gates.evidence import Evidence
@@ -53,7 +53,15 @@ class Attested:
         self.adopted = trust.adopted(envelopes, trusted)
         """What was in force; None where nothing was adopted."""
         self.dataset = Dataset.read(contents.parse(found.bytes(DATASET), DATASET))
-        self.evidence = {gate: Evidence.read(self._json(f"evidence/{gate}.json")) for gate in GATES}
+        tier = self.policy.tiers.get(self.manifest.tier)
+        gates = in_order(tier.gates) if tier else []
+        self.evidence = {gate: Evidence.read(self._json(f"evidence/{gate}.json")) for gate in gates}
+        """By gate, of those that the release's own policy asks for in its tier."""
+
+    @property
+    def last(self) -> Evidence:
+        """What the last gate looked at."""
+        return [*self.evidence.values()][-1]
 
     def by_the_gate(self, name: str) -> dict[str, Any]:
         """A statement beside the payload that a key of the gate signed."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tasks.core.errors import Refused
-from tasks.core.graph import GATES
+from tasks.core.graph import SUBJECTS
 from tasks.gates.checks.bar import raised
 from tasks.gates.evidence import Evidence, check_asks, require_checks
 from tasks.gates.missing import still_needed
@@ -34,7 +34,7 @@ def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     yield _ok("request", _requested(attested, promotion))
     yield _ok("champion", _succeeds(attested, promotion))
     roles: dict[str, str] = {}
-    for gate in GATES:
+    for gate in attested.evidence:
         yield _ok(f"gate {gate}", _gate(attested, gate, promotion, listing))
         yield _ok(f"gate {gate}", _decisions(attested, gate, promotion, roles))
     yield from forms.checks(attested, promotion, listing)
@@ -59,6 +59,11 @@ def _manifest(attested: Attested, promotion: Promotion) -> str:
         raise Refused("payload/manifest.json and the promotion statement are about different candidates")
     if promotion.tier == EXPERIMENT:
         raise Refused("risk tier experiment is never promoted")
+    if not attested.evidence:
+        raise Refused(f"policy.json asks for no gate in risk tier {promotion.tier}")
+    if promotion.gates != list(attested.evidence):
+        asked = ", ".join(attested.evidence)
+        raise Refused(f"it was promoted by gates {', '.join(promotion.gates)}, and policy.json asks for {asked}")
     if promotion.environment != attested.policy.environment:
         raise Refused(f"promoted in {promotion.environment} under the policy of {attested.policy.environment}")
     if promotion.demo and promotion.environment != LOCAL:
@@ -68,7 +73,7 @@ def _manifest(attested: Attested, promotion: Promotion) -> str:
 
 def _succeeds(attested: Attested, promotion: Promotion) -> str:
     """What it replaced was of no higher tier, and what the next version is held to follows from its evaluation."""
-    evidence, before = attested.evidence["evaluation"], promotion.replaces
+    evidence, before = attested.evidence.get("evaluation", attested.last), promotion.replaces
     if promotion.bar != raised(evidence.adopted, evidence.bar):
         raise Refused("the promotion statement holds the next version to something else than the evaluation gate says")
     if before is None:
@@ -84,12 +89,12 @@ def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dic
     """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
     statement = attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json")
     claim = GateStatement.read(statement["predicate"])
-    stages = attested.manifest.stages
-    subject = {"data": stages.get("split"), "evaluation": stages.get("evaluate")}
     evidence = attested.evidence[gate]
+    stage = evidence.subject.stage
+    output = bundle.package_digest(listing) if stage == "package" else attested.manifest.stages.get(stage)
     if (statement["predicateType"], claim.gate, claim.verdict) != (gate_statement.PREDICATE_TYPE, gate, "passed"):
         raise Refused(f"gates/{gate}.json does not say that gate {gate} was passed")
-    if claim.subject != subject.get(gate, bundle.package_digest(listing)):
+    if claim.subject != output or stage != SUBJECTS.get(gate, stage):
         raise Refused(f"gate {gate} let something else pass than what is in this release")
     if {claim.policy_sha256, evidence.policy_sha256} != {attested.policy.digest()}:
         raise Refused(f"gate {gate} was passed under another policy than policy.json")
@@ -99,7 +104,7 @@ def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dic
     if (evidence.run, evidence.requested_by) != (promotion.run, promotion.requested_by):
         raise Refused(f"the evidence of gate {gate} is of another run than the promotion statement")
     if (evidence.use_case, evidence.purpose_sha256) != (
-        promotion.name, attested.evidence["release"].purpose_sha256
+        promotion.name, attested.last.purpose_sha256
     ):  # fmt: skip
         raise Refused(f"the evidence of gate {gate} is about another use case than the promotion statement")
     require_checks(evidence, attested.policy)
