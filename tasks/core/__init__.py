@@ -6,6 +6,7 @@ pages.py      in templates of HTML
 files.py      digests, canonical JSON, outputs that appear whole or not at all
 yaml_text.py  YAML text, bounded before anything is made of it
 config.py     YAML into frozen objects, every mistake reported together with file and line
+document.py   what is signed or digested, known by its bytes whatever its model says since
 layout.py     where everything of a run lies
 graph.py      the one table of stages and gates
 code.py       which code decides the bytes of a stage, and its digest
