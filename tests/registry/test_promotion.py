@@ -12,7 +12,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.gates import decisions, gates, statement
 from tasks.registry.admit import admission
-from tasks.registry.promote import champion, mirror, promotion, releases
+from tasks.registry.promote import assembly, champion, mirror, promotion, releases
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import succession
 from tasks.stages.package import package
@@ -227,7 +227,7 @@ def test_an_experiment_is_never_promoted(house: House) -> None:
 )
 def test_what_changed_after_the_package_stops_promotion(ready: House, path: str) -> None:
     file = ready.run("run-1").root / path
-    file.write_text(file.read_text() + "\n")
+    file.write_text(file.read_text() + ("MORE = 1\n" if file.suffix == ".py" else "\n"))
     with pytest.raises(Refused, match="changed after the package was made"):
         ready.promote(ready.run("run-1"))
 
@@ -270,7 +270,7 @@ def test_a_full_disk_leaves_the_old_champion(house: House, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(promotion.bundle.shutil, "copyfile", full)
+    monkeypatch.setattr(assembly.shutil, "copyfile", full)
     with pytest.raises(Unavailable, match="No space left"):
         house.promote(layout)
     monkeypatch.undo()
