@@ -27,7 +27,6 @@ DECIDING: dict[str, Callable[[Layout], object]] = {
     "a parameter": lambda run: replace(run.params, "risk_tier: low", "risk_tier: high"),
     "a source": lambda run: replace(run.sources, "1" * 64, "3" * 64),
     "code": lambda run: (run.root / "tasks" / "stages" / "train" / "train.py").write_text("LAYERS = 4\n"),
-    "a new module": lambda run: (run.root / "tasks" / "new.py").write_text(""),
     "the graph": lambda run: (run.root / "dvc.yaml").write_text("stages: {a: {cmd: b}}\n"),
     "a dependency": lambda run: (run.root / "constraints.txt").write_text("torch==2.10\n"),
     "an input of a later version": lambda run: write_json(run.inputs / "vault.json", {}),
@@ -37,6 +36,7 @@ UNDECIDING: dict[str, Callable[[Layout], object]] = {
     "the champion": lambda run: write_json(run.champion, {"release": "triage-9"}),
     "who asks": lambda run: write_json(run.inputs / "request.json", {"run_id": "another"}),
     "the gate's key": lambda run: write_json(run.authority, {}),
+    "a module that no stage imports": lambda run: (run.root / "tasks" / "new.py").write_text("X = 1\n"),
     "a byte-code cache": lambda run: cache(run.root / "tasks" / "__pycache__"),
     "where it lies": lambda run: run.stage("evaluate").rename(run.root / "moved"),
 }
