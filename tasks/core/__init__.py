@@ -16,5 +16,6 @@ facts.py      figures that stages state and gates judge
 progress.py   how far a stage is
 prompts.py    a record as the chat that a model sees
 database.py   SQLite or Postgres, whose writers take turns
+migrations.py which schema a database has, and how an older one is brought forward
 payload/      what a release says of itself
 """

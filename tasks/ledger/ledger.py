@@ -53,9 +53,12 @@ class Ledger:
         return self._tables.where
 
     def prepare(self) -> None:
-        """Make the table and its triggers where there is no table yet."""
-        with self.transaction(), self._reading() as connection:
-            self._tables.make(connection)
+        """Make the tables where there are none yet, and bring those of an earlier version forward.
+
+        Raises Unavailable for those of a newer one.
+        """
+        with self._tables.reaching():
+            self._tables.prepare()
 
     def close(self) -> None:
         """Let go of the file. Whatever is asked later opens it again."""

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy import Engine, bindparam, func, inspect, select, text
+from sqlalchemy import Engine, bindparam, func, select, text
 from sqlalchemy.engine import Connection
 
-from tasks.core import database
+from tasks.core import database, migrations
 from tasks.core.errors import Refused
+from tasks.core.migrations import Schema
 from tasks.ledger import attached
 from tasks.ledger.entry import Entry, Row, parse
 from tasks.ledger.guards import guards, missing_guards
@@ -30,6 +31,16 @@ COUNT_ATTACHED = select(func.count()).select_from(ATTACHED)
 Value = TypeVar("Value", int, str)
 CHUNK = 500
 """Rows asked for at once by their numbers or subjects: a database takes only so many parameters in a statement."""
+
+
+def _make(connection: Connection) -> None:
+    METADATA.create_all(connection)
+    connection.execute(TREE.insert().values(size=0, peaks=""))
+    for statement in guards(connection.dialect.name):
+        connection.execute(text(statement))
+
+
+SCHEMA = Schema("ledger", METADATA, _make)
 
 
 class Tables:
@@ -59,17 +70,9 @@ class Tables:
         """A connection that waits for no writer."""
         return self._engine.connect().execution_options(takes_turn=False)
 
-    def make(self, connection: Connection) -> None:
-        """The tables and their triggers, where there are none yet."""
-        there = set(inspect(connection).get_table_names())
-        new = ENTRIES.name not in there
-        if METADATA.tables.keys() <= there:
-            return
-        METADATA.create_all(connection)
-        if new:
-            connection.execute(TREE.insert().values(size=0, peaks=""))
-        for statement in guards(self._engine.dialect.name):
-            connection.execute(text(statement))
+    def prepare(self) -> None:
+        """The tables and their triggers, in the form of this version. Raises Unavailable for those of a newer one."""
+        migrations.prepare(self._engine, SCHEMA)
 
     def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
         """The next row, and the tree with it."""

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.engine import Connection
 
-from tasks.core import database
+from tasks.core import database, migrations
 from tasks.core.errors import InputError, Refused
+from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
 
@@ -42,6 +43,9 @@ VALUES = Table(
 KEY = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_key=True))
 
 
+SCHEMA = Schema("vault", METADATA, METADATA.create_all)
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A value and the token that stands in its place."""
@@ -59,8 +63,9 @@ class Vault:
 
     def prepare(self) -> None:
         """Make the tables, or see that they belong to this key. Raises InputError where they belong to another."""
+        with _reach():
+            migrations.prepare(self._engine, SCHEMA)
         with self._writing() as connection:
-            METADATA.create_all(connection)
             known = connection.scalars(select(KEY.c.fingerprint)).first()
             if known is None:
                 connection.execute(insert(KEY).values(fingerprint=self.keys.fingerprint))

@@ -9,7 +9,6 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.ledger import check as ledger_check
 from tasks.ledger import roots
-from tasks.ledger.ledger import open_ledger
 from tasks.ledger.proof import Prover
 from tasks.ledger.tables import Tables
 from tasks.ledger.tree import subtrees
@@ -118,17 +117,6 @@ def test_an_entry_that_is_missing_proves_nothing(grown: House, seq: int) -> None
     edit(grown, f"DELETE FROM hallmark_ledger WHERE seq = {seq}")
     with pytest.raises(Refused, match="hallmark ledger verify"):
         Prover(grown.ledger, grown.governance).prove(700)
-
-
-def test_a_ledger_from_before_gets_the_table_and_keeps_roots_from_then_on(grown: House) -> None:
-    edit(grown, f"DROP TABLE {KEPT}")
-    again = open_ledger(grown.state)
-    with again.transaction():
-        for _ in range(subtrees.BLOCK):
-            again.append("a.b", "c", {})
-    assert set(again.subtrees()) == {(1536, 256), (1536, 512)}
-    assert Prover(again, grown.governance).prove(3).entry.seq == 3
-    assert ledger_check.verify(again, grown.governance).verdict == "holds"
 
 
 def test_only_the_last_entry_of_a_block_finishes_one() -> None:

@@ -18,7 +18,7 @@ OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
 @pytest.fixture
 def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The cluster without a vault, and the setting that points at it."""
-    sql(cluster, "DROP TABLE IF EXISTS hallmark_vault, hallmark_vault_key")
+    sql(cluster, "DROP TABLE IF EXISTS hallmark_vault, hallmark_vault_key, hallmark_vault_schema")
     monkeypatch.setenv("HALLMARK_VAULT_URL", cluster)
     monkeypatch.delenv("HALLMARK_VAULT_KEY", raising=False)
     return cluster

@@ -13,10 +13,11 @@ from pathlib import Path
 from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.engine import Connection
 
-from tasks.core import database
+from tasks.core import database, migrations
 from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
 from tasks.core.files import sha256_bytes
+from tasks.core.migrations import Schema
 from tasks.core.params.values import Sha256
 
 FILE = "lineage.db"
@@ -59,6 +60,7 @@ MENTIONS = Table(
     Column("record", LargeBinary, primary_key=True),
     sqlite_with_rowid=False,
 )
+SCHEMA = Schema("lineage", METADATA, METADATA.create_all)
 
 
 class Read(Frozen):
@@ -91,9 +93,11 @@ class Dataset(Frozen):
 @contextmanager
 def writing(state: Path) -> Iterator[Connection]:
     """A transaction that other writers wait for; what is written in it lands together or not at all."""
-    with _reaching(state), _engine(state).begin() as connection:
-        METADATA.create_all(connection)
-        yield connection
+    engine = _engine(state)
+    with _reaching(state):
+        migrations.prepare(engine, SCHEMA)
+        with engine.begin() as connection:
+            yield connection
 
 
 @contextmanager
@@ -102,8 +106,12 @@ def reading(state: Path) -> Iterator[Connection | None]:
     if not (state / FILE).exists():
         yield None
         return
-    with _reaching(state), _engine(state).connect().execution_options(takes_turn=False) as connection:
-        yield connection
+    engine = _engine(state)
+    with _reaching(state):
+        if not migrations.is_current(engine, SCHEMA):
+            migrations.prepare(engine, SCHEMA)
+        with engine.connect().execution_options(takes_turn=False) as connection:
+            yield connection
 
 
 def require_none_older(state: Path) -> None:

@@ -1,0 +1,113 @@
+"""Which schema a database has: older ones are brought forward step by step, newer ones are refused in words.
+
+A database of no version is of the first one. Each step is one transaction that writers of the database wait for, and
+the version is part of it: a step that is interrupted has not happened, and whoever opens the database next takes it.
+"""
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, delete, insert, inspect, select
+from sqlalchemy.engine import Connection
+
+from tasks.core.errors import Unavailable
+
+
+@dataclass(frozen=True)
+class Schema:
+    name: str
+    """ledger, vault or lineage. They may share a Postgres database, so each has its version in a table of its own."""
+    tables: MetaData
+    """As they are in the newest version."""
+    make: Callable[[Connection], None]
+    """Makes them in a database that has none of them."""
+    steps: tuple[Callable[[Connection], None], ...] = ()
+    """The first takes version 1 to version 2, and so on. What is in it once is never changed."""
+
+    @property
+    def version(self) -> int:
+        return 1 + len(self.steps)
+
+
+def prepare(engine: Engine, schema: Schema) -> None:
+    """Make the tables where there are none, and bring those of an earlier version forward.
+
+    Before the first step a copy of a SQLite file is kept, and named on stderr. Raises Unavailable for a database that a
+    newer version made.
+    """
+    copied = False
+    while True:
+        with engine.begin() as connection:
+            version = _version(connection, schema)
+            if version is None:
+                schema.make(connection)
+                _put(connection, schema, schema.version)
+            if version is None or version == schema.version:
+                return
+            if version > schema.version:
+                raise Unavailable(
+                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {version}, this version "
+                    f"knows {schema.version}); install the version that made it, or a later one"
+                )
+            if not copied:
+                _tell(engine, schema, version)
+                copied = True
+            schema.steps[version - 1](connection)
+            _put(connection, schema, version + 1)
+
+
+def is_current(engine: Engine, schema: Schema) -> bool:
+    """Whether the tables are those of this version. Waits for no writer."""
+    with engine.connect().execution_options(takes_turn=False) as connection:
+        return _version(connection, schema) == schema.version
+
+
+def _version(connection: Connection, schema: Schema) -> int | None:
+    """None where none of the tables is there."""
+    there, table = set(inspect(connection).get_table_names()), _table(schema)
+    if not there & schema.tables.tables.keys():
+        return None
+    return connection.scalar(select(table.c.version)) if table.name in there else 1
+
+
+def _put(connection: Connection, schema: Schema, version: int) -> None:
+    table = _table(schema)
+    table.create(connection, checkfirst=True)
+    connection.execute(delete(table))
+    connection.execute(insert(table).values(version=version))
+
+
+def _table(schema: Schema) -> Table:
+    """One row."""
+    return Table(f"hallmark_{schema.name}_schema", MetaData(), Column("version", Integer, nullable=False))
+
+
+def _tell(engine: Engine, schema: Schema, version: int) -> None:
+    kept = "no copy is kept here, the server's backups have it as it was"
+    if engine.dialect.name == "sqlite":
+        kept = f"as it was it is kept in {_copy(Path(engine.url.database or ''), version)}"
+    print(
+        f"{_where(engine)} was made by an earlier Hallmark; it is brought from {schema.name} schema {version} to "
+        f"{schema.version}; {kept}",
+        file=sys.stderr,
+    )
+
+
+def _copy(database: Path, version: int) -> Path:
+    """A copy beside the file, whole or not there: what is committed, read by a connection of its own."""
+    target = database.with_name(f"{database.name}.schema{version}")
+    aside = target.with_name(f".{target.name}.part")
+    aside.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(aside)) as copy:
+        source.backup(copy)
+    aside.chmod(database.stat().st_mode & 0o777)
+    aside.replace(target)
+    return target
+
+
+def _where(engine: Engine) -> str:
+    return f"the database {engine.url.render_as_string(hide_password=True)}"
