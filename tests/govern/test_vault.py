@@ -83,7 +83,7 @@ def test_what_cannot_be_recorded_is_not_shown(state: Path) -> None:
     with sqlite3.connect(state / "ledger.db") as connection:
         connection.execute("DROP TABLE hallmark_ledger")
     with pytest.raises(Unavailable):
-        opened.reveal([ANNA.token], ledger, "data-owner", "why not", "record 1")
+        opened.reveal([ANNA.token], looks.at_tokens(ledger, "record 1", "data-owner", "why not"))
 
 
 def test_another_key_opens_nothing_and_writes_nothing(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
