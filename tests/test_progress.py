@@ -89,4 +89,4 @@ def test_every_stage_says_what_it_does(module: str) -> None:
     text = (ROOT / f"{module.replace('.', '/')}.py").read_text()
     followed = {"tasks.stages.evaluate.evaluate": "tasks/stages/evaluate/scoring.py"}
     text += (ROOT / followed[module]).read_text() if module in followed else ""
-    assert re.search(r"^from tasks\.progress import", text, re.M)
+    assert re.search(r"^from tasks\.core\.progress import", text, re.M)

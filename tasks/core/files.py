@@ -48,16 +48,6 @@ def tree_digest(folder: Path) -> str:
     return sha256_bytes(canonical_json(tree_manifest(folder)))
 
 
-def code_digest(folder: Path) -> str:
-    """SHA-256 over the source files below `folder`; what interpreters and editors leave behind doesn't count."""
-    names = {
-        path.relative_to(folder).as_posix(): sha256_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
-    }
-    return sha256_bytes(canonical_json(names))
-
-
 def path_digest(path: Path) -> str:
     """`sha256_file` of a file, `tree_digest` of a folder."""
     return tree_digest(path) if path.is_dir() else sha256_file(path)

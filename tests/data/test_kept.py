@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core import code
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
 from tasks.sources.sources import ResolvedSources
@@ -184,32 +185,22 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
         (run.root / "a.csv").write_bytes(table(messages(2)) + f"x,{label}\n".encode())
     run.resolve(source("a.csv", **of), today=today, terms=terms or {})
     every = ResolvedSources.model_validate_json(run.layout.sources.read_bytes())
-    return kept.key(every.sources[0], Desk(every, most, run.root, open_vault(run.layout.state), Pool()))
+    return kept.key(every.sources[0], Desk(every, most, run.root, open_vault(run.layout.state), Pool()), run.layout)
 
 
-def test_the_code_and_its_libraries_decide_too(tmp_path: Path) -> None:
-    deps = "stages: {ingest: {deps: [tasks/stages/data, constraints.txt, inputs/sources.json]}}"
-    (tmp_path / "dvc.yaml").write_text(deps)
-    (tmp_path / "tasks" / "data").mkdir(parents=True)
-    code, libraries = tmp_path / "tasks" / "data" / "a.py", tmp_path / "constraints.txt"
-    code.write_text("ONE = 1\n")
-    libraries.write_text("spacy==3.8\n")
-    first = kept.code_digest(tmp_path)
-    (tmp_path / "tasks" / "data" / "a.pyc").write_bytes(b"compiled")
-    assert kept.code_digest(tmp_path) == first
-    for file in (code, libraries):
-        file.write_text(f"{file.read_text()}\n")
-        changed = kept.code_digest(tmp_path)
-        assert changed != first
-        first = changed
+def test_the_code_and_its_libraries_decide_too(three: Run) -> None:
+    every = ResolvedSources.model_validate_json(three.layout.sources.read_bytes())
+    desk = Desk(every, 0.05, three.root, open_vault(three.layout.state), Pool())
+    first = kept.key(every.sources[0], desk, three.layout)
+    write_json(three.layout.stages, {"ingest": "1" * 64})
+    second = kept.key(every.sources[0], desk, three.layout)
+    (three.root / "constraints.txt").write_text("spacy==3.9\n")
+    assert len({first, second, kept.key(every.sources[0], desk, three.layout)}) == 3
 
 
 def test_the_list_of_words_is_among_the_code() -> None:
-    named = kept.config.read_yaml(kept.CODE / "dvc.yaml")["stages"]["ingest"]["deps"]
-    assert (
-        "tasks/stages/data/protect" in named
-        and (kept.CODE / "tasks/stages/data/protect/recognise/data/given.txt").exists()
-    )
+    root = Path(__file__).parents[2]
+    assert root / "tasks/stages/data/protect/recognise/data/given.txt" in code.files_of(root, ingest.__name__)
 
 
 def test_no_more_is_kept_than_two_of_a_source(three: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ stages:
     deps: [.dvcignore]
     outs: [out.txt]
   clean:
-    cmd: python -m tasks clean
+    cmd: python -m tasks.stages clean
   gated:
     cmd: python -c "open('gated.txt','w').write('x')"
     deps: [gates/data.json]

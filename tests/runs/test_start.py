@@ -54,9 +54,9 @@ def layout(tmp_path: Path) -> Layout:
     """A run whose one stage imports things, here and in a process of its own."""
     layout = run_of(tmp_path, STAGES)
     own = layout.root / "tasks"
-    own.mkdir()
-    shutil.copy(start.__file__, own)
-    for name, text in {"__init__": "", "__main__": MAIN, "told": TOLD}.items():
+    (own / "stages").mkdir(parents=True)
+    shutil.copy(start.__file__, own / "stages")
+    for name, text in {"__init__": "", "stages/__init__": "", "stages/__main__": MAIN, "told": TOLD}.items():
         (own / f"{name}.py").write_text(text)
     return layout
 
