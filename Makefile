@@ -25,7 +25,7 @@ docs: $(SETUP)  ## the documentation as a site, readable without a server or a n
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
-# A script exits with 3 where the package index, which it measures with, cannot be reached.
+# A script exits with 3 where what it measures with is not at hand: the package index, or contexts of coverage.
 bench: $(SETUP)  ## claims of speed, memory and quality; results in benchmarks/results
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || [ $$? = 3 ] || exit; done
 

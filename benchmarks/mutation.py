@@ -1,0 +1,435 @@
+"""Small faults put into the code of some rooms, one at a time, and whether the tests notice them.
+
+    pytest --cov=tasks --cov-branch --cov-context=test --junitxml=times.xml
+    python benchmarks/mutation.py ROOM... [--contexts .coverage] [--times times.xml] [--mutants 80] [--seed 1]
+        [--tests 12] [--seconds 60] [--jobs 2] [--only ID...] [--out benchmarks/results/mutation.json]
+
+A ROOM is a folder or file of the commit that is checked out. The mutants are those of cosmic-ray's operators on lines
+that a test covers; annotations are left alone. The sample draws places first and then one of the ways to change each,
+since cosmic-ray has eleven for a `+` and one for an `and`. A line of a module or class body runs when it is imported,
+so its mutants go to the tests that call something in that file.
+
+Each mutant meets, in a copy of the tree, at most `--tests` of the tests that cover its line, fastest first, until one
+fails. Tests in the file that is named for the module are chosen first, then the fastest, as long as their times add up
+to half of `--seconds`. A mutant counts as timed out after `--seconds` of the processor, or five times that by the
+clock. The tests that noticed a mutant run once more with no more than a comment added to each file; where one fails
+then too, its mutants are tried without it. A survivor may be one that only a slower test would notice: `--only` tries
+mutants again, with more tests and more time. Exits with 3 where no room is named, or cosmic-ray, coverage or the
+contexts are not there.
+"""
+
+import argparse
+import ast
+import contextlib
+import difflib
+import json
+import os
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+import warnings
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+UNTIMED = 5.0
+"""Seconds that a test counts for whose time is not known."""
+OUTCOMES = ("killed", "survived", "timed out", "no test")
+PATIENCE = 1800
+"""Seconds for all tests that noticed a mutant, without one."""
+CLOCK = 5
+"""How much longer tests may take by the clock than of the processor: others may be at work, and some tests wait."""
+PHASE = re.compile(r"\|(setup|run|teardown)$")
+"""What pytest-cov adds to a test's name."""
+Lines = dict[int, set[str]]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    path: str
+    line: int
+    operator: str
+    occurrence: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.path}:{self.line}:{self.operator.removeprefix('core/')}:{self.occurrence}"
+
+
+@dataclass
+class Result:
+    room: str
+    mutant: Mutant
+    diff: str
+    tests: list[str]
+    covering: int
+    outcome: str = "no test"
+    by: str = ""
+    """The test that failed."""
+
+
+class Contexts:
+    """Which test covers which line, as coverage wrote it down, and how long each test takes."""
+
+    def __init__(self, data: Path, times: Path | None) -> None:
+        from coverage import CoverageData
+
+        self._data = CoverageData(str(data))
+        self._data.read()
+        self.times = dict(read_times(times)) if times else {}
+
+    def lines(self, path: str) -> Lines:
+        """The tests of each line of a file. Paths may be those of another folder with the same tree."""
+        found: Lines = {}
+        for name in self._data.measured_files():
+            if name == path or name.endswith(f"/{path}"):
+                for line, contexts in self._data.contexts_by_lineno(name).items():
+                    found.setdefault(line, set()).update(PHASE.sub("", c) for c in contexts if "::" in c)
+        return found
+
+    def seconds(self, test: str) -> float:
+        return self.times.get(key(test), UNTIMED)
+
+
+def read_times(path: Path) -> Iterator[tuple[str, float]]:
+    for case in ET.parse(path).iter("testcase"):
+        yield f"{case.get('classname')}::{case.get('name')}", float(case.get("time", UNTIMED))
+
+
+def key(test: str) -> str:
+    """A test's name in JUnit's form."""
+    file, _, name = test.partition("::")
+    return f"{file.removesuffix('.py').replace('/', '.')}::{name}"
+
+
+@cache
+def tree(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text())
+
+
+def annotations(path: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end."""
+    nodes = [
+        getattr(node, name, None)
+        for node in ast.walk(tree(path))
+        for name in ("annotation", "returns")
+        if not isinstance(node, ast.FormattedValue)
+    ]
+    return [((n.lineno, n.col_offset), (n.end_lineno, n.end_col_offset)) for n in nodes if n is not None]
+
+
+def functions(path: str) -> set[int]:
+    """The lines inside functions."""
+    found = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {line for node in found for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
+
+
+def statements(path: str) -> Iterator[range]:
+    """The lines of each statement; of one that holds others, the lines before them."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.stmt):
+            body: list[ast.stmt] = getattr(node, "body", [])
+            last = body[0].lineno - 1 if body else node.end_lineno or 0
+            yield range(node.lineno, max(node.lineno, last) + 1)
+
+
+def covering(path: str, contexts: Contexts) -> Lines:
+    """The tests that may notice a mutant on a line."""
+    covered, inside = contexts.lines(path), functions(path)
+    callers = set().union(*(tests for line, tests in covered.items() if line in inside))
+    found = dict(covered)
+    for lines in statements(path):
+        tests = set().union(*(covered.get(line, ()) for line in lines))
+        for line in lines:
+            found[line] = tests if line in inside else callers
+    return found
+
+
+def places(path: str, covered: Lines) -> Iterator[list[Mutant]]:
+    """The mutants of each place that tests cover, by kind of change."""
+    from cosmic_ray import plugins
+    from cosmic_ray.ast import ast_nodes, get_ast_from_path
+
+    left, nodes = annotations(path), list(ast_nodes(get_ast_from_path(ROOT / path)))
+    found: dict[tuple[Any, ...], list[Mutant]] = {}
+    for name in plugins.operator_names():
+        operator = plugins.get_operator(name)
+        if operator.arguments():
+            continue
+        positions = (position for node in nodes for position in operator().mutation_positions(node))
+        for occurrence, (start, end) in enumerate(positions):
+            if covered.get(start[0]) and not any(one <= start and end <= two for one, two in left):
+                kind = name.split("_")[0]
+                found.setdefault((start, end, kind), []).append(Mutant(path, start[0], name, occurrence))
+    yield from found.values()
+
+
+def is_python(mutant: Mutant) -> bool:
+    """Some of cosmic-ray's changes are none that Python reads, and some it cannot make: `except errors.Some` is one."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(mutated(mutant), mutant.path, "exec")
+    except (SyntaxError, AttributeError):
+        return False
+    return True
+
+
+def mutated(mutant: Mutant) -> str:
+    from cosmic_ray import plugins
+    from cosmic_ray.mutating import mutate_code
+
+    code: str | None = mutate_code(
+        (ROOT / mutant.path).read_text(), plugins.get_operator(mutant.operator)(), mutant.occurrence
+    )
+    assert code is not None, f"{mutant.id} changes nothing"
+    return code
+
+
+def diff(mutant: Mutant) -> str:
+    before, after = (ROOT / mutant.path).read_text(), mutated(mutant)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), mutant.path, mutant.path, "", "", 1, "")
+    return "\n".join(lines)
+
+
+def chosen(mutant: Mutant, tests: Iterable[str], contexts: Contexts, most: int, seconds: float) -> list[str]:
+    """Those in the module's own test file first, then the fastest; returned fastest first."""
+    module = Path(mutant.path).stem
+    own = re.compile(rf"/test_{re.escape(module.strip('_'))}s?\.py::")
+    known, left = list[str](), seconds
+    for test in sorted(tests, key=lambda test: (not own.search(test), contexts.seconds(test), test)):
+        if len(known) < most and contexts.seconds(test) <= left:
+            known.append(test)
+            left -= contexts.seconds(test)
+    return sorted(known, key=lambda test: (contexts.seconds(test), test))
+
+
+class Copy:
+    """The commit in a folder of its own, with a Python that runs the code there on the packages of this one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder
+        subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(folder)], check=True)
+        venv.create(folder / ".venv", symlinks=True)
+        self.python = folder / ".venv" / "bin" / "python"
+        packages = [path for path in sys.path if path.endswith("site-packages")]
+        (site,) = (folder / ".venv" / "lib").glob("*/site-packages")
+        (site / "copy.pth").write_text("\n".join([str(folder), *packages]) + "\n")
+        for script in Path(sys.executable).parent.iterdir():
+            if script.is_file() and not script.is_symlink() and (text := script.read_bytes()).startswith(b"#!/"):
+                target = self.python.with_name(script.name)
+                target.write_bytes(f"#!{self.python}\n".encode() + text.partition(b"\n")[2])
+                target.chmod(0o755)
+
+    def run(self, tests: list[str], seconds: float, *more: str) -> tuple[int | None, str]:
+        """Exit code, None after that much time, and what pytest printed."""
+        command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", *more, *tests]
+        environment = os.environ | {"HALLMARK_SHARED": os.environ.get("HALLMARK_SHARED", str(ROOT.parent / "shared"))}
+        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryDirectory() as scratch:
+            environment["TMPDIR"] = scratch
+            process = psutil.Popen(
+                command, cwd=self.root, stdout=output, stderr=output, env=environment, start_new_session=True
+            )
+            try:
+                code = ended(process, seconds)
+            finally:
+                end(process)
+            output.seek(0)
+            return code, output.read()
+
+    def try_out(self, result: Result, seconds: float) -> Result:
+        """Run a mutant's tests with the mutant in place."""
+        path = self.root / result.mutant.path
+        before = path.read_text()
+        path.write_text(mutated(result.mutant))
+        try:
+            code, output = self.run(result.tests, seconds, "-x")
+        finally:
+            path.write_text(before)
+        if code not in (None, 0, 1, 2, 4):  # 2 and 4: the mutant cannot even be imported
+            raise RuntimeError(f"{result.mutant.id}: pytest ended with {code}:\n{output}")
+        result.outcome = "timed out" if code is None else "killed" if code else "survived"
+        result.by = next(iter(failures(result.tests, output)), "none could be collected" if code else "")
+        return result
+
+
+def ended(process: psutil.Popen, seconds: float) -> int | None:
+    """Its exit code; None once it has taken its time."""
+    began = time.monotonic()
+    while True:
+        with contextlib.suppress(psutil.TimeoutExpired):
+            return int(process.wait(timeout=0.2))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if sum(process.cpu_times()[:4]) > seconds or time.monotonic() - began > CLOCK * seconds:
+                return None
+
+
+def end(process: psutil.Popen) -> None:
+    """End the tests with whatever they started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for one in [*process.children(recursive=True), process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+    process.wait()
+
+
+def failures(tests: list[str], output: str) -> list[str]:
+    """The tests that pytest's summary says of that they failed."""
+    lines = [line.partition(" ")[2] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return [test for test in tests if any(line == test or line.startswith(f"{test} - ") for line in lines)]
+
+
+def failing(copy: Copy, tests: list[str], paths: set[str]) -> set[str]:
+    """The tests that fail without a mutant, also because the files are not those of the commit any more."""
+    if not tests:
+        return set()
+    for path in paths:
+        with (copy.root / path).open("a") as file:
+            file.write("\n# changed\n")
+    code, output = copy.run(tests, PATIENCE)
+    if code not in (0, 1):
+        raise RuntimeError(f"the tests without a mutant ended with {code}:\n{output[-3000:]}")
+    for path in paths:
+        (copy.root / path).write_text((ROOT / path).read_text())
+    return set(failures(tests, output))
+
+
+def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> list[Result]:
+    found: list[tuple[str, list[Mutant]]] = []
+    covered: dict[str, Lines] = {}
+    for room in rooms:
+        for path in files(room):
+            covered[path] = covering(path, contexts)
+            found += [(room, mutants) for mutants in places(path, covered[path])]
+    dice = random.Random(given.seed)
+    if given.only:
+        drawn = [(room, mutant) for room, mutants in found for mutant in mutants if mutant.id in given.only]
+    else:
+        ways = ((room, dice.choice(mutants)) for room, mutants in dice.sample(found, len(found)))
+        drawn = list(islice(((room, mutant) for room, mutant in ways if is_python(mutant)), given.mutants))
+    print(f"{len(found):,} places in {len(covered)} files that tests cover, {len(drawn)} mutants, seed {given.seed}")
+    return [
+        Result(room, mutant, diff(mutant), chosen(mutant, tests, contexts, given.tests, given.seconds / 2), len(tests))
+        for room, mutant in drawn
+        for tests in [covered[mutant.path][mutant.line]]
+    ]
+
+
+def files(room: str) -> list[str]:
+    place = ROOT / room
+    return [str(path.relative_to(ROOT)) for path in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
+
+
+def measure(results: list[Result], given: argparse.Namespace) -> None:
+    """Fill in what became of each mutant."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
+        copies: SimpleQueue[Copy] = SimpleQueue()
+        for number in range(given.jobs):
+            copies.put(Copy(Path(folder).resolve() / str(number)))
+
+        def taken(work: Any, *args: Any) -> Any:
+            copy = copies.get()
+            try:
+                return work(copy, *args)
+            finally:
+                copies.put(copy)
+
+        paths = {result.mutant.path for result in results}
+        waiting, sound, broken = [result for result in results if result.tests], set[str](), set[str]()
+        while waiting:
+            for result in pool.map(lambda result: taken(Copy.try_out, result, given.seconds), waiting):
+                print(f"{result.outcome:<10} {result.mutant.id}  {result.by}", flush=True)
+            killers = sorted({result.by for result in results if result.by in result.tests} - sound)
+            shares = [killers[number :: given.jobs] for number in range(given.jobs)]
+            found = set().union(*pool.map(lambda share: taken(failing, share, paths), shares))
+            sound |= set(killers) - found
+            broken |= found
+            waiting = [result for result in results if result.by in found]
+            for result in waiting:
+                result.tests = [test for test in result.tests if test not in broken]
+                result.outcome, result.by = "no test", ""
+            waiting = [result for result in waiting if result.tests]
+        print(f"{len(sound)} tests noticed a mutant; left out, since they fail without one: {sorted(broken)}")
+
+
+def rows(results: list[Result], rooms: list[str]) -> list[dict[str, Any]]:
+    groups = [(room, [result for result in results if result.room == room]) for room in rooms]
+    return [row(name, found) for name, found in [*groups, ("all rooms", results)]]
+
+
+def row(room: str, results: list[Result]) -> dict[str, Any]:
+    counts = Counter(result.outcome for result in results)
+    tried = len(results) - counts["no test"]
+    share = (counts["killed"] + counts["timed out"]) / tried if tried else None
+    return {
+        "metric": f"mutants noticed: {room}", "ours": share and round(share, 4), "peer": None, "peer_value": None,
+        "ratio": None, "goal": None, "met": None, "unit": "share of mutants", "mutants": len(results),
+        **{outcome.replace(" ", "_"): counts[outcome] for outcome in OUTCOMES},
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rooms", nargs="*", metavar="ROOM")
+    parser.add_argument("--contexts", type=Path, default=ROOT / ".coverage")
+    parser.add_argument("--times", type=Path, help="pytest's JUnit report")
+    parser.add_argument("--mutants", type=int, default=80)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tests", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[], metavar="ID")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "mutation.json")
+    given = parser.parse_args()
+    if why := missing(given):
+        print(why)
+        sys.exit(3)
+    rooms = [str(Path(room)) for room in given.rooms]
+    results = sample(rooms, Contexts(given.contexts, given.times), given)
+    measure(results, given)
+    lines = rows(results, rooms)
+    print(f"{'':<44} mutants  killed  survived  timed out  no test  noticed")
+    for line in lines:
+        share = "-" if line["ours"] is None else f"{line['ours']:.3f}"
+        print("{metric:<44} {mutants:>7} {killed:>7} {survived:>9} {timed_out:>10} {no_test:>8}".format(**line), share)
+    for result in results:
+        if result.outcome == "survived":
+            print(f"\nsurvived {len(result.tests)} of {result.covering} tests: {result.mutant.id}\n{result.diff}")
+    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    each = [asdict(result) | {"id": result.mutant.id} for result in results]
+    dumped = [line | machine | {"seed": given.seed} for line in lines]
+    dumped[-1]["results"] = each
+    given.out.write_text(json.dumps(dumped, indent=2) + "\n")
+
+
+def missing(given: argparse.Namespace) -> str:
+    """Why nothing can be measured; empty if it can."""
+    if not given.rooms:
+        return "no room is named: python benchmarks/mutation.py FOLDER..."
+    if not given.contexts.is_file():
+        return f"there is no {given.contexts}: pytest --cov=tasks --cov-context=test (pip install pytest-cov) makes it"
+    try:
+        import coverage  # noqa: F401
+        from cosmic_ray import plugins  # noqa: F401
+    except ImportError as error:
+        return f"{error.name} is not installed: pip install cosmic-ray coverage"
+    return ""
+
+
+if __name__ == "__main__":
+    main()
