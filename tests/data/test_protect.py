@@ -10,6 +10,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
+from tasks.inquiry import looks
 from tasks.ledger.ledger import open_ledger
 from tasks.sources.protection import Protection
 from tasks.sources.vault import open_vault
@@ -151,7 +152,8 @@ def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run
     assert tokens == set(re.findall(r"\[((?:name|email|iban):\w+)\]", texts)) and len(tokens) == 3
     vault = open_vault(run.layout.state)
     assert vault.missing(tokens) == []
-    values = vault.reveal(tokens, open_ledger(run.layout.state), "data-owner", "a test", "all").values()
+    look = looks.at_tokens(open_ledger(run.layout.state), "all", "data-owner", "a test")
+    values = vault.reveal(tokens, look).values()
     assert sorted(values) == ["Ada Lovelace", "GB82 WEST 1234 5698 7654 32", "ada@example.org"]
     assert result.sources[0].protected == {"email": 1, "iban": 1, "name": 2}
     name = token("name", "Ada Lovelace", vault.keys.tokens)
