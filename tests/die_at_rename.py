@@ -14,4 +14,4 @@ def die(event: str, args: tuple[object, ...]) -> None:
 if __name__ == "__main__":
     target = sys.argv.pop(1)
     sys.addaudithook(die)
-    runpy.run_module("tasks", run_name="__main__", alter_sys=True)
+    runpy.run_module("tasks.stages", run_name="__main__", alter_sys=True)
