@@ -20,18 +20,18 @@ from pathlib import Path
 from tasks.policy import governance
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.core.layout import Layout
-from tasks.registry.promote import bases, intents, mirror, promotion, recovery
-from tasks.registry.release import bundle, succession
+from tasks.registry.promote import assembly, bases, intents, mirror, promotion, recovery
+from tasks.registry.release import succession
 from tasks.registry.verify import verification
 
 root, point, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 module, name = {
     "intent": (intents, "intend"),
     "kept": (bases, "keep"),
-    "bundle": (bundle, "build"),
-    "statement": (bundle, "add_promotion"),
+    "bundle": (assembly, "build"),
+    "statement": (assembly, "add_promotion"),
     "verified": (verification, "require"),
-    "named": (bundle, "publish"),
+    "named": (assembly, "publish"),
     "registered": (mirror, "register"),
     "made": (recovery, "make"),
     "appended": (Ledger, "append"),
