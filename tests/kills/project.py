@@ -11,8 +11,7 @@ from tasks.gates import decisions
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import adopting, governance, in_force
 from tasks.registry.admit import admission, undelivered
-from tasks.registry.promote import mirror, promotion
-from tasks.registry.release import bundle
+from tasks.registry.promote import assembly, mirror, promotion
 from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
 
 RULES = POLICY.replace("ENVIRONMENT", "local").replace(
@@ -32,7 +31,7 @@ def make(folder: Path) -> None:
     start(folder / "start")
     changed(folder / "start", folder / "two", promote)
     changed(folder / "two", folder / "glass broken", break_glass)
-    for name, module, step in (("whole bundle", mirror, "register"), ("half a bundle", bundle, "add_promotion")):
+    for name, module, step in (("whole bundle", mirror, "register"), ("half a bundle", assembly, "add_promotion")):
         changed(folder / "start", folder / name, lambda house, at=(module, step): promote_until(house, *at))
 
 
