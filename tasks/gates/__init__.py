@@ -8,6 +8,7 @@ approved.py         what passed a gate last
 since.py            its last chapter: what came after the promotion
 decisions.py        people approve, reject, waive, withdraw
 signed_decision.py  what they sign, and how it is read back
+rules/              the rules of decisions, each once; three ask them: before signing, when judged, offline
 weigh.py            which decisions count, and why the others don't
 missing.py          what a gate still wants, in words
 gates.py            where the gate stands: passed, failed, rejected, waiting, expired

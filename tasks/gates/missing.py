@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from tasks.gates.checks.checks import CheckResult
-from tasks.gates.evidence import Asks, Evidence, Summary
+from tasks.gates.evidence import Asks, Summary
+from tasks.gates.rules.person import barred
 from tasks.gates.signed_decision import Decision
 from tasks.gates.weigh import Weighed
 from tasks.policy.governance import Governance
@@ -53,18 +54,11 @@ def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, 
     for decision in counted:
         if decision.verb == "approve":
             given.setdefault(decision.role, set()).add(decision.person)
+    owners = len(evidence.asks.owners)
     return [
-        (role.role, len(owners), given.get(role.role, set()) & owners)
-        if role.owners and (owners := set(evidence.asks.owners))
-        else (role.role, role.count, given.get(role.role, set()) - barred(evidence, role.role))
+        (role.role, owners if role.owners and owners else role.count, given.get(role.role, set()))
         for role in evidence.asks.roles
     ]
-
-
-def barred(evidence: Summary, role: str) -> set[str]:
-    """Who does not count in a role: the sole owner of the sources, where policy wants somebody besides them."""
-    dataset = evidence.dataset if isinstance(evidence, Evidence) else None
-    return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()
 
 
 def eligible(

@@ -13,7 +13,6 @@ from tasks.core.errors import InputError, Refused
 from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
 from tasks.policy import satisfiable
-from tasks.policy.gate_rules import Strength
 from tasks.policy.people import MACHINES, OPTIONAL, MachineName, People, Person
 from tasks.policy.policy import LOCAL, Policy
 from tasks.sources.sources import Sources, variables
@@ -122,10 +121,6 @@ class Governance:
         """Why somebody may not ask for a run of a risk tier; empty where they may. See `Tier.may_not_request`."""
         person = self.people.get(who)
         return self.policy.tier(tier).may_not_request(who, person.roles_at(at) if person else [])
-
-    def too_weak(self, person: Person, wanted: Strength, keyid: str) -> str:
-        """Why a key of a person does not do at a gate that wants `wanted`; empty where it does."""
-        return person.too_weak(wanted, self.policy.environment, keyid)
 
     @property
     def place(self) -> str:

@@ -66,7 +66,7 @@ OTHER = "0" * 64
     ("person", "changes", "why_not"),
     [
         ("gone", {}, "gone held no role on"),
-        ("asker", {}, "asker asked for the run"),
+        ("asker", {}, "asker asked for run run-1"),
         ("demo-owner", {}, "demo-owner is a demo identity"),
         ("demo-owner", {"demo": True}, "it was made on a demo run"),
         ("lead", {}, "lead did not hold role data-owner"),
@@ -170,7 +170,7 @@ class TestReplay:
         envelope = house.decide(house.ask(), "owner").body["envelope"]
         other = house.ask("release")
         house.ledger.append(KIND, other.subject.sha256, {"envelope": envelope})
-        assert "it is about another output" in house.why_not(other)
+        assert "it is about gate data" in house.why_not(other)
 
     def test_for_another_output(self, house: House) -> None:
         envelope = house.decide(house.ask(run="run-1"), "owner").body["envelope"]
@@ -210,7 +210,7 @@ def test_a_decision_after_the_gate_closed_changes_nothing(house: House) -> None:
     assert house.settle(asked).state == "passed"
     plant(house, asked, "both", verb="reject", role="risk", reason="too late")
     assert house.judge(asked).state == "passed"
-    assert "it came after the gate had closed" in house.why_not(asked)
+    assert "(passed) and takes no more decisions" in house.why_not(asked)
     approval = house.ledger.entries(KIND)[0].body["envelope"]
     plant(house, asked, "owner", verb="withdraw", role="", withdraws=[dsse.digest(approval)])
     assert house.judge(asked).state == "passed"
@@ -226,7 +226,7 @@ def test_nor_does_it_carry_over_to_a_later_run(house: House) -> None:
     house.decide(later, "owner", "withdraw")
     standing = house.judge(later)
     assert standing.state == "waiting"
-    assert "it came after the gate had closed" in standing.decisions[1].why_not
+    assert "(rejected) and takes no more decisions" in standing.decisions[1].why_not
 
 
 @pytest.mark.attack(rights="approver", stopped="the later of the ledger's and the signer's time")
@@ -234,7 +234,7 @@ def test_a_decision_after_the_deadline_does_not_count_however_it_is_dated(house:
     asked = house.ask()
     late = house.ledger.now() + timedelta(days=20)
     plant(house, asked, "owner", time=late)
-    assert "it came after the deadline" in house.why_not(asked)
+    assert "the deadline of gate data passed on" in house.why_not(asked)
 
 
 @pytest.mark.attack(rights="database", stopped="the later of the ledger's and the signer's time")
@@ -242,7 +242,7 @@ def test_a_row_dated_back_into_the_deadline_does_not_help_a_late_signature(house
     asked = house.ask()
     late = plant(house, asked, "owner", time=house.ledger.now() + timedelta(days=20))
     raw(house, f"UPDATE hallmark_ledger SET time = '2020-01-01T00:00:00.000000Z' WHERE seq = {late.seq}")
-    assert "it came after the deadline" in house.why_not(asked)
+    assert "the deadline of gate data passed on" in house.why_not(asked)
 
 
 @pytest.mark.attack(rights="approver", stopped="nobody decides on their own run, there and here")
@@ -251,7 +251,7 @@ def test_a_data_decision_on_ones_own_run_does_not_carry_over_to_anothers(house: 
     plant(house, first, "owner")
     later = house.ask(run="run-2")
     assert house.judge(later).state == "waiting"
-    assert "owner asked for the run" in house.why_not(later)
+    assert "owner asked for run run-1" in house.why_not(later)
 
 
 @pytest.mark.attack(rights="approver", stopped="the signed request says that it was a demo run")
@@ -319,7 +319,7 @@ class TestEditedRows:
         entry = house.decide(house.ask(), "owner")
         raw(house, f"UPDATE hallmark_ledger SET subject = '{other.subject.sha256}' WHERE seq = {entry.seq}")
         assert house.judge(other).state == "waiting"
-        assert "it is about another output" in house.why_not(other)
+        assert "it is about gate data" in house.why_not(other)
 
     def test_evidence_changed_after_it_was_approved(self, house: House) -> None:
         put_result(house.layout.stage("split"), train_rows=50)

@@ -254,7 +254,7 @@ class TestCarryingOver:
         house.decide(house.ask(run="run-1"), "owner")
         later = house.ask(run="run-2", by="owner")
         assert house.judge(later).state == "waiting"
-        assert house.why_not(later) == "owner asked for the run, and nobody decides on their own run"
+        assert house.why_not(later) == "owner asked for run run-2; nobody decides on their own run"
 
     def test_not_with_another_output(self, house: House) -> None:
         house.decide(house.ask(run="run-1"), "owner")

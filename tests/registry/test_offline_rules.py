@@ -100,8 +100,8 @@ def number_of_the_waiver(folder: Path) -> int:
     ("signed", "expires", "told"),
     [
         (0, 31, "may last 30 days"),
-        (10, 39, "may last 30 days"),
-        (-40, -11, "had expired when the release was promoted"),
+        (10, 39, "it says that it was signed on"),
+        (-40, -11, "the waiver expired on"),
     ],
     ids=["of 31 days", "of 29 days, dated ahead", "of 29 days, over when it was promoted"],
 )
@@ -118,7 +118,7 @@ def test_a_waiver_longer_than_policy_allows(
 def test_a_waiver_by_a_role_that_may_not(waived: tuple[House, Path, datetime]) -> None:
     house, folder, _ = waived
     decided_anew(house, folder, "evaluation", "product", number_of_the_waiver(folder), role="product-owner")
-    assert "policy does not ask role product-owner to waive there" in against(house, folder)
+    assert "gate evaluation does not ask role product-owner to waive; it asks risk" in against(house, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="separation of duties, applied again in the bundle")
@@ -135,7 +135,7 @@ def test_a_decision_by_who_asked_for_the_run(house: House) -> None:
     house.adopt(of_two_roles, "people.yaml")
     folder = opened(house)
     decided_anew(house, folder, "release", "engineer")
-    assert against(house, folder) == "engineer asked for the run and decided on it"
+    assert "engineer asked for run run-1; nobody decides on their own run" in against(house, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="what an adoption adds counts from its own time on")
@@ -146,7 +146,7 @@ def test_a_decision_from_before_the_role_was_given(house: House) -> None:
     decided_anew(house, folder, "release", "product")
     assert "results/release.json says something else" in against(house, folder), "from then on the decision counts"
     decided_anew(house, folder, "release", "product", time=before)
-    assert against(house, folder) == "product decided in role risk, which they did not hold"
+    assert "product did not hold role risk on" in against(house, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="what an adoption adds counts from its own time on")

@@ -35,6 +35,10 @@ class Decided(NamedTuple):
     subjects: dict[str, str]
     keyid: str
     """Fingerprint of the key that signed."""
+    sha256: str
+    """`dsse.digest` of the envelope."""
+    name: str
+    """Of its file."""
 
 
 class Attested:
@@ -78,7 +82,8 @@ class Attested:
         if person is None:
             raise Refused(f"decision {name} is by somebody whose key is not in people.json")
         statement = validity.verify(envelope, person.keys, decision.time, person.id)
-        return Decided(decision, person, dsse.subjects(statement), dsse.signers(envelope)[0])
+        mark = dsse.digest(envelope)
+        return Decided(decision, person, dsse.subjects(statement), dsse.signers(envelope)[0], mark, name)
 
     def request(self) -> SignedRequest:
         """The request for the run, its signature verified with the keys of whom it names."""

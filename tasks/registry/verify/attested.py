@@ -5,18 +5,15 @@ from collections.abc import Iterator
 from tasks.core.errors import Refused
 from tasks.core.graph import SUBJECTS
 from tasks.gates.checks.bar import raised
-from tasks.gates.evidence import Evidence, check_asks, require_checks
+from tasks.gates.evidence import check_asks, require_checks
 from tasks.gates.missing import still_needed
-from tasks.gates.signed_decision import Decision
-from tasks.gates.weigh import another_purpose, another_role, not_waivable, roles_for
+from tasks.gates.rules import beside
 from tasks.policy.governance import LOCAL
-from tasks.policy.people import Person
-from tasks.policy.policy import Policy
 from tasks.registry.release import bundle
 from tasks.registry.release.contents import Contents
 from tasks.registry.release.report import Check
 from tasks.registry.release.succession import Promotion, Signed
-from tasks.registry.verify import forms, trust
+from tasks.registry.verify import decided, forms, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
@@ -122,15 +119,9 @@ def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: 
     """
     evidence = attested.evidence[gate]
     check_asks(evidence, attested.policy)
-    counted, waived = [], set()
-    for decision, person, subjects, keyid in attested.decisions(gate):
-        _counts(decision, person, subjects, evidence)
-        _carries(decision, person, evidence, attested.policy)
-        _strong_enough(person, keyid, attested, evidence)
-        _as_policy_allows(decision, person, attested, gate, promotion, roles)
-        counted.append(decision)
-        if decision.verb == "waive":
-            waived |= set(decision.checks)
+    counted = decided.counted(attested.decisions(gate), evidence, attested.policy, promotion.time, roles)
+    roles |= beside.first_roles(counted, roles)
+    waived = {name for decision in counted if decision.verb == "waive" for name in decision.checks}
     for role, count, given in still_needed(evidence, counted):
         if len(given) < count:
             raise Refused(f"gate {gate} lacks an approval in role {role}")
@@ -140,57 +131,6 @@ def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: 
     if who != promotion.approved_by.get(gate, []):
         raise Refused(f"gate {gate}: the promotion statement names other people than its decisions")
     return f"gate {gate} was approved by {', '.join(who) or 'its checks alone, as policy allows'}"
-
-
-def _counts(decision: Decision, person: Person, subjects: dict[str, str], evidence: Evidence) -> None:
-    """Raises Refused for a decision that is about something else, or by somebody who may not make it."""
-    if (decision.gate, decision.policy_sha256) != (evidence.gate, evidence.policy_sha256):
-        raise Refused(f"a decision of {person.id} is about another gate or policy than {evidence.gate}")
-    if subjects.get(evidence.subject.stage) != evidence.subject.sha256:
-        raise Refused(f"a decision of {person.id} at gate {evidence.gate} is about another output")
-    # Data decisions carry over from an earlier run, so theirs may be about that run's evidence.
-    if evidence.gate != "data" and subjects.get(f"evidence/{evidence.gate}.json") != evidence.sha256:
-        raise Refused(f"a decision of {person.id} at gate {evidence.gate} is about other evidence")
-    if person.id == evidence.requested_by:
-        raise Refused(f"{person.id} asked for the run and decided on it")
-    if person.demo and not evidence.demo:
-        raise Refused(f"{person.id} is a demo identity, and this is not a demo run")
-    if decision.verb in ("approve", "waive") and decision.role not in person.roles_at(decision.time):
-        raise Refused(f"{person.id} decided in role {decision.role}, which they did not hold")
-    if decision.verb == "reject":
-        raise Refused(f"{person.id} rejected at gate {evidence.gate}")
-
-
-def _carries(decision: Decision, person: Person, evidence: Evidence, policy: Policy) -> None:
-    """Raises Refused for what was decided for another use case, or a lower tier."""
-    if why_not := another_purpose(decision, evidence, policy):
-        raise Refused(f"a decision of {person.id} at gate {evidence.gate} does not count: {why_not}")
-
-
-def _strong_enough(person: Person, keyid: str, attested: Attested, evidence: Evidence) -> None:
-    """Raises Refused for a key that does not do at the gate."""
-    policy = attested.policy
-    wanted = policy.gate(evidence.tier, evidence.gate).signature
-    if why_not := person.too_weak(wanted, policy.environment, keyid):
-        raise Refused(f"a decision of {person.id} at gate {evidence.gate} does not count: {why_not}")
-
-
-def _as_policy_allows(
-    decision: Decision, person: Person, attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]
-) -> None:
-    """The role, how long and what was waived, in how many roles. Raises Refused."""
-    evidence, policy, why_not = attested.evidence[gate], attested.policy, ""
-    if decision.verb != "withdraw" and decision.role not in roles_for(decision.verb, evidence.asks):
-        why_not = f"policy does not ask role {decision.role} to {decision.verb} there"
-    elif decision.verb == "waive":
-        # Nobody but the signer says when it was signed, but not later than what it let pass was promoted.
-        why_not = not_waivable(decision, evidence.asks, min(decision.time, promotion.time))
-        if decision.expires is None or decision.expires <= promotion.time:
-            why_not = "the waiver had expired when the release was promoted"
-    if not why_not and not policy.tier(evidence.tier).separation.two_roles:
-        why_not = another_role(decision, roles)
-    if why_not:
-        raise Refused(f"a decision of {person.id} at gate {gate} does not count: {why_not}")
 
 
 def _requested(attested: Attested, promotion: Promotion) -> str:

@@ -1,0 +1,78 @@
+"""What a decision is beside the others that count at its gate: withdrawn, said before, or in a second role."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from tasks.gates.rules.claim import BINDING
+from tasks.gates.signed_decision import Decision
+
+Roles = Mapping[str, str]
+"""The role in which each person decided first."""
+
+
+class Placed(NamedTuple):
+    """A decision that counts, were it alone."""
+
+    decision: Decision
+    sha256: str
+    """Of its envelope, by which withdrawals name it."""
+    place: str
+    """Where it is, in words."""
+
+
+def why_not(those: Sequence[Placed | None], roles: Roles | None) -> list[str | None]:
+    """Of each why it does not count beside the others, oldest first; None where it does, and for None.
+
+    `roles` are those of the run's earlier gates; None where policy lets a person take several.
+    """
+    withdrawn = _withdrawn(those)
+    told = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
+    seen: dict[object, str] = {}
+    taken = dict(roles or {})
+    for number, each in enumerate(those):
+        if each is None or told[number]:
+            continue
+        told[number] = _repeated(each, seen)
+        if roles is not None and not told[number]:
+            told[number] = another_role(each.decision, taken)
+        taken = first_roles([each.decision], taken)
+    return told
+
+
+def another_role(decision: Decision, roles: Roles) -> str | None:
+    """Approvals and waivers of one person in a run count in one role. A rejection stops it in any."""
+    first = roles.get(decision.person, decision.role)
+    if decision.verb not in BINDING or first == decision.role:
+        return None
+    return f"{decision.person} decides in role {first} in this run, and policy lets nobody decide in two"
+
+
+def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
+    """The roles once more decisions were made."""
+    taken = dict(roles)
+    for decision in decisions:
+        if decision.verb in BINDING:
+            taken.setdefault(decision.person, decision.role)
+    return taken
+
+
+def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
+    """A withdrawal reaches every copy of the envelopes that it names, wherever it stands. It is of one's own alone."""
+    return {
+        (each.decision.person, sha256): f"withdrawn by {each.place}"
+        for each in those
+        if each and each.decision.verb == "withdraw"
+        for sha256 in each.decision.withdraws
+    }
+
+
+def _repeated(each: Placed, seen: dict[object, str]) -> str | None:
+    """Said twice is said once, or one person would count as two."""
+    said = each.decision
+    if said.verb == "withdraw":
+        return None
+    key = (said.person, said.verb, said.role, *said.checks, said.expires)
+    if key in seen:
+        return f"says the same as {seen[key]}"
+    seen[key] = each.place
+    return None

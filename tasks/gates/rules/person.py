@@ -1,0 +1,94 @@
+"""Who decides: nobody on their own run, in a role that they hold and that is asked, with a key that will do."""
+
+from tasks.gates.evidence import Asks, Evidence, Summary
+from tasks.gates.rules.claim import Claim, Rule
+from tasks.trust.validity import shown
+
+
+def any_role(claim: Claim) -> str | None:
+    """Who holds none any more may not even withdraw."""
+    if claim.person.roles_at(claim.time):
+        return None
+    return f"{claim.person.id} held no role on {shown(claim.time)}, as people.yaml says"
+
+
+def own_run(claim: Claim) -> str | None:
+    """Neither on the run that they asked for, nor on another that the decision would carry over to."""
+    runs = [claim.evidence, *([claim.made_on] if claim.made_on else [])]
+    own = next((each.run for each in runs if each.requested_by == claim.person.id), None)
+    return f"{claim.person.id} asked for run {own}; nobody decides on their own run" if own else None
+
+
+def demo_run(claim: Claim) -> str | None:
+    """What was said in a demonstration was not meant for anything real."""
+    made = claim.decision.demo or (claim.made_on is not None and claim.made_on.demo)
+    return "it was made on a demo run" if made and not claim.evidence.demo else None
+
+
+def demo_identity(claim: Claim) -> str | None:
+    """A demo identity is a stand-in that anybody may use."""
+    if claim.person.demo and not claim.evidence.demo:
+        return f"{claim.person.id} is a demo identity, which decides only on runs made with --demo-approvals"
+    return None
+
+
+def role_asked(claim: Claim) -> str | None:
+    """In what role they decide is signed, so that it is known which of a gate's roles they stand for."""
+    said, asked = claim.decision, roles_for(claim.decision.verb, claim.evidence.asks)
+    if said.verb == "withdraw" or said.role in asked:
+        return None
+    if not asked:
+        return f"policy asks nobody to {said.verb} at gate {said.gate} in risk tier {claim.evidence.tier}"
+    return f"gate {said.gate} does not ask role {said.role} to {said.verb}; it asks {', '.join(asked)}"
+
+
+def role_held(claim: Claim) -> str | None:
+    """Who was given a role later has decided nothing in it before."""
+    said, held = claim.decision, claim.person.roles_at(claim.time)
+    if said.verb == "withdraw" or said.role in held:
+        return None
+    asked = " or ".join(roles_for(said.verb, claim.evidence.asks))
+    return (
+        f"{said.person} did not hold role {said.role} on {shown(claim.time)}, but {', '.join(held)}, as people.yaml "
+        f"says; to {said.verb} at gate {said.gate} takes role {asked}"
+    )
+
+
+def somebody_besides(claim: Claim) -> str | None:
+    """Where one person owns all sources, policy may want a second pair of eyes: theirs do not make it up."""
+    said = claim.decision
+    if said.verb != "approve" or said.person not in barred(claim.evidence, said.role):
+        return None
+    return f"{said.person} owns all sources of this run; policy wants somebody besides them in role {said.role}"
+
+
+def owners_alone(claim: Claim) -> str | None:
+    """Nobody approves the data of others in their place."""
+    said, asks = claim.decision, claim.evidence.asks
+    for_owners = {named.role for named in asks.roles if named.owners and asks.owners}
+    if said.verb != "approve" or said.role not in for_owners or said.person in asks.owners:
+        return None
+    return f"{said.person} owns no source of this run; at gate {said.gate} its owners approve: {', '.join(asks.owners)}"
+
+
+def key(claim: Claim) -> str | None:
+    """Policy may ask for a key of the person's own, or for one that somebody has to touch."""
+    wanted = claim.policy.gate(claim.evidence.tier, claim.evidence.gate).signature
+    return claim.person.too_weak(wanted, claim.policy.environment, claim.key) or None
+
+
+WHO: tuple[Rule, ...] = (any_role, own_run, demo_run, demo_identity)
+ROLE: tuple[Rule, ...] = (role_asked, role_held, somebody_besides, owners_alone, key)
+
+
+def roles_for(verb: str, asks: Asks) -> list[str]:
+    """Roles that may approve, reject or waive at a gate: who may let something pass may also stop it."""
+    asked = [role.role for role in asks.roles]
+    waiving = [asks.waive.role] if asks.waive else []
+    return {"approve": asked, "waive": waiving}.get(verb, list(dict.fromkeys(asked + waiving)))
+
+
+def barred(evidence: Summary, role: str) -> set[str]:
+    """Who does not count in a role: the sole owner of the sources, where policy wants somebody besides them."""
+    dataset = evidence.dataset if isinstance(evidence, Evidence) else None
+    return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()

@@ -1,0 +1,75 @@
+"""What a decision is about: this output, under this policy, on this evidence or, of data, on an earlier run's."""
+
+from tasks.gates.rules.claim import Claim, Rule
+
+SUITES = "inputs/suites.json"
+
+
+def gate(claim: Claim) -> str | None:
+    """An approval of one gate is none of another, whatever else both are about."""
+    said = claim.decision.gate
+    return f"it is about gate {said}, and another gate is asked" if said != claim.evidence.gate else None
+
+
+def output_as_made(claim: Claim) -> str | None:
+    """What a person signs beside the decision is what its evidence says; else one of both was put together by hand."""
+    made_on = claim.made_on
+    if made_on is None:
+        return None
+    told = (made_on.subject.sha256, made_on.policy_sha256)
+    if told != (claim.subject_sha256, claim.decision.policy_sha256):
+        return "its evidence is about another output or policy than it says"
+    return None
+
+
+def purpose_as_made(claim: Claim) -> str | None:
+    """As `output_as_made`, of what the use case is for."""
+    made_on, said = claim.made_on, claim.decision
+    if made_on is None:
+        return None
+    told = (made_on.use_case, made_on.tier, made_on.purpose_sha256)
+    if told != (said.use_case, said.tier, said.purpose_sha256):
+        return "its evidence is about another use case or risk tier than it says"
+    return None
+
+
+def output(claim: Claim) -> str | None:
+    asked = claim.evidence.subject
+    return "it is about another output" if (claim.stage, claim.subject_sha256) != (asked.stage, asked.sha256) else None
+
+
+def policy(claim: Claim) -> str | None:
+    """Under other rules the same person might have decided otherwise, or not at all."""
+    return "it was made under another policy" if claim.decision.policy_sha256 != claim.evidence.policy_sha256 else None
+
+
+def evidence(claim: Claim) -> str | None:
+    """Data that is the same byte by byte is approved once; figures and packages are those of one run."""
+    if claim.carried and claim.evidence.gate != "data":
+        return "it is about other evidence, of another run perhaps, and only data decisions carry over"
+    return None
+
+
+def expectations(claim: Claim) -> str | None:
+    """Data that was held to less, or to something else, was another question."""
+    made_on = claim.made_on
+    if made_on and made_on.artefacts.get(SUITES) != claim.evidence.artefacts.get(SUITES):
+        return "other expectations were asked then"
+    return None
+
+
+def purpose(claim: Claim) -> str | None:
+    """What lets data pass does so for one use case, and in its risk tier or a lower one. A rejection is about the data,
+    whatever the card says."""
+    said, asked = claim.decision, claim.evidence
+    if not claim.binding:
+        return None
+    if said.purpose_sha256 != asked.purpose_sha256:
+        same = " with another problem, other users or other approved uses on its card"
+        return f"it was made for use case {said.use_case}{same * (said.use_case == asked.use_case)}"
+    if said.tier != asked.tier and not claim.policy.reaches(said.tier, asked.tier):
+        return f"it was made in risk tier {said.tier}, and this run is in {asked.tier}, which is no lower one"
+    return None
+
+
+RULES: tuple[Rule, ...] = (gate, output_as_made, purpose_as_made, output, policy, evidence, expectations, purpose)

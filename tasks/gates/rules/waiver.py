@@ -1,0 +1,68 @@
+"""What is waived, and for how long. Of another verb these rules say nothing."""
+
+from datetime import timedelta
+
+from tasks.gates.rules.claim import Claim, Rule
+
+
+def complete(claim: Claim) -> str | None:
+    """A risk that somebody takes has a reason, a size and an end."""
+    said = claim.decision
+    if said.verb != "waive" or (said.reason.strip() and said.checks and said.expires):
+        return None
+    return "a waiver needs a reason, the checks it is for and an expiry"
+
+
+def figure(claim: Claim) -> str | None:
+    """A waiver is for the very figure that was seen."""
+    if claim.decision.verb != "waive" or claim.made_on is None:
+        return None
+    for name in claim.decision.checks:
+        then, here = ([c for c in e.checks if c.name == name] for e in (claim.made_on, claim.evidence))
+        if then != here:
+            return f"check {name!r} came out differently when it was waived"
+    return None
+
+
+def failed(claim: Claim) -> str | None:
+    """Nobody waives ahead what might fail one day."""
+    if claim.decision.verb != "waive":
+        return None
+    known = sorted(check.name for check in claim.evidence.checks if check.verdict == "failed")
+    other = next((name for name in claim.decision.checks if name not in known), None)
+    return f"check {other!r} did not fail; waivers are for {', '.join(known) or 'none'}" if other is not None else None
+
+
+def allowed(claim: Claim) -> str | None:
+    """Policy names what may be waived at all."""
+    if claim.decision.verb != "waive":
+        return None
+    asks = claim.evidence.asks
+    if asks.waive is None:
+        return "policy lets nobody waive a check at this gate"
+    beyond = [name for name in claim.decision.checks if not asks.waive.covers(name)]
+    return f"policy lets nobody waive {', '.join(map(repr, beyond))}" if beyond else None
+
+
+def short_enough(claim: Claim) -> str | None:
+    """Its days count from the earlier of its two times, so that dating it ahead gains none."""
+    said, waive = claim.decision, claim.evidence.asks.waive
+    if said.verb != "waive" or waive is None or said.expires is None:
+        return None
+    latest = min(claim.recorded, said.time) + timedelta(days=waive.max_days)
+    if said.expires <= latest:
+        return None
+    return (
+        f"a waiver at gate {said.gate} may last {waive.max_days:g} days, until {latest:%Y-%m-%d %H:%M} UTC, and this "
+        f"one is until {said.expires:%Y-%m-%d %H:%M}"
+    )
+
+
+def lasts(claim: Claim) -> str | None:
+    said = claim.decision
+    if said.verb != "waive" or said.expires is None or said.expires > claim.now:
+        return None
+    return f"the waiver expired on {said.expires:%Y-%m-%d %H:%M} UTC"
+
+
+RULES: tuple[Rule, ...] = (complete, figure, failed, allowed, short_enough, lasts)
