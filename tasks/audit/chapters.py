@@ -6,6 +6,7 @@ from tasks.audit.dossier import Chapter, Claim, Exhibit, Kind, Table
 from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
 from tasks.core.facts import Fact
+from tasks.core.params import methods
 from tasks.gates.checks.checks import CheckResult
 from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
@@ -144,7 +145,7 @@ def trained(record: Record, shelf: Shelf) -> Chapter:
         columns=["Stage", "SHA-256"],
         rows=[[name, told.stages[name]] for name in told.stages],
     )
-    how = "a LoRA adapter of" if told.method == "lora" else "all weights of"
+    how = methods.of(told.method).trained
     return chapter(4, "trained", "What was trained", [stages], [
         ("base-model", f"Base model: {told.base_model_origin}, weights {told.base_model_sha256[:12]}…, "
          f"licence {told.base_model_licence}.", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),

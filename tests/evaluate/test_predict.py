@@ -33,7 +33,10 @@ def give_champion(layout: Layout) -> Path:
     """A release in production: an adapter of this run's base model, as `package` lays it out."""
     payload = layout.state / "releases" / "triage-3" / "payload"
     house.write_adapter(layout.stage("base_model") / "model", payload / "model")
-    write_json(payload / "manifest.json", {"stages": {"base_model": tree_digest(layout.stage("base_model"))}})
+    write_json(
+        payload / "manifest.json",
+        {"method": "lora", "stages": {"base_model": tree_digest(layout.stage("base_model"))}},
+    )
     point_at(layout, payload)
     return payload
 
@@ -189,7 +192,7 @@ def test_the_base_model_of_a_champion_that_changed_is_not_loaded(
 def test_a_full_champion_needs_no_base_model(layout: Layout) -> None:
     payload = layout.state / "releases" / "triage-3" / "payload"
     shutil.copytree(layout.stage("base_model") / "model", payload / "model")
-    write_json(payload / "manifest.json", {"stages": {"base_model": "c" * 64}})
+    write_json(payload / "manifest.json", {"method": "full", "stages": {"base_model": "c" * 64}})
     point_at(layout, payload)
     assert answers(layout, "champion") == answers(layout, "base")
 

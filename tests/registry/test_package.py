@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -13,10 +14,13 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, tree_manifest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
+from tasks.core.params.training import Training
 from tasks.core.payload import manifest
 from tasks.gates import statement
 from tasks.stages.package import package
 from tests.registry.house import House
+
+WHOLE: dict[str, Any] = {"lora_rank": None, "lora_alpha": None}
 
 
 def make(layout: Layout) -> Path:
@@ -141,7 +145,13 @@ def test_a_whole_model_is_packaged_too(gated: Layout) -> None:
     adapter = gated.stage("train") / "adapter"
     (adapter / "adapter_model.safetensors").rename(adapter / "model.safetensors")
     adapter.rename(gated.stage("train") / "model")
-    assert (make(gated) / "model" / "model.safetensors").exists()
+    with pytest.raises(InputError, match=r"training\.method lora leaves adapter in .*, found model"):
+        make(gated)
+    read = params.load(gated.params)
+    package.run(read.model_copy(update={"training": Training(method="full", **WHOLE)}), gated)
+    payload = gated.stage("package") / "payload"
+    assert (payload / "model" / "model.safetensors").exists()
+    assert ModelCard.load(payload / "README.md").data.library_name == "transformers"
 
 
 def test_nothing_is_packaged_before_the_evaluation_gate(house: House) -> None:
@@ -181,11 +191,11 @@ def test_a_link_in_the_model_is_refused(gated: Layout) -> None:
 
 def test_two_models_or_none_are_refused(gated: Layout) -> None:
     (gated.stage("train") / "model").mkdir()
-    with pytest.raises(InputError, match="found 2"):
+    with pytest.raises(InputError, match=r"leaves adapter in .*, found adapter and model"):
         make(gated)
     shutil.rmtree(gated.stage("train") / "model")
     shutil.rmtree(gated.stage("train") / "adapter")
-    with pytest.raises(InputError, match="found 0"):
+    with pytest.raises(InputError, match=r"leaves adapter in .*, found nothing"):
         make(gated)
 
 

@@ -5,6 +5,7 @@ use_case.py    the card: why this model exists and when it is good enough
 prompts.py     how records are put to the model
 data.py        what is kept of the sources, and how it is split
 base_model.py  where the model to fine-tune comes from
+methods.py     the table of training methods
 training.py    how it is fine-tuned
 evaluation.py  how its answers are judged
 params.py      all sections together

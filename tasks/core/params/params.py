@@ -6,6 +6,7 @@ from pydantic import ValidationInfo, field_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
+from tasks.core.params import methods
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
@@ -33,9 +34,11 @@ class Params(Frozen):
     def _as_approached(cls, training: Training, before: ValidationInfo) -> Training:
         """Of the two fields alone, so that a mistake in another section doesn't hide it."""
         approach = before.data["use_case"].approach if "use_case" in before.data else ""
-        wanted = {"lora": "lora", "full_fine_tuning": "full"}.get(approach)
-        if wanted and wanted != training.method:
-            raise ValueError(f"use_case.approach {approach} wants training.method {wanted}, got {training.method}")
+        wanted = methods.for_approach(approach)
+        if wanted and training.method not in wanted:
+            raise ValueError(
+                f"use_case.approach {approach} wants training.method {' or '.join(wanted)}, got {training.method}"
+            )
         return training
 
 

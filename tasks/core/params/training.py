@@ -5,13 +5,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.core.config import Frozen
+from tasks.core.params import methods
+from tasks.core.params.methods import MethodName
 from tasks.core.params.values import Share
 
 
 class Training(Frozen):
     """How the base model is trained."""
 
-    method: Literal["lora", "full"] = "lora"
+    method: MethodName = "lora"
     """`lora` trains an adapter, `full` every weight."""
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
     """Rank of the LoRA matrices; null with method full."""
@@ -56,11 +58,11 @@ class Training(Frozen):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        lora = (self.lora_rank, self.lora_alpha)
-        if self.method == "lora" and None in lora:
-            raise ValueError("method lora needs lora_rank and lora_alpha")
-        if self.method == "full" and lora != (None, None):
-            raise ValueError("method full trains every weight: set lora_rank and lora_alpha to null")
-        if self.method == "full" and self.lora_dropout:
-            raise ValueError("method full has no lora_dropout: set it to 0")
+        required = methods.of(self.method).required
+        if any(getattr(self, name) is None for name in required):
+            raise ValueError(f"method {self.method} needs {' and '.join(required)}")
+        off = {name: value for name, value in methods.foreign(self.method).items() if getattr(self, name) != value}
+        if off:
+            wanted = ", ".join(f"{name} to {'null' if value is None else value}" for name, value in off.items())
+            raise ValueError(f"method {self.method} has no such settings: set {wanted}")
         return self

@@ -24,7 +24,7 @@ class Manifest(Document):
     demo: bool
     """The evaluation gate was passed on a run under --demo-approvals."""
     method: str
-    """`lora`: payload/model is an adapter for the base model; `full`: a whole model."""
+    """How it was trained, which says what payload/model is: `tasks.core.params.methods`."""
     tree_sha256: Sha256
     """Of all that the run's commit holds, as git has it (`tasks.runs.tree`)."""
     code_sha256: Sha256

@@ -11,6 +11,7 @@ from pathlib import Path
 from tasks.core import files
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
+from tasks.core.params import methods
 from tasks.core.payload import asking, manifest
 from tasks.core.payload.asking import Asking
 from tasks.ledger.ledger import Ledger, reach_ledger
@@ -137,7 +138,7 @@ def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
 def _base(layout: Layout, payload: Path) -> Path | None:
     """The base model that the release's adapter was tuned from, as promotion kept it."""
     told = manifest.read(payload)
-    if told.method == "full":
+    if not methods.of(told.method).form.needs_base:
         return None
     folder, wanted = layout.base(told.stages["base_model"]), told.stages["base_model"]
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tasks.core import files
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
+from tasks.core.params import methods
 from tasks.core.payload.manifest import Manifest
 
 
@@ -20,9 +21,9 @@ def keep(layout: Layout, told: Manifest) -> Path | None:
     """Keep the base model that the manifest names, from the run in `layout`; None for a model that needs none.
 
     Kept again, it stays, or is put right where it was altered. Raises Refused where the run's base model is not the
-    manifest's, OSError where the disk is full.
+    manifest's or its method is unknown, OSError where the disk is full.
     """
-    if told.method == "full":
+    if not methods.of(told.method).form.needs_base:
         return None
     wanted, source = told.stages["base_model"], layout.stage("base_model")
     target = layout.base(wanted)

@@ -1,7 +1,7 @@
 """Which model answers: the base model, this run's candidate, or the release in production."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
+from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.methods import WHOLE, Form
 from tasks.core.params.values import Sha256
 from tasks.stages.evaluate.contenders import Which
 
@@ -30,12 +32,10 @@ class Located:
     """Folders in Hugging Face form."""
 
     base: Path
-    tuned: Path | None
-    """A PEFT adapter, or a whole fine-tuned model; None for the base model itself."""
-
-    @property
-    def is_adapter(self) -> bool:
-        return self.tuned is not None and (self.tuned / "adapter_config.json").is_file()
+    tuned: Path | None = None
+    """None for the base model itself."""
+    form: Form = WHOLE
+    """What the tuned model is, as its method says."""
 
     @property
     def tokenizer(self) -> Path:
@@ -49,9 +49,9 @@ def locate(layout: Layout, which: Which) -> Located | None:
     """Find the model, or None for a champion that isn't there. Raises Refused for a champion whose bytes changed."""
     base = layout.stage("base_model") / "model"
     if which == "base":
-        return Located(base, None)
+        return Located(base)
     if which == "candidate":
-        return Located(base, _candidate(layout))
+        return _candidate(layout, base)
     champion = read_champion(layout)
     return None if champion is None else _verified(layout, champion, base)
 
@@ -66,12 +66,13 @@ def read_champion(layout: Layout) -> Champion | None:
     return None if value is None else Champion.model_validate(value)
 
 
-def _candidate(layout: Layout) -> Path:
-    forms = [layout.stage("train") / name for name in ("adapter", "model")]
-    there = [folder for folder in forms if folder.is_dir()]
+def _candidate(layout: Layout, base: Path) -> Located:
+    folder = layout.stage("train")
+    there = list(methods.left_in(folder))
     if len(there) != 1:
-        raise InputError(f"expected one of {forms[0]} and {forms[1]}, found {len(there)}; run the stage train")
-    return there[0]
+        wanted = " and ".join(str(folder / form.folder) for form in methods.FORMS)
+        raise InputError(f"expected one of {wanted}, found {len(there)}; run the stage train")
+    return Located(base, folder / there[0].folder, there[0])
 
 
 def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
@@ -84,13 +85,15 @@ def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
             f"the champion {champion.release} has changed: expected SHA-256 {champion.sha256}, found {found}. "
             f"Restore {payload} from the release, or roll back to another one; it is not loaded"
         )
-    located = Located(base, payload / "model")
-    return replace(located, base=_own_base(layout, champion, payload)) if located.is_adapter else located
+    told = read_json(payload / "manifest.json")
+    form = methods.of(told["method"]).form
+    if form.needs_base:
+        base = _own_base(layout, champion, told["stages"]["base_model"])
+    return Located(base, payload / "model", form)
 
 
-def _own_base(layout: Layout, champion: Champion, payload: Path) -> Path:
+def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
     """The base model that the champion is an adapter of: this run's, or the one that its promotion kept."""
-    wanted = read_json(payload / "manifest.json")["stages"]["base_model"]
     if tree_digest(layout.stage("base_model")) == wanted:
         return layout.stage("base_model") / "model"
     kept = layout.base(wanted)
@@ -126,8 +129,8 @@ def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:
         raise Unavailable("evaluation.device is gpu and this machine has none; set it to cpu or run on another machine")
     torch.set_num_threads(settings.threads)
     logging.disable_progress_bar()
-    adapter = located.tuned if located.is_adapter else None
-    whole = located.tuned if located.tuned and not adapter else located.base
+    adapter = located.tuned if located.form.needs_base else None
+    whole = located.base if adapter else located.tuned or located.base
     model: Any = AutoModelForCausalLM.from_pretrained(
         whole, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.core import facts, files
 from tasks.core.facts import Facts
 from tasks.core.layout import Layout
+from tasks.core.params import methods
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.payload.manifest import Manifest
 from tasks.core.shown import markdown, visible
@@ -62,6 +63,10 @@ def render(parts: Parts) -> str:
         header=Literal(visible(_header(parts).to_yaml())),
         use_case=use_case,
         training=parts.params.training,
+        settings={
+            name.replace("_", " "): getattr(parts.params.training, name)
+            for name in methods.of(parts.params.training.method).settings
+        },
         manifest=parts.manifest,
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
@@ -103,7 +108,7 @@ def _header(parts: Parts) -> Any:
         language=list(parts.segment("language")) or None,
         license=licence.lower() if known else "other",
         license_name=None if known else licence,
-        library_name="peft" if parts.manifest.method == "lora" else "transformers",
+        library_name=methods.of(parts.manifest.method).form.library,
         pipeline_tag="text-generation",
         base_model=parts.params.base_model.hub,
         tags=["hallmark", parts.params.use_case.approach],

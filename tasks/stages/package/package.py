@@ -19,6 +19,7 @@ from tasks.core import facts, files
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.layout import Layout
+from tasks.core.params import methods
 from tasks.core.payload import asking, manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.core.progress import phase
@@ -26,8 +27,6 @@ from tasks.stages.package import ml_bom, model_card
 from tasks.stages.package.params import Params
 from tasks.trust import gate_statement
 
-FORMS = ("adapter", "model")
-"""Folders of which `train` leaves one."""
 SAFE = (".safetensors", ".json", ".jinja")
 """Endings of files that may stand in payload/model: none of them can run code when a library reads it."""
 TRAINING_README = "README.md"
@@ -46,7 +45,7 @@ def run(params: Params, layout: Layout) -> Manifest:
     with files.whole_folder(layout.stage("package")) as folder:
         payload = folder / "payload"
         phase("package", "copying weights and reports")
-        _copy_parts(layout, payload)
+        _copy_parts(layout, payload, params.training.method)
         files.write_json(
             payload / asking.NAME, asking.describe(layout, params.prompts, params.evaluation).model_dump(mode="json")
         )
@@ -58,8 +57,8 @@ def run(params: Params, layout: Layout) -> Manifest:
     return described
 
 
-def _copy_parts(layout: Layout, payload: Path) -> None:
-    _copy_model(trained(layout), payload / "model")
+def _copy_parts(layout: Layout, payload: Path, method: str) -> None:
+    _copy_model(trained(layout, method), payload / "model")
     for source, target in (
         (layout.stage("evaluate") / "metrics.json", "evaluation/metrics.json"),
         (layout.stage("evaluate") / "report.html", "evaluation/report.html"),
@@ -71,15 +70,16 @@ def _copy_parts(layout: Layout, payload: Path) -> None:
         files.write_bytes(payload / target, source.read_bytes())
 
 
-def trained(layout: Layout) -> Path:
-    """The folder that `train` left: an adapter or a whole model. Raises InputError where there isn't exactly one."""
-    there = [layout.stage("train") / name for name in FORMS if (layout.stage("train") / name).is_dir()]
-    if len(there) != 1:
+def trained(layout: Layout, method: str) -> Path:
+    """The folder that `train` left. Raises InputError where there is another one than the method leaves, or none."""
+    form, folder = methods.of(method).form, layout.stage("train")
+    there = list(methods.left_in(folder))
+    if there != [form]:
         raise InputError(
-            f"package: expected one of {' and '.join(FORMS)} in {layout.stage('train')}, found {len(there)}; "
-            "run the stage train again"
+            f"package: training.method {method} leaves {form.folder} in {folder}, found "
+            f"{' and '.join(it.folder for it in there) or 'nothing'}; run the stage train again"
         )
-    return there[0]
+    return folder / form.folder
 
 
 def _copy_model(source: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ train.py        stage: from rows to an adapter; read this one first
 examples.py     rows as tokens, with the target marked by the tokenizer's own template
 batches.py      which rows stand in which optimizer step, forward pass and worker, and as which tensors
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
+handling.py     how each training method prepares a model and writes its weights
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
 loop.py         what every worker does: steps, checkpoints, the record of the curve
 checkpoints.py  exact resume after a kill

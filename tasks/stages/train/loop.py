@@ -13,7 +13,7 @@ from torch import distributed
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, checkpoints, export
+from tasks.stages.train import builders, checkpoints, export, handling
 from tasks.stages.train.batches import Order, all_share, collate
 from tasks.stages.train.examples import Examples
 from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
@@ -89,14 +89,11 @@ def start_engine(job: Job) -> Any:
 
 def load_model(job: Job) -> Any:
     """The model to train, its base in the precision of the forward pass."""
-    from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
     dtype = torch.bfloat16 if job.training.precision == "bf16" else torch.float32
     model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype)
-    if job.training.method == "lora":
-        return get_peft_model(model, builders.lora_config(job.training), autocast_adapter_dtype=False).train()
-    return model.train()
+    return handling.of(job.training.method).prepare(model, job.training).train()
 
 
 def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tasks.core.files import (
     write_json,
 )
 from tasks.core.layout import Layout
+from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.training import Training
 from tasks.core.progress import phase
@@ -102,7 +103,7 @@ def run(params: Params, layout: Layout) -> Result:
             training=params.training,
             model=model_folder(layout),
             checkpoints=kept,
-            output=output / ("adapter" if params.training.method == "lora" else "model"),
+            output=output / methods.of(params.training.method).form.folder,
             scratch=kept / "scratch",
         )
         execute(job, examples, layout, tracker, tags(params, layout, inputs))
