@@ -100,6 +100,14 @@ def test_a_new_stage_or_section_makes_no_stage_run_again(stage: Stage) -> None:
     assert not mine & {"tasks/core/graph.py", "tasks/core/code.py", "tasks/core/params/params.py"}
 
 
+def test_another_metric_or_page_lets_no_model_answer_again() -> None:
+    evaluate = ROOT / "tasks" / "stages" / "evaluate"
+    followed = {path for path in code.files_of(ROOT, STAGES["predict"].module) if path.is_relative_to(evaluate)}
+    judging = {evaluate / f"{name}.py" for name in ("answers", "intervals", "document", "comparing", "scoring")}
+    assert followed and not followed & judging
+    assert not [path for path in followed if path.parent != evaluate], "metrics/ and report/"
+
+
 def test_no_stage_runs_code_that_its_digest_does_not_follow() -> None:
     """But the two files that start stages: they import the stage that is asked for."""
     starting = {ROOT / "tasks" / "stages" / name for name in ("__main__.py", "start.py")}
