@@ -36,8 +36,9 @@ ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 
 
 def time_passes(root: Path) -> list[str]:
-    """Remind of gates, escalate and close them; raise incidents over waivers that expired, aliases that somebody moved,
-    ledgers that were rolled back and what nobody confirmed; deliver what was kept of admissions.
+    """Remind of gates, escalate and close them; finish or undo promotions that were interrupted; raise incidents over
+    waivers that expired, aliases that somebody moved, ledgers that were rolled back and what nobody confirmed; deliver
+    what was kept of admissions.
 
     Returns in words what was recorded. Raises Partly where something could not be looked at; all the rest was then.
     """
@@ -52,6 +53,7 @@ def time_passes(root: Path) -> list[str]:
     }
     for what, raised in raising.items():
         parts.attempt(what, partial(_raise, raised, ledger, rules))
+    parts.attempt("promotions that were interrupted", lambda: promotion.reconcile(rules.installed(), ledger))
     parts.attempt("aliases", lambda: promotion.set_aliases(rules.installed(), ledger))
     parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.passed_over(ledger)))
     return parts.done()

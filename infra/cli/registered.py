@@ -15,14 +15,25 @@ Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as 
 
 
 def in_force() -> tuple[Governance, Ledger]:
-    """The governance in force and the ledger, after finishing or undoing what a crash left of a promotion.
+    """The governance in force and the ledger, for a command that only reads.
 
-    What it did, and what is wrong with the promotions in the ledger, goes to stderr, beside whatever is asked.
+    Promotions that an interruption left unfinished, and what is wrong with those in the ledger, go to stderr.
     """
+    where = shared.root()
+    governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
+    for label in promotion.unfinished(governed, ledger):
+        print(
+            f"hallmark: the promotion of {label} is not finished; `hallmark up` finishes or undoes it", file=sys.stderr
+        )
+    for wrong in releases.problems(ledger, governed):
+        print(f"hallmark: not counted: {wrong}", file=sys.stderr)
+    return governed, ledger
+
+
+def settled() -> tuple[Governance, Ledger]:
+    """The same for a command that changes something, after finishing or undoing what is unfinished."""
     where = shared.root()
     governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
     for told in promotion.reconcile(governed, ledger):
         print(f"hallmark: {told}", file=sys.stderr)
-    for wrong in releases.problems(ledger, governed):
-        print(f"hallmark: not counted: {wrong}", file=sys.stderr)
-    return governed, ledger
+    return in_force()

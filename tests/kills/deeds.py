@@ -50,6 +50,12 @@ def command(*words: str) -> Callable[[], None]:
     return act
 
 
+def recover() -> None:
+    """As the runner's watch does it."""
+    house = open_house(Path.cwd())
+    print("recovered:", promotion.reconcile(house.governance, house.ledger))
+
+
 def promote() -> None:
     """As flows/promotion.py does it, after the run's commit and before it shows it in Prefect."""
     house = open_house(Path.cwd())
@@ -136,10 +142,10 @@ BACK = ("releases", "rollback", "triage-1", *REASON)
 DEEDS = [
     Deed("promotion by the flow", "start", promote, "promoted triage-2", statements("triage-2", "promote"), "triage-2"),
     Deed(
-        "recovery that finishes a promotion", "whole bundle", command("releases", "list"), "release ",
+        "recovery that finishes a promotion", "whole bundle", recover, "recovered",
         statements("triage-2", "promote"), "triage-2",
     ),
-    Deed("recovery that undoes one", "half a bundle", command("releases", "list"), "release ", undone, "triage-1"),
+    Deed("recovery that undoes one", "half a bundle", recover, "recovered", undone, "triage-1"),
     Deed(
         "hallmark releases rollback", "two", command(*BACK, "--as", "risk-officer"), "triage-1 is champion again",
         statements("triage-1", "rollback"), "triage-1", "triage-1 is the champion already",

@@ -170,6 +170,20 @@ def test_what_would_not_be_promoted_today_is_undone(house: House, moment: str) -
     assert check(house) == "newer"
 
 
+def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(house: House) -> None:
+    house.release("run-1", b"old")
+    house.ready("run-2", b"new")
+    assert promotion.unfinished(house.governance, house.ledger) == []
+    kill(house, "registered", "after")
+    before = house.ledger.last()
+    assert promotion.unfinished(house.governance, house.ledger) == ["triage-2"]
+    with intents.turn(house.state):
+        assert promotion.unfinished(house.governance, house.ledger) == [], "another process is at it"
+    assert house.ledger.last() == before
+    promotion.reconcile(house.governance, house.ledger)
+    assert promotion.unfinished(house.governance, house.ledger) == [] and check(house) == "new"
+
+
 def test_the_command_line_does_not_wait_for_a_promotion_under_way(house: House) -> None:
     with intents.turn(house.state):
         assert promotion.reconcile(house.governance, house.ledger) == []

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.registered import Label, in_force
+from infra.cli.registered import Label, settled
 from infra.cli.shared import console
 from tasks.ledger.heads import publish
 from tasks.registry.promote import glass, promotion
@@ -31,7 +31,7 @@ def rollback(
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """
-    governed, ledger = in_force()
+    governed, ledger = settled()
     made, wanted = promotion.rollback(governed, ledger, release, shared.identity(who), reason, role, break_glass)
     for told in publish.publish_grown(ledger, governed):
         print(f"hallmark: {told}", file=sys.stderr)
@@ -53,7 +53,7 @@ def confirm(
 
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
-    governed, ledger = in_force()
+    governed, ledger = settled()
     entry = glass.confirm(ledger, governed, release, shared.identity(who), reason)
     told = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"

@@ -58,10 +58,28 @@ def turn(state: Path, wait: bool = True) -> Iterator[bool]:
         yield True
 
 
+def is_held(state: Path) -> bool:
+    """Whether a process promotes now. Writes nothing."""
+    if not (state / LOCK).exists():
+        return False
+    with (state / LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def installation(state: Path) -> str:
     """The name of this installation, given at its first promotion."""
     files.write_new(state / INSTALLATION, uuid.uuid4().hex.encode())
     return (state / INSTALLATION).read_text()
+
+
+def known_installation(state: Path) -> str:
+    """The same; empty where it promoted nothing yet."""
+    path = state / INSTALLATION
+    return path.read_text() if path.exists() else ""
 
 
 def intend(

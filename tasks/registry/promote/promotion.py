@@ -30,7 +30,7 @@ from tasks.registry.release import bundle, succession
 from tasks.registry.release.succession import Promotion, Signed
 from tasks.registry.verify import recorded, verification
 
-__all__ = ["promote", "reconcile", "rollback", "set_aliases"]
+__all__ = ["promote", "reconcile", "rollback", "set_aliases", "unfinished"]
 
 
 def promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
@@ -61,8 +61,18 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
             done = recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
             names = succession.names(ledger)
             return done + [told for name in names for told in recorded.add_missing(governance, ledger, name)]
-        except Unavailable as error:  # what it was called before, say a list of releases, needs no MLflow
+        except Unavailable as error:  # a rollback, say, needs no MLflow
             return [str(error)]
+
+
+def unfinished(governance: Governance, ledger: Ledger) -> list[str]:
+    """Releases of this environment and installation whose promotion was interrupted. Writes nothing.
+
+    Empty while another process promotes: what is pending then is its own.
+    """
+    if intents.is_held(governance.state):
+        return []
+    return [intent.label for _, intent in recovery.pending_here(governance, ledger)]
 
 
 def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:

@@ -47,9 +47,7 @@ def settle(governance: Governance, ledger: Ledger) -> list[str]:
     Another machine may be at work on its own, and what it left after a crash lies there.
     """
     told = []
-    for seq, intent in intents.pending(ledger):
-        if intent.environment != governance.policy.environment or not _is_here(intent, governance):
-            continue
+    for seq, intent in pending_here(governance, ledger):
         try:
             _finish(seq, intent, governance, ledger)
             told.append(f"{intent.label}: the promotion that was interrupted is complete")
@@ -59,8 +57,11 @@ def settle(governance: Governance, ledger: Ledger) -> list[str]:
     return told
 
 
-def _is_here(intent: Intent, governance: Governance) -> bool:
-    return intent.installation in ("", intents.installation(governance.state))
+def pending_here(governance: Governance, ledger: Ledger) -> list[tuple[int, Intent]]:
+    """Pending intents of this environment and installation, oldest first, with their `seq`."""
+    ours, environment = ("", intents.known_installation(governance.state)), governance.policy.environment
+    every = intents.pending(ledger)
+    return [(seq, one) for seq, one in every if one.environment == environment and one.installation in ours]
 
 
 def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) -> None:
