@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
-from tasks.policy.people import MachineName, Person
+from tasks.policy.read_signed import Dated, Kind, read_signed
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse
 
@@ -23,7 +22,7 @@ WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
 PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 
-class Notice(Document):
+class Notice(Dated):
     """The predicate; the statement's subject is the source, by the digest of its declaration then."""
 
     verb: Literal["withdraw", "restore"]
@@ -39,6 +38,12 @@ class Notice(Document):
     signature counts under that one alone, since `--governance` may name any."""
     time: datetime
     """The ledger's time when it was signed."""
+
+
+BY_PERSON = Kind(PREDICATE_TYPE, Notice, "a withdrawal", by=lambda notice: notice.person)
+BY_INSTALLATION = Kind(
+    PREDICATE_TYPE, Notice, "a withdrawal", by=lambda _: "gate", machines=("gate",), part="countersigned"
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def draft(notice: Notice, declared: str) -> Draft:
 def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
     """What an entry withdraws; one that cannot be verified does so too."""
     try:
-        notice = _by_person(entry, governance, "withdraw")
+        notice = _signed(entry, BY_PERSON, governance, "withdraw")
     except HallmarkError as error:
         return Withdrawal(entry, _digest(entry), None, _named(entry), str(error))
     return Withdrawal(entry, _digest(entry), notice, frozenset({notice.source}), "")
@@ -89,7 +94,7 @@ def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
 def restoration(entry: Entry, governance: Governance) -> Notice | None:
     """What an entry restores, as a person of people.yaml signed it; None where nobody has."""
     try:
-        return _by_person(entry, governance, "restore")
+        return _signed(entry, BY_PERSON, governance, "restore")
     except HallmarkError:
         return None
 
@@ -97,38 +102,25 @@ def restoration(entry: Entry, governance: Governance) -> Notice | None:
 def countersigned(entry: Entry, governance: Governance) -> Notice | None:
     """What an entry restores, as this installation signed it for this environment; None where it has not."""
     try:
-        notice = _signed(entry, entry.body.get("countersigned"), governance, "gate", "restore")
+        notice = _signed(entry, BY_INSTALLATION, governance, "restore")
     except HallmarkError:
         return None
     here = notice.environment == governance.policy.environment and notice.owned_under in (None, governance.place)
     return notice if here else None
 
 
-def _by_person(entry: Entry, governance: Governance, verb: str) -> Notice:
-    envelope = entry.body.get("envelope")
-    person = governance.people.get(_notice(dsse.peek(_envelope(envelope))).person)
-    if person is None:
-        raise Refused("who signed it is not in people.yaml")
-    return _signed(entry, envelope, governance, person, verb)
-
-
-def _signed(entry: Entry, envelope: Any, governance: Governance, by: Person | MachineName, verb: str) -> Notice:
-    """What somebody signed about what the entry says, with a key that counted then. Raises Refused where not."""
-    notice = _notice(dsse.peek(_envelope(envelope)))
-    statement = governance.verify(envelope, by, max(entry.time, notice.time))
-    if (notice.verb, notice.source, list(dsse.subjects(statement))) != (verb, entry.subject, [entry.subject]):
+def _signed(entry: Entry, kind: Kind[Notice], governance: Governance, verb: str) -> Notice:
+    """What was signed about what the entry says. Raises Refused where that is something else."""
+    found = read_signed(entry, kind, governance)
+    if (found.said.verb, found.said.source, list(found.subjects)) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")
-    return notice
+    return found.said
 
 
 def _envelope(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused("it holds no signed envelope")
     return value
-
-
-def _notice(statement: dict[str, Any]) -> Notice:
-    return dsse.predicate(statement, PREDICATE_TYPE, Notice, "a withdrawal")
 
 
 def _digest(entry: Entry) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
+from tasks.policy.read_signed import Dated, Kind, read_signed
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
@@ -18,7 +18,7 @@ PREDICATE_TYPE = "urn:hallmark:gate-decision:v1"
 Verb = Literal["approve", "reject", "waive", "withdraw"]
 
 
-class Decision(Document):
+class Decision(Dated):
     """The predicate of a decision's in-toto statement; its subjects are the gate's subject and the evidence."""
 
     verb: Verb
@@ -51,6 +51,9 @@ class Decision(Document):
         return left == right
 
 
+DECISION = Kind(PREDICATE_TYPE, Decision, "a decision", by=lambda said: said.person)
+
+
 @dataclass(frozen=True)
 class Signed:
     """A decision that its person signed with a key that counted at `time`."""
@@ -80,21 +83,15 @@ def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha2
 
 def read(entry: Entry, governance: Governance) -> Signed:
     """Verify an entry's envelope against the keys of whom it names that counted then. Raises Refused."""
-    envelope = entry.body.get("envelope")
-    if not isinstance(envelope, dict):
-        raise Refused("the entry holds no signed envelope")
-    decision = decision_of(dsse.peek(envelope))
-    person = governance.people.get(decision.person)
-    if person is None:
-        raise Refused(f"{decision.person} is not in people.yaml")
-    subjects = dsse.subjects(governance.verify(envelope, person, max(entry.time, decision.time)))
+    found = read_signed(entry, DECISION, governance)
+    decision, person, subjects = found.said, found.person, found.subjects
+    assert person is not None, "no machine decides"
     evidence_name = f"evidence/{decision.gate}.json"
     stages = [name for name in subjects if name != evidence_name]
     if evidence_name not in subjects or len(stages) != 1:
         raise Refused("the statement names other subjects than one output and its evidence")
     stage = stages[0]
-    mark, keyid = dsse.digest(envelope), dsse.signers(envelope)[0]
-    return Signed(entry, decision, person, mark, keyid, stage, subjects[stage], subjects[evidence_name])
+    return Signed(entry, decision, person, found.sha256, found.keyid, stage, subjects[stage], subjects[evidence_name])
 
 
 def claimed(entry: Entry) -> tuple[str, str]:

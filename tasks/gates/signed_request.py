@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
+from tasks.policy.read_signed import Dated, Kind, read_envelope
 from tasks.trust import dsse, validity
 from tasks.trust.keys import Signer
 from tasks.trust.validity import AHEAD, Key
@@ -32,7 +32,7 @@ RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
 
 
-class Request(Document):
+class Request(Dated):
     """The predicate of a request's in-toto statement; its subject is the run, by the digest of what is asked."""
 
     run_id: RunId
@@ -53,6 +53,11 @@ class Request(Document):
     def digest(self) -> str:
         """SHA-256 of what is asked, whenever it was."""
         return sha256_bytes(canonical_json({key: value for key, value in self.said.items() if key != "time"}))
+
+
+REQUEST = Kind(
+    PREDICATE_TYPE, Request, "a request for a run", by=lambda request: request.requested_by, machines=(SCHEDULER,)
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,13 @@ def verify(envelope: dict[str, Any], known: Sequence[Key], recorded: datetime | 
     request = request_of(dsse.peek(envelope))
     at = max(request.time, recorded or request.time)
     statement = validity.verify(envelope, known, at, request.requested_by)
-    if dsse.subjects(statement) != {f"run/{request.run_id}": request.digest()}:
+    return _signed(request, dsse.subjects(statement), envelope, known)
+
+
+def _signed(
+    request: Request, subjects: dict[str, str], envelope: dict[str, Any], known: Sequence[Key]
+) -> SignedRequest:
+    if subjects != {f"run/{request.run_id}": request.digest()}:
         raise Refused("the statement's subject is not the run that it asks for")
     signer = dsse.signers(envelope)
     return SignedRequest(request, envelope, next(key.public_key for key in known if key.fingerprint in signer))
@@ -89,13 +100,9 @@ def verify(envelope: dict[str, Any], known: Sequence[Key], recorded: datetime | 
 
 def read(envelope: dict[str, Any], governance: Governance, recorded: datetime | None = None) -> SignedRequest:
     """Verify an envelope against the keys of whom it names. Raises Refused."""
-    who = request_of(dsse.peek(envelope)).requested_by
-    person = governance.people.get(who)
-    if who == SCHEDULER:
-        return verify(envelope, governance.keys_of(SCHEDULER), recorded)
-    if person is None:
-        raise Refused(f"{who} is not in people.yaml")
-    return verify(envelope, governance.keys_of(person), recorded)
+    found = read_envelope(envelope, REQUEST, governance, recorded)
+    known = governance.keys_of(found.person or SCHEDULER)
+    return _signed(found.said, found.subjects, envelope, known)
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> SignedRequest:

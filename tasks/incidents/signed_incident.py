@@ -4,15 +4,13 @@ closing by a person."""
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import ValidationError
-
-from tasks.core.document import Document
 from tasks.core.errors import HallmarkError
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
-from tasks.policy.people import MachineName, Person
+from tasks.policy.people import Person
+from tasks.policy.read_signed import Dated, Kind, read_signed
 from tasks.trust import dsse
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
@@ -22,7 +20,7 @@ What = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-ba
 Severity = Literal["minor", "major", "critical"]
 
 
-class Opening(Document):
+class Opening(Dated):
     """The predicate of an opening."""
 
     deed: Literal["open"] = "open"
@@ -45,7 +43,7 @@ class Opening(Document):
     time: datetime
 
 
-class Escalation(Document):
+class Escalation(Dated):
     """The predicate of an escalation."""
 
     deed: Literal["escalate"] = "escalate"
@@ -56,7 +54,7 @@ class Escalation(Document):
     time: datetime
 
 
-class Closing(Document):
+class Closing(Dated):
     """The predicate of a closing."""
 
     deed: Literal["close"] = "close"
@@ -70,6 +68,9 @@ class Closing(Document):
 
 
 Said = TypeVar("Said", Opening, Escalation, Closing)
+OPENING = Kind(TYPE, Opening, "an incident", by=lambda _: "gate", machines=("gate",))
+ESCALATION = Kind(TYPE, Escalation, "an escalation", by=lambda _: "gate", machines=("gate",))
+CLOSING = Kind(TYPE, Closing, "a closing", by=lambda said: said.person)
 
 
 def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
@@ -83,23 +84,19 @@ def by_machine(said: Opening | Escalation, governance: Governance) -> dict[str, 
 
 def opening(entry: Entry, governance: Governance) -> Opening | None:
     """What an entry opens; None where this installation did not sign it, or for another environment."""
-    return _read(entry, governance, "gate", Opening)
+    return _read(entry, governance, OPENING)
 
 
 def escalation(entry: Entry, governance: Governance) -> Escalation | None:
     """What an entry escalates; None as for `opening`."""
-    return _read(entry, governance, "gate", Escalation)
+    return _read(entry, governance, ESCALATION)
 
 
 def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
     """Who closed an incident; None where they did not sign that, or might not then."""
-    try:
-        named = dsse.peek(entry.body["envelope"])["predicate"].get("person")
-        person = governance.people.get(str(named))
-        said = _read(entry, governance, person, Closing) if person else None
-    except (HallmarkError, KeyError, TypeError, AttributeError):
-        return None
-    if said is None or person is None or (said.person, said.cause) != (person.id, opened.cause):
+    said = _read(entry, governance, CLOSING)
+    person = governance.people.get(said.person) if said else None
+    if said is None or person is None or said.cause != opened.cause:
         return None
     return None if may_not_close(opened, person, max(entry.time, said.time)) else said
 
@@ -117,13 +114,12 @@ def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
     return dsse.statement(TYPE, {said.id: said.cause}, said.said)
 
 
-def _read(entry: Entry, governance: Governance, by: Person | MachineName, form: type[Said]) -> Said | None:
-    """What somebody signed about the incident that the entry names, with a key that counted then."""
+def _read(entry: Entry, governance: Governance, kind: Kind[Said]) -> Said | None:
+    """What was signed about the incident that the entry names, for this environment."""
     try:
-        said = form.read(dsse.peek(entry.body["envelope"])["predicate"])
-        verified = governance.verify(entry.body["envelope"], by, max(entry.time, said.time))
-    except (HallmarkError, ValidationError, KeyError, TypeError):  # among them a time without a zone
+        found = read_signed(entry, kind, governance)
+    except HallmarkError:
         return None
-    wanted = (TYPE, {entry.subject: said.cause}, entry.subject, governance.policy.environment)
-    found = (verified["predicateType"], dsse.subjects(verified), said.id, said.environment)
-    return said if found == wanted else None
+    said, here = found.said, governance.policy.environment
+    about = (found.subjects, said.id, said.environment) == ({entry.subject: said.cause}, entry.subject, here)
+    return said if about else None

@@ -220,7 +220,7 @@ def test_who_withdrew_and_has_another_key_since_is_told_and_may_give_it_again(ow
 
 def test_a_withdrawal_by_somebody_whom_only_other_governance_files_know_stops_its_source_alone(owned: House) -> None:
     forge(owned, withdrawals.WITHDRAWN, "tickets", "stranger", "both")
-    assert "who signed it is not in people.yaml" in (held(owned) or "") and held(owned, "chats") is None
+    assert "stranger is not in people.yaml" in (held(owned) or "") and held(owned, "chats") is None
     with pytest.raises(Refused, match="both does not own source tickets"):
         restore(owned, "both")
     restore(owned)
