@@ -9,7 +9,7 @@ import typer
 from infra.cli import shared
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger import glance
-from tasks.ledger.ledger import reach_ledger
+from tasks.ledger.ledger import is_there, reach_ledger
 from tasks.policy import adopting, in_force
 
 TOLD = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
@@ -44,7 +44,7 @@ def tampered() -> list[str]:
     state = where / ".hallmark"
     if os.environ.get(adopting.PIN):
         adopting.root_fingerprint(state)
-    if not (os.environ.get("HALLMARK_LEDGER_URL") or (state / "ledger.db").exists()):
+    if not is_there(state):
         return []
     ledger = reach_ledger(state)
     try:

@@ -62,6 +62,7 @@ ALL: dict[str, Verb | Verbs] = {
     "status": Verb("status:status", "Show where runs stand, and what they wait for."),
     "up": Verb("up:up", "Start the Prefect server and the runner of this checkout.", "itself"),
     "down": Verb("down:down", "Stop the Prefect server and the runner.", "itself"),
+    "doctor": Verb("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
     "params": Verb("params:params", "Check a params file, or print its schema.", "itself"),
     "resolve": Verb("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
     "audit": Verb("audit:audit", "Write the dossier of a release, as HTML and one archive."),

@@ -1,7 +1,6 @@
 """Start, find and stop the Prefect server and runner of a checkout. State lies in .hallmark/prefect/."""
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
@@ -14,7 +13,7 @@ import psutil
 
 from infra.prefect import access, notify, ports
 from infra.prefect.settings import Settings
-from tasks.core import files
+from tasks.core import files, locks
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Unavailable
 from tasks.runs.environment import BYTECODE, isolated
@@ -81,9 +80,7 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
     HALLMARK_NOTIFY that names nothing. `also` are variables that count as settings too.
     """
     notify.target()
-    access.folder(root).mkdir(parents=True, exist_ok=True)
-    with (access.folder(root) / "up.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once start one server
+    with locks.turn(access.folder(root) / "up.lock", "another command starts Prefect"):
         up = find(root)
         if up is None:
             return _start(root, say)

@@ -1,6 +1,5 @@
 """Digests, canonical JSON, and outputs that appear whole or not at all."""
 
-import fcntl
 import glob
 import hashlib
 import json
@@ -8,7 +7,6 @@ import os
 import secrets
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,19 +180,3 @@ def _flush(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-@contextmanager
-def turn(lock: Path, busy: str) -> Iterator[None]:
-    """Hold a lock file; where another process holds it, say on stderr that it is `busy` and wait.
-
-    The system lets go of the lock when the process ends, however it ends.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

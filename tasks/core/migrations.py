@@ -42,31 +42,31 @@ def prepare(engine: Engine, schema: Schema) -> None:
     copied = False
     while True:
         with engine.begin() as connection:
-            version = _version(connection, schema)
-            if version is None:
+            found = version(connection, schema)
+            if found is None:
                 schema.make(connection)
                 _put(connection, schema, schema.version)
-            if version is None or version == schema.version:
+            if found is None or found == schema.version:
                 return
-            if version > schema.version:
+            if found > schema.version:
                 raise Unavailable(
-                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {version}, this version "
+                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {found}, this found "
                     f"knows {schema.version}); install the version that made it, or a later one"
                 )
             if not copied:
-                _tell(engine, schema, version)
+                _tell(engine, schema, found)
                 copied = True
-            schema.steps[version - 1](connection)
-            _put(connection, schema, version + 1)
+            schema.steps[found - 1](connection)
+            _put(connection, schema, found + 1)
 
 
 def is_current(engine: Engine, schema: Schema) -> bool:
     """Whether the tables are those of this version. Waits for no writer."""
     with engine.connect().execution_options(takes_turn=False) as connection:
-        return _version(connection, schema) == schema.version
+        return version(connection, schema) == schema.version
 
 
-def _version(connection: Connection, schema: Schema) -> int | None:
+def version(connection: Connection, schema: Schema) -> int | None:
     """None where none of the tables is there."""
     there, table = set(inspect(connection).get_table_names()), _table(schema)
     if not there & schema.tables.tables.keys():

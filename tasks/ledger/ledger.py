@@ -33,6 +33,9 @@ __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
 PAGE = 4000
 """Rows that `rows` holds in memory at once."""
+VARIABLE = "HALLMARK_LEDGER_URL"
+FILE = "ledger.db"
+"""Below `.hallmark/`, where the variable names no Postgres database."""
 LOWEST = -(2**63)
 """Below every seq that a database can hold."""
 
@@ -279,12 +282,17 @@ def reach_ledger(state: Path) -> Ledger:
     from tasks.core import database
     from tasks.ledger.tables import Tables
 
-    configured = os.environ.get("HALLMARK_LEDGER_URL")
+    configured = os.environ.get(VARIABLE)
     if configured:
-        engine = database.postgres(database.postgres_url(configured, "HALLMARK_LEDGER_URL"), ADVISORY_LOCK)
+        engine = database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
     else:
-        engine = database.sqlite(state / "ledger.db", keep_open=True)
+        engine = database.sqlite(state / FILE, keep_open=True)
     return Ledger(Tables(engine))
+
+
+def is_there(state: Path) -> bool:
+    """Whether one was made here, or is named elsewhere."""
+    return bool(os.environ.get(VARIABLE)) or (state / FILE).exists()
 
 
 def _document(entry: Entry, document: bytes | None) -> bytes | Refused:

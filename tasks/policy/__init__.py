@@ -14,5 +14,6 @@ them.
     ended.py         what ended or was revoked stays so
     adopting.py      proposing and signing, in the ledger
     in_force.py      the governance in force, verified from the root each time
+    read_signed.py   how an entry that somebody signed is read: one way for every kind
     signed_entry.py  how a person's signature gets onto the ledger: signed first, then recorded
 """

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.files import turn
 from tasks.core.layout import Layout
+from tasks.core.locks import turn
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
 from tasks.sources import vault_keys

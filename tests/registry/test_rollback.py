@@ -354,7 +354,7 @@ def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_m
             monkeypatch.setenv(name, value)
         ordering = pool.submit(order, released, "risk-officer")
         agent.asked()
-        with intents.turn(released.state, wait=False) as mine:
+        with intents.attempt(released.state) as mine:
             assert mine, "a promotion would wait for who signs"
         released.promote(layout)
         assert not ordering.done()

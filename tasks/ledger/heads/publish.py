@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.core import files
+from tasks.core import locks
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.files import canonical_json
 from tasks.ledger.heads import heads
@@ -132,7 +132,7 @@ def _turn(keyholder: Keyholder) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             lock = keyholder.state / "heads" / ".lock"
-            stack.enter_context(files.turn(lock, "another process publishes heads of the ledger"))
+            stack.enter_context(locks.turn(lock, "another process publishes heads of the ledger"))
         except OSError as error:
             raise Unavailable(f"{local(keyholder).name} cannot be used ({error.strerror or error})") from None
         yield

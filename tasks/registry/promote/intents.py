@@ -1,15 +1,14 @@
 """What a promotion writes down before it starts, so that whatever a crash leaves can be finished or undone."""
 
-import fcntl
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from tasks.core import files
+from tasks.core import files, locks
 from tasks.core.config import Frozen
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
@@ -41,33 +40,23 @@ class Intent(Frozen):
         return f"{self.name}-{self.version}"
 
 
-@contextmanager
-def turn(state: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold this machine's right to promote; yields False where another process has it and `wait` is false.
+def turn(state: Path) -> AbstractContextManager[None]:
+    """Hold this machine's right to promote, once whoever has it is done.
 
-    The lock ends with its process, so an intent of this installation that is pending while one holds it was left by a
-    crash. Between machines the ledger decides: see `tasks.registry.promote.promotion`.
+    An intent of this installation that is pending while one holds it was left by a crash. Between machines the ledger
+    decides: see `tasks.registry.promote.promotion`.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    return locks.turn(state / LOCK, "another promotion or rollback is under way")
+
+
+def attempt(state: Path) -> AbstractContextManager[bool]:
+    """The same; yields False where another process has it."""
+    return locks.attempt(state / LOCK)
 
 
 def is_held(state: Path) -> bool:
     """Whether a process promotes now. Writes nothing."""
-    if not (state / LOCK).exists():
-        return False
-    with (state / LOCK).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return locks.is_held(state / LOCK)
 
 
 def installation(state: Path) -> str:

@@ -54,7 +54,7 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
     Returns in words what it did, or why it could not; nothing while another process promotes. May be called at any
     time and twice.
     """
-    with intents.turn(governance.state, wait=False) as mine:
+    with intents.attempt(governance.state) as mine:
         if not mine:
             return []
         try:
@@ -80,7 +80,7 @@ def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
 
     Returns in words what was moved, or why MLflow could not be looked at; nothing while another process promotes.
     """
-    with intents.turn(governance.state, wait=False) as mine:
+    with intents.attempt(governance.state) as mine:
         if not mine:
             return []
         try:

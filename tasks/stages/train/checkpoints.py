@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Unavailable
-from tasks.core.files import read_json, tree_manifest, turn, write_json
+from tasks.core.files import read_json, tree_manifest, write_json
+from tasks.core.locks import turn
 
 KEPT = 2
 FULL_BYTES = 1 << 20

@@ -21,11 +21,11 @@ from tasks.core.files import (
     sha256_bytes,
     sha256_file,
     tree_manifest,
-    turn,
     whole_folder,
     write_bytes,
 )
 from tasks.core.layout import Layout
+from tasks.core.locks import turn
 from tasks.core.record import batches
 from tasks.sources.sources import ResolvedSource
 from tasks.sources.vault import Vault

@@ -1,0 +1,29 @@
+"""`hallmark doctor`"""
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from infra.doctor import looks
+
+
+def doctor(as_json: shared.Json = False) -> None:
+    """Say what is missing or out of date in this checkout, and what to type. Changes nothing.
+
+    Exit code 1: there is something to do.
+
+    Example: hallmark doctor
+    """
+    found = list(looks.lines(shared.root()))
+    todo = [line for line in found if line.do]
+    if as_json:
+        shared.print_json([line._asdict() for line in found])
+    else:
+        shared.print_columns(
+            ["", "look", "found"], [["!" if line.do else "", line.look, line.says] for line in found], ""
+        )
+        console.print(f"\n{len(todo)} to mend, the first first:" if todo else "\nall is well")
+        for line in todo:
+            console.print(f"  {line.look}: {line.do}")
+    if todo:
+        raise typer.Exit(1)

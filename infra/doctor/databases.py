@@ -1,0 +1,62 @@
+"""The databases, and whether their schemas are those of this version."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+
+from infra.doctor.finding import Finding
+from tasks.core import database, migrations
+from tasks.core.migrations import Schema
+from tasks.inquiry.lineage import tables as lineage
+from tasks.ledger import ledger
+from tasks.ledger import tables as ledger_tables
+from tasks.sources import vault
+
+
+class Database(NamedTuple):
+    schema: Schema
+    file: str
+    """Below .hallmark."""
+    variable: str = ""
+    """That may name a Postgres database in the file's place."""
+
+
+DATABASES = (
+    Database(ledger_tables.SCHEMA, ledger.FILE, ledger.VARIABLE),
+    Database(vault.SCHEMA, vault.FILE, vault.VARIABLE),
+    Database(lineage.SCHEMA, lineage.FILE),
+)
+
+
+def schemas(root: Path) -> Iterator[Finding]:
+    """Raises Unavailable for a database that is away."""
+    for each in DATABASES:
+        yield _look(each, root / ".hallmark")
+
+
+def _look(each: Database, state: Path) -> Finding:
+    name, newest, path = each.schema.name, each.schema.version, state / each.file
+    configured = os.environ.get(each.variable) if each.variable else None
+    if not configured and not path.exists():
+        return Finding(f"{name}: none yet")
+    engine = (
+        database.postgres(database.postgres_url(configured, each.variable), 0) if configured else database.sqlite(path)
+    )
+    version = _version(engine, each.schema)
+    if version is None or version == newest:
+        return Finding(f"{name}: schema {newest}" if version else f"{name}: none yet")
+    if version > newest:
+        return Finding(f"{name}: schema {version}, of a newer Hallmark", "install the version that made it, or a later")
+    return Finding(
+        f"{name}: schema {version}, of an earlier Hallmark; the next command that writes brings it to {newest}",
+        "hallmark backup FILE, then hallmark init",
+    )
+
+
+def _version(engine: Engine, schema: Schema) -> int | None:
+    with database.reaching(f"the {schema.name}"), closing(engine.connect()) as connection:
+        return migrations.version(connection.execution_options(takes_turn=False), schema)

@@ -1,0 +1,75 @@
+"""What is installed: Python, packages and programs."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from infra.doctor.finding import Finding
+
+SERIES = ((3, 11), (3, 12))
+"""What Hallmark is tested with."""
+PROGRAMS = {"git": "apt install git", "ssh-keygen": "apt install openssh-client"}
+INSTALL = "pip install --constraint constraints.txt --editable '.[dev]'"
+
+
+def python(_: Path) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    wanted = " or ".join(f"{major}.{minor}" for major, minor in SERIES)
+    fits = sys.version_info[:2] in SERIES
+    yield Finding(f"Python {version}", "" if fits else f"make an environment with Python {wanted}: `make PYTHON=…`")
+
+
+def packages(root: Path) -> Iterator[Finding]:
+    """Those that Hallmark asks for, and every other one that constraints.txt pins."""
+    file = root / "constraints.txt"
+    pins = list(_pins(file)) if file.exists() else []
+    missing = sorted({need.name for need in _needed() if _version(need.name) is None})
+    other = [
+        f"{pin.name} {there} in place of {pin.specifier}"
+        for pin in pins
+        if (there := _version(pin.name)) and not pin.specifier.contains(there, prereleases=True)
+    ]
+    if missing:
+        yield Finding(f"not installed: {', '.join(missing)}", INSTALL)
+    if other:
+        yield Finding(f"other versions than constraints.txt names: {', '.join(other)}", INSTALL)
+    if not (missing or other):
+        yield Finding(f"hallmark {_version('hallmark') or '(not installed)'}, {len(pins)} versions as constraints.txt")
+
+
+def programs(_: Path) -> Iterator[Finding]:
+    for name, install in PROGRAMS.items():
+        if shutil.which(name) is None:
+            yield Finding(f"{name} is not there", install)
+    if found := [name for name in PROGRAMS if shutil.which(name)]:
+        yield Finding(", ".join(found))
+
+
+def _pins(file: Path) -> Iterator[Requirement]:
+    for line in file.read_text("utf-8").splitlines():
+        try:
+            yield Requirement(line.partition("#")[0].strip())
+        except InvalidRequirement:
+            continue
+
+
+def _needed() -> Iterator[Requirement]:
+    """What the platform asks for on this machine."""
+    try:
+        asked = metadata.requires("hallmark") or []
+    except metadata.PackageNotFoundError:
+        return
+    for need in map(Requirement, asked):
+        if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in ("", "platform")):
+            yield need
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,46 @@
+"""All looks, in the order in which a person mends what they find: what is installed comes before what runs on it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from infra.doctor import databases, installed, places, services, settings
+from infra.doctor.finding import Finding
+from tasks.core.errors import HallmarkError
+
+Look = Callable[[Path], Iterator[Finding]]
+"""Takes the checkout. May raise HallmarkError, whose message says what to do."""
+LOOKS: dict[str, Look] = {
+    "Python": installed.python,
+    "packages": installed.packages,
+    "programs": installed.programs,
+    "settings": settings.variables,
+    "dvc.yaml": settings.pipeline,
+    "params.yaml": settings.parameters,
+    "state": places.state,
+    "keys": places.keys,
+    "disk": places.disk,
+    "databases": databases.schemas,
+    "governance": settings.governance,
+    "promotions": settings.promotions,
+    "Prefect": services.prefect,
+    "MLflow": services.mlflow,
+    "Ray": services.ray,
+    "heads": services.heads,
+}
+
+
+class Line(NamedTuple):
+    look: str
+    says: str
+    do: str
+
+
+def lines(root: Path, looks: Mapping[str, Look] = LOOKS) -> Iterator[Line]:
+    """What every look found, each as soon as it has."""
+    for name, look in looks.items():
+        try:
+            for finding in look(root):
+                yield Line(name, *finding)
+        except HallmarkError as error:
+            yield Line(name, str(error), "do what the message says")

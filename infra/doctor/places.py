@@ -1,0 +1,58 @@
+"""Where things lie: the state, its keys, and the room that is left."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.doctor.finding import Finding
+from tasks.core.files import UMASK
+from tasks.policy.people import OPTIONAL
+from tasks.sources import vault, vault_keys
+
+LEAST_FREE_GIB = 5.0
+"""A run of the sample writes 1 GiB, with copies of a small model; larger models need several times their size."""
+
+
+def state(root: Path) -> Iterator[Finding]:
+    folder = root / ".hallmark"
+    if not folder.is_dir():
+        yield Finding("there is none yet", "hallmark init")
+        return
+    about = folder.stat()
+    if about.st_uid != os.getuid():
+        yield Finding(f"{folder} belongs to another user ({about.st_uid})", f"work as that user, or chown -R {folder}")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(f"{folder} cannot be written", f"chmod u+rwx {folder}")
+    else:
+        yield Finding(f"{folder}, for its owner alone")
+
+
+def keys(root: Path) -> Iterator[Finding]:
+    """Private keys are nobody else's to read, and a vault that is there has its key."""
+    state = root / ".hallmark"
+    folder = state / "keys"
+    there = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub")
+    for path in there:
+        if path.stat().st_mode & UMASK:
+            yield Finding(f"others can read {path}", f"chmod 600 {path}")
+    if vault.exists(state):
+        vault_keys.load(state)
+    machines = [name for name in ("gate", "scheduler", "ledger") if name not in OPTIONAL]
+    absent = [name for name in machines if not (folder / name).exists()]
+    if folder.is_dir() and absent:
+        yield Finding(
+            f"no private key of {', '.join(absent)} here; a machine that signs in their name needs it",
+            "hallmark init, or bring the keys that people.yaml names",
+        )
+    elif folder.is_dir():
+        yield Finding(f"{len(there)} private keys, for their owner alone")
+
+
+def disk(root: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(root).free / 2**30
+    enough = free >= LEAST_FREE_GIB
+    yield Finding(
+        f"{free:.0f} GiB are free at {root}" if enough else f"only {free:.1f} GiB are free at {root}",
+        "" if enough else f"make room: a run of the sample needs up to {LEAST_FREE_GIB:.0f} GiB",
+    )

@@ -1,0 +1,70 @@
+"""Services: whether those that are configured answer, and whether those of this checkout run with these settings."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from infra.doctor.finding import Finding
+from infra.prefect import server
+from tasks.core.errors import Unavailable
+from tasks.ledger.heads import publish
+from tasks.ledger.heads.places.named import named
+from tasks.registry.promote import mirror
+
+PATIENCE_SECONDS = 5.0
+
+
+def prefect(root: Path) -> Iterator[Finding]:
+    up = server.find(root)
+    if up is None:
+        yield Finding("not up; `hallmark run` and `hallmark up` start it")
+    elif other := up.settings.differ(os.environ):
+        yield Finding(f"up at {up.api}, with other settings: {', '.join(other)}", "hallmark down, then hallmark up")
+    else:
+        yield Finding(f"up at {up.api}")
+
+
+def mlflow(root: Path) -> Iterator[Finding]:
+    uri = mirror.uri(root / ".hallmark")
+    url = urlsplit(uri)
+    if url.scheme in ("http", "https"):
+        _ask(f"{uri.rstrip('/')}/health", f"MLflow at {url.hostname}:{url.port}")
+    yield Finding(f"{url.scheme}://{url.hostname or url.path}")
+
+
+def ray(_root: Path) -> Iterator[Finding]:
+    address = os.environ.get("RAY_ADDRESS", "")
+    if not address or address in ("auto", "local"):
+        yield Finding("on this machine, for each training run")
+        return
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), PATIENCE_SECONDS).close()
+    except (OSError, ValueError) as error:
+        yield Finding(f"RAY_ADDRESS {address} does not answer ({error})", "start the cluster, or unset RAY_ADDRESS")
+    else:
+        yield Finding(f"{address} answers")
+
+
+def heads(root: Path) -> Iterator[Finding]:
+    """Each place to which heads of the ledger go. One alone on this machine proves nothing against its owner."""
+    places = named(os.environ.get(publish.PLACES, ""), root, root / ".hallmark")
+    for place in places:
+        try:
+            yield Finding(f"{place.name}: {len(place.sizes())} heads")
+        except Unavailable as error:
+            yield Finding(str(error), "hallmark ledger publish, once it is back")
+    if not places:
+        yield Finding(f"they stay on this machine; {publish.PLACES} names places for them elsewhere")
+
+
+def _ask(url: str, what: str) -> None:
+    try:
+        urlopen(Request(url), timeout=PATIENCE_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"{what} does not answer ({error}); start it, or set MLFLOW_TRACKING_URI to another"
+        ) from None

@@ -1,0 +1,81 @@
+"""What people wrote down for this checkout: variables, params.yaml, dvc.yaml, governance."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.doctor.finding import Finding
+from infra.prefect import notify
+from infra.prefect.variables import KEPT, READ
+from tasks.core import graph
+from tasks.core.params import params
+from tasks.ledger import glance, ledger
+from tasks.policy import in_force
+from tasks.registry.promote import promotion
+from tasks.runs.run import installed_governance
+
+PREFIX = "HALLMARK_"
+KNOWN = {variable.name for variable in (*KEPT, *READ)}
+INTERNAL = {"HALLMARK_STARTED_BY"}
+"""Hallmark sets it for a stage."""
+
+
+def variables(_: Path) -> Iterator[Finding]:
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in KNOWN | INTERNAL)
+    for name in unknown:
+        near = difflib.get_close_matches(name, KNOWN, 1)
+        yield Finding(
+            f"{name} is set, and nothing reads it",
+            f"set {near[0]} in its place, or unset it" if near else f"unset {name}",
+        )
+    for name in ("HALLMARK_WORKERS", "HALLMARK_PREFECT_PORT"):
+        value = os.environ.get(name, "1")
+        if not value.isdecimal() or not int(value):
+            yield Finding(
+                f"{name}: expected a number of at least 1, got {value!r}", f"set {name} to a number, or unset it"
+            )
+    notify.target()
+    given = sorted(name for name in os.environ if name in KNOWN)
+    yield Finding(f"set: {', '.join(given)}" if given else "all as they come")
+
+
+def pipeline(root: Path) -> Iterator[Finding]:
+    same = (root / "dvc.yaml").read_text("utf-8") == graph.dvc_yaml()
+    yield Finding(
+        "as tasks/core/graph.py has the stages" if same else "it has other stages than tasks/core/graph.py",
+        "" if same else "python -m tasks.core.graph > dvc.yaml",
+    )
+
+
+def parameters(root: Path) -> Iterator[Finding]:
+    """Raises InputError with every mistake in the file."""
+    checked = params.load(root / "params.yaml")
+    yield Finding(f"valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
+
+
+def governance(root: Path) -> Iterator[Finding]:
+    """What is in force, whether the files say the same, and whether somebody changed the ledger by hand."""
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    if not ledger.is_there(state):
+        yield Finding("nothing is in force yet", "hallmark init")
+        return
+    known = ledger.reach_ledger(state)
+    governed, chain = in_force.read(folder, state, known)
+    yield Finding(f"environment {governed.policy.environment}, {len(chain.adoptions)} adoptions")
+    for problem in (*chain.problems, in_force.differs(governed, chain.adoptions[-1].people)):
+        if problem:
+            yield Finding(problem, "hallmark policy show")
+    for problem in glance.wrong(known, governed):
+        yield Finding(problem, "hallmark ledger verify")
+
+
+def promotions(root: Path) -> Iterator[Finding]:
+    state = root / ".hallmark"
+    if not ledger.is_there(state):
+        return
+    unfinished = promotion.unfinished(installed_governance(root, None), ledger.reach_ledger(state))
+    for label in unfinished:
+        yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
+    if not unfinished:
+        yield Finding("all finished")

@@ -1,0 +1,114 @@
+"""`hallmark doctor` finds what is wrong with a checkout, says what to type, and changes nothing."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.doctor import looks
+from tests.tiny_project import hallmark, make_project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_project(tmp_path_factory.mktemp("doctor") / "project")
+    assert "hallmark init" in hallmark(folder, "doctor", code=1), "nothing was made here yet"
+    assert not (folder / ".hallmark" / "ledger.db").exists(), "the doctor makes nothing"
+    hallmark(folder, "init")
+    return folder
+
+
+def test_all_is_well(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALLMARK_SHARED", raising=False)
+    before = _files(project)
+    assert "all is well" in hallmark(project, "doctor")
+    assert _files(project) == before
+
+
+def _files(project: Path) -> dict[Path, bytes]:
+    state = project / ".hallmark"
+    return {path: path.read_bytes() for path in state.rglob("*") if path.is_file() and path.suffix not in (".db-shm",)}
+
+
+def todo(project: Path, look: str) -> str:
+    """What a look found, and what it asks for."""
+    return " ".join(f"{line.says}: {line.do}" for line in looks.lines(project, {look: looks.LOOKS[look]}) if line.do)
+
+
+WRONG_SETTINGS = {
+    "a name nobody reads": ("HALLMARK_WORKRS", "3", "settings", "set HALLMARK_WORKERS in its place"),
+    "no number": ("HALLMARK_WORKERS", "many", "settings", "expected a number of at least 1, got 'many'"),
+    "no target of notices": ("HALLMARK_NOTIFY", "mail", "settings", "expected a Prefect notification block"),
+    "another root key": ("HALLMARK_ROOT_FINGERPRINT", f"SHA256:{'A' * 43}", "governance", "find out who replaced it"),
+    "no such database": ("HALLMARK_VAULT_URL", "mysql://a/b", "databases", "expected postgresql://"),
+    "a ledger that is away": (
+        "HALLMARK_LEDGER_URL",
+        "postgresql://a:secret@127.0.0.1:1/c",
+        "databases",
+        "cannot be used",
+    ),
+    "MLflow that is away": ("MLFLOW_TRACKING_URI", "http://127.0.0.1:1", "MLflow", "127.0.0.1:1 does not answer"),
+    "Ray that is away": ("RAY_ADDRESS", "127.0.0.1:1", "Ray", "start the cluster, or unset RAY_ADDRESS"),
+    "no place for heads": ("HALLMARK_LEDGER_HEADS", "s3://", "heads", "names no bucket"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_SETTINGS)
+def test_a_wrong_setting(project: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    name, value, look, told = WRONG_SETTINGS[case]
+    monkeypatch.setenv(name, value)
+    found = todo(project, look)
+    assert told in found and "secret" not in found
+
+
+def _append(name: str, more: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        path = project / name
+        path.write_text(path.read_text() + more)
+
+    return change
+
+
+def _other_policy(project: Path) -> None:
+    path = project / "infra" / "governance" / "policy.yaml"
+    path.write_text(path.read_text().replace("max_days: 90", "max_days: 30"))
+
+
+def _newer_ledger(project: Path) -> None:
+    with sqlite3.connect(project / ".hallmark" / "ledger.db") as database:
+        database.execute("UPDATE hallmark_ledger_schema SET version = 99")
+    database.close()
+
+
+WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "a key others can read": (lambda p: (p / ".hallmark/keys/gate").chmod(0o644), "keys", "chmod 600"),
+    "a lost key": (lambda p: (p / ".hallmark/keys/gate").unlink(), "keys", "no private key of gate here"),
+    "a lost key of the vault": (lambda p: (p / ".hallmark/keys/vault").unlink(), "keys", "restore it"),
+    "other stages": (_append("dvc.yaml", "# mine\n"), "dvc.yaml", "python -m tasks.core.graph > dvc.yaml"),
+    "a mistake in params": (_append("params.yaml", "\nmore: 1\n"), "params.yaml", "more"),
+    "policy that nobody adopted": (
+        _other_policy,
+        "governance",
+        "says something else than what is in force; to adopt it: hallmark policy adopt",
+    ),
+    "another version of a package": (
+        lambda p: (p / "constraints.txt").write_text("pydantic==1.0\n"),
+        "packages",
+        "in place of ==1.0",
+    ),
+    "a ledger of a newer version": (_newer_ledger, "databases", "schema 99, of a newer Hallmark"),
+}
+
+
+@pytest.fixture
+def copied(project: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(project, tmp_path / "copied", symlinks=True))
+
+
+@pytest.mark.parametrize("case", WRONG_FILES)
+def test_a_wrong_file(copied: Path, case: str) -> None:
+    change, look, told = WRONG_FILES[case]
+    change(copied)
+    assert told in todo(copied, look)
