@@ -3,9 +3,13 @@
 import os
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.checkouts import Checkouts
 
 # How long an example takes says something of the machine and its neighbours, nothing of the code.
 settings.register_profile("patient", deadline=None)
@@ -25,6 +29,15 @@ def own_umask() -> Iterator[None]:
     os.umask(UMASK)
     yield
     os.umask(UMASK)
+
+
+@pytest.fixture(scope="session")
+def checkouts(tmp_path_factory: pytest.TempPathFactory) -> "Checkouts":
+    """Finished checkouts to copy, which all processes of this session share."""
+    from tests.checkouts import Checkouts
+
+    base = tmp_path_factory.getbasetemp()
+    return Checkouts((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checkouts")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

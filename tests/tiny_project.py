@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from configobj import ConfigObj
+
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, run
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.trust import keys
-from tests.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
@@ -30,6 +31,8 @@ COPIED = (
     ".gitignore",
     "constraints.txt",
 )
+
+Done = subprocess.CompletedProcess[str]
 
 REPR = re.compile(r"\b(?:[A-Z]\w*|datetime\.\w+)\(\w+=[^)]*|<[\w.]+ object at 0x|PosixPath\([^)]*")
 """What no command may print: an object of the code's, e.g. `Frontier(size=3, …`."""
@@ -145,6 +148,8 @@ def make_project(folder: Path, rows: int = 60) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    from tests.tiny_model import make_tiny_model  # torch: two seconds that who copies a project need not wait
+
     digest = make_tiny_model(folder / "examples" / "model")
     governance = folder / "infra" / "governance"
     shutil.rmtree(governance)
@@ -205,9 +210,19 @@ def commit(folder: Path, message: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
+def dvc_remote(folder: Path, store: Path) -> None:
+    """As `dvc remote add --local --default store STORE` writes it, which takes a second."""
+    settings = ConfigObj(str(folder / ".dvc" / "config.local"), encoding="utf-8")
+    settings.merge({"core": {"remote": "store"}, 'remote "store"': {"url": str(store)}})
+    settings.write()
+
+
+ADOPT = ("policy", "adopt", "infra/governance", "--as", "risk-officer")
+"""Put infra/governance in force, as the role does that its `changes` names."""
+
+
 def adopt(folder: Path) -> None:
-    """Put infra/governance in force, as the role does that its `changes` names."""
-    hallmark(folder, "policy", "adopt", "infra/governance", "--as", "risk-officer")
+    hallmark(folder, *ADOPT)
 
 
 def adopt_anew(folder: Path) -> None:
@@ -220,18 +235,24 @@ def adopt_anew(folder: Path) -> None:
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:
     """Run `hallmark ARGS` in the project; its output, both streams. Fails unless it exits with `code`."""
-    done = _hallmark(folder, args, code)
+    done = checked(_hallmark(folder, args), args, code)
     return done.stdout + done.stderr
 
 
 def hallmark_json(folder: Path, *args: str, code: int = 0) -> dict | list:
     """Run `hallmark ARGS --json`; the one document it prints. What else it has to say stands on stderr."""
-    return json.loads(_hallmark(folder, (*args, "--json"), code).stdout)
+    return json.loads(checked(_hallmark(folder, (*args, "--json")), args, code).stdout)
 
 
-def _hallmark(folder: Path, args: tuple[str, ...], code: int) -> "subprocess.CompletedProcess[str]":
+def _hallmark(folder: Path, args: tuple[str, ...]) -> Done:
     command = Path(sys.executable).with_name("hallmark")
-    done = subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=1200)
+    return subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=1200)
+
+
+def checked(
+    done: "subprocess.CompletedProcess[str]", args: tuple[str, ...], code: int
+) -> "subprocess.CompletedProcess[str]":
+    """`hallmark ARGS` as it ended. Fails unless with `code`, and where it printed a value as Python writes it."""
     told = done.stdout + done.stderr
     assert not (found := REPR.search(told)), (
         f"hallmark {' '.join(args)} printed a value as Python writes it: {found[0]}"

@@ -23,17 +23,17 @@ from tasks.runs.journal import GateLine, Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance, layout_of, open_run
 from tasks.trust import dsse
+from tests.checkouts import Checkouts
 from tests.govern.house import put_result
-from tests.tiny_project import adopt, create, hallmark, make_project, signed
+from tests.in_process import adopt
+from tests.tiny_project import create, signed
 
 RUNS = ("20260101-000000-aaaa", "20260101-000000-bbbb", "20260101-000000-cccc")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("parked") / "project")
-    hallmark(folder, "init")
-    return folder
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("parked") / "project")
 
 
 @pytest.fixture(scope="module")

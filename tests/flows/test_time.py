@@ -10,16 +10,19 @@ from flows.watch import time_passes
 from tasks.gates import docket
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.admit import rolled_back, undelivered
+from tests.checkouts import Checkouts
 from tests.flows.test_parked import RUNS, ask
 from tests.govern.test_reminders import clock
 from tests.registry.test_admission import RECORD
-from tests.tiny_project import hallmark, make_project
+
+
+@pytest.fixture
+def project(tmp_path: Path, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path / "project")
 
 
 @pytest.mark.attack(rights="database", stopped="what cannot be read is told, and the rest is looked at all the same")
-def test_one_bad_row_or_file_stops_nothing_that_time_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path / "project")
-    hallmark(project, "init")
+def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / undelivered.FOLDER
     ledger.append(docket.ASKED, "run-x", {"gate": "data"}, b"junk")
     ask(project, ledger, RUNS[0])
@@ -40,9 +43,7 @@ def test_one_bad_row_or_file_stops_nothing_that_time_brings(tmp_path: Path, monk
     assert (again.value.done, again.value.failed) == ([], told.value.failed), "the runner says it once"
 
 
-def test_a_step_that_fails_is_told_and_the_others_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path / "project")
-    hallmark(project, "init")
+def test_a_step_that_fails_is_told_and_the_others_are_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_ledger(project / ".hallmark").append(rolled_back.KIND, "triage", RECORD)
 
     def broken(*_: object) -> list[str]:

@@ -15,15 +15,15 @@ from tasks.ledger.ledger import open_ledger
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
 from tasks.trust import dsse
-from tests.tiny_project import commit, git, hallmark, make_project, signed
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
+from tests.tiny_project import commit, git, signed
 from tests.tiny_project import create as create_asked
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
-    return folder
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")

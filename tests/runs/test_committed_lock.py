@@ -8,13 +8,13 @@ from tasks.core.config import plain, read_yaml
 from tasks.runs import dvc, tree
 from tasks.runs.dvc_lock import EMPTY
 from tasks.runs.run import COMMITTED, MADE
-from tests.tiny_project import commit, create, git, hallmark, make_project
+from tests.checkouts import Checkouts
+from tests.tiny_project import commit, create, git
 
 
 @pytest.mark.attack(rights="commit", stopped="no run knows of a stage that it did not do itself")
-def test_a_committed_lock_brings_no_outputs(tmp_path: Path) -> None:
-    folder = make_project(tmp_path / "project")
-    hallmark(folder, "init")
+def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts) -> None:
+    folder = checkouts.ready(tmp_path / "project")
     first = create(folder, "20260101-000000-aaaa")
     dvc.repro(first.layout, "ingest", print)
     lock, cache = first.layout.root / "dvc.lock", folder / ".hallmark" / "cache"

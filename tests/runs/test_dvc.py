@@ -110,13 +110,12 @@ def test_pointing_dvc_at_the_shared_cache_keeps_a_developers_own_settings(layout
     assert path.read_bytes() == once
     assert path.stat().st_mode & 0o777 == 0o600
 
-    def told(name: str) -> str:
-        command = [sys.executable, "-m", "dvc", "config", name]
-        return subprocess.run(command, cwd=layout.root, check=True, capture_output=True, text=True).stdout.strip()
-
-    assert (path.parent / told("cache.dir")).resolve() == layout.state / "cache"
-    assert (told("cache.shared"), told("remote.store.url")) == ("group", "s3://bucket/dvc")
-    assert told("remote.store.secret_access_key") == "a, b"
+    command = [sys.executable, "-m", "dvc", "config", "--list"]
+    listed = subprocess.run(command, cwd=layout.root, check=True, capture_output=True, text=True).stdout
+    told = dict(line.split("=", 1) for line in listed.splitlines())
+    assert (path.parent / told["cache.dir"]).resolve() == layout.state / "cache"
+    assert (told["cache.shared"], told["remote.store.url"]) == ("group", "s3://bucket/dvc")
+    assert told["remote.store.secret_access_key"] == "a, b"
     assert "# mine" in path.read_text() and "# from the vault" in path.read_text()
 
 
@@ -208,7 +207,7 @@ WITHHELD = {
 
 
 @pytest.mark.parametrize("stage", ["ingest", "clean", "train", "package", "push"])
-def test_a_stage_gets_only_what_is_its_own(layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+def test_a_stage_gets_only_what_is_its_own(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     for name in [*WITHHELD, "HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"]:
         monkeypatch.setenv(name, f"value of {name}")
     given = {value.removeprefix("value of ") for value in dvc._environment(stage).values()}

@@ -12,7 +12,8 @@ from tasks.registry.release import succession
 from tasks.registry.release.succession import Promotion
 from tasks.runs.foreseen import Foreseen, foreseen
 from tasks.sources import sources
-from tests import tiny_project
+from tests import in_process, tiny_project
+from tests.checkouts import Checkouts
 from tests.registry.house import PARAMS, SOURCE, House, found
 from tests.registry.test_successors import LAXER, two_tiers
 
@@ -87,12 +88,12 @@ def test_a_metric_that_shares_its_name_with_a_check_is_refused(house: House) -> 
 
 
 @pytest.mark.attack(rights="approver", stopped="every source's owner has approved every use of the use case")
-def test_no_run_is_made_for_a_use_that_no_owner_approved(tmp_path: Path) -> None:
-    folder = tiny_project.make_project(tmp_path / "project")
+def test_no_run_is_made_for_a_use_that_no_owner_approved(tmp_path: Path, checkouts: Checkouts) -> None:
+    folder = checkouts.made(tmp_path / "project")
     policy = folder / "infra" / "governance" / "policy.yaml"
     policy.write_text(policy.read_text().replace("max_days: 90}", "max_days: 90, checks: [enough rows]}", 1))
     tiny_project.commit(folder, "Nobody waives that")
-    tiny_project.hallmark(folder, "init")
+    in_process.hallmark(folder, "init")
     with pytest.raises(Refused, match="messages is not approved for 'rank employees' \\(approved: 'tests'\\)"):
         tiny_project.create(folder, "one", changes={"use_case.approved_uses": "[tests, rank employees]"})
     assert not (folder / ".hallmark" / "runs" / "one").exists()

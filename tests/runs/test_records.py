@@ -15,8 +15,10 @@ from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run
+from tests.checkouts import Checkouts
 from tests.dvc_stages import run_of
-from tests.tiny_project import create, hallmark, hallmark_json, make_project
+from tests.in_process import hallmark_json
+from tests.tiny_project import create
 
 AWAY = "postgresql+pg8000://nobody:secret@127.0.0.1:1/ledger"
 STAGES = """
@@ -78,10 +80,8 @@ def test_an_end_is_recorded_once_and_a_later_one_besides(ledger: Ledger) -> None
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
-    return folder
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture

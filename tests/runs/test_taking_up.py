@@ -1,8 +1,6 @@
 """A run that one machine pushed is taken up on another, with its outputs, and stops on the first."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,14 +14,10 @@ from tasks.runs import dvc, journal, records
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
 from tasks.runs.taking_up import is_elsewhere, take_up
-from tests.tiny_project import create, git, hallmark, make_project
+from tests.checkouts import Checkouts
+from tests.tiny_project import create, dvc_remote, git
 
 RUN = "20260101-000000-aaaa"
-
-
-def point_dvc(checkout: Path, store: Path) -> None:
-    command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "--default", "--force", "store", str(store)]
-    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
 
 
 def copy_ledger(one: Path, other: Path) -> None:
@@ -32,12 +26,11 @@ def copy_ledger(one: Path, other: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def pushed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def pushed(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Run:
     """Its first stage is done, and it lies in a git remote and a DVC remote beside the project."""
-    folder = make_project(tmp_path_factory.mktemp("machines") / "first")
-    hallmark(folder, "init")
+    folder = checkouts.ready(tmp_path_factory.mktemp("machines") / "first")
     git(folder, "init", "--quiet", "--bare", str(folder.with_name("git")))
-    point_dvc(folder, folder.with_name("store"))
+    dvc_remote(folder, folder.with_name("store"))
     run = create(folder, RUN)
     records.resolved(run.ledger(), run.layout, RUN)
     records.stage(run.ledger(), run.layout, RUN, dvc.repro(run.layout, "ingest", print))
@@ -53,7 +46,7 @@ def second(pushed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """A clone with the same keys and the same ledger, which here is a copy."""
     first = pushed.checkout.root
     git(tmp_path, "clone", "--quiet", str(first), "second")
-    point_dvc(tmp_path / "second", first.with_name("store"))
+    dvc_remote(tmp_path / "second", first.with_name("store"))
     shutil.copytree(first / ".hallmark" / "keys", tmp_path / "second" / ".hallmark" / "keys")
     copy_ledger(first, tmp_path / "second")
     monkeypatch.setenv(GIT_REMOTE, str(first.with_name("git")))

@@ -1,0 +1,50 @@
+"""`hallmark` without a process of its own: two seconds of imports less for each command.
+
+For what a command says and does. What belongs to a process, such as Prefect's settings and whatever it leaves running
+(`run`, `up`), is tested with `tiny_project.hallmark`.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from typer.testing import CliRunner
+
+from infra.cli import app
+from tasks.core.errors import HallmarkError
+from tasks.core.files import UMASK
+from tests.tiny_project import ADOPT, Done, checked
+
+
+def hallmark(folder: Path, *args: str, code: int = 0) -> str:
+    """As `tiny_project.hallmark`."""
+    done = checked(_hallmark(folder, args), args, code)
+    return done.stdout + done.stderr
+
+
+def hallmark_json(folder: Path, *args: str, code: int = 0) -> Any:
+    """As `tiny_project.hallmark_json`."""
+    return json.loads(checked(_hallmark(folder, (*args, "--json")), args, code).stdout)
+
+
+def adopt(folder: Path) -> None:
+    """As `tiny_project.adopt`."""
+    hallmark(folder, *ADOPT)
+
+
+def _hallmark(folder: Path, args: tuple[str, ...]) -> Done:
+    before = os.umask(UMASK)
+    try:
+        with contextlib.chdir(folder), patch.dict(os.environ):
+            done = CliRunner().invoke(app, args)
+    finally:
+        os.umask(before)
+    error = done.exception
+    if isinstance(error, HallmarkError):
+        return Done(args, error.exit_code, done.stdout, f"{done.stderr}hallmark: {error}\n")
+    if error and not isinstance(error, SystemExit):
+        raise error
+    return Done(args, done.exit_code, done.stdout, done.stderr)
