@@ -84,8 +84,9 @@ def test_batches_answer_as_one_by_one(layout: Layout) -> None:
 
 
 def test_measured_figures_stand_apart(layout: Layout) -> None:
-    answers(layout, "base")
-    stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
+    give_adapter(layout)
+    answers(layout, "candidate")
+    stated = facts.parse(read_json(layout.measured("predict/candidate") / "facts.json")["facts"])
     assert set(stated) == {"latency_p50_ms", "latency_p95_ms", "rows_per_second", "cost_per_1000_requests"}
     assert 0 < stated["latency_p50_ms"].value <= stated["latency_p95_ms"].value
     assert "one at a time" in stated["latency_p95_ms"].note
@@ -93,10 +94,17 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
     assert stated["cost_per_1000_requests"].value == pytest.approx(0.1 / 3600 * 1000 / rate)
 
 
+def test_nobody_waits_for_the_latency_of_the_base_model(layout: Layout) -> None:
+    answers(layout, "base")
+    stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
+    assert set(stated) == {"rows_per_second", "cost_per_1000_requests"}
+
+
 def test_a_timed_request_reads_its_whole_prompt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[Decoder] = []
     monkeypatch.setattr(speed, "latencies", lambda decoder, sample, done: timed.append(decoder) or [1.0] * len(sample))
-    answers(layout, "base")
+    give_adapter(layout)
+    answers(layout, "candidate")
     assert [decoder.prefix for decoder in timed] == [[]]
 
 
@@ -236,10 +244,11 @@ def test_single_requests_count_as_work(
 ) -> None:
     """They take minutes where a model is large: all rows answered is not all that there is to do."""
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
-    answers(layout, "base")
-    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("progress predict@base ")]
-    assert told[0] == "progress predict@base loading the model"
-    counted = [re.match(r"progress predict@base (\d+)/25 (.*)", line) for line in told[1:]]
+    give_adapter(layout)
+    answers(layout, "candidate")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("progress predict@candidate ")]
+    assert told[0] == "progress predict@candidate loading the model"
+    counted = [re.match(r"progress predict@candidate (\d+)/25 (.*)", line) for line in told[1:]]
     assert [int(match[1]) for match in counted if match] == [4, 8, *range(12, 25)]
     words = [match[2] for match in counted if match]
     assert words[1].endswith(", then 13 requests one at a time") and "requests/s" in words[-1]

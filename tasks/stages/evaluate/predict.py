@@ -67,20 +67,27 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
         result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
         phase(f"predict@{which}", "loading the model")
-        result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}")
+        alone = which != "base"  # nobody serves it, and nothing is judged by its latency
+        result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}", alone)
     _write(result, layout, which)
     return result
 
 
-def predict(model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], params: Params, name: str) -> Predictions:
-    """Answer `rows` (of `tasks.core.record.SCHEMA`) and time it. `name` is what progress lines call it."""
+def predict(
+    model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], params: Params, name: str, requests: bool = True
+) -> Predictions:
+    """Answer `rows` (of `tasks.core.record.SCHEMA`) and time it. `name` is what progress lines call it.
+
+    `requests`: time some of the rows as requests one at a time, too, for the latency.
+    """
     settings = params.evaluation
     encoded = [encode(tokenizer, row, params) for row in rows]
     fitting = [place for place, tokens in enumerate(encoded) if fits(model, tokens, settings.max_new_tokens)]
     asked = [encoded[place] for place in fitting]
     limits = Limits(stop_tokens(model, tokenizer), settings.max_new_tokens)
-    alone = speed.sample(asked)
-    progress = Progress(name, len(asked), after=len(alone), then=f"{len(alone)} requests one at a time")
+    alone = speed.sample(asked) if requests else []
+    then = f"{len(alone)} requests one at a time" if alone else ""
+    progress = Progress(name, len(asked), after=len(alone), then=then)
     began = time.monotonic()
     decoder = Decoder(model, asked, limits)
     said = dict(zip(fitting, answer_all(decoder, asked, settings.batch_size, progress.tell), strict=True))

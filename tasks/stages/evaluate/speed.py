@@ -33,21 +33,27 @@ def _milliseconds(decoder: Decoder, prompt: Tokens) -> float:
 
 
 def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation) -> Facts:
-    """`single`: milliseconds of requests one at a time; `seconds`: what all `rows` took in batches."""
+    """`single`: milliseconds of requests one at a time, perhaps none; `seconds`: what all `rows` took in batches."""
+    return {**_latency(single), **_throughput(rows / seconds, rows, settings)} if rows else {}
+
+
+def _latency(single: Sequence[float]) -> Facts:
     import numpy as np
 
     if not single:
         return {}
-    rate = rows / seconds
     alone = f"{len(single)} requests one at a time after warm-up, model already loaded"
-    batched = f"batches of {settings.batch_size}, their common beginning read once"
     return {
         "latency_p50_ms": Fact(value=float(np.percentile(single, 50)), unit="ms", note=f"median of {alone}"),
         "latency_p95_ms": Fact(value=float(np.percentile(single, 95)), unit="ms", note=f"95th percentile of {alone}"),
+    }
+
+
+def _throughput(rate: float, rows: int, settings: Evaluation) -> Facts:
+    batched = f"batches of {settings.batch_size}, their common beginning read once"
+    cost = settings.price_per_hour / 3600 * 1000 / rate
+    full = f"{settings.price_per_hour} USD an hour at the throughput of {batched}; a full machine, no idle time"
+    return {
         "rows_per_second": Fact(value=rate, unit="rows/s", note=f"{rows} rows in {batched}"),
-        "cost_per_1000_requests": Fact(
-            value=settings.price_per_hour / 3600 * 1000 / rate,
-            unit="USD",
-            note=f"{settings.price_per_hour} USD an hour at the throughput of {batched}; a full machine, no idle time",
-        ),
+        "cost_per_1000_requests": Fact(value=cost, unit="USD", note=full),
     }
