@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from infra.cli import app
 from tasks.core.errors import HallmarkError
 from tasks.core.files import UMASK
+from tasks.trust import keys
 from tests.tiny_project import ADOPT, Done, checked
 
 
@@ -33,6 +34,14 @@ def hallmark_json(folder: Path, *args: str, code: int = 0) -> Any:
 def adopt(folder: Path) -> None:
     """As `tiny_project.adopt`."""
     hallmark(folder, *ADOPT)
+
+
+def adopt_anew(folder: Path) -> None:
+    """Put infra/governance in force as another environment, which has a root key of its own, kept elsewhere."""
+    for path in (folder / ".hallmark" / "keys").glob("root*"):
+        path.rename(folder.parent / f"local-{path.name}")
+    keys.create(folder.parent, "root")
+    hallmark(folder, "policy", "adopt", "infra/governance", "--root-key", str(folder.parent / "root"))
 
 
 def _hallmark(folder: Path, args: tuple[str, ...]) -> Done:

@@ -17,7 +17,6 @@ from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, run
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
-from tasks.trust import keys
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
@@ -223,14 +222,6 @@ ADOPT = ("policy", "adopt", "infra/governance", "--as", "risk-officer")
 
 def adopt(folder: Path) -> None:
     hallmark(folder, *ADOPT)
-
-
-def adopt_anew(folder: Path) -> None:
-    """Put infra/governance in force as another environment, which has a root key of its own, kept elsewhere."""
-    for path in (folder / ".hallmark" / "keys").glob("root*"):
-        path.rename(folder.parent / f"local-{path.name}")
-    keys.create(folder.parent, "root")
-    hallmark(folder, "policy", "adopt", "infra/governance", "--root-key", str(folder.parent / "root"))
 
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:

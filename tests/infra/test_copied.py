@@ -18,17 +18,18 @@ from tasks.core.files import tree_manifest, write_json
 from tasks.gates import docket, evidence
 from tasks.runs import installation, journal
 from tasks.runs.journal import GateLine, Journal
+from tests.checkouts import Checkouts
 from tests.govern.house import put_result
-from tests.tiny_project import create, git, hallmark, hallmark_json, make_project
+from tests.in_process import hallmark, hallmark_json
+from tests.tiny_project import create, git
 
 RUN = "20260101-000000-aaaa"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """With a run that waits at its release gate."""
-    folder = make_project(tmp_path_factory.mktemp("original") / "project")
-    hallmark(folder, "init")
+    folder = checkouts.ready(tmp_path_factory.mktemp("original") / "project")
     run = create(folder, RUN)
     put_result(run.layout.stage("package"))
     asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.asked)

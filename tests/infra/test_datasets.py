@@ -16,8 +16,10 @@ from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.split import split
 from tasks.stages.data.validate import validate
+from tests.checkouts import Checkouts
 from tests.data.build import source
-from tests.tiny_project import adopt, commit, create, hallmark, hallmark_json, make_project, messages
+from tests.in_process import adopt, hallmark, hallmark_json
+from tests.tiny_project import commit, create, messages
 
 SECOND = """
   - id: extra
@@ -39,10 +41,9 @@ SECOND = """
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """Two runs at their data gates: the first approved, the second with a source more and one changed."""
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
     first = create(folder, "first")
     asked = ask(first)
     decisions.decide(first.ledger(), first.governance(), asked, "data-owner", "approve", "seen")

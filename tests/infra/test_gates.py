@@ -20,18 +20,18 @@ from tasks.gates.signed_decision import KIND, read
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.runs.request import RunRequest
+from tests.checkouts import Checkouts
 from tests.govern.house import keyed, put_result
-from tests.tiny_project import adopt_anew, hallmark, hallmark_json, make_project, signed
+from tests.in_process import adopt_anew, hallmark, hallmark_json
+from tests.tiny_project import signed
 
 RUN = "20260101-000000-abcd"
 WIDTH = 80
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = make_project(tmp_path / "project")
-    hallmark(folder, "init")
-    return folder
+def project(tmp_path: Path, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path / "project")
 
 
 def ask(project: Path, **facts: float) -> Evidence:

@@ -12,18 +12,17 @@ from tasks.gates.signed_decision import KIND, read
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.asking_agent import AskingAgent, needs_ssh_agent, started
+from tests.checkouts import Checkouts
 from tests.infra.test_gates import RUN, ask, bring_keys
-from tests.tiny_project import hallmark, make_project
 
 pytestmark = needs_ssh_agent
 WHO = "risk-officer"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, checkouts: Checkouts) -> Path:
     """With a gate that waits, outside environment local."""
-    folder = make_project(tmp_path / "project")
-    hallmark(folder, "init")
+    folder = checkouts.ready(tmp_path / "project")
     bring_keys(folder)
     ask(folder)
     return folder

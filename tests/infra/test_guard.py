@@ -15,9 +15,10 @@ import infra.cli
 from infra.cli import verbs
 from infra.cli.lazy import Verb, Verbs
 from tasks.policy import adopting
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
 from tests.infra.test_gates import ask, bring_keys
 from tests.ledger_tampering import mend, unguard
-from tests.tiny_project import hallmark, make_project
 
 ITSELF = {
     "init": "makes the ledger",
@@ -62,9 +63,8 @@ LOOKED_AT = {name: verb for name, verb in leaves() if verb.ledger != "itself"}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("made") / "project")
-    hallmark(folder, "init")
+def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    folder = checkouts.ready(tmp_path_factory.mktemp("made") / "project")
     bring_keys(folder)
     ask(folder)
     hallmark(folder, "ledger", "publish")

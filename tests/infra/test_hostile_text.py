@@ -28,9 +28,10 @@ from tasks.registry.release.succession import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
 from tasks.sources.sources import Sources, Suite
+from tests.checkouts import Checkouts
 from tests.infra.test_datasets import ask
 from tests.test_shown import HOSTILE, RAW
-from tests.tiny_project import commit, create, make_project
+from tests.tiny_project import commit, create
 
 TEXT = "".join(one for one in HOSTILE if ord(one) < 0xD800)
 """As YAML takes it; a character of two halves, in the form of JSON, would be none to it."""
@@ -72,8 +73,8 @@ def read(path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_project(tmp_path_factory.mktemp("plain"))
+def plain(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.made(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.mark.attack(rights="approver", stopped="what others read and sign holds nothing that does not show")
@@ -105,9 +106,9 @@ def test_a_reason_with_hidden_characters_is_not_signed(plain: Path, reason: str)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
     """As what was recorded before such text was refused, or by a tool of somebody's own: hostile wherever text goes."""
-    folder = make_project(tmp_path_factory.mktemp("hostile"))
+    folder = checkouts.made(tmp_path_factory.mktemp("hostile"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "hidden", lambda _text: None)
         for name, model in FILES.items():

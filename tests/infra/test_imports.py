@@ -9,19 +9,19 @@ import pytest
 
 from infra.cli import verbs
 from infra.cli.lazy import Verb, Verbs
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
 from tests.infra.test_gates import RUN, ask, bring_keys
 from tests.loaded_modules import HEAVY, ROOT, loaded
-from tests.tiny_project import hallmark, make_project
 
 NEEDED_BY_MOST = {"cryptography", "rich", "securesystemslib", "sqlalchemy"}
 LISTS = {"": verbs.ALL} | {name: found.verbs for name, found in verbs.ALL.items() if isinstance(found, Verbs)}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """With a gate that waits, and a head of the ledger."""
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
     bring_keys(folder)
     ask(folder)
     hallmark(folder, "ledger", "publish")

@@ -11,14 +11,16 @@ from typer.testing import CliRunner
 from infra.cli import app
 from tasks.ledger.ledger import open_ledger
 from tasks.trust import keys
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
 from tests.ledger_tampering import mend, unguard
-from tests.tiny_project import REPR, hallmark, hallmark_json, make_project
+from tests.tiny_project import REPR
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("made") / "project")
-    hallmark(folder, "init")  # which proposes and adopts what is in force: entries 1 and 2
+def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    folder = checkouts.ready(tmp_path_factory.mktemp("made") / "project")
+    # `init` proposed and adopted what is in force: entries 1 and 2.
     ledger = open_ledger(folder / ".hallmark")
     for number in range(5):
         ledger.append("gate.closed", f"run-{number}", {"gate": "data", "state": "passed", "person": f"p{number % 2}"})

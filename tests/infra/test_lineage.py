@@ -27,7 +27,9 @@ from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.split import split
-from tests.tiny_project import SOURCES, commit, create, git, hallmark, make_project, messages
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
+from tests.tiny_project import SOURCES, commit, create, git, messages
 
 SIZES = {"messages": 60, "letters": 21, "calls": 36}
 """In the order of sources.yaml, which is not the sorted one."""
@@ -36,9 +38,9 @@ RELEASE = "tiny-1"
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """A release of a run whose dataset has three sources, each of another owner."""
-    folder = make_project(tmp_path_factory.mktemp("once") / "project")
+    folder = checkouts.made(tmp_path_factory.mktemp("once") / "project")
     governance = folder / "infra" / "governance"
     head, one = SOURCES.strip().split("  - id: messages\n")
     one = one.replace("    suite: expectations/messages.yaml\n", "").replace("CC0-1.0", "licence of messages")

@@ -13,8 +13,10 @@ from tasks.core.errors import HallmarkError
 from tasks.policy import adopting, in_force
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
+from tests.checkouts import Checkouts
 from tests.govern.postgres import binaries, started
-from tests.tiny_project import adopt_anew, commit, git, hallmark, hallmark_json, make_project
+from tests.in_process import adopt_anew, hallmark, hallmark_json
+from tests.tiny_project import commit, git
 
 CASES = """
 cases:
@@ -30,10 +32,8 @@ cases:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("once") / "project")
-    hallmark(folder, "init")
-    return folder
+def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("once") / "project")
 
 
 @pytest.fixture

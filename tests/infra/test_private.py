@@ -9,8 +9,11 @@ import pytest
 
 from tasks.runs import journal
 from tasks.runs.journal import Journal
+from tests import tiny_project
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
 from tests.private_state import open_to_others
-from tests.tiny_project import create, hallmark, make_project
+from tests.tiny_project import create
 
 
 @pytest.fixture(autouse=True)
@@ -20,13 +23,13 @@ def usual_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def test_state_is_shut_and_one_that_was_open_is_shut_and_told(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+def test_state_is_shut_and_one_that_was_open_is_shut_and_told(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.made(tmp_path / "project")
     state, people = project / ".hallmark", project / "infra" / "governance" / "people.yaml"
-    hallmark(project, "init")
+    tiny_project.hallmark(project, "init")
     assert open_to_others(state) == []
     state.chmod(0o755)
-    told = hallmark(project, "status")
+    told = tiny_project.hallmark(project, "status")
     assert f"others could enter {state}" in told and "0700" in told
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert hallmark(project, "status").count("others could enter") == 0
@@ -35,9 +38,8 @@ def test_state_is_shut_and_one_that_was_open_is_shut_and_told(tmp_path: Path) ->
     assert people.stat().st_mode == before, "a file of the checkout's keeps its permissions"
 
 
-def test_a_run_made_in_a_process_of_that_umask_is_shut_too(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    hallmark(project, "init")
+def test_a_run_made_in_a_process_of_that_umask_is_shut_too(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.ready(tmp_path / "project")
     os.umask(0o077)
     made = create(project, "one")
     journal.write(project / ".hallmark", Journal(run="one", requested_by="ml-engineer"))

@@ -14,16 +14,16 @@ from tasks.registry.release.succession import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run import installed_governance
-from tests.tiny_project import hallmark, hallmark_json, make_project
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
 
 UNREADABLE = "what these releases were trained on cannot be read on this machine: tiny-1"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """A checkout whose ledger knows a release that another machine promoted."""
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
     governed, ledger = installed_governance(folder, None), open_ledger(folder / ".hallmark")
     promotion = Promotion(
         action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
