@@ -24,6 +24,7 @@ ITSELF = {
     "init": "makes the ledger",
     "up": "serves what asks the ledger each time",
     "down": "stops that",
+    "doctor": "says what is wrong with the ledger among all else",
     "params": "asks none",
     "identity create": "changes people.yaml alone",
     "identity import": "changes people.yaml alone",
