@@ -1,6 +1,7 @@
 """The type and the schema of every document that is signed or digested.
 
-`python -m infra.formats` writes docs/formats/NAME-vN.json. A type names its version. An optional field more is the same
+`python -m infra.formats` writes docs/formats/NAME-vN.json. A type names its version: it is that of the statement which
+is signed, or stands in the document itself. An optional field more is the same
 version, since a document is known by its bytes (tasks/core/document.py); anything else is a new one, with a line here
 beside the old one, which stays for whoever reads what was signed before.
 """
@@ -12,17 +13,16 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from tasks.consent import signed_withdrawal
-from tasks.core.params.values import Sha256
 from tasks.core.payload.manifest import Manifest
 from tasks.gates import signed_decision, signed_request
 from tasks.gates.evidence import Evidence
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import Closing, Escalation, Opening
-from tasks.ledger import export, proof
+from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
 from tasks.policy import adoption
 from tasks.registry.promote import orders
-from tasks.registry.release import succession
+from tasks.registry.release import bundle, succession
 from tasks.sources.dataset import Dataset
 from tasks.trust import gate_statement
 
@@ -34,6 +34,8 @@ class Format(NamedTuple):
     type: str
     form: Any
     """The model, or what else pydantic makes a schema of."""
+    signed: bool = False
+    """Whether it is what a signed statement says, which names the type; else it names that itself."""
 
     @property
     def name(self) -> str:
@@ -41,29 +43,35 @@ class Format(NamedTuple):
         return self.type.removeprefix("urn:hallmark:").replace(":", "-")
 
     def schema(self) -> dict[str, Any]:
-        return TypeAdapter(self.form).json_schema() | {
+        schema = TypeAdapter(self.form).json_schema() | {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": self.type,
             "title": self.title,
         }
+        return schema if self.signed else schema | {"required": ["type", *schema["required"]]}
 
 
 FORMATS = (
-    Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption),
-    Format("Request for a run", signed_request.PREDICATE_TYPE, signed_request.Request),
+    Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption, signed=True),
+    Format("Request for a run", signed_request.PREDICATE_TYPE, signed_request.Request, signed=True),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
-    Format("Decision at a gate", signed_decision.PREDICATE_TYPE, signed_decision.Decision),
-    Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement),
-    Format("Withdrawal and restoration of a source", signed_withdrawal.PREDICATE_TYPE, signed_withdrawal.Notice),
-    Format("Promotion and rollback", succession.PREDICATE_TYPE, succession.Promotion),
-    Format("Order of a rollback", orders.ORDER_TYPE, orders.Order),
-    Format("Incident", signed_incident.TYPE, Opening | Escalation | Closing),
+    Format("Decision at a gate", signed_decision.PREDICATE_TYPE, signed_decision.Decision, signed=True),
+    Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
+    Format(
+        "Withdrawal and restoration of a source",
+        signed_withdrawal.PREDICATE_TYPE,
+        signed_withdrawal.Notice,
+        signed=True,
+    ),
+    Format("Promotion and rollback", succession.PREDICATE_TYPE, succession.Promotion, signed=True),
+    Format("Order of a rollback", orders.ORDER_TYPE, orders.Order, signed=True),
+    Format("Incident", signed_incident.TYPE, Opening | Escalation | Closing, signed=True),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
-    Format("Files of a release", "urn:hallmark:release:v1", dict[str, Sha256]),
-    Format("Entry of the ledger", "urn:hallmark:ledger-entry:v1", proof.Leaf),
-    Format("Head of the ledger", heads.HEAD, heads.Head),
-    Format("Export of the ledger: its first line", export.FORMAT, export.Header),
+    Format("Files of a release", bundle.TYPE, bundle.Files),
+    Format("Entry of the ledger", entry.TYPE, proof.Leaf),
+    Format("Head of the ledger", heads.HEAD, heads.Head, signed=True),
+    Format("Export of the ledger: its first line", "urn:hallmark:ledger-export:v1", export.Header),
     Format("Proof that an entry is in the ledger", "urn:hallmark:ledger-inclusion:v1", proof.Inclusion),
     Format("Proof that the ledger only grew", "urn:hallmark:ledger-consistency:v1", proof.Consistency),
 )

@@ -8,15 +8,13 @@ DIR/refs.bundle     refs/hallmark/* as a git bundle: the commit of every run
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import Literal
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.document import Document, why
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 
-FORMAT = "urn:hallmark:backup:v1"
 MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"
 MOST = 64 * 2**20
 """Bytes of a manifest: some hundred for each file."""
@@ -31,8 +29,8 @@ NOT_IN_IT = (
 )
 
 
-class Manifest(Frozen):
-    format: str
+class Manifest(Document):
+    type: Literal["urn:hallmark:backup:v1"] = "urn:hallmark:backup:v1"
     time: datetime
     """When it was begun, in UTC."""
     root: str
@@ -52,11 +50,9 @@ def read(folder: Path) -> Manifest:
     """Raises Refused where no manifest is there that can be read."""
     path = folder / MANIFEST
     try:
-        found = Manifest.model_validate_json(files.read_at_most(path, MOST))
-    except (OSError, ValidationError, ValueError) as error:
-        raise Refused(f"{path}: no backup can be read here ({str(error).splitlines()[0]})") from None
-    if found.format != FORMAT:
-        raise Refused(f"{path} is {found.format}, expected {FORMAT}")
+        found = Manifest.read_bytes(files.read_at_most(path, MOST))
+    except (OSError, ValueError) as error:
+        raise Refused(f"{path}: no backup can be read here ({why(error)})") from None
     if foreign := sorted(name for name in found.files if not _belongs(name)):
         raise Refused(f"{path} lists what no backup holds: {', '.join(foreign[:5])!a}; take another backup")
     return found

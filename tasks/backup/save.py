@@ -47,7 +47,6 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
         _refs(root, aside / contents.REFS)
         entries = judge.require_holds(aside / contents.STATE, root / "infra" / "governance")
         manifest = Manifest(
-            format=contents.FORMAT,
             time=begun,
             root=trusted,
             entries=0 if os.environ.get(judge.POSTGRES) else entries,

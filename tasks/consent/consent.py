@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tasks.consent import withdrawals
+from tasks.core.document import why
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
@@ -26,8 +27,8 @@ def trained_on(payload: Path) -> list[str]:
     path = payload / "dataset" / "manifest.json"
     try:
         return sorted(Dataset.read_bytes(path.read_bytes()).sources)
-    except (OSError, ValueError):
-        raise Refused(f"{path}: it cannot be read which sources the release was trained on") from None
+    except (OSError, ValueError) as error:
+        raise Refused(f"{path}: it cannot be read which sources the release was trained on ({why(error)})") from None
 
 
 def resolved(layout: Layout) -> list[str]:

@@ -3,18 +3,23 @@
 A model gains fields with every version. Were a document that was read spelled anew to work out its digest, each new
 field would stand in it, and nothing that was signed before would verify. So what is read remembers how it was spelled,
 and so does every document inside it; what is made anew is spelled from its model.
+
+Its type names its version, as `urn:hallmark:evidence:v1` does. The type of what is signed stands in the statement
+around it (tasks/trust/dsse.py). A document that stands by itself says it in a field `type`, and is read as no other.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationInfo, model_validator
+from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
 from tasks.core.config import Frozen
 from tasks.core.files import canonical_json, sha256_bytes
 
 _READ = object()
+_VERSIONED = re.compile(r"(.+):v([1-9][0-9]*)")
 
 
 class Document(Frozen):
@@ -70,7 +75,34 @@ class Document(Frozen):
     @model_validator(mode="wrap")
     @classmethod
     def _keep(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        own = cls.model_fields.get("type")
+        if own and info.context is _READ and isinstance(value, dict):
+            require_type(value.get("type"), own.default)
         found = handler(value)
         if info.context is _READ and isinstance(value, dict):
             found._kept = canonical_json(value)
         return found
+
+
+def require_type(came: object, wanted: str) -> None:
+    """Raises ValueError for a document of another type or version, or of none."""
+    if came is None:
+        raise ValueError(f"it names no type, expected {wanted}: it was made before documents did; make it anew")
+    if came != wanted:
+        raise ValueError(f"it is a {came}, expected {wanted}{newer(came, wanted)}")
+
+
+def newer(came: object, wanted: str) -> str:
+    """What to do about the type of a later version; empty for any other."""
+    found, known = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
+    later = found and known and found[1] == known[1] and int(found[2]) > int(known[2])
+    return "; a newer Hallmark made it: install that version, or a later one" if later else ""
+
+
+def why(error: Exception) -> str:
+    """What is wrong with something that is no document of its kind, in words."""
+    if not isinstance(error, ValidationError):
+        return str(error) or type(error).__name__
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: " * bool(where) + first["msg"].removeprefix("Value error, ")

@@ -6,6 +6,7 @@ What is asked is attached to the entry that asks; the entry has its SHA-256, and
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.core.document import why
 from tasks.core.errors import Refused
 from tasks.gates.evidence import Evidence, Summary, digest, spell
 from tasks.ledger.attached import NAMED
@@ -158,8 +159,9 @@ def _closed_after(asked: Entry, closed: Entry | None) -> bool:
 def _case(entry: Entry, document: bytes, closed: Entry | None) -> Case:
     try:
         evidence = Evidence.read_bytes(document)
-    except ValueError:
-        raise Refused(f"entry {entry.seq} of the ledger was changed: what is attached is no evidence") from None
+    except ValueError as error:
+        what = "what is attached is no evidence"
+        raise Refused(f"entry {entry.seq} of the ledger was changed: {what} ({why(error)})") from None
     sha256 = str(entry.body.get(NAMED))
     if entry.body != body(evidence) | {NAMED: sha256}:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match what it says")

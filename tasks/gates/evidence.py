@@ -4,11 +4,12 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from tasks.core import code
 from tasks.core import facts as facts_module
 from tasks.core.config import Frozen
-from tasks.core.document import Document
+from tasks.core.document import Document, why
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
@@ -73,6 +74,7 @@ class Asks(Frozen):
 class Summary(Document):
     """What is asked of whom, and on which checks: evidence without what these rest on."""
 
+    type: Literal["urn:hallmark:evidence:v1"] = "urn:hallmark:evidence:v1"
     gate: GateName
     run: str
     requested_by: str
@@ -187,8 +189,8 @@ def read_dataset(layout: Layout) -> Dataset | None:
         return Dataset.read_bytes(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, OSError):
-        raise InputError(f"{path}: is not the manifest of a dataset; run stage split again") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: is not the manifest of a dataset; run stage split again ({why(error)})") from None
 
 
 def _dataset(layout: Layout) -> Dataset:

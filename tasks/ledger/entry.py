@@ -2,7 +2,7 @@
 
 A leaf is the canonical JSON (tasks/core/files.py: keys sorted, no spaces, UTF-8) of
 
-    {"body": TEXT, "kind": TEXT, "seq": NUMBER, "subject": TEXT, "time": TEXT}
+    {"body": TEXT, "kind": TEXT, "seq": NUMBER, "subject": TEXT, "time": TEXT, "type": "urn:hallmark:ledger-entry:v1"}
 
 with each column letter for letter; `body` is the text of the body's JSON, not the JSON itself, so that nobody needs to
 parse it to hash it. These bytes are also the entry's line in an export.
@@ -12,12 +12,15 @@ import json
 import re
 from datetime import datetime
 from json.encoder import encode_basestring
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tasks.core.config import Frozen
+from tasks.core.document import require_type
 from tasks.core.errors import Refused
 from tasks.ledger.tree import merkle
 
+TYPE: Final = "urn:hallmark:ledger-entry:v1"
+_TYPE = f',"type":"{TYPE}"}}'
 _SPELLED = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 """What `spell_time` makes of a time; to spell each anew and compare takes twice as long."""
 _json = json.JSONDecoder().decode
@@ -39,7 +42,7 @@ class Row(NamedTuple):
         """
         try:
             body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
-            return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}}}'.encode()
+            return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}{_TYPE}'.encode()
         except (TypeError, ValueError) as error:
             raise _changed(self, error) from None
 
@@ -64,6 +67,13 @@ class Entry(Frozen):
     subject: str
     """What it is about: usually a SHA-256."""
     body: dict[str, Any]
+
+
+def of_leaf(data: bytes) -> Row:
+    """The row that a leaf is of. Raises ValueError or TypeError where it is none."""
+    columns = json.loads(data)
+    require_type(columns.pop("type", None), TYPE)
+    return Row(**columns)
 
 
 def spell_time(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 JSON lines, each canonical:
 
-    {"format": "urn:hallmark:ledger-export:v1", "entries": N, "heads": M, "keys": [PUBLIC KEY LINE, …]}
+    {"entries": N, "heads": M, "keys": [PUBLIC KEY LINE, …], "type": "urn:hallmark:ledger-export:v1"}
     {"head": DSSE ENVELOPE, "where": TEXT}            M times, smallest first
     {"body": TEXT, "kind": TEXT, "seq": 1, …}         N times: the bytes that the tree is over (entry.py)
     {"attached": TEXT}                                after an entry that has something attached: that, as it is
@@ -13,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tasks.core.config import Frozen
+from tasks.core.document import Document, why
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import canonical_json, whole_file
 from tasks.ledger import attached
+from tasks.ledger import entry as ledger_entry
 from tasks.ledger.attached import NAMED
 from tasks.ledger.entry import Kept, Row
 from tasks.ledger.heads import heads, publish
@@ -30,8 +31,6 @@ from tasks.ledger.walk import Finding, Known, Listed, Report, Tick, judge, walk
 from tasks.trust import keys
 from tasks.trust.keyholder import Keyholder
 from tasks.trust.validity import Key
-
-FORMAT = "urn:hallmark:ledger-export:v1"
 
 # A file is somebody else's: no count in it is believed, and no line read that is longer than it can be. JSON takes some
 # thirty times its length in memory.
@@ -52,8 +51,8 @@ class Exported:
     """Why heads of some places are not in it."""
 
 
-class Header(Frozen):
-    format: str
+class Header(Document):
+    type: Literal["urn:hallmark:ledger-export:v1"] = "urn:hallmark:ledger-export:v1"
     entries: Annotated[int, Field(ge=0)]
     heads: Annotated[int, Field(ge=0)]
     keys: list[str]
@@ -65,11 +64,9 @@ def export(ledger: Ledger, keyholder: Keyholder, path: Path) -> Exported:
     heads_of, away = _envelopes(keyholder)
     known = sorted(heads_of.items())
     last = ledger.last()  # after the heads, so that none covers more than the file holds
-    header = Header(
-        format=FORMAT, entries=last, heads=len(known), keys=[key.public_key for key in publish.signers(keyholder)]
-    )
+    header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publish.signers(keyholder)])
     with whole_file(path) as file:
-        _write(file, canonical_json(header.model_dump()))
+        _write(file, header.spelled)
         for _, (where, envelope) in known:
             _write(file, canonical_json({"head": envelope, "where": where}))
         for row, document in ledger.kept(upto=last):
@@ -146,12 +143,10 @@ def _write(file: IO[bytes], line: bytes) -> None:
 
 def _header(file: IO[bytes]) -> Header:
     try:
-        header = Header.model_validate_json(_line(file, HEADER_MOST))
+        header = Header.read_bytes(_line(file, HEADER_MOST))
         list(map(keys.load_public, header.keys))
-    except (ValidationError, InputError):
-        raise Refused("this is no exported ledger: its first line does not say so") from None
-    if header.format != FORMAT:
-        raise Refused(f"this is {header.format}, expected {FORMAT}")
+    except (ValueError, InputError) as error:
+        raise Refused(f"this is no exported ledger: its first line does not say so ({why(error)})") from None
     return header
 
 
@@ -188,7 +183,7 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
                 kept: Kept | None = Kept(row, document.encode())
                 row = None
             else:
-                kept, row = Kept(row, None) if row else None, Row(**json.loads(_at_most(line, ENTRY_MOST)))
+                kept, row = Kept(row, None) if row else None, ledger_entry.of_leaf(_at_most(line, ENTRY_MOST))
                 same = row.leaf() + b"\n" == line
         except (Refused, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None

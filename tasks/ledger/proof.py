@@ -33,6 +33,7 @@ MOST = 2 * attached.MOST
 class Leaf(Frozen):
     """An entry as the tree has it: its canonical JSON is what is hashed."""
 
+    type: Literal["urn:hallmark:ledger-entry:v1"]
     seq: StrictInt
     time: str
     kind: str
@@ -103,7 +104,7 @@ class Prover:
         if len(rows) != 1:
             raise Refused(f"the ledger has {len(rows)} entries {seq}; run `hallmark ledger verify`")
         made = Inclusion(
-            entry=Leaf(**rows[0]._asdict()),
+            entry=Leaf(type=ledger_entry.TYPE, **rows[0]._asdict()),
             attached=_attached(self._ledger, rows[0]),
             path=path,
             head=self._envelope,

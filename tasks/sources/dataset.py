@@ -3,7 +3,7 @@
 It holds counts, digests and what the inventory said; no time, so that the same sources give the same manifest.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from tasks.core.config import Frozen
 from tasks.core.document import Document
@@ -96,6 +96,7 @@ DECLARED = (*TERMS, "sha256", "actions")
 class Dataset(Document):
     """manifest.json"""
 
+    type: Literal["urn:hallmark:dataset:v1"] = "urn:hallmark:dataset:v1"
     sources: dict[str, Origin]
     counts: dict[str, Passage]
     """Of all sources together, by stage."""

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidSignature
-from pydantic import ValidationError
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # no __all__ there
 
-from tasks.core.document import Document
+from tasks.core.document import Document, newer, why
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
 from tasks.trust import keys
@@ -65,11 +64,12 @@ def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Sai
     Raises Refused for a statement of another type, one that holds something else, and times without a zone.
     """
     if statement["predicateType"] != predicate_type:
-        raise Refused(f"the statement is a {statement['predicateType']}, not {what}")
+        came = statement["predicateType"]
+        raise Refused(f"the statement is a {came}, not {what}{newer(came, predicate_type)}")
     try:
         found = model.read(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"the statement is not {what} ({error.errors()[0]['msg']})") from None
+    except ValueError as error:
+        raise Refused(f"the statement is not {what} ({why(error)})") from None
     if any(isinstance(value, datetime) and value.tzinfo is None for _, value in found):
         raise Refused(f"the statement is not {what}: a time in it has no time zone")
     return found

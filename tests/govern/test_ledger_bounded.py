@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ledger.export import FORMAT
+from tasks.ledger.entry import TYPE, Row
+from tasks.ledger.export import Header
 from tasks.trust import keys
 from tests.tiny_project import ROOT
 
@@ -18,7 +19,11 @@ LISTS = "[" + "[]," * 5_000_000 + "[]]"
 
 
 def header(**said: object) -> str:
-    return json.dumps({"format": FORMAT, "entries": 1, "heads": 0, "keys": []} | said)
+    return json.dumps(Header(entries=1, heads=0, keys=[]).said | said)
+
+
+def entry(seq: int) -> str:
+    return Row(seq, "", "", "", "").leaf().decode()
 
 
 EXPORTS = {
@@ -29,10 +34,10 @@ EXPORTS = {
     "heads of nothing": header(heads=HUGE) + "\n" + "\n" * 1_000_000,
     "heads that nobody signed": header(heads=HUGE) + "\n" + '{"head":{},"where":"here"}\n' * 200_000,
     "a head of lists": header(heads=1) + "\n" + LISTS,
-    "entries without a number": header() + "\n" + '{"body":"","kind":"","seq":9,"subject":"","time":""}\n' * 150_000,
+    "entries without a number": header() + "\n" + (entry(9) + "\n") * 150_000,
     "an entry of lists": header() + "\n" + LISTS,
-    "an entry with a body of lists": header() + "\n" + json.dumps({"body": LISTS}),
-    "lists attached": header() + '\n{"body":"","kind":"","seq":1,"subject":"","time":""}\n{"attached":' + LISTS + "}",
+    "an entry with a body of lists": header() + "\n" + json.dumps({"body": LISTS, "type": TYPE}),
+    "lists attached": header() + f"\n{entry(1)}\n" + '{"attached":' + LISTS + "}",
     "a line without end": header() + "\n" + "x" * 60_000_000,
     "a header without end": "x" * 60_000_000,
 }

@@ -147,7 +147,7 @@ def test_the_lines_of_an_export_are_what_is_hashed(signed: House, file: Path) ->
     entries = file.read_bytes().splitlines()[3:]
     hashes = [hashlib.sha256(b"\0" + line).digest() for line in entries]
     assert hashes == [row.leaf_hash() for row in signed.ledger.rows()]
-    assert list(json.loads(entries[0])) == ["body", "kind", "seq", "subject", "time"]
+    assert list(json.loads(entries[0])) == ["body", "kind", "seq", "subject", "time", "type"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from infra import formats
 from tasks.core.document import Document
 
@@ -19,6 +21,14 @@ def test_the_schemas_are_those_of_the_code() -> None:
     wanted = {f"{each.name}.json": formats.text(each) for each in formats.FORMATS}
     there = {path.name: path.read_text() for path in formats.FOLDER.glob("*.json")}
     assert there == wanted, "run `python -m infra.formats`"
+
+
+@pytest.mark.parametrize("each", formats.FORMATS, ids=lambda each: each.name)
+def test_a_type_is_in_the_bytes(each: formats.Format) -> None:
+    """In the document, or in the signed statement whose predicate it is."""
+    named = each.schema().get("properties", {}).get("type", {}).get("const")
+    assert named == (None if each.signed else each.type)
+    assert each.signed or "type" in each.schema()["required"]
 
 
 def test_every_document_and_every_type_has_a_schema() -> None:

@@ -115,6 +115,7 @@ PASSED = {
     stage: {"rows": 12, "records": 12, "quarantined": {}} for stage in ("ingest", "clean", "deduplicate", "split")
 }
 DATASET = {
+    "type": "urn:hallmark:dataset:v1",
     "sources": {
         "tickets": {
             **declared(ResolvedSource.model_validate(SOURCE)),

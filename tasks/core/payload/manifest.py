@@ -1,10 +1,10 @@
 """payload/manifest.json: what a release was made from, by digest."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tasks.core import files
-from tasks.core.document import Document
+from tasks.core.document import Document, why
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
@@ -17,6 +17,7 @@ who asked for it, but not one byte of the candidate. The last one is of its code
 class Manifest(Document):
     """Holds no time, host, person or run: the same inputs give the same bytes."""
 
+    type: Literal["urn:hallmark:manifest:v1"] = "urn:hallmark:manifest:v1"
     name: str
     """Of the registered model: `use_case.name`."""
     tier: str
@@ -95,4 +96,4 @@ def read(payload: Path) -> Manifest:
     try:
         return Manifest.read_bytes(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: no manifest of a release can be read here ({str(error).splitlines()[0]})") from None
+        raise Refused(f"{path}: no manifest of a release can be read here ({why(error)})") from None

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from tasks.core.document import Document
+from tasks.core.document import Document, newer, why
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.ledger.tree.merkle import Frontier
@@ -98,10 +98,11 @@ def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
 
 
 def _head(statement: dict[str, Any]) -> Head:
+    came = statement["predicateType"]
     try:
         head = Head.read(statement["predicate"])
-    except ValidationError as error:
-        raise Refused(f"a signed statement that is no head ({error.errors()[0]['msg']})") from None
+    except ValueError as error:
+        raise Refused(f"a signed statement that is no head ({why(error)}){newer(came, HEAD)}") from None
     if statement != dsse.statement(HEAD, {"ledger": head.root}, head.said):
-        raise Refused(f"a signed statement that is no head: {statement['predicateType']}, or in another spelling")
+        raise Refused(f"a signed statement that is no head: {came}, or in another spelling{newer(came, HEAD)}")
     return head

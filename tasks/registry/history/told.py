@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from tasks.core import config
+from tasks.core.document import why
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
 from tasks.core.payload import manifest
@@ -70,8 +69,7 @@ def read(folder: Path) -> Told:
             evidence={gate: _evidence(attestations, gate) for gate in promotion.gates},
         )
     except (OSError, ValueError, Refused, RecursionError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise InputError(f"{folder} is not the folder of a release: {why}") from None
+        raise InputError(f"{folder} is not the folder of a release: {why(error)}") from None
 
 
 def _evidence(attestations: Path, gate: GateName) -> Evidence:

@@ -93,7 +93,7 @@ def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
 def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Release | None:
     """The release that this very package of this run was promoted as before."""
     payload = layout.stage("package") / bundle.PAYLOAD
-    name, sha256 = manifest.read(payload).name, bundle.release_digest(bundle.listing(payload))
+    name, sha256 = manifest.read(payload).name, files.tree_digest(payload)
     known = releases.list_releases(ledger, governance, name)
     return next((r for r in known if (r.run, r.payload_sha256) == (run, sha256)), None)
 

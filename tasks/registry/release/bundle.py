@@ -7,7 +7,8 @@
         gates/GATE.json         the gate's statement
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
         governance/NNNN.json    the adoptions of policy and people, from the root key on: whose keys count for what
-        policy.json people.json the policy in force, and the keys and roles of those who decided or asked for the run
+        policy.json people.json the policy in force, and the keys and roles of those who decided or asked for the run:
+                                copies out of the last adoption, whose type is theirs
         request.json            the request for the run, as whoever asked for it signed it
         result.json             of stage `package`: with payload/ it gives the subject of the release gate
         model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
@@ -22,10 +23,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final, Literal
 
 from tasks.core import files
+from tasks.core.document import Document
+from tasks.core.params.values import Sha256
 from tasks.registry.release import contents, provenance
 
+TYPE: Final = "urn:hallmark:release:v1"
 RELEASES = "releases"
 """Folder below `.hallmark/`."""
 PAYLOAD, ATTESTATIONS = "payload", "attestations"
@@ -37,6 +42,13 @@ UNLISTED = {PROMOTION, LEDGER, LEFT_OUT}
 GOVERNANCE = f"{ATTESTATIONS}/governance"
 """Empty and so not there where nothing was adopted: under proposed files, in environment `local`."""
 REQUEST = provenance.REQUEST
+
+
+class Files(Document):
+    """The SHA-256 of every file that a promotion statement lists, by path in the bundle: what stands for a release."""
+
+    type: Literal["urn:hallmark:release:v1"] = TYPE
+    files: dict[str, Sha256]
 
 
 def folder(state: Path, label: str) -> Path:
@@ -59,8 +71,9 @@ def part(listing: Mapping[str, str], folder: str) -> dict[str, str]:
 
 
 def release_digest(listing: dict[str, str]) -> str:
-    """The SHA-256 that stands for a whole release."""
-    return files.sha256_bytes(files.canonical_json(listing))
+    """The SHA-256 that stands for a whole release, of `Files` as this version of it is spelled: made anew from its
+    model, it would change with a field that a later one has."""
+    return files.sha256_bytes(files.canonical_json({"type": TYPE, "files": listing}))
 
 
 def part_digest(listing: dict[str, str], folder: str) -> str:

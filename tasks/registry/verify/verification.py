@@ -7,8 +7,7 @@ digests agree is anything else parsed.
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from tasks.core.document import why
 from tasks.core.errors import HallmarkError, Refused
 from tasks.policy.governance import Governance
 from tasks.registry.release import bundle, contents, succession
@@ -79,9 +78,7 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
 
 
 def _in_words(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return f"a file does not hold what its name says ({error.errors()[0]['msg']})"
-    return str(error) or type(error).__name__
+    return f"a file does not hold what its name says ({why(error)})" if isinstance(error, ValueError) else why(error)
 
 
 def _read_statement(folder: Path) -> bytes:
