@@ -101,8 +101,3 @@ def claimed(entry: Entry) -> tuple[str, str]:
         return str(predicate["person"]), str(predicate["verb"])
     except (Refused, KeyError, TypeError):
         return "?", "?"
-
-
-def decision_of(said: dict[str, Any]) -> Decision:
-    """What a statement decides, whoever signed it. Raises Refused where it is no decision."""
-    return dsse.predicate(said, PREDICATE_TYPE, Decision, "a decision")

@@ -4,8 +4,7 @@ People sign with their own key. A run that a schedule or Prefect's form asks for
 installation signs it as `scheduler`, and it is nobody's.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,10 +16,10 @@ from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.policy.read_signed import Dated, Kind, read_envelope
-from tasks.trust import dsse, validity
+from tasks.policy.read_signed import Dated, Kind, Signers, read_envelope
+from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tasks.trust.validity import AHEAD, Key
+from tasks.trust.validity import AHEAD
 
 KIND = "run.requested"
 """Kind of the ledger entry; its subject is the run's id."""
@@ -68,6 +67,9 @@ class SignedRequest:
     envelope: dict[str, Any]
     public_key: str
     """The public key line that it verified with."""
+    at: datetime
+    """As of when whoever asked may ask: of its own time or that of its record the later. A time moved back by its
+    signer gains nothing."""
 
     @property
     def sha256(self) -> str:
@@ -80,29 +82,14 @@ def sign(request: Request, signer: Signer) -> dict[str, Any]:
     return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.said), signer)
 
 
-def verify(envelope: dict[str, Any], known: Sequence[Key], recorded: datetime | None = None) -> SignedRequest:
-    """The request that one of the keys signed while it counted: as of its own time, or of when it was recorded where
-    that is later. Raises Refused where none did."""
-    request = request_of(dsse.peek(envelope))
-    at = max(request.time, recorded or request.time)
-    statement = validity.verify(envelope, known, at, request.requested_by)
-    return _signed(request, dsse.subjects(statement), envelope, known)
-
-
-def _signed(
-    request: Request, subjects: dict[str, str], envelope: dict[str, Any], known: Sequence[Key]
-) -> SignedRequest:
-    if subjects != {f"run/{request.run_id}": request.digest()}:
-        raise Refused("the statement's subject is not the run that it asks for")
-    signer = dsse.signers(envelope)
-    return SignedRequest(request, envelope, next(key.public_key for key in known if key.fingerprint in signer))
-
-
-def read(envelope: dict[str, Any], governance: Governance, recorded: datetime | None = None) -> SignedRequest:
+def read(envelope: dict[str, Any], signers: Signers, recorded: datetime | None = None) -> SignedRequest:
     """Verify an envelope against the keys of whom it names. Raises Refused."""
-    found = read_envelope(envelope, REQUEST, governance, recorded)
-    known = governance.keys_of(found.person or SCHEDULER)
-    return _signed(found.said, found.subjects, envelope, known)
+    found = read_envelope(envelope, REQUEST, signers, recorded)
+    request, known = found.said, signers.keys_of(found.person or SCHEDULER)
+    if found.subjects != {f"run/{request.run_id}": request.digest()}:
+        raise Refused("the statement's subject is not the run that it asks for")
+    line = next(key.public_key for key in known if key.fingerprint == found.keyid)
+    return SignedRequest(request, envelope, line, found.at)
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> SignedRequest:
@@ -118,8 +105,8 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
                 raise Refused(f"run {known.request.run_id} was asked for already, by {known.request.requested_by}")
             return known
         _fresh(signed.request, ledger.now())
-        ledger.append(KIND, signed.request.run_id, {"envelope": envelope})
-    return signed
+        entry = ledger.append(KIND, signed.request.run_id, {"envelope": envelope})
+    return replace(signed, at=max(signed.request.time, entry.time))
 
 
 def recorded(ledger: Ledger, governance: Governance, run: str) -> SignedRequest | None:
@@ -147,15 +134,10 @@ def named_governance(ledger: Ledger, run: str) -> str | None:
     """The other governance files that requests for a run name, verified or not: only to tell whose rules it is not."""
     for entry in ledger.entries(KIND, run):
         try:
-            return request_of(dsse.peek(entry.body["envelope"])).governance
+            return REQUEST.said(entry.body["envelope"]).governance
         except (HallmarkError, KeyError, TypeError):
             continue
     return None
-
-
-def request_of(statement: dict[str, Any]) -> Request:
-    """What a statement asks for, whoever signed it. Raises Refused where it is no request."""
-    return dsse.predicate(statement, PREDICATE_TYPE, Request, "a request for a run")
 
 
 def _fresh(request: Request, now: datetime) -> None:

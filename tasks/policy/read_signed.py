@@ -1,21 +1,21 @@
-"""How an entry of the ledger that somebody signed is read: one way for every kind.
+"""How what somebody signed is read, from an entry of the ledger or a release: one way for every kind.
 
 A kind says what its statement holds, who has to have signed it, and what the statement is about. Whoever reads an entry
 gets all of that verified, with a key that counted both when it was signed and when it was recorded. What a kind asks
 besides, of roles say, is for whoever reads it. A new signed kind is a document and a `Kind`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.ledger.ledger import Entry
-from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, MachineName, Person
-from tasks.trust import dsse
+from tasks.trust import dsse, validity
+from tasks.trust.validity import Key
 
 
 class Dated(Document):
@@ -25,6 +25,21 @@ class Dated(Document):
 
 
 Said = TypeVar("Said", bound=Dated)
+
+
+class Known(Protocol):
+    """People by their id."""
+
+    def get(self, person_id: str, /) -> Person | None: ...
+
+
+class Signers(Protocol):
+    """Whose keys count, and when: a `Governance`, or what a release says that it was."""
+
+    @property
+    def people(self) -> Known: ...
+
+    def keys_of(self, who: Person | MachineName) -> Sequence[Key]: ...
 
 
 @dataclass(frozen=True)
@@ -66,29 +81,27 @@ class Signed(Generic[Said]):
         return dsse.signers(self.envelope)[0]
 
 
-def read_signed(entry: Entry, kind: Kind[Said], governance: Governance) -> Signed[Said]:
+def read_signed(entry: Entry, kind: Kind[Said], signers: Signers) -> Signed[Said]:
     """What an entry says, signed by whom it names. Raises Refused where it is not, InputError for who has no key."""
-    return read_envelope(entry.body.get(kind.part), kind, governance, entry.time)
+    return read_envelope(entry.body.get(kind.part), kind, signers, entry.time)
 
 
-def read_envelope(
-    envelope: Any, kind: Kind[Said], governance: Governance, recorded: datetime | None = None
-) -> Signed[Said]:
-    """The same of an envelope that may stand in no entry yet."""
+def read_envelope(envelope: Any, kind: Kind[Said], signers: Signers, recorded: datetime | None = None) -> Signed[Said]:
+    """The same of an envelope that stands in no entry: in a release, or not recorded yet."""
     if not isinstance(envelope, dict):
-        raise Refused("the entry holds no signed envelope")
+        raise Refused("there is no signed envelope")
     said = kind.said(envelope)
     who, at = kind.by(said), max(said.time, recorded or said.time)
-    signer = _signer(who, kind.machines, governance)
-    subjects = dsse.subjects(governance.verify(envelope, signer, at))
+    signer = _signer(who, kind.machines, signers)
+    subjects = dsse.subjects(validity.verify(envelope, signers.keys_of(signer), at, who))
     return Signed(said, signer if isinstance(signer, Person) else None, at, subjects, envelope)
 
 
-def _signer(who: str, machines: tuple[MachineName, ...], governance: Governance) -> Person | MachineName:
+def _signer(who: str, machines: tuple[MachineName, ...], signers: Signers) -> Person | MachineName:
     for machine in MACHINES:
         if machine == who and machine in machines:
             return machine
-    person = governance.people.get(who)
+    person = signers.people.get(who)
     if person is None:
         raise Refused(f"{who} is not in people.yaml")
     return person

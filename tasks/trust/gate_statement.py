@@ -6,9 +6,9 @@ run cache can reuse what stands behind it. `tasks.gates.statement` writes it.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from tasks.core.config import Frozen
 from tasks.core.document import Document
@@ -48,6 +48,11 @@ class GateStatement(Document):
     demo: bool
 
 
+def said(statement: dict[str, Any]) -> GateStatement:
+    """What a verified statement says of a gate. Raises Refused where it says something else."""
+    return dsse.predicate(statement, PREDICATE_TYPE, GateStatement, "a gate statement")
+
+
 def require_gate(layout: Layout, gate: GateName) -> None:
     """Let a stage go on only behind its gate, for exactly the output that lies there now.
 
@@ -69,12 +74,10 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
     path = layout.gate(gate)
     try:
         statement = dsse.verify(dsse.read(path), lines)
-        claim = GateStatement.read(statement["predicate"])
+        claim = said(statement)
     except Refused as error:
         raise Refused(f"gate {gate} is not passed: {error}; {_what_to_do(gate)}") from None
-    except ValidationError:
-        raise Refused(f"{path} is no gate statement; {_what_to_do(gate)}") from None
-    if statement["predicateType"] != PREDICATE_TYPE or claim.gate != gate:
+    if claim.gate != gate:
         raise Refused(f"{path} is the statement of something else (gate {claim.gate}); {_what_to_do(gate)}")
     if claim.policy_sha256 != policy_sha256:
         raise Refused(f"{path} was given under another policy; {_what_to_do(gate)}")

@@ -15,7 +15,7 @@ from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import write_json
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import table
-from tasks.gates.signed_decision import decision_of
+from tasks.gates.signed_decision import DECISION
 from tasks.ledger.ledger import Entry
 from tasks.registry.verify import decided
 from tasks.registry.verify.attestations import Decided
@@ -238,9 +238,8 @@ def offline(house: House, asked: Evidence) -> str:
 def released(house: House, entry: Entry) -> Decided:
     """A decision of the ledger as it stands in a release."""
     envelope = entry.body["envelope"]
-    said = dsse.peek(envelope)
-    decision = decision_of(said)
+    decision = DECISION.said(envelope)
     person = house.governance.people.get(decision.person)
     assert person
     mark, key = dsse.digest(envelope), dsse.signers(envelope)[0]
-    return Decided(decision, person, dsse.subjects(said), key, mark, f"{entry.seq}.json")
+    return Decided(decision, person, dsse.subjects(dsse.peek(envelope)), key, mark, f"{entry.seq}.json")

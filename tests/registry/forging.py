@@ -74,7 +74,7 @@ def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object
 
 def resign(house: House, folder: Path, **changes: object) -> None:
     """Sign the bundle anew with the gate's key, as an installation that was taken over could."""
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance.keys_of("gate"))
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance)
     listing = bundle.listing(folder)
     update = {"files": listing, "payload_sha256": bundle.part_digest(listing, bundle.PAYLOAD)} | changes
     statement = known.promotion.model_copy(update=update)

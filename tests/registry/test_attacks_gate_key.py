@@ -140,7 +140,7 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
 def test_a_statement_that_contradicts_itself_does_not_verify(released: House, field: str, reason: str) -> None:
     """Its subject and its list are both signed; a verifier that reads only one of them must see the same release."""
     folder = copy(released.bundle(), released.root / "copied")
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance.keys_of("gate"))
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing, other = bundle.listing(folder), {"payload/README.md": "0" * 64}
     subject = bundle.release_digest(other if field == "files" else listing)
     update = {"payload_sha256": "0" * 64} if field == "payload_sha256" else {}

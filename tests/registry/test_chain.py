@@ -57,7 +57,7 @@ def against(house: House, folder: Path) -> str:
 
 def promoted_anew(house: House, folder: Path, signer: Signer | None = None, **changes: object) -> None:
     """The statement over what lies there now, by the gate's key or another."""
-    told = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance.keys_of("gate")).promotion
+    told = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance).promotion
     listing = bundle.listing(folder)
     told = told.model_copy(update={"files": listing} | changes)
     about, says = {told.label: bundle.release_digest(listing)}, told.model_dump(mode="json")

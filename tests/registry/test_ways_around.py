@@ -151,7 +151,7 @@ PATHS: dict[str, str] = {
 def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(released: House, name: str) -> None:
     folder = copy(released.bundle(), released.root / "copied")
     (released.root / "outside.json").write_text("{}")
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance.keys_of("gate"))
+    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing = bundle.listing(folder) | {name: known.promotion.files["payload/README.md"]}
     payload = bundle.part_digest(listing, bundle.PAYLOAD)
     told = known.promotion.model_copy(update={"files": listing, "payload_sha256": payload})

@@ -54,7 +54,7 @@ def newer(governance: Governance, name: str, found: Signed | None) -> Signed | N
 def read(governance: Governance, name: str) -> Signed:
     """The statement remembered, verified. Raises Unavailable where there is none, Refused where it is no promotion of
     this model in this environment."""
-    signed = succession.verify(_read(governance.state, name)["statement"], governance.keys_of("gate"))
+    signed = succession.verify(_read(governance.state, name)["statement"], governance)
     if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
         path = _path(governance.state, name)
         raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")

@@ -112,7 +112,7 @@ def _incident_escalated(entry: Entry, governance: Governance) -> dict[str, Any] 
 
 
 def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
-    made = succession.verify(entry.body.get("envelope"), governance.keys_of("gate"), entry.time).promotion
+    made = succession.verify(entry.body.get("envelope"), governance, entry.time).promotion
     if made.environment != governance.policy.environment:
         return None
     back = made.action == "rollback"

@@ -14,7 +14,7 @@ from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.gates.evidence import Evidence
 from tasks.registry.release import bundle
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release.succession import PROMOTION, Promotion
 from tasks.sources.dataset import Dataset, Value
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
@@ -57,7 +57,7 @@ def read(folder: Path) -> Told:
     attestations = folder / bundle.ATTESTATIONS
     payload = folder / bundle.PAYLOAD
     try:
-        promotion = Promotion.read(dsse.peek(dsse.read(folder / bundle.PROMOTION))["predicate"])
+        promotion = PROMOTION.said(dsse.read(folder / bundle.PROMOTION))
         return Told(
             folder=folder,
             manifest=manifest.read(payload),

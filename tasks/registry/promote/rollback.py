@@ -164,7 +164,7 @@ class _Ordering:
             }
         )
         envelope = succession.sign(told, self.back_to.release_sha256, self.governance)
-        signed = succession.verify(envelope, self.governance.keys_of("gate"))
+        signed = succession.verify(envelope, self.governance)
         payload = bundle.folder(self.governance.state, told.label) / bundle.PAYLOAD
         consent.require(payload, self.governance, self.ledger)
         recovery.follows(signed, succession.read(self.ledger, self.governance, told.name).newest)

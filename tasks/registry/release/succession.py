@@ -4,13 +4,11 @@ Each statement names its environment, the release by digest, a sequence number a
 valid one counts, whatever MLflow's aliases say. Nothing unsigned in a ledger entry is believed.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from tasks.core.config import Frozen
-from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.graph import in_order
 from tasks.core.params.values import Sha256
@@ -18,9 +16,9 @@ from tasks.gates.checks.bar import Adopted, Bar
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Policy
-from tasks.trust import dsse, validity
+from tasks.policy.read_signed import Dated, Kind, Signers, read_envelope
+from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
-from tasks.trust.validity import Key
 
 MADE = "promotion.made"
 """Ledger entry: {"envelope": …}; its subject is the name of the model. The point of no return of a promotion."""
@@ -34,7 +32,7 @@ class Replaced(Frozen):
     tier: str
 
 
-class Promotion(Document):
+class Promotion(Dated):
     """The predicate of a promotion statement; its subject is the release, by name and digest."""
 
     action: Literal["promote", "rollback"]
@@ -80,6 +78,9 @@ class Promotion(Document):
     def gates(self) -> list[GateName]:
         """Those that it passed, as policy had them then."""
         return in_order(self.approved_by)
+
+
+PROMOTION = Kind(PREDICATE_TYPE, Promotion, "a promotion", by=lambda _: "gate", machines=("gate",))
 
 
 @dataclass(frozen=True)
@@ -128,28 +129,23 @@ def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> d
     return dsse.sign(statement, governance.signer("gate", promotion.time))
 
 
-def verify(envelope: Any, gate: Sequence[Key], recorded: datetime | None = None) -> Signed:
-    """Read a statement that one of the gate's keys signed while it counted: as of its own time, or of when it was
-    recorded where that is later. Raises Refused with the reason where it is none."""
-    if not isinstance(envelope, dict):
-        raise Refused("there is no envelope")
-    told = _promotion(dsse.peek(envelope)).time
-    statement = validity.verify(envelope, gate, max(told, recorded or told), "gate")
-    promotion = _promotion(statement)
-    subjects = dsse.subjects(statement)
+def verify(envelope: Any, signers: Signers, recorded: datetime | None = None) -> Signed:
+    """Read a statement that the gate signed with a key that counted: as of its own time, or of when it was recorded
+    where that is later. Raises Refused with the reason where it is none."""
+    found = read_envelope(envelope, PROMOTION, signers, recorded)
+    promotion, subjects = found.said, found.subjects
     if list(subjects) != [promotion.label]:
         raise Refused(f"the statement is about {', '.join(subjects)}, its predicate about {promotion.label}")
-    return Signed(promotion, subjects[promotion.label], dsse.digest(envelope), dict(envelope))
+    return Signed(promotion, subjects[promotion.label], found.sha256, dict(envelope))
 
 
 def read(ledger: Ledger, governance: Governance, name: str) -> Succession:
     """Every promotion of the model `name` in the environment that policy.yaml names."""
     valid: list[Signed] = []
     problems: list[str] = []
-    gate = governance.keys_of("gate")
     for entry in ledger.entries(MADE, name):
         try:
-            signed = verify(entry.body.get("envelope"), gate, entry.time)
+            signed = verify(entry.body.get("envelope"), governance, entry.time)
             _belongs(signed, name, governance.policy.environment, valid)
         except Refused as error:
             problems.append(f"ledger entry {entry.seq} is no promotion of {name}: {error}")
@@ -183,10 +179,6 @@ def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
 def names(ledger: Ledger) -> list[str]:
     """Every model that the ledger has promotions of, sorted."""
     return sorted({entry.subject for entry in ledger.entries(MADE)})
-
-
-def _promotion(statement: dict[str, Any]) -> Promotion:
-    return dsse.predicate(statement, PREDICATE_TYPE, Promotion, "a promotion")
 
 
 def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) -> None:

@@ -1,5 +1,6 @@
 """What stands beside a payload, parsed once its digests are known to be right."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
@@ -7,12 +8,13 @@ from pydantic import TypeAdapter
 from tasks.core.errors import Refused
 from tasks.core.graph import in_order
 from tasks.core.payload.manifest import Manifest
-from tasks.gates import signed_decision, signed_request
+from tasks.gates import signed_request
 from tasks.gates.evidence import Evidence
-from tasks.gates.signed_decision import Decision
+from tasks.gates.signed_decision import DECISION, Decision
 from tasks.gates.signed_request import SignedRequest
 from tasks.policy.people import Person
-from tasks.policy.policy import SCHEDULER, Policy
+from tasks.policy.policy import Policy
+from tasks.policy.read_signed import read_envelope
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.contents import Contents
 from tasks.registry.release.succession import Signed
@@ -44,7 +46,6 @@ class Decided(NamedTuple):
 class Attested:
     def __init__(self, found: Contents, signed: Signed, trusted: Trust) -> None:
         self.found = found
-        self.trusted = trusted
         self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
         """Public key lines that count in what carries no time of its own."""
         self.gate_key = dsse.signers(signed.envelope)[0]
@@ -53,6 +54,8 @@ class Attested:
         self.policy = Policy.read(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
+        self.signers = replace(trusted, people=self.people)
+        """Whose signatures count in the release."""
         envelopes = [self._envelope(name) for name in found.below(bundle.GOVERNANCE)]
         self.adopted = trust.adopted(envelopes, trusted)
         """What was in force; None where nothing was adopted."""
@@ -74,26 +77,22 @@ class Attested:
     def decisions(self, gate: GateName) -> list[Decided]:
         """The gate's decisions."""
         names = self.found.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
-        return [self._decision(self._envelope(name), name) for name in names]
+        return [self._decision(name) for name in names]
 
-    def _decision(self, envelope: dict[str, Any], name: str) -> Decided:
-        decision = signed_decision.decision_of(dsse.peek(envelope))
-        person = self.people.get(decision.person)
-        if person is None:
-            raise Refused(f"decision {name} is by somebody whose key is not in people.json")
-        statement = validity.verify(envelope, person.keys, decision.time, person.id)
-        mark = dsse.digest(envelope)
-        return Decided(decision, person, dsse.subjects(statement), dsse.signers(envelope)[0], mark, name)
+    def _decision(self, name: str) -> Decided:
+        try:
+            found = read_envelope(self._envelope(name), DECISION, self.signers)
+        except Refused as error:
+            raise Refused(f"{name}: {error}") from None
+        assert found.person is not None, "no machine decides"
+        return Decided(found.said, found.person, found.subjects, found.keyid, found.sha256, name)
 
     def request(self) -> SignedRequest:
         """The request for the run, its signature verified with the keys of whom it names."""
-        envelope = self._envelope(bundle.REQUEST)
-        who = signed_request.request_of(dsse.peek(envelope)).requested_by
-        person = self.people.get(who)
-        known = self.trusted.scheduler if who == SCHEDULER else person.keys if person else []
-        if not known:
-            raise Refused(f"{bundle.REQUEST} is by somebody whose key is not in people.json")
-        return signed_request.verify(envelope, known)
+        try:
+            return signed_request.read(self._envelope(bundle.REQUEST), self.signers)
+        except Refused as error:
+            raise Refused(f"{bundle.REQUEST}: {error}") from None
 
     def _envelope(self, name: str) -> dict[str, Any]:
         return dsse.parse(self.found.bytes(name), name)

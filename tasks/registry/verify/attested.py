@@ -17,7 +17,7 @@ from tasks.registry.verify import decided, forms, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
-from tasks.trust.gate_statement import EXPERIMENT, GateName, GateStatement
+from tasks.trust.gate_statement import EXPERIMENT, GateName
 
 
 def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
@@ -84,12 +84,11 @@ def _succeeds(attested: Attested, promotion: Promotion) -> str:
 
 def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
     """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
-    statement = attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json")
-    claim = GateStatement.read(statement["predicate"])
+    claim = gate_statement.said(attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json"))
     evidence = attested.evidence[gate]
     stage = evidence.subject.stage
     output = bundle.package_digest(listing) if stage == "package" else attested.manifest.stages.get(stage)
-    if (statement["predicateType"], claim.gate, claim.verdict) != (gate_statement.PREDICATE_TYPE, gate, "passed"):
+    if (claim.gate, claim.verdict) != (gate, "passed"):
         raise Refused(f"gates/{gate}.json does not say that gate {gate} was passed")
     if claim.subject != output or stage != SUBJECTS.get(gate, stage):
         raise Refused(f"gate {gate} let something else pass than what is in this release")

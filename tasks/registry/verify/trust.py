@@ -1,7 +1,7 @@
 """Whose signatures count in a release: what follows from the root key by the adoptions of policy and people."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,13 @@ class Trust:
     bare: bool
     """Whether a release without any adoption counts as well."""
     check: Check
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """Those of a release, by id, once they are read (attestations.py)."""
+
+    def keys_of(self, who: Person | MachineName) -> list[Key]:
+        """As `Governance.keys_of`; none of a machine that signs nothing in a release."""
+        machines = {"gate": self.gate, "scheduler": self.scheduler, "ledger": self.ledger}
+        return who.keys if isinstance(who, Person) else list(machines.get(who, ()))
 
 
 def own(governance: Governance) -> Trust:

@@ -4,12 +4,13 @@ First the adoptions, which say whose keys count. Then the promotion statement, w
 digests agree is anything else parsed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tasks.core.document import why
 from tasks.core.errors import HallmarkError, Refused
 from tasks.policy.governance import Governance
+from tasks.policy.read_signed import Signers
 from tasks.registry.release import bundle, contents, succession
 from tasks.registry.release.contents import Contents, shown
 from tasks.registry.release.report import Check, Verification
@@ -18,7 +19,6 @@ from tasks.registry.verify import attestations, attested, left_out, recorded, tr
 from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE
 from tasks.trust import dsse
-from tasks.trust.validity import Key
 
 BESIDE = (".md", ".html", ".yaml", *SAFE)
 """Endings of files of the payload beside the model."""
@@ -56,9 +56,9 @@ def require(folder: Path, governance: Governance) -> Signed:
     return signed
 
 
-def statement(folder: Path, gate: Sequence[Key]) -> Signed:
+def statement(folder: Path, signers: Signers) -> Signed:
     """The promotion statement in a release's folder. Raises Refused where none is there that the gate signed."""
-    return _statement(_read_statement(folder), gate)
+    return _statement(_read_statement(folder), signers)
 
 
 def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verification, Signed | None]:
@@ -66,7 +66,7 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
     signed = None
     try:
         data = _read_statement(folder)
-        signed = _statement(data, trusted.gate)
+        signed = _statement(data, trusted)
         checks.append(_promoted(signed))
         for check in _steps(folder, data, signed, trusted, whole):
             checks.append(check)
@@ -88,8 +88,8 @@ def _read_statement(folder: Path) -> bytes:
         raise Refused(f"{error}; this is no release, or was never promoted") from None
 
 
-def _statement(data: bytes, gate: Sequence[Key]) -> Signed:
-    return succession.verify(dsse.parse(data, bundle.PROMOTION), gate)
+def _statement(data: bytes, signers: Signers) -> Signed:
+    return succession.verify(dsse.parse(data, bundle.PROMOTION), signers)
 
 
 def _promoted(signed: Signed) -> Check:
