@@ -15,6 +15,7 @@ from tasks.gates.checks.checks import CheckResult
 from tasks.gates.docket import Asked, Case, ask, waiting
 from tasks.gates.evidence import Evidence, Summary, check_asks, require_checks
 from tasks.gates.missing import missing_approvals, missing_waivers, missing_withdrawals
+from tasks.gates.rules import asking
 from tasks.gates.signed_decision import KIND, claimed
 from tasks.gates.signed_request import SignedRequest
 from tasks.gates.weigh import Weighed, deadline, require_requester, weigh
@@ -148,7 +149,8 @@ def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> 
     """The gate's rules, once the evidence is known to follow from them."""
     rules = rules_for(evidence, governance)
     check_asks(evidence, governance.policy)
-    if refused := governance.may_not_request(evidence.requested_by, evidence.tier, asked.request.time):
+    policy, who = governance.policy, evidence.requested_by
+    if refused := asking.why_not(who, evidence.tier, policy, governance.people, asked.at):
         raise Refused(f"run {evidence.run}: {refused}")
     require_checks(evidence, governance.policy)
     return rules

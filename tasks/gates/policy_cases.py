@@ -25,6 +25,7 @@ from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.checks import check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
 from tasks.gates.evidence import Asks, Evidence
+from tasks.gates.rules import asking
 from tasks.gates.signed_decision import Verb
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -109,7 +110,7 @@ def _judged(case: Case, governed: Governance, people: People, ledger: Ledger) ->
 def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
     """The state of the gate after every decision, and what it waits for. Raises Refused at one that is not taken."""
     now = ledger.now()
-    if refused := governed.may_not_request(case.requester, case.tier, now):
+    if refused := asking.why_not(case.requester, case.tier, governed.policy, governed.people, now):
         raise Refused(refused)
     asked = gates.ask(ledger, _evidence(case, governed.policy, _request(case, governed, ledger)))
     for said in case.decisions:

@@ -117,11 +117,6 @@ class Governance:
         agent = "which has none of theirs" if ssh_agent.running() else f"which {ssh_agent.SOCKET} names"
         return f"put it there, name its file in {signing.VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
 
-    def may_not_request(self, who: str, tier: str, at: datetime) -> str:
-        """Why somebody may not ask for a run of a risk tier; empty where they may. See `Tier.may_not_request`."""
-        person = self.people.get(who)
-        return self.policy.tier(tier).may_not_request(who, person.roles_at(at) if person else [])
-
     @property
     def place(self) -> str:
         """The folder as seen from the checkout, the same wherever that lies."""

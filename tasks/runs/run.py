@@ -10,6 +10,7 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params, load
 from tasks.gates import signed_request
+from tasks.gates.rules import asking as asking_rules
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance, in_force, satisfiable
@@ -134,7 +135,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     if request.requested_by != SCHEDULER:
         governed.actor(request.requested_by, now)
     tier = params.use_case.risk_tier
-    if refused := governed.may_not_request(request.requested_by, tier, now):
+    if refused := asking_rules.why_not(request.requested_by, tier, governed.policy, governed.people, now):
         raise Refused(refused)
     gates = governed.policy.tier(tier).gates
     named = sources.load(governed.folder)

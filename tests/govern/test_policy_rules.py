@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.gates import decisions
+from tasks.gates import decisions, signed_request
 from tasks.policy import satisfiable
 from tests.govern.datasets import dataset, origin, put
-from tests.govern.house import PEOPLE, POLICY, House, put_result, reload
+from tests.govern.house import PEOPLE, POLICY, House, put_result, reload, request
 
 SEPARATE = POLICY.replace("  low:\n", "  low:\n    separation: {two_roles: false}\n")
 SOLE = POLICY.replace("  low:\n", "  low:\n    separation: {sole_owner: risk}\n")
@@ -118,6 +118,24 @@ def test_a_run_that_its_requester_could_not_ask_for_passes_no_gate(house: House)
     assert house.judge(house.ask(by="scheduler", run="run-4")).state == "waiting"
     with pytest.raises(Refused, match="takes nobody but the scheduler"):
         house.judge(house.ask(run="run-5"))
+
+
+@pytest.mark.attack(rights="worker", stopped="roles count as of when the request was recorded")
+def test_a_request_dated_back_to_a_role_that_was_taken_since_passes_no_gate(house: House) -> None:
+    taken = f"roles: [data-owner, {{role: engineer, valid_before: {house.ledger.now() - timedelta(days=2):%Y-%m-%d}}}]"
+    people = PEOPLE.replace("roles: [engineer, data-owner]", taken)
+    reload(house, POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n"), people)
+    dated_back = request("run-1", "asker", False, house.ledger.now() - timedelta(days=5))
+    signed_request.record(house.ledger, house.governance, signed_request.sign(dated_back, house.key("asker")))
+    with pytest.raises(Refused, match="takes engineer; asker holds data-owner"):
+        house.judge(house.ask())
+
+
+@pytest.mark.attack(rights="worker", stopped="who asks for a run holds a role")
+def test_who_holds_no_role_any_more_asks_for_no_run(house: House) -> None:
+    """Also where policy lets everybody ask."""
+    with pytest.raises(Refused, match="gone held no role on"):
+        house.judge(house.ask(by="gone"))
 
 
 @pytest.mark.attack(rights="approver", stopped="policy asks for a key that people.yaml gives")

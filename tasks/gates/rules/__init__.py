@@ -10,5 +10,6 @@ subject.py  what the decision is about
 person.py   whose it is
 moment.py   when it was made
 waiver.py   what is waived, and for how long
+asking.py   of requests and not of decisions: who may ask for a run
 beside.py   what a decision is beside others: withdrawn, said before, in another role
 """

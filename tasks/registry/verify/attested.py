@@ -7,7 +7,7 @@ from tasks.core.graph import SUBJECTS
 from tasks.gates.checks.bar import raised
 from tasks.gates.evidence import check_asks, require_checks
 from tasks.gates.missing import still_needed
-from tasks.gates.rules import beside
+from tasks.gates.rules import asking, beside
 from tasks.policy.governance import LOCAL
 from tasks.registry.release import bundle
 from tasks.registry.release.contents import Contents
@@ -142,9 +142,7 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
         raise Refused(f"the evidence of gate {', '.join(other)} names another request than request.json")
     if asked.request.tree_sha256 != attested.manifest.tree_sha256:
         raise Refused("the package was made from another tree than request.json asks for")
-    person = attested.people.get(who)
-    roles = person.roles_at(asked.request.time) if person else []
-    if why_not := attested.policy.tier(promotion.tier).may_not_request(who, roles):
+    if why_not := asking.why_not(who, promotion.tier, attested.policy, attested.people, asked.at):
         raise Refused(f"{who} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"
 
