@@ -12,8 +12,10 @@ import pytest
 from tasks.gates import docket
 from tasks.gates.signed_decision import KIND
 from tasks.ledger.ledger import open_ledger
+from tests.checkouts import Checkouts
 from tests.govern.postgres import Cluster, cluster
-from tests.tiny_project import hallmark, hallmark_json, make_project
+from tests.run_states import status
+from tests.tiny_project import hallmark, hallmark_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -25,9 +27,9 @@ def database() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, database: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(tmp_path: Path, checkouts: Checkouts, database: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HALLMARK_LEDGER_URL", database.url)
-    folder = make_project(tmp_path / "project")
+    folder = checkouts.made(tmp_path / "project")
     hallmark(folder, "init")
     yield folder
     hallmark(folder, "down")
@@ -54,7 +56,7 @@ def test_a_decision_outlives_the_database_and_the_runner_that_waited_goes_on(pro
     wait(lambda: "the ledger at postgresql" in log(project))
     told = hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "again", code=3)
     assert "nothing was recorded" in told and "s3cret" not in told
-    assert hallmark_json(project, "status", run)["status"] == "waiting"
+    assert status(project, run)["status"] == "waiting"
 
     database.start()
     ledger = open_ledger(project / ".hallmark")
@@ -63,6 +65,6 @@ def test_a_decision_outlives_the_database_and_the_runner_that_waited_goes_on(pro
     hallmark(project, "down")
     (decision,), (closing,) = ledger.entries(KIND), ledger.entries(docket.CLOSED, run)
     assert decision.seq < closing.seq and closing.body["state"] == "passed"
-    assert hallmark_json(project, "status", run)["gates"]["data"]["decided_by"] == ["data-owner"]
+    assert status(project, run)["gates"]["data"]["decided_by"] == ["data-owner"]
     assert not (project / ".hallmark" / "ledger.db").exists(), "there is no other ledger"
     assert "holds" in hallmark(project, "ledger", "verify")

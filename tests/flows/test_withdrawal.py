@@ -1,6 +1,5 @@
 """An owner withdraws a source while a run has it: before training, while it is parked, and before anything starts."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,11 @@ from flows.gates import gate
 from flows.stages import stages
 from tasks.core.errors import Refused
 from tasks.runs.run import Run
-from tests.tiny_project import create, hallmark, hallmark_json, make_project
+from tests import tiny_project
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
+from tests.run_states import wait_for
+from tests.tiny_project import create
 
 OWNER = ("--as", "data-owner")
 WITHDRAW = ("data", "withdraw", "messages", "--reason", "consent ended", *OWNER)
@@ -18,11 +21,10 @@ RESTORE = ("data", "withdraw", "messages", "--restore", "--reason", "a mistake",
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
+    folder = checkouts.warm(tmp_path_factory.mktemp("project"))
     yield folder
-    hallmark(folder, "down")
+    tiny_project.hallmark(folder, "down")
 
 
 @pytest.fixture
@@ -50,8 +52,8 @@ def test_who_does_not_own_it_is_told(project: Path) -> None:
 
 def test_a_run_that_names_it_is_refused_before_anything_starts(project: Path) -> None:
     hallmark(project, *WITHDRAW)
-    for command in (("run", "--as", "ml-engineer"), ("resolve",)):
-        told = hallmark(project, *command, code=1)
+    for say, *command in ((tiny_project.hallmark, "run", "--as", "ml-engineer"), (hallmark, "resolve")):
+        told = say(project, *command, code=1)
         assert "source messages was withdrawn by data-owner" in told and "(consent ended)" in told
         assert "Traceback" not in told
     advice = next(line for line in told.split("hallmark ") if line.startswith("data withdraw"))
@@ -62,7 +64,7 @@ def test_a_run_that_names_it_is_refused_before_anything_starts(project: Path) ->
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(project: Path) -> None:
-    run = hallmark_json(project, "run", "--as", "ml-engineer")["run"]
+    run = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")["run"]
     hallmark(project, *WITHDRAW)
     ended = wait_for(project, run, "failed")
     assert "source messages was withdrawn by data-owner" in ended["error"] and "train" not in ended["stages"]
@@ -71,23 +73,12 @@ def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(pr
     assert f"in runs: {run}; in releases: none" in hallmark(project, "data", "inventory")
 
     hallmark(project, "gates", "approve", run, "data", "--reason", "seen", *OWNER)  # helps nothing
-    told = hallmark(project, "run", "--resume", run, code=1)
+    told = tiny_project.hallmark(project, "run", "--resume", run, code=1)
     assert "source messages was withdrawn by data-owner" in told
     hallmark(project, *RESTORE)
-    parked = hallmark_json(project, "run", "--resume", run)
+    parked = tiny_project.hallmark_json(project, "run", "--resume", run)
     assert (parked["status"], parked["gates"]["evaluation"]["state"]) == ("waiting", "waiting")
 
     hallmark(project, *WITHDRAW)
     assert "source messages was withdrawn" in wait_for(project, run, "failed")["error"]
     assert hallmark_json(project, "releases", "list") == []
-
-
-def wait_for(project: Path, run: str, status: str, seconds: float = 240) -> dict:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        known = hallmark_json(project, "status", run)
-        assert isinstance(known, dict)
-        if known["status"] == status:
-            return known
-        time.sleep(1)
-    raise AssertionError(f"run {run} is {known['status']}, not {status}, after {seconds} s")
