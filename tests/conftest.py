@@ -3,10 +3,13 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.slow_files import SECONDS
 
 if TYPE_CHECKING:
     from tests.checkouts import Checkouts
@@ -18,7 +21,7 @@ settings.load_profile("patient")
 # Started in the background by a shell, this process ignores SIGINT and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
+ROOT = Path(__file__).parents[1]
 UMASK = os.umask(0o022)
 os.umask(UMASK)
 
@@ -40,7 +43,19 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> "Checkouts":
     return Checkouts((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checkouts")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="Without the files in tests/slow_files.py.")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that is left out is not even imported."""
+    return True if config.getoption("--quick") and _seconds(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that hold slow tests come first, so that at the end no process waits for another's long file."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """The longest files come first, so that at the end no process waits for another's."""
+    items.sort(key=lambda item: -_seconds(item.path))
+
+
+def _seconds(file: Path) -> int:
+    return SECONDS.get(file.relative_to(ROOT).as_posix(), 0) if file.is_relative_to(ROOT) else 0
