@@ -247,7 +247,8 @@ def test_without_the_key_of_the_run_nothing_is_read_or_written(run: Run, monkeyp
 
 
 def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"text": f"{row['text']} number {n}", "label": "x"} for n in range(1_500) for row in PERSONAL]
+    monkeypatch.setattr(reading, "BATCH", 100)
+    rows = [{"text": f"{row['text']} number {n}", "label": "x"} for n in range(200) for row in PERSONAL]
     made = []
     for workers in ("1", "3"):
         monkeypatch.setenv("HALLMARK_WORKERS", workers)
@@ -255,7 +256,7 @@ def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest
         made.append(tree_manifest(run.layout.stage("ingest")))
         run.forget()
     assert made[0] == made[1]
-    assert len(run.records_of("ingest")) == 4_500
+    assert len(run.records_of("ingest")) == 600
 
 
 def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,40 +1,58 @@
-"""Workers as processes of their own, without Ray: `python -m tests.train.spawn JOB RANK SIZE`."""
+"""Workers as processes of their own, without Ray: `python -m tests.train.spawn MEETING RANK SIZE`.
+
+They take one job after the other, since each takes eight seconds to import what it trains with.
+"""
 
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).parents[2]
+DONE = "done\n"
 
 
-def run_workers(job: object, examples: object, size: int) -> None:
-    """Run `tasks.stages.train.loop.train` on `size` workers. Raises CalledProcessError where one fails."""
-    packed = job.scratch / "job.pickle"  # type: ignore[attr-defined]
-    packed.write_bytes(pickle.dumps((job, examples)))
-    command = [sys.executable, "-m", "tests.train.spawn", str(packed)]
-    workers = [subprocess.Popen([*command, str(rank), str(size)], cwd=ROOT) for rank in range(size)]
-    try:
-        for worker in workers:
-            if worker.wait(timeout=400):
-                raise subprocess.CalledProcessError(worker.returncode, command)
-    finally:
-        for worker in workers:
+class Workers:
+    """A process group of `size`, until the block ends."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        command = [sys.executable, "-m", "tests.train.spawn", str(folder / "meeting")]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._all = [
+            subprocess.Popen([*command, str(rank), str(size)], cwd=ROOT, text=True, **pipes) for rank in range(size)
+        ]
+
+    def train(self, job: object, examples: object) -> None:
+        """Run `tasks.stages.train.loop.train` on all of them. Fails where one does."""
+        packed = job.scratch / "job.pickle"  # type: ignore[attr-defined]
+        packed.write_bytes(pickle.dumps((job, examples)))
+        for worker in self._all:
+            print(packed, file=worker.stdin, flush=True)
+        assert [worker.stdout.readline() for worker in self._all if worker.stdout] == [DONE] * len(self._all)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._all:
             worker.kill()
+            worker.communicate()
 
 
 def main() -> None:
-    packed, rank, size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    os.environ.update(DS_ACCELERATOR="cpu", RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank))
+    meeting, rank, size = sys.argv[1:]
+    answers, sys.stdout = sys.stdout, sys.stderr
+    os.environ.update(DS_ACCELERATOR="cpu", RANK=rank, WORLD_SIZE=size, LOCAL_RANK=rank)
     from torch import distributed
 
     from tasks.stages.train import loop
 
-    meeting = packed.with_name("meeting")
-    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
-    loop.train(*pickle.loads(packed.read_bytes()))
-    distributed.destroy_process_group()
+    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(size))
+    for line in sys.stdin:
+        loop.train(*pickle.loads(Path(line.strip()).read_bytes()))
+        print(DONE, end="", file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Optimizer steps do what a few lines of plain PyTorch would, whatever the workers, passes and ZeRO stage."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tasks.stages.train import builders, loop, watch
 from tasks.stages.train.batches import Order
 from tasks.stages.train.examples import Examples
 from tests.train.conftest import training
-from tests.train.spawn import run_workers
+from tests.train.spawn import Workers
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., loop.Job]
@@ -86,16 +86,24 @@ def test_passes_and_zero_stages_do_not_change_the_steps(
     assert train(job("parts", **{**whole, **changes}), rows24) == pytest.approx(expected, rel=2e-4)
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
+        yield workers
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("zero_stage", "method"), [(0, "lora"), (2, "lora"), (3, "lora"), (2, "full"), (3, "full")])
-def test_two_workers_take_the_steps_of_one(job: MakeJob, rows24: Examples, zero_stage: int, method: str) -> None:
+def test_two_workers_take_the_steps_of_one(
+    job: MakeJob, rows24: Examples, pair: Workers, zero_stage: int, method: str
+) -> None:
     settings: dict[str, Any] = {"epochs": 2, "zero_stage": zero_stage, "method": method}
     if method == "full":
         settings |= {"lora_rank": None, "lora_alpha": None, "learning_rate": 1e-3}
     # 24 rows in steps of 10: the last step leaves the second worker with nothing to do.
     one, two = job("one", batch_size=10, **settings), job("two", batch_size=5, workers=2, **settings)
     expected = train(one, rows24)
-    run_workers(two, rows24, 2)
+    pair.train(two, rows24)
     assert losses(two) == pytest.approx(expected, rel=5e-4)
     for path in one.output.glob("*.safetensors"):
         ours, theirs = load_file(path), load_file(two.output / path.name)
