@@ -67,7 +67,7 @@ def test_lines_come_every_few_seconds(monkeypatch: pytest.MonkeyPatch, capsys: p
     for done in range(10):
         work.tell(done)
     assert lines(capsys) == []
-    work.told = time.monotonic() - 61
+    work.last_shown = time.monotonic() - 61
     work.tell(5)
     work.tell(6)
     assert len(lines(capsys)) == 1

@@ -62,24 +62,24 @@ def _file(root: Path, module: str) -> Path:
     return root / f"{module.replace('.', '/')}.py"
 
 
-def _follow(root: Path, path: Path, found: set[Path]) -> None:
-    if path in found or not path.is_file():
+def _follow(root: Path, path: Path, paths: set[Path]) -> None:
+    if path in paths or not path.is_file():
         return
-    found.add(path)
+    paths.add(path)
     for module in _imported(path.read_bytes()):
-        _follow(root, _file(root, module), found)
+        _follow(root, _file(root, module), paths)
 
 
 @lru_cache(2_000)
 def _imported(source: bytes) -> frozenset[str]:
     """Modules of `tasks`, and names in modules, which may be modules themselves."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(name for name in found if name.startswith("tasks."))
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(name for name in names if name.startswith("tasks."))
 
 
 def _other_files(folder: Path) -> Iterator[Path]:

@@ -75,16 +75,16 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
 
     Path and changes only serve the messages: what --set says stands on no line of the file.
     """
-    found: list[Any] = [*_unseen(document)]
+    errors: list[Any] = [*_unseen(document)]
     try:
         checked = model.model_validate(plain(document))
-        if not found:
+        if not errors:
             return checked
     except ValidationError as error:
-        found += error.errors()
-        found += _combinations(document, model, found)
-    told = [_problem(item, document, path, changes) for item in found]
-    problems = [*dict.fromkeys(told)]
+        errors += error.errors()
+        errors += _combinations(document, model, errors)
+    messages = [_problem(item, document, path, changes) for item in errors]
+    problems = [*dict.fromkeys(messages)]
     more = [f"{path}: and {len(problems) - MOST_TOLD:,} more problems"] * (len(problems) > MOST_TOLD)
     raise InputError("\n".join(problems[:MOST_TOLD] + more))
 
@@ -110,18 +110,18 @@ def _unseen(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[s
             yield from _unseen(value, (*where, place))
 
 
-def problems(found: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
+def problems(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
     """What a model's validator raises to name places inside the model: each with what is wrong there."""
     details = [
         # An error's text is a template, and a name in the file may hold braces.
         InitErrorDetails(type=PydanticCustomError("value_error", "{said}", {"said": said}), loc=tuple(where), input={})
-        for where, said in found
+        for where, said in places
     ]
     return ValidationError.from_exception_data("file", details)
 
 
-def _combinations(document: Any, model: type[BaseModel], found: Sequence[Any]) -> list[Any]:
-    """Impossible combinations that hid behind mistakes already `found`.
+def _combinations(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
+    """Impossible combinations that hid behind mistakes already in `errors`.
 
     pydantic looks for them only in a section whose every key is right. So the wrong keys and values are taken out and
     the rest is validated again, as far as defaults can stand in. A combination names the keys that it is about; one
@@ -129,7 +129,7 @@ def _combinations(document: Any, model: type[BaseModel], found: Sequence[Any]) -
     until that key is right.
     """
     value = plain(document)
-    wrong = [item for item in found if item["type"] != "missing" and not _is_combination(item)]
+    wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
     taken = [_innermost(value, item["loc"]) for item in wrong]
     for section, key in taken:
         section.pop(key, None)
@@ -205,15 +205,15 @@ def _short(value: Any) -> str:
 
 def _owner(document: Any, where: Iterable[str | int]) -> str:
     """` from ID` for a place inside an item of a list that has an id."""
-    found = ""
+    owner = ""
     for part in where:
         try:
             document = document[part]
         except (KeyError, IndexError, TypeError):
             break
         if isinstance(part, int) and isinstance(document, Mapping) and "id" in document:
-            found = f" from {document['id']}"
-    return found
+            owner = f" from {document['id']}"
+    return owner
 
 
 def line_of(document: Any, where: Iterable[str | int]) -> int:

@@ -34,11 +34,11 @@ class Document(Frozen):
     def read_bytes(cls, data: bytes) -> Self:
         """The document in a file. Raises ValueError where it is none."""
         try:
-            found = cls.read(json.loads(data))
+            document = cls.read(json.loads(data))
         except RecursionError:
             raise ValueError("it is nested too deep") from None
-        found._kept = data
-        return found
+        document._kept = data
+        return document
 
     @property
     def spelled(self) -> bytes:
@@ -78,10 +78,10 @@ class Document(Frozen):
         own = cls.model_fields.get("type")
         if own and info.context is _READ and isinstance(value, dict):
             require_type(value.get("type"), own.default)
-        found = handler(value)
+        document = handler(value)
         if info.context is _READ and isinstance(value, dict):
-            found._kept = canonical_json(value)
-        return found
+            document._kept = canonical_json(value)
+        return document
 
 
 def require_type(came: object, wanted: str) -> None:
@@ -94,8 +94,8 @@ def require_type(came: object, wanted: str) -> None:
 
 def newer(came: object, wanted: str) -> str:
     """What to do about the type of a later version; empty for any other."""
-    found, known = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
-    later = found and known and found[1] == known[1] and int(found[2]) > int(known[2])
+    theirs, ours = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
+    later = theirs and ours and theirs[1] == ours[1] and int(theirs[2]) > int(ours[2])
     return "; a newer Hallmark made it: install that version, or a later one" if later else ""
 
 

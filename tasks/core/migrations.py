@@ -42,22 +42,22 @@ def prepare(engine: Engine, schema: Schema) -> None:
     copied = False
     while True:
         with engine.begin() as connection:
-            found = version(connection, schema)
-            if found is None:
+            current = version(connection, schema)
+            if current is None:
                 schema.make(connection)
                 _put(connection, schema, schema.version)
-            if found is None or found == schema.version:
+            if current is None or current == schema.version:
                 return
-            if found > schema.version:
+            if current > schema.version:
                 raise Unavailable(
-                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {found}, this found "
+                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {current}, this one "
                     f"knows {schema.version}); install the version that made it, or a later one"
                 )
             if not copied:
-                _tell(engine, schema, found)
+                _tell(engine, schema, current)
                 copied = True
-            schema.steps[found - 1](connection)
-            _put(connection, schema, found + 1)
+            schema.steps[current - 1](connection)
+            _put(connection, schema, current + 1)
 
 
 def is_current(engine: Engine, schema: Schema) -> bool:

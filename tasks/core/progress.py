@@ -32,14 +32,14 @@ class Progress:
         perhaps; `then` says the latter in words, since the time remaining is that of this stretch alone."""
         self.name, self.work, self.unit, self.before, self.after = name, work, unit, before, after
         self.then = f"then {then}" if then else ""
-        self.began = self.told = time.monotonic()
+        self.began = self.last_shown = time.monotonic()
 
     def tell(self, done: int, of: str = "") -> None:
         """`done` of this stretch is done; `of` says of what."""
         now = time.monotonic()
-        if now - self.told < EVERY_SECONDS:
+        if now - self.last_shown < EVERY_SECONDS:
             return
-        self.told = now
+        self.last_shown = now
         rate = done / (now - self.began)
         speed = f"{rate:,.0f} {self.unit}/s" if rate >= 100 else f"{rate:.1f} {self.unit}/s"
         if done > self.work:

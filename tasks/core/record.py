@@ -110,9 +110,9 @@ def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000
 def rows_at(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
     """The rows at these places, counted from 0, in that order; of the others no more than a part is ever in memory."""
     wanted = np.sort(places)
-    found, begin = [], 0
+    parts, begin = [], 0
     for batch in batches(path):
         low, high = np.searchsorted(wanted, [begin, begin + len(batch)])
-        found.append(batch.take(pa.array(wanted[low:high] - begin)))
+        parts.append(batch.take(pa.array(wanted[low:high] - begin)))
         begin += len(batch)
-    return pa.Table.from_batches(found).take(pa.array(np.searchsorted(wanted, places)))
+    return pa.Table.from_batches(parts).take(pa.array(np.searchsorted(wanted, places)))

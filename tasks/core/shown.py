@@ -40,7 +40,7 @@ JOINERS = "\u200c\u200d"
 
 def visible(text: str) -> str:
     """`text` with each hidden character by its name, `<U+001B>`. Newlines and tabs stay."""
-    return _HIDDEN.sub(lambda found: _named(found[0]), text)
+    return _HIDDEN.sub(lambda match: _named(match[0]), text)
 
 
 def one_line(text: str) -> str:
@@ -50,14 +50,14 @@ def one_line(text: str) -> str:
 
 def hidden(text: str) -> str | None:
     """The name of the first hidden character, joiners apart; None where `text` shows as it is."""
-    found = _HIDDEN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
-    return _named(found[0]) if found else None
+    match = _HIDDEN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
+    return _named(match[0]) if match else None
 
 
 def json_text(value: Any, **how: Any) -> str:
     """JSON with readable letters, and hidden characters by JSON's own escapes: it reads back as what it was."""
     text = json.dumps(value, ensure_ascii=False, **how)
-    return _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1] if found[0] != "\x7f" else "\\u007f", text)
+    return _HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f", text)
 
 
 _MARKDOWN = re.compile(
@@ -72,7 +72,7 @@ _MARKDOWN = re.compile(
 def markdown(text: str) -> str:
     """`text` as Markdown shows it literally, on one line: no heading, link, image or HTML comes of it."""
     line = " ".join(visible(text).split())
-    return _MARKDOWN.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", line)
+    return _MARKDOWN.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", line)
 
 
 def code(text: str) -> str:

@@ -33,10 +33,10 @@ def known_heads(keyholder: Keyholder, elsewhere: bool = True) -> tuple[list[Know
     others = publish.places(keyholder) if elsewhere else []
     counting: set[int] = set()
     for where in [here, *others]:
-        found, said = _heads(where, keyholder)
-        known += found
+        there, said = _heads(where, keyholder)
+        known += there
         findings += said
-        sizes = {one.head.size for one in found}
+        sizes = {copy.head.size for copy in there}
         if where is here:
             counting = sizes
         elif all(finding.verdict == "told" for finding in said):
@@ -54,12 +54,12 @@ def _heads(where: Place, keyholder: Keyholder) -> tuple[list[Known], list[Findin
     known, findings = list[Known](), list[Finding]()
     void: list[str] = []
     try:
-        found = where.read(where.sizes())
+        stored = where.read(where.sizes())
     except Unavailable as error:
         return [], [Finding(verdict="away", text=f"not compared with the heads there: {error}")]
     except Refused as error:
         return [], [Finding(verdict="wrong", text=str(error))]
-    for size, data in sorted(found.items()):
+    for size, data in sorted(stored.items()):
         try:
             head, _ = heads.parse(data, publish.signers(keyholder))
             if head.size != size:
@@ -111,7 +111,7 @@ def _cached(ledger: Ledger) -> object:
 
 def _database(walked: Walk, beside: _Beside) -> list[Finding]:
     """What only the database itself can show."""
-    wrong, told = [], []
+    wrong, notes = [], []
     if beside.count != walked.tree.size:
         wrong.append(f"the table counts {beside.count:,} rows, and {walked.tree.size:,} were read in order: some have "
                      "one number")  # fmt: skip
@@ -125,5 +125,5 @@ def _database(walked: Walk, beside: _Beside) -> list[Finding]:
     if differ := sorted(beside.open ^ walked.open.seqs):
         wrong.append(f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:SHOWN]}")
     if beside.unguarded:
-        told = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
-    return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in told]
+        notes = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
+    return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in notes]

@@ -104,24 +104,24 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
     Raises InputError for a text that is neither, Refused for a fingerprint that nothing offered has.
     """
     prints = {keys.fingerprint(line): line for line in offered}
-    found = []
+    counting = []
     for given in trusted:
         if isinstance(given, Key):
-            found.append(given)
+            counting.append(given)
         elif not given.startswith("SHA256:"):
             keys.load_public(given)
-            found.append(Key(public_key=given))
+            counting.append(Key(public_key=given))
         elif given in prints:
-            found.append(Key(public_key=prints[given]))
+            counting.append(Key(public_key=prints[given]))
         else:
             known = ", ".join(prints) or "none"
             raise Refused(f"no key with the fingerprint {given} signed this; it names {known}")
-    return found
+    return counting
 
 
 def _envelopes(keyholder: Keyholder) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
     """A head of each size, with where it was found, once known to be signed; and why some cannot be had."""
-    found: dict[int, tuple[str, dict[str, Any]]] = {}
+    envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
     for where in [*publish.places(keyholder), publish.local(keyholder)]:
         try:
@@ -133,8 +133,8 @@ def _envelopes(keyholder: Keyholder) -> tuple[dict[int, tuple[str, dict[str, Any
             with suppress(Refused):  # what does not count, `hallmark ledger verify` tells
                 head, envelope = heads.parse(data, publish.signers(keyholder))
                 if head.size == size:
-                    found[size] = (where.name, envelope)
-    return found, away
+                    envelopes[size] = (where.name, envelope)
+    return envelopes, away
 
 
 def _write(file: IO[bytes], line: bytes) -> None:
@@ -166,8 +166,8 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], 
             void.add(f"head {number} of the file counts for nothing: {error}")
         except (Refused, ValueError, TypeError) as error:
             wrong.add(f"head {number} of the file does not count: {error}")
-    told = [Finding(verdict="told", text=text) for text in void.texts]
-    return known, told + [Finding(verdict="wrong", text=text) for text in wrong.texts]
+    findings = [Finding(verdict="told", text=text) for text in void.texts]
+    return known, findings + [Finding(verdict="wrong", text=text) for text in wrong.texts]
 
 
 def _rows(file: IO[bytes]) -> Iterator[Kept]:

@@ -70,4 +70,4 @@ def missing_guards(connection: Connection) -> list[str]:
         query = "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
     there = set(connection.scalars(text(query)))
     made = [re.search(r"TRIGGER (?:IF NOT EXISTS )?(\w+) BEFORE", each) for each in guards(connection.dialect.name)]
-    return [found[1] for found in made if found and found[1] not in there]
+    return [match[1] for match in made if match and match[1] not in there]

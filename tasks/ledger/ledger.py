@@ -141,8 +141,8 @@ class Ledger:
         if (after, upto) == (0, None) and (kind, subject) in ahead:
             return list(ahead[kind, subject])
         with self._reading() as connection:
-            found = self._tables.find(connection, after, upto, kind, subject)
-        return [ledger_entry.read(row) for row in found]
+            rows = self._tables.find(connection, after, upto, kind, subject)
+        return [ledger_entry.read(row) for row in rows]
 
     def newest_first(self, kind: str) -> Iterator[Entry]:
         """Entries of one kind, the last first; whoever stops early has read few."""
@@ -163,21 +163,21 @@ class Ledger:
     def questions(self) -> list[Entry]:
         """Entries that ask what none has closed, oldest first; it takes no more time in a ledger of many entries."""
         with self._reading() as connection:
-            found = self._tables.rows_of(connection, self._tables.open_seqs(connection))
-        return list(map(ledger_entry.read, found))
+            rows = self._tables.rows_of(connection, self._tables.open_seqs(connection))
+        return list(map(ledger_entry.read, rows))
 
     def documents(self, entries: Sequence[Entry]) -> list[bytes]:
         """What is attached to each of the entries. Raises Refused where it is missing or not what the entry names."""
-        found = self.documents_or_why(entries)
-        if wrong := next((each for each in found if isinstance(each, Refused)), None):
+        documents = self.documents_or_why(entries)
+        if wrong := next((each for each in documents if isinstance(each, Refused)), None):
             raise wrong
-        return [each for each in found if isinstance(each, bytes)]
+        return [each for each in documents if isinstance(each, bytes)]
 
     def documents_or_why(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
         """The same, with what would be raised in the place of each that cannot be had."""
         with self._reading() as connection:
-            found = self._tables.documents(connection, [entry.seq for entry in entries])
-        return [_document(entry, found.get(entry.seq)) for entry in entries]
+            documents = self._tables.documents(connection, [entry.seq for entry in entries])
+        return [_document(entry, documents.get(entry.seq)) for entry in entries]
 
     def kept(self, upto: int) -> Iterator[Kept]:
         """As `rows`, each with what is attached to it."""
@@ -250,9 +250,9 @@ class Ledger:
         if not page:
             return
         with self._reading() as connection:
-            found = self._tables.documents_between(connection, page[0].seq, page[-1].seq)
+            documents = self._tables.documents_between(connection, page[0].seq, page[-1].seq)
         for row in page:
-            yield Kept(row, found.get(row.seq))
+            yield Kept(row, documents.get(row.seq))
 
     @contextmanager
     def _reading(self) -> "Iterator[Connection]":

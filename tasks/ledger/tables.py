@@ -79,7 +79,9 @@ class Tables:
         connection.execute(INSERT, row._asdict())
         connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
         if finished:
-            connection.execute(INSERT_SUBTREES, [one._asdict() | {"root": one.root.hex()} for one in finished])
+            connection.execute(
+                INSERT_SUBTREES, [subtree._asdict() | {"root": subtree.root.hex()} for subtree in finished]
+            )
 
     def find(
         self,
@@ -109,11 +111,11 @@ class Tables:
 
     def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
         """Rows of one kind about any of many subjects, oldest first."""
-        found: list[Row] = []
+        rows: list[Row] = []
         for some in _chunks(sorted(subjects)):
             query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(some))
-            found += map(Row._make, connection.execute(query).fetchall())
-        return sorted(found, key=lambda row: row.seq)
+            rows += map(Row._make, connection.execute(query).fetchall())
+        return sorted(rows, key=lambda row: row.seq)
 
     def news(self, connection: Connection, after: int) -> set[tuple[str, str]]:
         """Kind and subject of the rows with seq above `after`."""
@@ -125,11 +127,11 @@ class Tables:
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
         """What is attached, by row; empty where it cannot be unpacked, none where nothing is."""
-        found: dict[int, bytes] = {}
+        documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
             rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.in_(some)))
-            found |= {seq: attached.unpack(data) for seq, data in rows}
-        return found
+            documents |= {seq: attached.unpack(data) for seq, data in rows}
+        return documents
 
     def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
         """As `documents`, of every row from `first` to `last`."""
@@ -145,11 +147,11 @@ class Tables:
 
     def rows_of(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
         """Rows by their numbers, oldest first: a join may be planned as a walk over all entries."""
-        found: list[Row] = []
+        rows: list[Row] = []
         for some in _chunks(sorted(seqs)):
             query = select(ENTRIES).where(ENTRIES.c.seq.in_(some)).order_by(ENTRIES.c.seq)
-            found += map(Row._make, connection.execute(query).fetchall())
-        return found
+            rows += map(Row._make, connection.execute(query).fetchall())
+        return rows
 
     def keep_open(self, connection: Connection, entry: Entry) -> None:
         """Keep what stands open as it is after an entry that is being recorded."""
@@ -177,12 +179,12 @@ class Tables:
 
     def subtree(self, connection: Connection, stop: int, size: int) -> bytes | None:
         """Root of a subtree that is kept. Raises Refused where somebody changed it by hand."""
-        found = connection.scalar(SUBTREE, {"stop": stop, "size": size})
-        if found is None:
+        root = connection.scalar(SUBTREE, {"stop": stop, "size": size})
+        if root is None:
             return None
-        if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{64}", found):
-            raise Refused(f"{SUBTREES.name} in the ledger's database was changed by hand: it holds {found!r:.80}")
-        return bytes.fromhex(found)
+        if not isinstance(root, str) or not re.fullmatch("[0-9a-f]{64}", root):
+            raise Refused(f"{SUBTREES.name} in the ledger's database was changed by hand: it holds {root!r:.80}")
+        return bytes.fromhex(root)
 
     def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
         """Every one that is kept, by its end and size, as it stands there."""

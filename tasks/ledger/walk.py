@@ -92,15 +92,15 @@ class Walk:
 
 def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
     """Hash every entry and what is attached to it, and look at its number, its time and whether it can be read."""
-    walked, sizes, before = Walk(), {one.head.size for one in known}, None
+    walked, sizes, before = Walk(), {copy.head.size for copy in known}, None
     expected, tree = 1, Frontier()
     for row, document in kept:
         if row.seq != expected:
             walked.gaps.add(f"entry {row.seq} stands where {expected} was expected")
         expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
         leaf, time = _look(Kept(row, document), walked)
-        for one in finished(tree, leaf):
-            walked.subtrees[one.stop, one.size] = one.root.hex()
+        for subtree in finished(tree, leaf):
+            walked.subtrees[subtree.stop, subtree.size] = subtree.root.hex()
         tree = tree.append(leaf)
         if tree.size == 1:
             walked.ledger = leaf.hex()
@@ -117,15 +117,15 @@ def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
 def judge(walked: Walk, known: list[Known]) -> Report:
     """What the walk shows, and which heads it agrees with."""
     size = walked.tree.size
-    findings = _found(walked) + [_broken(walked, one) for one in known if not agrees(walked, one)]
-    held = [one for one in known if agrees(walked, one)]
-    for where in dict.fromkeys(one.where for one in known):
-        own = [one.head for one in held if one.where == where]
+    findings = _of_entries(walked) + [_broken(walked, copy) for copy in known if not agrees(walked, copy)]
+    held = [copy for copy in known if agrees(walked, copy)]
+    for where in dict.fromkeys(copy.where for copy in known):
+        own = [copy.head for copy in held if copy.where == where]
         if own:
             newest = max(own, key=lambda head: head.size)
             text = f"{len(own):,} signed heads in {where} agree with the entries; the newest has {newest.describe()}"
             findings.append(Finding(verdict="holds", text=text))
-    anchored = max((one.head.size for one in held), default=0)
+    anchored = max((copy.head.size for copy in held), default=0)
     if anchored < size:
         after = f"entries {anchored + 1:,} to {size:,} came after the newest signed head" if anchored else "no entry"
         text = f"{after}: nothing but the database vouches for them" if anchored else "no signed head covers any entry"
@@ -133,8 +133,8 @@ def judge(walked: Walk, known: list[Known]) -> Report:
     return Report(entries=size, anchored=anchored, findings=findings)
 
 
-def agrees(walked: Walk, one: Known) -> bool:
-    head = one.head
+def agrees(walked: Walk, copy: Known) -> bool:
+    head = copy.head
     return head.ledger == walked.ledger and walked.roots.get(head.size) == head.root
 
 
@@ -154,7 +154,7 @@ def _look(kept: Kept, walked: Walk) -> tuple[bytes, datetime | None]:
     return leaf, time
 
 
-def _found(walked: Walk) -> list[Finding]:
+def _of_entries(walked: Walk) -> list[Finding]:
     size = walked.tree.size
     findings = [Finding(verdict="wrong", text=text) for text in walked.gaps.texts + walked.unreadable.texts]
     if not findings:
@@ -165,10 +165,10 @@ def _found(walked: Walk) -> list[Finding]:
     return findings
 
 
-def _broken(walked: Walk, one: Known) -> Finding:
-    head, size = one.head, walked.tree.size
+def _broken(walked: Walk, copy: Known) -> Finding:
+    head, size = copy.head, walked.tree.size
     if head.size > size:
         text = f"the ledger ends at entry {size:,}: entries were taken off its end, or another one stands in its place"
     else:
         text = f"entries 1 to {head.size:,} are not those that it was signed over"
-    return Finding(verdict="wrong", text=f"the head in {one.where} of {head.describe()} does not hold: {text}")
+    return Finding(verdict="wrong", text=f"the head in {copy.where} of {head.describe()} does not hold: {text}")

@@ -98,12 +98,12 @@ class Vault:
         """
         wanted = sorted(set(tokens))
         record(wanted)
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         with self._reading() as connection:
             for part in _parts(wanted):
                 rows = connection.execute(select(VALUES.c.token, VALUES.c.sealed).where(VALUES.c.token.in_(part)))
-                found |= {token: self._open(token, sealed) for token, sealed in rows}
-        return found
+                values |= {token: self._open(token, sealed) for token, sealed in rows}
+        return values
 
     def _seal(self, token: str, value: str) -> bytes:
         nonce = secrets.token_bytes(NONCE)
@@ -116,10 +116,10 @@ class Vault:
             raise Refused(f"the vault's value of {token} was changed, or sealed with another key") from None
 
     def _known(self, connection: Connection, tokens: Collection[str]) -> set[str]:
-        found: set[str] = set()
+        known: set[str] = set()
         for part in _parts(sorted(tokens)):
-            found |= set(connection.scalars(select(VALUES.c.token).where(VALUES.c.token.in_(part))))
-        return found
+            known |= set(connection.scalars(select(VALUES.c.token).where(VALUES.c.token.in_(part))))
+        return known
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -153,10 +153,10 @@ def _look_around(keyholder: Keyholder, reached: int) -> tuple[list[_Look], list[
     return looked, away, wrong
 
 
-def _counting(found: Mapping[int, bytes], keyholder: Keyholder) -> dict[int, Head]:
+def _counting(stored: Mapping[int, bytes], keyholder: Keyholder) -> dict[int, Head]:
     """The heads by their size, without those that are void. Raises Refused where one is none."""
     counting = {}
-    for size, data in found.items():
+    for size, data in stored.items():
         with suppress(Void):
             counting[size] = heads.parse(data, signers(keyholder))[0]
     return counting
@@ -229,12 +229,12 @@ def _compare(where: Place, kept: Folder, sizes: set[int], keyholder: Keyholder) 
             continue
         try:
             other, _ = heads.parse(theirs.get(size, b""), signers(keyholder))
-            found = "" if other.facts == mine.facts else other.describe()
+            difference = "" if other.facts == mine.facts else other.describe()
         except Refused as error:
-            found = str(error)
-        if found:
+            difference = str(error)
+        if difference:
             raise Refused(
-                f"{where.name} has another head of {size:,} entries than was signed here ({found}; here "
+                f"{where.name} has another head of {size:,} entries than was signed here ({difference}; here "
                 f"{mine.describe()}): that place is another ledger's, or somebody rewrote one. Nothing there was "
                 "written over; see `hallmark ledger verify`"
             )

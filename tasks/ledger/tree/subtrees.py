@@ -27,11 +27,11 @@ def finished(before: Frontier, leaf: bytes) -> list[Subtree]:
     stop, size, root = before.size + 1, 1, leaf
     if stop % BLOCK:
         return []
-    found = []
+    subtrees = []
     for left in reversed(before.peaks):
         if stop % (2 * size):
             break
         root, size = node_hash(left, root), 2 * size
         if size >= BLOCK:
-            found.append(Subtree(stop, size, root))
-    return found
+            subtrees.append(Subtree(stop, size, root))
+    return subtrees

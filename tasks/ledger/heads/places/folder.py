@@ -21,8 +21,8 @@ class Folder:
 
     def sizes(self) -> set[int]:
         with self._reached():
-            found = [path.name for path in self._folder.iterdir()] if self._there() else []
-        return {size for name in found if (size := size_of(name)) is not None}
+            names = [path.name for path in self._folder.iterdir()] if self._there() else []
+        return {size for name in names if (size := size_of(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         with self._reached():

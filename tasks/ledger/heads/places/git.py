@@ -44,14 +44,14 @@ class Git:
         commits = self._commits()
         wanted = sorted(sizes & commits.keys())
         asked = "".join(f"{commits[size]}:{FILE}\n" for size in wanted)
-        answer, found = io.BytesIO(self._git("cat-file", "--batch", stdin=asked.encode())), {}
+        answer, heads = io.BytesIO(self._git("cat-file", "--batch", stdin=asked.encode())), {}
         for size in wanted:
             header = answer.readline().split()
             if header[-1] == b"missing":
                 raise Refused(f"{self.name}: commit {commits[size]} holds no {FILE}")
-            found[size] = answer.read(int(header[-1]))
+            heads[size] = answer.read(int(header[-1]))
             answer.readline()
-        return found
+        return heads
 
     def add(self, heads: dict[int, bytes]) -> None:
         for last_try in [False] * (AGAIN - 1) + [True]:
@@ -91,12 +91,12 @@ class Git:
         """Commit of each head; of two for one size the first."""
         if not self._tip():
             return {}
-        found: dict[int, str] = {}
+        commits: dict[int, str] = {}
         for line in self._git("log", "--reverse", "--format=%H %s", REF).decode().splitlines():
             commit, _, subject = line.partition(" ")
             if matched := MESSAGE.fullmatch(subject):
-                found.setdefault(int(matched[1]), commit)
-        return found
+                commits.setdefault(int(matched[1]), commit)
+        return commits
 
     def _commit(self, size: int, data: bytes, parent: str | None) -> str:
         blob = self._git("hash-object", "-w", "--stdin", stdin=data).decode().strip()

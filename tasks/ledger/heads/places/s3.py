@@ -23,18 +23,18 @@ class S3:
     def sizes(self) -> set[int]:
         with self._reached() as store:
             try:
-                found = store.ls(self._location, detail=False)
+                paths = store.ls(self._location, detail=False)
             except FileNotFoundError:
                 if not store.exists(self._location.removeprefix("s3://").split("/")[0]):
                     raise
-                found = []  # nothing has been published under this prefix yet
-        return {size for path in found if (size := size_of(path.rsplit("/", 1)[-1])) is not None}
+                paths = []  # nothing has been published under this prefix yet
+        return {size for path in paths if (size := size_of(path.rsplit("/", 1)[-1])) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         wanted = {self._key(size): size for size in sizes & self.sizes()}
         with self._reached() as store:
-            found = store.cat(list(wanted)) if wanted else {}
-        return {wanted[f"s3://{key.removeprefix('s3://')}"]: data for key, data in found.items()}
+            objects = store.cat(list(wanted)) if wanted else {}
+        return {wanted[f"s3://{key.removeprefix('s3://')}"]: data for key, data in objects.items()}
 
     def add(self, heads: dict[int, bytes]) -> None:
         with self._reached() as store:
