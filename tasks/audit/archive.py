@@ -39,21 +39,21 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
         raise InputError(f"{target} is there and is no dossier; name another folder with --to")
     folder = Path(record.release.bundle)
     shelf = Shelf(folder, prove)
-    told = tell(record, shelf)
+    dossier = tell(record, shelf)
     if not weights:
-        told = told.model_copy(update={"missing": [*told.missing, gaps.weights_left_out(folder)]})
+        dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
     with files.whole_folder(target) as aside:
         _copied(folder, aside / RELEASE, weights)
         for path in (aside / RELEASE).rglob("*"):  # those of a release are read-only
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
             files.write_bytes(aside / name, data)
-        files.write_json(aside / DOCUMENT, told.model_dump(mode="json"))
+        files.write_json(aside / DOCUMENT, dossier.model_dump(mode="json"))
         digests = files.tree_manifest(aside)
-        files.write_bytes(aside / PAGE, page.render(told, digests).encode())
+        files.write_bytes(aside / PAGE, page.render(dossier, digests).encode())
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
-    return told, _zipped(target)
+    return dossier, _zipped(target)
 
 
 def _copied(folder: Path, target: Path, weights: bool) -> None:
@@ -66,8 +66,8 @@ def _copied(folder: Path, target: Path, weights: bool) -> None:
 
 
 def tell(record: Record, shelf: Shelf) -> Dossier:
-    told = [chapter(record, shelf) for chapter in STORY]
-    frameworks = controls.evidenced(told)
+    chapters = [chapter(record, shelf) for chapter in STORY]
+    frameworks = controls.evidenced(chapters)
     card, release = record.params.use_case, record.release
     return Dossier(
         release=release.label,
@@ -82,7 +82,7 @@ def tell(record: Record, shelf: Shelf) -> Dossier:
         verdict=record.verification.verdict,
         as_of=f"{record.now:%Y-%m-%d %H:%M:%S} UTC, ledger entry {record.last_entry}",
         timeline=timeline(record),
-        chapters=told,
+        chapters=chapters,
         missing=list(gaps.missing(record, shelf, frameworks)),
         frameworks=frameworks,
     )

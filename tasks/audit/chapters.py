@@ -45,7 +45,7 @@ def asked(record: Record, shelf: Shelf) -> Chapter:
     )
     first = record.cases.get("data")
     before = [shelf.entry(first.entry)] if first else []
-    same = first is not None and first.evidence.artefacts.get("params.yaml") == record.told.manifest.params_sha256
+    same = first is not None and first.evidence.artefacts.get("params.yaml") == record.contents.manifest.params_sha256
     fixed = (
         f" They were fixed before training: the data gate, asked on {when(first)}, looked at the same file by digest."
         if same
@@ -69,7 +69,7 @@ def asked(record: Record, shelf: Shelf) -> Chapter:
 
 
 def data(record: Record, shelf: Shelf) -> Chapter:
-    dataset = record.told.dataset
+    dataset = record.contents.dataset
     sources = Table(
         caption="Sources, by the terms that their owners signed with the dataset",
         columns=["Source", "Owner", "Licence", "Lawful basis", "Class", "Region", "Days kept", "Rows read", "Put aside",
@@ -96,16 +96,16 @@ def data(record: Record, shelf: Shelf) -> Chapter:
     made_of = shelf.file(DATASET)
     gate = [shelf.entry(record.cases["data"].entry)] if "data" in record.cases else []
     rows = ", ".join(f"{dataset.rows[side]:,} {side}" for side in SIDES)
-    found = sum(protected.values())
+    stretches = sum(protected.values())
     return chapter(2, "data", "What it was trained on", [sources, passages], [
         ("data-provenance", f"{count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, made a "
-         f"dataset of {rows} records (digest {record.told.manifest.stages['split'][:12]}…).", [made_of, *gate]),
+         f"dataset of {rows} records (digest {record.contents.manifest.stages['split'][:12]}…).", [made_of, *gate]),
         ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
          "part of what was signed at the data gate.", [made_of, *gate]),
         ("data-quality", "Counts add up in every stage: in = out + put aside + not drawn." if adds_up
          else "Counts do NOT add up in every stage.", [made_of]),
-        ("personal-data", f"Before anything was written, {found:,} stretches of personal or secret text were found and "
-         "treated as each source's terms say." if found else
+        ("personal-data", f"Before anything was written, {stretches:,} stretches of personal or secret text were found "
+         "and treated as each source's terms say." if stretches else
          "No personal or secret text was found in the sources; what each class would have become is in the terms.",
          [made_of]),
     ])  # fmt: skip
@@ -113,8 +113,8 @@ def data(record: Record, shelf: Shelf) -> Chapter:
 
 def checked(record: Record, shelf: Shelf) -> Chapter:
     rows, said = [], list[Said]()
-    for gate in record.told.promotion.gates:
-        evidence = record.told.evidence[gate]
+    for gate in record.contents.promotion.gates:
+        evidence = record.contents.evidence[gate]
         waived = {check for it in record.decided.get(gate, []) if it.counted for check in it.decision.checks}
         rows += [[gate, it.name, it.fact, value(it), wanted(it), verdict(it, waived)] for it in evidence.checks]
         failed = sum(it.verdict == "failed" for it in evidence.checks)
@@ -139,16 +139,16 @@ def checked(record: Record, shelf: Shelf) -> Chapter:
 
 
 def trained(record: Record, shelf: Shelf) -> Chapter:
-    told, release = record.told.manifest, record.release
+    manifest, release = record.contents.manifest, record.release
     stages = Table(
         caption="What each stage left, by digest",
         columns=["Stage", "SHA-256"],
-        rows=[[name, told.stages[name]] for name in told.stages],
+        rows=[[name, manifest.stages[name]] for name in manifest.stages],
     )
-    how = methods.of(told.method).trained
+    how = methods.of(manifest.method).trained
     return chapter(4, "trained", "What was trained", [stages], [
-        ("base-model", f"Base model: {told.base_model_origin}, weights {told.base_model_sha256[:12]}…, "
-         f"licence {told.base_model_licence}.", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),
+        ("base-model", f"Base model: {manifest.base_model_origin}, weights {manifest.base_model_sha256[:12]}…, "
+         f"licence {manifest.base_model_licence}.", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),
         ("training", f"Run {release.run} trained {how} it from commit {release.commit[:12]}, with code, parameters, "
          "inputs and library versions pinned by digest.",
          [shelf.file(MANIFEST), shelf.file("attestations/provenance.json")]),
@@ -156,21 +156,21 @@ def trained(record: Record, shelf: Shelf) -> Chapter:
 
 
 def figures(record: Record, shelf: Shelf) -> Chapter:
-    rows = [[name, figure(fact), interval(fact), fact.note] for name, fact in record.told.figures.items()]
+    rows = [[name, figure(fact), interval(fact), fact.note] for name, fact in record.contents.figures.items()]
     table = Table(
         caption="Figures of the candidate, as the evaluation gate looked at them",
         columns=["Figure", "Value", "Interval", "How"],
         rows=rows,
         numbers=[1, 2],
     )
-    bounded = sum(fact.low is not None and fact.high is not None for fact in record.told.figures.values())
+    bounded = sum(fact.low is not None and fact.high is not None for fact in record.contents.figures.values())
     rest = [shelf.file("payload/evaluation/report.html"), shelf.file("attestations/evidence/evaluation.json")]
     text = f"{len(rows)} figures were measured on held-out records, {bounded} of them with an interval."
     return chapter(5, "figures", "How good it is", [table], [("figures", text, rest)])
 
 
 def decided(record: Record, shelf: Shelf) -> Chapter:
-    every = [(gate, it) for gate in record.told.promotion.gates for it in record.decided.get(gate, [])]
+    every = [(gate, it) for gate in record.contents.promotion.gates for it in record.decided.get(gate, [])]
     table = Table(
         caption="Every decision in the ledger on what this run put to its gates",
         columns=["Gate", "Who", "Role", "Decided", "Reason", "When (UTC)", "Entry", "Counted"],
@@ -179,7 +179,7 @@ def decided(record: Record, shelf: Shelf) -> Chapter:
               for gate, it in every],
     )  # fmt: skip
     said = list[Said]()
-    for gate in record.told.promotion.gates:
+    for gate in record.contents.promotion.gates:
         who = record.release.approved_by.get(gate, [])
         text = f"approved by {', '.join(who)}" if who else "passed by its checks alone, as its policy allows"
         exhibits = [shelf.entry(it.entry) for it in record.decided.get(gate, []) if it.counted]
@@ -245,8 +245,8 @@ def when(case: object) -> str:
 
 
 def value(it: CheckResult) -> str:
-    found = getattr(it, it.bound)
-    return "–" if found is None else f"{found:,.4g}".replace("-", MINUS)
+    measured = getattr(it, it.bound)
+    return "–" if measured is None else f"{measured:,.4g}".replace("-", MINUS)
 
 
 def wanted(it: CheckResult) -> str:

@@ -30,7 +30,7 @@ def missing(record: Record, shelf: Shelf, frameworks: list[Framework]) -> Iterat
     if record.release.demo:
         yield "Demo identities decided: no person looked at it, and it counts in environment local alone."
     yield from _decisions(record)
-    names = " ".join(record.told.figures).lower()
+    names = " ".join(record.contents.figures).lower()
     absent = [what for what, words in UNMEASURED.items() if not any(word in names for word in words)]
     if absent:
         yield f"Not evaluated: {', '.join(absent)}."

@@ -42,7 +42,7 @@ class Decided:
 @dataclass(frozen=True)
 class Record:
     release: Release
-    told: Told
+    contents: Told
     params: Params
     verification: Verification
     environment: str
@@ -71,7 +71,7 @@ class Record:
 
     def name_of(self, person: str) -> str:
         """`ID (Name)`, as the release's people.json has it."""
-        name = self.told.people.get(f"[{person}].name")
+        name = self.contents.people.get(f"[{person}].name")
         return f"{person} ({name})" if name else person
 
 
@@ -82,12 +82,12 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         raise InputError(
             f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
         )
-    said, line = told.read(folder), succession.read(ledger, governance, release.name)
+    contents, line = told.read(folder), succession.read(ledger, governance, release.name)
     asked = signed_request.recorded(ledger, governance, release.run)
-    cases = {gate: put[-1] for gate in said.promotion.gates if (put := docket.cases(ledger, release.run, gate))}
+    cases = {gate: put[-1] for gate in contents.promotion.gates if (put := docket.cases(ledger, release.run, gate))}
     return Record(
         release=release,
-        told=said,
+        contents=contents,
         params=load(folder / bundle.PAYLOAD / "params.yaml"),
         verification=releases.verify(folder, governance),
         environment=governance.policy.environment,
@@ -99,7 +99,7 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         reigns=history.reigns(line),
         reproductions=ledger.entries(REPRODUCED, str(release.label)),
         incidents=_incidents(release, governance, ledger),
-        withdrawn=_withdrawn(said, governance, ledger),
+        withdrawn=_withdrawn(contents, governance, ledger),
         last_entry=ledger.last(),
         problems=list(line.problems),
     )
@@ -116,24 +116,24 @@ def _decided(case: Case, folder: Path, governance: Governance, ledger: Ledger) -
     carried = {
         dsse.digest(dsse.read(path)) for path in (folder / bundle.ATTESTATIONS / "decisions" / gate).glob("*.json")
     }
-    found = []
+    decided = []
     for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256):
         try:
             signed = signed_decision.read(entry, governance)
         except Refused:
             continue
         if signed.decision.gate == gate:
-            found.append(Decided(entry, signed.decision, signed.sha256 in carried))
-    return found
+            decided.append(Decided(entry, signed.decision, signed.sha256 in carried))
+    return decided
 
 
 def _incidents(release: Release, governance: Governance, ledger: Ledger) -> list[Incident]:
     """Those about the release or its model, or that name either."""
     about = {release.label, release.name}
     return [
-        one
-        for one in incidents.read(ledger, governance)
-        if one.opening.about in about or release.label in one.opening.text
+        incident
+        for incident in incidents.read(ledger, governance)
+        if incident.opening.about in about or release.label in incident.opening.text
     ]
 
 

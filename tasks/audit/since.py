@@ -57,11 +57,12 @@ def _reigns(record: Record, shelf: Shelf) -> list[Said]:
 
 def _incidents(record: Record, shelf: Shelf) -> list[Said]:
     said: list[Said] = []
-    for one in record.incidents:
-        opening, closing = one.opening, one.closing
-        end = f"closed by {closing.person}: {closing.reason}" if closing else one.state
-        text = f"Incident {one.id}, {one.severity}, opened on {opening.time:%Y-%m-%d %H:%M} UTC: {opening.text} ({end})"
-        said.append(("incident", text, [shelf.entry(one.entry)]))
+    for incident in record.incidents:
+        opening, closing = incident.opening, incident.closing
+        end = f"closed by {closing.person}: {closing.reason}" if closing else incident.state
+        opened = f"{incident.severity}, opened on {opening.time:%Y-%m-%d %H:%M} UTC"
+        text = f"Incident {incident.id}, {opened}: {opening.text} ({end})"
+        said.append(("incident", text, [shelf.entry(incident.entry)]))
     return said
 
 

@@ -11,23 +11,23 @@ VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check",
 
 def timeline(record: Record) -> list[Moment]:
     """Oldest first: who asked, when each gate was asked and decided, when its place in production changed."""
-    found: list[tuple[datetime, str]] = []
+    moments: list[tuple[datetime, str]] = []
     if record.request_entry:
-        found.append((record.request_entry.time, f"{record.release.requested_by} asks for run {record.release.run}"))
-    for gate in record.told.promotion.gates:
+        moments.append((record.request_entry.time, f"{record.release.requested_by} asks for run {record.release.run}"))
+    for gate in record.contents.promotion.gates:
         if case := record.cases.get(gate):
-            found.append((case.entry.time, f"{gate} gate asked"))
+            moments.append((case.entry.time, f"{gate} gate asked"))
         for it in record.decided.get(gate, []):
             said = VERBS.get(it.decision.verb, it.decision.verb)
-            found.append((it.entry.time, f"{it.decision.person} {said} at the {gate} gate"))
+            moments.append((it.entry.time, f"{it.decision.person} {said} at the {gate} gate"))
     for before, reign in zip([None, *record.reigns], record.reigns, strict=False):
         promotion = reign.signed.promotion
         if reign in record.own:
             who = " and ".join(orderers(reign.signed))
             back = f", brought back by {who}" if who else ""
-            found.append((reign.since, f"{promotion.label} in production{back}"))
+            moments.append((reign.since, f"{promotion.label} in production{back}"))
         elif before in record.own:
-            found.append((reign.since, f"{promotion.label} takes its place ({promotion.action})"))
-    found += [(one.opening.time, f"incident {one.id} opened") for one in record.incidents]
-    found += [(entry.time, "built again") for entry in record.reproductions]
-    return [Moment(time=f"{time:%Y-%m-%d %H:%M:%S}", text=text) for time, text in sorted(found)]
+            moments.append((reign.since, f"{promotion.label} takes its place ({promotion.action})"))
+    moments += [(incident.opening.time, f"incident {incident.id} opened") for incident in record.incidents]
+    moments += [(entry.time, "built again") for entry in record.reproductions]
+    return [Moment(time=f"{time:%Y-%m-%d %H:%M:%S}", text=text) for time, text in sorted(moments)]

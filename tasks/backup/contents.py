@@ -50,12 +50,12 @@ def read(folder: Path) -> Manifest:
     """Raises Refused where no manifest is there that can be read."""
     path = folder / MANIFEST
     try:
-        found = Manifest.read_bytes(files.read_at_most(path, MOST))
+        manifest = Manifest.read_bytes(files.read_at_most(path, MOST))
     except (OSError, ValueError) as error:
         raise Refused(f"{path}: no backup can be read here ({why(error)})") from None
-    if foreign := sorted(name for name in found.files if not _belongs(name)):
+    if foreign := sorted(name for name in manifest.files if not _belongs(name)):
         raise Refused(f"{path} lists what no backup holds: {', '.join(foreign[:5])!a}; take another backup")
-    return found
+    return manifest
 
 
 def _belongs(name: str) -> bool:

@@ -27,8 +27,8 @@ def require_holds(state: Path, governance: Path) -> int:
         ]
         for release in releases.list_releases(ledger, governed):
             folder = state / contents.RELEASES / str(release.label)
-            if folder.is_dir() and (found := releases.verify(folder, governed)).verdict == "invalid":
-                wrong.append(f"release {release.label}: {found.against}")
+            if folder.is_dir() and (verification := releases.verify(folder, governed)).verdict == "invalid":
+                wrong.append(f"release {release.label}: {verification.against}")
         if wrong:
             raise Refused(f"{state} does not hold: {'; '.join(wrong)}")
         return ledger.last()

@@ -79,9 +79,9 @@ def snapshot(database: Path, copy: Path) -> None:
     source, target = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True), sqlite3.connect(copy)
     try:
         source.backup(target)
-        (found,) = target.execute("PRAGMA quick_check").fetchone()
-        if found != "ok":
-            raise Refused(f"{database} is damaged: {found}; nothing was written. Restore an older backup")
+        (verdict,) = target.execute("PRAGMA quick_check").fetchone()
+        if verdict != "ok":
+            raise Refused(f"{database} is damaged: {verdict}; nothing was written. Restore an older backup")
         target.execute("PRAGMA journal_mode=DELETE")  # one file: nothing of it lies in another beside it
     finally:
         source.close()

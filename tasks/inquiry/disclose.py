@@ -65,11 +65,11 @@ def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledge
 
 def _by_id(layout: Layout, record_id: str) -> Place:
     rows = read_table(layout.stage("ingest") / "rows.parquet")
-    found = rows.filter(pc.starts_with(rows["record_id"], record_id))
-    if len(found) != 1:
-        what = f"{len(found):,} records" if len(found) else "no record"
+    matching = rows.filter(pc.starts_with(rows["record_id"], record_id))
+    if len(matching) != 1:
+        what = f"{len(matching):,} records" if len(matching) else "no record"
         raise InputError(f"{what} of run {layout.root.name} begin with {record_id!r}; give more of its id")
-    return Place(**found.to_pylist()[0])
+    return Place(**matching.to_pylist()[0])
 
 
 def _by_row(layout: Layout, text: str) -> Place:
@@ -82,8 +82,8 @@ def _by_row(layout: Layout, text: str) -> Place:
     if row > rows:
         raise InputError(f"source {source_id} had {rows:,} rows in run {layout.root.name}; there is no row {row:,}")
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
-    found = pq.read_table(layout.stage("ingest") / "rows.parquet", filters=wanted).to_pylist()
-    return Place(**found[0]) if found else Place(None, source_id, row)
+    matching = pq.read_table(layout.stage("ingest") / "rows.parquet", filters=wanted).to_pylist()
+    return Place(**matching[0]) if matching else Place(None, source_id, row)
 
 
 def _source(layout: Layout, source_id: str) -> ResolvedSource:
@@ -110,8 +110,8 @@ def _record(layout: Layout, place: Place, person: str, reason: str, ledger: Ledg
 def _row(layout: Layout, place: Place, resolved: ResolvedSource, person: str, reason: str, ledger: Ledger) -> Shown:
     about = f"{place.source_id}:{place.row}"
     looks.record(ledger, looks.ROW_READ, about, person, reason, {"sha256": resolved.sha256})
-    found = reread.read(resolved, place.row, layout)
-    columns = reread.spelled(found.values) if isinstance(found, Row) else {}
+    item = reread.read(resolved, place.row, layout)
+    columns = reread.spelled(item.values) if isinstance(item, Row) else {}
     return Shown(**place._asdict(), columns=columns, findings=_findings(layout, place))
 
 
@@ -120,10 +120,10 @@ def _spelled_out(text: str, values: dict[str, str]) -> str:
 
 
 def _findings(layout: Layout, place: Place) -> list[str]:
-    found = []
+    findings = []
     for entry in put_aside.of_row(layout, place.source_id, place.row):
         instead = (
             f"; kept instead: {entry.winner_source}, row {entry.winner_row}, {entry.winner}" if entry.winner else ""
         )
-        found.append(f"{entry.stage}: {entry.rule}: {entry.reason}{instead}")
-    return found
+        findings.append(f"{entry.stage}: {entry.rule}: {entry.reason}{instead}")
+    return findings

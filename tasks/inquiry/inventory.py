@@ -67,40 +67,40 @@ def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]
 
 def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
     """What `runs` made of a source, also of one that sources.yaml does not name."""
-    return [_quality(layout, told[source_id]) for layout, told in _ran(runs) if source_id in told]
+    return [_quality(layout, ingested[source_id]) for layout, ingested in _ran(runs) if source_id in ingested]
 
 
 def _ran(runs: Iterable[Path]) -> Ran:
-    return [(layout, told) for layout in map(Layout, runs) if (told := _told(layout)) is not None]
+    return [(layout, ingested) for layout in map(Layout, runs) if (ingested := _ingested(layout)) is not None]
 
 
-def _told(layout: Layout) -> dict[str, Any] | None:
+def _ingested(layout: Layout) -> dict[str, Any] | None:
     """What `ingest` of a run says of each source, by its id; None where the run has not been through it."""
     path = layout.stage("ingest") / "result.json"
     return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
 
 
 def _holding(source: Source, ran: Ran, today: date) -> Holding:
-    having = [(layout, told[source.id]) for layout, told in ran if source.id in told]
+    having = [(layout, ingested[source.id]) for layout, ingested in ran if source.id in ingested]
     last = having[-1][0] if having else None
     newest = _newest(source.id, last) if last else None
     return Holding(
         source=source,
         newest=newest,
         age_days=(today - newest).days if newest else None,
-        trend=[_quality(layout, found) for layout, found in having],
+        trend=[_quality(layout, entry) for layout, entry in having],
         loss=_loss(source.id, last) if last else None,
     )
 
 
-def _quality(layout: Layout, found: dict[str, Any]) -> Quality:
-    rows, records = found["counts"]["rows"], found["counts"]["records"]
+def _quality(layout: Layout, entry: dict[str, Any]) -> Quality:
+    rows, records = entry["counts"]["rows"], entry["counts"]["records"]
     return Quality(
         run=layout.root.name,
         rows=rows,
         records=records,
         quarantined_share=round((rows - records) / rows, 4) if rows else 0.0,
-        protected=sum(found.get("protected", {}).values()),
+        protected=sum(entry.get("protected", {}).values()),
     )
 
 

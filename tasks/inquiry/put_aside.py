@@ -78,13 +78,13 @@ class PutAside:
         """By source, rule and stage; of a source the most frequent first."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
-        found = [Count(**one) for one in counted.to_pylist()]
-        return sorted(found, key=lambda one: (one.source_id, -one.rows, one.rule, one.stage))
+        counts = [Count(**row) for row in counted.to_pylist()]
+        return sorted(counts, key=lambda count: (count.source_id, -count.rows, count.rule, count.stage))
 
     def first(self, most: int) -> list[Entry]:
         """The first rows, by source and row."""
         rows = self.table.take(pc.sort_indices(self.table, sort_keys=ORDER)[:most])
-        return [Entry(**found) for found in _placed(rows, self.layout).to_pylist()]
+        return [Entry(**row) for row in _placed(rows, self.layout).to_pylist()]
 
     def write(self, path: Path) -> None:
         """All rows, by source and row, to a CSV file that appears whole or not at all."""
@@ -103,9 +103,9 @@ def read(layout: Layout, sources: Collection[str] = (), rules: Collection[str] =
     if not _path(layout, STAGES[0]).exists():
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
     _refuse_unknown_sources(layout, sources)
-    found = _table(layout, pc.field("source_id").isin(list(sources)) if sources else None)
+    table = _table(layout, pc.field("source_id").isin(list(sources)) if sources else None)
     over = pc.field("rule") == NOT_DRAWN
-    aside, not_drawn = found.filter(~over), found.filter(over).num_rows
+    aside, not_drawn = table.filter(~over), table.filter(over).num_rows
     _refuse_unknown_rules(layout, rules, aside)
     return PutAside(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
 
@@ -124,8 +124,8 @@ def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
         )
 
 
-def _refuse_unknown_rules(layout: Layout, names: Collection[str], found: pa.Table) -> None:
-    used = sorted(found["rule"].unique().to_pylist())
+def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Table) -> None:
+    used = sorted(table["rule"].unique().to_pylist())
     if unknown := sorted(set(names) - {*RULES, *NEAR, *SPLIT, *used}):
         raise InputError(
             f"there is no rule {', '.join(map(repr, unknown))}; run {layout.root.name} put rows aside by "

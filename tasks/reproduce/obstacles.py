@@ -21,9 +21,9 @@ SHOWN = 5
 """Library versions told of; there may be hundreds."""
 
 
-def known(layout: Layout, told: Manifest, params: Params) -> list[str]:
+def known(layout: Layout, released: Manifest, params: Params) -> list[str]:
     """In words what makes other bytes likely, before a stage has run."""
-    return [*_read_otherwise(layout, told), *_libraries(layout.root / "constraints.txt"), *_machine(params)]
+    return [*_read_otherwise(layout, released), *_libraries(layout.root / "constraints.txt"), *_machine(params)]
 
 
 def withdrawn(layout: Layout, governance: Governance, ledger: Ledger) -> str | None:
@@ -32,19 +32,21 @@ def withdrawn(layout: Layout, governance: Governance, ledger: Ledger) -> str | N
     return withdrawals.held_back(ledger, governance, named)
 
 
-def _read_otherwise(layout: Layout, told: Manifest) -> Iterator[str]:
+def _read_otherwise(layout: Layout, released: Manifest) -> Iterator[str]:
     """The commit does not hold what the manifest says that the stages read."""
-    for name, found in manifest.read_by_stages(layout, code.digest(layout.root)).items():
-        if getattr(told, name) != found:
+    for name, digest in manifest.read_by_stages(layout, code.digest(layout.root)).items():
+        if getattr(released, name) != digest:
             yield f"{name} of the commit is not the manifest's: the release was made with something else"
 
 
 def _libraries(constraints: Path) -> Iterator[str]:
     lines = constraints.read_text().splitlines()
     wanted = {match[1]: match[2] for line in lines if (match := PINNED.match(line))}
-    found = {name: _version(name) for name in wanted}
+    installed = {name: _version(name) for name in wanted}
     other = [
-        f"{name} {found[name]} (wanted {wanted[name]})" for name in wanted if found[name] not in (None, wanted[name])
+        f"{name} {version} (wanted {wanted[name]})"
+        for name, version in installed.items()
+        if version not in (None, wanted[name])
     ]
     if other:
         more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""

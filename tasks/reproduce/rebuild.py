@@ -66,7 +66,7 @@ class Reproduction(Frozen):
 class _Work:
     layout: Layout
     release: Release
-    told: Manifest
+    manifest: Manifest
     original: Layout
     """Of the run that made the release; it may be gone."""
     withdrawn: str | None
@@ -92,19 +92,19 @@ def reproduce(checkout: Repository, release: Release, governance: Governance, le
     watcher.working(f"verifying {release.label}")
     folder = Path(release.bundle)
     verification.require(folder, governance)
-    told = manifest.read(folder / bundle.PAYLOAD)
+    released = manifest.read(folder / bundle.PAYLOAD)
     with place(checkout, release.label, _commit(checkout, release), keep) as layout:
         work = _Work(
             layout=layout,
             release=release,
-            told=told,
+            manifest=released,
             original=Layout(governance.state / "runs" / release.run),
             withdrawn=obstacles.withdrawn(layout, governance, ledger),
             watcher=watcher,
         )
-        notes = obstacles.known(layout, told, params.load(layout.params))
+        notes = obstacles.known(layout, released, params.load(layout.params))
         stages = list(_stages(work))
-        found = Reproduction(
+        result = Reproduction(
             release=release.label,
             sha256=release.sha256,
             run=release.run,
@@ -115,8 +115,8 @@ def reproduce(checkout: Repository, release: Release, governance: Governance, le
             machine=obstacles.processor(),
             kept=str(layout.root) if keep else None,
         )
-    ledger.append(REPRODUCED, release.label, found.model_dump(mode="json", exclude={"kept"}))
-    return found
+    ledger.append(REPRODUCED, release.label, result.model_dump(mode="json", exclude={"kept"}))
+    return result
 
 
 def _commit(checkout: Repository, release: Release) -> str:
@@ -134,22 +134,22 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
     absent: set[str] = set()
     for folder in (folder for stage in STAGES.values() for folder in stage.folders):
         name = folder.replace("/", "@")
-        wanted = work.told.stages.get(folder, work.release.payload_sha256)
+        wanted = work.manifest.stages.get(folder, work.release.payload_sha256)
         missing = sorted(path for path in absent if any(read.startswith(f"artefacts/{path}") for read in reads[name]))
         started = time.monotonic()
         work.watcher.working(name)
-        found, why = _build(work, name, folder, missing)
-        if found != wanted:
+        digest, why = _build(work, name, folder, missing)
+        if digest != wanted:
             restored = folder != "package" and _restore(work, folder, wanted)
             absent |= set() if restored or folder == "package" else {folder}
             on = "; the stages behind it are compared on the release's own output" if restored else ""
             why += on if why else on.removeprefix("; ")
         again = StageAgain(
             stage=name,
-            came_out="cannot" if found is None else "same" if found == wanted else "differs",
+            came_out="cannot" if digest is None else "same" if digest == wanted else "differs",
             seconds=round(time.monotonic() - started, 2),
             wanted=wanted,
-            found=found,
+            found=digest,
             why=why,
         )
         work.watcher.line(f"  {name:<18} {again.came_out:<8} {again.seconds:6.1f} s")

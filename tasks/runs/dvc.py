@@ -222,10 +222,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkError:
     """The stage's own error where it left one, else what DVC or the traceback said last."""
-    told = error_file(root, stage)
+    error_path = error_file(root, stage)
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
-    if told.exists():
-        return _ERRORS.get(exited, Refused)(f"stage {stage}: {told.read_text()}")
+    if error_path.exists():
+        return _ERRORS.get(exited, Refused)(f"stage {stage}: {error_path.read_text()}")
     if any(os.strerror(errno.ENOSPC) in line for line in lines):
         where = f"{root}, or its cache {home(root) / 'cache'}"
         return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "

@@ -19,15 +19,15 @@ class Foreseen(NamedTuple):
     """A check that will fail."""
 
     gate: GateName
-    found: list[str]
+    reasons: list[str]
     """In words."""
     waived_by: str | None
     """The role that may waive it; None where policy lets nobody."""
 
     def __str__(self) -> str:
-        told = f"the check that {STANDING[self.gate]} will fail at the {self.gate} gate:"
+        headline = f"the check that {STANDING[self.gate]} will fail at the {self.gate} gate:"
         way = f"role {self.waived_by} may waive it" if self.waived_by else "policy lets nobody waive it"
-        return "\n".join([told, *(f"  {each}" for each in self.found), way])
+        return "\n".join([headline, *(f"  {each}" for each in self.reasons), way])
 
 
 def foreseen(params: Params, named: Sources, governance: Governance, ledger: Ledger, demo: bool) -> list[Foreseen]:
@@ -48,11 +48,11 @@ def foreseen(params: Params, named: Sources, governance: Governance, ledger: Led
         "data": unapproved(card.approved_uses, {source.id: source.approved_uses for source in named.sources}),
         "evaluation": laxer(line.adopted(demo), Bar.of(params)),
     }
-    found = [
-        Foreseen(gate, told, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING[gate]) else None)
-        for gate, told in wrong.items()
-        if told
+    failing = [
+        Foreseen(gate, reasons, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING[gate]) else None)
+        for gate, reasons in wrong.items()
+        if reasons
     ]
-    if hopeless := [each for each in found if each.waived_by is None]:
+    if hopeless := [each for each in failing if each.waived_by is None]:
         raise Refused("\n".join(map(str, hopeless)))
-    return found
+    return failing

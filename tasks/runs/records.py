@@ -73,10 +73,10 @@ def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
 
 def evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
     """That a candidate was evaluated: the digest of all figures, and those that the use case is judged by."""
-    found = facts.parse(files.read_json(layout.stage("evaluate") / "result.json")["facts"])
+    measured = facts.parse(files.read_json(layout.stage("evaluate") / "result.json")["facts"])
     judged = {metric.fact.removeprefix("evaluate.") for metric in params.use_case.success_metrics}
     figures = {
-        name: fact.model_dump(include={"value", "low", "high"}) for name, fact in found.items() if name in judged
+        name: fact.model_dump(include={"value", "low", "high"}) for name, fact in measured.items() if name in judged
     }
     return _once(ledger, EVALUATED, run, {"sha256": files.tree_digest(layout.stage("evaluate")), "figures": figures})
 
@@ -110,7 +110,7 @@ def _outputs(locked: dict[str, Any]) -> str:
 def _locked(path: Path, stage: str) -> dict[str, Any]:
     """What dvc.lock says of a stage."""
     try:
-        found = config.plain(config.read_yaml(path))["stages"][stage]
+        locked = config.plain(config.read_yaml(path))["stages"][stage]
     except (InputError, KeyError, TypeError):
         raise Refused(f"{path} says nothing of stage {stage}, which has just ended") from None
-    return dict(found)
+    return dict(locked)

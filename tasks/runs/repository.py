@@ -72,8 +72,8 @@ class Repository:
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
         if done.returncode:
-            told = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
-            raise Unavailable(f"git {args[0]} failed: {told}")
+            message = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
+            raise Unavailable(f"git {args[0]} failed: {message}")
         return done.stdout
 
     def contents(self, names: Iterable[str]) -> dict[str, Content]:
@@ -81,7 +81,7 @@ class Repository:
 
         Raises Unavailable where the clone does not hold one.
         """
-        found = {}
+        contents = {}
         with subprocess.Popen(
             [*GIT, "cat-file", "--batch"], cwd=self.root, env=_environment(), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -90,12 +90,12 @@ class Repository:
             for name in dict.fromkeys(names):
                 batch.stdin.write(f"{name}\n".encode())
                 batch.stdin.flush()
-                told = batch.stdout.readline().split()
-                if len(told) != 3:
+                header = batch.stdout.readline().split()
+                if len(header) != 3:
                     raise Unavailable(f"this clone lacks {name}, which a commit of it holds; fetch it again")
-                found[name] = _content(batch.stdout, int(told[2]))
+                contents[name] = _content(batch.stdout, int(header[2]))
                 batch.stdout.read(1)
-        return found
+        return contents
 
     def commit_of(self, revision: str) -> str:
         """The full commit id of a revision. Raises InputError for one that is not there."""
@@ -108,8 +108,8 @@ class Repository:
         """Files that differ between two commits, as `git diff --name-status` has them. Raises InputError for a commit
         that is not here."""
         commits = [self.commit_of(before), self.commit_of(now)]
-        told = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
-        return [line.replace("\t", " ") for line in told.splitlines()]
+        changes = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
+        return [line.replace("\t", " ") for line in changes.splitlines()]
 
     def holds(self, commit: str, path: str) -> bool:
         """Whether a commit holds a file at `path`, which starts at the top folder."""

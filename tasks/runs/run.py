@@ -193,13 +193,13 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
 
 def tree_of(checkout: Repository, request: Request) -> Tree:
     """All that the commit of a request holds. Raises Refused where that is not what was signed."""
-    found = tree.read(checkout, request.commit)
-    if found.sha256 != request.tree_sha256:
+    committed = tree.read(checkout, request.commit)
+    if committed.sha256 != request.tree_sha256:
         raise Refused(
             f"commit {request.commit[:12]} holds other files than {request.requested_by} signed for; `git fsck` tells "
             "what is wrong with this clone"
         )
-    return found
+    return committed
 
 
 def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path:
@@ -243,10 +243,10 @@ def governance_of(root: Path, layout: Layout) -> Governance:
 
 def asked_for(root: Path, layout: Layout) -> SignedRequest:
     """The request on record for a run that is here. Raises Refused where there is none, or the run holds another."""
-    found = on_record(root, layout.root.name)
-    if found is None or dsse.read(layout.request) != found.envelope:
+    signed = on_record(root, layout.root.name)
+    if signed is None or dsse.read(layout.request) != signed.envelope:
         raise Refused(f"{layout.request} is not the request that the ledger has; restore it from the run's commit")
-    return found
+    return signed
 
 
 def on_record(root: Path, run_id: str) -> SignedRequest | None:

@@ -67,9 +67,9 @@ def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
 
 
 def _metrics(layout: Layout) -> dict[str, Fact]:
-    found = _facts(layout.stage("evaluate") / "result.json")
+    evaluated = _facts(layout.stage("evaluate") / "result.json")
     measured = _facts(layout.measured("predict") / "candidate" / "facts.json")
-    return found | {f"measured.predict.{name}": fact for name, fact in measured.items()}
+    return evaluated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
 def _facts(path: Path) -> facts.Facts:

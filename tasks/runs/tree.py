@@ -65,17 +65,18 @@ class Tree:
 
 def read(checkout: Repository, commit: str) -> Tree:
     """The tree of a commit. Raises InputError, with every path, where it holds what a run is not made of."""
-    found = [_listed(line) for line in checkout.read("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0") if line]
-    contents = checkout.contents([name for _, mode, name in found if mode != REPOSITORY])
-    targets = {path: os.fsdecode(contents[name].start) for path, mode, name in found if mode == LINK}
-    if problems := list(_problems([(path, mode) for path, mode, _ in found], targets, checkout.root)):
-        told = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
+    lines = checkout.read("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
+    listed = [_listed(line) for line in lines if line]
+    contents = checkout.contents([name for _, mode, name in listed if mode != REPOSITORY])
+    targets = {path: os.fsdecode(contents[name].start) for path, mode, name in listed if mode == LINK}
+    if problems := list(_problems([(path, mode) for path, mode, _ in listed], targets, checkout.root)):
+        text = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
         more = f"\n  … and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise InputError(
-            f"commit {commit[:12]} holds what a run is not made of:\n{told}{more}\n"
+            f"commit {commit[:12]} holds what a run is not made of:\n{text}{more}\n"
             "take it out of git, commit that, and ask again"
         )
-    return Tree(tuple(Entry(path, mode, contents[name].sha256) for path, mode, name in found))
+    return Tree(tuple(Entry(path, mode, contents[name].sha256) for path, mode, name in listed))
 
 
 def _listed(line: bytes) -> tuple[str, str, str]:
@@ -85,8 +86,8 @@ def _listed(line: bytes) -> tuple[str, str, str]:
     return os.fsdecode(path), mode, name
 
 
-def _problems(found: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
-    for path, mode in found:
+def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
+    for path, mode in listed:
         if mode == REPOSITORY:
             yield f"{path}: another repository (a submodule), whose files the commit does not hold"
         elif mode == LINK and _leads_out(path, targets[path]):
@@ -97,7 +98,7 @@ def _problems(found: Sequence[tuple[str, str]], targets: dict[str, str], root: P
             yield f"{path}: what Hallmark keeps on a machine, for which it could be taken"
         elif path.endswith(COMPILED) or "__pycache__" in PurePosixPath(path).parts:
             yield f"{path}: compiled code, which may do something else than the source that is reviewed"
-    tops = {PurePosixPath(path).parts[0] for path, _ in found if path.endswith(".py")}
+    tops = {PurePosixPath(path).parts[0] for path, _ in listed if path.endswith(".py")}
     for top in sorted(tops):
         if why := _shadows(top.removesuffix(".py"), root):
             yield f"{top}: a module at the top with the name of {why}, in whose place it could be imported"

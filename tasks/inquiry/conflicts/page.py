@@ -19,6 +19,6 @@ ADVICE = (
 """What an owner can do about a pair; the next run takes it up."""
 
 
-def render(found: Conflicts) -> str:
+def render(conflicts: Conflicts) -> str:
     """The page as HTML."""
-    return templates(FOLDER).get_template("page.html").render(found=found, advice=ADVICE, compare=compare)
+    return templates(FOLDER).get_template("page.html").render(conflicts=conflicts, advice=ADVICE, compare=compare)

@@ -80,10 +80,10 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
     sources = {item.source.id: item.source for item in resolved.sources}
     named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] != DECIDED]
     places = _places(layout, named)
-    seen = {name for name, source in sources.items() if access.sees(source)}
-    shown = [entry for entry in named if _sources(entry, places) <= seen]
+    allowed = {name for name, source in sources.items() if access.sees(source)}
+    shown = [entry for entry in named if _sources(entry, places) <= allowed]
     if named and not shown:
-        needed = sorted(set.union(*(_sources(entry, places) for entry in named)) - seen)
+        needed = sorted(set.union(*(_sources(entry, places) for entry in named)) - allowed)
         raise Refused(
             f"{access.person.id} may see none of the {len(named):,} conflicts of run {layout.root.name}: that takes "
             f"owner, steward or a role in `access` of {', '.join(needed)}"
@@ -110,8 +110,8 @@ def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
 def _places(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
     """Source and row of the records in pairs."""
     rows = read_table(layout.stage("ingest") / "rows.parquet")
-    found = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
-    return {row["record_id"]: (row["source_id"], row["row"]) for row in found}
+    named = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
+    return {row["record_id"]: (row["source_id"], row["row"]) for row in named}
 
 
 def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> set[str]:
@@ -143,9 +143,9 @@ def _sides(
 
 def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
     for batch in batches(layout.stage("clean") / "records.parquet", READ):
-        found = batch.filter(pc.is_in(batch["record_id"], value_set=ids))
-        halves = (half(found["messages"]).to_pylist() for half in (prompts, targets))
-        for record, prompt, target in zip(found.to_pylist(), *halves, strict=True):
+        records = batch.filter(pc.is_in(batch["record_id"], value_set=ids))
+        halves = (half(records["messages"]).to_pylist() for half in (prompts, targets))
+        for record, prompt, target in zip(records.to_pylist(), *halves, strict=True):
             yield record | {"prompt": prompt, "target": target}
 
 

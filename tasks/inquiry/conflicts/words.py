@@ -18,9 +18,9 @@ class Piece(NamedTuple):
     differs: bool
 
 
-def compare(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
+def compare(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
     """Both texts, visible, in pieces that are the same in both or differ."""
-    ours, theirs = WORD.findall(visible(one)), WORD.findall(visible(other))
+    ours, theirs = WORD.findall(visible(left)), WORD.findall(visible(right))
     same = list(_same(ours, theirs))
     return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
         _pieces(theirs, [(at, size) for _, at, size in same])

@@ -49,8 +49,8 @@ def datasets(state: Path) -> list[Dataset]:
 
 def dataset(state: Path, sha256: str) -> Dataset | None:
     """The dataset of that digest; None for one that was never indexed here."""
-    found = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
-    return _dataset(found[0]) if found else None
+    rows = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
+    return _dataset(rows[0]) if rows else None
 
 
 def runs(state: Path, sha256: str) -> list[str]:
@@ -92,12 +92,12 @@ def of_dataset(state: Path, sha256: str) -> list[Membership]:
     """Every record on a side of a dataset, by source and row. Raises InputError for one that was never indexed here."""
     if dataset(state, sha256) is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
-    found = _members(state, MEMBERS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))
-    return sorted(found, key=lambda member: (member.source_id, member.row))
+    members = _members(state, MEMBERS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))
+    return sorted(members, key=lambda member: (member.source_id, member.row))
 
 
 def _members(state: Path, query: Select[Any]) -> list[Membership]:
-    return [Membership(one.sha256, one.record.hex(), one.side, one.source, one.row) for one in _rows(state, query)]
+    return [Membership(row.sha256, row.record.hex(), row.side, row.source, row.row) for row in _rows(state, query)]
 
 
 def _rows(state: Path, query: Select[Any]) -> list[Row[Any]]:

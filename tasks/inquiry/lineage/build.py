@@ -108,11 +108,11 @@ def _rows(records: pa.Table) -> Iterator[Record]:
 
 def _mentions(layout: Layout) -> list[Mention]:
     """Which record is about which person, by the keys of both."""
-    found: set[Mention] = set()
+    mentions: set[Mention] = set()
     for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "subjects"]):
         for record_id, tokens in zip(batch["record_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
-            found |= {Mention(tables.subject_key(token), tables.record_key(record_id)) for token in tokens}
-    return sorted(found)
+            mentions |= {Mention(tables.subject_key(token), tables.record_key(record_id)) for token in tokens}
+    return sorted(mentions)
 
 
 def _require_as_in_manifest(rows: Counter[tuple[str, str]], layout: Layout) -> None:

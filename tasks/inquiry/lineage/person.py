@@ -45,18 +45,19 @@ def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -
     if known and not any(access.sees(source) for dataset in known.values() for source in dataset.sources):
         raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
     looks.record(ledger, SOUGHT, "person", access.person.id, reason, {"tokens": tokens})
-    found = ask.of_subjects(state, tokens)
-    return Sought([one for one in found if access.sees(_source(known[one.dataset], one.source_id))], closed)
+    members = ask.of_subjects(state, tokens)
+    shown = [member for member in members if access.sees(_source(known[member.dataset], member.source_id))]
+    return Sought(shown, closed)
 
 
 def _closed(datasets: list[Dataset], access: Access) -> list[str]:
-    told = {
+    closed = {
         f"{source.id} takes {access.whom(source)}"
         for dataset in datasets
         for source in dataset.sources
         if not access.sees(source)
     }
-    return sorted(told)
+    return sorted(closed)
 
 
 def _source(dataset: Dataset, source_id: str) -> Read:

@@ -30,11 +30,11 @@ class Score(NamedTuple):
         return self.right / self.marked if self.marked else 1.0
 
 
-def pairs(text: str, truth: Sequence[Found], found: Sequence[Found]) -> Pairs:
+def pairs(text: str, truth: Sequence[Found], marked: Sequence[Found]) -> Pairs:
     """Of one text; characters that are in neither are left out."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
-        for spans in (truth, found)
+        for spans in (truth, marked)
     )
     return Counter((is_of.get(i), taken_for.get(i)) for i in is_of.keys() | taken_for.keys())
 

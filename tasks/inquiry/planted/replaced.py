@@ -13,13 +13,13 @@ def replaced(original: str, protected: str) -> list[Found]:
     first, *rest = PLACEHOLDER.split(protected)
     if not original.startswith(first) or not original.endswith(rest[-1] if rest else first):
         raise ValueError("the texts differ beyond what was replaced")
-    found, at = [], len(first)
+    spans, at = [], len(first)
     for index in range(0, len(rest), 2):
         category, words = rest[index], rest[index + 1]
         last = index == len(rest) - 2
         end = len(original) - len(words) if last else original.find(words, at + 1)
         if end <= at:
             raise ValueError("the texts differ beyond what was replaced")
-        found.append(Found(at, end, category))  # type: ignore[arg-type]
+        spans.append(Found(at, end, category))  # type: ignore[arg-type]
         at = end + len(words)
-    return found
+    return spans

@@ -57,29 +57,29 @@ def judge(rows: Iterable[Row], gone: Removed) -> list[KindScore]:
     by_defect: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_defect[row.defect].append(row)
-    right = {_went(row, gone) for own in by_defect.values() for row in own if _found(row, gone)}
+    right = {_went(row, gone) for own in by_defect.values() for row in own if _is_found(row, gone)}
     return [_kind(name, by_defect[name], gone, right) for name in KINDS if name in by_defect]
 
 
 def _kind(name: str, rows: list[Row], gone: Removed, right: set[Place]) -> KindScore:
     kind = KINDS[name]
-    found = [row for row in rows if _found(row, gone)]
-    copies = [(row, winner) for row in found if (winner := gone[_went(row, gone)][1]) and row.original]
+    hits = [row for row in rows if _is_found(row, gone)]
+    copies = [(row, winner) for row in hits if (winner := gone[_went(row, gone)][1]) and row.original]
     by_rules = [place for place, (rule, _) in gone.items() if rule in kind.rules]
     return KindScore(
         stage=kind.stage,
         defect=name,
         planted=len(rows),
-        found=len(found),
+        found=len(hits),
         copies=len(copies),
         cited=sum(winner in (row.original, row.place) for row, winner in copies),
         removed=len(by_rules),
         right=len(right.intersection(by_rules)),
-        taken_for=dict(sorted(Counter(_rule(row, gone) for row in rows if not _found(row, gone)).items())),
+        taken_for=dict(sorted(Counter(_rule(row, gone) for row in rows if not _is_found(row, gone)).items())),
     )
 
 
-def _found(row: Row, gone: Removed) -> bool:
+def _is_found(row: Row, gone: Removed) -> bool:
     return _rule(row, gone) in KINDS[row.defect].rules
 
 

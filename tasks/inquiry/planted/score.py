@@ -28,8 +28,8 @@ def write(layout: Layout) -> None:
     if resolved.truth is None:
         path.unlink(missing_ok=True)
         return
-    found = score(layout, resolved, truth.read(resolved.truth, layout.root))
-    write_json(path, found.model_dump(mode="json"))
+    result = score(layout, resolved, truth.read(resolved.truth, layout.root))
+    write_json(path, result.model_dump(mode="json"))
 
 
 def score(layout: Layout, resolved: ResolvedSources, planted: Truth) -> Planted:
@@ -44,8 +44,8 @@ def score(layout: Layout, resolved: ResolvedSources, planted: Truth) -> Planted:
         raise InputError(f"truth: sources.yaml has no source {', '.join(map(repr, sorted(unknown)))}")
     action = {value: protection[value.place.source_id].action(value.category) for value in planted.values}
     dropped = {Row(value.place, value.category, None) for value, done in action.items() if done == "drop"}
-    seen = [value for value in planted.values if action[value] not in ("drop", "keep")]
+    judged = [value for value in planted.values if action[value] not in ("drop", "keep")]
     return Planted(
         kinds=rows.judge([*planted.rows, *dropped], rows.removed(layout)),
-        classes=values.judge(seen, compared(layout, resolved)),
+        classes=values.judge(judged, compared(layout, resolved)),
     )

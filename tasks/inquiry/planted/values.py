@@ -52,8 +52,8 @@ def judge(values: Iterable[Value], texts: Iterable[tuple[Place, Turns]]) -> list
             counted.update(pairs(original, truth, replaced(original, protected)))
     there["all"] = there.total()
     return [
-        ClassScore(category=name, values=there[name], taken_for=_taken_for(counted, name), **found._asdict())
-        for name, found in scores(counted).items()
+        ClassScore(category=name, values=there[name], taken_for=_taken_for(counted, name), **score._asdict())
+        for name, score in scores(counted).items()
     ]
 
 
