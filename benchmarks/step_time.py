@@ -169,7 +169,7 @@ def as_stage(folder: Path) -> None:
 
     bench = Bench.read(folder)
     training = bench.job.training
-    told = watch.Told((bench.rounds + 1) * bench.steps, training.model_dump(), {})
+    told = watch.Plan((bench.rounds + 1) * bench.steps, training.model_dump(), {})
     trainer = TorchTrainer(
         in_ray,
         train_loop_config={"bench": bench},

@@ -46,11 +46,11 @@ def refuse_other_python(layout: Layout) -> None:
 
     Its Unicode tables decide what data stages write, and DVC would give these bytes to other runs of that version.
     """
-    told = load_resolved(layout.sources).python if layout.sources.exists() else None
-    if told not in (None, minor_version()):
+    version = load_resolved(layout.sources).python if layout.sources.exists() else None
+    if version not in (None, minor_version()):
         raise InputError(
-            f"the run was resolved with Python {told}, and this is {minor_version()}, which may write other data; "
-            f"go on with {told}, or start a new run"
+            f"the run was resolved with Python {version}, and this is {minor_version()}, which may write other data; "
+            f"go on with {version}, or start a new run"
         )
 
 

@@ -14,7 +14,7 @@ from tasks.stages.train.tracking import Tracker, tracking_uri
 POINTS = [
     {"step": step, "loss": 1 / step, "lr": 0.1, "tokens": 100, "targets": 10, "seconds": 0.5} for step in range(1, 5)
 ]
-TOLD = watch.Told(8, {"lora_rank": 4}, {"hallmark.data": "d1"})
+TOLD = watch.Plan(8, {"lora_rank": 4}, {"hallmark.data": "d1"})
 
 
 def put(record: Path, points: list[dict[str, Any]]) -> None:
@@ -35,8 +35,8 @@ def test_the_progress_line_says_where_training_stands() -> None:
 
 def test_the_last_step_is_not_the_end_of_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The weights are yet to be written: of a large model that takes minutes."""
-    record, told = tmp_path / "record.jsonl", watch.Told(4, {}, {})
-    follower = watch.Follower(record, told, Deaf(Layout(tmp_path), "tiny"))
+    record, plan = tmp_path / "record.jsonl", watch.Plan(4, {}, {})
+    follower = watch.Follower(record, plan, Deaf(Layout(tmp_path), "tiny"))
     put(record, POINTS)
     follower.report()
     assert capsys.readouterr().out == "progress train saving the weights after 4 steps\n"

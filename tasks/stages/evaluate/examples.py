@@ -78,12 +78,12 @@ def _present(layout: Layout, which: Which) -> bool:
 
 def _answers(layout: Layout, which: Which, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     path = layout.stage(f"predict/{which}") / "predictions.parquet"
-    found = record.read_table(path).to_pylist()
-    if [row["record_id"] for row in found] != [row["record_id"] for row in rows]:
+    predictions = record.read_table(path).to_pylist()
+    if [row["record_id"] for row in predictions] != [row["record_id"] for row in rows]:
         raise InputError(
             f"{path} does not hold the rows of the test split that are its model's; run the stage predict@{which} again"
         )
-    return {row["record_id"]: row for row in found}
+    return {row["record_id"]: row for row in predictions}
 
 
 def _example(row: Mapping[str, Any], target: Target, answers: Mapping[Which, Mapping[str, Any]]) -> Example:

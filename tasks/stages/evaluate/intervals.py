@@ -66,8 +66,8 @@ class Pairs:
 
 def count_pairs(first: Sequence[bool], second: Sequence[bool]) -> Pairs:
     """Count rows by which of two models is right; the sequences are of one length."""
-    seen = list(zip(first, second, strict=True))
-    return Pairs(*(seen.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
+    pairs = list(zip(first, second, strict=True))
+    return Pairs(*(pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
 
 
 def mcnemar_p(pairs: Pairs) -> float:
@@ -106,8 +106,8 @@ def paired_gain(pairs: Pairs, confidence: float) -> Interval:
     return Interval.around(gain, gain - below, gain + above)
 
 
-def _joint(one: float, other: float, phi: float) -> float:
-    return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
+def _joint(first: float, second: float, phi: float) -> float:
+    return math.sqrt(max(0.0, first**2 - 2 * phi * first * second + second**2))
 
 
 def _correlation(pairs: Pairs) -> float:

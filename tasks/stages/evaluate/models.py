@@ -79,16 +79,16 @@ def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
     payload = layout.state / champion.payload
     if not payload.is_dir():
         raise Unavailable(f"the champion {champion.release} is not at {payload}; fetch the release, then run again")
-    found = tree_digest(payload)
-    if found != champion.sha256:
+    sha256 = tree_digest(payload)
+    if sha256 != champion.sha256:
         raise Refused(
-            f"the champion {champion.release} has changed: expected SHA-256 {champion.sha256}, found {found}. "
+            f"the champion {champion.release} has changed: expected SHA-256 {champion.sha256}, found {sha256}. "
             f"Restore {payload} from the release, or roll back to another one; it is not loaded"
         )
-    told = read_json(payload / "manifest.json")
-    form = methods.of(told["method"]).form
+    manifest = read_json(payload / "manifest.json")
+    form = methods.of(manifest["method"]).form
     if form.needs_base:
-        base = _own_base(layout, champion, told["stages"]["base_model"])
+        base = _own_base(layout, champion, manifest["stages"]["base_model"])
     return Located(base, payload / "model", form)
 
 
@@ -103,11 +103,11 @@ def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
             f"the champion {champion.release} is an adapter of another base model than this run's, and that one is "
             f"not at {kept}; {remedy}"
         )
-    found = tree_digest(kept)
-    if found != wanted:
+    sha256 = tree_digest(kept)
+    if sha256 != wanted:
         raise Refused(
-            f"the base model of the champion {champion.release} has changed: expected SHA-256 {wanted}, found {found}. "
-            f"Remove {kept} and {remedy}; it is not loaded"
+            f"the base model of the champion {champion.release} has changed: expected SHA-256 {wanted}, found "
+            f"{sha256}. Remove {kept} and {remedy}; it is not loaded"
         )
     return kept / "model"
 

@@ -143,8 +143,8 @@ def _bound(metric: SuccessMetric) -> str:
 
 
 def _stated(layout: Layout, stages: Iterable[str]) -> Facts:
-    found: Facts = {}
+    figures: Facts = {}
     for stage in stages:
         stated = files.read_json(layout.stage(stage) / "result.json").get("facts", {})
-        found |= {f"{stage.replace('/', '.')}.{name}": fact for name, fact in facts.parse(stated).items()}
-    return found
+        figures |= {f"{stage.replace('/', '.')}.{name}": fact for name, fact in facts.parse(stated).items()}
+    return figures

@@ -75,9 +75,9 @@ def commit(written: Path, step: int, curve: list[dict[str, Any]]) -> None:
 def newest(folder: Path) -> Checkpoint | None:
     """The newest checkpoint whose every file is as it was written; says which ones it passes over."""
     for path in sorted(folder.glob("step-*"), reverse=True):
-        found = read(path)
-        if found:
-            return found
+        checkpoint = read(path)
+        if checkpoint:
+            return checkpoint
         print(f"checkpoint {path.name} is damaged; going back to the one before", flush=True)
     return None
 
@@ -86,9 +86,9 @@ def read(path: Path) -> Checkpoint | None:
     """A checkpoint, or None if it is damaged."""
     try:
         manifest = read_json(path / MANIFEST)
-        found = tree_manifest(path)
-        found.pop(MANIFEST)
-        if found == manifest["files"]:
+        digests = tree_manifest(path)
+        digests.pop(MANIFEST)
+        if digests == manifest["files"]:
             return Checkpoint(path, int(manifest["step"]), manifest["curve"])
     except (OSError, ValueError, KeyError, TypeError):
         pass

@@ -134,10 +134,10 @@ def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dic
 
 def resume(engine: Any, job: Job) -> list[dict[str, Any]]:
     """Load the newest sound checkpoint into the engine; the curve up to it, empty for a fresh start."""
-    found: list[Any] = [checkpoints.newest(job.checkpoints) if distributed.get_rank() == 0 else None]
+    shared: list[Any] = [checkpoints.newest(job.checkpoints) if distributed.get_rank() == 0 else None]
     if distributed.get_world_size() > 1:
-        distributed.broadcast_object_list(found)
-    checkpoint: checkpoints.Checkpoint | None = found[0]
+        distributed.broadcast_object_list(shared)
+    checkpoint: checkpoints.Checkpoint | None = shared[0]
     if checkpoint is None:
         return []
     engine.load_checkpoint(str(checkpoint.folder), tag=checkpoints.STATE, load_module_strict=False)

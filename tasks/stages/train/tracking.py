@@ -40,9 +40,9 @@ class Tracker:
         from mlflow.entities import Param
 
         self._client = MlflowClient(tracking_uri(self.layout))
-        found = self._client.get_experiment_by_name(self.experiment)
+        experiment = self._client.get_experiment_by_name(self.experiment)
         place = (self.layout.state / "mlflow" / "artifacts").as_uri()
-        key = found.experiment_id if found else self._client.create_experiment(self.experiment, place)
+        key = experiment.experiment_id if experiment else self._client.create_experiment(self.experiment, place)
         run_id = self._client.create_run(key, tags=dict(tags), run_name="train").info.run_id
         self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
         self.run_id = run_id

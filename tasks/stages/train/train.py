@@ -131,9 +131,9 @@ def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Trac
     for folder in (job.output, job.scratch):
         folder.mkdir()
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
-    told = watch.Told(steps, job.training.model_dump(), tags)
+    plan = watch.Plan(steps, job.training.model_dump(), tags)
     phase("train", "starting Ray, then loading the model on its workers")
-    with cluster.running(job.training), watch.watching(job.record, told, tracker):
+    with cluster.running(job.training), watch.watching(job.record, plan, tracker):
         cluster.fit(job, examples)
 
 

@@ -16,7 +16,7 @@ EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Told:
+class Plan:
     """What is known of a training before it begins."""
 
     steps: int
@@ -25,9 +25,9 @@ class Told:
 
 
 @contextmanager
-def watching(record: Path, told: Told, tracker: Tracker) -> Iterator[None]:
+def watching(record: Path, plan: Plan, tracker: Tracker) -> Iterator[None]:
     """Report on `record` from a thread until the block ends, then once more; the tracked run ends as the block does."""
-    follower = Follower(record, told, tracker)
+    follower = Follower(record, plan, tracker)
     thread = threading.Thread(target=follower.follow, daemon=True)
     thread.start()
     try:
@@ -42,20 +42,20 @@ def watching(record: Path, told: Told, tracker: Tracker) -> Iterator[None]:
 
 
 class Follower:
-    def __init__(self, record: Path, told: Told, tracker: Tracker) -> None:
-        self.record, self.told, self.tracker = record, told, tracker
+    def __init__(self, record: Path, plan: Plan, tracker: Tracker) -> None:
+        self.record, self.plan, self.tracker = record, plan, tracker
         self.ended = threading.Event()
         self.status = "KILLED"
         """How the training ended, in MLflow's words."""
         self.done = 0
 
     def follow(self) -> None:
-        self.tracker.start(self.told.params, self.told.tags)
+        self.tracker.start(self.plan.params, self.plan.tags)
         while not self.ended.wait(EVERY_SECONDS):
             self.report()
         self.report()
         if points := read_record(self.record):
-            print(f"trained {len(points)} of {self.told.steps} steps, loss {points[-1]['loss']:.3f}", flush=True)
+            print(f"trained {len(points)} of {self.plan.steps} steps, loss {points[-1]['loss']:.3f}", flush=True)
         self.tracker.finish(self.status)
 
     def report(self) -> None:
@@ -66,8 +66,8 @@ class Follower:
         before = sum("seconds" not in point for point in points)
         if before and not self.done:
             print(f"going on from the checkpoint of step {before}", flush=True)
-        counted("train", len(points), self.told.steps, standing(points, self.told.steps))
-        if len(points) == self.told.steps and not self.ended.is_set():
+        counted("train", len(points), self.plan.steps, standing(points, self.plan.steps))
+        if len(points) == self.plan.steps and not self.ended.is_set():
             phase("train", f"saving the weights after {len(points)} steps")
         self.tracker.log(points[self.done :])
         self.done = len(points)

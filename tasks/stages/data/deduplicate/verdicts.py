@@ -112,19 +112,19 @@ class Nearness:
         """Those of them that are near-identical."""
         return ((other, jaccard) for other, jaccard in self.of(form) if jaccard >= self.thresholds.jaccard)
 
-    def same(self, one: int, other: int) -> bool:
+    def same(self, content: int, other: int) -> bool:
         """Whether two contents say the same."""
-        if one == other:
+        if content == other:
             return True
-        pair = (min(one, other), max(one, other))
+        pair = (min(content, other), max(content, other))
         if pair not in self._same:
-            texts = self.texts[one], self.texts[other]
+            texts = self.texts[content], self.texts[other]
             self._same[pair] = all(texts) and says_the_same(*texts, self.uses)
         return self._same[pair]
 
-    def contradict(self, one: Item, other: Item, jaccard: float) -> bool:
+    def contradict(self, item: Item, other: Item, jaccard: float) -> bool:
         least = self.thresholds.conflict_jaccard
-        return one.answer != other.answer and least is not None and jaccard >= least
+        return item.answer != other.answer and least is not None and jaccard >= least
 
 
 class Shelf:
@@ -209,10 +209,10 @@ def _lost(item: Item, kept: Shelf, nearness: Nearness) -> Verdict | None:
 
 def _in_dispute(item: Item, disputed: Shelf, peers: Shelf, nearness: Nearness) -> Verdict | None:
     """Against the best of those that it contradicts, none of lower precedence, where a source puts such aside."""
-    found = [(other, jaccard, True) for other, jaccard in disputed.asking_the_same(item, nearness)]
-    found += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.asking_the_same(item, nearness)]
+    candidates = [(other, jaccard, True) for other, jaccard in disputed.asking_the_same(item, nearness)]
+    candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.asking_the_same(item, nearness)]
     return _verdict(
-        item, ((o, j, UNDECIDED if aside and nearness.contradict(item, o, j) else None) for o, j, aside in found)
+        item, ((o, j, UNDECIDED if aside and nearness.contradict(item, o, j) else None) for o, j, aside in candidates)
     )
 
 
@@ -222,9 +222,9 @@ def _contradicted(item: Item, kept: Shelf, nearness: Nearness) -> Verdict | None
     return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
 
 
-def _verdict(item: Item, found: Iterable[tuple[Item, float, str | None]]) -> Verdict | None:
+def _verdict(item: Item, candidates: Iterable[tuple[Item, float, str | None]]) -> Verdict | None:
     """By the best of the others for which there is a rule."""
-    ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in found if rule]
+    ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in candidates if rule]
     if not ruled:
         return None
     _, rule, other, jaccard = min(ruled)

@@ -38,7 +38,7 @@ class Taken:
     rules: Counter[str]
     notes: Counter[str]
     """`repaired_texts`, `dropped_system_turns`."""
-    found: Counter[Category]
+    protected: Counter[Category]
     """How often each protected class was found."""
     secrets: list[Secret]
 
@@ -52,7 +52,7 @@ class _Tray:
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     malformed: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
-    found: Counter[Category] = field(default_factory=Counter)
+    protected: Counter[Category] = field(default_factory=Counter)
     secrets: list[Secret] = field(default_factory=list)
 
 
@@ -103,7 +103,7 @@ class Intake:
         return hmac.digest(self.record_key, place, "sha256").hex()[:32]
 
     def _put(self, number: int, record: dict[str, Any], outcome: Outcome, tray: _Tray) -> None:
-        tray.found.update(outcome.counts)
+        tray.protected.update(outcome.counts)
         if outcome.stopped:
             raise InputError(
                 f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stopped}, for which "
@@ -138,6 +138,6 @@ class Intake:
             malformed=tray.malformed,
             rules=Counter(item["rule"] for item in tray.quarantine),
             notes=tray.notes,
-            found=tray.found,
+            protected=tray.protected,
             secrets=tray.secrets,
         )

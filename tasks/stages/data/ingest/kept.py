@@ -104,11 +104,11 @@ def _whole(target: Path, vault: Vault) -> bool:
     if target.is_symlink():  # what it leads to is not ours to keep
         return False
     try:
-        found = tree_manifest(target)
-        seal = (target / SEAL).read_bytes() if found.pop(SEAL, None) else b""
+        digests = tree_manifest(target)
+        seal = (target / SEAL).read_bytes() if digests.pop(SEAL, None) else b""
     except (OSError, ValueError):
         return False
-    return hmac.compare_digest(seal, _seal(target.name, found, vault).encode())
+    return hmac.compare_digest(seal, _seal(target.name, digests, vault).encode())
 
 
 def _seal(name: str, files: dict[str, str], vault: Vault) -> str:

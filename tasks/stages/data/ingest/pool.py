@@ -27,12 +27,12 @@ Out = TypeVar("Out")
 
 def workers() -> int:
     """How many processes to use. Raises InputError where HALLMARK_WORKERS is not a number of at least 1."""
-    told = os.environ.get(WORKERS, "")
-    if not told:
+    setting = os.environ.get(WORKERS, "")
+    if not setting:
         return cores.usable()
-    if not told.isdecimal() or int(told) < 1:
-        raise InputError(f"{WORKERS}: expected a whole number of at least 1, got {told!r}")
-    return int(told)
+    if not setting.isdecimal() or int(setting) < 1:
+        raise InputError(f"{WORKERS}: expected a whole number of at least 1, got {setting!r}")
+    return int(setting)
 
 
 def batched(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:

@@ -102,7 +102,7 @@ class _Tally:
     malformed: int = 0
     examples: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
-    found: Counter[Category] = field(default_factory=Counter)
+    protected: Counter[Category] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -114,7 +114,7 @@ class _Tally:
         self.malformed += len(taken.malformed)
         self.examples = (self.examples + taken.malformed)[:EXAMPLES]
         self.notes += taken.notes
-        self.found += taken.found
+        self.protected += taken.protected
 
 
 def read(resolved: ResolvedSource, desk: Desk, folder: Path) -> None:
@@ -158,16 +158,16 @@ def _mapped(rows: Iterator[Row | Malformed], source: Source) -> Iterator[Row | M
 
 def _characters(item: Row | Malformed) -> int:
     """How much text a row holds, however it is nested."""
-    found, left = 0, list(item.values.values()) if isinstance(item, Row) else []
+    characters, left = 0, list(item.values.values()) if isinstance(item, Row) else []
     while left:
         value = left.pop()
         if isinstance(value, str | bytes):
-            found += len(value)
+            characters += len(value)
         elif isinstance(value, dict):
             left += value.values()
         elif isinstance(value, list):
             left += value
-    return found
+    return characters
 
 
 def _refuse_unusable(resolved: ResolvedSource, tally: _Tally, most: float) -> None:
@@ -196,6 +196,6 @@ def _counts(resolved: ResolvedSource, tally: _Tally) -> SourceCounts:
         malformed=tally.malformed,
         repaired_texts=tally.notes["repaired_texts"],
         dropped_system_turns=tally.notes["dropped_system_turns"],
-        protected={category: tally.found[category] for category in sorted(tally.found)},
-        actions={category: resolved.source.protect.action(category) for category in sorted(tally.found)},
+        protected={category: tally.protected[category] for category in sorted(tally.protected)},
+        actions={category: resolved.source.protect.action(category) for category in sorted(tally.protected)},
     )

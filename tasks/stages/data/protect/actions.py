@@ -32,10 +32,10 @@ class Outcome:
     """A text could not be read to its end, so that what stands in it is not known."""
 
 
-def replace(text: str, found: Sequence[Found], protection: Protection, key: bytes, outcome: Outcome) -> str:
+def replace(text: str, spans: Sequence[Found], protection: Protection, key: bytes, outcome: Outcome) -> str:
     """The text as it may be written; what was done is added to `outcome`."""
     parts, end = [], 0
-    for start, stop, category in found:
+    for start, stop, category in spans:
         value = text[start:stop]
         parts += [text[end:start], _instead(category, value, protection, key, outcome)]
         end = stop

@@ -42,12 +42,12 @@ class Guard:
 
 def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
     """Each record as it may be written, its subjects filled in, and what was done."""
-    found = _found(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
+    detected = _detect(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
     for record in records:
         outcome = Outcome()
 
         def safe(text: str, more: Sequence[Found] = (), outcome: Outcome = outcome) -> str:
-            spans = found.get(text, ())
+            spans = detected.get(text, ())
             outcome.undetectable |= spans is None
             spans = merged(spans or (), more) if more else spans
             return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
@@ -90,22 +90,22 @@ def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
 @lru_cache(maxsize=65_536)
 def _in_label(label: str, people: bool = True) -> tuple[Found, ...]:
     """What nothing but its place shows: long numbers, and names without capitals or a cue."""
-    found = [Found(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
-    for one, other in pairwise(WORD.finditer(label) if people else ()):
-        if _is_name(one[0].casefold(), other[0].casefold()):
-            found = merged(found, [Found(one.start(), other.end(), "name")])
-    return tuple(found)
+    spans = [Found(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
+    for first, second in pairwise(WORD.finditer(label) if people else ()):
+        if _is_name(first[0].casefold(), second[0].casefold()):
+            spans = merged(spans, [Found(first.start(), second.end(), "name")])
+    return tuple(spans)
 
 
-def _is_name(one: str, other: str) -> bool:
+def _is_name(first: str, second: str) -> bool:
     """Either way round, and two given names."""
     known = lists.given(), lists.family(), lists.common_family()
-    return (one in known[0] and any(other in names for names in known)) or (
-        other in known[0] and any(one in names for names in known)
+    return (first in known[0] and any(second in names for names in known)) or (
+        second in known[0] and any(first in names for names in known)
     )
 
 
-def _found(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
+def _detect(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
     """What stands in each text, by text, if anything does; the owner's terms go before everything else."""
     pattern = terms.finder(guard.terms)
     listed = [terms.find(text, pattern) for text in texts]

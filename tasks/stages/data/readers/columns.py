@@ -35,11 +35,11 @@ def check_mapped(names: Collection[str], source: Source) -> None:
     there = sorted({like for name in missing for like in difflib.get_close_matches(name, set(names) - mapped, n=2)})
     known = sorted(mapped & set(names))
     if known or there:
-        found = f"it has {', '.join(map(repr, known)) or 'none of those named'}"
-        found += f", and much like it {', '.join(map(repr, there))}" if there else ""
+        hint = f"it has {', '.join(map(repr, known)) or 'none of those named'}"
+        hint += f", and much like it {', '.join(map(repr, there))}" if there else ""
     else:
-        found = f"none of its {len(names)} columns is named there (is its header missing?)"
+        hint = f"none of its {len(names)} columns is named there (is its header missing?)"
     raise InputError(
         f"source {source.id}: {source.location} has no column {', '.join(map(repr, missing))}, which its mapping "
-        f"names; {found}. Correct `mapping` in sources.yaml"
+        f"names; {hint}. Correct `mapping` in sources.yaml"
     )

@@ -66,11 +66,11 @@ def _parsed(lines: Lines, source: Source) -> Iterator[tuple[int, list[str] | csv
             yield line, error
 
 
-def _header(found: list[str] | csv.Error, lines: Lines, source: Source) -> list[str]:
-    if isinstance(found, csv.Error):
+def _header(row: list[str] | csv.Error, lines: Lines, source: Source) -> list[str]:
+    if isinstance(row, csv.Error):
         delimiters.check([], lines.last, source)
-        raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({found})")
-    header = [name.strip() for name in found]
+        raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({row})")
+    header = [name.strip() for name in row]
     refuse_columns(len(header), source)
     delimiters.check(header, lines.last, source)
     check_columns(header, source)

@@ -138,9 +138,9 @@ def undecodable(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
     return None
 
 
-def _wrong(source: Source, offset: int, found: str, likely: str | None) -> InputError:
+def _wrong(source: Source, offset: int, what: str, likely: str | None) -> InputError:
     advice = f"it is likely {likely}: set `encoding: {likely}`" if likely else "find out its encoding and declare it"
     return InputError(
-        f"source {source.id}: {source.location} is declared {source.encoding}, but at byte {offset:,} stands {found}; "
+        f"source {source.id}: {source.location} is declared {source.encoding}, but at byte {offset:,} stands {what}; "
         f"{advice} in sources.yaml"
     )

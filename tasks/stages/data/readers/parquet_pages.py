@@ -110,12 +110,12 @@ def _signed(file: IO[bytes]) -> int:
 
 
 def _number(file: IO[bytes]) -> int:
-    found = 0
+    number = 0
     for place in range(LONGEST):
         byte = _byte(file)
-        found |= (byte & 127) << 7 * place
+        number |= (byte & 127) << 7 * place
         if byte < 128:
-            return found
+            return number
     raise ValueError("a page header with an endless number")
 
 

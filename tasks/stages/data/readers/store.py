@@ -40,10 +40,10 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
         # Its text holds the URL, and so what variables of the location stand for.
         raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
     except (ClientError, OSError) as error:
-        told = _told(error, where)
-        if told is None:
+        failure = _failure(error, where)
+        if failure is None:
             raise
-        raise told from None
+        raise failure from None
 
 
 def _opened(location: str, where: str) -> Any:
@@ -57,7 +57,7 @@ def _opened(location: str, where: str) -> Any:
         raise InputError(f"{where} names no object; expected s3://BUCKET/KEY") from None
 
 
-def _told(error: Exception, where: str) -> HallmarkError | None:
+def _failure(error: Exception, where: str) -> HallmarkError | None:
     """What an error says of the object; None where no answer of the store is behind it."""
     answer = _answer(error)
     if answer is None:

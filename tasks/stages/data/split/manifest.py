@@ -28,7 +28,7 @@ def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Datase
         rows={side: segments["source_id"][side].total() for side in SIDES},
         digests={side: sha256_file(folder / f"{side}.parquet") for side in SIDES},
         segments={
-            name: {side: dict(sorted(found.items())) for side, found in s.items()} for name, s in segments.items()
+            name: {side: dict(sorted(tally.items())) for side, tally in s.items()} for name, s in segments.items()
         },
         settings=dict(_flat(data.model_dump(mode="json"))),
     )
@@ -68,22 +68,22 @@ NOTHING = {"rows": 0, "records": 0, "quarantined": {}}
 
 
 def _segments(folder: Path) -> Segments:
-    found: Segments = {name: {side: Counter() for side in SIDES} for name in SEGMENTS}
+    segments: Segments = {name: {side: Counter() for side in SIDES} for name in SEGMENTS}
     for side in SIDES:
         for batch in batches(folder / f"{side}.parquet", SEGMENTS):
             for name in SEGMENTS:
                 counts = batch[name].fill_null("null").value_counts().to_pylist()
-                found[name][side].update({item["values"]: item["counts"] for item in counts})
-    return found
+                segments[name][side].update({item["values"]: item["counts"] for item in counts})
+    return segments
 
 
 def _by_source(path: Path) -> dict[str, Counter[str]]:
     """By source, how many records of a table have each rule."""
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for batch in batches(path, ("source_id", "rule")):
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
-            found.setdefault(source, Counter())[rule] += 1
-    return found
+            counts.setdefault(source, Counter())[rule] += 1
+    return counts
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:

@@ -63,7 +63,7 @@ class Divided:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Side:
     """What a written side holds."""
 
     rows: int
@@ -97,7 +97,7 @@ def run(params: Params, layout: Layout) -> Split:
         write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
         phase("split", "counting what training will read")
         # Read back, so that the figures are about what training will read.
-        train, test = (_seen(folder / f"{side}.parquet", clusters, params) for side in sides)
+        train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
         counts = count("split", len(records), kept, rules, divided.not_drawn.num_rows)
         result = _result(train, test, counts, params.data)
@@ -144,14 +144,14 @@ def _write(path: Path, places: Places, target: Path) -> None:
             file.write(rows_at(path, places[begin : begin + TOGETHER]))
 
 
-def _seen(path: Path, clusters: pa.Table, params: Params) -> Seen:
+def _read_back(path: Path, clusters: pa.Table, params: Params) -> Side:
     ids = pq.read_table(path, columns=["record_id"])["record_id"]
     prompts, labels = [], set[str]()
     for batch in batches(path, ["messages"], placed.BATCH):
         messages = batch.column("messages")
         prompts.append(lots(prompt_keys(messages), params.data.seed))
         labels |= {_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
-    return Seen(
+    return Side(
         rows=len(ids),
         prompts=np.unique(np.concatenate(prompts)),
         clusters=set(cluster_of(ids, clusters).tolist()) - {APART},
@@ -170,7 +170,7 @@ def _label(target: str, how: Evaluation) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _result(train: Seen, test: Seen, counts: Counts, data: Data) -> Split:
+def _result(train: Side, test: Side, counts: Counts, data: Data) -> Split:
     return Split(
         counts=counts,
         train_rows=train.rows,

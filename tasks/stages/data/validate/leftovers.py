@@ -20,14 +20,14 @@ def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Seq
     end counts, since what stands in it is not known.
     """
     texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
-    found = {text: left(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
+    categories = {text: left(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
     return sum(
-        any(_offends(found[text], spared.get(source, ())) for text in texts if text) for source, texts in records
+        any(_offends(categories[text], spared.get(source, ())) for text in texts if text) for source, texts in records
     )
 
 
-def _offends(found: set[Category] | None, spared: Sequence[str]) -> bool:
-    return found is None or not found <= set(spared)
+def _offends(categories: set[Category] | None, spared: Sequence[str]) -> bool:
+    return categories is None or not categories <= set(spared)
 
 
 def left(text: str, spans: Sequence[Found] | None) -> set[Category] | None:

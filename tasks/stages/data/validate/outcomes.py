@@ -56,11 +56,11 @@ def _counts(layout: Layout, source: str | None) -> Counter[str]:
     passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
     for stage in ("clean", "deduplicate"):
         passages[stage] = read_json(layout.stage(stage) / "result.json")["by_source"]
-    found: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for by_source in passages.values():
         for name, counts in by_source.items():
             if source in (None, name):
-                found.update(counts["quarantined"])
+                outcomes.update(counts["quarantined"])
     left = passages["deduplicate"].items()
-    found[KEPT] = sum(counts["records"] for name, counts in left if source in (None, name))
-    return found
+    outcomes[KEPT] = sum(counts["records"] for name, counts in left if source in (None, name))
+    return outcomes

@@ -75,7 +75,7 @@ def share(rows: Rows, counts: Callable[[Example, Said], bool]) -> Measured:
     """The share of answers that count, with its Wilson interval."""
     of, confidence = len(rows.examples), rows.settings.confidence
     hits = rows.each(counts)
-    return Measured({which: intervals.wilson(sum(found), of, confidence) for which, found in hits.items()})
+    return Measured({which: intervals.wilson(sum(counted), of, confidence) for which, counted in hits.items()})
 
 
 def bootstrapped(rows: Rows, figures: Mapping[Which, Callable[[Array], Array]]) -> Measured:

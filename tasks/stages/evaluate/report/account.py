@@ -131,14 +131,14 @@ def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
     return Flow(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
 
 
-def _nearness(told: dict[str, Any]) -> Nearness:
-    return Nearness(told["kept"], told["near_pairs"], told["clusters"], told.get("contradictions_kept", 0))
+def _nearness(result: dict[str, Any]) -> Nearness:
+    return Nearness(result["kept"], result["near_pairs"], result["clusters"], result.get("contradictions_kept", 0))
 
 
 def _protected(source: dict[str, Any]) -> Protected:
-    found = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
+    classes = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
     actions = source.get("actions", {})
-    return Protected(source["id"], tuple((name, actions.get(name, ""), count) for name, count in found))
+    return Protected(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))
 
 
 def _suite(suite: dict[str, Any]) -> Suite:

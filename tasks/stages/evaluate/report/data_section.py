@@ -69,11 +69,11 @@ class ClassFound:
 def protected(sources: Sequence[Protected]) -> tuple[ClassFound, ...]:
     """Every class that was found, most first."""
     named = {name for source in sources for name, _, _ in source.classes}
-    return tuple(sorted((_class(name, sources) for name in named), key=lambda found: (-found.total, found.name)))
+    return tuple(sorted((_class(name, sources) for name in named), key=lambda row: (-row.total, row.name)))
 
 
 def _class(name: str, sources: Sequence[Protected]) -> ClassFound:
-    own = [[(action, count) for found, action, count in source.classes if found == name] for source in sources]
+    own = [[(action, count) for category, action, count in source.classes if category == name] for source in sources]
     return ClassFound(
         name=name,
         actions=tuple(sorted({action for source in own for action, _ in source})),
@@ -90,8 +90,8 @@ class Repeat:
 
 def repeats(flows: Sequence[Flow]) -> tuple[Repeat, ...]:
     """What `deduplicate` took out, by rule."""
-    found = Counter[str]()
+    rows = Counter[str]()
     for flow in flows:
         if flow.stage == "deduplicate":
-            found.update(dict(flow.quarantined))
-    return tuple(Repeat(rule, words, found[rule]) for rule, words in REPEATS.items() if found[rule])
+            rows.update(dict(flow.quarantined))
+    return tuple(Repeat(rule, words, rows[rule]) for rule, words in REPEATS.items() if rows[rule])

@@ -46,38 +46,38 @@ def read(layout: Layout) -> Drill | None:
     path = layout.measured("planted.json")
     if not path.is_file():
         return None
-    told = read_json(path)
+    planted = read_json(path)
     return Drill(
-        kinds=tuple(map(_kind, told["kinds"])),
+        kinds=tuple(map(_kind, planted["kinds"])),
         classes=tuple(
-            map(_class, sorted(told["classes"], key=lambda item: (item["category"] == "all", item["category"])))
+            map(_class, sorted(planted["classes"], key=lambda item: (item["category"] == "all", item["category"])))
         ),
     )
 
 
-def _kind(told: dict[str, Any]) -> Hunted:
+def _kind(entry: dict[str, Any]) -> Hunted:
     return Hunted(
-        stage=told["stage"],
-        name=told["defect"],
-        planted=told["planted"],
-        truth=told["planted"],
-        hit=told["found"],
-        marked=told["removed"],
-        right=told["right"],
-        taken_for=_most_first(told["taken_for"]),
+        stage=entry["stage"],
+        name=entry["defect"],
+        planted=entry["planted"],
+        truth=entry["planted"],
+        hit=entry["found"],
+        marked=entry["removed"],
+        right=entry["right"],
+        taken_for=_most_first(entry["taken_for"]),
     )
 
 
-def _class(told: dict[str, Any]) -> Hunted:
+def _class(entry: dict[str, Any]) -> Hunted:
     return Hunted(
         stage="ingest",
-        name=told["category"],
-        planted=told["values"],
-        truth=told["truth"],
-        hit=told["hit"],
-        marked=told["marked"],
-        right=told["right"],
-        taken_for=_most_first(told["taken_for"]),
+        name=entry["category"],
+        planted=entry["values"],
+        truth=entry["truth"],
+        hit=entry["hit"],
+        marked=entry["marked"],
+        right=entry["right"],
+        taken_for=_most_first(entry["taken_for"]),
     )
 
 

@@ -47,7 +47,7 @@ class Judged:
 
     metric: SuccessMetric
     wanted: str
-    found: Fact | None
+    measured: Fact | None
     state: Literal["met", "missed", "elsewhere", "production"]
     """`elsewhere`: the figure is not on this page, the evaluation gate looks it up."""
 
@@ -108,8 +108,8 @@ class Dimension:
 
 def dimensions(metrics: Metrics) -> list[Dimension]:
     """The slices by what they are slices of, those with one value left out."""
-    found = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICES]
-    return [dimension for dimension in found if len(dimension.groups) > 1]
+    every = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICES]
+    return [dimension for dimension in every if len(dimension.groups) > 1]
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,17 @@ class Quoted:
 
 def quotes(contents: Contents) -> list[Quoted]:
     """Rows gained and lost against each other model, and those that are still wrong."""
-    found = []
+    quoted = []
     for other in TITLES:
         if other in contents.metrics.overall.comparisons:
             name = TITLES[other].lower()
             asked = [e for e in contents.examples if other in e.said]
             gained = [e for e in asked if e.said["candidate"].right and not e.said[other].right]
             lost = [e for e in asked if e.said[other].right and not e.said["candidate"].right]
-            found.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
-            found.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
+            quoted.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
+            quoted.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
     wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]
-    return [*found, _quote("Still wrong", "no model is right", False, wrong)]
+    return [*quoted, _quote("Still wrong", "no model is right", False, wrong)]
 
 
 def _quote(title: str, why: str, shown: bool, rows: Sequence[Example]) -> Quoted:

@@ -16,11 +16,11 @@ def candidates(keys: np.ndarray) -> np.ndarray:
     The rows of `keys` stand in order of preference.
     """
     count = max(len(keys), 1)
-    found = np.zeros(0, np.int64)  # a pair as one number, the later row leading
+    pairs = np.zeros(0, np.int64)  # a pair as one number, the later row leading
     for band in range(keys.shape[1]):
-        found = np.union1d(found, _in_band(keys[:, band]) @ np.array([1, count]))
-        found = found[_place_in_run(found // count) < MOST]
-    return np.stack(np.divmod(found, count)[::-1], axis=1)
+        pairs = np.union1d(pairs, _in_band(keys[:, band]) @ np.array([1, count]))
+        pairs = pairs[_place_in_run(pairs // count) < MOST]
+    return np.stack(np.divmod(pairs, count)[::-1], axis=1)
 
 
 def _in_band(keys: np.ndarray) -> np.ndarray:

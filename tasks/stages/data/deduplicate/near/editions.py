@@ -51,7 +51,7 @@ class _Patterns(NamedTuple):
 
 def edition(text: str, words: Sequence[str] = ()) -> Edition:
     """`words` are an owner's own, before a date or a number."""
-    patterns, told, body = _patterns(tuple(words)), list[str](), []
+    patterns, marks, body = _patterns(tuple(words)), list[str](), []
     lines = text.split("\n")
     begin = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     for number, line in enumerate(lines):
@@ -59,27 +59,27 @@ def edition(text: str, words: Sequence[str] = ()) -> Edition:
         heads = not own and "?" not in text and _heads(lines, number, begin)
         if heads and (end := patterns.ending.search(left.casefold())):
             own, left = [end.group()], _without_end(left, end)
-        told += own
+        marks += own
         body.append(left)
-    return Edition("\n".join(body), _newness("\n".join(told), patterns), bool(told))
+    return Edition("\n".join(body), _newness("\n".join(marks), patterns), bool(marks))
 
 
 def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
     """What is left of a line, and what it says of an edition."""
     if _is_edition(line, patterns):
         return "", [line]
-    told: list[str] = []
+    marks: list[str] = []
 
     def bracketed(match: re.Match[str]) -> str:
         if not _is_edition(match[1], patterns) or ASKED.match(line, match.end()):
             return match[0]
-        told.append(match[1])
+        marks.append(match[1])
         return " "
 
     sentences = SENTENCE_END.split(BRACKETS.sub(bracketed, line))
     own = [sentence for sentence in sentences if len(sentences) > 1 and _is_edition(sentence, patterns)]
     left = " ".join(sentence for sentence in sentences if sentence not in own) if own else sentences[0]
-    return (left if len(sentences) == 1 or own else " ".join(sentences)), told + own
+    return (left if len(sentences) == 1 or own else " ".join(sentences)), marks + own
 
 
 def _is_edition(text: str, patterns: _Patterns) -> bool:
@@ -115,9 +115,9 @@ def _numbered(words: Iterable[str]) -> str:
     return said(words, r"\d+(?:\.\d+)*")
 
 
-def _newness(told: str, patterns: _Patterns) -> str:
+def _newness(marks: str, patterns: _Patterns) -> str:
     """Lines are kept apart: what "replaces" refers to ends with its own."""
-    plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", told.casefold()).split("\n"))
+    plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", marks.casefold()).split("\n"))
     numbers = sorted((_parts(match) for match in patterns.number.finditer(GONE.sub(" ", plain))), reverse=True)
     return "".join(f"{part:06}" for parts in numbers[:MOST] for part in parts)
 

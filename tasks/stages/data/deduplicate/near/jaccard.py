@@ -15,18 +15,18 @@ def proven(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.ndarray
     """Of the pairs, which index `forms` and are sorted, those with at least this Jaccard; and their Jaccards."""
     sizes = pc.binary_length(forms).to_numpy()[pairs].sum(axis=1)
     measured = [jaccards(forms, pairs[begin:end]) for begin, end in parts(sizes, TOGETHER)]
-    found = np.concatenate([np.zeros(0), *measured])
-    return pairs[found >= least], found[found >= least]
+    shares = np.concatenate([np.zeros(0), *measured])
+    return pairs[shares >= least], shares[shares >= least]
 
 
 def jaccards(forms: pa.Array, pairs: np.ndarray) -> np.ndarray:
     """What both have, as a share of what either has. No form may be empty."""
     ids, places = np.unique(pairs, return_inverse=True)
     windows = shingles(forms.take(pa.array(ids))).distinct()
-    one, other = places.reshape(-1, 2).T
-    both = np.sort(np.concatenate((windows.of(one), windows.of(other))), kind="stable")  # merges two runs
+    first, second = places.reshape(-1, 2).T
+    both = np.sort(np.concatenate((windows.of(first), windows.of(second))), kind="stable")  # merges two runs
     twice = both[1:][both[1:] == both[:-1]] >> BITS
     common = np.bincount(twice.astype(np.int64), minlength=len(pairs))
     sizes = np.diff(windows.starts)
-    shares: np.ndarray = common / (sizes[one] + sizes[other] - common)
+    shares: np.ndarray = common / (sizes[first] + sizes[second] - common)
     return shares

@@ -35,5 +35,5 @@ def near_pairs(forms: pa.Array, order: np.ndarray, least: float) -> NearPairs:
         sizes = pc.binary_length(forms).to_numpy()
         slices = (forms.slice(begin, end - begin) for begin, end in parts(sizes, TOGETHER))
         keys = np.concatenate([band_keys(shingles(part), least) for part in slices])
-    found = np.sort(order[candidates(keys[order])], axis=1)
-    return NearPairs(*proven(forms, found[np.lexsort((found[:, 1], found[:, 0]))], least))
+    pairs = np.sort(order[candidates(keys[order])], axis=1)
+    return NearPairs(*proven(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], least))

@@ -32,16 +32,16 @@ def is_short(word: str) -> bool:
     return word.lower() in _short()
 
 
-def is_slip(one: str, other: str, uses: Uses, german: bool) -> bool:
+def is_slip(first: str, second: str, uses: Uses, german: bool) -> bool:
     """Whether one word is the other, mistyped. Words are as in `Content.text`: a capital may tell a name.
 
     In a German text English words are none: "Kid" is there a slip for "Kind".
     """
-    if max(len(one), len(other)) > LONGEST:
+    if max(len(first), len(second)) > LONGEST:
         return False
-    right, wrong = sorted((one, other), key=lambda word: (not _known(word, german), -_use(word, uses).times, word))
+    right, wrong = sorted((first, second), key=lambda word: (not _known(word, german), -_use(word, uses).times, word))
     a, b, used = right.lower(), wrong.lower(), _use(right, uses).times
-    if not (a.isalpha() and b.isalpha()) or _abbreviates(one) or _abbreviates(other) or _known(wrong, german):
+    if not (a.isalpha() and b.isalpha()) or _abbreviates(first) or _abbreviates(second) or _known(wrong, german):
         return False
     if _use(wrong, uses).times > max(USED - 1, used // RARER):
         return False  # used too often to be a slip
@@ -54,16 +54,16 @@ def is_slip(one: str, other: str, uses: Uses, german: bool) -> bool:
     return near and longest >= LEAST and (_known(right, german=False) or used >= USED or longest > LEAST + 2)
 
 
-def changes(one: str, other: str) -> int:
+def changes(word: str, other: str) -> int:
     """Letters to change, add, leave out or swap with their neighbour (optimal string alignment); 3 for more than 2."""
-    if abs(len(one) - len(other)) > 2:
+    if abs(len(word) - len(other)) > 2:
         return 3
     before, last = list[int](), list(range(len(other) + 1))
-    for i, a in enumerate(one, start=1):
+    for i, a in enumerate(word, start=1):
         row = [i]
         for j, b in enumerate(other, start=1):
             row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b)))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+            if i > 1 and j > 1 and a == other[j - 2] and word[i - 2] == b:
                 row[j] = min(row[j], before[j - 2] + 1)
         before, last = last, row
     return min(last[-1], 3)
@@ -104,16 +104,16 @@ def _abbreviates(word: str) -> bool:
     return len(word) > 1 and word.isupper()
 
 
-def _swapped(one: str, other: str) -> bool:
+def _swapped(word: str, other: str) -> bool:
     """Two letters that changed places."""
-    places = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
-    return len(places) == 2 and places[1] == places[0] + 1 and changes(one, other) == 1
+    places = [i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b]
+    return len(places) == 2 and places[1] == places[0] + 1 and changes(word, other) == 1
 
 
-def _doubled(one: str, other: str) -> bool:
-    """Whether `other` has a letter twice that `one` has once."""
-    return len(other) == len(one) + 1 and any(
-        a == b and other[:i] + other[i + 1 :] == one for i, (a, b) in enumerate(pairwise(other))
+def _doubled(word: str, other: str) -> bool:
+    """Whether `other` has a letter twice that `word` has once."""
+    return len(other) == len(word) + 1 and any(
+        a == b and other[:i] + other[i + 1 :] == word for i, (a, b) in enumerate(pairwise(other))
     )
 
 

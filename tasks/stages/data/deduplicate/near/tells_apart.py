@@ -11,9 +11,9 @@ from tasks.stages.data.deduplicate.near.vocabulary import Uses
 from tasks.stages.data.protect.recognise.names.language import is_german
 
 
-def says_the_same(one: str, other: str, uses: Uses) -> bool:
+def says_the_same(text: str, other: str, uses: Uses) -> bool:
     """Of the `text` of two contents. `uses` is of the texts at hand."""
-    first, second = sorted((one, other))
+    first, second = sorted((text, other))
     ours, theirs, german = first.split(), second.split(), is_german(first)
     return _but_for_slips(ours, theirs, uses, german) or _but_for_slips(
         without_courtesy(ours), without_courtesy(theirs), uses, german

@@ -85,9 +85,9 @@ def _terms(text: str) -> Iterator[tuple[int, int]]:
 @lru_cache(maxsize=1)
 def _starts() -> dict[str, list[re.Pattern[str]]]:
     """A term's first four letters (fewer in a shorter word) to patterns, the longest term first."""
-    found: dict[str, list[re.Pattern[str]]] = {}
+    patterns: dict[str, list[re.Pattern[str]]] = {}
     for term in sorted(set(lists.lines("health")), key=lambda term: (-len(term), term)):
         form = r"\s+".join(re.escape(word).replace(r"\*", r"\w{0,20}") for word in term.split())
         key = term.split()[0].rstrip("*")[:4]
-        found.setdefault(key, []).append(re.compile(rf"{form}(?!\w)", re.IGNORECASE))
-    return found
+        patterns.setdefault(key, []).append(re.compile(rf"{form}(?!\w)", re.IGNORECASE))
+    return patterns

@@ -59,10 +59,10 @@ class ExpectTextsToHoldNothingProtected(BatchExpectation):
     def _validate(
         self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
     ) -> dict[str, Any]:
-        looked_at, found = metrics[METRIC]
-        percent = 100 * found / looked_at if looked_at else 0.0
-        counts = {"element_count": looked_at, "unexpected_count": found, "unexpected_percent": percent}
-        return {"success": found <= self.at_most * looked_at, "result": counts}
+        looked_at, unexpected = metrics[METRIC]
+        percent = 100 * unexpected / looked_at if looked_at else 0.0
+        counts = {"element_count": looked_at, "unexpected_count": unexpected, "unexpected_percent": percent}
+        return {"success": unexpected <= self.at_most * looked_at, "result": counts}
 
     @classmethod
     @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)

@@ -52,4 +52,4 @@ def _is_key(m: re.Match[str]) -> bool:
 
 def _is_mixed(text: str) -> bool:
     classes = [(c.isdigit(), c.isupper()) for c in text]
-    return sum(one != other for one, other in pairwise(classes)) >= CHANGES * (len(text) - 1)
+    return sum(left != right for left, right in pairwise(classes)) >= CHANGES * (len(text) - 1)

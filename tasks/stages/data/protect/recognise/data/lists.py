@@ -10,8 +10,8 @@ def read(name: str) -> frozenset[str]:
 
 def lines(name: str) -> list[str]:
     """The lines of `name`.txt that are neither empty nor comments."""
-    found = (line.strip() for line in _text(name).splitlines())
-    return [line for line in found if line and not line.startswith("#")]
+    stripped = (line.strip() for line in _text(name).splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
 
 
 def _text(name: str) -> str:

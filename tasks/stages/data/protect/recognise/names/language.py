@@ -12,9 +12,9 @@ READ = 2_000
 
 def is_german(text: str) -> bool:
     """More German function words and umlauts than English function words at its beginning; else English."""
-    found = [word.lower() for word in WORD.findall(text[:READ])]
-    german = sum((word in _german()) + (not word.isascii()) for word in found)
-    return german > sum(word in _english() for word in found)
+    words = [word.lower() for word in WORD.findall(text[:READ])]
+    german = sum((word in _german()) + (not word.isascii()) for word in words)
+    return german > sum(word in _english() for word in words)
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ def find(text: str) -> list[Span]:
 
 def _trimmed(m: re.Match[str]) -> tuple[int, int]:
     """Without `mailto:`-like leads: what precedes the last of `= / ? &` before the sign is a URL's."""
-    found = m.group()
-    local = found.partition("@")[0] if "@" in found else found.rpartition("%40")[0]
+    text = m.group()
+    local = text.partition("@")[0] if "@" in text else text.rpartition("%40")[0]
     lead = max(local.rfind(c) for c in "=/?&'{|")
     return m.start() + lead + 1, m.end()

@@ -27,9 +27,9 @@ def find(text: str) -> list[Span]:
     return spans
 
 
-def _is_grouped(found: str) -> bool:
+def _is_grouped(text: str) -> bool:
     """Whether every group holds a digit, but the second ("GB29 NWBK …"): one sentence in 97 passes MOD 97."""
-    others = re.split(r"[\s.\-]+", found)[1:]
+    others = re.split(r"[\s.\-]+", text)[1:]
     if any(not _has_digit(group) for group in others[1:]):
         return False
     return not others or len(others[0]) <= 4 or others[0].isupper() or _has_digit(others[0])

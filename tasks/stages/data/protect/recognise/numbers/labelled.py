@@ -74,7 +74,7 @@ def find(text: str) -> list[Span]:
 
 def _is_number(text: str, value: re.Match[str]) -> bool:
     """Four digits at least, and neither a date, a time nor an amount."""
-    found = value.group()
-    if sum(c.isdigit() for c in found) < 4 or NOT_A_NUMBER.match(found):
+    number = value.group()
+    if sum(c.isdigit() for c in number) < 4 or NOT_A_NUMBER.match(number):
         return False
     return not UNIT.match(text, value.end()) and text[max(0, value.start() - 1)] not in "€$£"

@@ -32,16 +32,16 @@ def find(text: str) -> list[Span]:
     return spans
 
 
-def _is_mac(found: str) -> bool:
+def _is_mac(text: str) -> bool:
     """Three groups of four digits may be anything."""
-    return not found.replace(".", "").isdigit()
+    return not text.replace(".", "").isdigit()
 
 
-def _is_v6(found: str) -> bool:
-    if found.count(":") < 2 or found in ("::", "::1"):
+def _is_v6(text: str) -> bool:
+    if text.count(":") < 2 or text in ("::", "::1"):
         return False
     try:
-        IPv6Address(found)
+        IPv6Address(text)
     except ValueError:
         return False
     return True

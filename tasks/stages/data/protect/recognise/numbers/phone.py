@@ -49,8 +49,8 @@ def find(text: str) -> list[Span]:
     return spans
 
 
-def _is_phone(text: str, start: int, found: str) -> bool:
+def _is_phone(text: str, start: int, number: str) -> bool:
     """Seven to fifteen digits, not a date, and not called an order, account or ticket just before."""
-    if not 6 <= sum(c.isdigit() for c in found) <= 17 or DATE.match(found):
+    if not 6 <= sum(c.isdigit() for c in number) <= 17 or DATE.match(number):
         return False
     return not NOT_PHONE.search(text, max(0, start - 40), start)
