@@ -56,10 +56,10 @@ def report(run: Run) -> None:
     with doing(run.id, "writing the report"):
         drill(run)
         write_report(run.layout, run.params.use_case, run.params.evaluation)
-    found = summarise(run.layout.state, run.id)
-    if found is None:
+    summary = summarise(run.layout.state, run.id)
+    if summary is None:
         return
-    rows = [{"figure": name, **fact.model_dump()} for name, fact in found.metrics.items()]
+    rows = [{"figure": name, **fact.model_dump()} for name, fact in summary.metrics.items()]
     _table(rows, description=f"run {run.id}: figures of the candidate")
     pages(run)
 
@@ -76,14 +76,14 @@ def drill(run: Run) -> None:
         score.write(run.layout)
     except Exception as error:
         # Messages of errors that are not ours may quote a row.
-        told = str(error) if isinstance(error, HallmarkError) else type(error).__name__
-        get_run_logger().warning(f"the report has no new figures of what was planted: {told}")
+        message = str(error) if isinstance(error, HallmarkError) else type(error).__name__
+        get_run_logger().warning(f"the report has no new figures of what was planted: {message}")
 
 
 def pages(run: Run) -> None:
     """Where the pages for people lie that the run has written so far: Data Docs, later the report too."""
-    found = summarise(run.layout.state, run.id)
-    written = [("Report", found.report), ("Data Docs", found.data_docs)] if found else []
+    summary = summarise(run.layout.state, run.id)
+    written = [("Report", summary.report), ("Data Docs", summary.data_docs)] if summary else []
     lines = [f"{title}: {code(str(path))}" for title, path in written if path]
     if lines:
         _text("\n\n".join(lines), description="open these on the machine of the run")

@@ -79,8 +79,8 @@ def ask(run: Run, name: GateName) -> Evidence:
     before = approved.last(ledger, card.name, demo) if name == "data" else None
     adopted = succession.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
     with doing(run.id, f"collecting evidence for the {name} gate"):
-        found = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before, adopted)
-    asked = gates.ask(ledger, found)
+        collected = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before, adopted)
+    asked = gates.ask(ledger, collected)
     evidence.write(asked, run.layout)
     if demo:
         decisions.decide_demo(ledger, governed, asked)

@@ -59,7 +59,7 @@ class Parked:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._ledger: Ledger | None = None
-        self._seen = 0
+        self._last = 0
         self._next = 0.0
         self._open: set[str] = set()
         self._answered: set[str] = set()
@@ -78,11 +78,11 @@ class Parked:
         parts = Parts()
         with get_client(sync_client=True) as client:
             parked = StateType.PAUSED
-            found = in_state(self._root, client, parked) if whole else named(self._root, client, parked, wanted)
-            for flow_run in found:
+            flow_runs = in_state(self._root, client, parked) if whole else named(self._root, client, parked, wanted)
+            for flow_run in flow_runs:
                 parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
         if whole:
-            self._note_ended(wanted - {run_id(flow_run) for flow_run in found})
+            self._note_ended(wanted - {run_id(flow_run) for flow_run in flow_runs})
         return parts.done()
 
     def answered(self, whole: bool) -> set[str]:
@@ -90,16 +90,16 @@ class Parked:
         parked yet. Reads every gate that stands open where `whole` or the ledger says something new about gates."""
         ledger = self._reach()
         last = ledger.last()
-        news = ledger.news(self._seen) if last > self._seen and not whole else set()
-        if whole or last < self._seen or any(kind.partition(".")[0] in TURNING for kind, _ in news):
-            found = self._look(ledger)
-            self._answered = found if whole else found | (self._answered - self._open)
+        news = ledger.news(self._last) if last > self._last and not whole else set()
+        if whole or last < self._last or any(kind.partition(".")[0] in TURNING for kind, _ in news):
+            answered = self._look(ledger)
+            self._answered = answered if whole else answered | (self._answered - self._open)
         if not whole:
             self._ended -= {subject for _, subject in news}
             closed = {subject for kind, subject in news if kind == docket.CLOSED}
             self._answered -= closed  # they have gone on, but for those whose time was over
             self._answered |= {run for run in closed if _is_expired(ledger, run)}
-        self._seen = last
+        self._last = last
         return self._answered
 
     def _reach(self) -> Ledger:
@@ -112,15 +112,15 @@ class Parked:
         rules, judged = Rules(self._root, ledger), dict[str, Governance]()
 
         def governed(summary: Summary) -> Governance:
-            found = rules.of(summary.run)
-            if found is None:
+            governance = rules.of(summary.run)
+            if governance is None:
                 raise _Elsewhere
-            judged[summary.run] = found
-            return found
+            judged[summary.run] = governance
+            return governance
 
         glances = [each for each in overview(ledger, governed) if not isinstance(each.stands, _Elsewhere)]
         self._open = {each.entry.subject for each in glances}
-        taken = {id(one): set(withdrawals.in_force(ledger, one)) for one in rules.read}
+        taken = {id(governance): set(withdrawals.in_force(ledger, governance)) for governance in rules.read}
         return {
             run
             for each in glances
@@ -191,15 +191,15 @@ def named(root: Path, client: SyncPrefectClient, state: StateType, runs: Collect
     """Flow runs of some of the checkout's runs in one state."""
     names = sorted(runs)
     chunks = [names[start : start + PAGE] for start in range(0, len(names), PAGE)]
-    found = (in_state(root, client, state, name=FlowRunFilterName(any_=some)) for some in chunks)
-    return [flow_run for some in found for flow_run in some]
+    pages = (in_state(root, client, state, name=FlowRunFilterName(any_=some)) for some in chunks)
+    return [flow_run for page in pages for flow_run in page]
 
 
 def in_state(
     root: Path, client: SyncPrefectClient, *states: StateType, name: FlowRunFilterName | None = None
 ) -> list[FlowRun]:
     """Every flow run of the checkout in one of the states, page by page."""
-    found: list[FlowRun] = []
+    flow_runs: list[FlowRun] = []
     ours = deployed.name(root)
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
     while True:
@@ -207,8 +207,8 @@ def in_state(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[deployed.FLOW])),
             deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[ours])),
             flow_run_filter=FlowRunFilter(state=state, name=name),
-            sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(found),
+            sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(flow_runs),
         )  # fmt: skip
-        found += page
+        flow_runs += page
         if len(page) < PAGE:
-            return found
+            return flow_runs

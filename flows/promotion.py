@@ -37,6 +37,6 @@ def promote(run: Run) -> str | None:
     with doing(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, governed, ledger)
     exhibits.promoted(release)
-    for told in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
-        get_run_logger().warning(told)
+    for warning in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
+        get_run_logger().warning(warning)
     return release.label

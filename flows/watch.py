@@ -61,8 +61,8 @@ def time_passes(root: Path) -> list[str]:
 
 def _deliver(ledger: Ledger, state: Path) -> list[str]:
     delivered = undelivered.deliver(ledger, state)
-    told = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
-    return _failing(undelivered.set_aside(state), told)
+    notes = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
+    return _failing(undelivered.set_aside(state), notes)
 
 
 def _remind(ledger: Ledger, rules: Rules) -> list[str]:
@@ -105,8 +105,8 @@ def publish_heads(root: Path) -> list[str]:
 def revive_orphans(root: Path) -> list[str]:
     """Schedule again every flow run that nothing executes and that has not ended. Returns the ids of their runs."""
     with get_client(sync_client=True) as client:
-        found = in_state(root, client, *ORPHANED)
-        return [run_id(flow_run) for flow_run in found if revive(root, client, flow_run)]
+        orphans = in_state(root, client, *ORPHANED)
+        return [run_id(flow_run) for flow_run in orphans if revive(root, client, flow_run)]
 
 
 def revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:

@@ -43,15 +43,15 @@ class _Writers:
         self.composers = {name: Composer(grammar.load(PHRASES / f"{name}.yaml"), name) for name in cases.LANGUAGES}
         self.personal = {name: Personal(personal / f"{name}.yaml") for name in cases.LANGUAGES}
         self.classes = cycle(marks.CLASSES)
-        self.seen: set[str] = set()
+        self.written: set[str] = set()
 
     def write(self, rng: Random, source: Source, number: int, case: Case) -> Row | None:
         """A row, or None where somebody wrote the same words already."""
         turns = list(source.compose(self.composers[case.language], rng, case))
         key = _key(turns)
-        if key in self.seen:
+        if key in self.written:
             return None
-        self.seen.add(key)
+        self.written.add(key)
         planted = rng.random() < SHARE
         if planted:
             turns = self.personal[case.language].add(rng, turns, next(self.classes))

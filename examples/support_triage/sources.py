@@ -58,7 +58,7 @@ def row(number: int, rng: Random, case: Case, turns: Sequence[Turn], planted: bo
     day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
     texts = [taken(turn["content"]) for turn in turns]
     plain = tuple(turn | {"content": text} for turn, (text, _) in zip(turns, texts, strict=True))
-    values = tuple(value for _, found in texts for value in found)
+    values = tuple(value for _, marked in texts for value in marked)
     return Row(number, day, case, plain, f"triage-desk-{rng.randint(1, 4)}", values, planted)
 
 
@@ -102,7 +102,7 @@ def _email(row: Row) -> str:
     return _csv_line(values, delimiter=";", end="\r\n")
 
 
-def _one(text: str) -> list[Turn]:
+def _message(text: str) -> list[Turn]:
     return [{"role": "user", "content": text}]
 
 
@@ -114,7 +114,7 @@ SOURCES = (
         share=0.45,
         header="ticket_id,opened,withdrawn,department,language,message,intent,queue,action,labelled_by\n",
         line=_ticket,
-        compose=lambda composer, rng, case: _one(composer.ticket(rng, case)),
+        compose=lambda composer, rng, case: _message(composer.ticket(rng, case)),
     ),
     Source(
         id="chats",
@@ -132,6 +132,6 @@ SOURCES = (
         share=0.27,
         header="eingang;zurueckgezogen;abteilung;sprache;nachricht;anliegen;warteschlange;aktion;bearbeitet_von\r\n",
         line=_email,
-        compose=lambda composer, rng, case: _one(composer.email(rng, case)),
+        compose=lambda composer, rng, case: _message(composer.email(rng, case)),
     ),
 )

@@ -35,22 +35,23 @@ def audit(
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
     governed, ledger = in_force()
-    found = releases.get(ledger, governed, release)
-    target = (to or governed.state / "audits" / str(found.label)).resolve()
+    audited = releases.get(ledger, governed, release)
+    target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
-        with busy(f"gathering what is known of {found.label}", None if as_json else console):
-            gathered = record.gather(found, governed, ledger)
-            told, zipped = archive.write(gathered, _prover(governed, ledger), target, weights)
+        with busy(f"gathering what is known of {audited.label}", None if as_json else console):
+            gathered = record.gather(audited, governed, ledger)
+            dossier, zipped = archive.write(gathered, _prover(governed, ledger), target, weights)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
     if as_json:
-        shared.print_json({"page": str(target / archive.PAGE), "archive": str(zipped), **told.model_dump(mode="json")})
+        where = {"page": str(target / archive.PAGE), "archive": str(zipped)}
+        shared.print_json(where | dossier.model_dump(mode="json"))
     else:
-        console.print(f"{told.release}: {told.verdict}, {told.standing}")
-        for text in told.missing:
+        console.print(f"{dossier.release}: {dossier.verdict}, {dossier.standing}")
+        for text in dossier.missing:
             console.print(f"  missing: {text}")
         console.print(f"page: {target / archive.PAGE}\narchive: {zipped}")
-    raise typer.Exit(1 if told.verdict == "invalid" else 0)
+    raise typer.Exit(1 if dossier.verdict == "invalid" else 0)
 
 
 def _prover(governed: Governance, ledger: Ledger) -> Callable[[int], bytes]:

@@ -30,13 +30,13 @@ def _cells(source: Origin) -> list[str]:
         source.owner,
         source.licence,
         f"{source.taken:,}",
-        f"{source.aside_share:.1%}{_told(source.aside)}",
+        f"{source.aside_share:.1%}{_by_rule(source.aside)}",
         f"{protected:,} found" if protected else "",
         *(f"{source.rows[side]:,}" for side in SIDES),
     ]
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _by_rule(counts: Mapping[str, int]) -> str:
     """By rule, the most frequent first, in brackets."""
     said = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     return f" ({', '.join(said)})" if said else ""

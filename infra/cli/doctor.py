@@ -14,13 +14,13 @@ def doctor(as_json: shared.Json = False) -> None:
 
     Example: hallmark doctor
     """
-    found = list(looks.lines(shared.root()))
-    todo = [line for line in found if line.do]
+    lines = list(looks.lines(shared.root()))
+    todo = [line for line in lines if line.do]
     if as_json:
-        shared.print_json([line._asdict() for line in found])
+        shared.print_json([line._asdict() for line in lines])
     else:
         shared.print_columns(
-            ["", "look", "found"], [["!" if line.do else "", line.look, line.says] for line in found], ""
+            ["", "look", "found"], [["!" if line.do else "", line.look, line.says] for line in lines], ""
         )
         console.print(f"\n{len(todo)} to mend, the first first:" if todo else "\nall is well")
         for line in todo:

@@ -89,9 +89,9 @@ class _Shown:
                 self._once(name, f"  {name:<18} {line.state:<7} {line.seconds:7.1f} s")
             elif not known.doing:
                 self.screen.working(name, line.progress)
-        for gate, told in known.gates.items():
-            by = f" by {', '.join(told.decided_by)}" if told.decided_by else ""
-            self._once(f"gate {gate}", f"  {gate + ' gate':<18} {told.state}{by}")
+        for gate, standing in known.gates.items():
+            by = f" by {', '.join(standing.decided_by)}" if standing.decided_by else ""
+            self._once(f"gate {gate}", f"  {gate + ' gate':<18} {standing.state}{by}")
 
     def _once(self, name: str, text: str) -> None:
         if self.lines.get(name) != text:

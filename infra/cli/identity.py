@@ -53,7 +53,7 @@ def create(
     data = keys.private_bytes(key, signing.passphrase(path, again=True) if passphrase else None)
     line = keys.public_line(key, who)
     changed = _propose(who, line, name, role, replace, before=lambda: _write(path, data, line))
-    _told(who, line, changed, as_json, key=str(path))
+    _report(who, line, changed, as_json, key=str(path))
 
 
 def bring(
@@ -77,7 +77,7 @@ def bring(
     if (file is None) != agent:
         raise InputError("give either the file of a key or --agent")
     line = _of_file(file.expanduser()) if file else _of_agent(key)
-    _told(who, line, _propose(who, line, name, role, replace), as_json)
+    _report(who, line, _propose(who, line, name, role, replace), as_json)
 
 
 def list_identities(as_json: shared.Json = False) -> None:
@@ -87,14 +87,14 @@ def list_identities(as_json: shared.Json = False) -> None:
     """
     governed = installed_governance(shared.root(), None)
     machines = [_row(governed, name, "", "machine") for name in MACHINES]
-    rows = [_row(governed, one, one.name, *_roles(one)) for one in governed.people.people] + machines
+    rows = [_row(governed, person, person.name, *_roles(person)) for person in governed.people.people] + machines
     if as_json:
         shared.print_json(rows)
         return
     table = Table("id", "name", "roles", "keys", box=None, header_style="bold")
     for row in rows:
-        told = (f"{key['fingerprint']} {key['told']}" for key in row["keys"])
-        table.add_row(row["id"], row["name"], ", ".join(row["roles"]), "\n".join(told) or "none")
+        lines = (f"{key['fingerprint']} {key['told']}" for key in row["keys"])
+        table.add_row(row["id"], row["name"], ", ".join(row["roles"]), "\n".join(lines) or "none")
     console.print(table)
 
 
@@ -130,8 +130,8 @@ def root(as_json: shared.Json = False) -> None:
 
     Example: hallmark identity root
     """
-    found = adopting.root_fingerprint(shared.root() / ".hallmark")
-    shared.print_json({"root": found}) if as_json else console.print(found)
+    fingerprint = adopting.root_fingerprint(shared.root() / ".hallmark")
+    shared.print_json({"root": fingerprint}) if as_json else console.print(fingerprint)
 
 
 def _folder() -> Path:
@@ -179,8 +179,8 @@ def _of_agent(mark: str | None) -> str:
     held = {keys.fingerprint(line): line for line in ssh_agent.lines()}
     chosen = [line for known, line in held.items() if mark in (None, known)]
     if len(chosen) != 1:
-        known = "; ".join(f"{found} {line.split(maxsplit=2)[-1]}" for found, line in held.items()) or "no ed25519 key"
-        raise InputError(f"the ssh-agent has {known}; say which with --key FINGERPRINT")
+        names = [f"{fingerprint} {line.split(maxsplit=2)[-1]}" for fingerprint, line in held.items()]
+        raise InputError(f"the ssh-agent has {'; '.join(names) or 'no ed25519 key'}; say which with --key FINGERPRINT")
     return chosen[0]
 
 
@@ -194,11 +194,11 @@ def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str
         held = governed.keys_of(who)
     except InputError:  # a worker without one, or before `hallmark init`
         held = []
-    found = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.told(now)} for key in held]
-    return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": found}
+    rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.told(now)} for key in held]
+    return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": rows}
 
 
-def _told(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
+def _report(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
     document = {"id": who, "public_key": line, "fingerprint": keys.fingerprint(line), "proposed": changed, **more}
     in_the_way = _in_the_way(who, line)
     if as_json:
@@ -224,5 +224,5 @@ def _in_the_way(who: str, line: str) -> str:
 
 
 def _next(changed: bool, as_json: bool) -> None:
-    told = f"proposed in {OURS}/people.yaml; it counts once adopted: hallmark policy adopt {OURS}"
-    shared.notice(told if changed else f"{OURS}/people.yaml says so already; nothing was changed", as_json)
+    text = f"proposed in {OURS}/people.yaml; it counts once adopted: hallmark policy adopt {OURS}"
+    shared.notice(text if changed else f"{OURS}/people.yaml says so already; nothing was changed", as_json)

@@ -24,15 +24,15 @@ def list_incidents(
 
     Example: hallmark incidents list
     """
-    found = [one for one in incidents.read(*_ledger()) if every or not one.closing]
+    listed = [incident for incident in incidents.read(*_ledger()) if every or not incident.closing]
     if as_json:
-        shared.print_json([_document(one) for one in found])
+        shared.print_json([_document(incident) for incident in listed])
         return
     table = Table("incident", "severity", "state", "opened", "about", "owner", box=None, header_style="bold")
-    for one in found:
-        opened = f"{one.entry.time:%Y-%m-%d %H:%M} UTC"
-        table.add_row(one.id, one.severity, one.state, opened, one.opening.about, _owner(one))
-    console.print(table if found else "no incident is open" if not every else "there was no incident")
+    for incident in listed:
+        opened = f"{incident.entry.time:%Y-%m-%d %H:%M} UTC"
+        table.add_row(incident.id, incident.severity, incident.state, opened, incident.opening.about, _owner(incident))
+    console.print(table if listed else "no incident is open" if not every else "there was no incident")
 
 
 def show(incident: Id, as_json: shared.Json = False) -> None:
@@ -40,8 +40,8 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
 
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
-    found = incidents.get(*_ledger(), incident)
-    shared.print_json(_document(found)) if as_json else console.print(_describe(found))
+    shown = incidents.get(*_ledger(), incident)
+    shared.print_json(_document(shown)) if as_json else console.print(_describe(shown))
 
 
 def close(
@@ -66,34 +66,35 @@ def _ledger() -> tuple[Ledger, Governance]:
     return open_ledger(where / ".hallmark"), installed_governance(where, None)
 
 
-def _document(one: Incident) -> dict[str, Any]:
-    told = one.opening.model_dump(mode="json", exclude={"deed", "time", "severity"})
-    closed = one.closing.model_dump(mode="json", include={"person", "role", "reason", "time"}) if one.closing else None
-    return told | {
-        "state": one.state,
-        "severity": one.severity,
-        "opened": one.entry.time.isoformat(),
-        "escalated": one.escalation.time.isoformat() if one.escalation else None,
+def _document(incident: Incident) -> dict[str, Any]:
+    document = incident.opening.model_dump(mode="json", exclude={"deed", "time", "severity"})
+    closing = incident.closing
+    closed = closing.model_dump(mode="json", include={"person", "role", "reason", "time"}) if closing else None
+    return document | {
+        "state": incident.state,
+        "severity": incident.severity,
+        "opened": incident.entry.time.isoformat(),
+        "escalated": incident.escalation.time.isoformat() if incident.escalation else None,
         "closed": closed,
     }
 
 
-def _owner(one: Incident) -> str:
-    return f"role {one.opening.role}" if one.opening.role else "anybody"
+def _owner(incident: Incident) -> str:
+    return f"role {incident.opening.role}" if incident.opening.role else "anybody"
 
 
-def _describe(one: Incident) -> str:
+def _describe(incident: Incident) -> str:
     lines = {
-        "incident": f"{one.id}, {one.state}, {one.severity}",
-        "about": one.opening.about,
-        "what": one.opening.text,
-        "opened": f"{one.entry.time:%Y-%m-%d %H:%M} UTC, entry {one.entry.seq} of the ledger",
-        "answer by": f"{one.opening.answer_by:%Y-%m-%d %H:%M} UTC" if one.opening.answer_by else "",
-        "escalated": f"{one.escalation.time:%Y-%m-%d %H:%M} UTC" if one.escalation else "",
-        "owner": _owner(one),
-        "deed of": one.opening.by or "",
-        "closed": f"{one.closing.time:%Y-%m-%d %H:%M} UTC by {one.closing.person}: {one.closing.reason}"
-        if one.closing
+        "incident": f"{incident.id}, {incident.state}, {incident.severity}",
+        "about": incident.opening.about,
+        "what": incident.opening.text,
+        "opened": f"{incident.entry.time:%Y-%m-%d %H:%M} UTC, entry {incident.entry.seq} of the ledger",
+        "answer by": f"{incident.opening.answer_by:%Y-%m-%d %H:%M} UTC" if incident.opening.answer_by else "",
+        "escalated": f"{incident.escalation.time:%Y-%m-%d %H:%M} UTC" if incident.escalation else "",
+        "owner": _owner(incident),
+        "deed of": incident.opening.by or "",
+        "closed": f"{incident.closing.time:%Y-%m-%d %H:%M} UTC by {incident.closing.person}: {incident.closing.reason}"
+        if incident.closing
         else "",
     }
     return "\n".join(f"{name:<10} {text}" for name, text in lines.items() if text)

@@ -13,7 +13,7 @@ from typer.main import get_command
 class Verb(NamedTuple):
     where: str
     """`module:function`, the module below infra.cli."""
-    told: str
+    help: str
     """Its line in the list of commands; its own help is the function's docstring."""
     ledger: Literal["reads", "acts", "itself"] = "reads"
     """What it does on a ledger that somebody changed, for which that is looked at first (guard.py). `reads`: it shows
@@ -22,62 +22,62 @@ class Verb(NamedTuple):
 
 
 class Verbs(NamedTuple):
-    told: str
+    help: str
     verbs: dict[str, Verb]
 
 
 class Commands(Mapping[str, Any]):
     """Commands by name; each is made, and its module imported, when it is taken out."""
 
-    def __init__(self, told: Mapping[str, Verb | Verbs]) -> None:
-        self.told = told
+    def __init__(self, verbs: Mapping[str, Verb | Verbs]) -> None:
+        self.verbs = verbs
         self._made: dict[str, TyperCommand | TyperGroup] = {}
 
     def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
         if name not in self._made:
-            self._made[name] = _made(name, self.told[name])
+            self._made[name] = _made(name, self.verbs[name])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.told)
+        return iter(self.verbs)
 
     def __len__(self) -> int:
-        return len(self.told)
+        return len(self.verbs)
 
 
 class Group(TyperGroup):
     """A group that lists its commands by their lines alone."""
 
-    def __init__(self, told: Mapping[str, Verb | Verbs], **given: Any) -> None:
+    def __init__(self, verbs: Mapping[str, Verb | Verbs], **given: Any) -> None:
         super().__init__(**given)
-        self.commands = cast(Any, Commands(told))
+        self.commands = cast(Any, Commands(verbs))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        told = cast(Commands, self.commands).told
+        verbs = cast(Commands, self.commands).verbs
         with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.told) for name, verb in told.items()])
+            formatter.write_dl([(name, verb.help) for name, verb in verbs.items()])
 
 
-def whole(told: Mapping[str, Verb | Verbs]) -> type[TyperGroup]:
+def whole(verbs: Mapping[str, Verb | Verbs]) -> type[TyperGroup]:
     """A class as `typer.Typer(cls=…)` takes one, of a group with these commands."""
 
     class Whole(Group):
         def __init__(self, **given: Any) -> None:
-            super().__init__(told, **given)
+            super().__init__(verbs, **given)
 
     return Whole
 
 
-def _made(name: str, told: Verb | Verbs) -> TyperCommand | TyperGroup:
-    if isinstance(told, Verbs):
-        return Group(told.verbs, name=name, help=told.told, no_args_is_help=True, rich_markup_mode=None)
-    module, _, function = told.where.partition(":")
+def _made(name: str, declared: Verb | Verbs) -> TyperCommand | TyperGroup:
+    if isinstance(declared, Verbs):
+        return Group(declared.verbs, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
+    module, _, function = declared.where.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     verb = getattr(import_module(f"infra.cli.{module}"), function)
-    alone.command(name)(verb if told.ledger == "itself" else _looked_at(verb, told.ledger == "acts"))
+    alone.command(name)(verb if declared.ledger == "itself" else _looked_at(verb, declared.ledger == "acts"))
     return cast(TyperCommand, get_command(alone))
 
 

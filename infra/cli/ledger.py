@@ -55,22 +55,22 @@ def show(
     """
     _, ledger = _opened()
     if entry is not None:
-        _show_one(ledger, entry, as_json)
+        _show_whole(ledger, entry, as_json)
         return
     wanted = ledger_search.Wanted(
         kind=kind, subject=subject, run=run, person=person, since=_utc(since), until=_utc(until)
     )
-    found = ledger_search.find(ledger, wanted, last or None)
+    entries = ledger_search.find(ledger, wanted, last or None)
     if as_json:
-        shared.print_json([one.model_dump(mode="json") for one in found])
+        shared.print_json([row.model_dump(mode="json") for row in entries])
         return
     table = Table("entry", "time (UTC)", "kind", "subject", "says", box=None, header_style="bold")
-    for one in found:
+    for row in entries:
         table.add_row(
-            str(one.seq), f"{one.time:%Y-%m-%d %H:%M:%S}", one.kind, _short(one.subject), ledger_search.gist(one)
+            str(row.seq), f"{row.time:%Y-%m-%d %H:%M:%S}", row.kind, _short(row.subject), ledger_search.gist(row)
         )
-    console.print(table if found else "no entry fits")
-    if last and len(found) == last:
+    console.print(table if entries else "no entry fits")
+    if last and len(entries) == last:
         shared.notice(f"the last {last} that fit; --last 0 shows all", as_json)
 
 
@@ -178,8 +178,8 @@ def publish_heads(as_json: shared.Json = False) -> None:
     else:
         console.print(f"newest head: {done.newest.describe()}" if done.newest else "the ledger is empty")
         if done.void:
-            told = "the ledger's key did not count when they were signed (`hallmark identity list`)"
-            console.print(f"  {done.void:,} newer heads kept here count for nothing: {told}")
+            why = "the ledger's key did not count when they were signed (`hallmark identity list`)"
+            console.print(f"  {done.void:,} newer heads kept here count for nothing: {why}")
         for name, count in done.delivered.items():
             console.print(f"  {name}: {count:,} new")
         if not done.delivered and not done.away:
@@ -208,13 +208,14 @@ def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
 
 
-def _show_one(ledger: Ledger, seq: int, as_json: bool) -> None:
-    found = ledger.entries(after=seq - 1, upto=seq)
-    if not found:
+def _show_whole(ledger: Ledger, seq: int, as_json: bool) -> None:
+    entries = ledger.entries(after=seq - 1, upto=seq)
+    if not entries:
         raise InputError(f"there is no entry {seq}; the last one is {ledger.last()}")
-    told = found[0].model_dump(mode="json")
+    document = entries[0].model_dump(mode="json")
     shared.print_json(
-        (told if as_json else told | {"body": ledger_search.opened(told["body"])}) | _attached(ledger, found[0])
+        (document if as_json else document | {"body": ledger_search.opened(document["body"])})
+        | _attached(ledger, entries[0])
     )
 
 
@@ -225,8 +226,8 @@ def _attached(ledger: Ledger, entry: Entry) -> dict[str, Any]:
     try:
         return {"attached": json.loads(ledger.documents([entry])[0])}
     except (ValueError, RecursionError) as error:
-        told = f"what is attached to entry {entry.seq} is no JSON ({error}); run `hallmark ledger verify`"
-        raise Refused(told) from None
+        message = f"what is attached to entry {entry.seq} is no JSON ({error}); run `hallmark ledger verify`"
+        raise Refused(message) from None
 
 
 def _print(report: Report) -> None:
@@ -243,12 +244,12 @@ def _print(report: Report) -> None:
 
 def _progress() -> Tick:
     """Say on stderr now and then how far it is."""
-    told = time.monotonic()
+    last_shown = time.monotonic()
 
     def tick(count: int) -> None:
-        nonlocal told
-        if count % 1000 == 0 and time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
+        nonlocal last_shown
+        if count % 1000 == 0 and time.monotonic() - last_shown > TELL_SECONDS:
+            last_shown = time.monotonic()
             print(f"… {count:,} entries", file=sys.stderr)
 
     return tick

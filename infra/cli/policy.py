@@ -37,14 +37,14 @@ def show(as_json: shared.Json = False) -> None:
         for wanted, missing in adopting.open_proposals(ledger, chain)
     ]  # fmt: skip
     if as_json:
-        told = {
+        document = {
             "root": chain.root,
             "adoptions": history,
             "proposed": waiting,
             "problems": list(chain.problems),
             "other_roots": list(chain.foreign),
         }
-        shared.print_json(told | {"policy": chain.newest.policy.model_dump(mode="json"),
+        shared.print_json(document | {"policy": chain.newest.policy.model_dump(mode="json"),
                                   "people": chain.newest.people.model_dump(mode="json")})  # fmt: skip
         return
     console.print(f"root of trust  {chain.root}")
@@ -69,11 +69,11 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
     Example: hallmark policy check infra/governance
     """
     loaded = governance.load(_folder(folder), shared.root() / ".hallmark")
-    told = list(explain.lines(loaded.policy, loaded.people))
+    lines = list(explain.lines(loaded.policy, loaded.people))
     if as_json:
-        shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": told})
+        shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines})
     else:
-        console.print("\n".join(told))
+        console.print("\n".join(lines))
 
 
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
@@ -159,14 +159,14 @@ def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
 
 
 def _row(chain: Chain, number: int) -> dict[str, Any]:
-    found, before = chain.adoptions[number], chain.adoptions[number - 1] if number else None
+    adopted, before = chain.adoptions[number], chain.adoptions[number - 1] if number else None
     signers = [
-        adoption.signer(part, before, found.time) if before else None
+        adoption.signer(part, before, adopted.time) if before else None
         for part in adoption.signatures(chain.envelopes[number])
     ]
     names = [person.id if person else "the root key" for person in signers]
-    return {"sequence": found.sequence, "time": _time(chain.entries[number].time), "signed_by": names,
-            "digest": adoption.digest(found), "entry": chain.entries[number].seq}  # fmt: skip
+    return {"sequence": adopted.sequence, "time": _time(chain.entries[number].time), "signed_by": names,
+            "digest": adoption.digest(adopted), "entry": chain.entries[number].seq}  # fmt: skip
 
 
 def _time(moment: datetime) -> str:

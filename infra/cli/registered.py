@@ -34,6 +34,6 @@ def settled() -> tuple[Governance, Ledger]:
     """The same for a command that changes something, after finishing or undoing what is unfinished."""
     where = shared.root()
     governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
-    for told in promotion.reconcile(governed, ledger):
-        print(f"hallmark: {told}", file=sys.stderr)
+    for text in promotion.reconcile(governed, ledger):
+        print(f"hallmark: {text}", file=sys.stderr)
     return in_force()

@@ -32,9 +32,9 @@ def reproduce(
     Example: hallmark reproduce support-triage-1
     """
     governed, ledger = in_force()
-    found = releases.get(ledger, governed, release)
+    promoted = releases.get(ledger, governed, release)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
-        made = rebuild.reproduce(Repository.open(shared.root()), found, governed, ledger, screen, keep)
+        made = rebuild.reproduce(Repository.open(shared.root()), promoted, governed, ledger, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
     raise typer.Exit(EXIT[made.verdict])
 
@@ -42,8 +42,8 @@ def reproduce(
 def _show(made: Reproduction) -> None:
     table = Table("stage", "came out", "seconds", "wanted", "found", "", box=None, header_style="bold")
     for stage in made.stages:
-        found = stage.found[:12] if stage.found else "–"
-        table.add_row(stage.stage, stage.came_out, f"{stage.seconds:.1f}", stage.wanted[:12], found, stage.why)
+        digest = stage.found[:12] if stage.found else "–"
+        table.add_row(stage.stage, stage.came_out, f"{stage.seconds:.1f}", stage.wanted[:12], digest, stage.why)
     console.print(table)
     for note in made.notes:
         console.print(f"note: {note}")

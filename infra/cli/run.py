@@ -94,7 +94,7 @@ class _Started(NamedTuple):
 
 def _refuse_changes(context: typer.Context, run_id: str) -> None:
     """Raises InputError where the command line gives a run that goes on what only a new one takes."""
-    named = {one.name: one.opts[0] for one in context.command.params if one.name in NEW_ONLY}
+    named = {option.name: option.opts[0] for option in context.command.params if option.name in NEW_ONLY}
     given = [option for name, option in named.items() if _on_command_line(context, name)]
     if given:
         raise InputError(

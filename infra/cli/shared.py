@@ -104,13 +104,13 @@ def notice(text: str, as_json: bool) -> None:
 
 def pairs(changes: list[str] | None) -> dict[str, str]:
     """--set KEY=VALUE as key to value. Raises InputError for one that is no pair."""
-    found = {}
+    settings = {}
     for text in changes or []:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise InputError(f"--set {text}: expected KEY=VALUE, e.g. --set training.epochs=2")
-        found[key] = value
-    return found
+        settings[key] = value
+    return settings
 
 
 def print_json(value: Any) -> None:

@@ -26,10 +26,10 @@ def rooms() -> Iterator[tuple[str, str]]:
         for path in sorted((ROOT / top).rglob("__init__.py")):
             folder = path.parent.relative_to(ROOT)
             if len(folder.parts) <= DEPTH:
-                told = ast.get_docstring(ast.parse(path.read_text())) or ""
-                yield folder.as_posix(), re.sub(r"(?<=[.?]) [^.]*:$", "", " ".join(told.split("\n\n")[0].split()))
+                docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+                yield folder.as_posix(), re.sub(r"(?<=[.?]) [^.]*:$", "", " ".join(docstring.split("\n\n")[0].split()))
 
 
 def page() -> str:
-    rows = [(f"`{room}/`", told) for room, told in rooms()]
+    rows = [(f"`{room}/`", text) for room, text in rooms()]
     return f"{INTRODUCTION}\n{table(('room', 'what is in it'), rows)}"

@@ -33,18 +33,18 @@ def page(model: type[BaseModel]) -> str:
 
 def sections(document: JsonSchema) -> list[Section]:
     """The file itself, and every object in it, each before what is in it."""
-    found: dict[str, Section] = {}
+    by_reference: dict[str, Section] = {}
 
     def walk(section: Section) -> None:
-        found[section.reference] = section
+        by_reference[section.reference] = section
         for name, value in section.schema.get("properties", {}).items():
             for suffix, reference in _references(value):
-                if reference not in found:
+                if reference not in by_reference:
                     path = f"{section.path}.{name}".lstrip(".") + suffix
                     walk(Section(reference, path, _resolved(reference, document)))
 
     walk(Section("", "", document))
-    return [*found.values()]
+    return [*by_reference.values()]
 
 
 def _references(value: JsonSchema, suffix: str = "") -> Iterator[tuple[str, str]]:
@@ -106,15 +106,15 @@ def words(value: JsonSchema, known: Known) -> str:
     kinds = value.get("type")
     alternatives = [{**value, "type": kind} for kind in kinds] if isinstance(kinds, list) else []
     if each := [*alternatives, *value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())]:
-        return " or ".join(dict.fromkeys(words(one, known) for one in each))
+        return " or ".join(dict.fromkeys(words(kind, known) for kind in each))
     if "enum" in value:
-        return ", ".join(f"`{one}`" for one in value["enum"])
+        return ", ".join(f"`{choice}`" for choice in value["enum"])
     if "const" in value:
         return f"`{value['const']}`"
     if value.get("type") == "array":
         return f"list of {words(value.get('items', {}), known)}"
     if value.get("type") == "object":
-        inner = " or ".join(words(one, known) for one in _values_of_mapping(value))
+        inner = " or ".join(words(kind, known) for kind in _values_of_mapping(value))
         return f"mapping of names to {inner}" if inner else "mapping"
     bounds = [f"{sign} {value[bound]:g}" for bound, sign in BOUNDS.items() if bound in value]
     return ", ".join([WORDS.get(value.get("type", ""), "any value"), *bounds])

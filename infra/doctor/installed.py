@@ -45,8 +45,8 @@ def programs(_: Path) -> Iterator[Finding]:
     for name, install in PROGRAMS.items():
         if shutil.which(name) is None:
             yield Finding(f"{name} is not there", install)
-    if found := [name for name in PROGRAMS if shutil.which(name)]:
-        yield Finding(", ".join(found))
+    if installed := [name for name in PROGRAMS if shutil.which(name)]:
+        yield Finding(", ".join(installed))
 
 
 def _pins(file: Path) -> Iterator[Requirement]:

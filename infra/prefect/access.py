@@ -33,9 +33,9 @@ def secret(root: Path) -> str:
         raise InputError(
             f"{path}: others can read the Prefect server's secret; `hallmark down`, delete the file, and start anew"
         )
-    if not (found := path.read_text().strip()):  # with none Prefect's server answers everybody
+    if not (text := path.read_text().strip()):  # with none Prefect's server answers everybody
         raise InputError(f"{path}: there is no secret in it; `hallmark down`, delete the file, and start anew")
-    return found
+    return text
 
 
 def environment(root: Path, api: str, own: bool) -> dict[str, str]:

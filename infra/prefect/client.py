@@ -83,17 +83,17 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
         from flows.watch import revive
 
         try:
-            found = client.read_flow_run(UUID(flow_run))
+            known = client.read_flow_run(UUID(flow_run))
             ours = client.read_deployment_by_name(deployed.full_name(root)).id
         except ObjectNotFound:
             return False
-        if found.deployment_id != ours:
+        if known.deployment_id != ours:
             return False  # this checkout is a copy, and that is the original's
-        state = found.state.type.value if found.state else "SCHEDULED"
+        state = known.state.type.value if known.state else "SCHEDULED"
         if state == PARKED:
-            client.resume_flow_run(found.id)
+            client.resume_flow_run(known.id)
         elif state in INTERRUPTED:
-            return revive(root, client, found)
+            return revive(root, client, known)
         return state not in ENDED
 
 

@@ -52,16 +52,16 @@ def deliver(root: Path) -> list[str]:
     if come is None:  # what happened before anybody could be told is no news
         _write(state, ledger.last())
         return []
-    told = []
+    titles = []
     for entry in ledger.entries(after=come):
         news = notice(entry, governed)
         if news is None:
             continue
         if place:
             send(place, news)
-        told.append(news.title)
+        titles.append(news.title)
         _write(state, entry.seq)
-    return told
+    return titles
 
 
 def send(place: str, news: Notice) -> None:

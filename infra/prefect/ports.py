@@ -22,11 +22,11 @@ def free(wanted: int) -> int | None:
 def held_by(pid: int, port: int) -> bool:
     """Whether a process or a child of it listens on the port."""
     try:
-        one = psutil.Process(pid)
-        found = [link for part in (one, *one.children(recursive=True)) for link in part.net_connections("tcp")]
+        process = psutil.Process(pid)
+        links = [link for part in (process, *process.children(recursive=True)) for link in part.net_connections("tcp")]
     except psutil.Error:
         return False
-    return any(link.status == psutil.CONN_LISTEN and link.laddr.port == port for link in found)
+    return any(link.status == psutil.CONN_LISTEN and link.laddr.port == port for link in links)
 
 
 def answers(api: str, seconds: float = 0) -> bool:

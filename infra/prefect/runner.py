@@ -44,8 +44,8 @@ async def serve() -> None:
     try:
         await runner.start()
     finally:
-        for one in watching:
-            one.cancel()
+        for task in watching:
+            task.cancel()
 
 
 async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:

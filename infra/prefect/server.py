@@ -192,22 +192,22 @@ def _end_runner(process: Process) -> None:
     runner = psutil.Process(process.pid)
     flow_runs = runner.children()
     stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
-    for one in (runner, *flow_runs):
-        one.kill()
+    for running in (runner, *flow_runs):
+        running.kill()
     _end_all(stages)
 
 
 def _end(process: Process) -> None:
     """End a process and its children, gently first."""
-    one = psutil.Process(process.pid)
-    _end_all([one, *one.children(recursive=True)])
+    parent = psutil.Process(process.pid)
+    _end_all([parent, *parent.children(recursive=True)])
 
 
 def _end_all(processes: list[psutil.Process]) -> None:
-    for one in processes:
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.terminate()
+            process.terminate()
     _, left = psutil.wait_procs(processes, timeout=15)
-    for one in left:
+    for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
+            process.kill()

@@ -39,30 +39,30 @@ def conflicts(
     root = shared.root()
     layout = layout_of(root, run) if run else newest(root, "deduplicate")
     looker = access.in_force(governance_of(root, layout), shared.identity(who))
-    found = pairs.find(layout, looker, limit, undecided)
+    listing = pairs.find(layout, looker, limit, undecided)
     if html:
         with shared.writable(html) as path:
-            write_bytes(path, page.render(found).encode(), mode=PRIVATE)
+            write_bytes(path, page.render(listing).encode(), mode=PRIVATE)
     if as_json:
-        shared.print_json(found.model_dump(mode="json"))
+        shared.print_json(listing.model_dump(mode="json"))
     elif not html:
-        _show(found)
-    shared.notice(f"{f'{html}: ' if html else ''}{_counted(found)}", as_json)
+        _show(listing)
+    shared.notice(f"{f'{html}: ' if html else ''}{_counted(listing)}", as_json)
 
 
-def _counted(found: Conflicts) -> str:
-    more = f"; --limit {found.total} shows all" if len(found.pairs) < found.total else ""
-    withheld = f"; {found.withheld:,} more are about sources that you may not look at" if found.withheld else ""
-    return f"{len(found.pairs):,} of {found.total:,} conflicts of run {found.run}{more}{withheld}"
+def _counted(listing: Conflicts) -> str:
+    more = f"; --limit {listing.total} shows all" if len(listing.pairs) < listing.total else ""
+    withheld = f"; {listing.withheld:,} more are about sources that you may not look at" if listing.withheld else ""
+    return f"{len(listing.pairs):,} of {listing.total:,} conflicts of run {listing.run}{more}{withheld}"
 
 
-def _show(found: Conflicts) -> None:
-    for number, pair in enumerate(found.pairs, start=1):
+def _show(listing: Conflicts) -> None:
+    for number, pair in enumerate(listing.pairs, start=1):
         undecided = "undecided, both are kept" if pair.went.kept else "undecided, neither is kept"
         verdict = f"decided, {pair.decided_by}" if pair.decided_by else undecided
         console.print(f"{number}. prompts {pair.jaccard:.0%} alike: {verdict}", style="bold")
         console.print(_table(pair), soft_wrap=False)
-    if found.pairs:
+    if listing.pairs:
         console.print("What to do:")
         for line in page.ADVICE:
             console.print(f"  {line}")

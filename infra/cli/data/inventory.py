@@ -43,8 +43,8 @@ def inventory(
         shared.print_json([rows.get(name, {"source": {"id": name}}) | use for name, use in uses.items()])
     else:
         _show(held, gates, uses)
-    if told := made.notice():
-        shared.notice(told, as_json)
+    if notice := made.notice():
+        shared.notice(notice, as_json)
 
 
 def _uses(

@@ -36,8 +36,8 @@ def _manifest(run: str) -> tuple[Dataset, Change | None]:
     for case in reversed(docket.cases(ledger, run, "data")):
         if case.evidence.dataset:
             return case.evidence.dataset, case.evidence.change
-    found = evidence.read_dataset(opened.layout)
-    if found is None:
+    dataset = evidence.read_dataset(opened.layout)
+    if dataset is None:
         raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
     before = approved.last(ledger, opened.params.use_case.name, opened.request.demo_approvals)
-    return found, evidence.changed(before, found)
+    return dataset, evidence.changed(before, dataset)

@@ -38,21 +38,21 @@ def quarantine(
     """
     root = shared.root()
     layout = layout_of(root, run) if run else newest(root, "ingest")
-    found = put_aside.read(layout, source or (), rule or ())
-    shown = [] if csv and not as_json else found.first(limit)
+    aside = put_aside.read(layout, source or (), rule or ())
+    shown = [] if csv and not as_json else aside.first(limit)
     if csv:
         with shared.writable(csv) as path:
-            found.write(path)
+            aside.write(path)
     if as_json:
-        rows, counts = ([one.model_dump() for one in part] for part in (shown, found.counts()))
-        told = {"run": layout.root.name, "total": found.total, "not_drawn": found.not_drawn}
-        shared.print_json(told | {"counts": counts, "rows": rows})
+        rows, counts = ([entry.model_dump() for entry in part] for part in (shown, aside.counts()))
+        totals = {"run": layout.root.name, "total": aside.total, "not_drawn": aside.not_drawn}
+        shared.print_json(totals | {"counts": counts, "rows": rows})
     else:
-        _show(found.counts(), shown)
-    shared.notice(_counted(layout.root.name, found.total, len(shown), csv), as_json)
-    if found.not_drawn and not rule:
+        _show(aside.counts(), shown)
+    shared.notice(_counted(layout.root.name, aside.total, len(shown), csv), as_json)
+    if aside.not_drawn and not rule:
         left = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
-        shared.notice(f"besides, {found.not_drawn:,} records {left}", as_json)
+        shared.notice(f"besides, {aside.not_drawn:,} records {left}", as_json)
 
 
 def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
@@ -84,8 +84,8 @@ def _table(entries: list[Entry]) -> Table:
         column.overflow = "fold"
     for entry in entries:
         record = (entry.record_id or "")[:SHORT]
-        told = (entry.source_id, str(entry.row), entry.stage, entry.rule, entry.reason)
-        table.add_row(*told, record, _winner(entry))
+        cells = (entry.source_id, str(entry.row), entry.stage, entry.rule, entry.reason)
+        table.add_row(*cells, record, _winner(entry))
     return table
 
 

@@ -26,10 +26,10 @@ def records(
     """
     root = shared.root()
     ledger = open_ledger(root / ".hallmark")
-    found = releases.get(ledger, installed_governance(root, None), release)
-    pinned = Repository.open(root).git("show", "--end-of-options", f"{found.commit}:inputs/sources.json")
+    promoted = releases.get(ledger, installed_governance(root, None), release)
+    pinned = Repository.open(root).git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
-    members = ask.of_dataset(root / ".hallmark", releases.dataset(found))
+    members = ask.of_dataset(root / ".hallmark", releases.dataset(promoted))
     if as_json:
         shared.print_json(
             [

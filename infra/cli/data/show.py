@@ -29,26 +29,26 @@ def show(
     root = shared.root()
     layout = layout_of(root, run)
     looker = access.in_force(governance_of(root, layout), shared.identity(who))
-    found = disclose.show(layout, record, looker, reason, open_ledger(root / ".hallmark"))
+    shown = disclose.show(layout, record, looker, reason, open_ledger(root / ".hallmark"))
     if as_json:
-        shared.print_json(found.model_dump(mode="json"))
+        shared.print_json(shown.model_dump(mode="json"))
         return
-    _print(found)
+    _print(shown)
 
 
-def _print(found: Shown) -> None:
-    what = f"record {found.record_id}" if found.record_id else "no record was made of this row"
-    console.print(f"{what}: source {found.source_id}, row {found.row}")
-    for turn in found.messages:
+def _print(shown: Shown) -> None:
+    what = f"record {shown.record_id}" if shown.record_id else "no record was made of this row"
+    console.print(f"{what}: source {shown.source_id}, row {shown.row}")
+    for turn in shown.messages:
         console.print(f"  {turn['role']}: {_indented(turn['content'])}")
-    if found.labelled_by:
-        console.print(f"  labelled by {_indented(found.labelled_by)}")
-    for name, value in found.columns.items():
-        told = "(null)" if value is None else "(empty)" if value == "" else _indented(value)
-        console.print(f"  {_indented(name)}: {told}")
-    if not (found.messages or found.columns):
+    if shown.labelled_by:
+        console.print(f"  labelled by {_indented(shown.labelled_by)}")
+    for name, value in shown.columns.items():
+        text = "(null)" if value is None else "(empty)" if value == "" else _indented(value)
+        console.print(f"  {_indented(name)}: {text}")
+    if not (shown.messages or shown.columns):
         console.print("  it has no columns that can be read, so there are no values to show")
-    for finding in found.findings:
+    for finding in shown.findings:
         console.print(f"  put aside by {finding}")
 
 

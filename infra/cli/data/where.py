@@ -42,21 +42,22 @@ def where(
     state, governed = root / ".hallmark", installed_governance(root, None)
     ledger = open_ledger(state)
     if subject is None:
-        found = _of_record(state, record or "", ledger)
+        members = _of_record(state, record or "", ledger)
     else:
-        found = _of_person(state, subject, reason, shared.identity(who), governed, ledger, as_json)
+        members = _of_person(state, subject, reason, shared.identity(who), governed, ledger, as_json)
     released = releases.by_dataset(ledger, governed)
-    if told := released.notice():
-        shared.notice(told, as_json)
-    made = {sha256: ask.runs(state, sha256) for sha256 in {member.dataset for member in found}}
+    if notice := released.notice():
+        shared.notice(notice, as_json)
+    made = {sha256: ask.runs(state, sha256) for sha256 in {member.dataset for member in members}}
     rows = [
-        vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released.on)} for member in found
+        vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released.on)}
+        for member in members
     ]
     if as_json:
         shared.print_json(rows)
         return
     table = Table("record", "source", "row", "dataset", "side", "runs", "releases", box=None, header_style="bold")
-    for member, row in zip(found, rows, strict=True):
+    for member, row in zip(members, rows, strict=True):
         named = (", ".join(row[name]) for name in ("runs", "releases"))
         table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, *named)
     console.print(table if rows else "in no dataset, and in nothing that a run keeps beside one")
@@ -72,10 +73,10 @@ def _of_person(
     state: Path, value: str, reason: str, who: str, governed: Governance, ledger: Ledger, as_json: bool
 ) -> list[Membership]:
     looker = access.in_force(governed, who)
-    found = person.find(state, value, looker, reason, ledger)
-    if found.closed:
-        shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json)
-    return found.members
+    sought = person.find(state, value, looker, reason, ledger)
+    if sought.closed:
+        shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(sought.closed)}", as_json)
+    return sought.members
 
 
 def _trained_on(member: Membership, released: dict[str, list[str]]) -> list[str]:

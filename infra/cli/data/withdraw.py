@@ -63,6 +63,6 @@ def _made(ledger: Ledger, governed: Governance, as_json: bool) -> Trained:
     except HallmarkError as error:
         shared.notice(f"the releases cannot be told: {error}", as_json)
         return Trained({}, [])
-    if told := made.notice():
-        shared.notice(told, as_json)
+    if notice := made.notice():
+        shared.notice(notice, as_json)
     return made

@@ -26,7 +26,7 @@ from tasks.runs.run import is_here, layout_of
 Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask no question. A pipe and --json never ask.")]
-Seen = Annotated[
+Digest = Annotated[
     str | None,
     typer.Option(
         "--evidence",
@@ -38,24 +38,24 @@ Seen = Annotated[
 
 def approve(
     run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
-    seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
+    digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask, and sign your approval.
 
     Example: hallmark gates approve 20260303-120000-a1b2 data --as data-owner --reason "suites clean"
     """
-    _decide(_shown(run, gate, "approve", seen, yes, as_json), who, "approve", reason, as_json, role=role)
+    _decide(_shown(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role)
 
 
 def reject(
     run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
-    seen: Seen = None, yes: Yes = False, as_json: shared.Json = False,
+    digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask, and sign your rejection. The run stops.
 
     Example: hallmark gates reject 20260303-120000-a1b2 data --as data-owner --reason "wrong extract"
     """
-    _decide(_shown(run, gate, "reject", seen, yes, as_json), who, "reject", reason, as_json, role=role)
+    _decide(_shown(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role)
 
 
 def waive(
@@ -65,7 +65,7 @@ def waive(
     reason: Reason,
     expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
     who: shared.As = None,
-    seen: Seen = None,
+    digest: Digest = None,
     yes: Yes = False,
     as_json: shared.Json = False,
 ) -> None:
@@ -77,7 +77,7 @@ def waive(
     --expires 2026-04-01 --as risk-officer
     """
     until = expires.replace(hour=23, minute=59, second=59, tzinfo=UTC)
-    question = _shown(run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", seen, yes, as_json)
+    question = _shown(run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", digest, yes, as_json)
     _decide(question, who, "waive", reason, as_json, checks=tuple(check), expires=until)
 
 
@@ -91,11 +91,11 @@ def withdraw(
     _decide(asked.find(run, gate), who, "withdraw", reason, as_json)
 
 
-def _shown(run: str, gate: str, deed: str, seen: str | None, yes: bool, as_json: bool) -> Question:
+def _shown(run: str, gate: str, deed: str, digest: str | None, yes: bool, as_json: bool) -> Question:
     """The question, once the person has had its evidence before them and, at a terminal, has said yes to it."""
     question = asked.find(run, gate)
     case = question.case
-    _same(case, seen)
+    _same(case, digest)
     if as_json:
         return question
     page.show(case, question.standing(), question.ledger)
@@ -106,17 +106,17 @@ def _shown(run: str, gate: str, deed: str, seen: str | None, yes: bool, as_json:
     return question
 
 
-def _same(case: Case, seen: str | None) -> None:
+def _same(case: Case, digest: str | None) -> None:
     """Raises Refused where the gate's evidence is not what the person saw before."""
-    if seen is None:
+    if digest is None:
         return
-    if not re.fullmatch("[0-9a-f]{12,64}", seen):
-        raise InputError(f"--evidence {seen}: expected the first 12 or more hex digits of the digest that `hallmark "
+    if not re.fullmatch("[0-9a-f]{12,64}", digest):
+        raise InputError(f"--evidence {digest}: expected the first 12 or more hex digits of the digest that `hallmark "
                          "gates show` prints")  # fmt: skip
-    if not case.sha256.startswith(seen):
+    if not case.sha256.startswith(digest):
         raise Refused(
             f"the evidence of gate {case.evidence.gate} in run {case.evidence.run} is {case.sha256[:12]} now, not "
-            f"{seen[:12]}; look at it again: hallmark gates show {case.evidence.run} {case.evidence.gate}"
+            f"{digest[:12]}; look at it again: hallmark gates show {case.evidence.run} {case.evidence.gate}"
         )
 
 

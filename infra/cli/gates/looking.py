@@ -26,24 +26,24 @@ def list_gates(
     """
     ledger = open_ledger(shared.root() / ".hallmark")
     rules = Rules(shared.root(), ledger)
-    found = _all(ledger, rules) if every else _open(ledger, rules)
+    listed = _all(ledger, rules) if every else _open(ledger, rules)
     if as_json:
-        shared.print_json([_row(*each) for each in found])
+        shared.print_json([_row(*each) for each in listed])
         return
     header = ["run", "gate", "state", "asked by", "waits for"]
-    shared.print_columns(header, [_cells(*each) for each in found], "no gate waits")
+    shared.print_columns(header, [_cells(*each) for each in listed], "no gate waits")
 
 
-Found = Iterator[tuple[dict[str, Any], Standing | HallmarkError]]
+Listed = Iterator[tuple[dict[str, Any], Standing | HallmarkError]]
 """Run, gate and who asked, and where it stands."""
 
 
-def _open(ledger: Ledger, rules: Rules) -> Found:
+def _open(ledger: Ledger, rules: Rules) -> Listed:
     for glance in overview(ledger, lambda summary: _governed(rules, summary)):
         yield {"run": glance.entry.subject, **glance.entry.body}, glance.stands
 
 
-def _all(ledger: Ledger, rules: Rules) -> Found:
+def _all(ledger: Ledger, rules: Rules) -> Listed:
     with ledger.reading():
         for case in docket.cases(ledger):
             known = {"run": case.entry.subject, **case.entry.body}

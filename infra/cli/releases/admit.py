@@ -25,21 +25,21 @@ def admit(
     Example: hallmark releases admit support-triage
     """
     with busy(f"verifying what is in production of {name}", None if as_json else console):
-        found = admission.admit_here(shared.root(), name, server=socket.gethostname())
+        admitted = admission.admit_here(shared.root(), name, server=socket.gethostname())
     if as_json:
-        shared.print_json(document(found))
+        shared.print_json(document(admitted))
         return
-    console.print(f"{found.label}, promotion statement {found.sequence}, SHA-256 {found.release_sha256}")
-    console.print(f"  model  {found.model}")
-    if found.base:
-        console.print(f"  base   {found.base}, SHA-256 {found.base_sha256}")
-    for task, system in found.asking.system.items():
+    console.print(f"{admitted.label}, promotion statement {admitted.sequence}, SHA-256 {admitted.release_sha256}")
+    console.print(f"  model  {admitted.model}")
+    if admitted.base:
+        console.print(f"  base   {admitted.base}, SHA-256 {admitted.base_sha256}")
+    for task, system in admitted.asking.system.items():
         console.print(f"  task   {task}, system prompt {system!r}" if system else f"  task   {task}, no system prompt")
-    decoding = found.asking.decoding
-    console.print(f"  asked  greedily, {decoding.max_new_tokens} new tokens at most, in {found.asking.dtype}")
+    decoding = admitted.asking.decoding
+    console.print(f"  asked  greedily, {decoding.max_new_tokens} new tokens at most, in {admitted.asking.dtype}")
 
 
-def document(found: Admitted) -> dict[str, Any]:
+def document(admitted: Admitted) -> dict[str, Any]:
     """What --json prints."""
-    told = {field.name: getattr(found, field.name) for field in fields(found)}
-    return told | {"asking": found.asking.model_dump(mode="json")}
+    values = {field.name: getattr(admitted, field.name) for field in fields(admitted)}
+    return values | {"asking": admitted.asking.model_dump(mode="json")}

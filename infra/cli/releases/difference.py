@@ -36,16 +36,16 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
     Example: hallmark releases diff support-triage-1 support-triage-2
     """
     governed, ledger = in_force()
-    found, latest = between(shared.root(), before, now, ledger, governed)
-    shared.print_json(found.model_dump(mode="json")) if as_json else _show(found, latest)
-    raise typer.Exit(1 if found.before.against or found.now.against else 0)
+    changes, latest = between(shared.root(), before, now, ledger, governed)
+    shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, latest)
+    raise typer.Exit(1 if changes.before.against or changes.now.against else 0)
 
 
 def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governance) -> tuple[Difference, Told]:
     """From one release to the other, and what the later one says of itself."""
     first, second = (told.read(folder(name, ledger, governed)) for name in (before, now))
     code, why = _code(root, first, second)
-    sides = tuple(difference.side(one, _against(one.folder, governed)) for one in (first, second))
+    sides = tuple(difference.side(release, _against(release.folder, governed)) for release in (first, second))
     records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
     return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
 
@@ -62,8 +62,8 @@ def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
 
 def _against(where: Path, governed: Governance) -> str:
     """Why a release does not verify here; what its folder only lacks proof of is no reason."""
-    found = releases.verify(where, governed)
-    return found.against if found.verdict == "invalid" else ""
+    verification = releases.verify(where, governed)
+    return verification.against if verification.verdict == "invalid" else ""
 
 
 def _code(root: Path, before: Told, now: Told) -> tuple[list[str] | None, str]:
@@ -73,46 +73,47 @@ def _code(root: Path, before: Told, now: Told) -> tuple[list[str] | None, str]:
         return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
 
 
-def _show(found: Difference, now: Told) -> None:
-    for side in (found.before, found.now):
+def _show(changes: Difference, now: Told) -> None:
+    for side in (changes.before, changes.now):
         if side.against:
             console.print(f"NOT verified: {side.release} in {side.bundle}: {side.against}")
-    console.print(f"from {found.before.release} (run {found.before.run}) to {found.now.release} (run {found.now.run})")
+    first, second = (f"{side.release} (run {side.run})" for side in (changes.before, changes.now))
+    console.print(f"from {first} to {second}")
     console.print("\nDATA")
-    datasets.show(now.dataset, found.data)
-    _records(found.records)
-    _moves("PARAMETERS", found.parameters)
+    datasets.show(now.dataset, changes.data)
+    _records(changes.records)
+    _moves("PARAMETERS", changes.parameters)
     console.print("\nCODE")
-    _code_lines(found)
-    _moves("BASE MODEL", found.base_model)
+    _code_lines(changes)
+    _moves("BASE MODEL", changes.base_model)
     console.print("\nFIGURES of the candidate")
-    _figures(found)
-    _moves("POLICY", found.policy)
-    _moves("PEOPLE", found.people)
+    _figures(changes)
+    _moves("POLICY", changes.policy)
+    _moves("PEOPLE", changes.people)
 
 
-def _records(found: RecordsChanged) -> None:
-    if found.how == "same":
+def _records(changes: RecordsChanged) -> None:
+    if changes.how == "same":
         console.print("  records: the very same dataset")
-    if found.why:
-        console.print(f"  records: {found.why}")
-    if not found.sources:
+    if changes.why:
+        console.print(f"  records: {changes.why}")
+    if not changes.sources:
         return
     table = Table("records of", "kept", "on the other side", "added", "removed", "relabelled", box=None)
-    for name, it in found.sources.items():
+    for name, it in changes.sources.items():
         again = "?" if it.relabelled is None else f"{it.relabelled:,}"
         table.add_row(name, f"{it.kept:,}", f"{it.moved:,}", f"{it.added:,}", f"{it.removed:,}", again)
     console.print(table)
 
 
-def _code_lines(found: Difference) -> None:
-    if not found.made_with:
+def _code_lines(changes: Difference) -> None:
+    if not changes.made_with:
         console.print("  code, inputs and library versions: the same digests")
-    for name in found.made_with:
+    for name in changes.made_with:
         console.print(f"  {name}: another digest")
-    if found.code is None:
-        console.print(f"  files: {found.code_why}")
-    for line in found.code or []:
+    if changes.code is None:
+        console.print(f"  files: {changes.code_why}")
+    for line in changes.code or []:
         console.print(f"  {line}")
 
 
@@ -127,11 +128,11 @@ def _moves(title: str, moved: Mapping[str, Moved]) -> None:
     console.print(table)
 
 
-def _figures(found: Difference) -> None:
-    if not found.same_test:
+def _figures(changes: Difference) -> None:
+    if not changes.same_test:
         console.print("  tested on different rows: a difference may be the rows'")
     table = Table("figure", "before", "now", "intervals", box=None, header_style="bold")
-    for name, figure in found.figures.items():
+    for name, figure in changes.figures.items():
         table.add_row(name, *_figure(figure))
     console.print(table)
 

@@ -29,23 +29,23 @@ def at(when: Time, as_json: shared.Json = False) -> None:
     _show(history.at(when, ledger, governed), as_json)
 
 
-def _show(found: Moment, as_json: bool) -> None:
+def _show(moment: Moment, as_json: bool) -> None:
     if as_json:
-        shared.print_json(found.model_dump(mode="json"))
+        shared.print_json(moment.model_dump(mode="json"))
         return
-    console.print(f"environment {found.environment} at {_utc(found.at)}")
-    if not found.models:
+    console.print(f"environment {moment.environment} at {_utc(moment.at)}")
+    if not moment.models:
         console.print("no release was ever promoted here")
         return
-    console.print(_table(found))
+    console.print(_table(moment))
     console.print(history.CANARY, style="dim")
-    for standing in found.models:
+    for standing in moment.models:
         _tell(standing)
 
 
-def _table(found: Moment) -> Table:
+def _table(moment: Moment) -> Table:
     table = Table("model", "place", "release", "since", "until", "entry", "digest", box=None, header_style="bold")
-    for model in found.models:
+    for model in moment.models:
         for place, holder in (("champion", model.champion), ("rollback", model.rollback)):
             table.add_row(model.name, place, *_cells(holder))
         table.add_row(model.name, "canary", "none")

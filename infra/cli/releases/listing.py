@@ -17,15 +17,15 @@ def list_releases(as_json: shared.Json = False) -> None:
     """
     governed, ledger = in_force()
     with ledger.reading():
-        found = [
+        listed = [
             (release, releases.waived(release, ledger, governed))
             for release in releases.list_releases(ledger, governed)
         ]
     if as_json:
-        shared.print_json([_document(*each) for each in found])
+        shared.print_json([_document(*each) for each in listed])
         return
     header = ["release", "aliases", "promoted", "run", "waivers", "demo", "bundle"]
-    shared.print_columns(header, [_cells(*each) for each in found], "no release yet: hallmark run")
+    shared.print_columns(header, [_cells(*each) for each in listed], "no release yet: hallmark run")
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
@@ -34,12 +34,12 @@ def show(release: Label, as_json: shared.Json = False) -> None:
     Example: hallmark releases show support-triage-1
     """
     governed, ledger = in_force()
-    found = releases.get(ledger, governed, release)
-    relied = releases.waived(found, ledger, governed)
+    promoted = releases.get(ledger, governed, release)
+    relied = releases.waived(promoted, ledger, governed)
     if as_json:
-        shared.print_json(_document(found, relied))
+        shared.print_json(_document(promoted, relied))
         return
-    console.print(found.describe())
+    console.print(promoted.describe())
     for number, each in enumerate(relied):
         console.print(f"{'' if number else 'waivers':<15} {each.describe()}")
     if not relied:

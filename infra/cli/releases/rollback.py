@@ -33,8 +33,8 @@ def rollback(
     """
     governed, ledger = settled()
     made, wanted = promotion.rollback(governed, ledger, release, shared.identity(who), reason, role, break_glass)
-    for told in publish.publish_grown(ledger, governed):
-        print(f"hallmark: {told}", file=sys.stderr)
+    for text in publish.publish_grown(ledger, governed):
+        print(f"hallmark: {text}", file=sys.stderr)
     if as_json:
         shared.print_json(made.model_dump(mode="json") | {"waiting_for": wanted})
     else:
@@ -55,6 +55,6 @@ def confirm(
     """
     governed, ledger = settled()
     entry = glass.confirm(ledger, governed, release, shared.identity(who), reason)
-    told = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
+    document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
-    shared.print_json(told) if as_json else console.print(done)
+    shared.print_json(document) if as_json else console.print(done)
