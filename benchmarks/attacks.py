@@ -77,17 +77,17 @@ def words(nodeid: str) -> str:
     """A test's name as a sentence: its class, its own words, its case."""
     _, *classes, name = nodeid.replace("|", "/").split("::", maxsplit=nodeid.split("[")[0].count("::"))
     name, _, case = name.removeprefix("test_").partition("[")
-    told = [c.removeprefix("Test").lower() for c in classes] + [name.replace("_", " ")]
+    parts = [c.removeprefix("Test").lower() for c in classes] + [name.replace("_", " ")]
     case = case.removesuffix("]")
-    return ": ".join([*told, *([case] if case else [])])
+    return ": ".join([*parts, *([case] if case else [])])
 
 
 def suite(*options: str, expression: str = "attack") -> tuple[Suite, int]:
     """Run or collect the marked tests. Only files that have one are imported."""
-    found = Suite()
+    collected = Suite()
     files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text())
     arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-m", expression]
-    return found, int(pytest.main([*arguments, *options, *files], plugins=[found]))
+    return collected, int(pytest.main([*arguments, *options, *files], plugins=[collected]))
 
 
 def against_mlflow() -> list[str]:
@@ -96,7 +96,7 @@ def against_mlflow() -> list[str]:
 
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     through = []
-    for told, attack in ATTACKS.items():
+    for name, attack in ATTACKS.items():
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             uri = f"sqlite:///{root}/mlflow.db"
@@ -114,7 +114,7 @@ def against_mlflow() -> list[str]:
             assert served(artifacts, root) == "better"
             attack(client, "triage", root / "evil")
             if served(artifacts, root) != "better":
-                through.append(told)
+                through.append(name)
     return through
 
 
@@ -126,17 +126,17 @@ def served(artifacts: Any, root: Path) -> str:
 
 def table(rows: list[Row], outcome: bool) -> str:
     """In Markdown, a heading for each attacker."""
-    told = []
+    lines = []
     for rights, what in RIGHTS.items():
         mine = [row for row in rows if row.rights == rights]
         if mine:
-            told.append(f"### With the rights of: {rights} ({what}), {len(mine)}\n")
-            told.append(
+            lines.append(f"### With the rights of: {rights} ({what}), {len(mine)}\n")
+            lines.append(
                 "| attack | what stopped it |" + (" outcome |" if outcome else "") + "\n|---|---|" + "---|" * outcome
             )
-            told += [f"| {r.attack} | {r.stopped} |" + (f" {r.outcome} |" if outcome else "") for r in mine]
-            told.append("")
-    return "\n".join(told) + "\n"
+            lines += [f"| {r.attack} | {r.stopped} |" + (f" {r.outcome} |" if outcome else "") for r in mine]
+            lines.append("")
+    return "\n".join(lines) + "\n"
 
 
 def document(path: Path, text: str) -> str:
@@ -181,8 +181,8 @@ def main() -> int:
         elif stale:
             print(f"{path} is stale; write it: python benchmarks/attacks.py --document {path}")
         return int(stale and not args.document)
-    found, code = suite(expression="attack and not slow" if args.quick else "attack")
-    rows = [row for row in found.sorted() if not (args.quick and row.outcome == "not run")]
+    attacks, code = suite(expression="attack and not slow" if args.quick else "attack")
+    rows = [row for row in attacks.sorted() if not (args.quick and row.outcome == "not run")]
     print(table(rows, outcome=True))
     through = sum(row.outcome == "BROKE" for row in rows)
     of_registry = sum(

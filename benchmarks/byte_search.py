@@ -128,15 +128,15 @@ def broken(base: Path, project: Path) -> dict[str, list[str]]:
         "no header": {"location": str(base / "sources" / "without_header.csv")},
         "wrong encoding": {"encoding": "utf-16"},
     }
-    told = {"too many malformed rows": ["--set", "data.max_malformed_share=0.01"]}
+    options = {"too many malformed rows": ["--set", "data.max_malformed_share=0.01"]}
     for name, changes in changed.items():
         folder = project / ".hallmark" / name.replace(" ", "_")
         shutil.copytree(project / "infra" / "governance", folder)
         document = inventory(base / "sources")
         document["sources"][0] |= changes
         (folder / "sources.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        told[name] = ["--governance", str(folder.relative_to(project))]
-    return told
+        options[name] = ["--governance", str(folder.relative_to(project))]
+    return options
 
 
 def use(base: Path, project: Path, someone: str) -> bytes:
@@ -192,11 +192,11 @@ def left_out(base: Path, project: Path) -> Callable[[Path], bool]:
 
 def figures(identifiers: list[Identifier], missed: set[str], findings: Findings) -> list[dict[str, Any]]:
     texts = [item for item in identifiers if item.place == "text"]
-    found = [item for item in identifiers if item.value in findings.places]
-    leaked = [item for item in found if item.place == "text" and item.value not in missed]
-    outside = [item for item in found if item.place not in ("text", UNLISTED)]
-    unlisted = [item for item in found if item.place == UNLISTED]
-    unseen = len(found) - len(outside) - len(unlisted)
+    readable = [item for item in identifiers if item.value in findings.places]
+    leaked = [item for item in readable if item.place == "text" and item.value not in missed]
+    outside = [item for item in readable if item.place not in ("text", UNLISTED)]
+    unlisted = [item for item in readable if item.place == UNLISTED]
+    unseen = len(readable) - len(outside) - len(unlisted)
     return [
         row("planted identifiers", len(identifiers), None),
         row("files searched", findings.files, None, "files"),

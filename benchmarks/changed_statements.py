@@ -80,8 +80,8 @@ def filled(dice: Dice, template: str) -> tuple[str, str, str]:
         while place == changed and other == first[place]:
             other = _drawn(dice, slot)
         second.append(other)
-    one, two = (_put(template, values) for values in (first, second))
-    return one, two, slots[changed].removesuffix("_de")
+    before, after = (_put(template, values) for values in (first, second))
+    return before, after, slots[changed].removesuffix("_de")
 
 
 def _drawn(dice: Dice, slot: str) -> str:
@@ -97,44 +97,44 @@ def _put(template: str, values: list[str]) -> str:
 
 
 def number(dice: Dice, text: str) -> str | None:
-    return _one(dice, text, r"(?<![\w.])\d+(?![\w.]*\w)", lambda old: str(int(old) + dice.choice([1, 2, 7, 10, 30])))
+    return _swap(dice, text, r"(?<![\w.])\d+(?![\w.]*\w)", lambda old: str(int(old) + dice.choice([1, 2, 7, 10, 30])))
 
 
 def spelled(dice: Dice, text: str) -> str | None:
-    return _one(dice, text, rf"\b(?:{'|'.join(SPELLED)})\b", lambda old: dice.choice([n for n in SPELLED if n != old]))
+    return _swap(dice, text, rf"\b(?:{'|'.join(SPELLED)})\b", lambda old: dice.choice([n for n in SPELLED if n != old]))
 
 
 def deny(dice: Dice, text: str) -> str | None:
     """A verb denied that was not, or the other way round."""
-    affirmed = _one(dice, text, r"\b(?:not|nicht) ", lambda _: "")
+    affirmed = _swap(dice, text, r"\b(?:not|nicht) ", lambda _: "")
     verbs = {"may": "not", "must": "not", "is": "not", "are": "not", "will": "not", "wird": "nicht", "ist": "nicht"}
-    denied = _one(dice, text, rf"\b(?:{'|'.join(verbs)})\b", lambda old: f"{old} {verbs[old]}")
+    denied = _swap(dice, text, rf"\b(?:{'|'.join(verbs)})\b", lambda old: f"{old} {verbs[old]}")
     return affirmed or denied
 
 
 def without(dice: Dice, text: str) -> str | None:
     pairs = {"with": "without", "without": "with", "mit": "ohne", "ohne": "mit", "any": "no", "eine": "keine",
              "ein": "kein", "permitted": "prohibited", "valid": "invalid", "always": "never"}  # fmt: skip
-    return _one(dice, text, rf"\b(?:{'|'.join(pairs)})\b", lambda old: pairs[old])
+    return _swap(dice, text, rf"\b(?:{'|'.join(pairs)})\b", lambda old: pairs[old])
 
 
 def modal(dice: Dice, text: str) -> str | None:
     for words in (MODALS, MODALS_DE):
         pattern = rf"\b(?:{'|'.join(words)})\b"
-        if changed := _one(dice, text, pattern, lambda old, w=words: dice.choice([word for word in w if word != old])):
+        if changed := _swap(dice, text, pattern, lambda old, w=words: dice.choice([word for word in w if word != old])):
             return changed
     return None
 
 
 def name(dice: Dice, text: str) -> str | None:
-    return _one(dice, text, rf"\b(?:{'|'.join(NAMES)})\b", lambda old: dice.choice([n for n in NAMES if n != old]))
+    return _swap(dice, text, rf"\b(?:{'|'.join(NAMES)})\b", lambda old: dice.choice([n for n in NAMES if n != old]))
 
 
-def _one(dice: Dice, text: str, pattern: str, new: Callable[[str], str]) -> str | None:
-    found = list(re.finditer(pattern, text))
-    if not found:
+def _swap(dice: Dice, text: str, pattern: str, new: Callable[[str], str]) -> str | None:
+    matches = list(re.finditer(pattern, text))
+    if not matches:
         return None
-    match = dice.choice(found)
+    match = dice.choice(matches)
     return text[: match.start()] + new(match.group()) + text[match.end() :]
 
 
@@ -172,18 +172,18 @@ def _messages(path: Path) -> Iterator[str]:
 def changed(dice: Dice, texts: list[str], count: int) -> Iterator[tuple[str, str, str]]:
     """Pairs that differ in one thing, and which: half of real statements, half of templates."""
     templates, kinds = TEMPLATES.strip().splitlines(), list(CHANGES)
-    pool, made, seen = dice.sample(texts, len(texts)), 0, set[str]()
+    pool, made, drawn = dice.sample(texts, len(texts)), 0, set[str]()
     for place, text in enumerate(pool):
         kind = next((k for k in kinds[place % len(kinds) :] + kinds if CHANGES[k](dice, text)), None)
         if made < count // 2 and kind and (other := CHANGES[kind](dice, text)) and other != text:
             made += 1
             yield text, other, kind
     while made < count:
-        one, two, kind = filled(dice, dice.choice(templates))
-        if not {one, two} & seen:
-            seen |= {one, two}
+        before, after, kind = filled(dice, dice.choice(templates))
+        if not {before, after} & drawn:
+            drawn |= {before, after}
             made += 1
-            yield one, two, f"template: {kind}"
+            yield before, after, f"template: {kind}"
 
 
 GREETINGS = ["Hello,", "Hi there,", "Good morning,", "Dear Sir or Madam,", "Hallo,", "Guten Tag,", "Hey,", "Hi!",
@@ -235,42 +235,42 @@ def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]
 
 def lost(pairs: list[tuple[str, str, str]]) -> dict[str, list[int]]:
     """By kind of change: pairs, and those of which one was lost."""
-    gone, shown = stage([(text, "yes") for one, two, _ in pairs for text in (one, two)])
+    gone, shown = stage([(text, "yes") for before, after, _ in pairs for text in (before, after)])
     silent = gone - shown
     return tally([kind for _, _, kind in pairs], silent)
 
 
 def tally(kinds: list[str], gone: set[int]) -> dict[str, list[int]]:
     """By kind, and of all: pairs, and those of which one text is among `gone`."""
-    found: dict[str, list[int]] = {}
+    counted: dict[str, list[int]] = {}
     for place, kind in enumerate(kinds):
         for key in (kind, "all"):
-            counts = found.setdefault(key, [0, 0])
+            counts = counted.setdefault(key, [0, 0])
             counts[0] += 1
             counts[1] += bool({2 * place, 2 * place + 1} & gone)
-    return found
+    return counted
 
 
 def answers(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
     """Questions with two or three answers, without dates."""
     asked = [f"Is this so: {text}" for text in dice.sample(texts, min(count, len(texts)))]
-    told = [(q, a) for q in asked for a in dice.sample(["Yes, it is", "No, it is not", "Only on request"], 2)]
-    gone, shown = stage(told)
-    return {"answers": len(told), "go": len(gone), "in silence": len(gone - shown), "shown": len(shown)}
+    rows = [(q, a) for q in asked for a in dice.sample(["Yes, it is", "No, it is not", "Only on request"], 2)]
+    gone, shown = stage(rows)
+    return {"answers": len(rows), "go": len(gone), "in silence": len(gone - shown), "shown": len(shown)}
 
 
 def layouts(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
     """The same answer, written otherwise."""
     forms = [("Yes", "Yes."), ("yes", "YES"), ('{"a": 1, "b": "x"}', '{"b":"x","a":1}'), ("a  b", "a b ")]
-    told = [(text, answer) for text in dice.sample(texts, min(count, len(texts))) for answer in dice.choice(forms)]
-    gone, shown = stage(told)
-    return {"pairs": len(told) // 2, "both kept or both gone": len(told) // 2 - len(gone), "contradictions": len(shown)}
+    rows = [(text, answer) for text in dice.sample(texts, min(count, len(texts))) for answer in dice.choice(forms)]
+    gone, shown = stage(rows)
+    return {"pairs": len(rows) // 2, "both kept or both gone": len(rows) // 2 - len(gone), "contradictions": len(shown)}
 
 
 def copies(dice: Dice, texts: list[str], count: int) -> dict[str, list[int]]:
     """By kind: copies, and those of which one of the two stays."""
     made = [(text, *anew(dice, text)) for text in dice.sample(texts, min(count, len(texts)))]
-    gone, _ = stage([(text, "yes") for one, two, _ in made for text in (one, two)])
+    gone, _ = stage([(text, "yes") for first, second, _ in made for text in (first, second)])
     return tally([kind for _, _, kind in made], gone)
 
 

@@ -40,8 +40,8 @@ RULE = re.compile(r"RuleID:\s+\"(?P<name>[^\"]+)\"")
 
 
 def ours(texts: Sequence[Text]) -> Marks:
-    found = engine.find_all([text.text for text in texts], language_model=False)
-    return [[(s.start, s.end) for s in spans or () if s.kind == "CREDENTIAL"] for spans in found]
+    detected = engine.find_all([text.text for text in texts], language_model=False)
+    return [[(s.start, s.end) for s in spans or () if s.kind == "CREDENTIAL"] for spans in detected]
 
 
 def detect_secrets() -> Callable[[Sequence[Text]], Marks] | None:

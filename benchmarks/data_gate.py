@@ -117,9 +117,9 @@ def peer(data: Any) -> int:
     context.validation_definitions.add(validation)
     checkpoint = gx.Checkpoint(name="checkpoint", validation_definitions=[validation], result_format="COMPLETE")
     result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": data})
-    (found,) = result.run_results.values()
-    assert found.results[0].result["unexpected_count"] == len(data) // 2
-    return len(json.dumps(found.to_json_dict()))
+    (outcome,) = result.run_results.values()
+    assert outcome.results[0].result["unexpected_count"] == len(data) // 2
+    return len(json.dumps(outcome.to_json_dict()))
 
 
 def stage(root: Path) -> int:

@@ -103,10 +103,10 @@ def run_stage(root: Path, name: str, workers: int) -> Taken:
 def run_stages(root: Path, rows: int, workers: int) -> dict[str, Taken]:
     taken = {}
     for name in STAGES:
-        one = taken[name] = run_stage(root, name, workers)
+        cost = taken[name] = run_stage(root, name, workers)
         print(
-            f"{rows:>9,} {name:<12} {workers} workers {one.seconds:>8.1f} s {rows / one.seconds:>9,.0f} records/s "
-            f"{one.busy:>8.1f} s busy {one.memory:>6.2f} GB",
+            f"{rows:>9,} {name:<12} {workers} workers {cost.seconds:>8.1f} s {rows / cost.seconds:>9,.0f} records/s "
+            f"{cost.busy:>8.1f} s busy {cost.memory:>6.2f} GB",
             flush=True,
         )
     return taken
@@ -131,12 +131,12 @@ def measure(folder: Path, sizes: list[int], workers: int) -> list[dict[str, Any]
 
 def compared(taken: dict[int, dict[str, Taken]]) -> list[dict[str, Any]]:
     """Every size's figures against the goals."""
-    pace = {rows: rows / sum(one.seconds for one in stages.values()) for rows, stages in taken.items()}
+    pace = {rows: rows / sum(cost.seconds for cost in stages.values()) for rows, stages in taken.items()}
     smallest, lines = min(pace), []
     for rows, stages in taken.items():
-        for name, one in stages.items():
-            lines.append(row(f"{name}, {rows:,} records", rows / one.seconds, None, "records/s"))
-            lines.append(row(f"{name}, {rows:,} records, memory of a process", one.memory, MEMORY_GOAL, "GB"))
+        for name, cost in stages.items():
+            lines.append(row(f"{name}, {rows:,} records", rows / cost.seconds, None, "records/s"))
+            lines.append(row(f"{name}, {rows:,} records, memory of a process", cost.memory, MEMORY_GOAL, "GB"))
         lines.append(row(f"all stages, {rows:,} records", pace[rows], None, "records/s"))
         if rows != smallest:
             metric = f"pace at {rows:,} records over that at {smallest:,}"

@@ -74,8 +74,8 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
         said = 0
         for places in by_length(prompts, BATCH):
             batch = tokenizer.pad({"input_ids": [prompts[place] for place in places]}, return_tensors="pt")
-            found = model.generate(**batch, max_new_tokens=NEW_TOKENS, do_sample=False, eos_token_id=sorted(stop))
-            for row in found[:, batch["input_ids"].shape[1] :].tolist():
+            generated = model.generate(**batch, max_new_tokens=NEW_TOKENS, do_sample=False, eos_token_id=sorted(stop))
+            for row in generated[:, batch["input_ids"].shape[1] :].tolist():
                 said += next((place for place, token in enumerate(row) if token in stop), len(row))
         return said
 

@@ -58,15 +58,15 @@ OF_LAWS = 2_000
 
 def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
     """By half, the German sentences with a year, each once, in an order that says nothing."""
-    found: dict[str, str] = {}
+    distinct: dict[str, str] = {}
     for text in texts:
         for sentence in SENTENCE.split(text):
             plain = " ".join(sentence.split())
             german = len(GERMAN.findall(plain)) >= LEAST_GERMAN
             if german and SHORTEST <= len(plain) <= LONGEST and YEAR.search(plain):
-                found.setdefault(re.sub(r"\d", "0", plain), plain)
+                distinct.setdefault(re.sub(r"\d", "0", plain), plain)
     halves: dict[str, list[str]] = {half: [] for half in HALVES}
-    for digest, sentence in sorted((sha256(sentence.encode()).digest(), sentence) for sentence in found.values()):
+    for digest, sentence in sorted((sha256(sentence.encode()).digest(), sentence) for sentence in distinct.values()):
         halves[HALVES[digest[-1] % 2]].append(sentence)
     return halves
 
@@ -136,16 +136,16 @@ def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]
         for path in (kept, there):
             path.mkdir(parents=True, exist_ok=True)
         unpacked(kept, there)
-        found = {"packages": sentences(of_packages(there))}
+        halves = {"packages": sentences(of_packages(there))}
     if laws:
-        found["laws"] = {half: every[:OF_LAWS] for half, every in sentences(of_laws(laws)).items()}
-    return found
+        halves["laws"] = {half: every[:OF_LAWS] for half, every in sentences(of_laws(laws)).items()}
+    return halves
 
 
-def in_addresses(found: list[str]) -> list[str]:
+def in_addresses(texts: list[str]) -> list[str]:
     """The sentences of which a year was taken for an address or for part of one, the span in brackets."""
     wrong = []
-    for sentence, spans in zip(found, detect.find_all(found), strict=True):
+    for sentence, spans in zip(texts, detect.find_all(texts), strict=True):
         years = [year.span() for year in YEAR.finditer(sentence)]
         for span in spans or []:
             if span.category == "address" and any(span.start < end and begin < span.end for begin, end in years):

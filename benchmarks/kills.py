@@ -97,7 +97,7 @@ def random_kills(states: Path, copies: Path, kills: int, rng: random.Random) -> 
         ends = trial.undisturbed(deed, states, copies)
         for _ in range(shares[deed.name]):
             tried = (trial.kill(deed, states, copies, ends, rng, rng.uniform(0, ends.seconds)) for _ in range(TRIES))
-            yield told(next(outcome for outcome in tried if outcome))
+            yield print_bad(next(outcome for outcome in tried if outcome))
 
 
 def step_kills(states: Path, copies: Path, rng: random.Random) -> Iterator[Outcome]:
@@ -106,7 +106,7 @@ def step_kills(states: Path, copies: Path, rng: random.Random) -> Iterator[Outco
         for number in range(len(trial.steps(deed, states, copies)) + 1):
             outcome = trial.kill(deed, states, copies, ends, rng, step=number)
             assert outcome is not None, "it always ends by being killed"
-            yield told(outcome)
+            yield print_bad(outcome)
 
 
 def share(kills: int) -> dict[str, int]:
@@ -117,7 +117,7 @@ def share(kills: int) -> dict[str, int]:
     return given
 
 
-def told(outcome: Outcome) -> Outcome:
+def print_bad(outcome: Outcome) -> Outcome:
     """The outcome, printed where it is a bad one."""
     for what in ("lost", "doubled", "half"):
         for text in getattr(outcome, what):
@@ -130,7 +130,7 @@ def summary(when: str, outcomes: list[Outcome]) -> list[dict[str, Any]]:
     names = list(dict.fromkeys(outcome.deed for outcome in outcomes))
     groups = [(f"{name}, killed {when}", [o for o in outcomes if o.deed == name]) for name in names]
     groups += [(f"kills {when}, of {len(outcomes)}: lost, doubled or half-done", outcomes)] * bool(outcomes)
-    return [row(metric, found) for metric, found in groups]
+    return [row(metric, group) for metric, group in groups]
 
 
 def row(metric: str, outcomes: list[Outcome]) -> dict[str, Any]:

@@ -75,8 +75,8 @@ class Chain(Plain):
     name = "a hash chain"
 
     def mark(self, last: int, body: dict[str, Any]) -> str:
-        found = self.connection.execute("SELECT hash FROM log WHERE seq = ?", (last,)).fetchone()
-        return self.link(found[0] if found else "", json.dumps(body))
+        before = self.connection.execute("SELECT hash FROM log WHERE seq = ?", (last,)).fetchone()
+        return self.link(before[0] if before else "", json.dumps(body))
 
     def link(self, before: str, body: str) -> str:
         return hashlib.sha256(f"{before}{body}".encode()).hexdigest()
@@ -239,14 +239,14 @@ def tamperings(folder: Path, count: int) -> list[dict[str, Any]]:
     for number in range(count):
         copy, kind = folder / f"copy-{number}", KINDS[number % len(KINDS)]
         shutil.copytree(settled.state, copy, ignore=shutil.ignore_patterns("heads"))
-        told = tamper(copy / "ledger.db", kind, SMALL, rng)
+        tampering = tamper(copy / "ledger.db", kind, SMALL, rng)
         done[kind] += 1
         if ledger_check.verify(open_ledger(copy), dataclasses.replace(settled, state=copy)).verdict != "wrong":
-            unnoticed.append(told)
+            unnoticed.append(tampering)
         shutil.rmtree(copy)
     del os.environ[publish.PLACES]
-    told = f"of {count:,} tamperings ({', '.join(f'{n} {kind}' for kind, n in done.items())}) unnoticed"
-    return [row(told, len(unnoticed), 0, "")]
+    metric = f"of {count:,} tamperings ({', '.join(f'{n} {kind}' for kind, n in done.items())}) unnoticed"
+    return [row(metric, len(unnoticed), 0, "")]
 
 
 def row(metric: str, ours: float, goal: float | None, unit: str, peer: str = "", value: float | None = None) -> Any:

@@ -95,12 +95,12 @@ class Contexts:
 
     def lines(self, path: str) -> Lines:
         """The tests of each line of a file. Paths may be those of another folder with the same tree."""
-        found: Lines = {}
+        tests: Lines = {}
         for name in self._data.measured_files():
             if name == path or name.endswith(f"/{path}"):
                 for line, contexts in self._data.contexts_by_lineno(name).items():
-                    found.setdefault(line, set()).update(PHASE.sub("", c) for c in contexts if "::" in c)
-        return found
+                    tests.setdefault(line, set()).update(PHASE.sub("", c) for c in contexts if "::" in c)
+        return tests
 
     def seconds(self, test: str) -> float:
         return self.times.get(key(test), UNTIMED)
@@ -135,8 +135,8 @@ def annotations(path: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 def functions(path: str) -> set[int]:
     """The lines inside functions."""
-    found = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {line for node in found for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
+    nodes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {line for node in nodes for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
 
 
 def statements(path: str) -> Iterator[range]:
@@ -152,12 +152,12 @@ def covering(path: str, contexts: Contexts) -> Lines:
     """The tests that may notice a mutant on a line."""
     covered, inside = contexts.lines(path), functions(path)
     callers = set().union(*(tests for line, tests in covered.items() if line in inside))
-    found = dict(covered)
+    noticing = dict(covered)
     for lines in statements(path):
         tests = set().union(*(covered.get(line, ()) for line in lines))
         for line in lines:
-            found[line] = tests if line in inside else callers
-    return found
+            noticing[line] = tests if line in inside else callers
+    return noticing
 
 
 def places(path: str, covered: Lines) -> Iterator[list[Mutant]]:
@@ -166,17 +166,17 @@ def places(path: str, covered: Lines) -> Iterator[list[Mutant]]:
     from cosmic_ray.ast import ast_nodes, get_ast_from_path
 
     left, nodes = annotations(path), list(ast_nodes(get_ast_from_path(ROOT / path)))
-    found: dict[tuple[Any, ...], list[Mutant]] = {}
+    mutants: dict[tuple[Any, ...], list[Mutant]] = {}
     for name in plugins.operator_names():
         operator = plugins.get_operator(name)
         if operator.arguments():
             continue
         positions = (position for node in nodes for position in operator().mutation_positions(node))
         for occurrence, (start, end) in enumerate(positions):
-            if covered.get(start[0]) and not any(one <= start and end <= two for one, two in left):
+            if covered.get(start[0]) and not any(begin <= start and end <= stop for begin, stop in left):
                 kind = name.split("_")[0]
-                found.setdefault((start, end, kind), []).append(Mutant(path, start[0], name, occurrence))
-    yield from found.values()
+                mutants.setdefault((start, end, kind), []).append(Mutant(path, start[0], name, occurrence))
+    yield from mutants.values()
 
 
 def is_python(mutant: Mutant) -> bool:
@@ -281,9 +281,9 @@ def ended(process: psutil.Popen, seconds: float) -> int | None:
 def end(process: psutil.Popen) -> None:
     """End the tests with whatever they started."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        for one in [*process.children(recursive=True), process]:
+        for child in [*process.children(recursive=True), process]:
             with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
+                child.kill()
     process.wait()
 
 
@@ -309,19 +309,19 @@ def failing(copy: Copy, tests: list[str], paths: set[str]) -> set[str]:
 
 
 def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> list[Result]:
-    found: list[tuple[str, list[Mutant]]] = []
+    spots: list[tuple[str, list[Mutant]]] = []
     covered: dict[str, Lines] = {}
     for room in rooms:
         for path in files(room):
             covered[path] = covering(path, contexts)
-            found += [(room, mutants) for mutants in places(path, covered[path])]
+            spots += [(room, mutants) for mutants in places(path, covered[path])]
     dice = random.Random(given.seed)
     if given.only:
-        drawn = [(room, mutant) for room, mutants in found for mutant in mutants if mutant.id in given.only]
+        drawn = [(room, mutant) for room, mutants in spots for mutant in mutants if mutant.id in given.only]
     else:
-        ways = ((room, dice.choice(mutants)) for room, mutants in dice.sample(found, len(found)))
+        ways = ((room, dice.choice(mutants)) for room, mutants in dice.sample(spots, len(spots)))
         drawn = list(islice(((room, mutant) for room, mutant in ways if is_python(mutant)), given.mutants))
-    print(f"{len(found):,} places in {len(covered)} files that tests cover, {len(drawn)} mutants, seed {given.seed}")
+    print(f"{len(spots):,} places in {len(covered)} files that tests cover, {len(drawn)} mutants, seed {given.seed}")
     return [
         Result(room, mutant, diff(mutant), chosen(mutant, tests, contexts, given.tests, given.seconds / 2), len(tests))
         for room, mutant in drawn
@@ -355,10 +355,10 @@ def measure(results: list[Result], given: argparse.Namespace) -> None:
                 print(f"{result.outcome:<10} {result.mutant.id}  {result.by}", flush=True)
             killers = sorted({result.by for result in results if result.by in result.tests} - sound)
             shares = [killers[number :: given.jobs] for number in range(given.jobs)]
-            found = set().union(*pool.map(lambda share: taken(failing, share, paths), shares))
-            sound |= set(killers) - found
-            broken |= found
-            waiting = [result for result in results if result.by in found]
+            failed = set().union(*pool.map(lambda share: taken(failing, share, paths), shares))
+            sound |= set(killers) - failed
+            broken |= failed
+            waiting = [result for result in results if result.by in failed]
             for result in waiting:
                 result.tests = [test for test in result.tests if test not in broken]
                 result.outcome, result.by = "no test", ""
@@ -368,7 +368,7 @@ def measure(results: list[Result], given: argparse.Namespace) -> None:
 
 def rows(results: list[Result], rooms: list[str]) -> list[dict[str, Any]]:
     groups = [(room, [result for result in results if result.room == room]) for room in rooms]
-    return [row(name, found) for name, found in [*groups, ("all rooms", results)]]
+    return [row(name, group) for name, group in [*groups, ("all rooms", results)]]
 
 
 def row(room: str, results: list[Result]) -> dict[str, Any]:

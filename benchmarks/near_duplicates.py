@@ -66,36 +66,36 @@ def ours(given: list[str]) -> Pairs:
     folded = [forms(even(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
     import pyarrow as pa
 
-    found = near_pairs(pa.concat_arrays(folded), np.arange(len(given)), JACCARD)
-    return set(map(tuple, found.pairs.tolist()))
+    near = near_pairs(pa.concat_arrays(folded), np.arange(len(given)), JACCARD)
+    return set(map(tuple, near.pairs.tolist()))
 
 
 def datasketch(given: list[str]) -> Pairs:
     from datasketch import MinHash, MinHashLSH
 
-    index, found = MinHashLSH(threshold=JACCARD, num_perm=128), set()
+    index, pairs = MinHashLSH(threshold=JACCARD, num_perm=128), set()
     for place, text in enumerate(given):
         words = text.encode().split()
         sketch = MinHash(num_perm=128)
         sketch.update_batch([b" ".join(words[i : i + 3]) for i in range(len(words) - 2)])
-        found.update((other, place) for other in index.query(sketch))
+        pairs.update((other, place) for other in index.query(sketch))
         index.insert(place, sketch)
-    return found
+    return pairs
 
 
 def true_pairs(given: list[tuple[str, int | None]]) -> Pairs:
     """Copies whose Jaccard, by Python's own sets, is at least JACCARD."""
-    found = set()
+    pairs = set()
     for place, (text, original) in enumerate(given):
         if original is None:
             continue
-        one, other = (
+        own, others = (
             {padded[i : i + 5] for i in range(len(padded) - 4)}
             for padded in (text.encode() + b"    ", given[original][0].encode() + b"    ")
         )
-        if len(one & other) >= JACCARD * len(one | other):
-            found.add((original, place))
-    return found
+        if len(own & others) >= JACCARD * len(own | others):
+            pairs.add((original, place))
+    return pairs
 
 
 def speed(given: list[tuple[str, int | None]], rounds: int) -> list[dict[str, Any]]:
@@ -109,9 +109,9 @@ def speed(given: list[tuple[str, int | None]], rounds: int) -> list[dict[str, An
     for _ in range(rounds):
         for name, find in both.items():
             began = time.perf_counter()
-            found = find(plain)
+            pairs = find(plain)
             taken[name].append(time.perf_counter() - began)
-            recall[name] = len(found & truth) / len(truth)
+            recall[name] = len(pairs & truth) / len(truth)
     ratio = statistics.median(peer / mine for mine, peer in zip(taken["ours"], taken["datasketch"], strict=True))
     rate = {name: len(plain) / statistics.median(seconds) for name, seconds in taken.items()}
     return [

@@ -34,7 +34,7 @@ SETS = {"seen": (PERSONAL, (7,)), "unseen": (ROOT / "tests/examples/unseen", (23
 TODAY = date(2026, 3, 14)
 
 
-def found(personal: Path, seed: int, rows: int) -> Planted:
+def figures(personal: Path, seed: int, rows: int) -> Planted:
     """A run's figures, from sources made for it."""
     with tempfile.TemporaryDirectory() as folder:
         layout, made = Layout(Path(folder)), generate(seed, rows, personal)
@@ -74,7 +74,7 @@ def main() -> None:
     given = parser.parse_args()
     results = {}
     for name, (personal, seeds) in SETS.items():
-        results[name] = together([found(personal, seed, given.rows) for seed in seeds])
+        results[name] = together([figures(personal, seed, given.rows) for seed in seeds])
         print(f"\n| {name}, seeds {', '.join(map(str, seeds))} | planted | recall | precision |\n|---|---|---|---|")
         for what, n in results[name].items():
             precision = f"{n['right'] / n['marked']:.3f}" if n["marked"] else "–"

@@ -163,7 +163,7 @@ def presidio() -> Detect | None:
 
     def find_all(texts: Sequence[str]) -> list[list[Found] | None]:
         results = engine.analyze_iterator(texts, language="en", entities=sorted(KINDS), batch_size=256)
-        return [[Found(r.start, r.end, KINDS[r.entity_type]) for r in found if r.score >= 0.35] for found in results]
+        return [[Found(r.start, r.end, KINDS[r.entity_type]) for r in spans if r.score >= 0.35] for spans in results]
 
     return find_all
 
@@ -173,17 +173,17 @@ def measured(cases: list[Planted], find_all: Detect) -> dict[str, Any]:
     texts = [case.text for case in cases]
     find_all(texts[:100])
     began = time.process_time()
-    found = [spans for at in range(0, len(texts), BATCH) for spans in find_all(texts[at : at + BATCH])]
-    return {"scores": scores(cases, found), "speed": len(texts) / (time.process_time() - began)}
+    detected = [spans for at in range(0, len(texts), BATCH) for spans in find_all(texts[at : at + BATCH])]
+    return {"scores": scores(cases, detected), "speed": len(texts) / (time.process_time() - began)}
 
 
 def sets(templates: Path | None, each: int, seed: int) -> dict[str, list[Planted]]:
-    found = {"planted": planted(each, seed)}
+    made = {"planted": planted(each, seed)}
     for half, held_out in (("development", False), ("held out", True)):
-        found[f"formats, {half}"] = formats.made(held_out, each, seed)
+        made[f"formats, {half}"] = formats.made(held_out, each, seed)
         if templates:
-            found[f"evaluator, {half}"] = evaluator(templates, held_out, each, seed)
-    return found
+            made[f"evaluator, {half}"] = evaluator(templates, held_out, each, seed)
+    return made
 
 
 def rows(name: str, ours: dict[str, Any], peer: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -194,13 +194,13 @@ def rows(name: str, ours: dict[str, Any], peer: dict[str, Any] | None) -> list[d
 def figures(result: dict[str, Any]) -> dict[str, float]:
     by: dict[str, Score] = result["scores"]
     formed = [score for name, score in by.items() if name not in WORDS]
-    found = {"recall, all classes": by["all"].recall, "precision, all classes": by["all"].precision}
-    found["recall, structured"] = sum(s.hit for s in formed) / max(1, sum(s.truth for s in formed))
-    found["texts a second"] = result["speed"]
+    lines = {"recall, all classes": by["all"].recall, "precision, all classes": by["all"].precision}
+    lines["recall, structured"] = sum(s.hit for s in formed) / max(1, sum(s.truth for s in formed))
+    lines["texts a second"] = result["speed"]
     for name, score in by.items():
         if name != "all":
-            found |= {f"recall, {name}": score.recall, f"precision, {name}": score.precision}
-    return found
+            lines |= {f"recall, {name}": score.recall, f"precision, {name}": score.precision}
+    return lines
 
 
 def row(name: str, metric: str, ours: float, peer: float | None) -> dict[str, Any]:

@@ -121,9 +121,9 @@ def accepted(folder: Path, change: Change, times: int, accepts: Accepts) -> list
     choose = random.Random(17)
     names = sorted(path for path in folder.rglob("*") if path.is_file())
     assert accepts(folder), "the release does not verify before anything was changed"
-    told = [change(folder, names, choose, accepts) for _ in range(times)]
+    texts = [change(folder, names, choose, accepts) for _ in range(times)]
     assert accepts(folder), "the release does not verify after every change was undone"
-    return [text for text in told if text]
+    return [text for text in texts if text]
 
 
 def seconds(do: Callable[[], Any]) -> float:
@@ -155,13 +155,13 @@ def timings(folder: Path, root: str) -> list[dict[str, Any]]:
         return lambda: subprocess.run(given, cwd=ROOT, check=True, capture_output=True)
 
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    told = f"a release of {size / 1e6:.1f} MB"
+    subject = f"a release of {size / 1e6:.1f} MB"
     rows = [
         ("the command, beyond hashing", seconds(run(command)), seconds(run(peer))),
         ("verification in a process, beyond hashing", seconds(lambda: by_hallmark(root)(folder)),
          seconds(lambda: by_model_signing(folder))),
     ]  # fmt: skip
-    return [row(f"{what}, {told}", ours - hashing, peers - hashing, GOAL_SECONDS, "s") for what, ours, peers in rows]
+    return [row(f"{what}, {subject}", ours - hashing, peers - hashing, GOAL_SECONDS, "s") for what, ours, peers in rows]
 
 
 def row(metric: str, ours: float, peer: float, goal: float, unit: str) -> dict[str, Any]:
@@ -173,15 +173,15 @@ def row(metric: str, ours: float, peer: float, goal: float, unit: str) -> dict[s
 
 def measure(root: Path, changes: int) -> list[dict[str, Any]]:
     small, small_root = release(root / "small", adapter(layers=1))
-    found = [
+    few = [
         changed(small, small_root, flip, changes, "changes of single bytes"),
         changed(small, small_root, move, max(1, changes // 10), "files taken away, added, exchanged"),
     ]
     large, large_root = release(root / "large", adapter(LAYERS))
-    return [*found, *timings(large, large_root)]
+    return [*few, *timings(large, large_root)]
 
 
-def changed(folder: Path, root: str, change: Change, times: int, told: str) -> dict[str, Any]:
+def changed(folder: Path, root: str, change: Change, times: int, what: str) -> dict[str, Any]:
     """How many are accepted; the peer is asked about some, and what it would accept of all follows from these."""
     passed = accepted(folder, change, times, by_hallmark(root))
     for text in passed:
@@ -189,7 +189,7 @@ def changed(folder: Path, root: str, change: Change, times: int, told: str) -> d
     fewer = min(times, PEER_CHANGES)
     with contextlib.redirect_stdout(None):  # it prints a line for each
         by_peer = accepted(folder, change, fewer, by_model_signing)
-    return row(f"accepted of {times:,} {told}", len(passed), times * len(by_peer) / fewer, 0, "accepted")
+    return row(f"accepted of {times:,} {what}", len(passed), times * len(by_peer) / fewer, 0, "accepted")
 
 
 def main() -> None:

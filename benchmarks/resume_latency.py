@@ -83,7 +83,7 @@ def main() -> int:
         verdict = "" if line["goal"] is None else f"  goal {line['goal']:g} s: {'met' if line['met'] else 'NOT met'}"
         print(f"{line['metric']:<62} {line['ours']:6.2f} s  Prefect {line['peer_value']:6.2f} s"
               f"  ratio {line['ratio']:.2f}{verdict}")  # fmt: skip
-    load = [round(one, 1) for one in os.getloadavg()]
+    load = [round(average, 1) for average in os.getloadavg()]
     machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
     machine |= {"load": load}
     print(f"load of the machine in the last 1, 5 and 15 minutes: {load}")
@@ -113,8 +113,8 @@ def ours(project: Path, count: int) -> tuple[list[float], list[float]]:
         parked = list(several.map(lambda words: hallmark_json(project, *words), asked))
     running, closed = [], []
     with client(project) as prefect:
-        for one in parked:
-            run, flow_run = one["run"], UUID(one["flow_run"])
+        for line in parked:
+            run, flow_run = line["run"], UUID(line["flow_run"])
             hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
             entry = until(lambda run=run: closing(ledger, run))
             decision = ledger.entries(KIND)[-1]
@@ -177,8 +177,8 @@ def started(prefect: Any) -> UUID | None:
         deployment = prefect.read_deployment_by_name("waits/waits")
     except ObjectNotFound:
         return None
-    found: UUID = prefect.create_flow_run_from_deployment(deployment.id).id
-    return found
+    flow_run: UUID = prefect.create_flow_run_from_deployment(deployment.id).id
+    return flow_run
 
 
 @contextlib.contextmanager
@@ -187,13 +187,14 @@ def client(project: Path) -> Iterator[Any]:
 
     up = server.find(project)
     assert up is not None
-    with SyncPrefectClient(up.api, auth_string=access.secret(project)) as found:
-        yield found
+    with SyncPrefectClient(up.api, auth_string=access.secret(project)) as prefect:
+        yield prefect
 
 
 def latest(prefect: Any, flow_run: UUID, state: str) -> datetime:
     """When a flow run got into a state last."""
-    times: list[datetime] = [one.timestamp for one in prefect.read_flow_run_states(flow_run) if one.type.value == state]
+    states = prefect.read_flow_run_states(flow_run)
+    times: list[datetime] = [past.timestamp for past in states if past.type.value == state]
     return max(times)
 
 
@@ -201,23 +202,23 @@ def until(ask: Callable[[], Any], seconds: float = 300) -> Any:
     """What `ask` answers once it answers something."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := ask():
-            return found
+        if answer := ask():
+            return answer
         time.sleep(0.1)
     raise AssertionError(f"waited {seconds:g} s in vain")
 
 
 def rows(metric: str, taken: list[float], peer: list[float], goal: float | None) -> list[dict[str, Any]]:
-    told = []
+    lines = []
     for name, of, wanted in (("median", statistics.median, None), ("95th percentile", percentile, goal)):
         ours, value = of(taken), of(peer)
-        told.append({
+        lines.append({
             "metric": f"{metric}, {name}", "ours": round(ours, 2), "peer": PEER, "peer_value": round(value, 2),
             "ratio": round(ours / value, 2), "goal": wanted, "met": None if wanted is None else ours <= wanted,
-            "unit": "s", "decisions": len(taken), "each": [round(one, 2) for one in taken],
-            "each_of_peer": [round(one, 2) for one in peer],
+            "unit": "s", "decisions": len(taken), "each": [round(seconds, 2) for seconds in taken],
+            "each_of_peer": [round(seconds, 2) for seconds in peer],
         })  # fmt: skip
-    return told
+    return lines
 
 
 def percentile(taken: list[float]) -> float:

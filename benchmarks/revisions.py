@@ -100,16 +100,16 @@ def _wheel(cache: Path, line: list[str], place: int) -> Path | None:
     return next(known, None)
 
 
-def documents(wheels: list[Path]) -> list[Document]:
+def read_documents(wheels: list[Path]) -> list[Document]:
     """Each of a name and text once a release."""
-    found, releases = [], defaultdict[str, int](int)
+    documents, releases = [], defaultdict[str, int](int)
     for wheel in wheels:
         package, number = wheel.name.lower().split("-")[:2]
         with zipfile.ZipFile(wheel) as archive:
             texts = {(name, text.strip()) for name, text in _texts(archive) if len(text.split()) in WORDS}
-        found += [Document(package, releases[package], number, *item) for item in sorted(texts)]
+        documents += [Document(package, releases[package], number, *item) for item in sorted(texts)]
         releases[package] += 1
-    return found
+    return documents
 
 
 def _texts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
@@ -150,7 +150,7 @@ def true_pairs(kept: list[Document], sets: list[set[bytes]]) -> Pairs:
     for place, document in enumerate(kept):
         by_package[document.package].append(place)
     near = (pair for places in by_package.values() for pair in _near(places, sets))
-    return {(one, other) for one, other in near if kept[one].release != kept[other].release}
+    return {(first, second) for first, second in near if kept[first].release != kept[second].release}
 
 
 def _near(places: list[int], sets: list[set[bytes]]) -> Iterator[tuple[int, int]]:
@@ -167,9 +167,9 @@ def _near(places: list[int], sets: list[set[bytes]]) -> Iterator[tuple[int, int]
     for begin in range(0, len(places), 200):
         common = (table[begin : begin + 200] @ turned).toarray()
         either = sizes[begin : begin + 200, None] + sizes - common
-        for one, other in np.argwhere(common >= JACCARD * either).tolist():
-            if begin + one < other:
-                yield places[begin + one], places[other]
+        for row, column in np.argwhere(common >= JACCARD * either).tolist():
+            if begin + row < column:
+                yield places[begin + row], places[column]
 
 
 def ours(kept_forms: list[str], _: list[set[bytes]]) -> Pairs:
@@ -178,68 +178,68 @@ def ours(kept_forms: list[str], _: list[set[bytes]]) -> Pairs:
 
     from tasks.stages.data.deduplicate.near.pairs import near_pairs
 
-    found = near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
-    return set(map(tuple, found.pairs.tolist()))
+    near = near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
+    return set(map(tuple, near.pairs.tolist()))
 
 
 def datasketch(_: list[str], sets: list[set[bytes]]) -> Pairs:
     from datasketch import MinHash, MinHashLSH
 
-    index, found = MinHashLSH(threshold=JACCARD, num_perm=128), set()
+    index, pairs = MinHashLSH(threshold=JACCARD, num_perm=128), set()
     for place, own in enumerate(sets):
         sketch = MinHash(num_perm=128)
         sketch.update_batch(list(own))
-        found.update((other, place) for other in index.query(sketch))
+        pairs.update((other, place) for other in index.query(sketch))
         index.insert(place, sketch)
-    return found
+    return pairs
 
 
 def rensa(_: list[str], sets: list[set[bytes]]) -> Pairs:
     """With 32 bands of its 128 permutations."""
     from rensa import RMinHash, RMinHashLSH
 
-    index, found = RMinHashLSH(threshold=JACCARD, num_perm=128, num_bands=32), set()
+    index, pairs = RMinHashLSH(threshold=JACCARD, num_perm=128, num_bands=32), set()
     for place, own in enumerate(sets):
         sketch = RMinHash(num_perm=128, seed=42)
         sketch.update([window.hex() for window in own])
-        found.update((other, place) for other in index.query(sketch))
+        pairs.update((other, place) for other in index.query(sketch))
         index.insert(place, sketch)
-    return found
+    return pairs
 
 
-def in_force(found: list[Document], paragraph: list[int], dated: bool) -> dict[str, float]:
+def in_force(documents: list[Document], paragraph: list[int], dated: bool) -> dict[str, float]:
     """Precision, recall and F1 of the stage's choice; `paragraph` has a number for each document."""
     newest, words = defaultdict[int, int](int), defaultdict[int, set[str]](set)
-    for number, document in zip(paragraph, found, strict=True):
+    for number, document in zip(paragraph, documents, strict=True):
         newest[number] = max(newest[number], document.release)
         words[number].add(document.text)
     changed = {number for number, texts in words.items() if len(texts) > 1}
-    kept = [place for place in chosen(found, dated) if paragraph[place] in changed]
-    right = [place for place in kept if found[place].release == newest[paragraph[place]]]
+    kept = [place for place in chosen(documents, dated) if paragraph[place] in changed]
+    right = [place for place in kept if documents[place].release == newest[paragraph[place]]]
     precision, recall = len(right) / len(kept), len({paragraph[place] for place in right}) / len(changed)
     print(f"{len(changed):,} paragraphs changed, in {sum(map(changed.__contains__, paragraph)):,} records; "
           f"{len(kept):,} of them kept")  # fmt: skip
     return {"precision": precision, "recall": recall, "F1": 2 * precision * recall / (precision + recall)}
 
 
-def paragraphs(found: list[Document], keys: Sequence[str], pairs: Pairs) -> list[int]:
+def paragraphs(documents: list[Document], keys: Sequence[str], pairs: Pairs) -> list[int]:
     """Numbers of what hangs together: documents of a package with the same key, or joined by a pair."""
     import numpy as np
 
     from tasks.stages.data.deduplicate.near.groups import components
 
     first: dict[tuple[str, str], int] = {}
-    same = [(first.setdefault((d.package, key), i), i) for i, (d, key) in enumerate(zip(found, keys, strict=True))]
-    numbers: list[int] = components(len(found), np.array([*same, *pairs])).tolist()
+    same = [(first.setdefault((d.package, key), i), i) for i, (d, key) in enumerate(zip(documents, keys, strict=True))]
+    numbers: list[int] = components(len(documents), np.array([*same, *pairs])).tolist()
     return numbers
 
 
-def chosen(found: list[Document], dated: bool) -> list[int]:
+def chosen(documents: list[Document], dated: bool) -> list[int]:
     """The places of the records that the stage keeps; they are given to it in mixed order."""
     from tests.data.build import Run, record
 
     records = []
-    for place, document in enumerate(found):
+    for place, document in enumerate(documents):
         when = {"effective_from": date(2020 + document.release, 1, 1)} if dated else {}
         text = document.text if dated else f"{document.text}\n\nVersion {document.version}"
         records.append(record(text, document.package, place, **when))
@@ -282,14 +282,14 @@ def recalls(kept_forms: list[str], sets: list[set[bytes]], truth: Pairs) -> list
     ]
 
 
-def choices(found: list[Document], found_forms: list[str], truth: Pairs) -> list[Row]:
-    near = paragraphs(found, found_forms, truth)
-    named = paragraphs(found, [document.name for document in found], set())
+def choices(documents: list[Document], document_forms: list[str], truth: Pairs) -> list[Row]:
+    near = paragraphs(documents, document_forms, truth)
+    named = paragraphs(documents, [document.name for document in documents], set())
     asked = [("near-identical, dates", near, True), ("near-identical, versions in the text", near, False)]
     return [
         row(f"in force, {what}: {metric}", value, IN_FORCE_GOAL if metric == "F1" else None)
         for what, paragraph, dated in [*asked, ("same name, dates", named, True)]
-        for metric, value in in_force(found, paragraph, dated).items()
+        for metric, value in in_force(documents, paragraph, dated).items()
     ]
 
 
@@ -300,14 +300,14 @@ def main() -> None:
     given = parser.parse_args()
     from tasks.stages.data.deduplicate.near.form import even, forms
 
-    found = documents(fetched(given.cache))
-    found_forms: list[str] = forms(even(document.text for document in found)).to_pylist()
-    places = list({form: place for place, form in enumerate(found_forms) if form}.values())
-    sets = [windows(found_forms[place]) for place in places]
-    truth = true_pairs([found[place] for place in places], sets)
-    print(f"{len(found):,} documents, {len(places):,} different ones, {len(truth):,} true pairs")
-    rows = recalls([found_forms[place] for place in places], sets, truth)
-    rows += choices(found, found_forms, {(places[one], places[other]) for one, other in truth})
+    every = read_documents(fetched(given.cache))
+    every_form: list[str] = forms(even(document.text for document in every)).to_pylist()
+    places = list({form: place for place, form in enumerate(every_form) if form}.values())
+    sets = [windows(every_form[place]) for place in places]
+    truth = true_pairs([every[place] for place in places], sets)
+    print(f"{len(every):,} documents, {len(places):,} different ones, {len(truth):,} true pairs")
+    rows = recalls([every_form[place] for place in places], sets, truth)
+    rows += choices(every, every_form, {(places[first], places[second]) for first, second in truth})
     for line in rows:
         peers = f"{line['peer']}: {line['peer_value']:.4f}  " if line["peer"] else ""
         verdict = "" if line["goal"] is None else f"goal {line['goal']:g}  {'met' if line['met'] else 'NOT met'}"

@@ -86,8 +86,8 @@ def set_up(clone: Path) -> float:
 
 def timed_run(clone: Path) -> tuple[float, dict[str, Any]]:
     began = time.monotonic()
-    told = json.loads(hallmark(clone, "run", "--as", "ml-engineer", "--demo-approvals", "--json"))
-    return time.monotonic() - began, told
+    result = json.loads(hallmark(clone, "run", "--as", "ml-engineer", "--demo-approvals", "--json"))
+    return time.monotonic() - began, result
 
 
 def measure(clones: list[Path], setups: list[float]) -> list[dict[str, Any]]:

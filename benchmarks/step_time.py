@@ -169,7 +169,7 @@ def as_stage(folder: Path) -> None:
 
     bench = Bench.read(folder)
     training = bench.job.training
-    told = watch.Plan((bench.rounds + 1) * bench.steps, training.model_dump(), {})
+    plan = watch.Plan((bench.rounds + 1) * bench.steps, training.model_dump(), {})
     trainer = TorchTrainer(
         in_ray,
         train_loop_config={"bench": bench},
@@ -178,7 +178,7 @@ def as_stage(folder: Path) -> None:
     )
     with (
         cluster.running(training),
-        watch.watching(bench.job.record, told, Tracker(bench.layout, "step-time")),
+        watch.watching(bench.job.record, plan, Tracker(bench.layout, "step-time")),
     ):
         trainer.fit()
 
@@ -289,12 +289,12 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def report(found: dict[str, Any]) -> list[dict[str, Any]]:
-    each = {name: value / found["steps"] for name, value in found["seconds"].items()}
-    speed = {name: found["tokens"] / value for name, value in found["seconds"].items()}
+def report(result: dict[str, Any]) -> list[dict[str, Any]]:
+    each = {name: value / result["steps"] for name, value in result["seconds"].items()}
+    speed = {name: result["tokens"] / value for name, value in result["seconds"].items()}
     return [
-        line("step time, one worker", each["ours"], "plain PyTorch loop, same loss", each["plain"], found["ratio"],
-             SLOWDOWN, found["ratio"] <= SLOWDOWN, "s"),
+        line("step time, one worker", each["ours"], "plain PyTorch loop, same loss", each["plain"], result["ratio"],
+             SLOWDOWN, result["ratio"] <= SLOWDOWN, "s"),
         line("training throughput", speed["ours"], "plain PyTorch loop, transformers' loss", speed["usual"],
              speed["ours"] / speed["usual"], 1.0, speed["ours"] >= speed["usual"], "tokens/s"),
     ]  # fmt: skip

@@ -100,13 +100,13 @@ def requests(clone: Path, count: int) -> list[SignedRequest]:
     known = signed_request.recorded(ledger, governed, docket.still_open(ledger)[0].evidence.run)
     assert known is not None
     signer = keys.signer(keys.load_private(clone / ".hallmark" / "keys" / "ml-engineer"))
-    found = []
+    signed = []
     with ledger.transaction():
         for number in range(count):
             asked = known.request.model_copy(update={"run_id": f"20260303-120000-{number:04x}"})
-            found.append(signed_request.record(ledger, governed, signed_request.sign(asked, signer)))
-            dsse.write(layout_of(clone, asked.run_id).request, found[-1].envelope)
-    return found
+            signed.append(signed_request.record(ledger, governed, signed_request.sign(asked, signer)))
+            dsse.write(layout_of(clone, asked.run_id).request, signed[-1].envelope)
+    return signed
 
 
 KEPT = {"asks", "checks", "purpose", "bar", "adopted"}

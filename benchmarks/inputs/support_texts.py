@@ -109,32 +109,37 @@ def write(folder: Path, rows: int, seed: int) -> None:
     with ExitStack() as stack:
         tickets = csv.writer(stack.enter_context((folder / "tickets.csv").open("w", newline="", encoding="utf-8")))
         tickets.writerow(TICKETS)
-        for number, one in enumerate(parts["tickets"], start=1):
-            tickets.writerow([f"T-{number:07}", one["day"], "cards", one["language"], one["text"], *_rest(one)])
+        for number, message in enumerate(parts["tickets"], start=1):
+            tickets.writerow(
+                [f"T-{number:07}", message["day"], "cards", message["language"], message["text"], *_rest(message)]
+            )
         chats = stack.enter_context((folder / "chats.jsonl").open("w", encoding="utf-8"))
-        for one in parts["chats"]:
-            chats.write(json.dumps(_chat(one)) + "\n")
+        for message in parts["chats"]:
+            chats.write(json.dumps(_chat(message)) + "\n")
         emails = stack.enter_context(
             pq.ParquetWriter(folder / "emails.parquet", pa.schema(dict.fromkeys(EMAILS, pa.string())))
         )
         while some := list(islice(parts["emails"], 50_000)):
-            lines = [[one["day"].isoformat(), "cards", one["language"], one["text"], *_rest(one)] for one in some]
+            lines = [
+                [message["day"].isoformat(), "cards", message["language"], message["text"], *_rest(message)]
+                for message in some
+            ]
             emails.write_table(pa.table(dict(zip(EMAILS, zip(*lines, strict=True), strict=True))))
 
 
-def _rest(one: dict[str, Any]) -> list[str]:
-    return [one["intent"], one["queue"], one["action"], "triage-desk-1"]
+def _rest(message: dict[str, Any]) -> list[str]:
+    return [message["intent"], message["queue"], message["action"], "triage-desk-1"]
 
 
-def _chat(one: dict[str, Any]) -> dict[str, Any]:
+def _chat(message: dict[str, Any]) -> dict[str, Any]:
     """The message after a greeting, and what the model is to say."""
-    answer = json.dumps({name: one[name] for name in ("intent", "queue", "action")})
-    turns = ["hello", "Hello, what can I do for you?", one["text"], answer]
+    answer = json.dumps({name: message[name] for name in ("intent", "queue", "action")})
+    turns = ["hello", "Hello, what can I do for you?", message["text"], answer]
     roles = ("user", "assistant", "user", "assistant")
     return {
         "turns": [{"role": role, "content": content} for role, content in zip(roles, turns, strict=True)],
-        "outcome": one["action"], "lang": one["language"], "team": "cards", "started": one["day"].isoformat(),
-        "labelled_by": "triage-desk-1",
+        "outcome": message["action"], "lang": message["language"], "team": "cards",
+        "started": message["day"].isoformat(), "labelled_by": "triage-desk-1",
     }  # fmt: skip
 
 
