@@ -175,12 +175,12 @@ def decided(root: Path, run: str) -> bool:
         asked = docket.cases(ledger, run)[-1:]
         parked = open_run(root, run)
         governed = parked.governance()
-        return bool(parked.held_back()) or any(_answered(case, governed, ledger) for case in asked)
+        return bool(parked.held_back()) or any(_answered(case, ledger, governed) for case in asked)
     except HallmarkError:
         return False  # governance files are being edited, say: the run stays parked
 
 
-def _answered(case: Case, governed: Governance, ledger: Ledger) -> bool:
+def _answered(case: Case, ledger: Ledger, governed: Governance) -> bool:
     evidence = case.evidence
     if case.closed or evidence.policy_sha256 != governed.policy.digest():
         return True

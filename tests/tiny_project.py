@@ -188,7 +188,7 @@ def signed(folder: Path, request: RunRequest) -> tuple[RunRequest, dict[str, Any
     checkout = Repository.open(folder)
     request = request.model_copy(update={"commit": request.commit or checkout.commit_of("HEAD")})
     governed = run.installed_governance(folder, request.governance)
-    return request, asking.sign(checkout, governed, open_ledger(governed.state), request)
+    return request, asking.sign(checkout, open_ledger(governed.state), governed, request)
 
 
 def create(folder: Path, run_id: str, by: str = "ml-engineer", **asked: Any) -> run.Run:

@@ -39,8 +39,8 @@ def audit(
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
         with busy(f"gathering what is known of {audited.label}", None if as_json else console):
-            gathered = record.gather(audited, governed, ledger)
-            dossier, zipped = archive.write(gathered, _prover(governed, ledger), target, weights)
+            gathered = record.gather(audited, ledger, governed)
+            dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
     if as_json:
@@ -54,7 +54,7 @@ def audit(
     raise typer.Exit(1 if dossier.verdict == "invalid" else 0)
 
 
-def _prover(governed: Governance, ledger: Ledger) -> Callable[[int], bytes]:
+def _prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:
     """Proofs as `hallmark ledger prove` prints them, all under one head."""
     prover = cache(lambda: Prover(ledger, governed))
     return lambda seq: canonical_json(prover().prove(seq).model_dump(mode="json"))

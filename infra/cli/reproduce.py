@@ -34,7 +34,7 @@ def reproduce(
     governed, ledger = in_force()
     promoted = releases.get(ledger, governed, release)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
-        made = rebuild.reproduce(Repository.open(shared.root()), promoted, governed, ledger, screen, keep)
+        made = rebuild.reproduce(Repository.open(shared.root()), promoted, ledger, governed, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
     raise typer.Exit(EXIT[made.verdict])
 

@@ -42,7 +42,7 @@ def resolve(
         _unharmed(layout, text)
     checkout = Repository.open(layout.root)
     whole = tree.read(checkout, checkout.snapshot()).sha256
-    runs.resolve(experiment, governed, open_ledger(layout.state), layout, whole)
+    runs.resolve(experiment, open_ledger(layout.state), governed, layout, whole)
     for gate in ("data", "evaluation"):
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)

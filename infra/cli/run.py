@@ -70,9 +70,9 @@ def run(
         )  # fmt: skip
         asked, governed = check_request(checkout, request)
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)
-        for each in foreseen(asked, named, governed, ledger, demo_approvals):
+        for each in foreseen(asked, named, ledger, governed, demo_approvals):
             shared.notice(str(each), as_json)
-        envelope = asking.sign(checkout, governed, ledger, request)
+        envelope = asking.sign(checkout, ledger, governed, request)
         started = _begin(where, request, envelope, named.sources, say)
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")

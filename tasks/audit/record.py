@@ -75,7 +75,7 @@ class Record:
         return f"{person} ({name})" if name else person
 
 
-def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
+def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
     """Raises InputError where the release's folder is not on this machine or cannot be read."""
     folder = Path(release.bundle)
     if not folder.is_dir():
@@ -95,11 +95,11 @@ def gather(release: Release, governance: Governance, ledger: Ledger) -> Record:
         request=asked.request if asked else None,
         request_entry=_entry_of(asked, ledger) if asked else None,
         cases=cases,
-        decided={gate: _decided(case, folder, governance, ledger) for gate, case in cases.items()},
+        decided={gate: _decided(case, folder, ledger, governance) for gate, case in cases.items()},
         reigns=history.reigns(line),
         reproductions=ledger.entries(REPRODUCED, str(release.label)),
-        incidents=_incidents(release, governance, ledger),
-        withdrawn=_withdrawn(contents, governance, ledger),
+        incidents=_incidents(release, ledger, governance),
+        withdrawn=_withdrawn(contents, ledger, governance),
         last_entry=ledger.last(),
         problems=list(line.problems),
     )
@@ -110,7 +110,7 @@ def _entry_of(asked: SignedRequest, ledger: Ledger) -> Entry:
     return next(entry for entry in every if entry.body.get("envelope") == asked.envelope)
 
 
-def _decided(case: Case, folder: Path, governance: Governance, ledger: Ledger) -> list[Decided]:
+def _decided(case: Case, folder: Path, ledger: Ledger, governance: Governance) -> list[Decided]:
     """Every decision on what was put to the gate, oldest first; those that do not verify left out."""
     gate = case.evidence.gate
     carried = {
@@ -127,7 +127,7 @@ def _decided(case: Case, folder: Path, governance: Governance, ledger: Ledger) -
     return decided
 
 
-def _incidents(release: Release, governance: Governance, ledger: Ledger) -> list[Incident]:
+def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:
     """Those about the release or its model, or that name either."""
     about = {release.label, release.name}
     return [
@@ -137,6 +137,6 @@ def _incidents(release: Release, governance: Governance, ledger: Ledger) -> list
     ]
 
 
-def _withdrawn(said: Told, governance: Governance, ledger: Ledger) -> list[Withdrawal]:
+def _withdrawn(said: Told, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
     standing = withdrawals.in_force(ledger, governance)
     return [each for name in sorted(said.dataset.sources) for each in standing.get(name, [])]

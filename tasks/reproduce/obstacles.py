@@ -26,7 +26,7 @@ def known(layout: Layout, released: Manifest, params: Params) -> list[str]:
     return [*_read_otherwise(layout, released), *_libraries(layout.root / "constraints.txt"), *_machine(params)]
 
 
-def withdrawn(layout: Layout, governance: Governance, ledger: Ledger) -> str | None:
+def withdrawn(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
     """Why the release's sources may not be read again, where an owner has withdrawn one."""
     named = [item.source.id for item in sources.load_resolved(layout.sources).sources]
     return withdrawals.held_back(ledger, governance, named)

@@ -83,7 +83,7 @@ class Watcher(Protocol):
         """A stage came out, in words."""
 
 
-def reproduce(checkout: Repository, release: Release, governance: Governance, ledger: Ledger,
+def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance: Governance,
               watcher: Watcher, keep: bool = False) -> Reproduction:  # fmt: skip
     """Build it again and record how it came out. Nothing else is left, and nothing of the checkout is written.
 
@@ -99,7 +99,7 @@ def reproduce(checkout: Repository, release: Release, governance: Governance, le
             release=release,
             manifest=released,
             original=Layout(governance.state / "runs" / release.run),
-            withdrawn=obstacles.withdrawn(layout, governance, ledger),
+            withdrawn=obstacles.withdrawn(layout, ledger, governance),
             watcher=watcher,
         )
         notes = obstacles.known(layout, released, params.load(layout.params))

@@ -22,7 +22,7 @@ from tasks.trust import dsse
 Envelope = dict[str, Any]
 
 
-def sign(checkout: Repository, governance: Governance, ledger: Ledger, request: RunRequest) -> Envelope:
+def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
     """The request, signed with the key of the person who asks. Raises InputError or Refused as `Governance.signer`."""
     now = ledger.now()
     signer = governance.signer(governance.actor(request.requested_by, now), now)
@@ -40,7 +40,7 @@ def complete(checkout: Repository, request: RunRequest, time: datetime) -> Reque
 
 
 def take(
-    checkout: Repository, governance: Governance, ledger: Ledger, request: RunRequest, envelope: Envelope | None
+    checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
 ) -> SignedRequest:
     """Verify that `request` is what was signed and put that on the ledger; what is on it already stays.
 

@@ -30,7 +30,7 @@ class Foreseen(NamedTuple):
         return "\n".join([headline, *(f"  {each}" for each in self.reasons), way])
 
 
-def foreseen(params: Params, named: Sources, governance: Governance, ledger: Ledger, demo: bool) -> list[Foreseen]:
+def foreseen(params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool) -> list[Foreseen]:
     """The checks that will fail and may be waived.
 
     Raises Refused where one may not, and where the champion is of a higher risk tier; InputError for success metrics

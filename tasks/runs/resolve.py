@@ -36,7 +36,7 @@ def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
     return checked, text.getvalue()
 
 
-def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layout, tree_sha256: str) -> None:
+def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:
     """Write inputs/*.json below `layout`, whose code is that of the tree with this digest.
 
     Raises InputError for a source that is not there and for an unknown tier, Refused for a source that its owner has
@@ -47,7 +47,7 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
         raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
     _known_owners(params, governance)
     named = sources.load(governance.folder)
-    refuse_withdrawn(named, governance, ledger)
+    refuse_withdrawn(named, ledger, governance)
     resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.state).fingerprint)
     authority = Authority(
         gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
@@ -63,7 +63,7 @@ def resolve(params: Params, governance: Governance, ledger: Ledger, layout: Layo
     champion.write(layout, champion.current(ledger, governance, params.use_case.name))
 
 
-def refuse_withdrawn(named: Sources, governance: Governance, ledger: Ledger) -> None:
+def refuse_withdrawn(named: Sources, ledger: Ledger, governance: Governance) -> None:
     """Raises Refused where an owner has withdrawn one of the sources."""
     if held := withdrawals.held_back(ledger, governance, [source.id for source in named.sources]):
         raise Refused(held)

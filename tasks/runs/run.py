@@ -140,7 +140,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     gates = governed.policy.tier(tier).gates
     named = sources.load(governed.folder)
     sources.load_suites(governed.folder, named)
-    refuse_withdrawn(named, governed, ledger)
+    refuse_withdrawn(named, ledger, governed)
     own = [source.id for source in named.sources if source.owner == request.requested_by]
     if own and "data" in gates and gates["data"].asks_owners and not request.demo_approvals:
         raise InputError(
@@ -151,7 +151,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     who, demo = request.requested_by, request.demo_approvals
     if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
-    foreseen(params, named, governed, ledger, request.demo_approvals)
+    foreseen(params, named, ledger, governed, request.demo_approvals)
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     check_sources(named, checkout.root)
@@ -171,7 +171,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
         return known
     _, governed = check_request(checkout, request)
     ledger = open_ledger(layout.state)
-    asked = asking.take(checkout, governed, ledger, request, envelope)
+    asked = asking.take(checkout, ledger, governed, request, envelope)
     code = tree_of(checkout, asked.request)
     checkout.add_worktree(layout.root, asked.request.commit)
     if changed := code.differs(layout.root, MADE):
@@ -183,7 +183,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     files.write_bytes(layout.params, text.encode())
     dvc_lock.begin(layout.root)
     dvc.configure(layout)
-    resolve(params, governed, ledger, layout, code.sha256)
+    resolve(params, ledger, governed, layout, code.sha256)
     # Written last, so without it what lies there was interrupted and holds nothing finished.
     dsse.write(layout.request, asked.envelope)
     run = Run(asked, layout, params, checkout)

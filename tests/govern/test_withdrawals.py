@@ -354,9 +354,9 @@ def test_a_new_run_that_names_the_source_is_refused(owned: House, tmp_path: Path
     (layout.state).mkdir(parents=True)
     vault_keys.create(layout.state)
     (layout.root / "a.csv").write_bytes(table(messages(3)))
-    resolve(owned.params, owned.governance, owned.ledger, layout, "0" * 64)
+    resolve(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
     withdraw(owned)
     layout.sources.unlink()
     with pytest.raises(Refused, match="source tickets was withdrawn by owner"):
-        resolve(owned.params, owned.governance, owned.ledger, layout, "0" * 64)
+        resolve(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
     assert not layout.sources.exists()

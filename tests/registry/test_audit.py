@@ -27,7 +27,7 @@ def no_proof(seq: int) -> bytes:
 
 def audited(house: House, target: Path, label: str = "triage-1", **how: bool) -> Dossier:
     release = releases.get(house.ledger, house.governance, label)
-    told, _ = archive.write(record.gather(release, house.governance, house.ledger), no_proof, target, **how)
+    told, _ = archive.write(record.gather(release, house.ledger, house.governance), no_proof, target, **how)
     return told
 
 
@@ -100,7 +100,7 @@ def test_the_page_loads_nothing_and_every_link_leads_somewhere(released: House, 
 def test_an_approval_of_before_that_has_no_reason_is_told(released: House) -> None:
     """Nobody signs one now; those that were signed count."""
     release = releases.get(released.ledger, released.governance, "triage-1")
-    known = record.gather(release, released.governance, released.ledger)
+    known = record.gather(release, released.ledger, released.governance)
     (one,) = known.decided["data"]
     mute = replace(one, decision=one.decision.model_copy(update={"reason": ""}))
     told = gaps.missing(replace(known, decided={"data": [mute]}), Shelf(released.bundle(), no_proof), [])

@@ -24,7 +24,7 @@ WEIGHTS = f"{bundle.PAYLOAD}/model/adapter_model.safetensors"
 def folder(released: House, tmp_path: Path) -> Path:
     """The release as `hallmark audit --no-weights` hands it on."""
     release = releases.get(released.ledger, released.governance, "triage-1")
-    told = record.gather(release, released.governance, released.ledger)
+    told = record.gather(release, released.ledger, released.governance)
     archive.write(told, no_proof, tmp_path / "dossier", weights=False)
     return tmp_path / "dossier" / archive.RELEASE
 

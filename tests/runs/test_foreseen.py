@@ -30,7 +30,7 @@ def card(**changes: Any) -> Params:
 
 def told(house: House, params: Params, demo: bool = False) -> list[Foreseen]:
     named = sources.Sources.model_validate({"sources": [SOURCE["source"]]})
-    return foreseen(params, named, house.governance, house.ledger, demo)
+    return foreseen(params, named, house.ledger, house.governance, demo)
 
 
 def promoted(house: House, tier: str = "low") -> None:

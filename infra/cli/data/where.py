@@ -44,7 +44,7 @@ def where(
     if subject is None:
         members = _of_record(state, record or "", ledger)
     else:
-        members = _of_person(state, subject, reason, shared.identity(who), governed, ledger, as_json)
+        members = _of_person(state, subject, reason, shared.identity(who), ledger, governed, as_json)
     released = releases.by_dataset(ledger, governed)
     if notice := released.notice():
         shared.notice(notice, as_json)
@@ -70,7 +70,7 @@ def _of_record(state: Path, record: str, ledger: Ledger) -> list[Membership]:
 
 
 def _of_person(
-    state: Path, value: str, reason: str, who: str, governed: Governance, ledger: Ledger, as_json: bool
+    state: Path, value: str, reason: str, who: str, ledger: Ledger, governed: Governance, as_json: bool
 ) -> list[Membership]:
     looker = access.in_force(governed, who)
     sought = person.find(state, value, looker, reason, ledger)
