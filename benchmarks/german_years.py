@@ -112,7 +112,7 @@ def of_laws(folder: Path) -> Iterator[str]:
         yield path.read_text(errors="replace")
 
 
-def unpacked(cache: Path, folder: Path) -> None:
+def unpack(cache: Path, folder: Path) -> None:
     """Every package into `folder`, fetched to `cache` where it is not there. Exits with 3 where that cannot be."""
     if missing := [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]:
         away(f"{' and '.join(missing)}: not on this machine")
@@ -135,7 +135,7 @@ def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]
         kept, there = cache or Path(folder) / "cache", Path(folder) / "unpacked"
         for path in (kept, there):
             path.mkdir(parents=True, exist_ok=True)
-        unpacked(kept, there)
+        unpack(kept, there)
         halves = {"packages": sentences(of_packages(there))}
     if laws:
         halves["laws"] = {half: every[:OF_LAWS] for half, every in sentences(of_laws(laws)).items()}

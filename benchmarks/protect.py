@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))  # the planted texts are the tests'
 from faker import Faker  # noqa: E402
 
 from tasks.sources.protection import Category  # noqa: E402
-from tasks.stages.data.protect.found import Found  # noqa: E402
+from tasks.stages.data.protect.found import Stretch  # noqa: E402
 from tasks.stages.data.protect.recognise import detect  # noqa: E402
 from tests.data.recognise import formats  # noqa: E402
 from tests.data.recognise.keys import is_held_out  # noqa: E402
@@ -88,7 +88,7 @@ KINDS: dict[str, Category] = {
 }
 """Presidio's entities; its dates, URLs and nationalities are left out, which helps its precision."""
 
-Detect = Callable[[Sequence[str]], list[list[Found] | None]]
+Detect = Callable[[Sequence[str]], list[list[Stretch] | None]]
 
 
 def evaluator(folder: Path, held_out: bool, each: int, seed: int) -> list[Planted]:
@@ -114,7 +114,7 @@ def _evaluated(template: str, rng: random.Random, fake: Faker, people: list[dict
         text += template[at : gap.start()]
         category = "name" if named else GAPS.get(gap[1])
         if category:
-            truth.append(Found(len(text), len(text) + len(value), category))
+            truth.append(Stretch(len(text), len(text) + len(value), category))
         text, at = text + value, gap.end()
     return Planted(text + template[at:], truth)
 
@@ -161,9 +161,9 @@ def presidio() -> Detect | None:
     provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [model]})
     engine = BatchAnalyzerEngine(AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=["en"]))
 
-    def find_all(texts: Sequence[str]) -> list[list[Found] | None]:
+    def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
         results = engine.analyze_iterator(texts, language="en", entities=sorted(KINDS), batch_size=256)
-        return [[Found(r.start, r.end, KINDS[r.entity_type]) for r in spans if r.score >= 0.35] for spans in results]
+        return [[Stretch(r.start, r.end, KINDS[r.entity_type]) for r in spans if r.score >= 0.35] for spans in results]
 
     return find_all
 

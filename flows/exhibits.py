@@ -99,7 +99,7 @@ def waits(run: Run, asked: Evidence, wanted: str) -> None:
     )
 
 
-def promoted(release: Release) -> None:
+def show_promoted(release: Release) -> None:
     """The release that a run made."""
     _text(
         f"**{markdown(release.label)}** is champion.\n\nBundle: {code(str(release.bundle))}\n\n"

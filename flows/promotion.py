@@ -36,7 +36,7 @@ def promote(run: Run) -> str | None:
     governed, ledger = run.governance(), run.ledger()
     with doing(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, governed, ledger)
-    exhibits.promoted(release)
+    exhibits.show_promoted(release)
     for warning in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
         get_run_logger().warning(warning)
     return release.label

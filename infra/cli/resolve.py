@@ -39,7 +39,7 @@ def resolve(
         update={"use_case": checked.use_case.model_copy(update={"risk_tier": "experiment"})}
     )
     if params:
-        _unharmed(layout, text)
+        _refuse_loss(layout, text)
     checkout = Repository.open(layout.root)
     whole = tree.read(checkout, checkout.snapshot()).sha256
     runs.resolve(experiment, open_ledger(layout.state), governed, layout, whole)
@@ -52,7 +52,7 @@ def resolve(
     console.print("resolved: inputs/ and gates/ are written; now `dvc repro`")
 
 
-def _unharmed(layout: Layout, text: str) -> None:
+def _refuse_loss(layout: Layout, text: str) -> None:
     """Another file is to take the place of params.yaml: raises InputError where changes to that would be lost."""
     changed = any(line.endswith(" params.yaml") for line in Repository.open(layout.root).changes())
     if changed and layout.params.read_text() != text:

@@ -43,7 +43,7 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
     if not weights:
         dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
     with files.whole_folder(target) as aside:
-        _copied(folder, aside / RELEASE, weights)
+        _copy(folder, aside / RELEASE, weights)
         for path in (aside / RELEASE).rglob("*"):  # those of a release are read-only
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
@@ -53,10 +53,10 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
         files.write_bytes(aside / PAGE, page.render(dossier, digests).encode())
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
-    return dossier, _zipped(target)
+    return dossier, _zip(target)
 
 
-def _copied(folder: Path, target: Path, weights: bool) -> None:
+def _copy(folder: Path, target: Path, weights: bool) -> None:
     """A release's folder, or all of it but the weights, which the copy then says."""
     shutil.copytree(folder, target)
     if not weights and (left := left_out.weights(bundle.listing(folder))):
@@ -88,7 +88,7 @@ def tell(record: Record, shelf: Shelf) -> Dossier:
     )
 
 
-def _zipped(folder: Path) -> Path:
+def _zip(folder: Path) -> Path:
     target = folder.with_name(f"{folder.name}.zip")
     with files.whole_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):

@@ -25,13 +25,13 @@ def restore(root: Path, backup: Path) -> Manifest:
         raise InputError(f"this backup has no ledger in it; set {judge.POSTGRES} to the database that has it")
     contents.require_same(backup, manifest)
     try:
-        _made(root, state, backup, manifest)
+        _put_back(root, state, backup, manifest)
     except OSError as error:
         raise Unavailable(f"{state}: nothing was restored ({error}); see to the disk and try again") from None
     return manifest
 
 
-def _made(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
+def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
     checkout = Repository.open(root)
     with files.whole_folder(state, mode=0o700) as aside:
         shutil.copytree(backup / contents.STATE, aside, dirs_exist_ok=True)

@@ -43,7 +43,7 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
     begun, trusted = datetime.now(UTC), adopting.root_fingerprint(state)
     with _reached(target), files.whole_folder(target, mode=0o700) as aside:
-        _copied(state, aside / contents.STATE, with_keys)
+        _copy(state, aside / contents.STATE, with_keys)
         _refs(root, aside / contents.REFS)
         entries = judge.require_holds(aside / contents.STATE, root / "infra" / "governance")
         manifest = Manifest(
@@ -59,7 +59,7 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
     return manifest
 
 
-def _copied(state: Path, copy: Path, with_keys: bool) -> None:
+def _copy(state: Path, copy: Path, with_keys: bool) -> None:
     _take(state, sorted((state / contents.HEADS).glob("*.json")), copy)
     for name in contents.DATABASES:
         if (state / name).exists() and not (name == "ledger.db" and os.environ.get(judge.POSTGRES)):

@@ -48,7 +48,7 @@ def take(
     """
     known = signed_request.recorded(ledger, governance, request.named)
     if known is None and envelope is None:
-        _nobody_signed(request)
+        _require_scheduler(request)
         time = ledger.now()
         envelope = signed_request.sign(complete(checkout, request, time), governance.signer(SCHEDULER, time))
     signed = known or signed_request.read(envelope or {}, governance)
@@ -59,7 +59,7 @@ def take(
 def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope | None) -> None:
     """Raises Refused where a flow run asks for a run otherwise than was signed for it."""
     if envelope is None:
-        _nobody_signed(request)
+        _require_scheduler(request)
     elif dsse.digest(envelope) != signed.sha256:
         raise Refused(f"run {request.named} was asked for already, by {signed.request.requested_by}, and not with this")
     asked = RunRequest.of(signed.request)
@@ -72,7 +72,7 @@ def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope 
         )
 
 
-def _nobody_signed(request: RunRequest) -> None:
+def _require_scheduler(request: RunRequest) -> None:
     if request.requested_by != SCHEDULER:
         raise Refused(
             f"run {request.named} is asked for in the name of {request.requested_by}, and no request that they signed "

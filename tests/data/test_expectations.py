@@ -12,7 +12,7 @@ from tasks.core.files import read_json, write_json
 from tasks.core.record import MESSAGE
 from tasks.sources.sources import ResolvedSources, Suite, Suites
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.validate import leftovers, outcomes, validate
 from tasks.stages.data.validate.ages import AGES
 from tasks.stages.data.validate.checked import CheckedExpectation
@@ -99,7 +99,7 @@ def test_a_share_may_be_allowed_and_a_sample_is_always_the_same(run: Run) -> Non
     ],
 )
 def test_only_what_is_outside_of_masks_is_left(text: str, span: tuple[int, int], wanted: set[str]) -> None:
-    assert left(text, [Found(*span, "credential")]) == wanted
+    assert left(text, [Stretch(*span, "credential")]) == wanted
 
 
 def test_a_text_that_cannot_be_read_counts() -> None:

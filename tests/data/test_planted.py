@@ -19,7 +19,7 @@ from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.deduplicate.verdicts import REASONS
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect import actions
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.evaluate.report.data_section import REPEATS
 from tests.data.build import Run, params, source, table
 
@@ -159,7 +159,7 @@ VALUES = st.lists(st.text("xyz ", min_size=1, max_size=5).filter(str.strip), min
 def test_what_was_replaced_is_recovered(words: list[str], hidden: list[str], category: Any) -> None:
     text, found = words[0], []
     for value, after in zip(hidden, words[1:], strict=False):
-        found.append(Found(len(text), len(text) + len(value), category))
+        found.append(Stretch(len(text), len(text) + len(value), category))
         text += value + after
     protected = actions.replace(text, found, Protection(), b"k" * 32, actions.Outcome())
     covered = {i for span in replaced(text, protected) for i in range(span.start, span.end) if not text[i].isspace()}
@@ -182,7 +182,7 @@ def test_every_place_of_a_value_counts_once_and_as_a_whole_word() -> None:
 
 
 def test_a_class_taken_for_another_counts_as_found() -> None:
-    found = scores(pairs("call 123 now", [Found(5, 8, "phone")], [Found(5, 12, "account")]))
+    found = scores(pairs("call 123 now", [Stretch(5, 8, "phone")], [Stretch(5, 12, "account")]))
     assert found["phone"].recall == 1.0 and found["phone"].marked == 0
     assert found["account"].precision == 0.5 and found["all"].precision == 0.5
 

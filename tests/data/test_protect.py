@@ -18,7 +18,7 @@ from tasks.stages.data.ingest import ingest, reading
 from tasks.stages.data.ingest.pool import batched
 from tasks.stages.data.protect import terms
 from tasks.stages.data.protect.actions import Outcome, generalised, replace
-from tasks.stages.data.protect.found import Found, merged
+from tasks.stages.data.protect.found import Stretch, merged
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 from tasks.stages.data.protect.tokens import canonical, token
 from tasks.stages.data.readers.rows import Malformed, Row
@@ -26,7 +26,7 @@ from tests.data.build import Run, messages, params, source, table
 
 KEY = bytes(32)
 TEXT = "Mail ada@example.org or call"
-SPAN = [Found(5, 20, "email")]
+SPAN = [Stretch(5, 20, "email")]
 PERSONAL = [
     {"text": "Hello, my name is Ada Lovelace, mail me at ada@example.org please", "label": "a"},
     {"text": "The card of Ada Lovelace does not work, IBAN GB82 WEST 1234 5698 7654 32", "label": "b"},
@@ -135,8 +135,8 @@ def test_a_star_stands_for_any_part_of_a_word(term: str, found: list[str]) -> No
 
 
 def test_what_overlaps_is_covered_once() -> None:
-    first, second = [Found(5, 10, "trade_secret")], [Found(0, 7, "name"), Found(8, 15, "email")]
-    assert merged(first, second) == [Found(0, 5, "name"), Found(5, 10, "trade_secret"), Found(10, 15, "email")]
+    first, second = [Stretch(5, 10, "trade_secret")], [Stretch(0, 7, "name"), Stretch(8, 15, "email")]
+    assert merged(first, second) == [Stretch(0, 5, "name"), Stretch(5, 10, "trade_secret"), Stretch(10, 15, "email")]
 
 
 def everything_written(folder: Path) -> bytes:

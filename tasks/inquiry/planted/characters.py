@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 
 Pairs = Counter[tuple[Category | None, Category | None]]
 """Characters by the class that they are of and the class that they were taken for; None for neither."""
@@ -30,7 +30,7 @@ class Score(NamedTuple):
         return self.right / self.marked if self.marked else 1.0
 
 
-def pairs(text: str, truth: Sequence[Found], marked: Sequence[Found]) -> Pairs:
+def pairs(text: str, truth: Sequence[Stretch], marked: Sequence[Stretch]) -> Pairs:
     """Of one text; characters that are in neither are left out."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}

@@ -1,10 +1,10 @@
 """What stood in a source's text where a record has a class or a token in its place."""
 
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 
-def replaced(original: str, protected: str) -> list[Found]:
+def replaced(original: str, protected: str) -> list[Stretch]:
     """The stretches of `original` that have a placeholder in `protected`, with the placeholder's class.
 
     Each stretch ends where the words that follow it first stand. Raises ValueError where `protected` was not made of
@@ -20,6 +20,6 @@ def replaced(original: str, protected: str) -> list[Found]:
         end = len(original) - len(words) if last else original.find(words, at + 1)
         if end <= at:
             raise ValueError("the texts differ beyond what was replaced")
-        spans.append(Found(at, end, category))  # type: ignore[arg-type]
+        spans.append(Stretch(at, end, category))  # type: ignore[arg-type]
         at = end + len(words)
     return spans

@@ -10,7 +10,7 @@ from tasks.inquiry.planted.characters import Pairs, pairs, scores
 from tasks.inquiry.planted.replaced import replaced
 from tasks.inquiry.planted.texts import Turns
 from tasks.inquiry.planted.truth import Place, Value
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.text import repair
 
 
@@ -57,12 +57,12 @@ def judge(values: Iterable[Value], texts: Iterable[tuple[Place, Turns]]) -> list
     ]
 
 
-def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Found]]:
+def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Stretch]]:
     """For each text every place of every value, as a whole word; longer values first, so that none counts twice.
 
     Raises InputError for a value that is nowhere.
     """
-    spans: list[list[Found]] = [[] for _ in texts]
+    spans: list[list[Stretch]] = [[] for _ in texts]
     for value in sorted(values, key=lambda value: -len(value.value)):
         pattern = re.compile(rf"(?<!\w){re.escape(repair(value.value))}(?!\w)")
         hits = [(number, match) for number, text in enumerate(texts) for match in pattern.finditer(text)]
@@ -73,7 +73,7 @@ def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Found]]:
             )
         for number, match in hits:
             if not any(span.start < match.end() and match.start() < span.end for span in spans[number]):
-                spans[number].append(Found(*match.span(), value.category))
+                spans[number].append(Stretch(*match.span(), value.category))
     return spans
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from faker import Faker
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tests.data.recognise.keys import is_held_out, random_text
 from tests.data.recognise.planted import Planted
 
@@ -145,7 +145,7 @@ def _planted(marked: str, category: Category) -> Planted:
     text, truth = "", []
     for place, part in enumerate(marked.replace("»", "«").split("«")):
         if place % 2:
-            truth.append(Found(len(text), len(text) + len(part), category))
+            truth.append(Stretch(len(text), len(text) + len(part), category))
         text += part
     return Planted(text, truth)
 

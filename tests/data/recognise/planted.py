@@ -19,7 +19,7 @@ from faker import Faker
 from tasks.inquiry.planted import characters
 from tasks.inquiry.planted.characters import Pairs, Score, pairs
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.protect.recognise.data import lists
 from tasks.stages.data.protect.recognise.names import lists as names
 from tasks.stages.data.protect.recognise.names import lower
@@ -103,7 +103,7 @@ LETTERS_DIGITS = string.ascii_letters + string.digits
 
 class Planted(NamedTuple):
     text: str
-    truth: list[Found]
+    truth: list[Stretch]
 
 
 class Values:
@@ -212,12 +212,12 @@ def _filled(template: str, values: Values) -> Planted:
     for gap in GAP.finditer(template):
         text += template[at : gap.start()].replace("\r", "\n")
         value = values.make(gap[1])
-        truth.append(Found(len(text), len(text) + len(value), CATEGORY.get(gap[1], gap[1])))  # type: ignore[arg-type]
+        truth.append(Stretch(len(text), len(text) + len(value), CATEGORY.get(gap[1], gap[1])))  # type: ignore[arg-type]
         text, at = text + value, gap.end()
     return Planted(text + template[at:].replace("\r", "\n"), truth)
 
 
-def scores(cases: Sequence[Planted], found: Sequence[Sequence[Found] | None]) -> dict[str, Score]:
+def scores(cases: Sequence[Planted], found: Sequence[Sequence[Stretch] | None]) -> dict[str, Score]:
     """By class, and for `all`."""
     counted: Pairs = Counter()
     for case, spans in zip(cases, found, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tasks.sources.protection import IDENTIFYING, Category, Protection
 from tasks.sources.vault import Secret
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.protect.tokens import token
 
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -32,7 +32,7 @@ class Outcome:
     """A text could not be read to its end, so that what stands in it is not known."""
 
 
-def replace(text: str, spans: Sequence[Found], protection: Protection, key: bytes, outcome: Outcome) -> str:
+def replace(text: str, spans: Sequence[Stretch], protection: Protection, key: bytes, outcome: Outcome) -> str:
     """The text as it may be written; what was done is added to `outcome`."""
     parts, end = [], 0
     for start, stop, category in spans:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tasks.sources.protection import Category
 
 
-class Found(NamedTuple):
+class Stretch(NamedTuple):
     """Characters `start` to `end` (exclusive) of a text, and the class they are of."""
 
     start: int
@@ -14,14 +14,14 @@ class Found(NamedTuple):
     category: Category
 
 
-Detector = Callable[[Sequence[str]], list[list[Found] | None]]
+Detector = Callable[[Sequence[str]], list[list[Stretch] | None]]
 """What stands in each of the texts, sorted and without overlaps; None for one that could not be read to its end.
 
 Pure: no text's result depends on another's.
 """
 
 
-def merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
+def merged(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
     """Both, sorted; of `second` only what `first` does not cover."""
     kept = list(first)
     for item in second:
@@ -32,7 +32,7 @@ def merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
     return sorted(kept)
 
 
-def _outside(piece: Found, taken: Found) -> list[Found]:
+def _outside(piece: Stretch, taken: Stretch) -> list[Stretch]:
     """What of a piece lies before and behind a stretch that is taken."""
     if piece.end <= taken.start or piece.start >= taken.end:
         return [piece]

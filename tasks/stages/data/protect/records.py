@@ -16,7 +16,7 @@ from tasks.sources.protection import Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, terms
 from tasks.stages.data.protect.actions import Outcome
-from tasks.stages.data.protect.found import Detector, Found, merged
+from tasks.stages.data.protect.found import Detector, Stretch, merged
 from tasks.stages.data.protect.recognise.names import lists
 
 LABELS = ("department", "geography", "language")
@@ -46,7 +46,7 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
     for record in records:
         outcome = Outcome()
 
-        def safe(text: str, more: Sequence[Found] = (), outcome: Outcome = outcome) -> str:
+        def safe(text: str, more: Sequence[Stretch] = (), outcome: Outcome = outcome) -> str:
             spans = detected.get(text, ())
             outcome.undetectable |= spans is None
             spans = merged(spans or (), more) if more else spans
@@ -81,19 +81,19 @@ def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
     if not by or by in guard.named.get("labelled_by", ()):
         return by
     aside = Outcome()
-    replaced = actions.replace(by, [Found(0, len(by), "name")], guard.protection, guard.token_key, aside)
+    replaced = actions.replace(by, [Stretch(0, len(by), "name")], guard.protection, guard.token_key, aside)
     outcome.secrets += aside.secrets
     outcome.counts["name"] = outcome.counts.get("name", 0) + 1
     return replaced
 
 
 @lru_cache(maxsize=65_536)
-def _in_label(label: str, people: bool = True) -> tuple[Found, ...]:
+def _in_label(label: str, people: bool = True) -> tuple[Stretch, ...]:
     """What nothing but its place shows: long numbers, and names without capitals or a cue."""
-    spans = [Found(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
+    spans = [Stretch(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
     for first, second in pairwise(WORD.finditer(label) if people else ()):
         if _is_name(first[0].casefold(), second[0].casefold()):
-            spans = merged(spans, [Found(first.start(), second.end(), "name")])
+            spans = merged(spans, [Stretch(first.start(), second.end(), "name")])
     return tuple(spans)
 
 
@@ -105,7 +105,7 @@ def _is_name(first: str, second: str) -> bool:
     )
 
 
-def _detect(texts: list[str], guard: Guard) -> dict[str, list[Found] | None]:
+def _detect(texts: list[str], guard: Guard) -> dict[str, list[Stretch] | None]:
     """What stands in each text, by text, if anything does; the owner's terms go before everything else."""
     pattern = terms.finder(guard.terms)
     listed = [terms.find(text, pattern) for text in texts]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 
 
 def finder(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
@@ -18,10 +18,10 @@ def finder(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
     return _compiled(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)") if groups else None
 
 
-def find(text: str, pattern: "re.Pattern[str] | None") -> list[Found]:
+def find(text: str, pattern: "re.Pattern[str] | None") -> list[Stretch]:
     if pattern is None:
         return []
-    return [Found(m.start(), m.end(), m.lastgroup) for m in pattern.finditer(text)]  # type: ignore[arg-type]
+    return [Stretch(m.start(), m.end(), m.lastgroup) for m in pattern.finditer(text)]  # type: ignore[arg-type]
 
 
 def _literal(term: str) -> str:

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Detector, Found, merged
+from tasks.stages.data.protect.found import Detector, Stretch, merged
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 
@@ -30,10 +30,10 @@ def _offends(categories: set[Category] | None, spared: Sequence[str]) -> bool:
     return categories is None or not categories <= set(spared)
 
 
-def left(text: str, spans: Sequence[Found] | None) -> set[Category] | None:
+def left(text: str, spans: Sequence[Stretch] | None) -> set[Category] | None:
     """The classes of what was found outside of masks; None where the text could not be read."""
     if spans is None:
         return None
-    masks = [Found(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
+    masks = [Stretch(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
     pieces = [piece for piece in merged(masks, spans) if piece not in masks]
     return {piece.category for piece in pieces if any(letter.isalnum() for letter in text[piece.start : piece.end])}

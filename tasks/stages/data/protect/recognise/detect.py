@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Found
+from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.protect.recognise import engine
 from tasks.stages.data.protect.recognise.names import model
 
@@ -39,7 +39,7 @@ KINDS: Mapping[Category, tuple[str, ...]] = {
 CATEGORIES: Mapping[str, Category] = {kind: category for category, kinds in KINDS.items() for kind in kinds}
 
 
-def find_all(texts: Sequence[str]) -> list[list[Found] | None]:
+def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
     """The `Detector` of stage `ingest`.
 
     Raises Unavailable where the language model is not installed, whatever the texts: every text of a record is free
@@ -47,6 +47,6 @@ def find_all(texts: Sequence[str]) -> list[list[Found] | None]:
     """
     model.pipeline()
     return [
-        None if spans is None else [Found(span.start, span.end, CATEGORIES[span.kind]) for span in sorted(spans)]
+        None if spans is None else [Stretch(span.start, span.end, CATEGORIES[span.kind]) for span in sorted(spans)]
         for spans in engine.find_all(texts)
     ]
