@@ -87,7 +87,7 @@ class Document(Frozen):
 def require_type(came: object, wanted: str) -> None:
     """Raises ValueError for a document of another type or version, or of none."""
     if came is None:
-        raise ValueError(f"it names no type, expected {wanted}: it was made before documents did; make it anew")
+        raise ValueError(f"it names no type, expected {wanted}: it was made before formats had versions; make it anew")
     if came != wanted:
         raise ValueError(f"it is a {came}, expected {wanted}{newer(came, wanted)}")
 

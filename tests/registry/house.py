@@ -266,8 +266,14 @@ class House:
             decisions.decide_demo(self.ledger, self.governance, asked)
         else:
             decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve", "seen")
-        standing = gates.settle(self.ledger, self.governance, asked)
-        statement.write_gate(layout, asked, standing, self.governance)
+        self.pass_gate(layout, asked)
+
+    def pass_gate(self, layout: Layout, asked: Evidence) -> None:
+        statement.write_gate(layout, asked, gates.settle(self.ledger, self.governance, asked), self.governance)
+
+    @staticmethod
+    def pack(layout: Layout) -> None:
+        package.run(params.load(layout.params), layout)
 
     def forge(self, layout: Layout, gate: GateName) -> None:
         """Ask, and sign with the gate's key that it passed, whatever people said."""
@@ -286,7 +292,7 @@ class House:
         layout = self.begin(run, weights, demo=demo, **card)
         for gate in GATES:
             if gate == "release":
-                package.run(params.load(layout.params), layout)
+                self.pack(layout)
             if gate not in skip:
                 self.open(layout, gate)
         return layout
@@ -311,8 +317,8 @@ class House:
             self._decide(asked, "risk-officer", "waive", reason, checks=names, expires=withdrawn)
             self._decide(asked, "risk-officer", "withdraw", "too long")
         self._decide(asked, "risk-officer", "waive", reason, checks=names, expires=until)
-        statement.write_gate(layout, asked, gates.settle(self.ledger, self.governance, asked), self.governance)
-        package.run(params.load(layout.params), layout)
+        self.pass_gate(layout, asked)
+        self.pack(layout)
         self.open(layout, "release")
         return self.promote(layout)
 

@@ -1,54 +1,27 @@
 """A later version of Hallmark reads what this one signed: its schemas have a field more, and every digest stays."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+import pytest
 
-from tasks.core.config import Frozen
-from tasks.core.document import Document
+from tasks.core.document import Document, why
+from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.gates import docket
-from tasks.policy import adopting, in_force
+from tasks.policy import in_force
 from tasks.registry.release import succession
 from tasks.registry.verify import verification
+from tasks.sources.dataset import Dataset
+from tasks.trust import dsse
+from tests.golden.later import below, one_field_more
 from tests.registry.house import House
-
-
-def _below(kind: type[BaseModel]) -> list[type[BaseModel]]:
-    return [one for each in kind.__subclasses__() for one in (each, *_below(each))]
-
-
-def _rebuild() -> None:
-    for _ in range(4):  # what is inside first: documents stand three deep
-        for kind in _below(Frozen):
-            kind.model_rebuild(force=True)
-    adopting._verified.cache_clear()  # another version is another process
-
-
-@contextmanager
-def one_field_more() -> Iterator[None]:
-    """Every document's schema as a later version might have it."""
-    documents = [Document, *_below(Document)]
-    for kind in documents[1:]:
-        kind.__pydantic_fields__["added"] = FieldInfo.from_annotation(str | None)  # type: ignore[arg-type]
-        kind.__pydantic_fields__["added"].default = None
-    _rebuild()
-    try:
-        yield
-    finally:
-        for kind in documents[1:]:
-            kind.__pydantic_fields__.pop("added", None)
-        _rebuild()
 
 
 def test_what_this_version_signed_counts_for_one_whose_schemas_have_a_field_more(house: House) -> None:
     first, root = house.release("run-1"), house.root_of_trust
     policy_sha256, asked = house.governance.policy.sha256, docket.cases(house.ledger)
     folder, state = house.governance.folder, house.state
-    with one_field_more():
+    with one_field_more(below(Document)):
         assert "added" in type(house.governance.policy).model_fields
         house.governance = in_force.load(folder, state, house.ledger)
         assert house.governance.policy.sha256 == policy_sha256
@@ -81,3 +54,23 @@ def test_what_was_read_is_spelled_as_it_was_and_what_is_changed_anew() -> None:
     assert found.inner == Inner(number=1) and found.inner.sha256 != Inner(number=1).sha256
     assert Outer(inner=found.inner).spelled == b'{"inner":{"number":1},"several":[]}'
     assert found.inner.model_copy(update={"number": 3}).spelled == b'{"added":null,"number":3}'
+
+
+@pytest.mark.parametrize(
+    ("came", "words"),
+    [
+        ({}, "it names no type, expected urn:hallmark:dataset:v1: it was made before formats had versions"),
+        ({"type": "urn:hallmark:dataset:v12"}, "v1; a newer Hallmark made it: install that version, or a later one"),
+        ({"type": "urn:hallmark:manifest:v2"}, "it is a urn:hallmark:manifest:v2, expected urn:hallmark:dataset:v1"),
+    ],
+)
+def test_a_document_of_another_type_is_refused_in_words(came: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Dataset.read(came)
+    assert words in why(caught.value)
+
+
+def test_a_statement_of_a_later_version_is_told_from_another() -> None:
+    later = dsse.statement("urn:hallmark:promotion:v2", {"triage-1": "0" * 64}, {})
+    with pytest.raises(Refused, match="is a urn:hallmark:promotion:v2, not a promotion; a newer Hallmark made it"):
+        dsse.predicate(later, succession.PREDICATE_TYPE, succession.Promotion, "a promotion")

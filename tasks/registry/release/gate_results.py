@@ -18,7 +18,8 @@ def place(gate: str) -> str:
 def predicate(evidence: Evidence, approved_by: list[str]) -> dict[str, Any]:
     """Every check and approval as a test of the gate; a check that failed and was waived is a warning.
 
-    Follows from evidence and decisions, so it is checked by making it again.
+    Follows from evidence and decisions, so it is checked by making it again, and what it says of evidence v1 never
+    changes.
     """
     waived = [check.name for check in evidence.checks if check.verdict == "failed"]
     passed = [check.name for check in evidence.checks if check.verdict == "passed"]

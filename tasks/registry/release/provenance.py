@@ -22,7 +22,8 @@ def predicate(
 ) -> dict[str, Any]:
     """What the installation with that gate key states of a release.
 
-    Follows from the rest, so it is checked by making it again.
+    Follows from the rest, so it is checked by making it again. So what `buildType` v1 says never changes: who says more
+    adds a v2 beside it, and reads each release by its own.
     """
     return {
         "buildDefinition": {

@@ -16,7 +16,10 @@ POLICY = "attestations/policy.json"
 
 
 def predicate(promotion: Promotion, listing: Mapping[str, str], gate_key: str) -> dict[str, Any]:
-    """What the installation with that gate key decided. Follows from the rest, so it is checked by making it again."""
+    """What the installation with that gate key decided.
+
+    Follows from the rest, so it is checked by making it again, and what it says of a promotion v1 never changes.
+    """
     inputs = {name: sha256 for name, sha256 in listing.items() if name.startswith("attestations/") and name != PLACE}
     return {
         "verifier": {"id": installation(gate_key)},
