@@ -6,8 +6,8 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.follow import print_summary
 from infra.cli.shared import console
+from infra.cli.summary import print_summary
 from infra.prefect import server
 from tasks.core.errors import InputError
 from tasks.runs import journal

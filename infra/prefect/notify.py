@@ -8,14 +8,14 @@ wait for it. `.hallmark/notified.json` says how far it has come.
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
-from tasks.ledger.ledger import open_ledger
-from tasks.registry.history.notices import Notice, notice
-from tasks.runs.run import installed_governance
+
+if TYPE_CHECKING:
+    from tasks.registry.history.notices import Notice
 
 VARIABLE = "HALLMARK_NOTIFY"
 TIMEOUT_SECONDS = 10.0
@@ -46,6 +46,10 @@ def deliver(root: Path) -> list[str]:
     Where nobody is to be told they are for the log alone. Raises Unavailable where something could not be sent: that
     and what follows is sent next time.
     """
+    from tasks.ledger.ledger import open_ledger  # every command that asks whether a server is up imports this module
+    from tasks.registry.history.notices import notice
+    from tasks.runs.run import installed_governance
+
     place, state = target(), root / ".hallmark"
     ledger, governed = open_ledger(state), installed_governance(root, None)
     come = _come(state)
@@ -64,7 +68,7 @@ def deliver(root: Path) -> list[str]:
     return titles
 
 
-def send(place: str, news: Notice) -> None:
+def send(place: str, news: "Notice") -> None:
     """Send one notice, in up to three tries. Raises Unavailable, without the URL, which may hold a secret."""
     for pause in PAUSES:
         time.sleep(pause)
@@ -76,14 +80,14 @@ def send(place: str, news: Notice) -> None:
     raise Unavailable(f"{news.event} of {news.about} could not be sent ({problem}); it is tried again")
 
 
-def _post(url: str, news: Notice) -> None:
+def _post(url: str, news: "Notice") -> None:
     import httpx
 
     document = news.model_dump(mode="json") | {"text": f"{news.title}\n{news.text}\n{news.command}"}
     httpx.post(url, json=document, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
-def _notify(block: str, news: Notice) -> None:
+def _notify(block: str, news: "Notice") -> None:
     from prefect.blocks.core import Block
 
     loaded: Any = Block.load(block)

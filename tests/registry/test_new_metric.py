@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from infra.cli.follow import scores_table
+from infra.cli.summary import scores_table
 from infra.cli.tables import Whole
 from tasks.core.facts import Fact
 from tasks.core.files import copy_tree, read_json

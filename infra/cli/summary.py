@@ -1,0 +1,67 @@
+"""How a run ended, for a person. Whoever only reads that loads nothing of Prefect's client."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from infra.cli.shared import console
+from tasks.core.facts import Fact
+from tasks.runs.summary import Summary
+
+
+def print_summary(summary: Summary) -> None:
+    """The end of a run for a person: how it ended, the figures, what to do next."""
+    console.print()
+    if summary.metrics:
+        console.print(scores_table(summary.scores))
+        console.print()
+        console.print(metrics_table(summary))
+    for gate, line in summary.gates.items():
+        if line.state == "waiting":
+            console.print(f"waits at the {gate} gate for {'; '.join(line.waiting_for)}")
+            console.print(f"  look:   hallmark gates show {summary.run} {gate}")
+            console.print(f"  decide: hallmark gates approve {summary.run} {gate} --as ID --reason TEXT")
+            console.print("the run is parked: no process waits, and it goes on by itself once decided")
+    ending = {
+        "promoted": f"promoted: {summary.release} is champion",
+        "unchanged": f"unchanged: every input equals that of champion {summary.release}",
+        "experiment": "done: risk tier experiment, never promoted",
+        "failed": f"stopped: {summary.error}",
+        "interrupted": f"interrupted: its process is gone; go on: hallmark run --resume {summary.run}",
+    }
+    if summary.status in ending:
+        console.print(ending[summary.status])
+    if summary.demo:
+        console.print("demo approvals: demo identities decided; this release says so and counts in environment local")
+    for label, value in (("report", summary.report), ("data docs", summary.data_docs)):
+        if value:
+            console.print(f"{label}: {value}")
+    if summary.commit:
+        console.print(f"commit: {summary.commit[:12]} on refs/hallmark/runs/{summary.run}")
+    if summary.status == "promoted":
+        console.print("look further: hallmark status · hallmark releases list · hallmark gates list --all")
+
+
+def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
+    """The models side by side, each with how many rows it answered where these differ."""
+    rows = {model: next(iter(figures.values())).note for model, figures in scores.items()}
+    differ = len(set(rows.values())) > 1
+    heads = [f"{model}, {rows[model]}" if differ else model for model in scores]
+    table = Table("on the held-out rows", *heads, box=None, header_style="bold", pad_edge=False)
+    for name in next(iter(scores.values()), {}):
+        shown = (figures[name] for figures in scores.values())
+        table.add_row(name, *(f"{fact.value:.3f} {fact.unit}".strip() + f" {_interval(fact)}" for fact in shown))
+    return table
+
+
+def metrics_table(summary: Summary) -> Table:
+    """The candidate's other figures."""
+    table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
+    for name, fact in summary.metrics.items():
+        if name not in summary.scores.get("candidate", {}):
+            table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), _interval(fact), fact.note)
+    return table
+
+
+def _interval(fact: Fact) -> str:
+    return f"[{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
