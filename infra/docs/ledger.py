@@ -55,6 +55,11 @@ KINDS = (
     Kind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),
     Kind("admission.refused", "model", "`server`, `statement`, `reason`"),
     Kind(
+        "admission.rolled_back", "model",
+        "`server`, `release`, `tier`, `sequence`; `statement`: the promotion that the ledger lacks; `found`: the "
+        "newest that it has",
+    ),
+    Kind(
         "release.reproduced", "release",
         "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`",
     ),
