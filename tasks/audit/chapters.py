@@ -87,7 +87,7 @@ def data(record: Record, shelf: Shelf) -> Chapter:
         rows=[
             [stage, f"{it.rows:,}", f"{it.records:,}", f"{sum(it.quarantined.values()):,}", f"{it.not_drawn:,}",
              ", ".join(f"{rule} {count:,}" for rule, count in it.quarantined.items()) or "–"]
-            for stage, it in ((stage, dataset.counts[stage]) for stage in STAGES)
+            for stage, it in ((stage, dataset.counts[stage]) for stage in STAGES if stage in dataset.counts)
         ],
         numbers=[1, 2, 3, 4],
     )  # fmt: skip

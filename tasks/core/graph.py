@@ -50,6 +50,9 @@ class Gate:
 
 SOURCES, SUITES, CHAMPION, CODE = (f"inputs/{name}.json" for name in ("sources", "suites", "champion", "code"))
 
+DATA = ("ingest", "clean", "deduplicate", "validate")
+"""The stages of data before `split`; the report tells of each, and a release names what each has left."""
+
 STEPS: tuple[Stage | Gate, ...] = (
     # Every data stage reads SOURCES: it names the version of Python, whose Unicode tables decide what is written.
     Stage("ingest", "tasks.stages.data.ingest.ingest", ("data", "prompts"), (SOURCES,)),
@@ -96,7 +99,7 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("evaluation", "use_case"),
         (
             SOURCES,
-            *(f"artefacts/{name}/result.json" for name in ("ingest", "clean", "deduplicate", "validate")),
+            *(f"artefacts/{name}/result.json" for name in DATA),
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/split",
             "artefacts/train",
@@ -110,7 +113,7 @@ STEPS: tuple[Stage | Gate, ...] = (
         (
             "params.yaml",
             *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # its manifest states the digest of all code
-            *(f"artefacts/{name}" for name in ("ingest", "clean", "deduplicate", "validate", "split", "base_model")),
+            *(f"artefacts/{name}" for name in (*DATA, "split", "base_model")),
             "artefacts/train",
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/evaluate",

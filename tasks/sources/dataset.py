@@ -12,7 +12,8 @@ from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
 STAGES = ("ingest", "clean", "deduplicate", "split")
-"""The stages that a row goes through, in their order."""
+"""The stages that a row goes through, in their order: each leaves records and quarantine. What counts rows by stage
+follows this list, and a test holds it to `tasks.core.graph`, which no stage may import."""
 SIDES = ("train", "test")
 SEGMENTS = ("source_id", "department", "language", "kind")
 Value = str | int | float | bool | None
@@ -72,8 +73,8 @@ class Origin(Frozen):
     def aside(self) -> dict[str, int]:
         """Rows put aside before the split, by rule; what the split draws says nothing about a source."""
         rules: dict[str, int] = {}
-        for stage in STAGES[:-1]:
-            for rule, count in self.passages[stage].quarantined.items():
+        for passage in (self.passages[stage] for stage in STAGES[:-1] if stage in self.passages):
+            for rule, count in passage.quarantined.items():
                 rules[rule] = rules.get(rule, 0) + count
         return rules
 

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.core import code, graph
 from tasks.core.graph import RUNS, STAGES, STEPS, SUBJECTS, Gate, Stage
+from tasks.sources import dataset
 
 ROOT = Path(__file__).parents[2]
 DATA_STAGES = [stage for stage in STAGES.values() if stage.module.startswith("tasks.stages.data.")]
@@ -33,11 +34,19 @@ def test_the_flow_takes_every_step_in_the_order_of_the_table() -> None:
         for step in STEPS
         for run in ([step.name] if isinstance(step, Gate) else step.runs)
     ]
-    assert flow_steps() == table
+    assert flow_steps() == table, "flows/retrain.py calls stages and gates as tasks/core/graph.py lists them"
 
 
 def test_dvc_yaml_is_that_of_the_table() -> None:
     assert (ROOT / "dvc.yaml").read_text() == graph.dvc_yaml(), "run: python -m tasks.core.graph > dvc.yaml"
+
+
+def test_the_data_stages_are_those_that_a_dataset_counts_rows_of() -> None:
+    through = [
+        stage.name for stage in DATA_STAGES if stage.name != "validate"
+    ]  # it looks at records, and passes none on
+    assert list(dataset.STAGES) == through, "STAGES in tasks/sources/dataset.py names them again, in the same order"
+    assert {*graph.DATA, "split"} == {stage.name for stage in DATA_STAGES}, "DATA in tasks/core/graph.py"
 
 
 def outputs(steps: list[Stage | Gate]) -> set[str]:
@@ -60,7 +69,7 @@ def test_what_stands_behind_a_gate_is_a_stage_that_verifies_its_statement(gate: 
     assert behind or gate == graph.GATES[-1]
     for stage in behind:
         source = (ROOT / f"{stage.module.replace('.', '/')}.py").read_text()
-        assert re.search(rf'require_gate\(layout, "{gate}"\)', source)
+        assert re.search(rf'require_gate\(layout, "{gate}"\)', source), f"{stage.module} calls it before all else"
 
 
 @pytest.mark.parametrize("stage", DATA_STAGES, ids=lambda stage: stage.name)
@@ -70,7 +79,8 @@ def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage:
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_stage_is_given_the_sections_of_params_that_it_declares(stage: Stage) -> None:
-    assert tuple(importlib.import_module(stage.module).Params.model_fields) == stage.params
+    given = tuple(importlib.import_module(stage.module).Params.model_fields)
+    assert given == stage.params, f"Params in {stage.module} and its line in tasks/core/graph.py"
 
 
 PATHS = re.compile(r"layout\.(sources|suites|champion|code|authority|stages)\b|layout\.stage\(f?\"([\w/]+)")

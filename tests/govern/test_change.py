@@ -23,6 +23,17 @@ def test_nothing_changes_between_equals() -> None:
     assert not change.settings and not any(change.segments.values())
 
 
+def test_a_dataset_from_before_a_stage_is_compared_and_counted() -> None:
+    now = dataset({"a": origin(100)})
+    older = now.model_copy(update={"counts": {name: it for name, it in now.counts.items() if name != "clean"}})
+    own = now.sources["a"]
+    source = own.model_copy(update={"passages": {name: it for name, it in own.passages.items() if name != "clean"}})
+    older = older.model_copy(update={"sources": {"a": source}})
+    change = compare(older, now, "run-0", "9" * 64)
+    assert change.quarantined["clean"] == Moved(before=None, now=0.1)
+    assert (older.sources["a"].aside, own.aside) == ({}, {"empty_prompt": 10})
+
+
 def test_every_kind_of_difference_is_told() -> None:
     before = dataset({"a": origin(100), "b": origin(50), "c": origin(30)})
     own = origin(110, content="2", owner="other", protect={"name": "mask"})

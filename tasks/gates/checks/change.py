@@ -100,8 +100,11 @@ def _terms(source: Origin) -> dict[str, Value]:
     return told | {f"protect.{category}": action for category, action in source.actions.items()}
 
 
-def _share(dataset: Dataset, stage: str) -> float:
-    passage = dataset.counts[stage]
+def _share(dataset: Dataset, stage: str) -> float | None:
+    """None of a dataset from before there was this stage."""
+    passage = dataset.counts.get(stage)
+    if passage is None:
+        return None
     return round(sum(passage.quarantined.values()) / passage.rows, 6) if passage.rows else 0.0
 
 

@@ -7,8 +7,8 @@ from tasks.core.config import Frozen
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
 from tasks.inquiry.planted.truth import KINDS, Place, Row
+from tasks.sources.dataset import STAGES
 
-STAGES = ("ingest", "clean", "deduplicate")
 Removed = Mapping[Place, tuple[str, Place | None]]
 """Rule and place of the record kept instead, by the place of the row that went."""
 
@@ -47,7 +47,7 @@ def removed(layout: Layout) -> Removed:
     place = {record["record_id"]: Place(record["source_id"], record["row"]) for record in records}
     return {
         Place(entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
-        for stage in STAGES
+        for stage in STAGES[:-1]
         for entry in read_table(layout.stage(stage) / "quarantine.parquet").to_pylist()
     }
 

@@ -12,6 +12,7 @@ from tasks.core.params import methods
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.payload.manifest import Manifest
 from tasks.core.shown import markdown, visible
+from tasks.sources.dataset import STAGES
 from tasks.sources.sources import ResolvedSources
 from tasks.stages.package.params import Params
 
@@ -71,7 +72,7 @@ def render(parts: Parts) -> str:
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
         segments={name: parts.segment(name) for name in ("language", "department", "kind")},
-        data_figures=_of(parts.facts, "ingest.", "clean.", "deduplicate.", "validate.", "split."),
+        data_figures=_of(parts.facts, *(f"{stage}." for stage in (*STAGES, "validate"))),
         figures=_of(parts.facts, "evaluate."),
         targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
     )

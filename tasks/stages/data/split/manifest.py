@@ -9,11 +9,11 @@ from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.record import batches
-from tasks.sources.dataset import SEGMENTS, SIDES, Dataset, Origin, Passage, Value, declared
+from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset, Origin, Passage, Value, declared
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.quarantine import Counts
 
-BEFORE = ("ingest", "clean", "deduplicate")
+BEFORE = STAGES[:-1]
 Segments = dict[str, dict[str, Counter[str]]]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
+from tasks.sources.dataset import STAGES
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Label
 
@@ -54,13 +55,13 @@ def _counts(layout: Layout, source: str | None) -> Counter[str]:
     """How many rows had each outcome."""
     ingested = read_json(layout.stage("ingest") / "result.json")["sources"]
     passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
-    for stage in ("clean", "deduplicate"):
+    for stage in STAGES[1:-1]:
         passages[stage] = read_json(layout.stage(stage) / "result.json")["by_source"]
     outcomes: Counter[str] = Counter()
     for by_source in passages.values():
         for name, counts in by_source.items():
             if source in (None, name):
                 outcomes.update(counts["quarantined"])
-    left = passages["deduplicate"].items()
+    left = passages[STAGES[-2]].items()
     outcomes[KEPT] = sum(counts["records"] for name, counts in left if source in (None, name))
     return outcomes

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
+from tasks.sources.dataset import STAGES
 from tasks.stages.evaluate.report import holdings
 from tasks.stages.evaluate.report.holdings import Holding
 
@@ -120,7 +121,7 @@ def _result(layout: Layout, stage: str) -> dict[str, Any]:
 def _flows(layout: Layout) -> list[Flow]:
     ingest, split = _result(layout, "ingest"), _result(layout, "split")
     flows = [_flow("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
-    for stage in ("clean", "deduplicate"):
+    for stage in STAGES[1:-1]:
         by_source = _result(layout, stage).get("by_source", {})
         flows += [_flow(stage, source, counts) for source, counts in sorted(by_source.items())]
     return flows + ([_flow("split", "", split["counts"])] if "counts" in split else [])
