@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -26,16 +26,30 @@ class Frozen(BaseModel):
 
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
+_KNOWN: dict[tuple[type[BaseModel], str], BaseModel] = {}
+"""What was read last, by what it says; models are frozen, so that they can be shared."""
 MOST_TOLD = 100
 """Problems of one file told one by one; the others are counted."""
+MOST_KNOWN = 16
+"""Files that are not parsed again: ruamel takes 20 ms for a kilobyte, and the runner reads the same policy for days."""
 MOST_SHOWN = 300
 """Characters of a wrong value."""
 UNSEEN = "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
 
 
 def load(path: Path, model: type[Model]) -> Model:
-    """Read and validate `path`. Raises InputError with all problems, each with its line and what would be right."""
-    return validate(read_yaml(path), model, path)
+    """Read and validate `path`. Raises InputError with all problems, each with its line and what would be right.
+
+    What was read well before is not parsed again while the text is the same.
+    """
+    text = _text(path)
+    found = _KNOWN.get((model, text))
+    if found is None:
+        found = validate(_mapping(text, path), model, path)
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[model, text] = found
+    return cast(Model, found)
 
 
 def load_sections(path: Path, model: type[Model]) -> Model:
@@ -48,7 +62,11 @@ def load_sections(path: Path, model: type[Model]) -> Model:
 
 def read_yaml(path: Path) -> Any:
     """The file as ruamel's round-trip mapping, which remembers lines and comments."""
-    document = yaml_text.load(_text(path), str(path))
+    return _mapping(_text(path), path)
+
+
+def _mapping(text: str, path: Path) -> Any:
+    document = yaml_text.load(text, str(path))
     if not isinstance(document, Mapping):
         raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")
     return document

@@ -1,15 +1,17 @@
 """YAML as people write it, bounded before anything is made of it.
 
 An alias stands for all that its anchor holds, so a file of a kilobyte can mean more values than memory has. What a text
-means is therefore counted from its events, each alias as often as it stands there, before it is loaded; 50,000 values
+means is therefore counted from its events, each alias as often as it stands there, while it is loaded; 50,000 values
 take ruamel two seconds.
 """
 
+from functools import partial
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, NodeEvent
+from ruamel.yaml.parser import RoundTripParser
 
 from tasks.core.errors import InputError
 
@@ -32,8 +34,9 @@ def load(text: str, where: str) -> Any:
     if len(text.encode(errors="replace")) > MOST_BYTES:
         raise too_long(where)
     try:
-        _count(text, where)
-        return YAML().load(text)
+        reader = YAML()
+        reader.Parser = partial(_Counting, where)
+        return reader.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{where}:{line}: not valid YAML: {error.problem or error.context}") from None
@@ -46,36 +49,49 @@ def too_long(where: str) -> InputError:
     return InputError(f"{where}: longer than the {MOST_BYTES:,} bytes that are read as YAML; {SPLIT} entries")
 
 
-def _count(text: str, where: str) -> None:
-    """Raises InputError at the place where the text comes to mean more than MOST_VALUES, or is nested too deep."""
-    values, anchors = 0, dict[str, int]()
-    begun: list[tuple[str | None, int]] = []
-    for event in YAML().parse(text):
+class _Counting(RoundTripParser):
+    """Refuses a text, before anything is made of what comes next, at the place where it comes to mean more than
+    MOST_VALUES, or is nested too deep."""
+
+    def __init__(self, where: str, loader: Any) -> None:
+        super().__init__(loader)
+        self._where = where
+        self._values = 0
+        self._anchors: dict[str, int] = {}
+        self._begun: list[tuple[str | None, int]] = []
+
+    def get_event(self) -> Any:
+        event = super().get_event()
+        self._count(event)
+        if self._values > MOST_VALUES:
+            told = f"more than {MOST_VALUES:,} values so far, aliases written out; {SPLIT} values or aliases"
+            raise InputError(f"{_at(event, self._where)}: {told}")
+        if len(self._begun) > DEEPEST:
+            told = f"nested too deep: more than {DEEPEST} lists and mappings within each other; write it flatter"
+            raise InputError(f"{_at(event, self._where)}: {told}")
+        return event
+
+    def _count(self, event: Event) -> None:
         if isinstance(event, AliasEvent):
-            values += _meant(event, anchors, where)
+            self._values += self._meant(event)
         elif isinstance(event, NodeEvent):
-            values += 1
+            self._values += 1
             if isinstance(event, CollectionStartEvent):
-                begun.append((event.anchor, values - 1))
+                self._begun.append((event.anchor, self._values - 1))
             elif event.anchor:
-                anchors[event.anchor] = 1
+                self._anchors[event.anchor] = 1
         elif isinstance(event, CollectionEndEvent):
-            anchor, before = begun.pop()
+            anchor, before = self._begun.pop()
             if anchor:
-                anchors[anchor] = values - before
-        if values > MOST_VALUES:
-            raise InputError(f"{_at(event, where)}: more than {MOST_VALUES:,} values so far, aliases written out; "
-                             f"{SPLIT} values or aliases")  # fmt: skip
-        if len(begun) > DEEPEST:
-            raise InputError(f"{_at(event, where)}: nested too deep: more than {DEEPEST} lists and mappings within "
-                             "each other; write it flatter")  # fmt: skip
+                self._anchors[anchor] = self._values - before
 
-
-def _meant(alias: AliasEvent, anchors: dict[str, int], where: str) -> int:
-    """How many values an alias stands for. Raises InputError for one within its own anchor, or without one."""
-    if alias.anchor not in anchors:
-        raise InputError(f"{_at(alias, where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias")
-    return anchors[alias.anchor]
+    def _meant(self, alias: AliasEvent) -> int:
+        """How many values an alias stands for. Raises InputError for one within its own anchor, or without one."""
+        if alias.anchor not in self._anchors:
+            raise InputError(
+                f"{_at(alias, self._where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias"
+            )
+        return self._anchors[alias.anchor]
 
 
 def _at(event: Event, where: str) -> str:

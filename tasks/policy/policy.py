@@ -186,12 +186,10 @@ def load(governance: Path) -> Policy:
     Raises InputError for a tier with other gates than the runs of this version have.
     """
     path = governance / "policy.yaml"
-    document = config.read_yaml(path)
-    found = config.validate(document, Policy, path)
-    if wrong := [
-        f"{path}:{config.line_of(document, ['tiers', name])}: tiers.{name}: {why}"
-        for name, tier in found.tiers.items()
-        if (why := tier.other_gates())
-    ]:
-        raise InputError("\n".join(wrong))
+    found = config.load(path, Policy)
+    if wrong := {name: why for name, tier in found.tiers.items() if (why := tier.other_gates())}:
+        document = config.read_yaml(path)
+        raise InputError("\n".join(
+            f"{path}:{config.line_of(document, ['tiers', name])}: tiers.{name}: {why}" for name, why in wrong.items()
+        ))  # fmt: skip
     return found

@@ -34,8 +34,8 @@ class Need(NamedTuple):
 
 def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
     """What nobody can satisfy at a moment, or ever, each with its line in policy.yaml."""
-    document = config.read_yaml(path)
     found = [(where, told) for where, told in _problems(policy, people, at)]
+    document = config.read_yaml(path) if found else None
     return [
         f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: policy that nobody can satisfy: {told}"
         for where, told in found
