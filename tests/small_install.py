@@ -2,28 +2,31 @@
 
 import os
 import subprocess
-import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests import forking
+from tests.forking import Forking
+
 ROOT = Path(__file__).parents[1]
-CODE = """
+ABSENT = """
 import sys
-away = set(sys.argv.pop(1).split(","))
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in away:
+        if name.partition(".")[0] in AWAY:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
-from infra.cli import main
-main()
 """
+COMMAND = "from infra.cli import main\nmain()\n"
 
 
 def distributions() -> set[str]:
@@ -41,15 +44,28 @@ def distributions() -> set[str]:
     return found
 
 
-def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """`hallmark ARGS`, which finds no other library."""
+def absent() -> set[str]:
+    """Top-level modules of all else that is installed here."""
     there = distributions()
-    away = [top for top, of in packages_distributions().items() if not there & {canonicalize_name(name) for name in of}]
-    away = sorted({*away} - {"infra", "flows", "tasks", "tests"})
-    return subprocess.run(
-        [sys.executable, "-c", CODE, ",".join(away), *args],
-        cwd=cwd,
-        env={"HOME": str(cwd), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    found = {top for top, of in packages_distributions().items() if not there & {canonicalize_name(one) for one in of}}
+    return found - {"infra", "flows", "tasks", "tests"}
+
+
+class Installed:
+    """`hallmark` where it finds no other library."""
+
+    def __init__(self, processes: Forking) -> None:
+        self._processes = processes
+
+    def run(self, *args: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+        with pytest.MonkeyPatch.context() as environment:
+            for name in set(os.environ) - {"PATH"}:
+                environment.delenv(name)
+            environment.setenv("HOME", str(cwd))
+            return self._processes.run(COMMAND, *args, cwd=cwd)
+
+
+@contextmanager
+def installed() -> Iterator[Installed]:
+    with forking.importing("infra.cli", before=f"AWAY = {absent()!r}\n{ABSENT}") as processes:
+        yield Installed(processes)

@@ -2,19 +2,18 @@
 
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tasks.gates import docket, gates
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import KIND
+from tests import forking
+from tests.forking import Forked, Forking
 from tests.govern.house import House
 
-ROOT = Path(__file__).parents[2]
 PROLOGUE = """
 import sys
 from pathlib import Path
@@ -45,78 +44,74 @@ while True:
 """
 
 
-def start(house: House, asked: Evidence, script: str, *args: str) -> subprocess.Popen[str]:
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    with forking.importing("tasks.gates.decisions", "tasks.ledger.tables") as started:
+        yield started
+
+
+def start(processes: Forking, house: House, asked: Evidence, script: str, *args: str) -> Forked:
     path = house.state / "asked.json"
     path.write_text(asked.model_dump_json())
-    command = [
-        sys.executable,
-        "-c",
-        PROLOGUE + script,
-        str(house.governance.folder),
-        str(house.state),
-        str(path),
-        *args,
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
+    process = processes.start(PROLOGUE + script, house.governance.folder, house.state, path, *args)
     assert process.stdout.readline() == "ready\n"
     return process
 
 
-def race(house: House, *processes: subprocess.Popen[str]) -> list[str]:
+def race(house: House, *racing: Forked) -> list[str]:
     """Let them all go at once; what each printed.
 
     The write lock is held for a moment, so that whoever reads without taking a turn has read before anybody writes.
     """
     holder = sqlite3.connect(house.state / "ledger.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    for process in processes:
-        assert process.stdin is not None
+    for process in racing:
         process.stdin.write("go\n")
         process.stdin.flush()
     time.sleep(1)
     holder.close()
-    printed = [process.communicate()[0].strip() for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes)
+    printed = [process.communicate()[0].strip() for process in racing]
+    assert [process.returncode for process in racing] == [0] * len(racing)
     return printed
 
 
-def test_two_people_decide_at_once_and_both_count(house: House) -> None:
+def test_two_people_decide_at_once_and_both_count(house: House, processes: Forking) -> None:
     asked = house.ask("evaluation")
-    race(house, *(start(house, asked, DECIDE, person, "approve") for person in ("lead", "risk-one")))
+    race(house, *(start(processes, house, asked, DECIDE, person, "approve") for person in ("lead", "risk-one")))
     assert sorted(d.person for d in house.judge(asked).decisions if d.counted) == ["lead", "risk-one"]
 
 
-def test_one_person_deciding_twice_at_once_decides_once(house: House) -> None:
+def test_one_person_deciding_twice_at_once_decides_once(house: House, processes: Forking) -> None:
     asked = house.ask()
-    first, second = race(house, *(start(house, asked, DECIDE, "owner", "approve") for _ in range(2)))
+    first, second = race(house, *(start(processes, house, asked, DECIDE, "owner", "approve") for _ in range(2)))
     assert first == second
     assert len(house.ledger.entries(KIND)) == 1
 
 
-def test_a_rejection_that_races_with_closing_is_either_counted_or_refused(house: House) -> None:
+def test_a_rejection_that_races_with_closing_is_either_counted_or_refused(house: House, processes: Forking) -> None:
     for run in ("run-1", "run-2", "run-3"):
         (house.layout.stage("split") / "train.txt").write_text(run)
         asked = house.ask(run=run)
         house.decide(asked, "owner")
-        rejection, settled = race(house, start(house, asked, REJECT_LATE), start(house, asked, SETTLE))
+        rejection, settled = race(
+            house, start(processes, house, asked, REJECT_LATE), start(processes, house, asked, SETTLE)
+        )
         assert settled == ("passed" if rejection.startswith("refused") else "rejected")
         assert house.judge(asked).state == settled
 
 
-def test_two_flows_settling_at_once_close_once(house: House) -> None:
+def test_two_flows_settling_at_once_close_once(house: House, processes: Forking) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
-    assert race(house, *(start(house, asked, SETTLE) for _ in range(2))) == ["passed", "passed"]
+    assert race(house, *(start(processes, house, asked, SETTLE) for _ in range(2))) == ["passed", "passed"]
     assert len(house.ledger.entries(docket.CLOSED)) == 1
 
 
 @pytest.mark.slow
-def test_a_decider_killed_at_any_moment_leaves_a_decision_or_none(house: House) -> None:
+def test_a_decider_killed_at_any_moment_leaves_a_decision_or_none(house: House, processes: Forking) -> None:
     asked = house.ask()
     for number in range(8):
-        process = start(house, asked, TO_AND_FRO)
-        assert process.stdout is not None
+        process = start(processes, house, asked, TO_AND_FRO)
         process.stdout.readline()
         time.sleep(0.01 * number)
         process.send_signal(signal.SIGKILL)

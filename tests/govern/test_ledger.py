@@ -4,11 +4,10 @@ import contextlib
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import canonical_json
 from tasks.ledger.entry import TYPE
 from tasks.ledger.ledger import Ledger, Row, open_ledger
-
-ROOT = Path(__file__).parents[2]
+from tests import forking
+from tests.forking import Forking
 
 
 @pytest.fixture
@@ -134,16 +133,18 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def writer(folder: Path, count: int, name: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), str(count), name], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    with forking.importing("tasks.ledger.tables") as started:
+        yield started
 
 
-def test_processes_take_turns_so_what_was_read_still_holds_at_the_append(ledger: Ledger, tmp_path: Path) -> None:
+def test_processes_take_turns_so_what_was_read_still_holds_at_the_append(
+    ledger: Ledger, tmp_path: Path, processes: Forking
+) -> None:
     """Also opening a new ledger at once by all is safe."""
     fresh = tmp_path / "fresh"
-    running = [writer(fresh, 40, name) for name in "abc"]
+    running = [processes.start(WRITER, fresh, 40, name) for name in "abc"]
     assert [process.communicate()[0].count("\n") for process in running] == [40, 40, 40]
     assert [process.returncode for process in running] == [0, 0, 0]
     entries = open_ledger(fresh).entries()
@@ -175,12 +176,11 @@ def test_reading_waits_for_no_writer(ledger: Ledger, tmp_path: Path) -> None:
     holder.close()
 
 
-def test_a_killed_writer_leaves_whole_entries_and_no_lock(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_whole_entries_and_no_lock(ledger: Ledger, tmp_path: Path, processes: Forking) -> None:
     confirmed = 0
     for round_ in range(5):
-        process = writer(tmp_path, 100_000, f"round {round_}")
+        process = processes.start(WRITER, tmp_path, 100_000, f"round {round_}")
         for _ in range(3 + 2 * round_):
-            assert process.stdout is not None
             process.stdout.readline()
         process.send_signal(signal.SIGKILL)
         lines = process.communicate()[0].splitlines()
@@ -232,7 +232,7 @@ def test_a_ledger_without_write_permission_says_so(monkeypatch: pytest.MonkeyPat
             open_ledger(folder)
 
 
-def test_a_full_disk_is_unavailable_and_loses_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_full_disk_is_unavailable_and_loses_nothing(ledger: Ledger, tmp_path: Path, processes: Forking) -> None:
     """A limit on file size stands in for the disk: SQLite's writes fail in the same place."""
     ledger.append("a", "x", {"n": 1})
     script = (
@@ -243,7 +243,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(ledger: Ledger, tmp_path: 
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "ledger.append('b', 'x', {'blob': 'x' * 100_000})\n"
     )
-    result = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    result = processes.run(script, tmp_path)
     assert "Unavailable" in result.stderr
     assert "nothing was recorded" in result.stderr
     assert [entry.kind for entry in ledger.entries()] == ["a"]

@@ -1,9 +1,7 @@
 """Files of strangers: no count in them is believed, and none takes more than 5 s and 1 GB to refuse."""
 
 import json
-import resource
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,8 @@ import pytest
 from tasks.ledger.entry import TYPE, Row
 from tasks.ledger.export import Header
 from tasks.trust import keys
-from tests.tiny_project import ROOT
+from tests import forking
+from tests.forking import Forking
 
 SECONDS, BYTES = 5, 2**30
 HUGE = 10**12
@@ -50,9 +49,13 @@ PROOFS = {
     "no end": " " * 60_000_000,
 }
 CODE = """
+import resource
 import sys
 from pathlib import Path
 from infra.cli import ledger
+seconds, most = map(int, sys.argv[4:])
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
 file, key = Path(sys.argv[2]), [sys.argv[3]]
 try:
     ledger.verify(file, key) if sys.argv[1] == "export" else ledger.check(file, key)
@@ -62,18 +65,14 @@ except Exception as error:
 """
 
 
-def refused(kind: str, file: Path, key: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, kind, file, key],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: (
-            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS)),
-            resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES)),
-        ),
-    )
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    with forking.importing("infra.cli.ledger") as started:
+        yield started
+
+
+def refused(processes: Forking, kind: str, file: Path, key: str) -> tuple[int, str]:
+    done = processes.run(CODE, kind, file, key, SECONDS, BYTES)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -83,15 +82,19 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_an_export_is_refused_soon_whatever_it_says_of_itself(tmp_path: Path, key: str, name: str) -> None:
+def test_an_export_is_refused_soon_whatever_it_says_of_itself(
+    tmp_path: Path, processes: Forking, key: str, name: str
+) -> None:
     (tmp_path / "export").write_text(EXPORTS[name])
-    code, told = refused("export", tmp_path / "export", key)
+    code, told = refused(processes, "export", tmp_path / "export", key)
     assert code == 1, told
     assert len(told) < 20_000
 
 
 @pytest.mark.parametrize("name", PROOFS)
-def test_a_proof_is_refused_soon_whatever_it_says_of_itself(tmp_path: Path, key: str, name: str) -> None:
+def test_a_proof_is_refused_soon_whatever_it_says_of_itself(
+    tmp_path: Path, processes: Forking, key: str, name: str
+) -> None:
     (tmp_path / "proof").write_text(PROOFS[name])
-    code, told = refused("proof", tmp_path / "proof", key)
+    code, told = refused(processes, "proof", tmp_path / "proof", key)
     assert code in (1, 2), told

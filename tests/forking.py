@@ -1,0 +1,153 @@
+"""Processes that start at once: forked from one that has imported what they need.
+
+A new Python takes up to three seconds of the processor to import the command line or MLflow. Here one process imports
+it once, and those that a test needs are forked from it: each has a memory, connections, limits and a death of its own.
+
+    python -m tests.forking CHANNEL CODE MODULE...
+
+is that process, which runs CODE before it imports. It is asked over a socket, with the files that stand for a new
+process's input, output and errors.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+ROOT = Path(__file__).parents[1]
+FOR_PROMOTION = ("tests.registry.mlflow_once", "tasks.registry.promote.promotion", "model_signing")
+"""What a promotion imports."""
+MOST = 2**20
+"""Bytes of a question; it holds code, arguments and the environment."""
+
+
+class Forked:
+    """A process, as `subprocess.Popen` shows one that it started with pipes for text."""
+
+    returncode: int
+    """Once `communicate` came back."""
+
+    def __init__(self, stdin: int, stdout: int, stderr: int, told: int) -> None:
+        self.stdin: IO[str] = os.fdopen(stdin, "w")
+        self.stdout: IO[str] = os.fdopen(stdout)
+        self.stderr: IO[str] = os.fdopen(stderr)
+        self._told = os.fdopen(told)
+        self.pid = int(self._told.readline())
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def communicate(self) -> tuple[str, str]:
+        """All that it still prints, and the end. It prints less to its errors than fits into a pipe."""
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.close()
+        printed = self.stdout.read(), self.stderr.read()
+        self.returncode = int(self._told.readline())
+        for file in (self.stdout, self.stderr, self._told):
+            file.close()
+        return printed
+
+
+class Forking:
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    def start(self, code: str, *args: object, cwd: Path = ROOT) -> Forked:
+        """Start what `python -c CODE ARGS` would, with the environment of now."""
+        asked = {"code": code, "args": list(map(str, args)), "cwd": str(cwd), "environment": dict(os.environ)}
+        (theirs_in, ours_in), *others = (os.pipe() for _ in range(4))
+        theirs = [theirs_in, *(write for _, write in others)]
+        socket.send_fds(self._channel, [json.dumps(asked).encode()], theirs)
+        for handle in theirs:
+            os.close(handle)
+        return Forked(ours_in, *(read for read, _ in others))
+
+    def run(self, code: str, *args: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+        process = self.start(code, *args, cwd=cwd)
+        printed, errors = process.communicate()
+        return subprocess.CompletedProcess(["-c", *map(str, args)], process.returncode, printed, errors)
+
+
+@contextmanager
+def importing(*modules: str, before: str = "") -> Iterator[Forking]:
+    """Processes that have imported these modules; `before`: code that runs before that."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-m", __name__, str(theirs.fileno()), before, *modules]
+    with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()]) as process:
+        theirs.close()
+        yield Forking(ours)
+        ours.close()
+        process.wait()
+
+
+def _serve(channel: socket.socket) -> None:
+    while True:
+        data, handles, _, _ = socket.recv_fds(channel, MOST, 4)
+        if not data:
+            return
+        if not os.fork():
+            channel.close()
+            _watch(json.loads(data), *handles)
+        for handle in handles:
+            os.close(handle)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _watch(asked: dict[str, Any], stdin: int, stdout: int, stderr: int, told: int) -> NoReturn:
+    """Fork the process, and tell its number and its end."""
+    pid = os.fork()
+    if not pid:
+        os.close(told)
+        _become(asked, stdin, stdout, stderr)
+    for handle in (stdin, stdout, stderr):
+        os.close(handle)
+    os.write(told, b"%d\n" % pid)
+    os.write(told, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os._exit(0)
+
+
+def _become(asked: dict[str, Any], *files: int) -> NoReturn:
+    code = 1
+    try:
+        for number, handle in enumerate(files):
+            os.dup2(handle, number)
+            os.close(handle)
+        os.chdir(asked["cwd"])
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        sys.argv = ["-c", *asked["args"]]
+        exec(compile(asked["code"], "<forked>", "exec"), {"__name__": "__main__"})
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    exec(compile(sys.argv[2], "<before>", "exec"))
+    for name in sys.argv[3:]:
+        importlib.import_module(name)
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, 0):
+            pass
