@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT))
 for name in [name for name in os.environ if name.startswith(("HALLMARK_", "MLFLOW_"))]:
     del os.environ[name]
 
+from tests.forking import FOR_PROMOTION  # noqa: E402
 from tests.kills import project, trial  # noqa: E402
 from tests.kills.deeds import DEEDS, Deed  # noqa: E402
 from tests.kills.trial import Outcome  # noqa: E402
@@ -58,9 +59,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         states, copies = Path(name) / "states", Path(name) / "copies"
         copies.mkdir()
+        for module in FOR_PROMOTION:  # in seconds, here and not in each process
+            importlib.import_module(module)
         trial.answer(copies, lambda: project.make(states))
         warm_up(states, copies)
-        at_random = list(random_kills(states, copies, kills, random.Random(args.seed)))
+        at_random = list(random_kills(states, copies, kills, random.Random(args.seed), 1 if args.quick else 3))
         at_steps = [] if args.quick else list(step_kills(states, copies, random.Random(args.seed)))
     lines = summary("at random moments", at_random) + summary("before each step", at_steps)
     print(f"{'':<76} kills midway  lost doubled half-done")
@@ -74,8 +77,7 @@ def main() -> int:
 
 
 def warm_up(states: Path, copies: Path) -> None:
-    """Import here what the deeds import, so that processes forked from this one have it."""
-    wanted: set[str] = set()
+    """Import here what the deeds import, so that processes forked from this one have it, those of the next deed too."""
     for deed in DEEDS:
 
         def loaded(deed: Deed = deed) -> list[str]:
@@ -84,17 +86,17 @@ def warm_up(states: Path, copies: Path) -> None:
             return sorted(sys.modules)
 
         with trial.copied(states / deed.state, copies) as folder:
-            wanted.update(trial.answer(folder, loaded))
-    for module in sorted(wanted - set(sys.modules)):
-        with suppress(ImportError):  # some name themselves otherwise than they are imported
-            importlib.import_module(module)
+            wanted = set(trial.answer(folder, loaded))
+        for module in sorted(wanted - set(sys.modules)):
+            with suppress(ImportError):  # some name themselves otherwise than they are imported
+                importlib.import_module(module)
 
 
-def random_kills(states: Path, copies: Path, kills: int, rng: random.Random) -> Iterator[Outcome]:
-    """Each deed killed at moments drawn evenly over its undisturbed length."""
+def random_kills(states: Path, copies: Path, kills: int, rng: random.Random, times: int) -> Iterator[Outcome]:
+    """Each deed killed at moments drawn evenly over its undisturbed length, which is measured so many times."""
     shares = share(kills)
     for deed in DEEDS:
-        ends = trial.undisturbed(deed, states, copies)
+        ends = trial.undisturbed(deed, states, copies, times)
         for _ in range(shares[deed.name]):
             tried = (trial.kill(deed, states, copies, ends, rng, rng.uniform(0, ends.seconds)) for _ in range(TRIES))
             yield print_bad(next(outcome for outcome in tried if outcome))
@@ -102,7 +104,7 @@ def random_kills(states: Path, copies: Path, kills: int, rng: random.Random) -> 
 
 def step_kills(states: Path, copies: Path, rng: random.Random) -> Iterator[Outcome]:
     for deed in DEEDS:
-        ends = trial.undisturbed(deed, states, copies)
+        ends = trial.undisturbed(deed, states, copies, times=1)
         for number in range(len(trial.steps(deed, states, copies)) + 1):
             outcome = trial.kill(deed, states, copies, ends, rng, step=number)
             assert outcome is not None, "it always ends by being killed"
