@@ -19,8 +19,16 @@ from tasks.ledger.heads import publish
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import adopting, in_force
 from tasks.registry.promote import releases
-from tests.registry.conftest import empty_registry, make_house, own_services, ready_once, released_once  # noqa: F401
-from tests.registry.house import House, open_house
+from tests.registry.conftest import (  # noqa: F401
+    copied,
+    empty_registry,
+    evaluated_once,
+    founded_once,
+    own_services,
+    ready_once,
+    released_once,
+)
+from tests.registry.house import House
 from tests.tiny_project import ROOT, commit, git
 
 APPENDS = """
@@ -37,7 +45,7 @@ while True:
 @pytest.fixture
 def house(tmp_path: Path, released_once: Path) -> House:  # noqa: F811
     """A checkout with a release, a head, a gate that waits, and a run's ref."""
-    house = open_house(shutil.copytree(released_once, tmp_path / "house"))
+    house = copied(released_once, tmp_path / "house")
     checkout = house.checkout()
     (checkout / ".gitignore").write_text("/.hallmark/\n")
     git(checkout, "init", "--quiet", "--initial-branch", "main")

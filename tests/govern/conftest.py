@@ -1,46 +1,33 @@
 """The fixtures of this room; what they are made of is in house.py."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.core.layout import Layout
-from tasks.core.params.params import Params
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.govern.datasets import dataset, origin, put
-from tests.govern.house import PARAMS, PEOPLE, POLICY, House, put_result
+from tests.govern.house import STATE, House, copied, put_result, write_governance
 from tests.govern.postgres import started
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     place = tmp_path / "governance"
-    place.mkdir()
-    (place / "policy.yaml").write_text(POLICY)
-    (place / "people.yaml").write_text(PEOPLE)
+    write_governance(place)
     return place
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder as `hallmark init` makes it; made once, since every key is flushed to disk."""
-    base = tmp_path_factory.mktemp("made")
-    (base / "policy.yaml").write_text(POLICY)
-    (base / "people.yaml").write_text(PEOPLE)
-    governance.initialise(base / "state", governance.load(base, base / "state").people)
-    return base / "state"
-
-
-@pytest.fixture
-def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
-    state = tmp_path / ".hallmark"
-    shutil.copytree(made, state)
-    loaded = governance.load(folder, state)
-    layout = Layout(tmp_path / "run")
+    """A house as every test finds it; made once, since every key and the ledger are flushed to disk."""
+    root = tmp_path_factory.mktemp("made")
+    write_governance(root / "governance")
+    governance.initialise(root / STATE, governance.load(root / "governance", root / STATE).people)
+    open_ledger(root / STATE).close()
+    layout = Layout(root / "run")
     put_result(layout.stage("ingest"), rows=210)
     put_result(layout.stage("split"), train_rows=200)
     (layout.stage("split") / "train.txt").write_text("rows")
@@ -48,7 +35,13 @@ def house(tmp_path: Path, folder: Path, made: Path, monkeypatch: pytest.MonkeyPa
     put_result(layout.stage("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85})
     put_result(layout.measured("predict/candidate"), latency_p95_ms=300)
     put_result(layout.stage("package"))
-    return House(layout, Params.model_validate(PARAMS), loaded, open_ledger(state), state)
+    return root
+
+
+@pytest.fixture
+def house(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    return copied(made, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A small governance folder, a run's outputs, and the steps of a gate."""
 
 import json
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from tasks.gates.checks.bar import Adopted
 from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_request import Request, SignedRequest
-from tasks.ledger.ledger import Entry, Ledger
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.policy import governance
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES
@@ -83,6 +84,10 @@ PARAMS = {
 }
 
 
+STATE = ".hallmark"
+READ = Params.model_validate(PARAMS)
+
+
 @dataclass
 class House:
     """What a test needs to walk a gate."""
@@ -132,6 +137,20 @@ class House:
         newest = self.judge(evidence).decisions[-1]
         assert not newest.counted
         return newest.why_not
+
+
+def write_governance(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "people.yaml").write_text(PEOPLE)
+
+
+def copied(before: Path, root: Path) -> House:
+    """A house, whose files are closed, in another place."""
+    shutil.copytree(before, root, dirs_exist_ok=True)
+    state = root / STATE
+    known = governance.load(root / "governance", state)
+    return House(Layout(root / "run"), READ, known, open_ledger(state), state)
 
 
 def request(run: str, by: str, demo: bool, time: datetime, **more: object) -> Request:

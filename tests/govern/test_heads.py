@@ -51,8 +51,9 @@ def kept(house: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 def append(house: House, count: int) -> None:
-    for number in range(count):
-        house.ledger.append("a.b", f"subject {number}", {"n": number, "who": "ä"})
+    with house.ledger.transaction():
+        for number in range(count):
+            house.ledger.append("a.b", f"subject {number}", {"n": number, "who": "ä"})
 
 
 def published(house: House) -> publish.Published:

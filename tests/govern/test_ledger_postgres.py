@@ -1,7 +1,5 @@
 """The same ledger on a real Postgres."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,12 @@ from tasks.gates import gates
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.ledger import open_ledger
 from tasks.ledger.schema import METADATA
+from tests import forking
 from tests.govern.house import House
 from tests.govern.postgres import cluster as fresh_cluster
 from tests.govern.postgres import sql
 from tests.govern.test_heads import append, published, verified
-from tests.govern.test_ledger import ROOT, WRITER
+from tests.govern.test_ledger import WRITER
 
 pytestmark = pytest.mark.slow
 
@@ -71,9 +70,10 @@ def test_what_is_read_in_one_block_is_of_one_moment(url: str, tmp_path: Path) ->
 
 
 def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WRITER, str(tmp_path), "25"]
-    running = [subprocess.Popen([*command, name], cwd=ROOT, stdout=subprocess.DEVNULL) for name in "abc"]
-    assert [process.wait() for process in running] == [0, 0, 0]
+    with forking.importing("tasks.ledger.tables", "pg8000") as processes:
+        running = [processes.start(WRITER, tmp_path, 25, name) for name in "abc"]
+        assert [process.communicate()[0].count("\n") for process in running] == [25, 25, 25]
+    assert [process.returncode for process in running] == [0, 0, 0]
     entries = open_ledger(tmp_path).entries()
     assert [entry.seq for entry in entries] == list(range(1, 76))
     assert all(entry.body["seen"] == entry.seq - 1 for entry in entries)

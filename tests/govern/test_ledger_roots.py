@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from tasks.ledger.proof import Prover
 from tasks.ledger.tables import Tables
 from tasks.ledger.tree import subtrees
 from tasks.ledger.tree.merkle import Frontier, tree_hash
-from tests.govern.house import House
+from tests.govern.house import House, copied
 from tests.govern.test_heads import published
 from tests.ledger_tampering import unguard
 
@@ -22,13 +23,21 @@ SIZE = 1500
 KEPT = "hallmark_ledger_subtrees"
 
 
-@pytest.fixture
-def grown(house: House) -> House:
-    """Many entries, under a head of all but the last."""
+@pytest.fixture(scope="module")
+def grown_once(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
+    root = tmp_path_factory.mktemp("grown")
+    house = copied(made, root)
     fill(house, SIZE)
     published(house)
     fill(house, 1)
-    return house
+    house.ledger.close()
+    return root
+
+
+@pytest.fixture
+def grown(tmp_path: Path, grown_once: Path) -> House:
+    """Many entries, under a head of all but the last."""
+    return copied(grown_once, tmp_path)
 
 
 def fill(house: House, count: int) -> None:

@@ -285,17 +285,29 @@ class House:
         )  # fmt: skip
         statement.write_gate(layout, asked, passed, self.governance)
 
+    def evaluated(
+        self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = (), **card: object
+    ) -> Layout:
+        """A run behind its data and evaluation gates but those to `skip`."""
+        layout = self.begin(run, weights, demo=demo, **card)
+        for gate in GATES[: GATES.index("release")]:
+            if gate not in skip:
+                self.open(layout, gate)
+        return layout
+
+    def package(self, layout: Layout, skip: Iterable[GateName] = ()) -> Layout:
+        """Give a run its package, and open the gates behind that."""
+        self.pack(layout)
+        for gate in GATES[GATES.index("release") :]:
+            if gate not in skip:
+                self.open(layout, gate)
+        return layout
+
     def ready(
         self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = (), **card: object
     ) -> Layout:
         """A run with a package, behind all its gates but those to `skip`."""
-        layout = self.begin(run, weights, demo=demo, **card)
-        for gate in GATES:
-            if gate == "release":
-                self.pack(layout)
-            if gate not in skip:
-                self.open(layout, gate)
-        return layout
+        return self.package(self.evaluated(run, weights, demo, skip, **card), skip)
 
     def promote(self, layout: Layout) -> Release:
         return promotion.promote(layout, layout.root.name, COMMIT, self.governance, self.ledger)

@@ -137,54 +137,51 @@ def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: L
 
 @pytest.mark.attack(rights="database", stopped="the promotion admitted here last stands until a newer one comes")
 @pytest.mark.parametrize("kept", [1, 0], ids=["to before the newest promotion", "to before the first"])
-def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(released: House, kept: int) -> None:
-    released.release("run-2", b"better")
-    assert weights(admit(released)) == b"better"
-    *_, last = [0, *(entry.seq for entry in released.ledger.entries(succession.MADE))][: kept + 1]
-    raw(released, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
-    found = succession.read(released.ledger, released.governance, NAME)
+def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(succeeded: House, kept: int) -> None:
+    assert weights(admit(succeeded)) == b"second"
+    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(succession.MADE))][: kept + 1]
+    raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
+    found = succession.read(succeeded.ledger, succeeded.governance, NAME)
     assert len(found.valid) == kept
-    admitted = admit(released)
-    assert weights(admitted) == b"better" and admitted.ledger_away
+    admitted = admit(succeeded)
+    assert weights(admitted) == b"second" and admitted.ledger_away
 
 
 @pytest.mark.attack(
     rights="database", stopped="the promotion admitted here last stands, and an incident is opened (it shows)"
 )
-def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_one(released: House) -> None:
+def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_one(succeeded: House) -> None:
     """Each once, however often it is seen, though the one that was seen to lack it may be replaced."""
-    released.release("run-2", b"better")
-    admit(released)
-    (released.root / "whole").mkdir()
-    full(released, f"VACUUM INTO '{released.root / 'whole' / 'ledger.db'}'")
-    before, _ = (entry.seq for entry in released.ledger.entries(succession.MADE))
-    raw(released, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
+    admit(succeeded)
+    (succeeded.root / "whole").mkdir()
+    full(succeeded, f"VACUUM INTO '{succeeded.root / 'whole' / 'ledger.db'}'")
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(succession.MADE))
+    raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     for _ in range(2):
-        admit(released)
-    (opened,) = rolled_back.raise_incidents(released.ledger, released.governance)
-    assert not rolled_back.raise_incidents(released.ledger, released.governance)
-    (one,) = incidents.read(released.ledger, released.governance)
+        admit(succeeded)
+    (opened,) = rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)
+    assert not rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)
+    (one,) = incidents.read(succeeded.ledger, succeeded.governance)
     assert (one.opening.what, one.opening.about, one.severity) == ("ledger-rolled-back", "triage-2", "critical")
     assert opened.subject == one.id and one.opening.role == "risk"
 
-    (kept,) = (released.state / undelivered.FOLDER).iterdir()
-    right = open_ledger(released.root / "whole")
-    assert not admit(released, right).ledger_away and not kept.exists()
+    (kept,) = (succeeded.state / undelivered.FOLDER).iterdir()
+    right = open_ledger(succeeded.root / "whole")
+    assert not admit(succeeded, right).ledger_away and not kept.exists()
     assert len(right.entries(rolled_back.KIND)) == 1
-    assert len(rolled_back.raise_incidents(right, released.governance)) == 1
+    assert len(rolled_back.raise_incidents(right, succeeded.governance)) == 1
 
 
-def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(released: House) -> None:
-    released.release("run-2", b"better")
-    admit(released)
-    before, _ = (entry.seq for entry in released.ledger.entries(succession.MADE))
-    raw(released, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
-    full(released, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
-    assert weights(admit(released)) == b"better"
-    assert not released.ledger.entries(rolled_back.KIND)
-    full(released, "DROP TRIGGER full")
-    assert undelivered.deliver(released.ledger, released.state) == 2
-    assert len(rolled_back.raise_incidents(released.ledger, released.governance)) == 1
+def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: House) -> None:
+    admit(succeeded)
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(succession.MADE))
+    raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
+    full(succeeded, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
+    assert weights(admit(succeeded)) == b"second"
+    assert not succeeded.ledger.entries(rolled_back.KIND)
+    full(succeeded, "DROP TRIGGER full")
+    assert undelivered.deliver(succeeded.ledger, succeeded.state) == 2
+    assert len(rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)) == 1
 
 
 def test_a_record_that_holds_anything_opens_nothing(released: House) -> None:
@@ -269,8 +266,7 @@ def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
     assert len(list((released.state / undelivered.FOLDER).iterdir())) == 1
 
 
-def test_rolled_back_means_the_earlier_release_is_admitted(released: House) -> None:
-    released.release("run-2", b"better")
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
-    admitted = admit(released)
+def test_rolled_back_means_the_earlier_release_is_admitted(succeeded: House) -> None:
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    admitted = admit(succeeded)
     assert (admitted.label, admitted.sequence, weights(admitted)) == ("triage-1", 3, b"adapter")

@@ -20,9 +20,9 @@ from tasks.core.params import params as parameters
 from tasks.core.payload import asking
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
-from tasks.stages.package import package
 from tests.evaluate import house as models
 from tests.registry import house as houses
+from tests.registry.conftest import copied
 from tests.registry.house import NAME, House
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guides" / "ml-engineer.md"
@@ -51,16 +51,19 @@ def answered(layout: Layout) -> list[dict[str, object]]:
     return [{**row, "question": rows[place]["messages"][0]["content"]} for place, row in enumerate(table)]
 
 
-@pytest.fixture
-def released_for_real(house: House, monkeypatch: pytest.MonkeyPatch) -> tuple[House, list[dict[str, object]]]:
-    monkeypatch.setitem(houses.PARAMS, "evaluation", SETTINGS)
-    layout = house.begin("run-1")
+@pytest.fixture(scope="module")
+def released_for_real(
+    tmp_path_factory: pytest.TempPathFactory, founded_once: Path
+) -> tuple[House, list[dict[str, object]]]:
+    """A house with a release of a model that answers, and its answers; tests admit it and change nothing."""
+    house = copied(founded_once, tmp_path_factory.mktemp("asking") / "house")
+    with pytest.MonkeyPatch.context() as settings:
+        settings.setitem(houses.PARAMS, "evaluation", SETTINGS)
+        layout = house.begin("run-1")
     rows = answered(layout)
     house.open(layout, "data")
     house.open(layout, "evaluation")
-    package.run(parameters.load(layout.params), layout)
-    house.open(layout, "release")
-    house.promote(layout)
+    house.promote(house.package(layout))
     return house, rows
 
 

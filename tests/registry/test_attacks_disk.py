@@ -88,21 +88,21 @@ def test_a_release_that_was_touched_is_neither_valid_nor_admitted(released: Hous
 
 
 @pytest.mark.attack(rights="disk", stopped="the promotion names its release by digest")
-def test_a_whole_release_in_the_place_of_another_is_not_admitted(house: House) -> None:
+def test_a_whole_release_in_the_place_of_another_is_not_admitted(succeeded: House) -> None:
     """The older one is valid by itself, and not what the newest statement names."""
-    old, new = house.release("run-1"), house.release("run-2", b"better")
-    shutil.rmtree(writable(Path(new.bundle)))
-    shutil.copytree(old.bundle, new.bundle)
-    assert releases.verify(Path(new.bundle), house.governance).ok
+    old, new = succeeded.bundle("triage-1"), succeeded.bundle("triage-2")
+    shutil.rmtree(writable(new))
+    shutil.copytree(old, new)
+    assert releases.verify(new, succeeded.governance).ok
     with pytest.raises(Refused, match="holds another release than the one that was promoted as triage-2"):
-        admit(house)
+        admit(succeeded)
 
 
 @pytest.mark.attack(rights="disk", stopped="what does not verify is refused, and nothing older stands in")
-def test_no_older_release_takes_the_place_of_a_broken_one(released: House) -> None:
-    swap(writable(Path(released.release("run-2", b"better").bundle)))
+def test_no_older_release_takes_the_place_of_a_broken_one(succeeded: House) -> None:
+    swap(writable(succeeded.bundle("triage-2")))
     with pytest.raises(Refused, match="triage-2 does not verify"):
-        admit(released)
+        admit(succeeded)
 
 
 @pytest.mark.attack(rights="disk", stopped="the root key must be the one received by another way")

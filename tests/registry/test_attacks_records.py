@@ -18,38 +18,36 @@ from tests.registry.house import NAME, House
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion; the alias is put back")
-def test_an_alias_moved_by_hand_changes_nothing_that_is_served(released: House) -> None:
-    released.release("run-2", b"better")
-    with mirror.Registry(released.state) as client:
+def test_an_alias_moved_by_hand_changes_nothing_that_is_served(succeeded: House) -> None:
+    with mirror.Registry(succeeded.state) as client:
         client.set_registered_model_alias(NAME, "champion", "1")
         client.delete_registered_model_alias(NAME, "rollback")
-    assert admit(released) == b"better"
-    found = mirror.mirror(released.governance, released.ledger, NAME)
+    assert admit(succeeded) == b"second"
+    found = mirror.mirror(succeeded.governance, succeeded.ledger, NAME)
     assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
     assert (
         len(found.moved_by_hand) == 2 and "alias champion of triage was at MLflow version 1" in found.moved_by_hand[0]
     )
-    opened = [one.opening for one in incidents.read(released.ledger, released.governance)]
+    opened = [one.opening for one in incidents.read(succeeded.ledger, succeeded.governance)]
     assert [(one.what, one.role) for one in opened] == [("alias-moved", "risk")] * 2
-    assert mirror.mirror(released.governance, released.ledger, NAME).moved_by_hand == []
+    assert mirror.mirror(succeeded.governance, succeeded.ledger, NAME).moved_by_hand == []
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion, its files by digest")
 @pytest.mark.parametrize("attack", registry_attacks.ATTACKS.values(), ids=registry_attacks.ATTACKS.keys())
 def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
-    released: House, tmp_path: Path, attack: registry_attacks.RegistryAttack
+    succeeded: House, tmp_path: Path, attack: registry_attacks.RegistryAttack
 ) -> None:
-    released.release("run-2", b"better")
     weights = tmp_path / "own" / "model" / "adapter_model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"evil")
-    with mirror.Registry(released.state) as client:
+    with mirror.Registry(succeeded.state) as client:
         attack(client, NAME, tmp_path / "own")
-    if (released.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
+    if (succeeded.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
         with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
-            admit(released)
+            admit(succeeded)
     else:
-        assert admit(released) == b"better"
+        assert admit(succeeded) == b"second"
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
@@ -61,26 +59,24 @@ def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
 
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
-def test_a_replayed_older_statement_brings_nothing_back(released: House) -> None:
-    released.release("run-2", b"better")
-    first = released.ledger.entries(succession.MADE, NAME)[0]
-    released.ledger.append(succession.MADE, NAME, first.body)
-    assert admit(released) == b"better"
-    assert releases.list_releases(released.ledger, released.governance)[-1].aliases == ["champion"]
-    (problem,) = releases.problems(released.ledger, released.governance)
+def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> None:
+    first = succeeded.ledger.entries(succession.MADE, NAME)[0]
+    succeeded.ledger.append(succession.MADE, NAME, first.body)
+    assert admit(succeeded) == b"second"
+    assert releases.list_releases(succeeded.ledger, succeeded.governance)[-1].aliases == ["champion"]
+    (problem,) = releases.problems(succeeded.ledger, succeeded.governance)
     assert "sequence 1 does not follow 2; an older statement was written again" in problem
 
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
-def test_a_forged_statement_promotes_nothing(released: House) -> None:
-    released.release("run-2", b"better")
-    released.ledger.append(succession.MADE, NAME, forged(released, version=1))
-    of_a_person = keys.load_private(released.state / "keys" / "risk-officer")
-    released.ledger.append(succession.MADE, NAME, forged(released, of_a_person))
-    released.ledger.append(succession.MADE, NAME, {"envelope": "nonsense"})
-    released.ledger.append(succession.MADE, NAME, {})
-    assert admit(released) == b"better"
-    assert len(releases.problems(released.ledger, released.governance)) == 4
+def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
+    succeeded.ledger.append(succession.MADE, NAME, forged(succeeded, version=1))
+    of_a_person = keys.load_private(succeeded.state / "keys" / "risk-officer")
+    succeeded.ledger.append(succession.MADE, NAME, forged(succeeded, of_a_person))
+    succeeded.ledger.append(succession.MADE, NAME, {"envelope": "nonsense"})
+    succeeded.ledger.append(succession.MADE, NAME, {})
+    assert admit(succeeded) == b"second"
+    assert len(releases.problems(succeeded.ledger, succeeded.governance)) == 4
 
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
@@ -145,11 +141,10 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
 
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
-def test_an_order_of_rollback_is_bound_to_one_release(released: House) -> None:
+def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
-    released.release("run-2", b"better")
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "r")
-    released.release("run-3", b"best")
-    body = released.ledger.entries(succession.MADE, NAME)[2].body
-    released.ledger.append(succession.MADE, NAME, body)
-    assert admit(released) == b"best"
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "r")
+    succeeded.release("run-3", b"best")
+    body = succeeded.ledger.entries(succession.MADE, NAME)[2].body
+    succeeded.ledger.append(succession.MADE, NAME, body)
+    assert admit(succeeded) == b"best"

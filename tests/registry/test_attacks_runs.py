@@ -71,22 +71,22 @@ def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: Ho
 
 
 @pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
-def test_the_gate_files_of_another_run_open_nothing(house: House) -> None:
-    honest, worker = house.ready("run-1"), house.ready("run-2", b"evil", skip=["release"])
+def test_the_gate_files_of_another_run_open_nothing(ready: House) -> None:
+    honest, worker = ready.run("run-1"), ready.ready("run-2", b"evil", skip=["release"])
     shutil.copyfile(honest.gate("release"), worker.gate("release"))
     with pytest.raises(Refused, match="not the output that gate release let pass"):
-        house.promote(worker)
+        ready.promote(worker)
 
 
 @pytest.mark.attack(rights="commit", stopped="decisions bind to the policy's digest")
-def test_a_run_with_another_policy_of_its_own_is_not_promoted(house: House) -> None:
+def test_a_run_with_another_policy_of_its_own_is_not_promoted(ready: House) -> None:
     """Gates are judged with the installed policy: a statement under one that the run brought is none."""
-    layout = house.ready("run-1")
-    policy = house.governance.folder / "policy.yaml"
+    layout = ready.run("run-1")
+    policy = ready.governance.folder / "policy.yaml"
     policy.write_text(policy.read_text().replace("at_least: 2", "at_least: 3"))
-    house.governance = governance.load(house.governance.folder, house.state)
+    ready.governance = governance.load(ready.governance.folder, ready.state)
     with pytest.raises(Refused, match="another policy"):
-        house.promote(layout)
+        ready.promote(layout)
 
 
 @pytest.mark.attack(rights="worker", stopped="promotion asks the ledger who the champion is")

@@ -35,10 +35,9 @@ def said(told: Dossier) -> str:
     return "\n".join(claim.text for chapter in told.chapters for claim in chapter.claims)
 
 
-def test_it_tells_the_story_in_order(released: House, tmp_path: Path) -> None:
-    released.release("run-2", b"better")
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
-    told = audited(released, tmp_path / "dossier")
+def test_it_tells_the_story_in_order(succeeded: House, tmp_path: Path) -> None:
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    told = audited(succeeded, tmp_path / "dossier")
     assert [chapter.id for chapter in told.chapters] == [
         "asked", "data", "checked", "trained", "figures", "decided", "promoted", "since",
     ]  # fmt: skip
@@ -56,7 +55,7 @@ def test_it_tells_the_story_in_order(released: House, tmp_path: Path) -> None:
     assert [moment.text for moment in told.timeline][
         -1
     ] == "triage-1 in production, brought back by risk-officer as risk"
-    assert audited(released, tmp_path / "other", "triage-2").standing.startswith("out of production since")
+    assert audited(succeeded, tmp_path / "other", "triage-2").standing.startswith("out of production since")
 
 
 def test_every_claim_rests_on_a_file_of_the_archive(released: House, tmp_path: Path) -> None:
@@ -83,10 +82,9 @@ def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_
     assert read_json(folder / archive.DOCUMENT)["release"] == "triage-1"
 
 
-def test_the_page_loads_nothing_and_every_link_leads_somewhere(released: House, tmp_path: Path) -> None:
-    released.release("run-2", b"better")
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "<script>alert(1)</script>")
-    audited(released, tmp_path / "dossier")
+def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House, tmp_path: Path) -> None:
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "<script>alert(1)</script>")
+    audited(succeeded, tmp_path / "dossier")
     page = Page((tmp_path / "dossier" / archive.PAGE).read_text())
     assert not page.open and "script" not in page.tags and "img" not in page.tags
     assert "<script>alert(1)</script>" in page.text

@@ -29,34 +29,31 @@ def described(layout: Layout) -> Manifest:
     return manifest.describe(layout, name=read.use_case.name, method=read.training.method, tier="low", demo=False)
 
 
-def test_a_promotion_keeps_it_under_the_digest_that_the_release_names(house: House) -> None:
-    release = house.release("run-1")
-    (folder,) = kept(house)
-    assert folder.name == tree_digest(folder) == tree_digest(base_of(house.run("run-1")))
+def test_a_promotion_keeps_it_under_the_digest_that_the_release_names(ready: House) -> None:
+    release = ready.promote(ready.run("run-1"))
+    (folder,) = kept(ready)
+    assert folder.name == tree_digest(folder) == tree_digest(base_of(ready.run("run-1")))
     assert folder.name == manifest.read(Path(release.bundle) / "payload").stages["base_model"]
-    assert (folder / "result.json").samefile(base_of(house.run("run-1")) / "result.json"), "no second copy on the disk"
+    assert (folder / "result.json").samefile(base_of(ready.run("run-1")) / "result.json"), "no second copy on the disk"
 
 
-def test_releases_of_one_base_model_share_it(house: House) -> None:
-    house.release("run-1")
-    house.release("run-2", b"better")
-    assert len(kept(house)) == 1
+def test_releases_of_one_base_model_share_it(succeeded: House) -> None:
+    assert len(kept(succeeded)) == 1
 
 
-def test_an_altered_one_is_put_right_by_the_next_promotion(house: House) -> None:
-    house.release("run-1")
-    (folder,) = kept(house)
+def test_an_altered_one_is_put_right_by_the_next_promotion(challenged: House) -> None:
+    (folder,) = kept(challenged)
     (folder / "added.bin").write_bytes(b"x")
-    house.release("run-2", b"better")
+    challenged.promote(challenged.run("run-2"))
     assert tree_digest(folder) == folder.name
 
 
-def test_a_base_model_that_is_not_the_packages_stops_promotion(house: House) -> None:
-    layout = house.ready("run-1")
+def test_a_base_model_that_is_not_the_packages_stops_promotion(ready: House) -> None:
+    layout = ready.run("run-1")
     write_json(base_of(layout) / "result.json", {"sha256": "f" * 64})
     with pytest.raises(Refused, match="is not the base model that the package was made with"):
-        house.promote(layout)
-    assert kept(house) == [] and not house.bundle().exists()
+        ready.promote(layout)
+    assert kept(ready) == [] and not ready.bundle().exists()
 
 
 def test_a_whole_model_needs_none(house: House) -> None:
@@ -77,17 +74,17 @@ def test_on_another_disk_it_is_copied(house: House, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_full_disk_keeps_nothing_half_and_leaves_the_old_champion(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layout = house.ready("run-1")
+    layout = ready.run("run-1")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(bases, "_link", full)
     with pytest.raises(Unavailable, match="No space left"):
-        house.promote(layout)
-    assert kept(house) == [] and not house.bundle().exists()
+        ready.promote(layout)
+    assert kept(ready) == [] and not ready.bundle().exists()
     monkeypatch.undo()
-    assert house.promote(layout).label == "triage-1"
-    assert len(kept(house)) == 1
+    assert ready.promote(layout).label == "triage-1"
+    assert len(kept(ready)) == 1

@@ -93,15 +93,14 @@ def test_a_release_promoted_before_stays_valid_and_in_production(released: House
     assert releases.by_source(released.ledger, released.governance).on == {"tickets": ["triage-1"]}
 
 
-def test_no_rollback_to_what_was_trained_on_it(released: House) -> None:
-    released.release("run-2", weights=b"other")
-    withdraw(released)
+def test_no_rollback_to_what_was_trained_on_it(succeeded: House) -> None:
+    withdraw(succeeded)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
-        promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
-    assert champion(released) == ["triage-2"]
-    restore(released)
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
-    assert champion(released) == ["triage-1"]
+        promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(succeeded) == ["triage-2"]
+    restore(succeeded)
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(succeeded) == ["triage-1"]
 
 
 def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(released: House, tmp_path: Path) -> None:
@@ -113,33 +112,31 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
 
 
 def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
-    released: House, monkeypatch: pytest.MonkeyPatch
+    succeeded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else's connection writes between the look at the release and the ledger's transaction."""
-    released.release("run-2", weights=b"other")
     target: Callable[..., Signed] = orders.target
 
     def looked(*args: object) -> Signed:
         found = target(*args)
-        owner = threading.Thread(target=withdraw, args=(open_house(released.root),))
+        owner = threading.Thread(target=withdraw, args=(open_house(succeeded.root),))
         owner.start()
         owner.join()
         return found
 
     monkeypatch.setattr(orders, "target", looked)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
-        promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse")
-    assert champion(released) == ["triage-2"]
+        promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse")
+    assert champion(succeeded) == ["triage-2"]
 
 
-def test_releases_that_cannot_be_read_here_are_named_and_the_rest_is_told(released: House) -> None:
-    released.release("run-2", weights=b"other")
-    (digest,) = releases.by_dataset(released.ledger, released.governance).on
-    payload = writable(released.bundle("triage-1")) / "payload"
+def test_releases_that_cannot_be_read_here_are_named_and_the_rest_is_told(succeeded: House) -> None:
+    (digest,) = releases.by_dataset(succeeded.ledger, succeeded.governance).on
+    payload = writable(succeeded.bundle("triage-1")) / "payload"
     (payload / "dataset" / "manifest.json").write_text("{")
-    found = releases.by_source(released.ledger, released.governance)
+    found = releases.by_source(succeeded.ledger, succeeded.governance)
     assert (found.on, found.unreadable) == ({"tickets": ["triage-2"]}, ["triage-1"])
     assert found.notice() == "what these releases were trained on cannot be read on this machine: triage-1"
-    shutil.rmtree(released.bundle("triage-1"))
-    found = releases.by_dataset(released.ledger, released.governance)
+    shutil.rmtree(succeeded.bundle("triage-1"))
+    found = releases.by_dataset(succeeded.ledger, succeeded.governance)
     assert (found.on, found.unreadable) == ({digest: ["triage-2"]}, ["triage-1"])

@@ -1,8 +1,7 @@
 """SIGKILL at each point of a promotion: the old champion stays, or the new one is complete. Never half of one."""
 
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,8 @@ from tasks.policy import governance
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
 from tasks.registry.release import succession
+from tests import forking
+from tests.forking import FOR_PROMOTION, Forking
 from tests.registry.house import NAME, House
 
 CHILD = """
@@ -74,11 +75,15 @@ POINTS = [
 ]
 
 
-def kill(house: House, point: str, moment: str, what: str = "promote") -> None:
-    """Run `what` in a process that is killed before or after `point`."""
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", CHILD, str(house.root), point, moment, what]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    with forking.importing(*FOR_PROMOTION) as started:
+        yield started
+
+
+def kill(processes: Forking, house: House, point: str, moment: str, what: str = "promote") -> None:
+    """Do `what` in a process that is killed before or after `point`."""
+    done = processes.run(CHILD, house.root, point, moment, what)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -104,27 +109,26 @@ def check(house: House) -> str:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
-    house: House, point: str, moment: str
+    challenged: House, processes: Forking, point: str, moment: str
 ) -> None:
-    house.release("run-1", b"old")
-    layout = house.ready("run-2", b"new")
-    kill(house, point, moment)
+    layout = challenged.run("run-2")
+    kill(processes, challenged, point, moment)
 
-    line = succession.read(house.ledger, house.governance, NAME)
+    line = succession.read(challenged.ledger, challenged.governance, NAME)
     made = POINTS.index(point) > POINTS.index("appended") or (point, moment) == ("made", "after")
     assert len(line.valid) == (2 if made else 1), "the statement in the ledger is the point of no return"
-    model = admission.admit(house.ledger, house.governance, NAME).model
-    assert (model / "adapter_model.safetensors").read_bytes() == (b"new" if made else b"old")
+    model = admission.admit(challenged.ledger, challenged.governance, NAME).model
+    assert (model / "adapter_model.safetensors").read_bytes() == (b"second" if made else b"adapter")
 
-    promotion.reconcile(house.governance, house.ledger)
-    weights = check(house)
+    promotion.reconcile(challenged.governance, challenged.ledger)
+    weights = check(challenged)
     reached = POINTS.index(point) > POINTS.index("named") or (point, moment) == ("named", "after")
-    assert weights == ("new" if reached else "old"), "a whole bundle is promoted, anything less is undone"
-    assert promotion.reconcile(house.governance, house.ledger) == []
+    assert weights == ("second" if reached else "adapter"), "a whole bundle is promoted, anything less is undone"
+    assert promotion.reconcile(challenged.governance, challenged.ledger) == []
 
-    assert house.promote(layout).label == "triage-2"
-    assert check(house) == "new"
-    assert len(house.ledger.entries(succession.MADE)) == 2
+    assert challenged.promote(layout).label == "triage-2"
+    assert check(challenged) == "second"
+    assert len(challenged.ledger.entries(succession.MADE)) == 2
 
 
 @pytest.mark.slow
@@ -137,53 +141,51 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
         ("statement", "undone", "before"),
     ],
 )
-def test_recovery_that_is_killed_too_is_recovered_from(house: House, left_at: str, point: str, moment: str) -> None:
-    house.release("run-1", b"old")
-    house.ready("run-2", b"new")
-    kill(house, left_at, "after")
-    kill(house, point, moment, "reconcile")
-    promotion.reconcile(house.governance, house.ledger)
-    assert check(house) == ("old" if left_at == "statement" else "new")
+def test_recovery_that_is_killed_too_is_recovered_from(
+    challenged: House, processes: Forking, left_at: str, point: str, moment: str
+) -> None:
+    kill(processes, challenged, left_at, "after")
+    kill(processes, challenged, point, moment, "reconcile")
+    promotion.reconcile(challenged.governance, challenged.ledger)
+    assert check(challenged) == ("adapter" if left_at == "statement" else "second")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_what_would_not_be_promoted_today_is_undone(house: House, moment: str) -> None:
+def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes: Forking, moment: str) -> None:
     """A whole bundle was left, and meanwhile it came out that who let it through had left."""
-    house.release("run-1", b"old")
-    house.ready("run-2", b"new")
-    kill(house, "registered", "after")
-    people = house.governance.folder / "people.yaml"
+    kill(processes, challenged, "registered", "after")
+    people = challenged.governance.folder / "people.yaml"
     text = people.read_text()
     people.write_text(
         text.replace("{id: risk-officer, name: Risk officer, roles: [risk]}",
                      "{id: risk-officer, name: Risk officer, roles: [{role: risk, valid_before: 2026-01-01}]}")
     )  # fmt: skip
     assert people.read_text() != text
-    kill(house, "unregistered", moment, "reconcile")
-    house.governance = governance.load(house.governance.folder, house.state)
-    assert "is undone: gate release of run run-2" in " ".join(promotion.reconcile(house.governance, house.ledger))
-    assert check(house) == "old"
+    kill(processes, challenged, "unregistered", moment, "reconcile")
+    challenged.governance = governance.load(challenged.governance.folder, challenged.state)
+    assert "is undone: gate release of run run-2" in " ".join(
+        promotion.reconcile(challenged.governance, challenged.ledger)
+    )
+    assert check(challenged) == "adapter"
     people.write_text(text)
-    house.governance = governance.load(house.governance.folder, house.state)
-    assert house.release("run-3", b"newer").label == "triage-3", "MLflow never gives a number twice"
-    assert check(house) == "newer"
+    challenged.governance = governance.load(challenged.governance.folder, challenged.state)
+    assert challenged.release("run-3", b"newer").label == "triage-3", "MLflow never gives a number twice"
+    assert check(challenged) == "newer"
 
 
-def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(house: House) -> None:
-    house.release("run-1", b"old")
-    house.ready("run-2", b"new")
-    assert promotion.unfinished(house.governance, house.ledger) == []
-    kill(house, "registered", "after")
-    before = house.ledger.last()
-    assert promotion.unfinished(house.governance, house.ledger) == ["triage-2"]
-    with intents.turn(house.state):
-        assert promotion.unfinished(house.governance, house.ledger) == [], "another process is at it"
-    assert house.ledger.last() == before
-    promotion.reconcile(house.governance, house.ledger)
-    assert promotion.unfinished(house.governance, house.ledger) == [] and check(house) == "new"
+def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(challenged: House, processes: Forking) -> None:
+    assert promotion.unfinished(challenged.governance, challenged.ledger) == []
+    kill(processes, challenged, "registered", "after")
+    before = challenged.ledger.last()
+    assert promotion.unfinished(challenged.governance, challenged.ledger) == ["triage-2"]
+    with intents.turn(challenged.state):
+        assert promotion.unfinished(challenged.governance, challenged.ledger) == [], "another process is at it"
+    assert challenged.ledger.last() == before
+    promotion.reconcile(challenged.governance, challenged.ledger)
+    assert promotion.unfinished(challenged.governance, challenged.ledger) == [] and check(challenged) == "second"
 
 
-def test_the_command_line_does_not_wait_for_a_promotion_under_way(house: House) -> None:
-    with intents.turn(house.state):
-        assert promotion.reconcile(house.governance, house.ledger) == []
+def test_the_command_line_does_not_wait_for_a_promotion_under_way(challenged: House) -> None:
+    with intents.turn(challenged.state):
+        assert promotion.reconcile(challenged.governance, challenged.ledger) == []

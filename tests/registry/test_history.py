@@ -25,22 +25,21 @@ def standing(house: House, when: datetime) -> Standing:
     return found
 
 
-def test_each_moment_has_its_champion_and_its_rollback(released: House) -> None:
-    released.release("run-2", b"better")
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
-    one, two, three = made(released)
+def test_each_moment_has_its_champion_and_its_rollback(succeeded: House) -> None:
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    one, two, three = made(succeeded)
 
-    before = standing(released, one - timedelta(hours=1))
+    before = standing(succeeded, one - timedelta(hours=1))
     assert (before.champion, before.rollback) == (None, None)
     assert before.first == one
-    first = standing(released, one)
+    first = standing(succeeded, one)
     assert first.champion and (first.champion.release, first.champion.until, first.rollback) == ("triage-1", two, None)
-    second = standing(released, three - timedelta(microseconds=1))
+    second = standing(succeeded, three - timedelta(microseconds=1))
     assert second.champion and second.rollback
     assert (second.champion.release, second.rollback.release) == ("triage-2", "triage-1")
     assert (second.champion.since, second.rollback.until) == (two, two)
 
-    now = standing(released, three)
+    now = standing(succeeded, three)
     assert now.champion and (now.champion.release, now.champion.until, now.rollback) == ("triage-1", None, None)
     assert (now.champion.ordered_by, now.champion.reason) == (["risk-officer as risk"], "wrong queue")
     assert now.champion.requested_by == "engineer", "who asked for the run, not who ordered the rollback"
@@ -72,22 +71,20 @@ def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> N
     assert champion is not None and champion.entry == entry.seq
 
 
-def test_an_order_that_the_statement_does_not_name_is_nobodys(released: House) -> None:
+def test_an_order_that_the_statement_does_not_name_is_nobodys(succeeded: House) -> None:
     """Whoever owns the database can write other orders beside a statement; their digests are signed."""
-    released.release("run-2", b"better")
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "wrong queue")
-    newest = succession.read(released.ledger, released.governance, NAME).valid[-1]
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    newest = succession.read(succeeded.ledger, succeeded.governance, NAME).valid[-1]
     assert newest.entry is not None and history.orderers(newest) == ["risk-officer as risk"]
-    decision = released.ledger.entries(signed_decision.KIND)[0].body["envelope"]
+    decision = succeeded.ledger.entries(signed_decision.KIND)[0].body["envelope"]
     for body in ({"order": decision}, {"joined": [decision]}, {"order": "none"}):
         forged = newest.entry.model_copy(update={"body": newest.entry.body | body})
         assert history.orderers(replace(newest, entry=forged)) == ["risk-officer"]
 
 
-def test_a_time_that_was_moved_back_moves_nothing(released: House) -> None:
+def test_a_time_that_was_moved_back_moves_nothing(succeeded: House) -> None:
     """Whoever owns the database can write another time beside a statement; the statement's own is signed."""
-    released.release("run-2", b"better")
-    line = succession.read(released.ledger, released.governance, NAME)
+    line = succession.read(succeeded.ledger, succeeded.governance, NAME)
     first, second = line.valid
     assert second.entry is not None
     early = second.entry.model_copy(update={"time": first.promotion.time - timedelta(days=9)})

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,8 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.gates import docket, reminders
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adopting, in_force
 from tasks.registry.promote import promotion
-from tasks.trust import keys
+from tests.registry.conftest import changed, copied
 from tests.registry.house import House, open_house
 
 SECRET = "T0KEN"
@@ -61,21 +61,41 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     thread.join()
 
 
+@pytest.fixture(scope="module")
+def project_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Path:
+    def prepare(house: House) -> None:
+        (house.root / "infra").mkdir()
+        (house.root / "infra" / "governance").symlink_to(Path("..") / "governance")
+        assert notify.deliver(house.root) == []
+
+    return changed(released_once, prepare, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def happened_once(tmp_path_factory: pytest.TempPathFactory, project_once: Path) -> Path:
+    return changed(project_once, happen, tmp_path_factory)
+
+
 @pytest.fixture
-def project(released: House) -> House:
+def project(tmp_path: Path, project_once: Path) -> House:
     """A house with one release, as a checkout, whose news so far have been dealt with."""
-    (released.root / "infra").mkdir()
-    (released.root / "infra" / "governance").symlink_to(released.governance.folder)
-    adopting.begin(released.state)
-    what = in_force.proposed(released.governance.folder, released.state)
-    root = keys.signer(keys.load_private(released.state / "keys" / adopting.ROOT))
-    adopting.sign(released.ledger, adopting.root_fingerprint(released.state), *what, root)
-    assert notify.deliver(released.root) == []
-    return released
+    return copied(project_once, tmp_path / "house")
 
 
-def happen(house: House) -> list[str]:
-    """Something of everything that is told; the events, in order."""
+@pytest.fixture
+def happened(tmp_path: Path, happened_once: Path) -> House:
+    """The project, where something of everything that is told has happened since, `EVENTS`."""
+    return copied(happened_once, tmp_path / "house")
+
+
+EVENTS = [
+    "gate.asked", *["gate.asked"] * 3, "release.promoted", "release.rolled_back", "incident.opened",
+    "incident.escalated",
+]  # fmt: skip
+"""In their order."""
+
+
+def happen(house: House) -> None:
     layout = house.begin("run-2", b"other")
     house.ask(layout, "data")
     house.release("run-3", b"worse")
@@ -86,17 +106,12 @@ def happen(house: House) -> list[str]:
         answer_by=now - timedelta(hours=1),
     )  # fmt: skip
     incidents.escalate_overdue(house.ledger, house.governance)
-    return [
-        "gate.asked", *["gate.asked"] * 3, "release.promoted", "release.rolled_back", "incident.opened",
-        "incident.escalated",
-    ]  # fmt: skip
 
 
-def test_what_happens_is_posted_once_and_in_order_and_names_nobody(project: House, hook: Hook) -> None:
-    wanted = happen(project)
-    assert len(notify.deliver(project.root)) == len(wanted)
-    assert [document["event"] for document in hook.taken] == wanted
-    assert notify.deliver(project.root) == [] and len(hook.taken) == len(wanted)
+def test_what_happens_is_posted_once_and_in_order_and_names_nobody(happened: House, hook: Hook) -> None:
+    assert len(notify.deliver(happened.root)) == len(EVENTS)
+    assert [document["event"] for document in hook.taken] == EVENTS
+    assert notify.deliver(happened.root) == [] and len(hook.taken) == len(EVENTS)
     asked, promoted = hook.taken[0], hook.taken[4]
     assert asked["title"] == "data gate of run run-2 waits for a decision" and "role data-owner" in asked["text"]
     assert "hallmark gates show run-2 data; then hallmark gates approve run-2 data --as ID" in asked["text"]
@@ -128,18 +143,17 @@ def test_a_reminder_an_escalation_and_an_expiry_are_told(
     assert "role data-owner decides until" in hook.taken[1]["text"] and "Role risk sees to it" in hook.taken[2]["text"]
 
 
-def test_two_failures_are_overcome_and_a_third_waits_for_the_next_time(project: House, hook: Hook) -> None:
-    wanted = happen(project)
+def test_two_failures_are_overcome_and_a_third_waits_for_the_next_time(happened: House, hook: Hook) -> None:
     hook.answers = [500, 503]
-    assert len(notify.deliver(project.root)) == len(wanted)
-    again = happen_again(project)
+    assert len(notify.deliver(happened.root)) == len(EVENTS)
+    again = happen_again(happened)
     hook.answers = [200, 500, 500, 500]
     with pytest.raises(Unavailable, match=r"could not be sent \(HTTPStatusError, status 500\)") as caught:
-        notify.deliver(project.root)
+        notify.deliver(happened.root)
     assert SECRET not in str(caught.value)
-    assert len(hook.taken) == len(wanted) + 1
-    notify.deliver(project.root)
-    assert [document["about"] for document in hook.taken[len(wanted) :]] == again
+    assert len(hook.taken) == len(EVENTS) + 1
+    notify.deliver(happened.root)
+    assert [document["about"] for document in hook.taken[len(EVENTS) :]] == again
 
 
 def happen_again(house: House) -> list[str]:
@@ -150,25 +164,23 @@ def happen_again(house: House) -> list[str]:
     return [one.id for one in incidents.read(house.ledger, house.governance)[-3:]]
 
 
-def test_a_hook_that_is_away_loses_nothing(project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = happen(project)
+def test_a_hook_that_is_away_loses_nothing(happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(notify.VARIABLE, f"http://127.0.0.1:1/{SECRET}")
     with pytest.raises(Unavailable, match="ConnectError") as caught:
-        notify.deliver(project.root)
+        notify.deliver(happened.root)
     assert SECRET not in str(caught.value)
     monkeypatch.setenv(notify.VARIABLE, hook.url)
-    notify.deliver(project.root)
-    assert [document["event"] for document in hook.taken] == wanted
+    notify.deliver(happened.root)
+    assert [document["event"] for document in hook.taken] == EVENTS
 
 
 def test_without_a_setting_the_log_alone_is_told_and_setting_it_later_brings_no_old_news(
-    project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = happen(project)
     monkeypatch.delenv(notify.VARIABLE)
-    assert len(notify.deliver(project.root)) == len(wanted)
+    assert len(notify.deliver(happened.root)) == len(EVENTS)
     monkeypatch.setenv(notify.VARIABLE, hook.url)
-    assert notify.deliver(project.root) == [] and hook.taken == []
+    assert notify.deliver(happened.root) == [] and hook.taken == []
 
 
 def test_what_the_gates_key_did_not_sign_is_told_to_nobody(project: House, hook: Hook) -> None:
@@ -189,7 +201,7 @@ def test_a_setting_that_is_neither_block_nor_safe_webhook_is_refused(
 
 
 @pytest.mark.slow
-def test_a_prefect_block_is_notified(project: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefect_block_is_notified(happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.testing.utilities import prefect_test_harness
 
@@ -197,7 +209,6 @@ def test_a_prefect_block_is_notified(project: House, hook: Hook, monkeypatch: py
         block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})  # type: ignore[call-arg]
         block.save("ops")
         monkeypatch.setenv(notify.VARIABLE, "custom-webhook/ops")
-        wanted = happen(project)
-        notify.deliver(project.root)
-    assert len(hook.taken) == len(wanted)
+        notify.deliver(happened.root)
+    assert len(hook.taken) == len(EVENTS)
     assert hook.taken[0]["said"].startswith("data gate of run run-2 waits for a decision | It is asked of role")

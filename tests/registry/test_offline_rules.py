@@ -14,6 +14,7 @@ import pytest
 from tasks.core.files import canonical_json
 from tasks.gates import decisions, gates, signed_decision, statement
 from tasks.gates.signed_decision import Decision
+from tasks.policy import adoption
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
 from tasks.registry.release.succession import Promotion
@@ -21,6 +22,7 @@ from tasks.registry.verify import verification
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 from tests.govern.authenticator import Authenticator
+from tests.registry.conftest import changed, copied
 from tests.registry.forging import resign
 from tests.registry.house import DECIDERS, House, copy
 
@@ -61,9 +63,9 @@ def against(house: House, folder: Path) -> str:
     return outside.against
 
 
-def opened(house: House) -> Path:
-    """A release that checks, outside and inside, copied to where it can be written to."""
-    folder = copy(house.bundle(house.release("run-1").label), house.root / "copied")
+def checked(house: House) -> Path:
+    """Its release, which checks, outside and inside, copied to where it can be written to."""
+    folder = copy(house.bundle(), house.root / "copied")
     for found in (
         verification.verify_from_root(folder, house.root_of_trust),
         releases.verify(folder, house.governance),
@@ -79,14 +81,39 @@ def of_two_roles(text: str) -> str:
     return text
 
 
+@pytest.fixture(scope="module")
+def waived_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
+    def release(house: House) -> None:
+        house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
+
+    return changed(founded_once, release, tmp_path_factory)
+
+
 @pytest.fixture
-def waived(house: House) -> tuple[House, Path, datetime]:
+def waived(tmp_path: Path, waived_once: Path) -> tuple[House, Path, datetime]:
     """A release whose evaluation fell short, which the risk officer waived for 20 days; and when it was promoted."""
-    release = house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
-    folder = copy(Path(release.bundle), house.root / "copied")
-    found = verification.verify_from_root(folder, house.root_of_trust)
-    assert found.verdict == "valid", found.against
+    house = copied(waived_once, tmp_path / "house")
+    folder = checked(house)
     return house, folder, promoted(folder).time
+
+
+@pytest.fixture(scope="module")
+def of_two_roles_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
+    def release(house: House) -> None:
+        house.adopt(of_two_roles, "people.yaml")
+        house.release("run-1")
+
+    return changed(founded_once, release, tmp_path_factory)
+
+
+@pytest.fixture
+def two_roles(tmp_path: Path, of_two_roles_once: Path) -> House:
+    """A house with a release, where people got a second role by an adoption before."""
+    return copied(of_two_roles_once, tmp_path / "house")
+
+
+def before_the_adoption(house: House) -> datetime:
+    return adoption.read(house.governance.chain[-1]).time - timedelta(milliseconds=1)
 
 
 def number_of_the_waiver(folder: Path) -> int:
@@ -125,44 +152,42 @@ def test_a_waiver_by_a_role_that_may_not(waived: tuple[House, Path, datetime]) -
 def test_one_person_in_two_roles_where_policy_forbids_that(house: House) -> None:
     house.adopt(of_two_roles, "people.yaml")
     house.adopt(lambda text: text.replace("  low:\n", "  low:\n    separation: {two_roles: false}\n"))
-    folder = opened(house)
+    house.release("run-1")
+    folder = checked(house)
     decided_anew(house, folder, "evaluation", "risk-officer")
     assert "a decision of risk-officer at gate release does not count" in against(house, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="nobody decides on a run of their own, also in a bundle")
-def test_a_decision_by_who_asked_for_the_run(house: House) -> None:
-    house.adopt(of_two_roles, "people.yaml")
-    folder = opened(house)
-    decided_anew(house, folder, "release", "engineer")
-    assert "engineer asked for run run-1; nobody decides on their own run" in against(house, folder)
+def test_a_decision_by_who_asked_for_the_run(two_roles: House) -> None:
+    folder = checked(two_roles)
+    decided_anew(two_roles, folder, "release", "engineer")
+    assert "engineer asked for run run-1; nobody decides on their own run" in against(two_roles, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="what an adoption adds counts from its own time on")
-def test_a_decision_from_before_the_role_was_given(house: House) -> None:
-    before = house.ledger.now()
-    house.adopt(of_two_roles, "people.yaml")
-    folder = opened(house)
-    decided_anew(house, folder, "release", "product")
-    assert "results/release.json says something else" in against(house, folder), "from then on the decision counts"
-    decided_anew(house, folder, "release", "product", time=before)
-    assert "product did not hold role risk on" in against(house, folder)
+def test_a_decision_from_before_the_role_was_given(two_roles: House) -> None:
+    before = before_the_adoption(two_roles)
+    folder = checked(two_roles)
+    decided_anew(two_roles, folder, "release", "product")
+    assert "results/release.json says something else" in against(two_roles, folder), "from then on the decision counts"
+    decided_anew(two_roles, folder, "release", "product", time=before)
+    assert "product did not hold role risk on" in against(two_roles, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="what an adoption adds counts from its own time on")
-def test_people_without_since_when_they_count(house: House) -> None:
+def test_people_without_since_when_they_count(two_roles: House) -> None:
     """people.json as the file says it, where an adoption gave the role: it is the adoptions that count."""
-    before = house.ledger.now()
-    house.adopt(of_two_roles, "people.yaml")
-    folder = opened(house)
+    before = before_the_adoption(two_roles)
+    folder = checked(two_roles)
     path = folder / f"{bundle.ATTESTATIONS}/people.json"
     people = json.loads(path.read_bytes())
     for person in people:
         for role in person["roles"]:
             role["valid_after"] = None
     path.write_bytes(canonical_json(people))
-    decided_anew(house, folder, "release", "risk-officer", time=before)
-    assert "people.json says something else of" in against(house, folder)
+    decided_anew(two_roles, folder, "release", "risk-officer", time=before)
+    assert "people.json says something else of" in against(two_roles, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="the key that signed is the one that policy asks for, also in a bundle")

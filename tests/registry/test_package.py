@@ -29,11 +29,8 @@ def make(layout: Layout) -> Path:
 
 
 @pytest.fixture
-def gated(house: House) -> Layout:
-    layout = house.begin("run-1")
-    house.open(layout, "data")
-    house.open(layout, "evaluation")
-    return layout
+def gated(evaluated: House) -> Layout:
+    return evaluated.run("run-1")
 
 
 def test_the_payload_has_all_its_parts(gated: Layout) -> None:
@@ -65,7 +62,7 @@ def test_the_manifest_leads_back_to_every_stage(gated: Layout) -> None:
     assert (made.name, made.tier, made.demo, made.method) == ("triage", "low", False, "lora")
 
 
-def test_the_same_inputs_give_the_same_bytes_anywhere(house: House, gated: Layout, tmp_path: Path) -> None:
+def test_the_same_inputs_give_the_same_bytes_anywhere(gated: Layout, tmp_path: Path) -> None:
     make(gated)
     first = tree_digest(gated.stage("package"))
     elsewhere = Layout(tmp_path / "another" / "worktree")
@@ -135,7 +132,7 @@ def test_the_bill_of_materials_is_valid_and_complete(gated: Layout) -> None:
     assert depends["model"] == ["base-model", "dataset"]
 
 
-def test_other_weights_give_the_bill_another_serial_number(house: House, gated: Layout) -> None:
+def test_other_weights_give_the_bill_another_serial_number(gated: Layout) -> None:
     serial = json.loads((make(gated) / "ml-bom.cdx.json").read_text())["serialNumber"]
     (gated.stage("train") / "adapter" / "adapter_model.safetensors").write_bytes(b"other")
     assert json.loads((make(gated) / "ml-bom.cdx.json").read_text())["serialNumber"] != serial

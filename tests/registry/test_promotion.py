@@ -38,9 +38,9 @@ def served(house: House) -> bytes:
     return (model / "adapter_model.safetensors").read_bytes()
 
 
-def test_a_run_behind_its_gates_becomes_the_champion(house: House) -> None:
-    layout = house.ready("run-1")
-    release = house.promote(layout)
+def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
+    layout = ready.run("run-1")
+    release = ready.promote(layout)
 
     assert (release.label, release.aliases, release.demo, release.tier) == ("triage-1", ["champion"], False, "low")
     assert (release.run, release.commit, release.requested_by) == ("run-1", COMMIT, "engineer")
@@ -49,35 +49,34 @@ def test_a_run_behind_its_gates_becomes_the_champion(house: House) -> None:
         "evaluation": ["product as product-owner"],
         "release": ["risk-officer as risk"],
     }
-    reigning = champion.current(house.ledger, house.governance, NAME)
+    reigning = champion.current(ready.ledger, ready.governance, NAME)
     assert reigning is not None
-    assert tree_digest(house.state / reigning.payload) == reigning.sha256 == release.payload_sha256
-    assert tree_digest(house.state / reigning.payload) == tree_digest(layout.stage("package") / "payload")
-    assert served(house) == b"adapter"
-    checked = releases.verify(Path(release.bundle), house.governance)
+    assert tree_digest(ready.state / reigning.payload) == reigning.sha256 == release.payload_sha256
+    assert tree_digest(ready.state / reigning.payload) == tree_digest(layout.stage("package") / "payload")
+    assert served(ready) == b"adapter"
+    checked = releases.verify(Path(release.bundle), ready.governance)
     assert checked.ok, checked.against
     assert (checked.release, checked.sha256) == ("triage-1", release.sha256)
-    assert releases.problems(house.ledger, house.governance) == []
+    assert releases.problems(ready.ledger, ready.governance) == []
 
 
-def test_the_next_run_is_compared_with_it_and_takes_its_place(house: House) -> None:
-    first = house.release("run-1")
-    layout = house.begin("run-2", b"better")
+def test_the_next_run_is_compared_with_it_and_takes_its_place(released: House) -> None:
+    (first,) = releases.list_releases(released.ledger, released.governance)
+    layout = released.begin("run-2", b"better")
     assert champion.compared_with(layout) == first.payload_sha256
-    second = house.release("run-3", b"better")
-    assert aliases(house) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
+    second = released.release("run-3", b"better")
+    assert aliases(released) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
     assert (first.sequence, second.sequence) == (1, 2)
-    line = succession.read(house.ledger, house.governance, NAME)
+    line = succession.read(released.ledger, released.governance, NAME)
     assert [signed.promotion.previous for signed in line.valid] == [None, line.valid[0].sha256]
-    assert served(house) == b"better"
+    assert served(released) == b"better"
 
 
-def test_mlflow_mirrors_it_with_tags_that_lead_back(house: House) -> None:
-    house.release("run-1")
-    layout = house.ready("run-2", b"better")
-    release = house.promote(layout)
-    assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
-    with mirror.Registry(house.state) as client:
+def test_mlflow_mirrors_it_with_tags_that_lead_back(succeeded: House) -> None:
+    layout = succeeded.run("run-2")
+    release = releases.get(succeeded.ledger, succeeded.governance, "triage-2")
+    assert mlflow_aliases(succeeded) == {"champion": "triage-2", "rollback": "triage-1"}
+    with mirror.Registry(succeeded.state) as client:
         tags = client.get_model_version_by_alias(NAME, "champion").tags
     assert tags["hallmark.sha256"] == release.sha256
     assert tags["hallmark.commit"] == COMMIT
@@ -87,30 +86,29 @@ def test_mlflow_mirrors_it_with_tags_that_lead_back(house: House) -> None:
     assert set(tags) >= {"hallmark.params_sha256", "hallmark.gate.evaluation", "hallmark.gate.release"}
 
 
-def test_asked_twice_a_run_makes_one_release(house: House) -> None:
-    layout = house.ready("run-1")
-    first = house.promote(layout)
-    assert house.promote(layout) == first
-    assert len(house.ledger.entries(succession.MADE)) == 1
+def test_asked_twice_a_run_makes_one_release(released: House) -> None:
+    layout = released.run("run-1")
+    (first,) = releases.list_releases(released.ledger, released.governance)
+    assert released.promote(layout) == first
+    assert len(released.ledger.entries(succession.MADE)) == 1
 
 
-def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(house: House) -> None:
-    house.release("run-1")
-    late = house.ready("run-2", b"late")
-    house.release("run-3", b"faster")
+def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(challenged: House) -> None:
+    late = challenged.run("run-2")
+    challenged.release("run-3", b"faster")
     with pytest.raises(Refused, match=r"since run run-2 was compared .*, triage-2 took its place .* of run run-3"):
-        house.promote(late)
-    assert served(house) == b"faster"
-    assert aliases(house) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
+        challenged.promote(late)
+    assert served(challenged) == b"faster"
+    assert aliases(challenged) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
 
 
-def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(house: House) -> None:
-    runs = {run: house.ready(run, run.encode()) for run in ("run-1", "run-2")}
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(ready: House) -> None:
+    runs = {"run-1": ready.run("run-1"), "run-2": ready.ready("run-2", b"second")}
     ended: dict[str, object] = {}
 
     def promote(run: str, layout: Layout) -> None:
         try:
-            ended[run] = house.promote(layout)
+            ended[run] = ready.promote(layout)
         except HallmarkError as error:
             ended[run] = error
 
@@ -122,13 +120,13 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(house: Hou
     (won,) = [run for run, end in ended.items() if isinstance(end, Release)]
     (lost,) = [end for end in ended.values() if not isinstance(end, Release)]
     assert isinstance(lost, Refused) and "triage-1 took its place" in str(lost)
-    assert served(house) == won.encode()
-    assert aliases(house) == {"triage-1": ["champion"]}
+    assert served(ready) == {"run-1": b"adapter", "run-2": b"second"}[won]
+    assert aliases(ready) == {"triage-1": ["champion"]}
 
 
-def test_between_machines_the_ledger_lets_one_win(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine promotes after this one has looked: its lock is not ours."""
-    ours, theirs = house.ready("run-1", b"ours"), house.ready("run-2", b"theirs")
+    ours, theirs = ready.run("run-1"), ready.ready("run-2", b"theirs")
     register = mirror.register
 
     def meanwhile(*args: object) -> int:
@@ -136,25 +134,25 @@ def test_between_machines_the_ledger_lets_one_win(house: House, monkeypatch: pyt
         monkeypatch.setattr(mirror, "register", register)
         monkeypatch.setattr(promotion.intents, "LOCK", "lock-of-another-machine")
         monkeypatch.setattr(promotion.recovery, "settle", lambda *_: [])
-        house.promote(theirs)
+        ready.promote(theirs)
         return number
 
     monkeypatch.setattr(mirror, "register", meanwhile)
     with pytest.raises(Refused, match="promoted in the meantime"):
-        house.promote(ours)
-    assert served(house) == b"theirs"
-    assert mlflow_aliases(house) == {"champion": "triage-2"}
-    assert not (house.state / "releases" / "triage-1").exists()
+        ready.promote(ours)
+    assert served(ready) == b"theirs"
+    assert mlflow_aliases(ready) == {"champion": "triage-2"}
+    assert not (ready.state / "releases" / "triage-1").exists()
 
 
 @pytest.mark.attack(rights="worker", stopped="promotion verifies every gate again")
 @pytest.mark.parametrize("gate", ["data", "evaluation", "release"])
-def test_without_one_of_its_gates_nothing_is_promoted(house: House, gate: str) -> None:
-    layout = house.ready("run-1")
+def test_without_one_of_its_gates_nothing_is_promoted(ready: House, gate: str) -> None:
+    layout = ready.run("run-1")
     layout.gate(gate).unlink()
     with pytest.raises(Refused, match=f"gate {gate} is not passed"):
-        house.promote(layout)
-    assert champion.current(house.ledger, house.governance, NAME) is None
+        ready.promote(layout)
+    assert champion.current(ready.ledger, ready.governance, NAME) is None
 
 
 @pytest.mark.attack(rights="gate key", stopped="promotion judges the gate again from people's signatures")
@@ -171,10 +169,10 @@ def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: Hous
 
 
 @pytest.mark.attack(rights="worker", stopped="promotion verifies every gate again, for this run")
-def test_a_gate_that_was_never_asked_counts_nothing(house: House) -> None:
-    layout = house.ready("run-1")
+def test_a_gate_that_was_never_asked_counts_nothing(ready: House) -> None:
+    layout = ready.run("run-1")
     with pytest.raises(Refused, match="run run-2 has not asked gate data"):
-        promotion.promote(layout, "run-2", COMMIT, house.governance, house.ledger)
+        promotion.promote(layout, "run-2", COMMIT, ready.governance, ready.ledger)
 
 
 @pytest.mark.attack(rights="approver", stopped="waivers are judged as of the promotion")
@@ -214,11 +212,11 @@ def test_a_data_gate_that_asked_another_than_the_owner_promotes_nothing(house: H
 
 
 @pytest.mark.attack(rights="worker", stopped="an experiment's statement is none for promotion")
-def test_an_experiment_is_never_promoted(house: House) -> None:
-    layout = house.ready("run-1")
-    statement.write_experiment_gate(layout, "data", house.governance)
+def test_an_experiment_is_never_promoted(ready: House) -> None:
+    layout = ready.run("run-1")
+    statement.write_experiment_gate(layout, "data", ready.governance)
     with pytest.raises(Refused, match="opened for an experiment"):
-        house.promote(layout)
+        ready.promote(layout)
 
 
 @pytest.mark.attack(rights="worker", stopped="the package names its inputs by digest")
@@ -233,83 +231,82 @@ def test_what_changed_after_the_package_stops_promotion(ready: House, path: str)
 
 
 @pytest.mark.attack(rights="worker", stopped="the evidence digests every file looked at")
-def test_a_champion_exchanged_after_the_evaluation_stops_promotion(house: House) -> None:
+def test_a_champion_exchanged_after_the_evaluation_stops_promotion(released: House) -> None:
     """The package is made with the false one, so it agrees with itself; the evidence does not."""
-    house.release("run-1")
-    layout = house.begin("run-2", b"compared with something weaker")
+    layout = released.begin("run-2", b"compared with something weaker")
     honest = layout.champion.read_bytes()
     write_json(layout.champion, {"release": "weak-1", "version": 1, "sha256": "0" * 64, "payload": "x"})
-    house.open(layout, "data")
-    house.open(layout, "evaluation")
+    released.open(layout, "data")
+    released.open(layout, "evaluation")
     layout.champion.write_bytes(honest)
     package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
+    released.open(layout, "release")
     with pytest.raises(Refused, match=r"inputs/champion\.json changed after the data gate looked at it"):
-        house.promote(layout)
-    assert served(house) == b"adapter"
+        released.promote(layout)
+    assert served(released) == b"adapter"
 
 
-def test_with_mlflow_away_the_old_champion_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.release("run-1")
-    layout = house.ready("run-2", b"new")
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{house.root}")  # a folder is no database
+def test_with_mlflow_away_the_old_champion_stays(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = challenged.run("run-2")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{challenged.root}")  # a folder is no database
     with pytest.raises(Unavailable, match="MLflow"):
-        house.promote(layout)
-    assert served(house) == b"adapter"
-    (told,) = promotion.reconcile(house.governance, house.ledger)
+        challenged.promote(layout)
+    assert served(challenged) == b"adapter"
+    (told,) = promotion.reconcile(challenged.governance, challenged.ledger)
     assert "MLflow" in told, "whoever lists releases is told, and gets the list"
     monkeypatch.undo()
-    assert house.promote(layout).label == "triage-2"
-    assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
+    assert challenged.promote(layout).label == "triage-2"
+    assert mlflow_aliases(challenged) == {"champion": "triage-2", "rollback": "triage-1"}
 
 
-def test_a_full_disk_leaves_the_old_champion(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.release("run-1")
-    layout = house.ready("run-2", b"new")
+def test_a_full_disk_leaves_the_old_champion(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = challenged.run("run-2")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(assembly.shutil, "copyfile", full)
     with pytest.raises(Unavailable, match="No space left"):
-        house.promote(layout)
+        challenged.promote(layout)
     monkeypatch.undo()
-    assert served(house) == b"adapter"
-    assert sorted(path.name for path in (house.state / "releases").iterdir()) == ["triage-1"]
-    assert house.promote(layout).label == "triage-2", "a number that came to nothing is given again"
+    assert served(challenged) == b"adapter"
+    assert sorted(path.name for path in (challenged.state / "releases").iterdir()) == ["triage-1"]
+    assert challenged.promote(layout).label == "triage-2", "a number that came to nothing is given again"
 
 
-def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(house: House) -> None:
-    stray = house.state / "releases" / "triage-1"
+def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(ready: House) -> None:
+    stray = ready.state / "releases" / "triage-1"
     stray.mkdir(parents=True)
     (stray / "kept.txt").write_text("from a ledger that was lost")
     with pytest.raises(Refused, match="move it away"):
-        house.promote(house.ready("run-1"))
+        ready.promote(ready.run("run-1"))
     assert (stray / "kept.txt").exists()
 
 
-def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) -> None:
-    house.release("run-1")
-    house.release("run-2", b"worse")
-    release = promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", " wrong queue ").release
+def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House) -> None:
+    release = promotion.rollback(
+        succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", " wrong queue "
+    ).release
     assert (release.label, release.sequence, release.reason, release.requested_by) == (
         "triage-1", 3, "wrong queue", "engineer"
     )  # fmt: skip
-    assert served(house) == b"adapter"
-    assert aliases(house) == {"triage-1": ["champion"], "triage-2": []}
-    assert mlflow_aliases(house) == {"champion": "triage-1"}
-    newest = succession.read(house.ledger, house.governance, NAME).newest
+    assert served(succeeded) == b"adapter"
+    assert aliases(succeeded) == {"triage-1": ["champion"], "triage-2": []}
+    assert mlflow_aliases(succeeded) == {"champion": "triage-1"}
+    newest = succession.read(succeeded.ledger, succeeded.governance, NAME).newest
     assert newest is not None and newest.entry is not None
     promoted = newest.promotion
     assert (promoted.action, promoted.requested_by) == ("rollback", "risk-officer")
     order = newest.entry.body["order"]
-    risk_officer = house.governance.people.get("risk-officer")
+    risk_officer = succeeded.governance.people.get("risk-officer")
     assert risk_officer is not None
-    assert house.governance.verify(order, risk_officer, house.ledger.now())["predicate"]["reason"] == "wrong queue"
+    assert (
+        succeeded.governance.verify(order, risk_officer, succeeded.ledger.now())["predicate"]["reason"] == "wrong queue"
+    )
     assert dsse.digest(order) == promoted.order_sha256
 
-    assert house.release("run-3", b"mended").sequence == 4
-    assert aliases(house) == {"triage-1": ["rollback"], "triage-2": [], "triage-3": ["champion"]}
+    assert succeeded.release("run-3", b"mended").sequence == 4
+    assert aliases(succeeded) == {"triage-1": ["rollback"], "triage-2": [], "triage-3": ["champion"]}
 
 
 @pytest.mark.parametrize(
@@ -331,33 +328,29 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(house: House) ->
     ],
 )
 def test_a_rollback_is_refused(
-    house: House, label: str, person: str, reason: str, error: type[Exception], match: str
+    succeeded: House, label: str, person: str, reason: str, error: type[Exception], match: str
 ) -> None:
-    house.release("run-1")
-    house.release("run-2", b"better")
     with pytest.raises(error, match=match):
-        promotion.rollback(house.governance, house.ledger, label, person, reason)
-    assert served(house) == b"better"
-    assert len(house.ledger.entries(succession.MADE)) == 2
+        promotion.rollback(succeeded.governance, succeeded.ledger, label, person, reason)
+    assert served(succeeded) == b"second"
+    assert len(succeeded.ledger.entries(succession.MADE)) == 2
 
 
 @pytest.mark.attack(rights="approver", stopped="the person's signature")
-def test_a_rollback_with_another_key_is_refused(house: House) -> None:
-    house.release("run-1")
-    house.release("run-2", b"better")
-    keys = house.state / "keys"
+def test_a_rollback_with_another_key_is_refused(succeeded: House) -> None:
+    keys = succeeded.state / "keys"
     (keys / "risk-officer").write_bytes((keys / "owner").read_bytes())
     with pytest.raises(Refused, match="not one that risk-officer can sign with"):
-        promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", "r")
+        promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "r")
 
 
-def test_the_list_is_what_the_command_line_prints(house: House) -> None:
-    release = house.release("run-1")
+def test_the_list_is_what_the_command_line_prints(released: House) -> None:
+    (release,) = releases.list_releases(released.ledger, released.governance)
     told = release.model_dump(mode="json")
     assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
     assert Path(told["bundle"]).is_dir()
-    assert releases.get(house.ledger, house.governance, "triage-1") == release
+    assert releases.get(released.ledger, released.governance, "triage-1") == release
     assert "release gate    risk-officer as risk" in release.describe()
     assert "triage-1" in release.describe() and release.sha256 in release.describe()
     with pytest.raises(InputError, match="known: triage-1"):
-        releases.get(house.ledger, house.governance, "triage-2")
+        releases.get(released.ledger, released.governance, "triage-2")

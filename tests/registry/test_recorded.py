@@ -60,16 +60,15 @@ def test_without_the_ledgers_key_the_promotion_stands_and_says_why_nothing_prove
     assert releases.verify(ready.bundle(), ready.governance).verdict == "valid"
 
 
-def test_the_proof_of_another_promotion_is_refused(released: House) -> None:
-    released.release("run-2", b"better")
+def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
     with pytest.raises(Refused, match="another entry than this release's promotion"):
-        check(released, proof(released, "triage-2"), signed(released))
-    promotion.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "worse on refunds")
-    publish.publish(released.ledger, released.governance)
-    later = released.ledger.entries(succession.MADE, NAME)[-1]
-    of_rollback = ledger_proof.prove(released.ledger, released.governance, later.seq).model_dump(mode="json")
+        check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
+    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse on refunds")
+    publish.publish(succeeded.ledger, succeeded.governance)
+    later = succeeded.ledger.entries(succession.MADE, NAME)[-1]
+    of_rollback = ledger_proof.prove(succeeded.ledger, succeeded.governance, later.seq).model_dump(mode="json")
     with pytest.raises(Refused, match="another entry than this release's promotion"):
-        check(released, of_rollback, signed(released))
+        check(succeeded, of_rollback, signed(succeeded))
 
 
 def test_a_head_by_another_key_or_no_proof_at_all_is_refused(released: House) -> None:

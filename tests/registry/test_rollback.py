@@ -85,14 +85,13 @@ def later(house: House, when: datetime, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(Ledger, "now", lambda _: when + timedelta(seconds=1))
 
 
-def test_a_rollback_takes_everybody_whom_the_release_gate_asks(released: House) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_a_rollback_takes_everybody_whom_the_release_gate_asks(succeeded: House) -> None:
+    house = strict(succeeded)
     assert order(house, "risk-officer") == ["2 more orders in role approver"]
     assert order(house, "one") == ["1 more order in role approver"]
     assert order(house, "one") == ["1 more order in role approver"], "said twice is said once"
     assert len(house.ledger.entries(orders.ORDERED)) == 2
-    assert served(house) == b"worse"
+    assert served(house) == b"second"
     assert order(house, "two") == []
     assert served(house) == b"adapter"
     entry = newest(house).entry
@@ -104,9 +103,8 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(released: House) 
 
 
 @pytest.mark.attack(rights="approver", stopped="one role a person")
-def test_one_person_orders_in_one_role_and_says_which(released: House) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_one_person_orders_in_one_role_and_says_which(succeeded: House) -> None:
+    house = strict(succeeded)
     with pytest.raises(InputError, match="second holds risk and approver; say in which --role"):
         order(house, "second")
     assert order(house, "second", role="risk") == ["2 more orders in role approver"]
@@ -115,22 +113,20 @@ def test_one_person_orders_in_one_role_and_says_which(released: House) -> None:
 
 
 @pytest.mark.attack(rights="approver", stopped="an order names the promotion that it follows")
-def test_orders_count_no_more_once_another_release_is_promoted(released: House) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_orders_count_no_more_once_another_release_is_promoted(succeeded: House) -> None:
+    house = strict(succeeded)
     order(house, "risk-officer")
     order(house, "one")
     order(house, "night", break_glass=True)
     order(house, "night", "triage-2", break_glass=True)
     assert order(house, "two") == ["1 more order in role risk", "1 more order in role approver"]
-    assert served(house) == b"worse"
+    assert served(house) == b"second"
 
 
 @pytest.mark.attack(rights="database", stopped="the person's signature over the whole order")
 @pytest.mark.parametrize("change", ["release", "follows", "person", "environment"])
-def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(released: House, change: str) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(succeeded: House, change: str) -> None:
+    house = strict(succeeded)
     order(house, "risk-officer")
     (genuine,) = house.ledger.entries(orders.ORDERED)
     statement = dsse.peek(genuine.body["envelope"])
@@ -141,9 +137,8 @@ def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(rele
 
 
 @pytest.mark.attack(rights="approver", stopped="nobody confirms their own deed")
-def test_breaking_the_glass_takes_one_and_a_second_confirms_it(released: House) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_breaking_the_glass_takes_one_and_a_second_confirms_it(succeeded: House) -> None:
+    house = strict(succeeded)
     assert order(house, "night", break_glass=True) == []
     assert served(house) == b"adapter"
     (one,) = opened(house)
@@ -165,9 +160,10 @@ def test_breaking_the_glass_takes_one_and_a_second_confirms_it(released: House) 
         glass.confirm(house.ledger, house.governance, "triage-1", "second", "fine")
 
 
-def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(released: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(
+    succeeded: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = strict(succeeded)
     order(house, "night", break_glass=True)
     (one,) = opened(house)
     assert incidents.escalate_overdue(house.ledger, house.governance) == []
@@ -201,28 +197,25 @@ def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(released: House, m
         ),
     ],
 )
-def test_who_may_not_break_the_glass(released: House, person: str, label: str, match: str) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+def test_who_may_not_break_the_glass(succeeded: House, person: str, label: str, match: str) -> None:
+    house = strict(succeeded)
     with pytest.raises(Refused, match=match):
         order(house, person, label, break_glass=True)
-    assert served(house) == b"worse" and opened(house) == []
+    assert served(house) == b"second" and opened(house) == []
 
 
 @pytest.mark.attack(rights="approver", stopped="without a rule in policy nobody may")
-def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(released: House) -> None:
-    released.release("run-2", b"worse")
+def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(succeeded: House) -> None:
     with pytest.raises(Refused, match="policy lets nobody break the glass in risk tier low"):
-        order(released, "risk-officer", break_glass=True)
+        order(succeeded, "risk-officer", break_glass=True)
     with pytest.raises(InputError, match="nobody has broken the glass for 'triage-1'"):
-        glass.confirm(released.ledger, released.governance, "triage-1", "risk-officer", "fine")
+        glass.confirm(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
 
 
 def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
-    released: House, monkeypatch: pytest.MonkeyPatch
+    succeeded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released.release("run-2", b"worse")
-    house = strict(released)
+    house = strict(succeeded)
 
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
@@ -230,7 +223,7 @@ def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
     monkeypatch.setattr(signed_incident, "by_machine", dies)
     with pytest.raises(KeyboardInterrupt):
         order(house, "night", break_glass=True)
-    assert served(house) == b"worse" and newest(house).promotion.label == "triage-2"
+    assert served(house) == b"second" and newest(house).promotion.label == "triage-2"
 
 
 def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_goes_on(
@@ -288,11 +281,10 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
 @needs_ssh_agent
 @pytest.mark.parametrize("person", ["risk-officer", "night"])
 def test_others_write_while_an_agent_asks_its_owner_about_an_order(
-    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
 ) -> None:
     """An ordinary one, and one that breaks the glass."""
-    released.release("run-2", b"worse")
-    house, glass_broken = strict(released), person == "night"
+    house, glass_broken = strict(succeeded), person == "night"
     with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
         agent.take(house.state / "keys" / person)
         for name, value in agent.environment.items():
@@ -318,11 +310,10 @@ def in_force_strict(house: House) -> House:
 @pytest.mark.attack(rights="approver", stopped="what is recorded is checked with what is in force then")
 @pytest.mark.parametrize("person", ["one", "night"])
 def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
-    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
 ) -> None:
     """The gate countersigns what comes of it, so that it would count for good."""
-    released.release("run-2", b"worse")
-    house, glass_broken = in_force_strict(released), person == "night"
+    house, glass_broken = in_force_strict(succeeded), person == "night"
     read = House(house.root, house.governance, house.ledger)
     if not glass_broken:
         order(read, "risk-officer")
@@ -339,26 +330,25 @@ def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
         agent.answer("yes")
         with pytest.raises(Refused, match="has changed while it was being signed"):
             ordering.result()
-    assert house.ledger.last() == last and served(house) == b"worse"
+    assert house.ledger.last() == last and served(house) == b"second"
 
 
 @needs_ssh_agent
 def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_made_no_more(
-    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released.release("run-2", b"worse")
-    layout = released.ready("run-3", b"better")
+    layout = succeeded.ready("run-3", b"better")
     with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
-        agent.take(released.state / "keys" / "risk-officer")
+        agent.take(succeeded.state / "keys" / "risk-officer")
         for name, value in agent.environment.items():
             monkeypatch.setenv(name, value)
-        ordering = pool.submit(order, released, "risk-officer")
+        ordering = pool.submit(order, succeeded, "risk-officer")
         agent.asked()
-        with intents.attempt(released.state) as mine:
+        with intents.attempt(succeeded.state) as mine:
             assert mine, "a promotion would wait for who signs"
-        released.promote(layout)
+        succeeded.promote(layout)
         assert not ordering.done()
         agent.answer("yes")
         with pytest.raises(Refused, match="has changed while it was being signed"):
             ordering.result()
-    assert served(released) == b"better"
+    assert served(succeeded) == b"better"

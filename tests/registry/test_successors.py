@@ -1,6 +1,7 @@
 """What may take a champion's place: of its own risk tier or a higher one, and held to no less."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tasks.registry.promote import champion, rollback
 from tasks.registry.release import succession
 from tasks.registry.release.succession import Replaced
 from tasks.stages.package import package
+from tests.registry.conftest import changed, copied
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import NAME, PARAMS, POLICY, House, copy
 from tests.registry.test_offline_rules import against, decided_anew, promoted
@@ -38,11 +40,41 @@ def of_one_tier(text: str) -> str:
     return text[: text.index("  high:")] + text[text.index("changes:") :]
 
 
+@pytest.fixture(scope="module")
+def tiers_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
+    return changed(founded_once, lambda house: house.adopt(two_tiers), tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def high_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
+    return changed(tiers_once, lambda house: house.release("run-1", risk_tier="high"), tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def raised_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
+    def release(house: House) -> None:
+        house.release("run-1", risk_tier="low")
+        house.release("run-2", b"second", risk_tier="high")
+
+    return changed(tiers_once, release, tmp_path_factory)
+
+
 @pytest.fixture
-def tiers(house: House) -> House:
-    """Where policy has two."""
-    house.adopt(two_tiers)
-    return house
+def tiers(tmp_path: Path, tiers_once: Path) -> House:
+    """Where policy has two tiers."""
+    return copied(tiers_once, tmp_path / "house")
+
+
+@pytest.fixture
+def high(tmp_path: Path, high_once: Path) -> House:
+    """Where policy has two tiers, and the champion is of the higher."""
+    return copied(high_once, tmp_path / "house")
+
+
+@pytest.fixture
+def raised(tmp_path: Path, raised_once: Path) -> House:
+    """Where a champion of the higher tier took the place of one of the lower."""
+    return copied(raised_once, tmp_path / "house")
 
 
 def served(house: House) -> str:
@@ -52,31 +84,27 @@ def served(house: House) -> str:
 
 
 @pytest.mark.attack(rights="approver", stopped="a champion is replaced from its own risk tier or a higher one alone")
-def test_a_run_of_a_lower_tier_replaces_no_champion(tiers: House) -> None:
-    tiers.release("run-1", risk_tier="high")
+def test_a_run_of_a_lower_tier_replaces_no_champion(high: House) -> None:
     with pytest.raises(Refused, match="champion in risk tier high, and only the same tier or a higher one"):
-        tiers.release("run-2", b"other", risk_tier="low")
-    assert served(tiers) == "triage-1 high"
+        high.release("run-2", b"other", risk_tier="low")
+    assert served(high) == "triage-1 high"
 
 
 @pytest.mark.attack(rights="approver", stopped="a champion is replaced from its own risk tier or a higher one alone")
 @pytest.mark.parametrize("broken", [False, True], ids=["by an order", "by breaking the glass"])
-def test_nor_does_a_rollback(tiers: House, broken: bool) -> None:
-    tiers.release("run-1", risk_tier="low")
-    tiers.release("run-2", b"other", risk_tier="high")
-    assert served(tiers) == "triage-2 high", "a higher tier may"
+def test_nor_does_a_rollback(raised: House, broken: bool) -> None:
+    assert served(raised) == "triage-2 high", "a higher tier may"
     with pytest.raises(Refused, match="triage-2 is the champion in risk tier high"):
-        rollback.rollback(tiers.governance, tiers.ledger, "triage-1", "risk-officer", "older", break_glass=broken)
-    assert served(tiers) == "triage-2 high"
+        rollback.rollback(raised.governance, raised.ledger, "triage-1", "risk-officer", "older", break_glass=broken)
+    assert served(raised) == "triage-2 high"
 
 
-def test_a_tier_that_policy_has_no_more_is_replaced_by_nobody_elses(tiers: House) -> None:
-    tiers.release("run-1", risk_tier="high")
-    tiers.adopt(of_one_tier)
+def test_a_tier_that_policy_has_no_more_is_replaced_by_nobody_elses(high: House) -> None:
+    high.adopt(of_one_tier)
     with pytest.raises(Refused, match="does not set beside high"):
-        tiers.release("run-2", b"other")
-    tiers.adopt(lambda text: two_tiers(text.replace("    level: 1" + GLASS + "\n", "")))
-    assert tiers.release("run-3", b"another", risk_tier="high").label == "triage-2"
+        high.release("run-2", b"other")
+    high.adopt(lambda text: two_tiers(text.replace("    level: 1" + GLASS + "\n", "")))
+    assert high.release("run-3", b"another", risk_tier="high").label == "triage-2"
 
 
 @pytest.mark.attack(rights="gate key", stopped="the statement names the tier of the champion that it replaced")
@@ -90,15 +118,14 @@ def test_a_release_that_replaced_a_higher_tier_does_not_verify(tiers: House) -> 
 
 
 @pytest.mark.attack(rights="gate key", stopped="the statement before it says which release was replaced")
-def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(tiers: House) -> None:
-    tiers.release("run-1", risk_tier="high")
-    newest = succession.read(tiers.ledger, tiers.governance, NAME).valid[-1]
+def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: House) -> None:
+    newest = succession.read(high.ledger, high.governance, NAME).valid[-1]
     hiding = newest.promotion.model_copy(
-        update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": tiers.ledger.now()}
+        update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": high.ledger.now()}
     )
-    envelope = succession.sign(hiding, newest.release_sha256, tiers.governance)
-    tiers.ledger.append(succession.MADE, NAME, {"envelope": envelope})
-    found = succession.read(tiers.ledger, tiers.governance, NAME)
+    envelope = succession.sign(hiding, newest.release_sha256, high.governance)
+    high.ledger.append(succession.MADE, NAME, {"envelope": envelope})
+    found = succession.read(high.ledger, high.governance, NAME)
     assert found.newest is not None and found.newest.sha256 == newest.sha256
     assert "replaces another release than the one before it" in found.problems[0]
 
@@ -187,17 +214,11 @@ def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(release
 @pytest.mark.attack(
     rights="gate key", stopped="decisions name the use case and the tier, under their person's signature"
 )
-@pytest.mark.parametrize(
-    ("claim", "told"),
-    [
-        ({"purpose_sha256": "0" * 64, "use_case": "dismissals"}, "it was made for use case dismissals"),
-        ({"tier": "lowest"}, "it was made in risk tier lowest, and this run is in low"),
-    ],
-)
-def test_a_data_approval_for_something_else_does_not_verify(released: House, claim: dict[str, str], told: str) -> None:
+@pytest.mark.parametrize("claim", [{"purpose_sha256": "0" * 64, "use_case": "dismissals"}, {"tier": "lowest"}])
+def test_a_data_approval_for_something_else_does_not_verify(released: House, claim: dict[str, str]) -> None:
     folder = copy(released.bundle("triage-1"), released.root / "copied")
     decided_anew(released, folder, "data", "owner", **claim)
-    assert told in against(released, folder)
+    assert "its evidence is about another use case or risk tier than it says" in against(released, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="checks are worked out again from the evidence, offline too")

@@ -1,8 +1,6 @@
 """Two machines with one ledger and one registry on Postgres promote at once: one wins, the other is told why."""
 
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +11,13 @@ from tasks.ledger import check as ledger_check
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
 from tasks.registry.release import succession
+from tests import forking
+from tests.forking import FOR_PROMOTION, Forked, Forking
 from tests.govern.postgres import cluster, new_database
 from tests.registry.house import NAME, House, found, open_house
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 from pathlib import Path
@@ -79,24 +78,25 @@ def use(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("MLFLOW_REGISTRY_URI", url.replace("postgresql:", "postgresql+pg8000:"))
 
 
-def begin(house: House, run: str, stop_at: str) -> "subprocess.Popen[str]":
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    with forking.importing("tests.registry.house", "pg8000", *FOR_PROMOTION) as started:
+        yield started
+
+
+def begin(processes: Forking, house: House, run: str, stop_at: str) -> Forked:
     """Promote in a process of its own; it has come to `stop_at`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(house.root), run, stop_at], cwd=ROOT, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
+    process = processes.start(CHILD, house.root, run, stop_at)
     assert process.stdout.readline() == "ready\n"
     return process
 
 
-def go(*processes: "subprocess.Popen[str]") -> list[tuple[int, str]]:
+def go(*processes: Forked) -> list[tuple[int, str]]:
     """Let them all go on at once; exit code and last line of each."""
     for process in processes:
-        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    ended = [process.communicate(timeout=120) for process in processes]
+    ended = [process.communicate() for process in processes]
     return [
         (process.returncode, (told + error).splitlines()[-1])
         for process, (told, error) in zip(processes, ended, strict=True)
@@ -121,9 +121,13 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
 
 
 @pytest.mark.parametrize("stop_at", ["intend", "make"])
-def test_two_promotions_at_once_between_machines_have_one_winner(machines: tuple[House, House], stop_at: str) -> None:
+def test_two_promotions_at_once_between_machines_have_one_winner(
+    machines: tuple[House, House], processes: Forking, stop_at: str
+) -> None:
     """Both are let go where they take a number, and where nothing is left but to be champion."""
-    first, second = (begin(house, run, stop_at) for house, run in zip(machines, ("run-2", "run-3"), strict=True))
+    first, second = (
+        begin(processes, house, run, stop_at) for house, run in zip(machines, ("run-2", "run-3"), strict=True)
+    )
     ended = go(first, second)
     assert sorted(code for code, _ in ended) == [0, 1], ended
     won = 0 if ended[0][0] == 0 else 1
@@ -133,10 +137,12 @@ def test_two_promotions_at_once_between_machines_have_one_winner(machines: tuple
     check(machines[won], machines[1 - won], label, (b"two", b"three")[won])
 
 
-def test_a_promotion_under_way_on_another_machine_is_left_alone(machines: tuple[House, House]) -> None:
+def test_a_promotion_under_way_on_another_machine_is_left_alone(
+    machines: tuple[House, House], processes: Forking
+) -> None:
     """Its lock is not seen from here. Recovery undoes no intent of a machine that may be at work on it."""
     one, two = machines
-    under_way = begin(one, "run-2", "make")
+    under_way = begin(processes, one, "run-2", "make")
     assert promotion.reconcile(two.governance, two.ledger) == []
     assert two.promote(two.run("run-3")).label == "triage-3", "number 2 is taken"
     ((code, told),) = go(under_way)

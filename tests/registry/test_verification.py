@@ -16,12 +16,11 @@ from tests.registry.house import House, copy
 
 
 def test_an_outsider_needs_the_folder_and_the_root_alone(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    released: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = house.release("run-1")
-    root = house.root_of_trust
-    folder = copy(Path(release.bundle), tmp_path / "elsewhere" / "some name")
-    shutil.rmtree(house.state)
+    root = released.root_of_trust
+    folder = copy(released.bundle(), tmp_path / "elsewhere" / "some name")
+    shutil.rmtree(released.state)
 
     def no_network(*_: object) -> None:
         raise AssertionError("verification opened a socket")
@@ -45,10 +44,10 @@ def test_an_outsider_needs_the_folder_and_the_root_alone(
     assert checked.model_dump(mode="json")["ok"] is True
 
 
-def test_what_was_checked_ends_at_the_first_thing_wrong(house: House) -> None:
-    folder = copy(Path(house.release("run-1").bundle), house.root / "copied")
+def test_what_was_checked_ends_at_the_first_thing_wrong(released: House) -> None:
+    folder = copy(released.bundle(), released.root / "copied")
     (folder / "payload" / "README.md").write_text("better than it was")
-    checked = releases.verify(folder, house.governance)
+    checked = releases.verify(folder, released.governance)
     assert [check.state for check in checked.checks] == ["ok", "ok", "no"]
     assert checked.against == "changed: payload/README.md"
 
@@ -60,10 +59,10 @@ def test_what_is_no_release_is_not_valid(house: House, name: str) -> None:
     assert not checked.ok and "promotion.json is missing" in checked.against
 
 
-def test_no_single_changed_byte_passes(house: House) -> None:
+def test_no_single_changed_byte_passes(released: House) -> None:
     """A sample of every file's bytes; `make bench` flips thousands."""
-    folder = copy(Path(house.release("run-1").bundle), house.root / "copied")
-    root = house.root_of_trust
+    folder = copy(released.bundle(), released.root / "copied")
+    root = released.root_of_trust
     choose = random.Random(17)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         original = path.read_bytes()
@@ -90,8 +89,7 @@ def test_nothing_heavy_is_imported_to_verify_or_to_list() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_files_in_a_bundle_are_read_only(house: House) -> None:
-    release = house.release("run-1")
-    modes = {path.stat().st_mode & 0o777 for path in Path(release.bundle).rglob("*") if path.is_file()}
+def test_files_in_a_bundle_are_read_only(released: House) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in released.bundle().rglob("*") if path.is_file()}
     assert modes == {0o444}
-    assert Path(release.bundle, bundle.PROMOTION).exists()
+    assert (released.bundle() / bundle.PROMOTION).exists()

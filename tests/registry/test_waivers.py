@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,33 @@ import pytest
 
 from infra.cli.releases import history, listing
 from tasks.registry.promote import releases
+from tests.registry.conftest import changed, copied
 from tests.registry.house import House
 
 REASON = "too few rows of returns; the next extract has them"
 
 
+@pytest.fixture(scope="module")
+def until() -> datetime:
+    return datetime.now(UTC) + timedelta(days=20)
+
+
+@pytest.fixture(scope="module")
+def waived_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path, until: datetime) -> Path:
+    def release(house: House) -> None:
+        house.release("run-0", b"first")
+        house.release_waived("run-1", until, REASON)
+        house.release("run-2", b"third")
+
+    return changed(founded_once, release, tmp_path_factory)
+
+
 @pytest.fixture
-def until(house: House, monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """triage-1 stands on no waiver, triage-2 on two until this moment, triage-3 on none again."""
-    until = house.ledger.now() + timedelta(days=20)
-    house.release("run-0", b"first")
-    house.release_waived("run-1", until, REASON)
-    house.release("run-2", b"third")
+def waived(tmp_path: Path, waived_once: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """triage-1 stands on no waiver, triage-2 on two until the moment `until`, triage-3 on none again."""
+    house = copied(waived_once, tmp_path / "house")
     monkeypatch.setenv("HALLMARK_ROOT", str(house.checkout()))
-    return until
+    return house
 
 
 def pass_by(house: House, until: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +48,7 @@ def documents(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_every_command_about_a_release_tells_its_waivers(
-    house: House, until: datetime, capsys: pytest.CaptureFixture[str]
+    waived: House, until: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listing.show("triage-2", as_json=True)
     told = documents(capsys)["waivers"]
@@ -46,12 +59,12 @@ def test_every_command_about_a_release_tells_its_waivers(
     listing.list_releases(as_json=True)
     every = {release["version"]: release["waivers"] for release in documents(capsys)}
     assert every == {1: [], 2: told, 3: []}
-    history.at((house.ledger.now()).isoformat(), as_json=True)
+    history.at((waived.ledger.now()).isoformat(), as_json=True)
     (model,) = documents(capsys)["models"]
     assert (model["champion"]["waivers"], model["rollback"]["waivers"]) == ([], told)
 
 
-def test_people_read_the_same(house: House, until: datetime, capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_read_the_same(waived: House, until: datetime, capsys: pytest.CaptureFixture[str]) -> None:
     line = (
         f"evaluation gate, check 'good enough': waived by risk-officer as risk, counts until {until:%Y-%m-%d %H:%M} UTC"
     )
@@ -64,16 +77,16 @@ def test_people_read_the_same(house: House, until: datetime, capsys: pytest.Capt
     rows = capsys.readouterr().out.splitlines()
     place = rows[0].index("waivers")
     assert [row[place : place + 7].strip() for row in rows[1:]] == ["", "2", ""]
-    second = house.ledger.entries("promotion.made")[1].time
+    second = waived.ledger.entries("promotion.made")[1].time
     history.at(second.isoformat())
     assert f"{line}: {REASON}" in capsys.readouterr().out
 
 
 def test_one_that_has_expired_says_so_and_counted_in_its_time(
-    house: House, until: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    waived: House, until: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second = house.ledger.entries("promotion.made")[1].time
-    pass_by(house, until, monkeypatch)
+    second = waived.ledger.entries("promotion.made")[1].time
+    pass_by(waived, until, monkeypatch)
     listing.show("triage-2")
     assert f"EXPIRED on {until:%Y-%m-%d %H:%M} UTC" in capsys.readouterr().out
     listing.list_releases()
@@ -83,22 +96,22 @@ def test_one_that_has_expired_says_so_and_counted_in_its_time(
 
 
 def test_one_that_cannot_be_verified_is_told_as_that(
-    house: House, until: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    waived: House, until: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = house.governance.people.model_copy(
-        update={"people": [each for each in house.governance.people.people if each.id != "risk-officer"]}
+    people = waived.governance.people.model_copy(
+        update={"people": [each for each in waived.governance.people.people if each.id != "risk-officer"]}
     )
-    known = dataclasses.replace(house.governance, people=people)
-    monkeypatch.setattr(listing, "in_force", lambda: (known, house.ledger))
+    known = dataclasses.replace(waived.governance, people=people)
+    monkeypatch.setattr(listing, "in_force", lambda: (known, waived.ledger))
     listing.show("triage-2", as_json=True)
     assert [(each["who"], each["counts"]) for each in documents(capsys)["waivers"]] == [("", False)] * 2
 
 
 def test_the_documents_of_a_folder_that_is_gone_still_tell(
-    house: House, until: datetime, capsys: pytest.CaptureFixture[str]
+    waived: House, until: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """They are read from the ledger, not from the release's folder."""
-    house.bundle("triage-2").rename(Path(house.root) / "elsewhere")
+    waived.bundle("triage-2").rename(Path(waived.root) / "elsewhere")
     listing.show("triage-2", as_json=True)
     assert len(documents(capsys)["waivers"]) == 2
 

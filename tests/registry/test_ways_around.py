@@ -170,12 +170,12 @@ def test_attestations_that_can_be_exchanged_behind_a_link_do_not_verify(released
 
 
 @pytest.mark.attack(rights="worker", stopped="promotion takes the evidence on the ledger, which decisions bind to")
-def test_evidence_edited_in_the_worktree_after_it_was_approved_promotes_nothing_else(house: House) -> None:
-    layout = house.ready("run-1")
+def test_evidence_edited_in_the_worktree_after_it_was_approved_promotes_nothing_else(ready: House) -> None:
+    layout = ready.run("run-1")
     path = layout.root / "evidence" / "release.json"
     edited = read_json(path) | {"requested_by": "product"}
     path.write_bytes(canonical_json(edited))
-    release = house.promote(layout)
+    release = ready.promote(layout)
     found = evidence.Evidence.model_validate(read_json(Path(release.bundle) / "attestations/evidence/release.json"))
     assert found.requested_by == "engineer", "what was on record, not what lies in the worktree"
-    assert releases.verify(Path(release.bundle), house.governance).ok
+    assert releases.verify(Path(release.bundle), ready.governance).ok
