@@ -20,7 +20,7 @@ class Lines:
     def __init__(self, content: TextIO, source: Source) -> None:
         self._lines, self._source = lines_of(content, source), source
         self.last = ""
-        self._begun, self._characters = 1, 0
+        self._begun, self._characters, self._most = 1, 0, source.max_row_bytes
 
     def begin(self, line: int) -> None:
         """A row begins on this line."""
@@ -32,7 +32,8 @@ class Lines:
     def __next__(self) -> str:
         self.last = next(self._lines)
         self._characters += len(self.last)
-        refuse_row_bytes(self._characters, f"the row that begins on line {self._begun}", self._source)
+        if self._characters > self._most:  # to word the refusal for every line would take half of the reading
+            refuse_row_bytes(self._characters, f"the row that begins on line {self._begun}", self._source)
         # The parser stops at NUL, which normalisation removes anyway.
         return self.last.replace("\0", "")
 

@@ -34,8 +34,10 @@ def refuse_row_bytes(size: int, where: str, source: Source) -> None:
 
 def lines_of(content: TextIO, source: Source) -> Iterator[str]:
     """The lines of a text with their ends. Raises InputError for one longer than a row may be, once it is so long."""
-    for number, line in enumerate(iter(partial(content.readline, source.max_row_bytes + 1), ""), start=1):
-        refuse_row_bytes(len(line), f"line {number}", source)
+    most = source.max_row_bytes
+    for number, line in enumerate(iter(partial(content.readline, most + 1), ""), start=1):
+        if len(line) > most:
+            refuse_row_bytes(len(line), f"line {number}", source)
         yield line
 
 
