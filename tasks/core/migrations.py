@@ -50,7 +50,7 @@ def prepare(engine: Engine, schema: Schema) -> None:
                 return
             if current > schema.version:
                 raise Unavailable(
-                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {current}, this one "
+                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {current}, this version "
                     f"knows {schema.version}); install the version that made it, or a later one"
                 )
             if not copied:
