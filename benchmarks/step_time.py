@@ -145,7 +145,7 @@ def flow(folder: Path) -> None:
         run_id="bench", requested_by="bench", commit="0" * 40, tree_sha256="0" * 64, params="params.yaml",
         params_sha256=None, governance=None, changes={}, demo_approvals=False, time=datetime.now(UTC),
     )  # fmt: skip
-    run = Run(SignedRequest(request, {}, ""), layout, params_of_the_sample(), Repository(layout.root))
+    run = Run(SignedRequest(request, {}, "", request.time), layout, params_of_the_sample(), Repository(layout.root))
     prefect.flow(name="bench")(lambda: stage(run, "bench"))()
 
 
