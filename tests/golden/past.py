@@ -113,7 +113,7 @@ def audited(past: Past) -> None:
     prover = Prover(house.ledger, house.governance)
     for label in ("triage-1", "triage-2"):
         release = releases.get(house.ledger, house.governance, label)
-        gathered = record.gather(release, house.governance, house.ledger)
+        gathered = record.gather(release, house.ledger, house.governance)
         made, _ = archive.write(
             gathered, lambda seq: canonical_json(prover.prove(seq).model_dump(mode="json")), house.root / label
         )
