@@ -22,9 +22,11 @@ from flows import deployed
 from infra.prefect import access, server
 from infra.prefect.server import Up
 from tasks.core.errors import InputError
+from tests import tiny_project
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
 from tests.prefect_client import ask_in_prefect, deployment, prefect
 from tests.private_state import open_to_others
-from tests.tiny_project import hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -32,18 +34,17 @@ SOCKETS = ("/events/in", "/events/out", "/logs/out", "/task_runs/subscriptions/s
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
+    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HALLMARK_PREFECT_PORT", "0")
         yield folder
-        hallmark(folder, "down")
+        tiny_project.hallmark(folder, "down")
 
 
 @pytest.fixture(scope="module")
 def up(project: Path) -> Up:
-    told = hallmark(project, "up")
+    told = tiny_project.hallmark(project, "up")
     assert str(access.secret_file(project)) in told and access.secret(project) not in told
     found = server.find(project)
     assert found is not None and found.server is not None
@@ -79,7 +80,7 @@ def test_the_secret_is_for_its_owner_alone(project: Path, up: Up) -> None:
 def test_a_server_that_was_started_with_another_secret_is_told(project: Path, up: Up) -> None:
     secret = access.secret(project)
     access.secret_file(project).write_text("another")
-    told = hallmark(project, "run", "--as", "ml-engineer", code=3)
+    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", code=3)
     access.secret_file(project).write_text(secret)
     assert "was started with another secret" in told and secret not in told and "another\n" not in told
 

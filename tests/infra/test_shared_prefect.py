@@ -11,44 +11,45 @@ from prefect.client.schemas.objects import StateType
 from flows.chronicle import run_id
 from flows.parked import in_state
 from infra.prefect import access, server
+from tests import tiny_project
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
 from tests.prefect_client import prefect
-from tests.tiny_project import hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture
-def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkouts: Checkouts) -> Iterator[Path]:
     """Its server is the one."""
     monkeypatch.setenv("HALLMARK_PREFECT_PORT", "0")
-    folder = make_project(tmp_path / "owner")
-    hallmark(folder, "init")
-    hallmark(folder, "up")
+    folder = checkouts.warm(tmp_path / "owner")
+    tiny_project.hallmark(folder, "up")
     yield folder
-    hallmark(folder, "down")
+    tiny_project.hallmark(folder, "down")
 
 
 @pytest.fixture
-def guest(tmp_path: Path, owner: Path) -> Iterator[Path]:
-    folder = make_project(tmp_path / "guest")
-    hallmark(folder, "init")
+def guest(tmp_path: Path, owner: Path, checkouts: Checkouts) -> Iterator[Path]:
+    folder = checkouts.made(tmp_path / "guest")
+    hallmark(folder, "init")  # keys of its own
     yield folder
-    hallmark(folder, "down")
+    tiny_project.hallmark(folder, "down")
 
 
 def test_each_takes_its_own_runs(owner: Path, guest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     up = server.find(owner)
     assert up is not None
-    ours = hallmark_json(owner, "run", "--as", "ml-engineer", "--detach")["run"]
+    ours = tiny_project.hallmark_json(owner, "run", "--as", "ml-engineer", "--detach")["run"]
     with monkeypatch.context() as theirs:
         theirs.setenv("PREFECT_API_URL", up.api)
         theirs.setenv("PREFECT_API_AUTH_STRING", "not the owner's")
-        told = hallmark(guest, "run", "--as", "ml-engineer", code=3)
+        told = tiny_project.hallmark(guest, "run", "--as", "ml-engineer", code=3)
         assert "wants another PREFECT_API_AUTH_STRING" in told and "Traceback" not in told
-        hallmark(guest, "down")
+        tiny_project.hallmark(guest, "down")
         theirs.setenv("PREFECT_API_AUTH_STRING", access.secret(owner))
-        assert "secret" not in hallmark(guest, "up"), "that server's pages are somebody else's"
-        parked = hallmark_json(guest, "run", "--as", "ml-engineer")
+        assert "secret" not in tiny_project.hallmark(guest, "up"), "that server's pages are somebody else's"
+        parked = tiny_project.hallmark_json(guest, "run", "--as", "ml-engineer")
         assert parked["status"] == "waiting", parked["error"]
     deadline = time.monotonic() + 300
     while hallmark_json(owner, "status", ours)["status"] != "waiting":
