@@ -9,6 +9,7 @@ from infra.cli import shared
 from infra.cli.shared import console, root
 from tasks.core import files
 from tasks.core.errors import InputError
+from tasks.core.graph import LET_STAGES_RUN
 from tasks.core.layout import Layout
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
@@ -43,7 +44,7 @@ def resolve(
     checkout = Repository.open(layout.root)
     whole = tree.read(checkout, checkout.snapshot()).sha256
     runs.resolve(experiment, open_ledger(layout.state), governed, layout, whole)
-    for gate in ("data", "evaluation"):
+    for gate in LET_STAGES_RUN:
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)
     if params or changes:

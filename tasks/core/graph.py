@@ -17,8 +17,8 @@ class Stage:
     """Sections of params.yaml that it reads."""
     reads: tuple[str, ...] = ()
     """Files and folders, from the root of the worktree, that are not code."""
-    behind: str = ""
-    """The gate that lets it run: it verifies that gate's statement."""
+    behind: tuple[str, ...] = ()
+    """The gates that let it run: it verifies their statements."""
     measures: bool = False
     """It leaves figures in measured/ as well, of which no digest is taken."""
     each: Mapping[str, str] = field(default_factory=dict)
@@ -36,14 +36,15 @@ class Stage:
 
     def dependencies(self, key: str = "") -> list[str]:
         """Every file and folder that it reads, code aside."""
-        gate = [f"gates/{self.behind}.json", "inputs/authority.json"] if self.behind else []
+        gate = [*(f"gates/{name}.json" for name in self.behind), *(["inputs/authority.json"] if self.behind else [])]
         own = [self.each[key]] if key else []
         return [*self.reads, *own, *gate, "constraints.txt"]
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Lets the output of the stage before it pass, and looks at every stage since the gate before."""
+    """Lets the output of the stage before it pass, and looks at every stage since the gate before. One that follows
+    another gate directly looks at what that one does."""
 
     name: str
 
@@ -82,7 +83,7 @@ STEPS: tuple[Stage | Gate, ...] = (
         "tasks.stages.train.train",
         ("training", "prompts"),
         ("artefacts/split", "artefacts/base_model"),
-        behind="data",
+        behind=("data",),
         measures=True,
     ),
     Stage(
@@ -118,7 +119,7 @@ STEPS: tuple[Stage | Gate, ...] = (
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/evaluate",
         ),
-        behind="evaluation",
+        behind=("evaluation",),
     ),
     Gate("release"),
 )
@@ -134,23 +135,25 @@ def in_order(gates: Iterable[str]) -> list[str]:
     return sorted(gates, key=lambda gate: (GATES.index(gate) if gate in GATES else len(GATES), gate))
 
 
-def _before(gate: str) -> tuple[str, ...]:
-    """The stages since the gate before it."""
+def looked_at(gate: str) -> tuple[str, ...]:
+    """By a gate: the stages since the gate before it, or what that one looks at where there are none."""
     passed: list[str] = []
+    after_gate = False
     for step in STEPS:
         if isinstance(step, Stage):
-            passed.append(step.name)
+            passed = [*([] if after_gate else passed), step.name]
         elif step.name == gate:
             break
-        else:
-            passed = []
+        after_gate = isinstance(step, Gate)
     return tuple(passed)
 
 
-LOOKS_AT: dict[str, tuple[str, ...]] = {gate: _before(gate) for gate in GATES}
+LOOKS_AT: dict[str, tuple[str, ...]] = {gate: looked_at(gate) for gate in GATES}
 """The stages whose facts and artefacts a gate's evidence holds."""
 SUBJECTS: dict[str, str] = {gate: stages[-1] for gate, stages in LOOKS_AT.items()}
 """The stage whose output each gate lets pass."""
+LET_STAGES_RUN: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.behind for it in STAGES.values()))
+"""The gates that a stage stands behind; promotion asks for the others as well."""
 
 
 def dvc_yaml() -> str:

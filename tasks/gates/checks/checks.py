@@ -20,7 +20,6 @@ from tasks.trust.gate_statement import GateName
 IN_EVERY_TIER: dict[GateName, list[Check]] = {
     "data": [Check(name=STANDING["data"], fact="use_case.unapproved_uses", at_most=0)],
     "evaluation": [Check(name=STANDING["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
-    "release": [],
 }
 """By gate, the checks that stand in every tier that has gates."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from tasks.consent import consent
 from tasks.core import code
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES, in_order
+from tasks.core.graph import GATES, LET_STAGES_RUN, in_order
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.params.values import Sha256
@@ -179,7 +179,7 @@ def _made_of_what_passed(candidate: Candidate) -> None:
     named = passed["data"].evidence.asks.owners
     if named and named != evidence_of.owners(candidate.layout):
         raise Refused("the data gate asked other owners than those of the run's sources")
-    for gate in ("data", "evaluation"):
+    for gate in LET_STAGES_RUN:
         subject = passed[gate].evidence.subject
         if told.stages.get(subject.stage) != subject.sha256:
             raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
