@@ -17,4 +17,17 @@ The rooms, from the ground up; each imports those above it in this list alone (p
     reproduce/  a release built again
     audit/      its dossier
     backup/     the state of a checkout as one folder, and back
+
+Where something new goes; the tests in tests/contract/ and of the room name what is still missing:
+
+    metric           a file in stages/evaluate/metrics/, a line in its table.py
+    kind of source   a file in stages/data/readers/, a line in its kinds.py, its name in sources/sources.py: Source.kind
+    stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml.
+                     One that takes rows out: its name in sources/dataset.py, its rules in validate/outcomes.py, and
+                     what comes after it reads its records
+    gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
+                     rules in every policy.yaml
+    signed kind      a `Dated` document and a `Kind` (policy/read_signed.py) in one file; a line in infra/formats.py and
+                     in infra/docs/ledger.py; what it holds up asks it
+    training method  a line in core/params/methods.py with its name there, and in stages/train/handling.py
 """

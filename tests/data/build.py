@@ -21,6 +21,7 @@ from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.pin import resolve_sources
 from tasks.sources import vault_keys
+from tasks.sources.dataset import STAGES
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
@@ -212,11 +213,11 @@ class Run:
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")
 
     def put_results(self, records: list[dict[str, Any]]) -> None:
-        """What `ingest`, `clean` and `deduplicate` say that took nothing out."""
+        """What the stages before `split` say that took nothing out."""
         passed = {name: passage(count) for name, count in Counter(item["source_id"] for item in records).items()}
         empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
         sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
-        for name in ("ingest", "clean", "deduplicate"):
+        for name in STAGES[:-1]:
             result = {"counts": passage(len(records)), "sources": sources, "by_source": passed, "near": {}}
             write_json(self.layout.stage(name) / "result.json", result)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.sources.dataset import TERMS, Dataset, declared
+from tasks.sources.dataset import STAGES, TERMS, Dataset, declared
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.data.build import TODAY, source
 
@@ -31,7 +31,7 @@ def origin(rows: int, content: str = "1", **said: Any) -> dict[str, Any]:
     """A source of which one in ten rows is empty and two of what is left are for testing; `said` in sources.yaml."""
     left = rows - rows // 10
     passages = {"ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10)}
-    passages |= {"deduplicate": passage(left), "split": passage(left)}
+    passages |= {stage: passage(left) for stage in STAGES[2:]}
     pinned = ResolvedSource(source=source("a.csv", **SAID | said), sha256=content * 64, bytes=1)
     return declared(pinned) | {"passages": passages, "rows": {"train": left - 2, "test": 2}, "protected": {"name": 4}}
 
@@ -48,7 +48,7 @@ def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
         "sources": sources,
         "counts": {
             "ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10),
-            "deduplicate": passage(train + test), "split": passage(train + test),
+            **{stage: passage(train + test) for stage in STAGES[2:]},
         },
         "rows": {"train": train, "test": test},
         "digests": {"train": "4" * 64, "test": "5" * 64},

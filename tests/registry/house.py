@@ -26,7 +26,7 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import succession
-from tasks.sources.dataset import declared
+from tasks.sources.dataset import STAGES, declared
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
@@ -111,9 +111,7 @@ SOURCE = {
     "sha256": "1" * 64,
     "bytes": 10,
 }
-PASSED = {
-    stage: {"rows": 12, "records": 12, "quarantined": {}} for stage in ("ingest", "clean", "deduplicate", "split")
-}
+PASSED = {stage: {"rows": 12, "records": 12, "quarantined": {}} for stage in STAGES}
 DATASET = {
     "type": "urn:hallmark:dataset:v1",
     "sources": {
@@ -136,9 +134,7 @@ DATASET = {
     },
 }
 FACTS = {
-    "ingest": {"rows": {"value": 12}},
-    "clean": {"rows": {"value": 12}},
-    "deduplicate": {"records": {"value": 12}},
+    **{stage: {"records": {"value": 12}} for stage in STAGES},
     "validate": {"failed_expectations": {"value": 0}},
     "split": {"train_rows": {"value": 8, "unit": "rows"}, "test_rows": {"value": 4, "unit": "rows"}},
     "base_model": {"parameters": {"value": 3}},
