@@ -39,6 +39,16 @@ for process in mine:
             print(place.laddr.ip)
 """
 
+WITHOUT = "without its token"
+STRANGER = f"""
+import subprocess, sys, os
+print({WITHOUT!r})
+there = ray.get_runtime_context().gcs_address
+environment = {{name: value for name, value in os.environ.items() if not name.startswith("RAY_")}}
+other = f"from tasks.stages.train import head; head.require({{there!r}})"
+print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
+"""
+
 
 def join(home: Path, then: str = "print('in')", **environment: str) -> "subprocess.CompletedProcess[str]":
     """Connect to Ray as the stage does, in a process whose Ray settings are `environment` alone."""
@@ -77,29 +87,14 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_a_ray_of_the_stages_own_listens_on_loopback_and_leaves_no_token_at_home(tmp_path: Path) -> None:
-    told = join(tmp_path, LISTENERS)
+def test_a_ray_of_the_stages_own_listens_on_loopback_and_lets_nobody_in_without_its_token(tmp_path: Path) -> None:
+    """Whoever reaches the port of a Ray without a token runs code as this user. Nor is one left at home."""
+    told = join(tmp_path, LISTENERS + STRANGER)
     assert told.returncode == 0, told.stderr
-    places = set(told.stdout.split())
-    assert places and places <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    places, _, stranger = told.stdout.partition(WITHOUT)
+    assert places.split() and set(places.split()) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     assert not (tmp_path / ".ray").exists()
-
-
-@pytest.mark.slow
-def test_a_ray_of_the_stages_own_lets_nobody_in_without_its_token(tmp_path: Path) -> None:
-    """Whoever reaches the port of a Ray without a token runs code as this user."""
-    told = join(
-        tmp_path,
-        """
-import ray, subprocess, sys, os
-there = ray.get_runtime_context().gcs_address
-environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-from tasks.stages.train import head
-other = f"from tasks.stages.train import head; head.require({there!r})"
-print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
-""",
-    )
-    assert "asks for a token" in told.stdout, told.stderr
+    assert "asks for a token" in stranger, told.stderr
 
 
 @pytest.mark.slow
