@@ -40,8 +40,8 @@ sys.path.insert(0, str(ROOT))
 from tasks.stages.train.cluster import PREFIX  # noqa: E402
 from tests import planted_identifiers, tiny_project  # noqa: E402
 from tests.byte_search import Findings, Planted, search_folder  # noqa: E402
-from tests.data.build import INVENTORY  # noqa: E402
 from tests.planted_identifiers import UNLISTED, Identifier  # noqa: E402
+from tests.stages.data.build import INVENTORY  # noqa: E402
 
 MISSED_GOAL = 0.05
 """1 less the recall that the recognisers are to reach."""

@@ -221,7 +221,7 @@ def anew(dice: Dice, text: str) -> tuple[str, str]:
 
 def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]]:
     """The places of records, of prompt and target, that go; and of those that their owners are shown."""
-    from tests.data.build import Run, record
+    from tests.stages.data.build import Run, record
 
     records = [record(text, target, place) for place, (text, target) in enumerate(texts)]
     records.append(record("something else altogether, so that one record is left", "yes", len(texts)))

@@ -2,8 +2,8 @@
 
     python benchmarks/credentials.py [--each 10] [--seed 1] [--gitleaks FILE] [--out FILE]
 
-Texts are those of tests/data/recognise/keys.py: forms that providers publish, filled at random, in sentences, and as
-many that only look like it. The development half is what rules were corrected by; nobody looks into the held-out half.
+Texts are those of tests/stages/data/recognise/keys.py: forms that providers publish, filled at random, in sentences,
+and as many that only look like it. Rules were corrected by the development half; nobody looks into the held-out half.
 Of ours a key counts where its last character is covered, of detect-secrets where it reports any part of it, since it
 reports lines. --gitleaks names config/gitleaks.toml of a checkout of gitleaks (MIT), whose rules' own true examples,
 where they are written out as one string, are then measured as well; google-re2 reads its patterns. Its false examples
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the texts are the tests'
 
 from tasks.stages.data.protect.recognise import engine  # noqa: E402
-from tests.data.recognise.keys import Figures, Key, Text, figures, made  # noqa: E402
+from tests.stages.data.recognise.keys import Figures, Key, Text, figures, made  # noqa: E402
 
 GOALS = {"F1": 0.90, "precision": 0.95}
 Marks = list[list[tuple[int, int]]]

@@ -2,8 +2,8 @@
 
     python benchmarks/protect.py [--each 10] [--seed 11] [--templates FOLDER] [--out benchmarks/results/protect.json]
 
-Three sets. `planted` are templates of our own that no rule was written against (tests/data/recognise/planted.py), with
-half of all names taken out of our lists, since the values are faker's and faker's names are in them. `formats` are
+Three sets. `planted` are templates of ours that no rule was written against (tests/stages/data/recognise/planted.py),
+with half of all names taken out of our lists, since the values are faker's and faker's names are in them. `formats` are
 identifiers as the numbering plans of many countries write them (formats.py there). `evaluator` are the 209 templates
 and 3,000 identities that the package presidio-evaluator (MIT) ships, where --templates names the folder
 `presidio_evaluator/data_generator/raw_data` of its wheel; the identities may be measured with, not copied. The last two
@@ -34,11 +34,11 @@ sys.path.insert(0, str(ROOT))  # the planted texts are the tests'
 from faker import Faker  # noqa: E402
 
 from tasks.sources.protection import Category  # noqa: E402
-from tasks.stages.data.protect.found import Stretch  # noqa: E402
 from tasks.stages.data.protect.recognise import detect  # noqa: E402
-from tests.data.recognise import formats  # noqa: E402
-from tests.data.recognise.keys import is_held_out  # noqa: E402
-from tests.data.recognise.planted import GAP, Planted, Score, names_held_out, planted, scores  # noqa: E402
+from tasks.stages.data.protect.stretch import Stretch  # noqa: E402
+from tests.stages.data.recognise import formats  # noqa: E402
+from tests.stages.data.recognise.keys import is_held_out  # noqa: E402
+from tests.stages.data.recognise.planted import GAP, Planted, Score, names_held_out, planted, scores  # noqa: E402
 
 GOALS = {
     "recall, all classes": 0.95,

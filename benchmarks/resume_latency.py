@@ -39,7 +39,7 @@ for setting in [name for name in os.environ if name.startswith(("HALLMARK_", "ML
     del os.environ[setting]
 
 from infra.prefect import access, server  # noqa: E402
-from tasks.gates import docket  # noqa: E402
+from tasks.gates import cases  # noqa: E402
 from tasks.gates.signed_decision import KIND  # noqa: E402
 from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tests.tiny_project import hallmark, hallmark_json, make_project  # noqa: E402
@@ -126,7 +126,7 @@ def ours(project: Path, count: int) -> tuple[list[float], list[float]]:
 
 
 def closing(ledger: Ledger, run: str) -> datetime | None:
-    return next((entry.time for entry in ledger.entries(docket.CLOSED, run)), None)
+    return next((entry.time for entry in ledger.entries(cases.CLOSED, run)), None)
 
 
 def stop(project: Path, prefect: Any, flow_run: UUID) -> None:

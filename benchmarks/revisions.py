@@ -236,7 +236,7 @@ def paragraphs(documents: list[Document], keys: Sequence[str], pairs: Pairs) -> 
 
 def chosen(documents: list[Document], dated: bool) -> list[int]:
     """The places of the records that the stage keeps; they are given to it in mixed order."""
-    from tests.data.build import Run, record
+    from tests.stages.data.build import Run, record
 
     records = []
     for place, document in enumerate(documents):

@@ -32,7 +32,7 @@ os.environ.pop("HALLMARK_LEDGER_URL", None)
 from benchmarks.ledger import rows as other_rows  # noqa: E402
 from flows.parked import Parked  # noqa: E402
 from infra.prefect import access  # noqa: E402
-from tasks.gates import docket, signed_request  # noqa: E402
+from tasks.gates import cases, signed_request  # noqa: E402
 from tasks.gates.checks.checks import CheckResult, check_result  # noqa: E402
 from tasks.gates.evidence import Evidence  # noqa: E402
 from tasks.gates.signed_request import SignedRequest  # noqa: E402
@@ -90,14 +90,14 @@ def project(folder: Path) -> tuple[Path, Evidence]:
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     for args in (("init",), ("run", "--as", "ml-engineer")):
         subprocess.run(hallmark(*args), cwd=clone, check=True, stdout=subprocess.DEVNULL)
-    (case,) = docket.still_open(open_ledger(clone / ".hallmark"))
+    (case,) = cases.still_open(open_ledger(clone / ".hallmark"))
     return clone, case.evidence
 
 
 def requests(clone: Path, count: int) -> list[SignedRequest]:
     """Runs that somebody asked for; each has a worktree here, with the request in it alone."""
     ledger, governed = open_ledger(clone / ".hallmark"), installed_governance(clone, None)
-    known = signed_request.recorded(ledger, governed, docket.still_open(ledger)[0].evidence.run)
+    known = signed_request.recorded(ledger, governed, cases.still_open(ledger)[0].evidence.run)
     assert known is not None
     signer = keys.signer(keys.load_private(clone / ".hallmark" / "keys" / "ml-engineer"))
     signed = []
@@ -151,7 +151,7 @@ def size(database: Path) -> int:
 def ask(ledger: Ledger, evidence: Evidence, asked: list[SignedRequest]) -> None:
     with ledger.transaction():
         for seed, request in enumerate(asked):
-            docket.ask(ledger, like(evidence, request, seed))
+            cases.ask(ledger, like(evidence, request, seed))
 
 
 def fill(database: Path, others: int) -> None:

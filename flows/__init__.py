@@ -5,8 +5,8 @@
     gates.py     a gate as a suspended flow run
     lineage.py   which records a run's dataset has
     promotion.py is this candidate new; let it in
-    chronicle.py a run's beginning, journal and end
-    exhibits.py  what a run shows in Prefect's UI
+    lifecycle.py a run's beginning, journal and end
+    artifacts.py  what a run shows in Prefect's UI
     deployed.py  the name that this checkout's flow has on a Prefect server
     parked.py    parked runs whose gate has closed go on
     watch.py     what keeps orphaned runs going, and what time brings

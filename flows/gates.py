@@ -9,14 +9,14 @@ from uuid import uuid4
 from prefect import suspend_flow_run, task
 from prefect.context import FlowRunContext
 
-from flows import exhibits
-from flows.chronicle import doing, note
+from flows import artifacts
+from flows.lifecycle import doing, note
 from flows.stages import with_its_sources
 from tasks.core.errors import Refused, Unavailable
-from tasks.gates import approved, decisions, docket, evidence, gates, statement
+from tasks.gates import approved, cases, decisions, evidence, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
 from tasks.runs.run import Run
@@ -53,7 +53,7 @@ def under_its_policy(run: Run) -> None:
     before, now = gate_statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
     if before == now:
         return
-    docket.close_open(run.ledger(), run.id, VOID.state)
+    cases.close_open(run.ledger(), run.id, VOID.state)
     lines = _known(run).gates
     note(run.id, gates={gate: VOID if line.state == "waiting" else line for gate, line in lines.items()})
     raise Refused(
@@ -77,17 +77,17 @@ def ask(run: Run, name: GateName) -> Evidence:
     demo, governed, ledger = run.request.demo_approvals, run.governance(), run.ledger()
     card = run.params.use_case
     before = approved.last(ledger, card.name, demo) if name == "data" else None
-    adopted = succession.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
+    adopted = promotions.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
     with doing(run.id, f"collecting evidence for the {name} gate"):
         collected = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before, adopted)
     asked = gates.ask(ledger, collected)
     evidence.write(asked, run.layout)
     if demo:
         decisions.decide_demo(ledger, governed, asked)
-    exhibits.checks(asked)
+    artifacts.checks(asked)
     if name == "data":
-        exhibits.sources(asked)
-        exhibits.pages(run)
+        artifacts.sources(asked)
+        artifacts.pages(run)
     return asked
 
 
@@ -109,7 +109,7 @@ def park(run: Run, asked: Evidence, standing: Standing) -> None:
         run.push()
     _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
     note(run.id, status="waiting")
-    exhibits.waits(run, asked, wanted)
+    artifacts.waits(run, asked, wanted)
     # A fresh key: with a fixed one a second suspension returns at once.
     suspend_flow_run(timeout=FOR_DAYS, key=str(uuid4()))
 

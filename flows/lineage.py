@@ -2,7 +2,7 @@
 
 from prefect import task
 
-from flows.chronicle import doing
+from flows.lifecycle import doing
 from tasks.runs.run import Run
 
 

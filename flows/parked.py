@@ -26,12 +26,12 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows import deployed
-from flows.chronicle import run_id
+from flows.lifecycle import run_id
 from flows.partly import Parts
 from tasks.consent import withdrawals
 from tasks.core.errors import HallmarkError
-from tasks.gates import docket, gates
-from tasks.gates.docket import Case
+from tasks.gates import cases, gates
+from tasks.gates.cases import Case
 from tasks.gates.evidence import Summary
 from tasks.gates.overview import Glance, overview
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -96,7 +96,7 @@ class Parked:
             self._answered = answered if whole else answered | (self._answered - self._open)
         if not whole:
             self._ended -= {subject for _, subject in news}
-            closed = {subject for kind, subject in news if kind == docket.CLOSED}
+            closed = {subject for kind, subject in news if kind == cases.CLOSED}
             self._answered -= closed  # they have gone on, but for those whose time was over
             self._answered |= {run for run in closed if _is_expired(ledger, run)}
         self._last = last
@@ -153,7 +153,7 @@ class Parked:
 
 
 def _is_expired(ledger: Ledger, run: str) -> bool:
-    return ledger.entries(docket.CLOSED, run)[-1].body.get("state") == "expired"
+    return ledger.entries(cases.CLOSED, run)[-1].body.get("state") == "expired"
 
 
 def _is_answered(glance: Glance, governed: Governance) -> bool:
@@ -172,7 +172,7 @@ def decided(root: Path, run: str) -> bool:
     """
     ledger = open_ledger(root / ".hallmark")
     try:
-        asked = docket.cases(ledger, run)[-1:]
+        asked = cases.read(ledger, run)[-1:]
         parked = open_run(root, run)
         governed = parked.governance()
         return bool(parked.held_back()) or any(_answered(case, ledger, governed) for case in asked)

@@ -3,8 +3,8 @@
 from prefect import task
 from prefect.logging import get_run_logger
 
-from flows import exhibits
-from flows.chronicle import doing
+from flows import artifacts
+from flows.lifecycle import doing
 from tasks.ledger.heads import publish
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.identity import candidate_inputs
@@ -36,7 +36,7 @@ def promote(run: Run) -> str | None:
     governed, ledger = run.governance(), run.ledger()
     with doing(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, governed, ledger)
-    exhibits.show_promoted(release)
+    artifacts.show_promoted(release)
     for warning in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
         get_run_logger().warning(warning)
     return release.label

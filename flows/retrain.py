@@ -2,10 +2,10 @@
 
 from prefect import flow
 
-from flows.chronicle import chronicle, end, evaluated, name_of_flow_run, resolve
+from flows.artifacts import report
 from flows.deployed import FLOW
-from flows.exhibits import report
 from flows.gates import gate
+from flows.lifecycle import end, evaluated, lifecycle, name_of_flow_run, resolve
 from flows.lineage import index
 from flows.promotion import promote, unchanged
 from flows.stages import stages
@@ -27,7 +27,7 @@ def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> s
         request: What to run. A schedule may leave it out: params.yaml at the checkout's HEAD, asked for as `scheduler`.
         envelope: The request as a person signed it with `hallmark run`. Without one the scheduler asks.
     """
-    with chronicle(request, envelope) as asked:
+    with lifecycle(request, envelope) as asked:
         run = resolve(asked, envelope)
 
         stages(run, "ingest", "clean", "deduplicate", "validate", "split")

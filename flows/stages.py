@@ -7,7 +7,7 @@ from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.chronicle import current, note
+from flows.lifecycle import current, note
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.shown import markdown
 from tasks.runs import journal, records

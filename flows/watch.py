@@ -14,12 +14,12 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Scheduled
 
-from flows.chronicle import run_id
+from flows.lifecycle import run_id
 from flows.parked import in_state
 from flows.partly import Partly, Parts
 from tasks.core.errors import InputError, Refused
-from tasks.gates import docket, reminders
-from tasks.gates.docket import Case
+from tasks.gates import cases, reminders
+from tasks.gates.cases import Case
 from tasks.incidents import incidents
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
@@ -68,7 +68,7 @@ def _deliver(ledger: Ledger, state: Path) -> list[str]:
 def _remind(ledger: Ledger, rules: Rules) -> list[str]:
     parts = Parts()
     asked = ledger.questions()
-    for entry, case in zip(asked, docket.read_open(asked, ledger), strict=True):
+    for entry, case in zip(asked, cases.read_open(asked, ledger), strict=True):
         if isinstance(case, Refused):
             parts.failed([f"{case}; run {entry.subject} is reminded of nothing"])
         else:

@@ -22,7 +22,7 @@ from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
 from tasks.policy import adoption
 from tasks.registry.promote import orders
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
 from tasks.sources.dataset import Dataset
 from tasks.trust import gate_statement
 
@@ -63,7 +63,7 @@ FORMATS = (
         signed_withdrawal.Notice,
         signed=True,
     ),
-    Format("Promotion and rollback", succession.PREDICATE_TYPE, succession.Promotion, signed=True),
+    Format("Promotion and rollback", promotions.PREDICATE_TYPE, promotions.Promotion, signed=True),
     Format("Order of a rollback", orders.ORDER_TYPE, orders.Order, signed=True),
     Format("Incident", signed_incident.TYPE, Opening | Escalation | Closing, signed=True),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),

@@ -13,8 +13,8 @@ from typing import Any
 
 from tasks.stages.data.protect.recognise import detect
 from tests.byte_search import SHORTEST, bare
-from tests.data.recognise import planted
-from tests.data.recognise.planted import CATEGORY, GAP, Values
+from tests.stages.data.recognise import planted
+from tests.stages.data.recognise.planted import CATEGORY, GAP, Values
 
 SEARCHED = ("name", "email", "phone", "iban", "card", "account", "identity", "medical", "credential")
 """Classes whose values are unique enough to be looked for: a first name, a day of birth or an illness is not."""

@@ -26,7 +26,7 @@ from faker.providers.lorem.en_US import Provider as EnglishWords
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the planted sentences are the tests'
 
-from tests.data.recognise.planted import CLEAN, ENGLISH, planted  # noqa: E402
+from tests.stages.data.recognise.planted import CLEAN, ENGLISH, planted  # noqa: E402
 
 PERSONAL, SAME, CHANGED = 1 / 3, 0.03, 0.08
 """Shares of the messages that hold personal data, repeat another, and repeat another but for a word."""

@@ -8,7 +8,7 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 
 from flows import deployed
-from flows.chronicle import root
+from flows.lifecycle import root
 from flows.parked import Parked
 from flows.partly import Partly
 from flows.retrain import retrain

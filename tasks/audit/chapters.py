@@ -1,4 +1,4 @@
-"""The story of a release in order, told from its record: each claim with the exhibits that it rests on."""
+"""The story of a release in order, told from its record: each claim with the artifacts that it rests on."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,8 +21,8 @@ HOLDS = {"ok": "yes", "no": "NO", "missing": "cannot be said"}
 
 def chapter(number: int, id_: str, title: str, tables: Sequence[Table], said: Iterable[Said]) -> Chapter:
     claims = [
-        Claim(number=f"{number}.{place}", kind=kind, text=text, exhibits=list(exhibits))
-        for place, (kind, text, exhibits) in enumerate(said, start=1)
+        Claim(number=f"{number}.{place}", kind=kind, text=text, artifacts=list(artifacts))
+        for place, (kind, text, artifacts) in enumerate(said, start=1)
     ]
     return Chapter(id=id_, title=title, tables=list(tables), claims=claims)
 
@@ -182,9 +182,9 @@ def decided(record: Record, shelf: Shelf) -> Chapter:
     for gate in record.contents.promotion.gates:
         who = record.release.approved_by.get(gate, [])
         text = f"approved by {', '.join(who)}" if who else "passed by its checks alone, as its policy allows"
-        exhibits = [shelf.entry(it.entry) for it in record.decided.get(gate, []) if it.counted]
+        artifacts = [shelf.entry(it.entry) for it in record.decided.get(gate, []) if it.counted]
         said.append(
-            ("decision", f"The {gate} gate was {text}.", [*exhibits, shelf.file(f"attestations/gates/{gate}.json")])
+            ("decision", f"The {gate} gate was {text}.", [*artifacts, shelf.file(f"attestations/gates/{gate}.json")])
         )
     counted = [it for _, it in every if it.counted]
     own = [it.decision.person for it in counted if it.decision.person == record.release.requested_by]
@@ -218,14 +218,14 @@ def promoted(record: Record, shelf: Shelf) -> Chapter:
         rows=[[check.about, check.text, HOLDS[check.state]] for check in record.verification.checks],
     )
     promotion = statement.promotion
-    exhibits = [shelf.file(bundle.PROMOTION), *([shelf.entry(statement.entry)] if statement.entry else [])]
+    artifacts = [shelf.file(bundle.PROMOTION), *([shelf.entry(statement.entry)] if statement.entry else [])]
     holds = sum(check.ok for check in record.verification.checks)
     valid = f"Of {len(record.verification.checks)} checks {holds} hold."
     if record.verification.verdict == "invalid":
         valid = f"It does NOT verify: {record.verification.against}."
     return chapter(7, "promoted", "How it came into production", [table], [
         ("promotion", f"Statement {promotion.sequence} of {promotion.name} in environment {promotion.environment} made "
-         f"{promotion.label} champion on {record.own[0].since:%Y-%m-%d %H:%M:%S} UTC.", exhibits),
+         f"{promotion.label} champion on {record.own[0].since:%Y-%m-%d %H:%M:%S} UTC.", artifacts),
         ("integrity", f"The statement lists all {len(promotion.files)} files of the release by digest. {valid}",
          [shelf.file(bundle.PROMOTION)]),
     ])  # fmt: skip

@@ -41,7 +41,7 @@ def load() -> list[Listed]:
 
 def evidenced(chapters: Iterable[Chapter]) -> list[Framework]:
     """Every control with the claims that are evidence for it; with none where there are none."""
-    claims = [claim for chapter in chapters for claim in chapter.claims if claim.exhibits]
+    claims = [claim for chapter in chapters for claim in chapter.claims if claim.artifacts]
     return [
         Framework(
             name=listed.name,

@@ -30,7 +30,7 @@ class Claim(Frozen):
     """Chapter and place, e.g. 2.3."""
     kind: Kind
     text: str
-    exhibits: list[Exhibit]
+    artifacts: list[Exhibit]
 
 
 class Table(Frozen):

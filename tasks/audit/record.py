@@ -8,20 +8,20 @@ from tasks.consent import withdrawals
 from tasks.consent.signed_withdrawal import Withdrawal
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params, load
-from tasks.gates import docket, signed_decision, signed_request
-from tasks.gates.docket import Case
+from tasks.gates import cases, signed_decision, signed_request
+from tasks.gates.cases import Case
 from tasks.gates.signed_decision import Decision
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.incidents import incidents
 from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.history import history, told
+from tasks.registry.history import declared, history
+from tasks.registry.history.declared import Declared
 from tasks.registry.history.history import Reign
-from tasks.registry.history.told import Told
 from tasks.registry.promote import releases
 from tasks.registry.promote.releases import Release
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
 from tasks.registry.release.report import Verification
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
@@ -42,7 +42,7 @@ class Decided:
 @dataclass(frozen=True)
 class Record:
     release: Release
-    contents: Told
+    contents: Declared
     params: Params
     verification: Verification
     environment: str
@@ -82,9 +82,9 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
         raise InputError(
             f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
         )
-    contents, line = told.read(folder), succession.read(ledger, governance, release.name)
+    contents, line = declared.read(folder), promotions.read(ledger, governance, release.name)
     asked = signed_request.recorded(ledger, governance, release.run)
-    cases = {gate: put[-1] for gate in contents.promotion.gates if (put := docket.cases(ledger, release.run, gate))}
+    newest = {gate: put[-1] for gate in contents.promotion.gates if (put := cases.read(ledger, release.run, gate))}
     return Record(
         release=release,
         contents=contents,
@@ -94,8 +94,8 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
         now=ledger.now(),
         request=asked.request if asked else None,
         request_entry=_entry_of(asked, ledger) if asked else None,
-        cases=cases,
-        decided={gate: _decided(case, folder, ledger, governance) for gate, case in cases.items()},
+        cases=newest,
+        decided={gate: _decided(case, folder, ledger, governance) for gate, case in newest.items()},
         reigns=history.reigns(line),
         reproductions=ledger.entries(REPRODUCED, str(release.label)),
         incidents=_incidents(release, ledger, governance),
@@ -137,6 +137,6 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
     ]
 
 
-def _withdrawn(said: Told, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
+def _withdrawn(said: Declared, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
     standing = withdrawals.in_force(ledger, governance)
     return [each for name in sorted(said.dataset.sources) for each in standing.get(name, [])]

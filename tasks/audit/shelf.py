@@ -1,4 +1,4 @@
-"""The exhibits: files of the release and entries of the ledger, each put on the shelf when a claim names it."""
+"""The artifacts: files of the release and entries of the ledger, each put on the shelf when a claim names it."""
 
 from collections.abc import Callable
 from pathlib import Path

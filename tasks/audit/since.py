@@ -40,15 +40,15 @@ def _reigns(record: Record, shelf: Shelf) -> list[Said]:
     said: list[Said] = []
     for before, reign in zip(record.reigns, record.reigns[1:], strict=False):
         promotion, entry = reign.signed.promotion, reign.signed.entry
-        exhibits = [shelf.entry(entry)] if entry else []
+        artifacts = [shelf.entry(entry)] if entry else []
         if before in record.own:
             why = f": {promotion.reason}" if promotion.reason else ""
             text = f"{promotion.label} took its place on {reign.since:%Y-%m-%d %H:%M:%S} UTC ({promotion.action}{why})."
-            said.append(("recall" if promotion.action == "rollback" else "history", text, exhibits))
+            said.append(("recall" if promotion.action == "rollback" else "history", text, artifacts))
         elif reign in record.own and promotion.action == "rollback":
             who = " and ".join(orderers(reign.signed))
             text = f"{who} brought it back on {reign.since:%Y-%m-%d %H:%M:%S} UTC: {promotion.reason}."
-            said.append(("recall", text, exhibits))
+            said.append(("recall", text, artifacts))
     if not said:
         said.append(("history", "No other statement has taken its place: it has been in production from then on.",
                      [shelf.entry(it.signed.entry) for it in record.own if it.signed.entry]))  # fmt: skip

@@ -5,7 +5,7 @@ width at all. In data, in a params file or in what a person signed they could re
 whatever is shown goes through here, at the place where it leaves the program, and no caller has to think of it:
 
     terminal    infra/cli/terminal.py, for every command
-    log         infra/prefect/runner.py and flows/chronicle.py; a stage's own lines in tasks/runs/dvc.py
+    log         infra/prefect/runner.py and flows/lifecycle.py; a stage's own lines in tasks/runs/dvc.py
     error       tasks/core/errors.py, whose text reaches all of these and Prefect's pages
     page        tasks/core/pages.py, for every template
     JSON        `json_text`, for every document that is printed or written

@@ -3,7 +3,7 @@
 signed_request.py   who asks for a run, before anything of it is made
 evidence.py         figures, checks and digests of what the stages left, as one file
 checks/             what is checked: checks.py, purpose.py, bar.py, change.py
-docket.py           which gates were asked, are open, were closed
+cases.py            which gates were asked, are open, were closed
 approved.py         what passed a gate last
 since.py            its last chapter: what came after the promotion
 decisions.py        people approve, reject, waive, withdraw

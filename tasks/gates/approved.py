@@ -1,6 +1,6 @@
 """What passed a gate last, as the ledger has it."""
 
-from tasks.gates import docket
+from tasks.gates import cases
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger
 from tasks.trust.gate_statement import GateName
@@ -14,12 +14,12 @@ def last(
     What demo identities let through is compared with on demo runs only.
     """
     wanted = {"gate": gate, "state": "passed", "use_case": use_case}
-    for closed in ledger.newest_first(docket.CLOSED):
+    for closed in ledger.newest_first(cases.CLOSED):
         if closed.subject == other_than or not closed.body.items() >= wanted.items():
             continue
         if closed.body.get("demo") and not demo:
             continue
-        for case in docket.cases(ledger, closed.subject, gate):
+        for case in cases.read(ledger, closed.subject, gate):
             found = case.evidence
             if case.closed == closed and found.use_case == use_case and (demo or not found.demo):
                 return found

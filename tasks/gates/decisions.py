@@ -6,8 +6,8 @@ from datetime import datetime
 
 from tasks.core.config import clear
 from tasks.core.errors import InputError, Refused
-from tasks.gates import docket
-from tasks.gates.docket import Case
+from tasks.gates import cases
+from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence, check_asks
 from tasks.gates.gates import judge
 from tasks.gates.missing import eligible, needed
@@ -65,7 +65,7 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
         raise Refused(f"run {evidence.run} was not started with --demo-approvals; its people must decide")
     entries = []
     with ledger.transaction():
-        case = docket.current(ledger, evidence)
+        case = cases.current(ledger, evidence)
         if judge(evidence, governance, ledger, ledger.now()).state != "waiting":
             return []
         now = ledger.now()
@@ -183,7 +183,7 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
 
 def _case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Case:
     """The case on record, if it was asked under the policy in force."""
-    case = docket.current(ledger, evidence)
+    case = cases.current(ledger, evidence)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
     check_asks(evidence, governance.policy)

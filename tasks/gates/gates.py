@@ -10,9 +10,9 @@ from typing import Literal
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.values import Sha256
-from tasks.gates import docket
+from tasks.gates import cases
+from tasks.gates.cases import Asked, Case, ask, waiting
 from tasks.gates.checks.checks import CheckResult
-from tasks.gates.docket import Asked, Case, ask, waiting
 from tasks.gates.evidence import Evidence, Summary, check_asks, require_checks
 from tasks.gates.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.gates.rules import asking
@@ -88,7 +88,7 @@ def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datet
     Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
     requester than the one who signed.
     """
-    return judge_case(docket.current(ledger, evidence), governance, ledger, now)
+    return judge_case(cases.current(ledger, evidence), governance, ledger, now)
 
 
 def judge_case(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
@@ -135,14 +135,14 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
     if standing.state == "waiting":
         raise InputError(f"gate {evidence.gate} of run {evidence.run} still waits; only a settled gate can be closed")
     with ledger.transaction():
-        case = docket.current(ledger, evidence)
+        case = cases.current(ledger, evidence)
         if standing.evidence_sha256 != case.sha256:
             raise Refused(f"the standing is that of other evidence than gate {evidence.gate} of run {evidence.run}")
         if case.closed is not None:
             return
         if ledger.entries(KIND, evidence.subject.sha256, after=standing.as_of):
             raise Refused("a decision came in after the gate was judged; judge it again")
-        docket.record_closing(ledger, case, standing.state)
+        cases.record_closing(ledger, case, standing.state)
 
 
 def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:

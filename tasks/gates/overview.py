@@ -12,8 +12,8 @@ from datetime import datetime
 from pydantic import ConfigDict, ValidationError
 
 from tasks.core.errors import HallmarkError, Refused
-from tasks.gates import docket, gates, signed_request
-from tasks.gates.docket import Asked
+from tasks.gates import cases, gates, signed_request
+from tasks.gates.cases import Asked
 from tasks.gates.evidence import Summary
 from tasks.gates.gates import Standing
 from tasks.gates.signed_decision import KIND
@@ -77,7 +77,7 @@ def _stands(
         raise document
     # Who is barred as the sole owner, the dataset says, which a summary is without.
     if summary is None or ledger.entries(KIND, summary.subject.sha256) or summary.asks.besides_owner:
-        case = docket.open_case(entry, document)
+        case = cases.open_case(entry, document)
         return gates.judge_case(case, governed(case.evidence), ledger, now)
     governance = governed(summary)
     asked = Asked(entry, summary, str(entry.body.get(NAMED)), None)

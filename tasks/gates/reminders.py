@@ -7,8 +7,8 @@ once, however often the monitor starts anew and whatever its clock does. `regist
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks.gates import docket
-from tasks.gates.docket import Case
+from tasks.gates import cases
+from tasks.gates.cases import Case
 from tasks.gates.gates import Standing, judge, settle
 from tasks.gates.weigh import deadline
 from tasks.ledger.ledger import Entry, Ledger
@@ -29,11 +29,11 @@ def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
         return []
     with ledger.transaction():
         standing = judge(case.evidence, governance, ledger, now)
-        if docket.current(ledger, case.evidence).closed is not None:
+        if cases.current(ledger, case.evidence).closed is not None:
             return []
         if standing.state == "expired":
             settle(ledger, governance, case.evidence)
-            return ledger.entries(docket.CLOSED, case.evidence.run)[-1:]
+            return ledger.entries(cases.CLOSED, case.evidence.run)[-1:]
         if standing.state != "waiting":
             return []  # decided, and its run is about to go on
         told = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _wanted(case, standing),

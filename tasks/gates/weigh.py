@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.graph import GATES
-from tasks.gates import docket, signed_request
-from tasks.gates.docket import Asked, Case
+from tasks.gates import cases, signed_request
+from tasks.gates.cases import Asked, Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import beside, table
 from tasks.gates.rules.beside import Placed
@@ -56,7 +56,7 @@ def roles_before(case: Case, governance: Governance, ledger: Ledger) -> dict[str
         return None
     roles: dict[str, str] = {}
     for gate in GATES[: GATES.index(evidence.gate)]:
-        for earlier in docket.cases(ledger, evidence.run, gate)[-1:]:
+        for earlier in cases.read(ledger, evidence.run, gate)[-1:]:
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
             if earlier.closed and asked == (evidence.tier, evidence.policy_sha256):
                 weighed = weigh(earlier, governance, ledger, earlier.closed.time)
@@ -118,5 +118,5 @@ def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:
     """The case that a decision was made in: the one being judged, or an earlier run's."""
     if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
         return case
-    earlier = docket.cases(ledger, signed.decision.run, signed.decision.gate)
+    earlier = cases.read(ledger, signed.decision.run, signed.decision.gate)
     return next((found for found in reversed(earlier) if found.sha256 == signed.evidence_sha256), None)

@@ -47,10 +47,11 @@ def _tier(tier: Tier, people: People) -> Iterator[str]:
     if tier.separation.sole_owner:
         besides = _holders(tier.separation.sole_owner, people)
         yield f"where one person owns all data, {besides}, who is not that person, approves it too"
-    if glass := tier.break_glass:
+    if emergency := tier.break_glass:
+        acts, confirms = _holders(emergency.role, people), _holders(emergency.confirm_role, people)
         yield (
-            f"in an emergency {_holders(glass.role, people)} goes back to an earlier champion at once; somebody else, "
-            f"{_holders(glass.confirm_role, people)}, confirms it within {glass.confirm_hours:g} hours"
+            f"in an emergency {acts} goes back to an earlier champion at once; somebody else, {confirms}, confirms it "
+            f"within {emergency.confirm_hours:g} hours"
         )
     for name, gate in tier.gates.items():
         yield f"gate {name}"

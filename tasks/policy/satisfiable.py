@@ -155,9 +155,11 @@ def _wanted(policy: Policy) -> list[tuple[Where, str, int]]:
             wanted += [([*where, "escalate"], gate.escalate.role, 1)] if gate.escalate else []
         if tier.separation.sole_owner:
             wanted.append((["tiers", tier_name, "separation"], tier.separation.sole_owner, 1))
-        if glass := tier.break_glass:
-            same = 1 + (glass.role == glass.confirm_role)
-            wanted += [(["tiers", tier_name, "break_glass"], role, same) for role in {glass.role, glass.confirm_role}]
+        if emergency := tier.break_glass:
+            same = 1 + (emergency.role == emergency.confirm_role)
+            wanted += [
+                (["tiers", tier_name, "break_glass"], role, same) for role in {emergency.role, emergency.confirm_role}
+            ]
     return wanted
 
 

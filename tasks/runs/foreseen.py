@@ -10,7 +10,7 @@ from tasks.gates.checks.purpose import unapproved
 from tasks.ledger.ledger import Ledger
 from tasks.policy.gate_rules import STANDING
 from tasks.policy.governance import Governance
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.sources.sources import Sources
 from tasks.trust.gate_statement import GateName
 
@@ -42,8 +42,8 @@ def foreseen(params: Params, named: Sources, ledger: Ledger, governance: Governa
         return []
     for name, rules in gates.items():
         checks_of(name, rules, card.success_metrics)
-    line = succession.read(ledger, governance, card.name)
-    succession.require_no_lower(card.risk_tier, line.newest, policy)
+    line = promotions.read(ledger, governance, card.name)
+    promotions.require_no_lower(card.risk_tier, line.newest, policy)
     wrong: dict[GateName, list[str]] = {
         "data": unapproved(card.approved_uses, {source.id: source.approved_uses for source in named.sources}),
         "evaluation": laxer(line.adopted(demo), Bar.of(params)),

@@ -13,7 +13,7 @@ from tasks.backup.restore import restore
 from tasks.backup.save import save
 from tasks.core import files
 from tasks.core.errors import HallmarkError, InputError, Refused
-from tasks.gates import decisions, docket
+from tasks.gates import cases, decisions
 from tasks.ledger import check
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import open_ledger
@@ -77,7 +77,7 @@ def test_what_is_restored_verifies_and_decides_on(house: House, tmp_path: Path) 
     assert check.verify(ledger, back).verdict == "holds"
     (release,) = releases.list_releases(ledger, back)
     assert release.bundle.startswith(str(there)) and releases.verify(Path(release.bundle), back).verdict == "valid"
-    (waiting,) = docket.waiting(ledger)
+    (waiting,) = cases.waiting(ledger)
     decisions.decide(ledger, back, waiting, "owner", "approve", "as before the disk broke")
     assert git(there, "rev-parse", "refs/hallmark/runs/run-1") == git(house.root, "rev-parse", "HEAD")
     assert publish.publish(ledger, back).newest, "it goes on from the head that was backed up"

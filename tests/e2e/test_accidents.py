@@ -1,4 +1,4 @@
-"""A full disk and a killed process in each stage that works with a model. The data stages have theirs in tests/data."""
+"""A full disk and a killed process in each stage that works with a model. tests/stages/data has those of data."""
 
 import os
 import shutil

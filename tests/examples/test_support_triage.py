@@ -24,7 +24,7 @@ from tasks.sources import sources
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
-from tests.data.build import Run, prompt_key
+from tests.stages.data.build import Run, prompt_key
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/support_triage/data"

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.taking_up import TAKEN_UP
-from tests.govern.postgres import cluster
+from tests.governed.postgres import cluster
 from tests.tiny_project import git, hallmark, hallmark_json, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

@@ -14,7 +14,7 @@ from flows.partly import Partly
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import load
-from tasks.gates import docket, evidence, signed_request
+from tasks.gates import cases, evidence, signed_request
 from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -24,7 +24,7 @@ from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance, layout_of, open_run
 from tasks.trust import dsse
 from tests.checkouts import Checkouts
-from tests.govern.house import put_result
+from tests.governed.house import put_result
 from tests.in_process import adopt
 from tests.tiny_project import create, signed
 
@@ -55,7 +55,7 @@ def ask(project: Path, ledger: Ledger, run: str, here: bool = True) -> Evidence:
     if here:
         dsse.write(layout_of(project, run).request, known.envelope)
     found = evidence.collect("release", made, load(project / "params.yaml"), governed.policy, known)
-    return docket.ask(ledger, found)
+    return cases.ask(ledger, found)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_decision_answers_one_until_it_is_resumed(
 def test_one_that_is_closed_goes_on_to_say_so(
     project: Path, parked: Parked, ledger: Ledger, asked: dict[str, Evidence]
 ) -> None:
-    docket.record_closing(ledger, docket.current(ledger, asked[RUNS[0]]), "expired")
+    cases.record_closing(ledger, cases.current(ledger, asked[RUNS[0]]), "expired")
     assert parked.answered(whole=False) == {RUNS[0]}
 
 
@@ -143,10 +143,10 @@ def test_a_run_that_ends_since_policy_changed_closes_its_gate(
     policy.write_text(before)
     adopt(project)
 
-    (closed,) = ledger.entries(docket.CLOSED, run)
+    (closed,) = ledger.entries(cases.CLOSED, run)
     assert (closed.body["state"], closed.body["sha256"]) == ("void", evidence.digest(asked))
     assert run not in parked.answered(whole=False) and run not in Parked(project).answered(whole=True)
-    assert run not in {each.run for each in docket.waiting(ledger)}
+    assert run not in {each.run for each in cases.waiting(ledger)}
 
 
 class Prefect:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.gates import docket
+from tasks.gates import cases
 from tasks.gates.signed_decision import KIND
 from tasks.ledger.ledger import open_ledger
 from tests.checkouts import Checkouts
-from tests.govern.postgres import Cluster, cluster
+from tests.governed.postgres import Cluster, cluster
 from tests.run_states import status
 from tests.tiny_project import hallmark, hallmark_json
 
@@ -60,10 +60,10 @@ def test_a_decision_outlives_the_database_and_the_runner_that_waited_goes_on(pro
 
     database.start()
     ledger = open_ledger(project / ".hallmark")
-    wait(lambda: ledger.entries(docket.CLOSED, run))
+    wait(lambda: ledger.entries(cases.CLOSED, run))
     wait(lambda: any(entry.body["stage"] == "base_model" for entry in ledger.entries("run.stage", run)))
     hallmark(project, "down")
-    (decision,), (closing,) = ledger.entries(KIND), ledger.entries(docket.CLOSED, run)
+    (decision,), (closing,) = ledger.entries(KIND), ledger.entries(cases.CLOSED, run)
     assert decision.seq < closing.seq and closing.body["state"] == "passed"
     assert status(project, run)["gates"]["data"]["decided_by"] == ["data-owner"]
     assert not (project / ".hallmark" / "ledger.db").exists(), "there is no other ledger"

@@ -7,12 +7,12 @@ import pytest
 
 from flows.partly import Partly
 from flows.watch import time_passes
-from tasks.gates import docket
+from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.admit import rolled_back, undelivered
 from tests.checkouts import Checkouts
 from tests.flows.test_parked import RUNS, ask
-from tests.govern.test_reminders import clock
+from tests.gates.test_reminders import clock
 from tests.registry.test_admission import RECORD
 
 
@@ -24,7 +24,7 @@ def project(tmp_path: Path, checkouts: Checkouts) -> Path:
 @pytest.mark.attack(rights="database", stopped="what cannot be read is told, and the rest is looked at all the same")
 def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / undelivered.FOLDER
-    ledger.append(docket.ASKED, "run-x", {"gate": "data"}, b"junk")
+    ledger.append(cases.ASKED, "run-x", {"gate": "data"}, b"junk")
     ask(project, ledger, RUNS[0])
     ledger.append(rolled_back.KIND, "triage", {"release": "any words"})
     undelivered.keep(project / ".hallmark", "1-whole", rolled_back.KIND, "triage", RECORD)

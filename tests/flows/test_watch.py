@@ -17,7 +17,7 @@ import pytest
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Paused, Running
 
-from flows import chronicle, parked
+from flows import lifecycle, parked
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
 from tests.prefect_client import ask_in_prefect, prefect
@@ -113,7 +113,7 @@ def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_change
     hallmark(project, "up")
     with prefect(project) as client:
         flow_run = ask_in_prefect(client, project)
-        run = chronicle.run_id(client.read_flow_run(flow_run.id))
+        run = lifecycle.run_id(client.read_flow_run(flow_run.id))
         wait_until(project, run, lambda known: known["status"] == "waiting")
         policy = project / "infra" / "governance" / "policy.yaml"
         before = policy.read_text()

@@ -11,16 +11,16 @@ from typing import Any
 from tasks.audit import archive, record
 from tasks.consent import signed_withdrawal, withdrawals
 from tasks.core.files import canonical_json
-from tasks.gates import docket, gates, signed_decision
+from tasks.gates import cases, gates, signed_decision
 from tasks.incidents import incidents
 from tasks.inquiry.lineage import ask
 from tasks.ledger import check, export, proof
 from tasks.ledger.proof import Prover
 from tasks.policy import adopting, adoption
 from tasks.registry.admit import admission
-from tasks.registry.history import told
+from tasks.registry.history import declared
 from tasks.registry.promote import releases
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.registry.verify import verification
 from tasks.sources import vault
 from tests.registry.house import NAME, House, open_house
@@ -53,7 +53,7 @@ def bundles(past: Past) -> None:
     for label in ("triage-1", "triage-2"):
         checked = verification.verify_from_root(past.house.bundle(label), past.facts["root"])
         assert checked.verdict == "valid", checked.against
-        assert told.read(past.house.bundle(label)).label == label
+        assert declared.read(past.house.bundle(label)).label == label
 
 
 def chain(past: Past) -> None:
@@ -82,14 +82,14 @@ def ledger(past: Past) -> None:
 def signed(past: Past) -> None:
     """Everything that somebody signed counts as it did: decisions, promotions, orders, incidents, withdrawals."""
     house = past.house
-    cases = docket.cases(house.ledger)
-    assert [case.closed is None for case in cases] == [*[False] * (len(cases) - 1), True]
+    asked = cases.read(house.ledger)
+    assert [case.closed is None for case in asked] == [*[False] * (len(asked) - 1), True]
     for entry in house.ledger.entries(signed_decision.KIND):
         assert signed_decision.read(entry, house.governance).time == entry.time
     still_open = cases[-1]
     then = still_open.entry.time + timedelta(hours=1)
     assert gates.judge(still_open.evidence, house.governance, house.ledger, then).state == "waiting"
-    line = succession.read(house.ledger, house.governance, NAME)
+    line = promotions.read(house.ledger, house.governance, NAME)
     assert [each.promotion.action for each in line.valid] == ["promote", "promote", "rollback", "rollback"]
     assert not line.problems and line.newest and line.newest.promotion.label == past.facts["champion"]
     assert [each.state for each in incidents.read(house.ledger, house.governance)] == ["closed", "escalated"]

@@ -35,9 +35,9 @@ from tasks.stages.data.deduplicate import deduplicate
 from tasks.trust import dsse
 from tests import tiny_project
 from tests.checkouts import Checkouts
-from tests.data.build import Run, messages, params, record, source, table
-from tests.govern.house import keyed
+from tests.governed.house import keyed
 from tests.in_process import hallmark, hallmark_json
+from tests.stages.data.build import Run, messages, params, record, source, table
 from tests.tiny_project import commit, git, signed
 
 

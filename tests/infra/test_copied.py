@@ -15,11 +15,11 @@ from infra.prefect import access, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
 from tasks.core.files import tree_manifest, write_json
-from tasks.gates import docket, evidence
+from tasks.gates import cases, evidence
 from tasks.runs import installation, journal
 from tasks.runs.journal import GateLine, Journal
 from tests.checkouts import Checkouts
-from tests.govern.house import put_result
+from tests.governed.house import put_result
 from tests.in_process import hallmark, hallmark_json
 from tests.tiny_project import create, git
 
@@ -33,7 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     run = create(folder, RUN)
     put_result(run.layout.stage("package"))
     asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.asked)
-    docket.ask(run.ledger(), asked)
+    cases.ask(run.ledger(), asked)
     run.commit("Ask at the release gate")
     gates = {"release": GateLine(state="waiting", waiting_for=["somebody"])}
     journal.write(folder / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates))

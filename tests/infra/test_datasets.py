@@ -17,8 +17,8 @@ from tasks.stages.data.ingest import ingest
 from tasks.stages.data.split import split
 from tasks.stages.data.validate import validate
 from tests.checkouts import Checkouts
-from tests.data.build import source
 from tests.in_process import adopt, hallmark, hallmark_json
+from tests.stages.data.build import source
 from tests.tiny_project import commit, create, messages
 
 SECOND = """

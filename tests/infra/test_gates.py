@@ -14,14 +14,14 @@ import pytest
 
 from tasks.core.layout import Layout
 from tasks.core.params.params import load
-from tasks.gates import docket, evidence, signed_request
+from tasks.gates import cases, evidence, signed_request
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import KIND, read
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.runs.request import RunRequest
 from tests.checkouts import Checkouts
-from tests.govern.house import keyed, put_result
+from tests.governed.house import keyed, put_result
 from tests.in_process import adopt_anew, hallmark, hallmark_json
 from tests.tiny_project import signed
 
@@ -44,7 +44,7 @@ def ask(project: Path, **facts: float) -> Evidence:
         ledger, governed, signed(project, RunRequest(run_id=RUN, requested_by="ml-engineer"))[1]
     )
     asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), governed.policy, request)
-    return docket.ask(ledger, asked)
+    return cases.ask(ledger, asked)
 
 
 def bring_keys(project: Path) -> None:
@@ -68,7 +68,7 @@ def listed(project: Path) -> dict:
 def test_a_gate_of_a_run_elsewhere_is_decided_where_the_same_policy_is_installed(project: Path) -> None:
     ask(project)
     assert listed(project)["state"] == "elsewhere"
-    (entry,) = open_ledger(project / ".hallmark").entries(docket.ASKED)
+    (entry,) = open_ledger(project / ".hallmark").entries(cases.ASKED)
     shown = hallmark_json(project, "ledger", "show", str(entry.seq))
     assert isinstance(shown, dict) and shown["attached"]["run"] == shown["subject"] == RUN
     assert f"run {RUN} is not on this machine" in approve(project, code=1)

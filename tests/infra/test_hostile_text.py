@@ -23,14 +23,14 @@ from tasks.gates import decisions
 from tasks.gates.checks.bar import Bar
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
 from tasks.sources.sources import Sources, Suite
 from tests.checkouts import Checkouts
+from tests.core.test_shown import HOSTILE, RAW
 from tests.infra.test_datasets import ask
-from tests.test_shown import HOSTILE, RAW
 from tests.tiny_project import commit, create
 
 TEXT = "".join(one for one in HOSTILE if ord(one) < 0xD800)
@@ -149,7 +149,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
             order_sha256=None, replaces=None, time=ledger.now(),
             bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
         )  # fmt: skip
-        ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
+        ledger.append(promotions.MADE, "tiny", {"envelope": promotions.sign(promotion, "0" * 64, governed)})
         yield folder
 
 

@@ -15,7 +15,7 @@ from tasks.policy import people
 from tasks.policy.people import People
 from tasks.trust import keys, ssh_agent
 from tests.asking_agent import needs_ssh_agent, started
-from tests.govern.house import PEOPLE, POLICY
+from tests.governed.house import PEOPLE, POLICY
 from tests.tiny_project import commit, git
 
 FILE = Path("infra/governance/people.yaml")

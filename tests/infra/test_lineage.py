@@ -19,8 +19,8 @@ from tasks.gates.checks.bar import Bar
 from tasks.inquiry.lineage import build
 from tasks.inquiry.lineage.person import SOUGHT
 from tasks.ledger.ledger import open_ledger
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Promotion
 from tasks.runs.run import installed_governance
 from tasks.sources.dataset import SIDES
 from tasks.stages.data.clean import clean
@@ -76,7 +76,7 @@ def promote(folder: Path, layout: Layout) -> None:
         order_sha256=None, time=ledger.now(),
         replaces=None, bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     )  # fmt: skip
-    ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(said, "0" * 64, governed)})
+    ledger.append(promotions.MADE, "tiny", {"envelope": promotions.sign(said, "0" * 64, governed)})
     told = manifest.Manifest(
         name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
         base_model_sha256="0" * 64, stages={"split": tree_digest(layout.stage("split"))},

@@ -14,7 +14,7 @@ from tasks.policy import adopting, in_force
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
 from tests.checkouts import Checkouts
-from tests.govern.postgres import binaries, started
+from tests.governed.postgres import binaries, started
 from tests.in_process import adopt_anew, hallmark, hallmark_json
 from tests.tiny_project import commit, git
 

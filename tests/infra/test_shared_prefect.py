@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.chronicle import run_id
+from flows.lifecycle import run_id
 from flows.parked import in_state
 from infra.prefect import access, server
 from tests import tiny_project

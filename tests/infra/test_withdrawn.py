@@ -9,8 +9,8 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.gates.checks.bar import Bar
 from tasks.ledger.ledger import open_ledger
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run import installed_governance
@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
         commit="c0ffee", approved_by={}, requested_by="ml-engineer", reason="", order_sha256=None, time=ledger.now(),
         replaces=None, bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     )  # fmt: skip
-    ledger.append(succession.MADE, "tiny", {"envelope": succession.sign(promotion, "0" * 64, governed)})
+    ledger.append(promotions.MADE, "tiny", {"envelope": promotions.sign(promotion, "0" * 64, governed)})
     return folder
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import infra.cli
-from tasks.gates import docket, gates, statement
+from tasks.gates import cases, gates, statement
 from tasks.gates.signed_decision import KIND, Verb, read
 from tasks.incidents import incidents, signed_incident
 from tasks.ledger.heads import publish
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, promotion
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.trust import gate_statement
 from tests.kills.project import CANDIDATE, DECIDED, KEPT, WAITING, open_house
 from tests.registry.house import COMMIT, NAME, House
@@ -67,7 +67,7 @@ def promote() -> None:
 def settle() -> None:
     """As flows/gates.py does it, before the run's commit."""
     house = open_house(Path.cwd())
-    (case,) = docket.cases(house.ledger, DECIDED, "evaluation")
+    (case,) = cases.read(house.ledger, DECIDED, "evaluation")
     standing = gates.settle(house.ledger, house.governance, case.evidence)
     statement.write_gate(house.run(DECIDED), case.evidence, standing, house.governance)
     print("written")
@@ -85,7 +85,7 @@ def decided(run: str, verb: Verb) -> Callable[[House], list[int]]:
 
 def stands(run: str, state: str) -> Callable[[House], bool]:
     def so(house: House) -> bool:
-        (case,) = docket.cases(house.ledger, run, "evaluation")
+        (case,) = cases.read(house.ledger, run, "evaluation")
         return gates.judge(case.evidence, house.governance, house.ledger, house.ledger.now()).state == state
 
     return so
@@ -95,7 +95,7 @@ def statements(label: str, action: str) -> Callable[[House], list[int]]:
     """Promotion statements of a release, and of a rollback with its incident where the glass was broken for it."""
 
     def times(house: House) -> list[int]:
-        found = [signed.promotion for signed in succession.read(house.ledger, house.governance, NAME).valid]
+        found = [signed.promotion for signed in promotions.read(house.ledger, house.governance, NAME).valid]
         return [sum((p.label, p.action) == (label, action) for p in found)]
 
     return times
@@ -118,7 +118,7 @@ def delivered(house: House) -> list[int]:
 
 
 def closed(house: House) -> list[int]:
-    return [len([e for e in house.ledger.entries(docket.CLOSED, DECIDED) if e.body["gate"] == "evaluation"])]
+    return [len([e for e in house.ledger.entries(cases.CLOSED, DECIDED) if e.body["gate"] == "evaluation"])]
 
 
 def let_through(house: House) -> bool:

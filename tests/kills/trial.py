@@ -22,7 +22,7 @@ from tasks.ledger import check as ledger_check
 from tasks.ledger.heads import publish
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tests.kills.deeds import Deed
 from tests.kills.project import WEIGHTS, open_house
 from tests.registry.house import NAME, House
@@ -219,7 +219,7 @@ def _count(found: Outcome, times: list[int], when: str, may_lack: bool) -> None:
 def served() -> list[str]:
     """A server that starts gets what the newest statement names, whole; what is wrong with that, in words."""
     house = open_house(Path.cwd())
-    newest = succession.read(house.ledger, house.governance, NAME).newest
+    newest = promotions.read(house.ledger, house.governance, NAME).newest
     admitted = admission.admit_here(house.root, NAME)
     weights = (admitted.model / "adapter_model.safetensors").read_bytes()
     if newest is None or (admitted.label, weights) != (newest.promotion.label, WEIGHTS.get(newest.promotion.label)):
@@ -238,7 +238,7 @@ def watched() -> list[str]:
 def whole(deed: Deed) -> list[str]:
     """What is wrong after all."""
     house = open_house(Path.cwd())
-    newest = succession.read(house.ledger, house.governance, NAME)
+    newest = promotions.read(house.ledger, house.governance, NAME)
     wrong = [*newest.problems, *served(), *_ledger(house), *_releases(house), *_files(house)]
     assert newest.newest is not None
     if newest.newest.promotion.label != deed.champion:

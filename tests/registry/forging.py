@@ -11,7 +11,7 @@ from tasks.core.files import canonical_json
 from tasks.gates import signed_request
 from tasks.gates.signed_request import Request
 from tasks.registry.admit import admission
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
 from tests.registry.house import NAME, House
@@ -62,23 +62,23 @@ def link(path: Path) -> None:
 
 def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object) -> dict[str, object]:
     """The newest statement with `changes` and the next sequence number, signed by a key that is not the gate's."""
-    newest = succession.read(house.ledger, house.governance, NAME).valid[-1]
+    newest = promotions.read(house.ledger, house.governance, NAME).valid[-1]
     claimed = newest.promotion.model_copy(
         update={"sequence": newest.promotion.sequence + 1, "previous": newest.sha256} | changes
     )
     statement = dsse.statement(
-        succession.PREDICATE_TYPE, {claimed.label: newest.release_sha256}, claimed.model_dump(mode="json")
+        promotions.PREDICATE_TYPE, {claimed.label: newest.release_sha256}, claimed.model_dump(mode="json")
     )
     return {"envelope": dsse.sign(statement, keys.signer(key or Ed25519PrivateKey.generate()))}
 
 
 def resign(house: House, folder: Path, **changes: object) -> None:
     """Sign the bundle anew with the gate's key, as an installation that was taken over could."""
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance)
+    known = promotions.verify(dsse.read(folder / bundle.PROMOTION), house.governance)
     listing = bundle.listing(folder)
     update = {"files": listing, "payload_sha256": bundle.part_digest(listing, bundle.PAYLOAD)} | changes
     statement = known.promotion.model_copy(update=update)
-    dsse.write(folder / bundle.PROMOTION, succession.sign(statement, bundle.release_digest(listing), house.governance))
+    dsse.write(folder / bundle.PROMOTION, promotions.sign(statement, bundle.release_digest(listing), house.governance))
 
 
 def request_of(folder: Path, who: str, signer: Signer) -> dict:

@@ -25,14 +25,14 @@ from tasks.policy import adopting, governance, in_force
 from tasks.policy.governance import Governance
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.sources.dataset import STAGES, declared
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import Authority, GateName
 from tasks.trust.keys import Signer
-from tests.govern.house import keyed, request
+from tests.governed.house import keyed, request
 
 NAME = "triage"
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -250,7 +250,7 @@ class House:
     def ask(self, layout: Layout, gate: GateName) -> Evidence:
         checked, policy = params.load(layout.params), self.governance.policy
         asked = self.request(layout.root.name)
-        adopted = succession.read(self.ledger, self.governance, NAME).adopted(asked.request.demo_approvals)
+        adopted = promotions.read(self.ledger, self.governance, NAME).adopted(asked.request.demo_approvals)
         found = evidence.collect(gate, layout, checked, policy, asked, adopted=adopted)
         evidence.write(found, layout)
         return gates.ask(self.ledger, found)

@@ -13,8 +13,8 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.registry.admit import admission, remembered, rolled_back, undelivered
 from tasks.registry.admit.admission import Admitted
 from tasks.registry.promote import promotion
-from tasks.registry.release import succession
-from tests.govern.house import raw
+from tasks.registry.release import promotions
+from tests.governed.house import raw
 from tests.registry.house import NAME, House, writable
 
 
@@ -41,7 +41,7 @@ def test_what_is_admitted_says_what_it_is_and_is_recorded(released: House) -> No
     assert (admitted.label, admitted.sequence, admitted.ledger_away) == ("triage-1", 1, False)
     assert weights(admitted) == b"adapter" and admitted.base is not None
     (entry,) = released.ledger.entries(admission.ADMITTED, NAME)
-    newest = succession.read(released.ledger, released.governance, NAME).newest
+    newest = promotions.read(released.ledger, released.governance, NAME).newest
     assert newest is not None
     assert entry.body == {
         "server": "server-1", "statement": newest.sha256, "release": "triage-1", "sha256": admitted.release_sha256,
@@ -122,10 +122,10 @@ def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, a
 def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: Ledger) -> None:
     admit(released)
     path = released.state / remembered.FOLDER / f"{NAME}.json"
-    newest = succession.read(released.ledger, released.governance, NAME).newest
+    newest = promotions.read(released.ledger, released.governance, NAME).newest
     assert newest is not None
     forged = newest.promotion.model_copy(update={"sequence": 99})
-    envelope = succession.sign(forged, newest.release_sha256, released.governance)
+    envelope = promotions.sign(forged, newest.release_sha256, released.governance)
     envelope["signatures"] = newest.envelope["signatures"]
     path.write_bytes(canonical_json({"statement": envelope, "governance": []}))
     with pytest.raises(Refused, match="signature does not match"):
@@ -139,9 +139,9 @@ def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: L
 @pytest.mark.parametrize("kept", [1, 0], ids=["to before the newest promotion", "to before the first"])
 def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(succeeded: House, kept: int) -> None:
     assert weights(admit(succeeded)) == b"second"
-    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(succession.MADE))][: kept + 1]
+    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(promotions.MADE))][: kept + 1]
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
-    found = succession.read(succeeded.ledger, succeeded.governance, NAME)
+    found = promotions.read(succeeded.ledger, succeeded.governance, NAME)
     assert len(found.valid) == kept
     admitted = admit(succeeded)
     assert weights(admitted) == b"second" and admitted.ledger_away
@@ -155,7 +155,7 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
     admit(succeeded)
     (succeeded.root / "whole").mkdir()
     full(succeeded, f"VACUUM INTO '{succeeded.root / 'whole' / 'ledger.db'}'")
-    before, _ = (entry.seq for entry in succeeded.ledger.entries(succession.MADE))
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.MADE))
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     for _ in range(2):
         admit(succeeded)
@@ -174,7 +174,7 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
 
 def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: House) -> None:
     admit(succeeded)
-    before, _ = (entry.seq for entry in succeeded.ledger.entries(succession.MADE))
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.MADE))
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     full(succeeded, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(succeeded)) == b"second"

@@ -20,10 +20,10 @@ from tasks.core.params import params as parameters
 from tasks.core.payload import asking
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
-from tests.evaluate import house as models
 from tests.registry import house as houses
 from tests.registry.conftest import copied
 from tests.registry.house import NAME, House
+from tests.stages.evaluate import house as models
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guides" / "ml-engineer.md"
 SETTINGS = {"label_field": "intent", "max_new_tokens": 6, "precision": "fp32", "batch_size": 4}

@@ -14,7 +14,7 @@ from tasks.core.params import params
 from tasks.policy import governance
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import champion, releases
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tests.registry.forging import Attack, Bomb, request_of, resign, rewrite, swap
@@ -140,12 +140,12 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
 def test_a_statement_that_contradicts_itself_does_not_verify(released: House, field: str, reason: str) -> None:
     """Its subject and its list are both signed; a verifier that reads only one of them must see the same release."""
     folder = copy(released.bundle(), released.root / "copied")
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
+    known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing, other = bundle.listing(folder), {"payload/README.md": "0" * 64}
     subject = bundle.release_digest(other if field == "files" else listing)
     update = {"payload_sha256": "0" * 64} if field == "payload_sha256" else {}
     statement = known.promotion.model_copy(update=update)
-    dsse.write(folder / bundle.PROMOTION, succession.sign(statement, subject, released.governance))
+    dsse.write(folder / bundle.PROMOTION, promotions.sign(statement, subject, released.governance))
     assert reason in releases.verify(folder, released.governance).against
 
 

@@ -9,9 +9,9 @@ from tasks.core.files import read_json
 from tasks.incidents import incidents
 from tasks.registry.admit import admission
 from tasks.registry.promote import mirror, promotion, releases
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.trust import keys
-from tests.govern.house import raw
+from tests.governed.house import raw
 from tests.registry import registry_attacks
 from tests.registry.forging import admit, forged
 from tests.registry.house import NAME, House
@@ -60,8 +60,8 @@ def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> None:
-    first = succeeded.ledger.entries(succession.MADE, NAME)[0]
-    succeeded.ledger.append(succession.MADE, NAME, first.body)
+    first = succeeded.ledger.entries(promotions.MADE, NAME)[0]
+    succeeded.ledger.append(promotions.MADE, NAME, first.body)
     assert admit(succeeded) == b"second"
     assert releases.list_releases(succeeded.ledger, succeeded.governance)[-1].aliases == ["champion"]
     (problem,) = releases.problems(succeeded.ledger, succeeded.governance)
@@ -70,11 +70,11 @@ def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> Non
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
 def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
-    succeeded.ledger.append(succession.MADE, NAME, forged(succeeded, version=1))
+    succeeded.ledger.append(promotions.MADE, NAME, forged(succeeded, version=1))
     of_a_person = keys.load_private(succeeded.state / "keys" / "risk-officer")
-    succeeded.ledger.append(succession.MADE, NAME, forged(succeeded, of_a_person))
-    succeeded.ledger.append(succession.MADE, NAME, {"envelope": "nonsense"})
-    succeeded.ledger.append(succession.MADE, NAME, {})
+    succeeded.ledger.append(promotions.MADE, NAME, forged(succeeded, of_a_person))
+    succeeded.ledger.append(promotions.MADE, NAME, {"envelope": "nonsense"})
+    succeeded.ledger.append(promotions.MADE, NAME, {})
     assert admit(succeeded) == b"second"
     assert len(releases.problems(succeeded.ledger, succeeded.governance)) == 4
 
@@ -83,7 +83,7 @@ def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
 def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released: House) -> None:
     body = forged(released)
     body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
-    released.ledger.append(succession.MADE, NAME, body)
+    released.ledger.append(promotions.MADE, NAME, body)
     (problem,) = releases.problems(released.ledger, released.governance)
     assert "signature does not match" in problem
 
@@ -93,15 +93,15 @@ def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
     """Both are signed by the same key: what they say they are is part of what is signed."""
     release = releases.get(released.ledger, released.governance, "triage-1")
     gate = read_json(Path(release.bundle) / "attestations" / "gates" / "release.json")
-    released.ledger.append(succession.MADE, NAME, {"envelope": gate})
+    released.ledger.append(promotions.MADE, NAME, {"envelope": gate})
     (problem,) = releases.problems(released.ledger, released.governance)
     assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
 
 
 @pytest.mark.attack(rights="database", stopped="a promotion names its model")
 def test_a_promotion_of_one_model_counts_for_no_other(released: House) -> None:
-    entry = released.ledger.entries(succession.MADE, NAME)[0]
-    released.ledger.append(succession.MADE, "fraud-detection", entry.body)
+    entry = released.ledger.entries(promotions.MADE, NAME)[0]
+    released.ledger.append(promotions.MADE, "fraud-detection", entry.body)
     with pytest.raises(Refused, match="no release of 'fraud-detection'"):
         admission.admit(released.ledger, released.governance, "fraud-detection")
 
@@ -145,6 +145,6 @@ def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
     promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "r")
     succeeded.release("run-3", b"best")
-    body = succeeded.ledger.entries(succession.MADE, NAME)[2].body
-    succeeded.ledger.append(succession.MADE, NAME, body)
+    body = succeeded.ledger.entries(promotions.MADE, NAME)[2].body
+    succeeded.ledger.append(promotions.MADE, NAME, body)
     assert admit(succeeded) == b"best"

@@ -15,8 +15,8 @@ from tasks.consent import withdrawals
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.registry.promote import promotion, releases
-from tests.evaluate.browser import Page
 from tests.registry.house import COMMIT, House, writable
+from tests.stages.evaluate.browser import Page
 
 FRAMEWORKS = ["NIST AI RMF", "ISO/IEC 42001", "ISO/IEC 27001", "EU AI Act", "SOC 2", "HIPAA", "GDPR", "COBIT"]
 
@@ -62,8 +62,8 @@ def test_every_claim_rests_on_a_file_of_the_archive(released: House, tmp_path: P
     told = audited(released, tmp_path / "dossier")
     for chapter in told.chapters:
         for claim in chapter.claims:
-            assert claim.exhibits, claim.text
-            for exhibit in claim.exhibits:
+            assert claim.artifacts, claim.text
+            for exhibit in claim.artifacts:
                 data = (tmp_path / "dossier" / exhibit.path).read_bytes()
                 assert hashlib.sha256(data).hexdigest() == exhibit.sha256, exhibit.path
 
@@ -129,7 +129,7 @@ def test_a_source_taken_back_since_is_told_with_its_entry(released: House, tmp_p
     withdrawals.withdraw(released.ledger, released.governance, "tickets", "owner", "no longer ours to give")
     told = audited(released, tmp_path / "dossier")
     (claim,) = [claim for claim in told.chapters[-1].claims if "no longer ours to give" in claim.text]
-    assert claim.exhibits[0].path.startswith("ledger/")
+    assert claim.artifacts[0].path.startswith("ledger/")
 
 
 SOURCES = """\

@@ -15,7 +15,7 @@ from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.policy import adoption, governance
 from tasks.registry.promote import releases
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
 from tasks.registry.verify import trust, verification
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
@@ -57,11 +57,11 @@ def against(house: House, folder: Path) -> str:
 
 def promoted_anew(house: House, folder: Path, signer: Signer | None = None, **changes: object) -> None:
     """The statement over what lies there now, by the gate's key or another."""
-    told = succession.verify(dsse.read(folder / bundle.PROMOTION), house.governance).promotion
+    told = promotions.verify(dsse.read(folder / bundle.PROMOTION), house.governance).promotion
     listing = bundle.listing(folder)
     told = told.model_copy(update={"files": listing} | changes)
     about, says = {told.label: bundle.release_digest(listing)}, told.model_dump(mode="json")
-    statement = dsse.statement(succession.PREDICATE_TYPE, about, says)
+    statement = dsse.statement(promotions.PREDICATE_TYPE, about, says)
     dsse.write(folder / bundle.PROMOTION, dsse.sign(statement, signer or house.governance.signer("gate")))
 
 

@@ -13,8 +13,8 @@ from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, orders, promotion, recovery, releases
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Signed
 from tests.registry.house import NAME, SOURCE, House, open_house, writable
 
 
@@ -108,7 +108,7 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
 
     with pytest.raises(Refused, match="cannot be read which sources"):
         consent.require(tmp_path, released.governance, released.ledger)
-    assert succession.read(released.ledger, released.governance, NAME).newest
+    assert promotions.read(released.ledger, released.governance, NAME).newest
 
 
 def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(

@@ -10,7 +10,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tests import forking
 from tests.forking import FOR_PROMOTION, Forking
 from tests.registry.house import NAME, House
@@ -22,7 +22,7 @@ from tasks.policy import governance
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.core.layout import Layout
 from tasks.registry.promote import assembly, bases, intents, mirror, promotion, recovery
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.registry.verify import verification
 
 root, point, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -44,7 +44,7 @@ module, name = {
 real = getattr(module, name)
 
 def killed(*args, **kwargs):
-    if point == "appended" and args[1] != succession.MADE:
+    if point == "appended" and args[1] != promotions.MADE:
         return real(*args, **kwargs)
     if moment == "before":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -114,7 +114,7 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     layout = challenged.run("run-2")
     kill(processes, challenged, point, moment)
 
-    line = succession.read(challenged.ledger, challenged.governance, NAME)
+    line = promotions.read(challenged.ledger, challenged.governance, NAME)
     made = POINTS.index(point) > POINTS.index("appended") or (point, moment) == ("made", "after")
     assert len(line.valid) == (2 if made else 1), "the statement in the ledger is the point of no return"
     model = admission.admit(challenged.ledger, challenged.governance, NAME).model
@@ -128,7 +128,7 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
 
     assert challenged.promote(layout).label == "triage-2"
     assert check(challenged) == "second"
-    assert len(challenged.ledger.entries(succession.MADE)) == 2
+    assert len(challenged.ledger.entries(promotions.MADE)) == 2
 
 
 @pytest.mark.slow

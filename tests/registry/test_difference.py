@@ -8,22 +8,22 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.inquiry.records_changed import RecordsChanged
-from tasks.registry.history import difference, told
+from tasks.registry.history import declared, difference
+from tasks.registry.history.declared import Declared
 from tasks.registry.history.difference import Difference
-from tasks.registry.history.told import Told
 from tasks.registry.promote import releases
 from tests.registry.house import FACTS, House, copy, writable
 
 UNKNOWN = RecordsChanged(how="unknown", why="", sources={})
 
 
-def between(before: Told, now: Told) -> Difference:
+def between(before: Declared, now: Declared) -> Difference:
     sides = (difference.side(before, ""), difference.side(now, ""))
     return difference.compare(before, now, sides, UNKNOWN, None, "not here")
 
 
 def test_a_release_differs_from_itself_in_nothing(released: House) -> None:
-    one = told.read(released.bundle())
+    one = declared.read(released.bundle())
     found = between(one, one)
     assert not any(
         (found.parameters, found.made_with, found.base_model, found.policy, found.people, found.data.settings)
@@ -41,7 +41,7 @@ def test_what_changed_is_named_with_before_and_now(released: House) -> None:
     package(released, layout)
     released.open(layout, "release")
     second = released.promote(layout)
-    found = between(told.read(released.bundle()), told.read(Path(second.bundle)))
+    found = between(declared.read(released.bundle()), declared.read(Path(second.bundle)))
     assert list(found.parameters) == ["training.seed"]
     assert "inputs/champion.json" in found.made_with and "code" not in found.made_with
     exact = found.figures["evaluate.exact_match"]
@@ -76,22 +76,22 @@ def test_intervals_overlap_where_they_have_a_value_in_common(before: Any, now: A
 def test_items_of_a_list_are_told_apart_by_their_name() -> None:
     before = {"metrics": [{"name": "b", "at_least": 1}], "users": ["x", "y"]}
     now = {"metrics": [{"name": "a", "at_least": 3}, {"name": "b", "at_least": 2}], "users": ["x"]}
-    assert dict(told.flat(before)) == {"metrics[b].name": "b", "metrics[b].at_least": 1, "users": "x, y"}
-    assert dict(told.flat(now))["metrics[b].at_least"] == 2
+    assert dict(declared.flat(before)) == {"metrics[b].name": "b", "metrics[b].at_least": 1, "users": "x, y"}
+    assert dict(declared.flat(now))["metrics[b].at_least"] == 2
 
 
 def test_a_folder_that_is_no_release_is_named(released: House, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not the folder of a release"):
-        told.read(tmp_path)
+        declared.read(tmp_path)
     torn = copy(released.bundle(), tmp_path / "torn")
     (torn / "attestations" / "policy.json").write_text("{")
     with pytest.raises(InputError, match="torn is not the folder of a release"):
-        told.read(torn)
+        declared.read(torn)
 
 
 def test_figures_are_the_candidates_own(released: House) -> None:
     assert "evaluate" in FACTS
-    figures = told.read(released.bundle()).figures
+    figures = declared.read(released.bundle()).figures
     assert {"evaluate.exact_match", "measured.predict.latency_p95_ms"} <= set(figures)
     assert not any(name.startswith(("split.", "measured.predict.base")) for name in figures)
 
@@ -101,5 +101,5 @@ def test_a_folder_that_was_changed_is_read_and_does_not_verify(released: House, 
     params = writable(changed) / "payload" / "params.yaml"
     params.write_text(params.read_text().replace("Small and enough.", "Large."))
     assert releases.verify(changed, released.governance).against
-    found = between(told.read(released.bundle()), told.read(changed))
+    found = between(declared.read(released.bundle()), declared.read(changed))
     assert list(found.parameters) == ["use_case.approach_reason"]

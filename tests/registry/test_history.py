@@ -10,14 +10,14 @@ from tasks.gates import signed_decision
 from tasks.registry.history import history
 from tasks.registry.history.history import Standing
 from tasks.registry.promote import promotion
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tests.registry.house import NAME, House, open_house
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 def made(house: House) -> list[datetime]:
-    return [entry.time for entry in house.ledger.entries(succession.MADE, NAME)]
+    return [entry.time for entry in house.ledger.entries(promotions.MADE, NAME)]
 
 
 def standing(house: House, when: datetime) -> Standing:
@@ -60,13 +60,13 @@ def test_it_says_who_decided_with_the_entries_that_hold_it(released: House) -> N
         assert entry is not None
         decision = signed_decision.read(entries[entry], released.governance).decision
         assert (decision.gate, decision.person) == (gate, wanted[gate][0])
-    assert champion.entry == released.ledger.entries(succession.MADE, NAME)[0].seq
+    assert champion.entry == released.ledger.entries(promotions.MADE, NAME)[0].seq
 
 
 def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> None:
-    (entry,) = released.ledger.entries(succession.MADE, NAME)
+    (entry,) = released.ledger.entries(promotions.MADE, NAME)
     forged = entry.body["envelope"] | {"payload": "e30="}
-    written = released.ledger.append(succession.MADE, NAME, {"envelope": forged})
+    written = released.ledger.append(promotions.MADE, NAME, {"envelope": forged})
     champion = standing(released, written.time).champion
     assert champion is not None and champion.entry == entry.seq
 
@@ -74,7 +74,7 @@ def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> N
 def test_an_order_that_the_statement_does_not_name_is_nobodys(succeeded: House) -> None:
     """Whoever owns the database can write other orders beside a statement; their digests are signed."""
     promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
-    newest = succession.read(succeeded.ledger, succeeded.governance, NAME).valid[-1]
+    newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).valid[-1]
     assert newest.entry is not None and history.orderers(newest) == ["risk-officer as risk"]
     decision = succeeded.ledger.entries(signed_decision.KIND)[0].body["envelope"]
     for body in ({"order": decision}, {"joined": [decision]}, {"order": "none"}):
@@ -84,12 +84,12 @@ def test_an_order_that_the_statement_does_not_name_is_nobodys(succeeded: House) 
 
 def test_a_time_that_was_moved_back_moves_nothing(succeeded: House) -> None:
     """Whoever owns the database can write another time beside a statement; the statement's own is signed."""
-    line = succession.read(succeeded.ledger, succeeded.governance, NAME)
+    line = promotions.read(succeeded.ledger, succeeded.governance, NAME)
     first, second = line.valid
     assert second.entry is not None
     early = second.entry.model_copy(update={"time": first.promotion.time - timedelta(days=9)})
-    moved = succession.Signed(second.promotion, second.release_sha256, second.sha256, second.envelope, early)
-    told = history.reigns(succession.Succession((first, moved), ()))
+    moved = promotions.Signed(second.promotion, second.release_sha256, second.sha256, second.envelope, early)
+    told = history.reigns(promotions.Promotions((first, moved), ()))
     assert told[1].since == second.promotion.time
     assert told[0].until == second.promotion.time
 

@@ -7,9 +7,9 @@ import pytest
 from tasks.core.document import Document, why
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
-from tasks.gates import docket
+from tasks.gates import cases
 from tasks.policy import in_force
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.registry.verify import verification
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse
@@ -19,16 +19,16 @@ from tests.registry.house import House
 
 def test_what_this_version_signed_counts_for_one_whose_schemas_have_a_field_more(house: House) -> None:
     first, root = house.release("run-1"), house.root_of_trust
-    policy_sha256, asked = house.governance.policy.sha256, docket.cases(house.ledger)
+    policy_sha256, asked = house.governance.policy.sha256, cases.read(house.ledger)
     folder, state = house.governance.folder, house.state
     with one_field_more(below(Document)):
         assert "added" in type(house.governance.policy).model_fields
         house.governance = in_force.load(folder, state, house.ledger)
         assert house.governance.policy.sha256 == policy_sha256
-        assert [case.evidence.sha256 for case in docket.cases(house.ledger)] == [case.sha256 for case in asked]
+        assert [case.evidence.sha256 for case in cases.read(house.ledger)] == [case.sha256 for case in asked]
         checked = verification.verify_from_root(Path(first.bundle), root)
         assert checked.ok, checked.against
-        assert not succession.read(house.ledger, house.governance, "triage").problems
+        assert not promotions.read(house.ledger, house.governance, "triage").problems
 
         house.adopt(lambda people: people.replace("name: Engineer", "name: Somebody"), "people.yaml")
         assert house.governance.policy.sha256 == policy_sha256, "policy that says the same is signed as it was"
@@ -73,4 +73,4 @@ def test_a_document_of_another_type_is_refused_in_words(came: dict[str, str], wo
 def test_a_statement_of_a_later_version_is_told_from_another() -> None:
     later = dsse.statement("urn:hallmark:promotion:v2", {"triage-1": "0" * 64}, {})
     with pytest.raises(Refused, match="is a urn:hallmark:promotion:v2, not a promotion; a newer Hallmark made it"):
-        dsse.predicate(later, succession.PREDICATE_TYPE, succession.Promotion, "a promotion")
+        dsse.predicate(later, promotions.PREDICATE_TYPE, promotions.Promotion, "a promotion")

@@ -19,9 +19,9 @@ from tasks.stages.evaluate.intervals import Array
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, bootstrapped
 from tasks.stages.package import package
-from tests.evaluate import house as evaluation
-from tests.evaluate.browser import Page
 from tests.registry.house import House
+from tests.stages.evaluate import house as evaluation
+from tests.stages.evaluate.browser import Page
 
 
 def measure(rows: Rows) -> Measured:

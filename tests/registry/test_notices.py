@@ -11,7 +11,7 @@ import pytest
 
 from infra.prefect import notify
 from tasks.core.errors import InputError, Unavailable
-from tasks.gates import docket, reminders
+from tasks.gates import cases, reminders
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
 from tasks.registry.promote import promotion
@@ -131,7 +131,7 @@ def test_a_reminder_an_escalation_and_an_expiry_are_told(
     project.adopt(lambda policy: policy.replace("decisions: [{role: data-owner, owners: true}]", rules))
     house = open_house(project.root)
     house.ask(house.begin("run-2", b"other"), "data")
-    (case,) = docket.still_open(house.ledger)
+    (case,) = cases.still_open(house.ledger)
     for days in (1, 2, 3.1):
         monkeypatch.setattr(Ledger, "now", lambda _, days=days: case.entry.time + timedelta(days=days))
         reminders.remind(house.ledger, house.governance, case)

@@ -17,11 +17,11 @@ from tasks.gates.signed_decision import Decision
 from tasks.policy import adoption
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release.promotions import Promotion
 from tasks.registry.verify import verification
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tests.govern.authenticator import Authenticator
+from tests.governed.authenticator import Authenticator
 from tests.registry.conftest import changed, copied
 from tests.registry.forging import resign
 from tests.registry.house import DECIDERS, House, copy

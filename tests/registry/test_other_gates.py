@@ -13,9 +13,9 @@ from tasks.core import graph
 from tasks.core.errors import InputError
 from tasks.policy import adopting, adoption, governance, in_force
 from tasks.policy.policy import Policy, Tier
-from tasks.registry.history import told
+from tasks.registry.history import declared
 from tasks.registry.promote import releases, waivers
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.registry.verify import verification
 from tests.registry import house as house_module
 from tests.registry.conftest import make_house
@@ -62,10 +62,10 @@ def test_a_release_with_another_gate_verifies_and_is_read(theirs: House) -> None
     assert "gate audit was approved by risk-officer as risk" in [check.text for check in checked.checks]
     assert verification.require(theirs.bundle(), theirs.governance).promotion.label == "triage-1"
 
-    line = succession.read(theirs.ledger, theirs.governance, NAME)
+    line = promotions.read(theirs.ledger, theirs.governance, NAME)
     assert line.newest is not None and line.newest.promotion.gates == ["data", "evaluation", "release", "audit"]
     assert waivers.relied_on(theirs.ledger, theirs.governance, line.newest) == []
-    assert list(told.read(theirs.bundle()).evidence) == ["data", "evaluation", "release", "audit"]
+    assert list(declared.read(theirs.bundle()).evidence) == ["data", "evaluation", "release", "audit"]
     assert [release.label for release in releases.list_releases(theirs.ledger, theirs.governance)] == ["triage-1"]
 
 

@@ -14,7 +14,7 @@ from tasks.gates import decisions, gates, statement
 from tasks.registry.admit import admission
 from tasks.registry.promote import assembly, champion, mirror, promotion, releases
 from tasks.registry.promote.releases import Release
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.stages.package import package
 from tasks.trust import dsse
 from tests.registry.house import COMMIT, NAME, House
@@ -67,7 +67,7 @@ def test_the_next_run_is_compared_with_it_and_takes_its_place(released: House) -
     second = released.release("run-3", b"better")
     assert aliases(released) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
     assert (first.sequence, second.sequence) == (1, 2)
-    line = succession.read(released.ledger, released.governance, NAME)
+    line = promotions.read(released.ledger, released.governance, NAME)
     assert [signed.promotion.previous for signed in line.valid] == [None, line.valid[0].sha256]
     assert served(released) == b"better"
 
@@ -90,7 +90,7 @@ def test_asked_twice_a_run_makes_one_release(released: House) -> None:
     layout = released.run("run-1")
     (first,) = releases.list_releases(released.ledger, released.governance)
     assert released.promote(layout) == first
-    assert len(released.ledger.entries(succession.MADE)) == 1
+    assert len(released.ledger.entries(promotions.MADE)) == 1
 
 
 def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(challenged: House) -> None:
@@ -293,7 +293,7 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House
     assert served(succeeded) == b"adapter"
     assert aliases(succeeded) == {"triage-1": ["champion"], "triage-2": []}
     assert mlflow_aliases(succeeded) == {"champion": "triage-1"}
-    newest = succession.read(succeeded.ledger, succeeded.governance, NAME).newest
+    newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).newest
     assert newest is not None and newest.entry is not None
     promoted = newest.promotion
     assert (promoted.action, promoted.requested_by) == ("rollback", "risk-officer")
@@ -333,7 +333,7 @@ def test_a_rollback_is_refused(
     with pytest.raises(error, match=match):
         promotion.rollback(succeeded.governance, succeeded.ledger, label, person, reason)
     assert served(succeeded) == b"second"
-    assert len(succeeded.ledger.entries(succession.MADE)) == 2
+    assert len(succeeded.ledger.entries(promotions.MADE)) == 2
 
 
 @pytest.mark.attack(rights="approver", stopped="the person's signature")

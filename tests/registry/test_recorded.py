@@ -12,9 +12,9 @@ from tasks.core.files import canonical_json
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import heads, publish
 from tasks.registry.promote import promotion, releases
-from tasks.registry.release import bundle, contents, succession
+from tasks.registry.release import bundle, contents, promotions
+from tasks.registry.release.promotions import Signed
 from tasks.registry.release.report import Verification
-from tasks.registry.release.succession import Signed
 from tasks.registry.verify import recorded, verification
 from tasks.trust import keys
 from tests.registry.house import NAME, House, writable
@@ -33,7 +33,7 @@ def check(house: House, value: Any, of: Signed) -> str:
 
 
 def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: House) -> None:
-    entry = released.ledger.entries(succession.MADE, NAME)[0]
+    entry = released.ledger.entries(promotions.MADE, NAME)[0]
     assert f"entry {entry.seq}, promotion.made of " in check(released, proof(released), signed(released))
     assert (released.bundle() / bundle.LEDGER).stat().st_mode & 0o777 == 0o444
     assert not list(released.bundle().parent.glob(".*")), "something was left aside"
@@ -65,7 +65,7 @@ def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
         check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
     promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse on refunds")
     publish.publish(succeeded.ledger, succeeded.governance)
-    later = succeeded.ledger.entries(succession.MADE, NAME)[-1]
+    later = succeeded.ledger.entries(promotions.MADE, NAME)[-1]
     of_rollback = ledger_proof.prove(succeeded.ledger, succeeded.governance, later.seq).model_dump(mode="json")
     with pytest.raises(Refused, match="another entry than this release's promotion"):
         check(succeeded, of_rollback, signed(succeeded))

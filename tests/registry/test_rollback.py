@@ -15,9 +15,9 @@ from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance
 from tasks.registry.admit import admission
-from tasks.registry.promote import glass, intents, orders, promotion, recovery, waivers
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.promote import emergency, intents, orders, promotion, recovery, waivers
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Signed
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tests.asking_agent import needs_ssh_agent, started
@@ -56,7 +56,7 @@ def served(house: House) -> bytes:
 
 
 def newest(house: House) -> Signed:
-    found = succession.read(house.ledger, house.governance, NAME).newest
+    found = promotions.read(house.ledger, house.governance, NAME).newest
     assert found is not None
     return found
 
@@ -151,13 +151,13 @@ def test_breaking_the_glass_takes_one_and_a_second_confirms_it(succeeded: House)
     assert signed["break_glass"] and dsse.digest(one.entry.body["order"]) == made.promotion.order_sha256
 
     with pytest.raises(Refused, match="it was their own deed"):
-        glass.confirm(house.ledger, house.governance, "triage-1", "night", "fine")
+        emergency.confirm(house.ledger, house.governance, "triage-1", "night", "fine")
     with pytest.raises(Refused, match="it takes role risk"):
-        glass.confirm(house.ledger, house.governance, "triage-1", "one", "fine")
-    glass.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "fine")
+        emergency.confirm(house.ledger, house.governance, "triage-1", "one", "fine")
+    emergency.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "fine")
     assert [one.state for one in opened(house)] == ["closed"]
     with pytest.raises(Refused, match="was closed by risk-officer: fine"):
-        glass.confirm(house.ledger, house.governance, "triage-1", "second", "fine")
+        emergency.confirm(house.ledger, house.governance, "triage-1", "second", "fine")
 
 
 def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(
@@ -173,7 +173,7 @@ def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(
     (one,) = opened(house)
     assert (one.state, one.severity) == ("escalated", "critical")
     assert served(house) == b"adapter"
-    glass.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "late, but right")
+    emergency.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "late, but right")
     assert opened(house)[0].state == "closed"
 
 
@@ -209,7 +209,7 @@ def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(succeeded:
     with pytest.raises(Refused, match="policy lets nobody break the glass in risk tier low"):
         order(succeeded, "risk-officer", break_glass=True)
     with pytest.raises(InputError, match="nobody has broken the glass for 'triage-1'"):
-        glass.confirm(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
+        emergency.confirm(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
 
 
 def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
@@ -274,7 +274,7 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
     monkeypatch.setattr(recovery, "make", late)
     with pytest.raises(Refused, match=r"triage-1 is not promoted: the waiver of check .* expired on"):
         house.promote(house.run("run-1"))
-    assert succession.read(house.ledger, house.governance, NAME).newest is None
+    assert promotions.read(house.ledger, house.governance, NAME).newest is None
     assert not Path(house.bundle()).exists()
 
 

@@ -14,8 +14,8 @@ from tasks.gates.checks import bar
 from tasks.gates.evidence import Evidence
 from tasks.policy.gate_rules import STANDING
 from tasks.registry.promote import champion, rollback
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Replaced
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Replaced
 from tasks.stages.package import package
 from tests.registry.conftest import changed, copied
 from tests.registry.forging import resign, rewrite
@@ -119,13 +119,13 @@ def test_a_release_that_replaced_a_higher_tier_does_not_verify(tiers: House) -> 
 
 @pytest.mark.attack(rights="gate key", stopped="the statement before it says which release was replaced")
 def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: House) -> None:
-    newest = succession.read(high.ledger, high.governance, NAME).valid[-1]
+    newest = promotions.read(high.ledger, high.governance, NAME).valid[-1]
     hiding = newest.promotion.model_copy(
         update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": high.ledger.now()}
     )
-    envelope = succession.sign(hiding, newest.release_sha256, high.governance)
-    high.ledger.append(succession.MADE, NAME, {"envelope": envelope})
-    found = succession.read(high.ledger, high.governance, NAME)
+    envelope = promotions.sign(hiding, newest.release_sha256, high.governance)
+    high.ledger.append(promotions.MADE, NAME, {"envelope": envelope})
+    found = promotions.read(high.ledger, high.governance, NAME)
     assert found.newest is not None and found.newest.sha256 == newest.sha256
     assert "replaces another release than the one before it" in found.problems[0]
 
@@ -196,7 +196,7 @@ def test_what_demo_identities_let_through_binds_demo_runs_alone(released: House)
 @pytest.mark.attack(rights="worker", stopped="promotion asks the ledger what the version before was held to")
 def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(succession.Succession, "adopted", lambda self, demo: None)
+        patch.setattr(promotions.Promotions, "adopted", lambda self, demo: None)
         layout = released.ready("run-2", b"other", success_metrics=LAXER)
     with pytest.raises(Refused, match="held run run-2 to nothing, and the success metrics of triage-1 counts"):
         released.promote(layout)

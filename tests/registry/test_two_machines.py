@@ -10,10 +10,10 @@ import pytest
 from tasks.ledger import check as ledger_check
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tests import forking
 from tests.forking import FOR_PROMOTION, Forked, Forking
-from tests.govern.postgres import cluster, new_database
+from tests.governed.postgres import cluster, new_database
 from tests.registry.house import NAME, House, found, open_house
 
 pytestmark = pytest.mark.slow
@@ -105,7 +105,7 @@ def go(*processes: Forked) -> list[tuple[int, str]]:
 
 def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     """One new champion, the same for ledger and MLflow; the other machine keeps nothing of what it tried."""
-    line = succession.read(winner.ledger, winner.governance, NAME)
+    line = promotions.read(winner.ledger, winner.governance, NAME)
     assert [signed.promotion.label for signed in line.valid] == ["triage-1", label] and line.problems == ()
     model = admission.admit(winner.ledger, winner.governance, NAME).model
     assert (model / "adapter_model.safetensors").read_bytes() == weights

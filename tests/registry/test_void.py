@@ -9,7 +9,7 @@ from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.gates import gates
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 from tasks.stages.package import package
 from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
@@ -68,7 +68,7 @@ def test_changed_after_all_gates_nothing_is_promoted(ready: House, change: Chang
     house = open_house(ready.root)
     with pytest.raises(Refused):
         house.promote(house.run("run-1"))
-    assert succession.read(house.ledger, house.governance, NAME).newest is None
+    assert promotions.read(house.ledger, house.governance, NAME).newest is None
 
 
 @pytest.mark.parametrize("name", ["data", "suite", "parameters", "code", "model"])

@@ -17,11 +17,11 @@ from tasks.policy import governance
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.registry.promote import champion, releases
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
 from tasks.stages.package import package
 from tasks.trust import dsse
-from tests.govern.house import House as GateHouse
-from tests.govern.test_attacks import plant
+from tests.gates.test_attacks import plant
+from tests.governed.house import House as GateHouse
 from tests.registry.house import NAME, House, copy
 
 ROOT = Path(__file__).parents[2]
@@ -151,11 +151,11 @@ PATHS: dict[str, str] = {
 def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(released: House, name: str) -> None:
     folder = copy(released.bundle(), released.root / "copied")
     (released.root / "outside.json").write_text("{}")
-    known = succession.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
+    known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing = bundle.listing(folder) | {name: known.promotion.files["payload/README.md"]}
     payload = bundle.part_digest(listing, bundle.PAYLOAD)
     told = known.promotion.model_copy(update={"files": listing, "payload_sha256": payload})
-    signed = succession.sign(told, bundle.release_digest(listing), released.governance)
+    signed = promotions.sign(told, bundle.release_digest(listing), released.governance)
     dsse.write(folder / bundle.PROMOTION, signed)
     checked = releases.verify(folder, released.governance)
     assert "is no name for a file" in checked.against or "are one file on systems" in checked.against

@@ -181,7 +181,7 @@ def looked_back(project: Path, tmp_path: Path, release: dict) -> None:
     assert "is neither a release nor a folder" in hallmark(project, "releases", "diff", "tiny-1", "tiny-9", code=2)
     told = hallmark_json(project, "audit", "tiny-1", "--to", str(tmp_path / "dossier"))
     assert told["verdict"] == "valid" and Path(told["page"]).is_file() and Path(told["archive"]).is_file()
-    exhibits = [it for chapter in told["chapters"] for claim in chapter["claims"] for it in claim["exhibits"]]
-    (proof, *_) = [tmp_path / "dossier" / it["proof"] for it in exhibits if it["proof"]]
+    artifacts = [it for chapter in told["chapters"] for claim in chapter["claims"] for it in claim["artifacts"]]
+    (proof, *_) = [tmp_path / "dossier" / it["proof"] for it in artifacts if it["proof"]]
     assert "is in the ledger" in hallmark(project, "ledger", "check", str(proof))
     assert any("Demo identities decided" in text for text in told["missing"])

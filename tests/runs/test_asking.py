@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import chronicle
+from flows import lifecycle
 from tasks.core.errors import Refused
 from tasks.core.files import write_bytes
 from tasks.gates import signed_request
@@ -111,7 +111,7 @@ def test_a_run_that_is_there_is_not_taken_over(project: Path, run: Run) -> None:
 def test_a_take_over_leaves_the_journal_as_it_is(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
     other, envelope = ask(project, "first", by="data-owner")
-    with pytest.raises(Refused, match="was asked for already"), chronicle.chronicle(other, envelope):
+    with pytest.raises(Refused, match="was asked for already"), lifecycle.lifecycle(other, envelope):
         raise AssertionError("it went on")
     assert not (project / ".hallmark" / "runs" / "first.json").exists()
 

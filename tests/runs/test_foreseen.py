@@ -8,8 +8,8 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.gates.checks.bar import Bar
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Promotion
 from tasks.runs.foreseen import Foreseen, foreseen
 from tasks.sources import sources
 from tests import in_process, tiny_project
@@ -41,7 +41,7 @@ def promoted(house: House, tier: str = "low") -> None:
         bar=Bar.of(card()), run="run-1", commit="c0ffee", approved_by={}, requested_by="engineer", reason="",
         order_sha256=None, time=house.ledger.now(),
     )  # fmt: skip
-    house.ledger.append(succession.MADE, "triage", {"envelope": succession.sign(said, "0" * 64, house.governance)})
+    house.ledger.append(promotions.MADE, "triage", {"envelope": promotions.sign(said, "0" * 64, house.governance)})
 
 
 def test_where_all_is_well_nothing_is_told(house: House) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import chronicle
+from flows import lifecycle
 from flows import stages as flow
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import write_json
@@ -89,7 +89,7 @@ def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage without Prefect around it."""
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
     monkeypatch.setattr(flow, "stage", lambda run, name: dvc.repro(run.layout, name, print))
-    monkeypatch.setattr(chronicle, "resolve", chronicle.resolve.fn)
+    monkeypatch.setattr(lifecycle, "resolve", lifecycle.resolve.fn)
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
     asked = create(project, "resolved")
     request, envelope = RunRequest.of(asked.request), asked.asked.envelope
     journal.write(project / ".hallmark", Journal(run="resolved", requested_by="ml-engineer"))
-    run = chronicle.resolve(request, envelope)
-    assert chronicle.resolve(request, envelope).asked == run.asked
+    run = lifecycle.resolve(request, envelope)
+    assert lifecycle.resolve(request, envelope).asked == run.asked
     [entry] = run.ledger().entries(records.RESOLVED, run.id)
     assert entry.body["sources"] == {"messages": resolve_sources_of(run)}
     assert entry.body["tree_sha256"] == run.request.tree_sha256
@@ -149,7 +149,7 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
         before = path.read_text()
         path.write_text(before + "\n")
         with pytest.raises(Refused, match="changed since the run was resolved"):
-            chronicle.resolve(request, envelope)
+            lifecycle.resolve(request, envelope)
         with pytest.raises(Refused, match="changed since the run was resolved"):
             run.as_asked()
         path.write_text(before)
@@ -186,7 +186,7 @@ def test_a_run_that_fails_says_so_and_not_why(project: Path, monkeypatch: pytest
     for _ in range(2):
         with (
             pytest.raises(ValueError, match="Ada"),
-            chronicle.chronicle(RunRequest.of(run.request), run.asked.envelope),
+            lifecycle.lifecycle(RunRequest.of(run.request), run.asked.envelope),
         ):
             raise ValueError("Ada Lovelace")
     [entry] = run.ledger().entries(records.ENDED, run.id)
@@ -197,7 +197,7 @@ def test_a_request_that_was_refused_leaves_no_trace_as_a_run(project: Path, monk
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
     with (
         pytest.raises(Refused, match="a forgery"),
-        chronicle.chronicle(RunRequest(run_id="forged", requested_by="ml-engineer"), None),
+        lifecycle.lifecycle(RunRequest(run_id="forged", requested_by="ml-engineer"), None),
     ):
         raise Refused("a forgery")
     assert not open_ledger(project / ".hallmark").entries(subject="forged")

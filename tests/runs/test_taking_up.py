@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import chronicle
+from flows import lifecycle
 from flows.stages import with_its_sources
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest
@@ -75,7 +75,7 @@ def test_it_stops_on_the_machine_that_had_it(
     stale = open_run(first, RUN)
     with (
         pytest.raises(Refused, match=f"run {RUN} was taken up on another machine"),
-        chronicle.chronicle(RunRequest.of(stale.request), stale.asked.envelope),
+        lifecycle.lifecycle(RunRequest.of(stale.request), stale.asked.envelope),
     ):
         with_its_sources(stale)
     known = journal.read(first / ".hallmark", RUN)

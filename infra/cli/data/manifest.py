@@ -6,7 +6,7 @@ import typer
 
 from infra.cli import datasets, shared
 from tasks.core.errors import InputError
-from tasks.gates import approved, docket, evidence
+from tasks.gates import approved, cases, evidence
 from tasks.gates.checks.change import Change
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import open_run
@@ -33,7 +33,7 @@ def _manifest(run: str) -> tuple[Dataset, Change | None]:
     """As the owners were shown it; before the data gate, as it would be shown now."""
     root = shared.root()
     opened, ledger = open_run(root, run), open_ledger(root / ".hallmark")
-    for case in reversed(docket.cases(ledger, run, "data")):
+    for case in reversed(cases.read(ledger, run, "data")):
         if case.evidence.dataset:
             return case.evidence.dataset, case.evidence.change
     dataset = evidence.read_dataset(opened.layout)

@@ -6,8 +6,8 @@ import typer
 
 from infra.cli import shared
 from tasks.core.errors import InputError, Refused
-from tasks.gates import docket, gates
-from tasks.gates.docket import Case
+from tasks.gates import cases, gates
+from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence, Summary
 from tasks.gates.gates import Standing
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -36,7 +36,7 @@ class Question(NamedTuple):
 def find(run: str, gate: str) -> Question:
     """A gate as it was asked last. Raises InputError where it never was."""
     ledger = open_ledger(shared.root() / ".hallmark")
-    asked = [case for case in docket.cases(ledger, run) if case.evidence.gate == gate]
+    asked = [case for case in cases.read(ledger, run) if case.evidence.gate == gate]
     if not asked:
         raise InputError(f"run {run} has asked nothing at a gate {gate!r}; `hallmark gates list --all` shows what was")
     return Question(asked[-1], governance(asked[-1].evidence), ledger)

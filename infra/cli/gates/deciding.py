@@ -17,7 +17,7 @@ from infra.cli.shared import console
 from infra.prefect import server
 from tasks.core.errors import InputError, Refused
 from tasks.gates import decisions
-from tasks.gates.docket import Case
+from tasks.gates.cases import Case
 from tasks.gates.gates import Standing
 from tasks.gates.signed_decision import Verb
 from tasks.runs import journal

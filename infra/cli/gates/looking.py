@@ -8,7 +8,7 @@ import typer
 from infra.cli import shared
 from infra.cli.gates import asked, page
 from tasks.core.errors import HallmarkError
-from tasks.gates import docket, gates
+from tasks.gates import cases, gates
 from tasks.gates.evidence import Summary
 from tasks.gates.gates import Standing
 from tasks.gates.overview import overview
@@ -45,7 +45,7 @@ def _open(ledger: Ledger, rules: Rules) -> Listed:
 
 def _all(ledger: Ledger, rules: Rules) -> Listed:
     with ledger.reading():
-        for case in docket.cases(ledger):
+        for case in cases.read(ledger):
             known = {"run": case.entry.subject, **case.entry.body}
             try:
                 yield known, gates.judge(case.evidence, _governed(rules, case.evidence), ledger, ledger.now())

@@ -9,7 +9,7 @@ from infra.cli.shared import console
 from tasks.core.facts import Fact
 from tasks.core.shown import one_line
 from tasks.gates import since
-from tasks.gates.docket import Case
+from tasks.gates.cases import Case
 from tasks.gates.evidence import Asks
 from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
 from tasks.gates.since import Since

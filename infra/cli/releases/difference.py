@@ -17,9 +17,9 @@ from tasks.inquiry import records_changed
 from tasks.inquiry.records_changed import RecordsChanged
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.history import difference, told
+from tasks.registry.history import declared, difference
+from tasks.registry.history.declared import Declared
 from tasks.registry.history.difference import Difference, Figure
-from tasks.registry.history.told import Told
 from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
 
@@ -41,9 +41,9 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
     raise typer.Exit(1 if changes.before.against or changes.now.against else 0)
 
 
-def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governance) -> tuple[Difference, Told]:
+def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governance) -> tuple[Difference, Declared]:
     """From one release to the other, and what the later one says of itself."""
-    first, second = (told.read(folder(name, ledger, governed)) for name in (before, now))
+    first, second = (declared.read(folder(name, ledger, governed)) for name in (before, now))
     code, why = _code(root, first, second)
     sides = tuple(difference.side(release, _against(release.folder, governed)) for release in (first, second))
     records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
@@ -66,14 +66,14 @@ def _against(where: Path, governed: Governance) -> str:
     return verification.against if verification.verdict == "invalid" else ""
 
 
-def _code(root: Path, before: Told, now: Told) -> tuple[list[str] | None, str]:
+def _code(root: Path, before: Declared, now: Declared) -> tuple[list[str] | None, str]:
     try:
         return Repository.open(root).changed_between(before.promotion.commit, now.promotion.commit, CODE), ""
     except InputError as error:
         return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
 
 
-def _show(changes: Difference, now: Told) -> None:
+def _show(changes: Difference, now: Declared) -> None:
     for side in (changes.before, changes.now):
         if side.against:
             console.print(f"NOT verified: {side.release} in {side.bundle}: {side.against}")

@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.registered import Label, settled
 from infra.cli.shared import console
 from tasks.ledger.heads import publish
-from tasks.registry.promote import glass, promotion
+from tasks.registry.promote import emergency, promotion
 
 
 def rollback(
@@ -54,7 +54,7 @@ def confirm(
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
     governed, ledger = settled()
-    entry = glass.confirm(ledger, governed, release, shared.identity(who), reason)
+    entry = emergency.confirm(ledger, governed, release, shared.identity(who), reason)
     document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
     shared.print_json(document) if as_json else console.print(done)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Stretch
+from tasks.stages.data.protect.stretch import Stretch
 
 Pairs = Counter[tuple[Category | None, Category | None]]
 """Characters by the class that they are of and the class that they were taken for; None for neither."""

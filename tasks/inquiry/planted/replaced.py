@@ -1,7 +1,7 @@
 """What stood in a source's text where a record has a class or a token in its place."""
 
-from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
+from tasks.stages.data.protect.stretch import Stretch
 
 
 def replaced(original: str, protected: str) -> list[Stretch]:

@@ -10,7 +10,7 @@ from tasks.inquiry.planted.characters import Pairs, pairs, scores
 from tasks.inquiry.planted.replaced import replaced
 from tasks.inquiry.planted.texts import Turns
 from tasks.inquiry.planted.truth import Place, Value
-from tasks.stages.data.protect.found import Stretch
+from tasks.stages.data.protect.stretch import Stretch
 from tasks.stages.data.text import repair
 
 

@@ -18,8 +18,8 @@ from tasks.ledger.ledger import Ledger, reach_ledger
 from tasks.policy import in_force
 from tasks.policy.governance import Governance
 from tasks.registry.admit import remembered, rolled_back, undelivered
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Signed
 from tasks.registry.verify import verification
 from tasks.stages.package.package import SAFE
 
@@ -95,7 +95,7 @@ def admit_here(checkout: Path, name: str, server: str = "") -> Admitted:
 def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[Signed | None, bool]:
     """The newest statement known here, and whether the ledger does not have it: it is away, or was rolled back."""
     try:
-        newest = succession.read(ledger, governance, name).newest
+        newest = promotions.read(ledger, governance, name).newest
     except Unavailable:
         return remembered.read(governance, name), True
     last = remembered.newer(governance, name, newest)

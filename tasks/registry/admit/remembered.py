@@ -13,8 +13,8 @@ from tasks.core import files
 from tasks.core.errors import Refused, Unavailable
 from tasks.policy import adopting, adoption
 from tasks.policy.governance import Governance
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Signed
 
 FOLDER = "admitted"
 """Below `.hallmark/`."""
@@ -54,7 +54,7 @@ def newer(governance: Governance, name: str, found: Signed | None) -> Signed | N
 def read(governance: Governance, name: str) -> Signed:
     """The statement remembered, verified. Raises Unavailable where there is none, Refused where it is no promotion of
     this model in this environment."""
-    signed = succession.verify(_read(governance.state, name)["statement"], governance)
+    signed = promotions.verify(_read(governance.state, name)["statement"], governance)
     if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
         path = _path(governance.state, name)
         raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")

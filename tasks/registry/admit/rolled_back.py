@@ -17,8 +17,8 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.admit import undelivered
 from tasks.registry.promote import orders
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Signed
 
 KIND = "admission.rolled_back"
 """Ledger entries; their subject is the name of the model."""
@@ -51,7 +51,7 @@ def keep(governance: Governance, last: Signed, found: Signed | None, server: str
         statement=last.sha256, found=found.sha256 if found else None,
     ).model_dump()  # fmt: skip
     name = f"rolled-back-{sha256_bytes(canonical_json(told))[:32]}"
-    until = undelivered.Until(kind=succession.MADE, subject=promotion.name, envelope=last.sha256)
+    until = undelivered.Until(kind=promotions.MADE, subject=promotion.name, envelope=last.sha256)
     undelivered.keep(governance.state, name, KIND, promotion.name, told, until)
 
 

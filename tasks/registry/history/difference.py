@@ -8,7 +8,7 @@ from tasks.core.params.values import Sha256
 from tasks.gates.checks import change
 from tasks.gates.checks.change import Change, Moved
 from tasks.inquiry.records_changed import RecordsChanged
-from tasks.registry.history.told import Told
+from tasks.registry.history.declared import Declared
 from tasks.sources.dataset import Value
 
 
@@ -59,7 +59,7 @@ class Difference(Frozen):
     """Who asked, who decided at which gate, and the roles and keys of those who did."""
 
 
-def compare(before: Told, now: Told, sides: tuple[Side, Side], records: RecordsChanged,
+def compare(before: Declared, now: Declared, sides: tuple[Side, Side], records: RecordsChanged,
             code: list[str] | None, code_why: str) -> Difference:  # fmt: skip
     """`records` and `code` are what this machine has beside the two folders."""
     return Difference(
@@ -79,7 +79,7 @@ def compare(before: Told, now: Told, sides: tuple[Side, Side], records: RecordsC
     )
 
 
-def side(told: Told, against: str) -> Side:
+def side(told: Declared, against: str) -> Side:
     promotion = told.promotion
     return Side(
         release=told.label,
@@ -104,17 +104,17 @@ def _figure(before: Fact | None, now: Fact | None) -> Figure:
     return Figure(before=before, now=now, intervals="overlap" if low <= high_now and low_now <= high else "apart")
 
 
-def _made_with(told: Told) -> dict[str, Value]:
+def _made_with(told: Declared) -> dict[str, Value]:
     digests: dict[str, Value] = {"code": told.manifest.code_sha256, "constraints.txt": told.manifest.constraints_sha256}
     return digests | {f"inputs/{name}": sha256 for name, sha256 in told.manifest.inputs.items()}
 
 
-def _base_model(told: Told) -> dict[str, Value]:
+def _base_model(told: Declared) -> dict[str, Value]:
     names = ("method", "base_model_origin", "base_model_licence", "base_model_sha256")
     return {name.removeprefix("base_model_"): getattr(told.manifest, name) for name in names}
 
 
-def _people(told: Told) -> dict[str, Value]:
+def _people(told: Declared) -> dict[str, Value]:
     promotion = told.promotion
     decided: dict[str, Value] = {f"{gate} gate": ", ".join(who) for gate, who in promotion.approved_by.items()}
     standing: dict[str, Value] = {

@@ -11,13 +11,13 @@ from typing import Any
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.gates import docket, signed_decision
+from tasks.gates import cases, signed_decision
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import waivers
 from tasks.registry.promote.waivers import Reliance
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Promotion, Signed, Succession
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Promotion, Promotions, Signed
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
@@ -115,14 +115,14 @@ def at(asked: str, ledger: Ledger, governance: Governance) -> Moment:
     """What every model's places held then, in this environment. Raises InputError for what is no time of the past."""
     when = moment(asked, ledger.now())
     models = []
-    for name in succession.names(ledger):
-        line = succession.read(ledger, governance, name)
+    for name in promotions.names(ledger):
+        line = promotions.read(ledger, governance, name)
         if line.valid:
             models.append(_standing(name, line, when, ledger, governance))
     return Moment(asked=asked, at=when, environment=governance.policy.environment, models=models)
 
 
-def reigns(line: Succession) -> list[Reign]:
+def reigns(line: Promotions) -> list[Reign]:
     """Every statement with the time in which it counted, oldest first."""
     begins: list[datetime] = []
     for signed in line.valid:
@@ -132,10 +132,10 @@ def reigns(line: Succession) -> list[Reign]:
     return [Reign(signed, begins[i], ends[i]) for i, signed in enumerate(line.valid)]
 
 
-def _standing(name: str, line: Succession, when: datetime, ledger: Ledger, governance: Governance) -> Standing:
+def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> Standing:
     every = reigns(line)
     begun = [reign for reign in every if reign.since <= when]
-    before = Succession(tuple(reign.signed for reign in begun), ()).previous()
+    before = Promotions(tuple(reign.signed for reign in begun), ()).previous()
     champion = begun[-1] if begun else None
     rollback = next((reign for reign in reversed(begun) if reign.signed is before), None)
     firsts = {signed.promotion.version: signed.promotion for signed in reversed(line.valid)}
@@ -205,7 +205,7 @@ def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> I
 def _signed_at(gate: GateName, run: str, ledger: Ledger, governance: Governance) -> dict[str, int]:
     """By `PERSON as ROLE`, the last approval of what the run put to the gate; those that do not verify left out."""
     found: dict[str, int] = {}
-    for case in docket.cases(ledger, run, gate):
+    for case in cases.read(ledger, run, gate):
         for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256):
             try:
                 decision = signed_decision.read(entry, governance).decision

@@ -13,11 +13,11 @@ from pydantic import AfterValidator
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError
 from tasks.core.shown import visible
-from tasks.gates import docket, reminders
+from tasks.gates import cases, reminders
 from tasks.incidents import signed_incident
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 
 Shown = Annotated[str, AfterValidator(visible)]
 """It goes to terminals, mail and chat."""
@@ -112,7 +112,7 @@ def _incident_escalated(entry: Entry, governance: Governance) -> dict[str, Any] 
 
 
 def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
-    made = succession.verify(entry.body.get("envelope"), governance, entry.time).promotion
+    made = promotions.verify(entry.body.get("envelope"), governance, entry.time).promotion
     if made.environment != governance.policy.environment:
         return None
     back = made.action == "rollback"
@@ -123,11 +123,11 @@ def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
 
 
 TOLD: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
-    docket.ASKED: _asked,
+    cases.ASKED: _asked,
     reminders.REMINDED: _reminded,
     reminders.ESCALATED: _escalated,
-    docket.CLOSED: _closed,
+    cases.CLOSED: _closed,
     signed_incident.OPENED: _incident,
     signed_incident.ESCALATED: _incident_escalated,
-    succession.MADE: _promoted,
+    promotions.MADE: _promoted,
 }

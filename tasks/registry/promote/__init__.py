@@ -13,6 +13,6 @@ recovery.py   what a crash left of a promotion, finished or undone
 mirror.py     MLflow's registry, which shows it to people and tools
 rollback.py   back to an earlier champion
 orders.py     who may order that, and what they sign
-glass.py      one person alone in an emergency, and the second who confirms it
+emergency.py   one person alone in an emergency, and the second who confirms it
 releases.py   every release, for people
 """

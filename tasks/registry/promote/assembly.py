@@ -11,7 +11,7 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote.candidate import Candidate
 from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.release.bundle import ATTESTATIONS, GOVERNANCE, PAYLOAD, PROMOTION, RELEASES, REQUEST, listing, part
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release.promotions import Promotion
 from tasks.trust import dsse, keys
 
 

@@ -17,11 +17,11 @@ from tasks.core.params import params
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
-from tasks.gates import docket, gates, signed_decision, signed_request
+from tasks.gates import cases, gates, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
+from tasks.gates.cases import Case
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.purpose import Purpose
-from tasks.gates.docket import Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
 from tasks.gates.signed_request import SignedRequest
@@ -119,7 +119,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
 
 def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
     """The newest question that a run put to a gate. Raises Refused where it put none."""
-    asked = docket.cases(ledger, run=run, gate=gate)
+    asked = cases.read(ledger, run=run, gate=gate)
     if not asked:
         raise Refused(f"run {run} has not asked gate {gate}, so nobody has let it pass")
     return asked[-1]

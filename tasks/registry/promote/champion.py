@@ -6,8 +6,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Signed
 
 
 class Champion(Frozen):
@@ -32,7 +32,7 @@ class Champion(Frozen):
 
 def current(ledger: Ledger, governance: Governance, name: str) -> Champion | None:
     """The champion of the environment that policy.yaml names, or None. Signatures are checked, its files are not."""
-    newest = succession.read(ledger, governance, name).newest
+    newest = promotions.read(ledger, governance, name).newest
     return _champion(newest) if newest else None
 
 

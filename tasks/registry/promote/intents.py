@@ -12,7 +12,7 @@ from tasks.core import files, locks
 from tasks.core.config import Frozen
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
-from tasks.registry.release import succession
+from tasks.registry.release import promotions
 
 INTENDED = "promotion.intended"
 UNDONE = "promotion.undone"
@@ -72,7 +72,7 @@ def known_installation(state: Path) -> str:
 
 
 def intend(
-    ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: succession.Signed | None, where: str
+    ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: promotions.Signed | None, where: str
 ) -> tuple[int, Intent]:
     """Record an intent with the next version and sequence number, and return it with its `seq` in the ledger.
 
@@ -94,7 +94,7 @@ def intend(
 
 def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
     """Intents that were neither carried out nor undone, oldest first, with their `seq`."""
-    closed = {entry.body.get("intent") for kind in (succession.MADE, UNDONE) for entry in ledger.entries(kind)}
+    closed = {entry.body.get("intent") for kind in (promotions.MADE, UNDONE) for entry in ledger.entries(kind)}
     return [(seq, intent) for seq, intent in _every(ledger) if seq not in closed]
 
 

@@ -22,8 +22,8 @@ from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import orders, releases
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Signed, Succession
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Promotions, Signed
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 TAG = "hallmark.release"
@@ -65,7 +65,7 @@ def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:
 
     Does nothing for a model without a promotion. Raises Unavailable where MLflow is away; the promotion stands.
     """
-    line = succession.read(ledger, governance, name)
+    line = promotions.read(ledger, governance, name)
     if line.newest is None:
         return Mirrored(aliases={}, moved_by_hand=[])
     with Registry(governance.state) as client:
@@ -107,7 +107,7 @@ def _tags(signed: Signed, folder: Path) -> dict[str, str]:
     }
 
 
-def _wanted(client: Any, governance: Governance, line: Succession) -> dict[str, int | None]:
+def _wanted(client: Any, governance: Governance, line: Promotions) -> dict[str, int | None]:
     """MLflow's version by alias; None where nothing has the alias. A version that MLflow lost is made again."""
     holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
     return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}

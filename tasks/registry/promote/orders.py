@@ -2,7 +2,7 @@
 
 An ordinary rollback takes what the release gate of its risk tier takes: each role, as many people of it as policy says,
 each their own order. Those that are not enough yet wait in the ledger, and count until another release is promoted.
-Breaking the glass takes one person of the role that policy names for it (tasks/registry/promote/glass.py).
+Breaking the glass takes one person of the role that policy names for it (tasks/registry/promote/emergency.py).
 
 An order is one signature, the promotion statement that carries it out (`promotion.rollback`) another.
 """
@@ -18,8 +18,8 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.read_signed import Dated, Kind, read_signed
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Signed, Succession
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Promotions, Signed
 from tasks.registry.verify import verification
 from tasks.trust import dsse
 
@@ -83,7 +83,7 @@ def deciding_role(governance: Governance, person: Person, target: Signed, given:
     return held[0]
 
 
-def target(governance: Governance, ledger: Ledger, line: Succession, label: str) -> Signed:
+def target(governance: Governance, ledger: Ledger, line: Promotions, label: str) -> Signed:
     """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
     found = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
     if found is None or line.newest is None:
@@ -91,7 +91,7 @@ def target(governance: Governance, ledger: Ledger, line: Succession, label: str)
         raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
     if line.newest.promotion.label == label:
         raise Refused(f"{label} is the champion already")
-    succession.require_no_lower(found.promotion.tier, line.newest, governance.policy)
+    promotions.require_no_lower(found.promotion.tier, line.newest, governance.policy)
     if found.promotion.demo and not governance.local:
         raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
     verified = verification.require(bundle.folder(governance.state, label), governance)

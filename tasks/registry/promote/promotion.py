@@ -26,8 +26,8 @@ from tasks.registry.promote.candidate import Candidate
 from tasks.registry.promote.intents import Intent
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback import rollback
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Promotion, Signed
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Promotion, Signed
 from tasks.registry.verify import recorded, verification
 
 __all__ = ["promote", "reconcile", "rollback", "set_aliases", "unfinished"]
@@ -59,7 +59,7 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
             return []
         try:
             done = recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
-            names = succession.names(ledger)
+            names = promotions.names(ledger)
             return done + [told for name in names for told in recorded.add_missing(governance, ledger, name)]
         except Unavailable as error:  # a rollback, say, needs no MLflow
             return [str(error)]
@@ -84,7 +84,7 @@ def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
         if not mine:
             return []
         try:
-            names = succession.names(ledger)
+            names = promotions.names(ledger)
             return [text for name in names for text in mirror.mirror(governance, ledger, name).moved_by_hand]
         except Unavailable as error:
             return [str(error)]
@@ -100,9 +100,9 @@ def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -
 
 def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
     found = candidate.examine(layout, run, governance, ledger)
-    line = succession.read(ledger, governance, found.manifest.name)
+    line = promotions.read(ledger, governance, found.manifest.name)
     _compared_with_the_champion(found, line.newest)
-    succession.require_no_lower(found.tier, line.newest, governance.policy)
+    promotions.require_no_lower(found.tier, line.newest, governance.policy)
     _held_to_the_version_before(found, line.adopted(found.demo))
     environment, where = governance.policy.environment, intents.installation(governance.state)
     seq, intent = intents.intend(ledger, found.manifest.name, run, commit, environment, line.newest, where)
@@ -154,7 +154,7 @@ def _build(found: Candidate, intent: Intent, newest: Signed | None, governance: 
         candidate_inputs=found.candidate_inputs,
         tier=found.tier,
         demo=found.demo,
-        replaces=succession.replaced(newest),
+        replaces=promotions.replaced(newest),
         bar=raised(found.adopted, found.bar),
         approved_by={gate: list(passed.approved_by) for gate, passed in found.gates.items()},
         requested_by=found.requested_by,
@@ -164,7 +164,7 @@ def _build(found: Candidate, intent: Intent, newest: Signed | None, governance: 
     )
     listing = assembly.build(found, draft, governance, aside)
     statement = draft.model_copy(update={"files": listing})
-    assembly.add_promotion(aside, succession.sign(statement, bundle.release_digest(listing), governance))
+    assembly.add_promotion(aside, promotions.sign(statement, bundle.release_digest(listing), governance))
     signed = verification.require(aside, governance)
     assembly.publish(aside, target)
     return signed

@@ -14,8 +14,8 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import assembly, candidate, intents, mirror, waivers
 from tasks.registry.promote.intents import Intent
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Signed
 from tasks.registry.verify import verification
 
 
@@ -27,8 +27,8 @@ def make(signed: Signed, seq: int, governance: Governance, ledger: Ledger) -> No
     with ledger.transaction():
         consent.require(bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, governance, ledger)
         waivers.require(ledger, governance, signed)
-        follows(signed, succession.read(ledger, governance, signed.promotion.name).newest)
-        ledger.append(succession.MADE, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
+        follows(signed, promotions.read(ledger, governance, signed.promotion.name).newest)
+        ledger.append(promotions.MADE, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
 
 
 def follows(signed: Signed, newest: Signed | None) -> None:
@@ -100,15 +100,15 @@ def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
 
 
 def _ever_promoted(intent: Intent, governance: Governance, ledger: Ledger) -> bool:
-    valid = succession.read(ledger, governance, intent.name).valid
+    valid = promotions.read(ledger, governance, intent.name).valid
     return any(signed.promotion.label == intent.label for signed in valid)
 
 
 def mirror_late(governance: Governance, ledger: Ledger) -> list[str]:
     """Set aliases that a crash, or MLflow being away, left behind the newest statement."""
     told = []
-    for name in succession.names(ledger):
-        newest = succession.read(ledger, governance, name).newest
+    for name in promotions.names(ledger):
+        newest = promotions.read(ledger, governance, name).newest
         if newest is not None and not mirror.is_mirrored(ledger, newest):
             try:
                 mirror.mirror(governance, ledger, name)

@@ -16,9 +16,9 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import waivers
 from tasks.registry.promote.waivers import Reliance
-from tasks.registry.release import bundle, succession
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Promotions, Signed
 from tasks.registry.release.report import Verification
-from tasks.registry.release.succession import Signed, Succession
 from tasks.registry.verify import verification
 from tasks.trust.gate_statement import GateName
 
@@ -80,12 +80,12 @@ class Release(Frozen):
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
     """Every release of this environment, by model and version; of one model where `name` is given."""
     found: list[Release] = []
-    for model in [name] if name else succession.names(ledger):
-        found += releases_of(succession.read(ledger, governance, model), governance)
+    for model in [name] if name else promotions.names(ledger):
+        found += releases_of(promotions.read(ledger, governance, model), governance)
     return found
 
 
-def releases_of(line: Succession, governance: Governance) -> list[Release]:
+def releases_of(line: Promotions, governance: Governance) -> list[Release]:
     """The releases of one model, oldest version first."""
     newest: dict[int, Signed] = {signed.promotion.version: signed for signed in line.valid}
     return [_release(newest[version], line, governance) for version in sorted(newest)]
@@ -105,7 +105,7 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
 
 def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
     """What failed in the run that made a release, who let that pass, and whether that still counts."""
-    line = succession.read(ledger, governance, release.name)
+    line = promotions.read(ledger, governance, release.name)
     signed = next(signed for signed in line.valid if signed.promotion.version == release.version)
     return waivers.relied_on(ledger, governance, signed)
 
@@ -164,12 +164,12 @@ def verify(folder: Path, governance: Governance) -> Verification:
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
     """What is wrong with promotions in the ledger, in words: forged, replayed, foreign or missing statements."""
     found: list[str] = []
-    for name in names if names is not None else succession.names(ledger):
-        found += succession.read(ledger, governance, name).problems
+    for name in names if names is not None else promotions.names(ledger):
+        found += promotions.read(ledger, governance, name).problems
     return found
 
 
-def _release(signed: Signed, line: Succession, governance: Governance) -> Release:
+def _release(signed: Signed, line: Promotions, governance: Governance) -> Release:
     promotion, first = signed.promotion, _first(line, signed.promotion.version)
     return Release(
         name=promotion.name,
@@ -191,7 +191,7 @@ def _release(signed: Signed, line: Succession, governance: Governance) -> Releas
     )
 
 
-def aliases(line: Succession, version: int) -> list[str]:
+def aliases(line: Promotions, version: int) -> list[str]:
     """The aliases that belong to a version now."""
     newest, previous = line.newest, line.previous()
     holders = {CHAMPION: newest.promotion.version if newest else None}
@@ -199,5 +199,5 @@ def aliases(line: Succession, version: int) -> list[str]:
     return [alias for alias, holder in holders.items() if holder == version]
 
 
-def _first(line: Succession, version: int) -> Signed:
+def _first(line: Promotions, version: int) -> Signed:
     return next(signed for signed in line.valid if signed.promotion.version == version)

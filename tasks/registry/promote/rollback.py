@@ -9,11 +9,11 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force
 from tasks.policy.governance import Governance
-from tasks.registry.promote import glass, intents, mirror, orders, recovery, releases, waivers
+from tasks.registry.promote import emergency, intents, mirror, orders, recovery, releases, waivers
 from tasks.registry.promote.orders import Order, SignedOrder
 from tasks.registry.promote.releases import Release
-from tasks.registry.release import bundle, succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import bundle, promotions
+from tasks.registry.release.promotions import Signed
 from tasks.trust import dsse
 from tasks.trust.unchanged import changed, require_same
 
@@ -40,7 +40,7 @@ def rollback(
     with intents.turn(governance.state):
         recovery.settle(governance, ledger)
     name = releases.get(ledger, governance, label).name
-    line = succession.read(ledger, governance, name)
+    line = promotions.read(ledger, governance, name)
     back_to = orders.target(governance, ledger, line, label)
     assert line.newest is not None, "there is no earlier release without a newer one"
     ordering = _Ordering(governance, ledger, back_to, line.newest, person_id, reason.strip(), role, break_glass)
@@ -97,8 +97,8 @@ class _Ordering:
 
     def _break_glass(self, order: SignedOrder) -> list[str]:
         """Carry the order out alone, and open the incident that a second person has to confirm."""
-        allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
-        glass.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
+        allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
+        emergency.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
         return []
 
     def _asked(self) -> Order:
@@ -116,7 +116,7 @@ class _Ordering:
 
     def _breaking(self) -> Order:
         """The order of one who breaks the glass. Raises Refused where the person may not."""
-        allowed = glass.rule(self.governance, self.person, self.back_to, self.ledger.now())
+        allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
         return self._order(allowed.role, [])
 
     def _given(self) -> list[SignedOrder]:
@@ -139,7 +139,7 @@ class _Ordering:
         """Raises Refused where another order would be signed now, something else was adopted or promoted since, or the
         key that signed counts no more."""
         in_force.require_still(self.ledger, self.governance)
-        newest = succession.read(self.ledger, self.governance, self.newest.promotion.name).newest
+        newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
         if newest is None or newest.sha256 != self.newest.sha256:
             raise changed()
         asked = orders.statement(self._asked(), self.back_to)
@@ -156,18 +156,18 @@ class _Ordering:
                 "action": "rollback",
                 "sequence": self.newest.promotion.sequence + 1,
                 "previous": self.newest.sha256,
-                "replaces": succession.replaced(self.newest),
+                "replaces": promotions.replaced(self.newest),
                 "requested_by": self.person.id,
                 "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
                 "order_sha256": order.sha256,
                 "time": self.ledger.now(),
             }
         )
-        envelope = succession.sign(told, self.back_to.release_sha256, self.governance)
-        signed = succession.verify(envelope, self.governance)
+        envelope = promotions.sign(told, self.back_to.release_sha256, self.governance)
+        signed = promotions.verify(envelope, self.governance)
         payload = bundle.folder(self.governance.state, told.label) / bundle.PAYLOAD
         consent.require(payload, self.governance, self.ledger)
-        recovery.follows(signed, succession.read(self.ledger, self.governance, told.name).newest)
+        recovery.follows(signed, promotions.read(self.ledger, self.governance, told.name).newest)
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
-        self.ledger.append(succession.MADE, told.name, body)
+        self.ledger.append(promotions.MADE, told.name, body)
         return signed

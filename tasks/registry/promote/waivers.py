@@ -7,16 +7,16 @@ from datetime import datetime
 
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, Refused
-from tasks.gates import docket
-from tasks.gates.docket import Case
+from tasks.gates import cases
+from tasks.gates.cases import Case
 from tasks.gates.signed_decision import KIND, read
 from tasks.gates.signed_decision import Signed as Decided
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import orders
-from tasks.registry.release import succession
-from tasks.registry.release.succession import Signed
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Signed
 from tasks.trust.gate_statement import GateName
 
 
@@ -52,7 +52,7 @@ def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: dateti
     whether its waiver counts at a moment, None: now."""
     found, moment = [], at or ledger.now()
     for gate in signed.promotion.gates:
-        for case in docket.cases(ledger, signed.promotion.run, gate)[-1:]:
+        for case in cases.read(ledger, signed.promotion.run, gate)[-1:]:
             waived = _waived(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
             found += [_reliance(gate, name, waived.get(name), moment) for name in failed]
@@ -79,8 +79,8 @@ def require(ledger: Ledger, governance: Governance, signed: Signed) -> None:
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     """Open an incident for every waiver of a champion that has expired. Nothing that is served changes."""
     opened: list[Entry | None] = []
-    for name in succession.names(ledger):
-        newest = succession.read(ledger, governance, name).newest
+    for name in promotions.names(ledger):
+        newest = promotions.read(ledger, governance, name).newest
         if newest:
             opened += [_open(gone, newest, ledger, governance) for gone in expired(ledger, governance, newest)]
     return [entry for entry in opened if entry]

@@ -2,7 +2,7 @@
 
 bundle.py           a release as a folder
 contents.py         what is in a backup, and its manifest
-succession.py       the chain of signed promotion statements: which release is in production
+promotions.py       the chain of signed promotion statements: which release is in production
 gate_results.py     a gate as an in-toto test result
 provenance.py       where a release comes from, as SLSA provenance
 summary.py          that it was let into production, as an SLSA verification summary

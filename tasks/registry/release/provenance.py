@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.core.payload.manifest import Manifest
-from tasks.registry.release.succession import Promotion
+from tasks.registry.release.promotions import Promotion
 from tasks.sources.dataset import Dataset
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"

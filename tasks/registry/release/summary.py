@@ -7,8 +7,8 @@ and is signed; how well the build platform is kept apart from its users is for i
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.provenance import installation
-from tasks.registry.release.succession import Promotion
 
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
 PLACE = "attestations/summary.json"

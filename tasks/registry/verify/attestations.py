@@ -17,7 +17,7 @@ from tasks.policy.policy import Policy
 from tasks.policy.read_signed import read_envelope
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.contents import Contents
-from tasks.registry.release.succession import Signed
+from tasks.registry.release.promotions import Signed
 from tasks.registry.verify import trust
 from tasks.registry.verify.trust import Trust
 from tasks.sources.dataset import Dataset

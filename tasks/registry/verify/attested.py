@@ -11,8 +11,8 @@ from tasks.gates.rules import asking, beside
 from tasks.policy.governance import LOCAL
 from tasks.registry.release import bundle
 from tasks.registry.release.contents import Contents
+from tasks.registry.release.promotions import Promotion, Signed
 from tasks.registry.release.report import Check
-from tasks.registry.release.succession import Promotion, Signed
 from tasks.registry.verify import decided, forms, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust

@@ -5,8 +5,8 @@ from typing import Any
 
 from tasks.core.errors import Refused
 from tasks.registry.release import bundle, contents, gate_results, model_signature, provenance, summary
+from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.report import Check
-from tasks.registry.release.succession import Promotion
 from tasks.registry.verify.attestations import Attested
 from tasks.trust import dsse
 

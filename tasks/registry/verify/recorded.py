@@ -19,9 +19,9 @@ from tasks.ledger.heads.heads import Void
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.ledger.proof import Inclusion
 from tasks.policy.governance import Governance
-from tasks.registry.release import bundle, contents, succession
+from tasks.registry.release import bundle, contents, promotions
+from tasks.registry.release.promotions import Signed
 from tasks.registry.release.report import Check
-from tasks.registry.release.succession import Signed
 from tasks.trust import dsse, keys
 from tasks.trust.validity import Key
 
@@ -33,7 +33,7 @@ def add_missing(governance: Governance, ledger: Ledger, name: str) -> list[str]:
     """Give a proof to each release of a model that lies here without one that counts. Returns in words why one has none
     yet."""
     told = []
-    for signed in succession.read(ledger, governance, name).valid:
+    for signed in promotions.read(ledger, governance, name).valid:
         folder = bundle.folder(governance.state, signed.promotion.label)
         if signed.promotion.action != "promote" or not folder.is_dir() or _stands(folder, signed, governance):
             continue
@@ -68,7 +68,7 @@ def check(value: Any, signed: Signed, those: Sequence[Key]) -> Check:
         raise Refused(f"{bundle.LEDGER} is no proof that an entry is in the ledger")
     text, doubt = ledger_proof.check(proof, [_named(proof)]), _doubt(proof, those)
     entry = ledger_entry.read(proof.entry.row)
-    if (entry.kind, entry.subject) != (succession.MADE, signed.promotion.name) or not _is_of(entry, signed):
+    if (entry.kind, entry.subject) != (promotions.MADE, signed.promotion.name) or not _is_of(entry, signed):
         raise Refused(f"{bundle.LEDGER} is about another entry than this release's promotion")
     return Check(about="ledger", state="missing" if doubt else "ok", text=doubt or text)
 

@@ -11,10 +11,10 @@ from tasks.core.document import why
 from tasks.core.errors import HallmarkError, Refused
 from tasks.policy.governance import Governance
 from tasks.policy.read_signed import Signers
-from tasks.registry.release import bundle, contents, succession
+from tasks.registry.release import bundle, contents, promotions
 from tasks.registry.release.contents import Contents, shown
+from tasks.registry.release.promotions import Signed
 from tasks.registry.release.report import Check, Verification
-from tasks.registry.release.succession import Signed
 from tasks.registry.verify import attestations, attested, left_out, recorded, trust
 from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE
@@ -89,7 +89,7 @@ def _read_statement(folder: Path) -> bytes:
 
 
 def _statement(data: bytes, signers: Signers) -> Signed:
-    return succession.verify(dsse.parse(data, bundle.PROMOTION), signers)
+    return promotions.verify(dsse.parse(data, bundle.PROMOTION), signers)
 
 
 def _promoted(signed: Signed) -> Check:

@@ -10,7 +10,7 @@ def from_gguf(gguf: Path, folder: Path) -> None:
     """Convert `gguf` and write it to `folder`.
 
     bf16, since the quantised values have four bits and training computes in bf16 anyway. The logits equal those of
-    the GGUF file loaded in bf16 exactly (tests/train/test_base_model.py).
+    the GGUF file loaded in bf16 exactly (tests/stages/train/test_base_model.py).
     """
     from transformers import AutoTokenizer
 

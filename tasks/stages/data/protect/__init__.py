@@ -1,6 +1,6 @@
 """What is about people, or secret, is found and replaced before anything of a source is written.
 
-    found.py          a stretch of text and the class it is of
+    stretch.py        a stretch of text and the class it is of
     recognise/        who finds what, one family a file
     terms.py          the owner's own words: trade secrets, internal names
     tokens.py         keyed tokens: the same value, the same token

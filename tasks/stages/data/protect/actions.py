@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tasks.sources.protection import IDENTIFYING, Category, Protection
 from tasks.sources.vault import Secret
-from tasks.stages.data.protect.found import Stretch
+from tasks.stages.data.protect.stretch import Stretch
 from tasks.stages.data.protect.tokens import token
 
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")

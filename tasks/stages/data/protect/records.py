@@ -16,8 +16,8 @@ from tasks.sources.protection import Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, terms
 from tasks.stages.data.protect.actions import Outcome
-from tasks.stages.data.protect.found import Detector, Stretch, merged
 from tasks.stages.data.protect.recognise.names import lists
+from tasks.stages.data.protect.stretch import Detector, Stretch, merged
 
 LABELS = ("department", "geography", "language")
 """Fields of a record beside its messages and tags that hold text of the source."""

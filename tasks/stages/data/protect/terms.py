@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Stretch
+from tasks.stages.data.protect.stretch import Stretch
 
 
 def finder(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":

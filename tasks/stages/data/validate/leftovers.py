@@ -4,8 +4,8 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Detector, Stretch, merged
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
+from tasks.stages.data.protect.stretch import Detector, Stretch, merged
 
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.found import Stretch
 from tasks.stages.data.protect.recognise import engine
 from tasks.stages.data.protect.recognise.names import model
+from tasks.stages.data.protect.stretch import Stretch
 
 KINDS: Mapping[Category, tuple[str, ...]] = {
     "name": ("PERSON",),

@@ -1,0 +1,120 @@
+"""What a run shows in Prefect's own UI: tables of checks and figures, where it waits, what it made.
+
+Files are named by their path, to be copied: a browser opens no link from the UI's page to a file.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.logging import get_run_logger
+
+from flows.lifecycle import doing
+from tasks.core.errors import HallmarkError
+from tasks.core.shown import code, markdown, visible
+from tasks.gates.evidence import Evidence
+from tasks.registry.promote.releases import Release
+from tasks.runs.run import Run
+from tasks.runs.summary import summarise
+
+
+def checks(asked: Evidence) -> None:
+    """The automatic checks of a gate."""
+    rows = [
+        {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
+        for c in asked.checks
+    ]
+    _table(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
+
+
+def sources(asked: Evidence) -> None:
+    """What the owners of the sources approve at the data gate."""
+    if asked.dataset is None:
+        return
+    rows = [
+        {
+            "source": name,
+            "owner": source.owner,
+            "rows": source.taken,
+            "put aside": f"{source.aside_share:.1%}",
+            **source.rows,
+            "content": asked.change.sources[name].content if asked.change else "",
+        }
+        for name, source in asked.dataset.sources.items()
+    ]
+    since = f" since run {asked.change.run}" if asked.change else ""
+    _table(rows, description=f"data gate of run {asked.run}: its sources, and what changed{since}")
+
+
+@task(task_run_name="report", persist_result=False)
+def report(run: Run) -> None:
+    """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
+    from tasks.stages.evaluate.report.report import (
+        write_report,  # what is needed behind a gate alone keeps no resumed run waiting
+    )
+
+    with doing(run.id, "writing the report"):
+        drill(run)
+        write_report(run.layout, run.params.use_case, run.params.evaluation)
+    summary = summarise(run.layout.state, run.id)
+    if summary is None:
+        return
+    rows = [{"figure": name, **fact.model_dump()} for name, fact in summary.metrics.items()]
+    _table(rows, description=f"run {run.id}: figures of the candidate")
+    pages(run)
+
+
+def drill(run: Run) -> None:
+    """Judge what was planted in the sources, where sources.yaml names a truth.
+
+    Sources and truth are read again for it, and may have changed since the run read them. No gate asks for these
+    figures, so the run goes on without new ones; the report keeps those that were made before.
+    """
+    from tasks.inquiry.planted import score
+
+    try:
+        score.write(run.layout)
+    except Exception as error:
+        # Messages of errors that are not ours may quote a row.
+        message = str(error) if isinstance(error, HallmarkError) else type(error).__name__
+        get_run_logger().warning(f"the report has no new figures of what was planted: {message}")
+
+
+def pages(run: Run) -> None:
+    """Where the pages for people lie that the run has written so far: Data Docs, later the report too."""
+    summary = summarise(run.layout.state, run.id)
+    written = [("Report", summary.report), ("Data Docs", summary.data_docs)] if summary else []
+    lines = [f"{title}: {code(str(path))}" for title, path in written if path]
+    if lines:
+        _text("\n\n".join(lines), description="open these on the machine of the run")
+
+
+def waits(run: Run, asked: Evidence, wanted: str) -> None:
+    """What a parked run waits for, and how to decide."""
+    _text(
+        f"Run {code(run.id)} waits at its **{asked.gate} gate** for {markdown(wanted)}.\n\n"
+        f"Look: {code(f'hallmark gates show {run.id} {asked.gate}')}\n\n"
+        f"Decide: {code(f'hallmark gates approve {run.id} {asked.gate} --as ID')}",
+        description="what this run waits for",
+    )
+
+
+def show_promoted(release: Release) -> None:
+    """The release that a run made."""
+    _text(
+        f"**{markdown(release.label)}** is champion.\n\nBundle: {code(str(release.bundle))}\n\n"
+        f"Digest: {code(release.sha256)}",
+        description="the release that this run made",
+    )
+
+
+def _table(rows: Sequence[Mapping[str, object]], description: str) -> None:
+    """An artefact of rows. Prefect shows its description as Markdown, and cells as they are."""
+    shown = [{visible(name): visible(str(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
+             for row in rows]  # fmt: skip
+    create_table_artifact(shown, description=markdown(description))
+
+
+def _text(text: str, description: str) -> None:
+    """An artefact of Markdown; whatever is not ours in it has gone through `markdown` or `code`."""
+    create_markdown_artifact(visible(text), description=markdown(description))

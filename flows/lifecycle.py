@@ -1,0 +1,139 @@
+"""A run's beginning, its journal, and its end."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from prefect import task
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.shown import guard_logs, visible
+from tasks.ledger.ledger import open_ledger
+from tasks.runs import journal, records
+from tasks.runs.asking import Envelope, require_same
+from tasks.runs.hold import only_one
+from tasks.runs.journal import Journal, Status
+from tasks.runs.request import RunRequest, derived_run_id, new_run_id
+from tasks.runs.run import Run, create, on_record
+from tasks.runs.taking_up import is_elsewhere
+
+
+def root() -> Path:
+    """The checkout that flows work for: HALLMARK_ROOT, else the current folder."""
+    return Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
+
+
+def state() -> Path:
+    return root() / ".hallmark"
+
+
+def run_id(flow_run: FlowRun) -> str:
+    """The id of the run that a flow run executes: the one asked for, else one that follows from the flow run.
+
+    A run asked for in Prefect's form or by a schedule has none in its parameters, and has to keep its own over every
+    suspension.
+    """
+    asked: str | None = (flow_run.parameters.get("request") or {}).get("run_id")
+    if asked:
+        return asked
+    assert flow_run.created is not None, "a flow run that the server knows has a time of creation"
+    return derived_run_id(flow_run.created, flow_run.id.hex)
+
+
+def current() -> FlowRun | None:
+    """The flow run that this code is part of; None where a flow is called as a plain function."""
+    context = FlowRunContext.get()
+    return context.flow_run if context else None
+
+
+def name_of_flow_run() -> str:
+    """What Prefect's UI calls a flow run: the id of its run."""
+    flow_run = current()
+    return run_id(flow_run) if flow_run else ""
+
+
+@contextmanager
+def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunRequest]:
+    """Hold the run, and write down how this execution of it ends: parked, failed, or by `end`.
+
+    Yields the request with the run's id in it. Raises Refused, and writes nothing down, where the run is there already
+    and was asked for otherwise.
+    """
+    guard_logs()
+    flow_run = current()
+    run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
+    asked = request.model_copy(update={"run_id": run})
+    with only_one(state(), run):
+        _as_before(asked, envelope)
+        before = journal.read(state(), run) or Journal(
+            run=run, requested_by=request.requested_by, demo=request.demo_approvals
+        )
+        this = str(flow_run.id) if flow_run else None
+        finished = before.stages if this and this == before.flow_run else {}
+        note(before, status="running", doing="", flow_run=this, stages=finished, error=None, exit_code=0)
+        try:
+            yield asked
+        except HallmarkError as error:
+            _failed(run, str(error), error.exit_code)
+            raise
+        except Exception as error:
+            _failed(run, visible(f"{type(error).__name__}: {error}"), 1)
+            raise
+
+
+def _failed(run: str, error: str, exit_code: int) -> None:
+    """The ledger is told that a run failed, not why: an error may quote a row. Without it the run has ended as well."""
+    known = note(run, status="failed", doing="", error=error, exit_code=exit_code)
+    with suppress(HallmarkError):
+        if on_record(root(), run) and not is_elsewhere(open_ledger(state()), root(), run):
+            records.ended(open_ledger(state()), run, "failed", known.commit, None)
+
+
+def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
+    """Raises Refused where the ledger has another request for the run. Where it is away, the run says so later."""
+    with suppress(Unavailable):
+        if known := on_record(root(), request.named):
+            require_same(known, request, envelope)
+
+
+def note(run: str | Journal, **changes: object) -> Journal:
+    """Write changes into a run's journal."""
+    known = journal.read(state(), run) if isinstance(run, str) else run
+    assert known is not None, "a run's journal is made before its first stage"
+    changed = known.model_copy(update=changes)
+    journal.write(state(), changed)
+    return changed
+
+
+@contextmanager
+def doing(run: str, words: str) -> Iterator[None]:
+    """Say in the run's journal what it does inside the block."""
+    note(run, doing=words)
+    yield
+    note(run, doing="")
+
+
+@task(task_run_name="resolve", persist_result=False)
+def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
+    """Make the run's worktree and first commit, or open it where it is there already."""
+    with doing(request.named, "finding and digesting its sources"):
+        run = create(root(), request, envelope)
+    records.resolved(run.ledger(), run.layout, run.id)
+    note(run.id, use_case=run.params.use_case.name)
+    return run
+
+
+def evaluated(run: Run) -> None:
+    """Record the evaluation, whatever comes of it."""
+    records.evaluation(run.ledger(), run.layout, run.id, run.params)
+
+
+def end(run: Run, status: Status, release: str | None) -> str:
+    """Commit what the run made on its ref and close its journal."""
+    commit = run.commit(f"End run {run.id}: {status}")
+    records.ended(run.ledger(), run.id, status, commit, release)
+    note(run.id, status=status, release=release, commit=commit)
+    return status

@@ -1,0 +1,59 @@
+"""Emergency rollback ("breaking the glass"): one person of the role that policy names goes back to an earlier champion.
+
+It is recorded as an incident of the person who did it, with their signed order, in the same ledger entry's transaction.
+A second person confirms it by closing that incident, within the hours that policy gives; unconfirmed it escalates.
+Serving goes on either way.
+"""
+
+from datetime import datetime, timedelta
+
+from tasks.core.errors import InputError, Refused
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.policy import BreakGlass
+from tasks.registry.promote import waivers
+from tasks.registry.promote.orders import SignedOrder
+from tasks.registry.release.promotions import Signed
+
+
+def rule(governance: Governance, person: Person, target: Signed, at: datetime) -> BreakGlass:
+    """What policy says of it. Raises Refused where it names nobody, or not this person's role."""
+    tiers, tier = governance.policy.tiers, target.promotion.tier
+    found = tiers[tier].break_glass if tier in tiers else None
+    if found is None:
+        raise Refused(f"policy lets nobody break the glass in risk tier {tier}; leave out --break-glass")
+    if found.role not in person.roles_at(at):
+        raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {found.role}")
+    return found
+
+
+def record(order: SignedOrder, made: Signed, allowed: BreakGlass, governance: Governance, ledger: Ledger) -> None:
+    """Open the incident. `made` is the promotion statement that carries the order out."""
+    until = ledger.now() + timedelta(hours=allowed.confirm_hours)
+    label = made.promotion.label
+    gone = "".join(f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired(ledger, governance, made))
+    text = (
+        f"{label} was made champion again by breaking the glass, in role {allowed.role}. A second person in role "
+        f"{allowed.confirm_role} confirms it until {until:%Y-%m-%d %H:%M} UTC: hallmark releases confirm {label}.{gone}"
+    )
+    incidents.open_once(
+        ledger, governance, "break-glass", label, {"statement": made.sha256}, "major", allowed.confirm_role, text,
+        by=order.order.person, answer_by=until, more={"order": order.envelope},
+    )  # fmt: skip
+
+
+def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
+    """A second person says that breaking the glass for a release was right, or what was done about it.
+
+    Raises InputError where nobody broke it for that release, Refused for who may not confirm it.
+    """
+    broken = [
+        one for one in incidents.read(ledger, governance)
+        if (one.opening.what, one.opening.about) == ("break-glass", label)
+    ]  # fmt: skip
+    if not broken:
+        raise InputError(f"nobody has broken the glass for {label!r}; there is nothing to confirm")
+    still_open = [one for one in broken if not one.closing]
+    return incidents.close(ledger, governance, (still_open or broken)[-1].id, person_id, reason)

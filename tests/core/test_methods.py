@@ -1,0 +1,85 @@
+"""A training method is known by the table or refused: it is never taken for another one."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import methods
+from tasks.core.params.methods import ADAPTER, METHODS, Method, MethodName
+from tasks.core.params.training import Training
+from tasks.core.payload.manifest import Manifest
+from tasks.registry.promote import bases
+from tasks.stages.evaluate import models
+from tasks.stages.package import package
+from tasks.stages.train import handling
+
+ROOT = Path(__file__).parents[2]
+THIRD = Method(form=ADAPTER, trained="a third kind of adapter of", approaches=("lora",))
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A base model, an adapter, and a champion of the third method."""
+    layout = Layout(tmp_path)
+    for folder in (layout.stage("base_model") / "model", layout.stage("train") / "adapter"):
+        write_json(folder / "config.json", {})
+    payload = layout.state / "releases" / "triage-1" / "payload"
+    write_json(payload / "manifest.json", {"method": "third", "stages": {"base_model": base(layout)}})
+    champion = {"release": "triage-1", "version": 1, "sha256": tree_digest(payload)}
+    write_json(layout.champion, {**champion, "payload": payload.relative_to(layout.state).as_posix()})
+    return layout
+
+
+def base(layout: Layout) -> str:
+    return tree_digest(layout.stage("base_model"))
+
+
+def told(layout: Layout) -> Manifest:
+    return Manifest.model_construct(method="third", stages={"base_model": base(layout)})
+
+
+def test_the_places_that_name_methods_name_the_same() -> None:
+    assert set(get_args(MethodName)) == METHODS.keys() == handling.HANDLING.keys()
+
+
+def test_no_other_code_compares_the_name_of_a_method() -> None:
+    named = re.compile("|".join(f"[\"']{name}[\"']" for name in METHODS))
+    files = [path for room in ("tasks", "flows", "infra") for path in (ROOT / room).rglob("*.py")]
+    naming = {path.relative_to(ROOT / "tasks").as_posix() for path in files if named.search(path.read_text())}
+    approaches = "core/params/use_case.py"
+    default = "core/params/training.py"
+    assert naming == {"core/params/methods.py", "stages/train/handling.py", approaches, default}
+
+
+def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout) -> None:
+    with pytest.raises(ValidationError, match="Input should be 'lora'"):
+        Training.model_validate({"method": "third"})
+    for use in (
+        lambda: handling.of("third"),
+        lambda: package.trained(layout, "third"),
+        lambda: models.locate(layout, "champion"),
+        lambda: bases.keep(layout, told(layout)),
+    ):
+        with pytest.raises(Refused, match="training method 'third' is not one that this version"):
+            use()
+
+
+def test_a_method_of_the_table_is_handled_as_the_table_says(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods, "METHODS", {**METHODS, "third": THIRD})
+    assert package.trained(layout, "third") == layout.stage("train") / "adapter"
+    located = models.locate(layout, "champion")
+    assert located is not None and located.form == ADAPTER
+    assert bases.keep(layout, told(layout)) == layout.base(base(layout))
+    assert methods.for_approach("lora")[-1] == "third"
+    assert methods.foreign("third") == {"lora_rank": None, "lora_alpha": None, "lora_dropout": 0}
+    with pytest.raises(KeyError):
+        handling.of("third")
+    (layout.stage("train") / "adapter").rename(layout.stage("train") / "model")
+    with pytest.raises(InputError, match=r"training\.method third leaves adapter in .*, found model"):
+        package.trained(layout, "third")

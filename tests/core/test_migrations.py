@@ -1,0 +1,137 @@
+"""Databases of an earlier version are brought forward step by step, and those of a newer one are refused in words."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, text
+from sqlalchemy.engine import Connection
+
+from tasks.core import database, migrations
+from tasks.core.errors import Unavailable
+from tasks.core.migrations import Schema
+from tests.governed.postgres import sql
+
+ROOT = Path(__file__).parents[2]
+METADATA = MetaData()
+Table("hallmark_things", METADATA, Column("name", Text), Column("size", Integer))
+
+
+def first(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE hallmark_things (name TEXT)"))
+    connection.execute(text("INSERT INTO hallmark_things VALUES ('a'), ('b')"))
+
+
+def to_second(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE hallmark_things ADD COLUMN size INTEGER"))
+    connection.execute(text("UPDATE hallmark_things SET size = 7"))
+
+
+def to_third(connection: Connection) -> None:
+    connection.execute(text("UPDATE hallmark_things SET size = size + 1"))
+
+
+def interrupted(connection: Connection) -> None:
+    to_third(connection)
+    raise KeyboardInterrupt
+
+
+FIRST = Schema("things", METADATA, first)
+SECOND = Schema("things", METADATA, METADATA.create_all, (to_second,))
+THIRD = Schema("things", METADATA, METADATA.create_all, (to_second, to_third))
+BROKEN = Schema("things", METADATA, METADATA.create_all, (to_second, interrupted))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        yield database.sqlite(tmp_path / "things.db")
+        return
+    url = request.getfixturevalue("cluster")
+    sql(url, "DROP TABLE IF EXISTS hallmark_things, hallmark_things_schema")
+    yield database.postgres(database.postgres_url(url, "URL"), 7)
+
+
+def things(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text("SELECT * FROM hallmark_things ORDER BY name"))]
+
+
+def test_an_earlier_one_is_brought_forward_once(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    migrations.prepare(engine, FIRST)
+    migrations.prepare(engine, FIRST)
+    assert things(engine) == [("a",), ("b",)] and capsys.readouterr().err == ""
+    migrations.prepare(engine, THIRD)
+    told = capsys.readouterr().err
+    assert things(engine) == [("a", 8), ("b", 8)] and "is brought from things schema 1 to 3; " in told
+    assert "s3cret" not in told
+    migrations.prepare(engine, THIRD)
+    assert things(engine) == [("a", 8), ("b", 8)] and migrations.is_current(engine, THIRD)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_new_one_is_made_as_the_newest(engine: Engine) -> None:
+    migrations.prepare(engine, THIRD)
+    assert things(engine) == [] and migrations.is_current(engine, THIRD)
+
+
+def test_one_without_a_version_is_of_the_first(engine: Engine) -> None:
+    with engine.begin() as connection:
+        first(connection)
+    assert migrations.is_current(engine, FIRST)
+    migrations.prepare(engine, SECOND)
+    assert things(engine) == [("a", 7), ("b", 7)]
+
+
+def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> None:
+    migrations.prepare(engine, THIRD)
+    with pytest.raises(
+        Unavailable, match=r"made by a newer Hallmark \(things schema 3, this version knows 2\); install"
+    ):
+        migrations.prepare(engine, SECOND)
+    assert migrations.is_current(engine, THIRD)
+
+
+def test_an_interrupted_step_has_not_happened_and_is_taken_next_time(engine: Engine) -> None:
+    migrations.prepare(engine, FIRST)
+    with pytest.raises(KeyboardInterrupt):
+        migrations.prepare(engine, BROKEN)
+    assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_current(engine, SECOND)
+    migrations.prepare(engine, THIRD)
+    assert things(engine) == [("a", 8), ("b", 8)]
+
+
+def test_a_copy_of_the_file_is_kept_before_the_first_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = database.sqlite(tmp_path / "things.db")
+    migrations.prepare(engine, FIRST)
+    migrations.prepare(engine, THIRD)
+    kept = tmp_path / "things.db.schema1"
+    assert str(kept) in capsys.readouterr().err
+    assert things(database.sqlite(kept)) == [("a",), ("b",)]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tasks.core import database, migrations
+from tests.governed import test_migrations as of
+
+def killed(connection):
+    of.to_third(connection)
+    os._exit(9)
+
+schema = of.Schema("things", of.METADATA, of.first, (of.to_second, killed))
+migrations.prepare(database.sqlite(Path(sys.argv[1])), schema)
+"""
+
+
+def test_a_process_killed_in_the_middle_of_a_step_leaves_it_undone(tmp_path: Path) -> None:
+    engine = database.sqlite(tmp_path / "things.db")
+    migrations.prepare(engine, FIRST)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "things.db")], cwd=ROOT)
+    assert killed.returncode == 9
+    assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_current(engine, SECOND)
+    migrations.prepare(engine, THIRD)
+    assert things(engine) == [("a", 8), ("b", 8)]

@@ -1,0 +1,92 @@
+"""How far a stage is: told while it works, never as if all were done, and by one module alone."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.core import progress
+from tasks.core.graph import STAGES
+from tasks.core.progress import Progress
+from tasks.runs.dvc import PROGRESS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    work = Progress("predict@base", 120, after=17, then="17 requests one at a time")
+    work.began -= 10
+    work.tell(40)
+    assert lines(capsys) == [
+        "progress predict@base 40/137 4.0 rows/s eta 20s, then 17 requests one at a time",
+    ]
+    ingest = Progress("ingest", 100_000)
+    ingest.began -= 1
+    ingest.tell(20_000, "tickets")
+    (line,) = lines(capsys)
+    assert re.fullmatch(r"progress ingest 20000/100000 tickets (19|20),\d{3} rows/s eta 4s", line)
+
+
+def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever was estimated, and whatever part of the work a stretch is."""
+    first, last = Progress("s", 3, after=2), Progress("s", 2, "requests", before=3)
+    for done in range(4):
+        first.tell(done)
+    for done in range(3):
+        last.tell(done)
+    for done in range(6):
+        Progress("s", 3).tell(done)
+    progress.counted("s", 5, 5, "")
+    counts = [(int(m["done"]), int(m["total"])) for line in lines(capsys) if (m := PROGRESS.match(line)) and m["total"]]
+    assert counts and all(done < total for done, total in counts)
+    assert [done for done, total in counts if total == 5] == [0, 1, 2, 3, 3, 4]
+
+
+def test_more_than_was_estimated_is_counted_without_a_total(capsys: pytest.CaptureFixture[str]) -> None:
+    """As of a Parquet file, whose line ends say nothing."""
+    work = Progress("ingest", 0)
+    work.began -= 1
+    work.tell(5000, "chats")
+    (line,) = lines(capsys)
+    assert re.fullmatch(r"progress ingest 5,000 rows chats [\d,]+ rows/s", line)
+
+
+def test_lines_come_every_few_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 60)
+    work = Progress("clean", 10)
+    for done in range(10):
+        work.tell(done)
+    assert lines(capsys) == []
+    work.last_shown = time.monotonic() - 61
+    work.tell(5)
+    work.tell(6)
+    assert len(lines(capsys)) == 1
+
+
+def test_only_one_module_prints_how_far_a_stage_is() -> None:
+    """So that what holds of it holds of every stage."""
+    printing = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tasks").rglob("*.py")
+        if re.search(r"""["']progress [^"']""", path.read_text()) and path != Path(progress.__file__)
+    ]
+    assert printing == []
+
+
+@pytest.mark.parametrize("module", sorted({stage.module for stage in STAGES.values()}))
+def test_every_stage_says_what_it_does(module: str) -> None:
+    """Words or counts; a stage that works in silence cannot be told from one that hangs."""
+    text = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+    followed = {"tasks.stages.evaluate.evaluate": "tasks/stages/evaluate/scoring.py"}
+    text += (ROOT / followed[module]).read_text() if module in followed else ""
+    assert re.search(r"^from tasks\.core\.progress import", text, re.M)

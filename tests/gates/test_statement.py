@@ -1,0 +1,207 @@
+"""gates/NAME.json: what stages accept, and what they refuse however it was made."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import canonical_json, read_json, write_json
+from tasks.gates import statement
+from tasks.trust import dsse
+from tasks.trust.gate_statement import require_gate, verify_gate
+from tests.governed.house import POLICY, House, authority, reload
+
+
+@pytest.fixture
+def passed(house: House) -> House:
+    """The data gate has passed, its statement is written."""
+    let_pass(house)
+    authority(house)
+    return house
+
+
+def let_pass(house: House, run: str = "run-1", **kwargs) -> Path:
+    asked = house.ask(run=run, **kwargs)
+    house.decide(asked, "owner")
+    return statement.write_gate(house.layout, asked, house.settle(asked), house.governance)
+
+
+def test_a_passed_gate_lets_the_stages_behind_it_run(passed: House) -> None:
+    require_gate(passed.layout, "data")
+
+
+def test_the_same_inputs_give_the_same_bytes_whoever_ran_and_decided_when(passed: House) -> None:
+    first = passed.layout.gate("data").read_bytes()
+    let_pass(passed, run="run-2", by="lead")
+    assert passed.layout.gate("data").read_bytes() == first
+    claim = dsse.verify(dsse.read(passed.layout.gate("data")), [passed.line("gate")])["predicate"]
+    assert set(claim) == {"gate", "subject", "policy_sha256", "verdict", "demo"}
+
+
+def test_a_demo_pass_is_marked(house: House) -> None:
+    authority(house)
+    let_pass(house, demo=True)
+    lines, policy = [house.line("gate")], house.governance.policy.digest()
+    assert verify_gate(house.layout, "data", lines, policy).demo
+
+
+def change_output(house: House) -> None:
+    (house.layout.stage("split") / "train.txt").write_text("rowz")
+
+
+def add_output(house: House) -> None:
+    (house.layout.stage("split") / "more.txt").write_text("")
+
+
+def rename_output(house: House) -> None:
+    (house.layout.stage("split") / "train.txt").rename(house.layout.stage("split") / "test.txt")
+
+
+def link_output(house: House) -> None:
+    (house.layout.stage("split") / "more").symlink_to("/")
+
+
+def remove_output(house: House) -> None:
+    shutil.rmtree(house.layout.stage("split"))
+
+
+def remove_statement(house: House) -> None:
+    house.layout.gate("data").unlink()
+
+
+def respell_statement(house: House) -> None:
+    write_json(house.layout.gate("data"), read_json(house.layout.gate("data")))
+
+
+def take_evaluation_statement(house: House) -> None:
+    asked = house.ask("evaluation")
+    for person in ("lead", "risk-one", "both"):
+        house.decide(asked, person)
+    made = statement.write_gate(house.layout, asked, house.settle(asked), house.governance)
+    shutil.copy(made, house.layout.gate("data"))
+
+
+def sign_it_oneself(house: House) -> None:
+    payload = dsse.peek(dsse.read(house.layout.gate("data")))
+    dsse.write(house.layout.gate("data"), dsse.sign(payload, house.key("owner")))
+
+
+def use_a_decision(house: House) -> None:
+    dsse.write(house.layout.gate("data"), house.ledger.entries("gate.decision")[0].body["envelope"])
+
+
+def change_policy(house: House) -> None:
+    reload(house, POLICY.replace("at_least: 0.7", "at_least: 0.6"))
+    authority(house)
+
+
+def use_experiment_statement(house: House) -> None:
+    statement.write_experiment_gate(house.layout, "data", house.governance)
+
+
+ATTACKS: dict[Callable[[House], None], str] = {
+    change_output: "is not the output that gate data let pass",
+    add_output: "is not the output that gate data let pass",
+    rename_output: "is not the output that gate data let pass",
+    link_output: "symbolic link",
+    remove_output: "is not the output that gate data let pass",
+    remove_statement: "gate data is not passed",
+    respell_statement: "not in canonical form",
+    take_evaluation_statement: "the statement of something else",
+    sign_it_oneself: "is signed by",
+    use_a_decision: "is signed by",
+    change_policy: "under another policy",
+    use_experiment_statement: "is for experiments, this run is of risk tier low",
+}
+
+
+@pytest.mark.attack(rights="worker", stopped="the gate's signed statement names the output by digest")
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_a_way_around_the_gate_is_refused(passed: House, attack: Callable[[House], None]) -> None:
+    attack(passed)
+    with pytest.raises(Refused, match=ATTACKS[attack]):
+        require_gate(passed.layout, "data")
+
+
+def test_every_byte_of_the_statement_matters(passed: House) -> None:
+    path = passed.layout.gate("data")
+    original = path.read_bytes()
+    for position in range(0, len(original), 7):
+        path.write_bytes(original[:position] + bytes([original[position] ^ 1]) + original[position + 1 :])
+        with pytest.raises(Refused):
+            require_gate(passed.layout, "data")
+
+
+@pytest.mark.attack(rights="gate key", stopped="the statement must agree with itself")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": "*"},
+        {"verdict": "experiment"},
+        {"verdict": "failed"},
+        {"gate": "release"},
+        {"run": "run-1"},
+        {"subject": "AB" * 32},
+    ],
+    ids=["any output", "an experiment", "failed", "another gate", "with a run in it", "a digest in capitals"],
+)
+def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_it(passed: House, change: dict) -> None:
+    payload = dsse.peek(dsse.read(passed.layout.gate("data")))
+    payload["predicate"] |= change
+    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
+    with pytest.raises(Refused):
+        require_gate(passed.layout, "data")
+
+
+@pytest.mark.attack(rights="worker", stopped="what a statement is, is part of what is signed")
+def test_the_gates_key_signs_other_statements_that_are_not_taken_for_its_own(passed: House) -> None:
+    payload = dsse.peek(dsse.read(passed.layout.gate("data"))) | {"predicateType": "urn:hallmark:promotion:v1"}
+    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
+    with pytest.raises(Refused, match="is a urn:hallmark:promotion:v1, not a gate statement"):
+        require_gate(passed.layout, "data")
+
+
+def test_experiments_run_with_any_output_under_tier_experiment_only(house: House) -> None:
+    authority(house, tier="experiment")
+    with pytest.raises(Refused, match="for an experiment by hand run `hallmark resolve`"):
+        require_gate(house.layout, "data")
+    statement.write_experiment_gate(house.layout, "data", house.governance)
+    require_gate(house.layout, "data")
+    change_output(house)
+    require_gate(house.layout, "data")
+    with pytest.raises(Refused):
+        require_gate(house.layout, "evaluation")
+
+
+@pytest.mark.attack(rights="worker", stopped="a statement is written only for a gate that passed on this evidence")
+def test_a_gate_that_has_not_passed_on_this_evidence_is_never_written(house: House) -> None:
+    asked, other = house.ask(run="run-1"), house.ask("release", run="run-2")
+    with pytest.raises(Refused, match="has not passed on this evidence"):
+        statement.write_gate(house.layout, asked, house.judge(asked), house.governance)
+    house.decide(asked, "owner")
+    with pytest.raises(Refused, match="has not passed on this evidence"):
+        statement.write_gate(house.layout, other, house.judge(asked), house.governance)
+    assert not house.layout.gate("data").exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"gate_public_keys": 3}'])
+def test_without_a_sound_authority_file_no_stage_runs(passed: House, text: str | None) -> None:
+    passed.layout.authority.unlink()
+    if text is not None:
+        passed.layout.authority.write_text(text)
+    with pytest.raises(InputError, match="run `hallmark resolve`"):
+        require_gate(passed.layout, "data")
+
+
+def test_an_authority_with_somebody_elses_key_accepts_nothing_of_ours(passed: House) -> None:
+    value = read_json(passed.layout.authority)
+    value["gate_public_keys"] = [passed.line("owner")]
+    write_json(passed.layout.authority, value)
+    with pytest.raises(Refused, match="is signed by"):
+        require_gate(passed.layout, "data")
+    write_json(passed.layout.authority, value | {"gate_public_keys": ["nonsense"]})
+    with pytest.raises(InputError, match="public key line"):
+        require_gate(passed.layout, "data")
+    assert canonical_json(value)

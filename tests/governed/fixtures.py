@@ -1,0 +1,51 @@
+"""The fixtures of this room; what they are made of is in house.py."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import governance
+from tests.governed.datasets import dataset, origin, put
+from tests.governed.house import STATE, House, copied, put_result, write_governance
+from tests.governed.postgres import started
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "governance"
+    write_governance(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A house as every test finds it; made once, since every key and the ledger are flushed to disk."""
+    root = tmp_path_factory.mktemp("made")
+    write_governance(root / "governance")
+    governance.initialise(root / STATE, governance.load(root / "governance", root / STATE).people)
+    open_ledger(root / STATE).close()
+    layout = Layout(root / "run")
+    put_result(layout.stage("ingest"), rows=210)
+    put_result(layout.stage("split"), train_rows=200)
+    (layout.stage("split") / "train.txt").write_text("rows")
+    put(layout, dataset({"a": origin(222)}))
+    put_result(layout.stage("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85})
+    put_result(layout.measured("predict/candidate"), latency_p95_ms=300)
+    put_result(layout.stage("package"))
+    return root
+
+
+@pytest.fixture
+def house(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    return copied(made, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """URL of a fresh Postgres."""
+    with started() as url:
+        yield url

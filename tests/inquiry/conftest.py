@@ -1,0 +1,3 @@
+from tests.stages.data.conftest import run
+
+__all__ = ["run"]

@@ -1,0 +1,114 @@
+"""A person is looked up by who may look, for a reason, on the ledger, and in the sources that are theirs to look at."""
+
+import json
+
+import pytest
+
+from tasks.core.errors import InputError, Refused
+from tasks.inquiry.access import Access
+from tasks.inquiry.lineage import build, person
+from tasks.inquiry.lineage.person import SOUGHT, Sought
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.people import Person
+from tasks.sources import vault_keys
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.split import split
+from tests.stages.data.build import OWNERS, SEVERAL, Run, messages, params, several, worded
+
+ADA = "Ada Lovelace"
+WHY = "she asked what we hold"
+NAMED = {"tickets": 1, "chats": 3, "emails": 2}
+"""Records of each source that name her."""
+
+
+@pytest.fixture
+def done(run: Run) -> Run:
+    """Three sources, of three owners, that all know her; role auditor may look at emails."""
+    rows = {
+        name: [
+            *worded(name, 10),
+            *({"text": f"My name is {ADA} and {name} {n} is lost", "label": "label0"} for n in range(NAMED[name])),
+        ]
+        for name in SEVERAL
+    }
+    tickets, chats, emails = several(run.root, rows, steward="nobody", access=["desk"])
+    run.resolve(tickets, chats, emails.model_copy(update={"access": ["auditor"]}))
+    for stage in (ingest, clean, deduplicate, split):
+        stage.run(params(test_share=0.3), run.layout)
+    build.add(run.layout, "tests")
+    return run
+
+
+def looker(run: Run, who: str, *roles: str) -> Access:
+    return run.access(Person(id=who, name=who, roles=[*roles] or ["requester"]))
+
+
+def ledger(run: Run) -> Ledger:
+    return open_ledger(run.layout.state)
+
+
+def sought(run: Run, access: Access, value: str = ADA, reason: str = WHY) -> Sought:
+    return person.find(run.layout.state, value, access, reason, ledger(run))
+
+
+def counts(found: Sought) -> dict[str, int]:
+    return {name: n for name in SEVERAL if (n := sum(one.source_id == name for one in found.members))}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_an_owner_is_answered_about_their_own_source_alone(done: Run, name: str) -> None:
+    found = sought(done, looker(done, OWNERS[name]))
+    assert counts(found) == {name: NAMED[name]}
+    assert [line.split()[0] for line in found.closed] == sorted(set(SEVERAL) - {name})
+
+
+def test_what_is_closed_is_named_whether_the_person_is_there_or_not(done: Run) -> None:
+    known, unknown = (sought(done, looker(done, "reader"), value) for value in (ADA, "Grace Hopper"))
+    assert unknown.members == [] and unknown.closed == known.closed
+    assert "emails takes its owner, its steward, or role auditor" in known.closed
+
+
+def test_roles_open_what_the_sources_give_them(done: Run) -> None:
+    assert counts(sought(done, looker(done, "somebody", "auditor"))) == {"emails": 2}
+    assert counts(sought(done, looker(done, "somebody", "auditor", "desk"))) == NAMED
+
+
+def test_who_may_look_at_nothing_is_refused_and_nothing_is_said_of_the_person(done: Run) -> None:
+    for value in (ADA, "Grace Hopper"):
+        with pytest.raises(Refused, match="stranger may look at records of no source here: chats takes its owner"):
+            sought(done, looker(done, "stranger", "requester"), value)
+    assert ledger(done).entries(SOUGHT) == []
+
+
+def test_the_look_is_on_the_ledger_without_the_value(done: Run) -> None:
+    sought(done, looker(done, "reader"))
+    sought(done, looker(done, "reader"), "Grace Hopper")
+    first, second = ledger(done).entries(SOUGHT)
+    assert (first.body["person"], first.body["reason"]) == ("reader", WHY)
+    assert token("name", ADA, vault_keys.load(done.layout.state).tokens) in first.body["tokens"]
+    assert "Lovelace" not in json.dumps([first.body, first.subject]) and first.body["tokens"] != second.body["tokens"]
+
+
+def test_nothing_is_answered_that_is_not_recorded(done: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OSError("the ledger is away")
+
+    monkeypatch.setattr(Ledger, "append", away)
+    with pytest.raises(OSError, match="the ledger is away"):
+        sought(done, looker(done, "reader"))
+
+
+@pytest.mark.parametrize(("value", "reason", "wanted"), [(ADA, " ", "for a reason only"), (" ", WHY, "is empty")])
+def test_a_reason_and_a_value_are_asked_for(done: Run, value: str, reason: str, wanted: str) -> None:
+    with pytest.raises(InputError, match=wanted):
+        sought(done, looker(done, "reader"), value, reason)
+    assert ledger(done).entries(SOUGHT) == []
+
+
+def test_where_nothing_is_indexed_nobody_is_refused(run: Run) -> None:
+    run.resolve(*several(run.root, {"tickets": messages(3)}))
+    assert sought(run, looker(run, "stranger")) == Sought([], [])
+    assert len(ledger(run).entries(SOUGHT)) == 1

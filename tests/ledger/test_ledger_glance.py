@@ -1,0 +1,91 @@
+"""What a short look at the ledger sees: everything in a short one, and every block of a long one after some looks."""
+
+import random
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.ledger import glance
+from tasks.ledger.glance import LOOKED_AT
+from tasks.ledger.tree.subtrees import BLOCK
+from tests.governed.house import House
+from tests.ledger.test_heads import append, published
+from tests.ledger_tampering import KINDS, tamper, unguard
+
+
+def database(house: House) -> Path:
+    return house.state / "ledger.db"
+
+
+def sees(house: House) -> list[str]:
+    return glance.wrong(house.ledger, house.governance)
+
+
+def test_a_ledger_that_only_grows_is_right_at_every_size(house: House) -> None:
+    assert sees(house) == []
+    for count in (1, 3, BLOCK, 1, BLOCK - 3):
+        append(house, count)
+        assert sees(house) == []
+        published(house)
+        assert sees(house) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [9, BLOCK + 40])
+def test_a_change_under_the_head_shows_however_well_it_is_mended(house: House, kind: str, size: int, seed: int) -> None:
+    append(house, size)
+    published(house)
+    append(house, 3)
+    told = tamper(database(house), kind, size, random.Random(seed))
+    assert sees(house), told
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 11",
+        "UPDATE hallmark_ledger SET body = x'00' WHERE seq = 11",
+        "DELETE FROM hallmark_ledger WHERE seq = 11",
+        "DELETE FROM hallmark_ledger WHERE seq = 5",
+        "UPDATE hallmark_ledger_tree SET size = 10",
+        "UPDATE hallmark_ledger_tree SET peaks = 'zz'",
+        "DELETE FROM hallmark_ledger_tree",
+    ],
+)
+def test_what_is_not_mended_shows_after_the_head_too(house: House, statement: str) -> None:
+    append(house, 8)
+    published(house)
+    append(house, 3)
+    with sqlite3.connect(database(house)) as connection:
+        unguard(connection)
+        connection.execute(statement)
+    connection.close()
+    assert sees(house)
+
+
+def test_in_a_long_ledger_an_old_change_shows_after_some_looks_and_none_takes_long(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glance, "LOOKED_AT", 2)
+    append(house, 6 * BLOCK)
+    published(house)
+    with sqlite3.connect(database(house)) as connection:
+        unguard(connection)
+        connection.execute("UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 300")
+    connection.close()
+    monkeypatch.setattr(random, "sample", lambda blocks, count: [0])
+    assert sees(house) == []
+    monkeypatch.setattr(random, "sample", lambda blocks, count: [1])
+    assert "entries 257 to 512 are not those" in sees(house)[0]
+
+
+def test_a_look_takes_some_tens_of_milliseconds(house: House) -> None:
+    append(house, (LOOKED_AT + 2) * BLOCK)
+    published(house)
+    sees(house)
+    begun = time.process_time()
+    assert sees(house) == []
+    assert time.process_time() - begun < 0.5, "30 to 40 ms on a machine with nothing else to do"

@@ -1,0 +1,58 @@
+"""The first and every later set-up of a vault on a real Postgres: one key is made for it, by whoever comes first."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError, Unavailable
+from tasks.policy import governance
+from tasks.policy.people import People, Person
+from tasks.sources import vault, vault_keys
+from tests.governed.postgres import sql
+
+pytestmark = pytest.mark.slow
+OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
+
+
+@pytest.fixture
+def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The cluster without a vault, and the setting that points at it."""
+    sql(cluster, "DROP TABLE IF EXISTS hallmark_vault, hallmark_vault_key, hallmark_vault_schema")
+    monkeypatch.setenv("HALLMARK_VAULT_URL", cluster)
+    monkeypatch.delenv("HALLMARK_VAULT_KEY", raising=False)
+    return cluster
+
+
+def test_init_makes_the_key_of_a_vault_that_has_none_and_keeps_it(url: str, tmp_path: Path) -> None:
+    assert not vault.exists(tmp_path)
+    governance.initialise(tmp_path, OWNERS)
+    before = (tmp_path / vault_keys.FILE).read_bytes()
+    assert vault.exists(tmp_path)
+    governance.initialise(tmp_path, OWNERS)
+    assert (tmp_path / vault_keys.FILE).read_bytes() == before
+    assert vault.open_vault(tmp_path).keys == vault_keys.load(tmp_path)
+    assert not (tmp_path / "vault.db").exists()
+
+
+def test_another_machine_is_told_to_bring_the_key_and_makes_none(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    governance.initialise(one, OWNERS)
+    with pytest.raises(InputError, match="the vault's key is wanted, and neither HALLMARK_VAULT_KEY nor"):
+        governance.initialise(two, OWNERS)
+    assert not (two / vault_keys.FILE).exists()
+    monkeypatch.setenv("HALLMARK_VAULT_KEY", "A" * 43 + "=")
+    with pytest.raises(InputError, match="the vault was made with the key"):
+        governance.initialise(two, OWNERS)
+    monkeypatch.delenv("HALLMARK_VAULT_KEY")
+    shutil.copy(one / vault_keys.FILE, two / vault_keys.FILE)
+    governance.initialise(two, OWNERS)
+
+
+def test_where_the_database_is_away_no_key_is_made(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_VAULT_URL", url.replace("s3cret", "gue55"))
+    with pytest.raises(Unavailable, match="the vault cannot be used"):
+        governance.initialise(tmp_path, OWNERS)
+    assert not (tmp_path / vault_keys.FILE).exists()

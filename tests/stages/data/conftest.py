@@ -1,0 +1,10 @@
+from pathlib import Path
+
+import pytest
+
+from tests.stages.data.build import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)

@@ -1,0 +1,306 @@
+"""Sources that are right, wrong and neither: what each reader makes of them."""
+
+import codecs
+import gzip
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.runs.pin import resolve_source
+from tasks.sources.sources import Source
+from tasks.stages.data.ingest import ingest
+from tasks.stages.data.readers.kinds import READERS
+from tests.stages.data.build import Run, messages, params, source, table
+
+CSV = table(messages(40))
+
+
+def jsonl(rows: list[Any]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def parquet(rows: list[dict[str, Any]] | pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+def refused(run: Run, data: bytes, **fields: Any) -> str:
+    """The message with which `ingest` refuses the data; nothing may have been written."""
+    with pytest.raises(InputError) as caught:
+        run.ingest(data, **fields)
+    assert not list(run.root.glob("artefacts/*")), "a refused source left something behind"
+    return str(caught.value)
+
+
+def test_every_kind_has_a_reader() -> None:
+    assert set(READERS) == set(get_args(Source.model_fields["kind"].annotation))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("csv", CSV), ("jsonl", jsonl(messages(40))), ("parquet", parquet(messages(40)))]
+)
+def test_the_same_rows_give_the_same_records_in_every_kind(run: Run, kind: str, data: bytes) -> None:
+    result = run.ingest(data, kind=kind)
+    assert (result.counts.rows, result.counts.records) == (40, 40)
+    texts = [[turn["content"] for turn in record["messages"]] for record in run.records_of("ingest")]
+    assert texts == [[row["text"], row["label"]] for row in messages(40)]
+
+
+@pytest.mark.parametrize("kind", list(READERS))
+@pytest.mark.parametrize("data", [b"", b"\n \n"])
+def test_an_empty_source_is_refused(run: Run, kind: str, data: bytes) -> None:
+    assert "src" in (message := refused(run, data, kind=kind))
+    assert "is empty" in message or "not a Parquet file" in message
+
+
+@pytest.mark.parametrize("data", [b"text,label\n", parquet(pa.table({"text": pa.array([], pa.string()), "label": []}))])
+def test_a_source_without_rows_is_refused(run: Run, data: bytes) -> None:
+    kind = "parquet" if data.startswith(b"PAR1") else "csv"
+    assert "has a header and no rows; expected at least one row" in refused(run, data, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("csv", table([{"texts": "a", "label": "b", "ada@example.org": "c"}], ["texts", "label", "ada@example.org"])),
+        ("jsonl", jsonl([{"texts": "a", "label": "b", "ada@example.org": "c"}])),
+        ("parquet", parquet([{"texts": "a", "label": "b", "ada@example.org": "c"}])),
+    ],
+)
+def test_a_missing_column_is_named_with_what_is_like_it(run: Run, kind: str, data: bytes) -> None:
+    told = refused(run, data, kind=kind)
+    assert "has no column 'text', which its mapping names; it has 'label', and much like it 'texts'" in told
+    assert "ada" not in told
+
+
+def test_a_missing_header_is_not_quoted(run: Run) -> None:
+    told = refused(run, b"I am Ada Lovelace,card_lost\nmy card is gone,card_lost\n")
+    assert "none of its 2 columns is named there (is its header missing?)" in told
+    assert "Lovelace" not in told and "card" not in told
+
+
+def test_a_column_that_stands_twice_is_refused(run: Run) -> None:
+    assert "more than one column 'text'" in refused(run, b"text,label,text\na,b,c\n")
+    told = refused(run, b"text,label,Ada,Ada\na,b,c,d\n")
+    assert "more than one column of the same name: the columns 3, 4 from the left" in told and "Ada" not in told
+    twice = pa.table([pa.array(["a"])] * 3, names=["text", "label", "text"])
+    assert "more than one column 'text'" in refused(run, parquet(twice), kind="parquet")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (random.Random(0).randbytes(20_000), "is binary"),
+        (parquet(messages(3)), "a Parquet file"),
+        (b"PK\x03\x04" + bytes(500), "a ZIP archive"),
+    ],
+    ids=["noise", "parquet", "zip"],
+)
+def test_a_binary_source_is_refused(run: Run, kind: str, data: bytes, what: str) -> None:
+    assert what in refused(run, data, kind=kind)
+
+
+def test_a_csv_that_claims_to_be_parquet_is_refused(run: Run) -> None:
+    assert "not a Parquet file" in refused(run, CSV, kind="parquet")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "where"),
+    [
+        ("csv", CSV + b'"an open quote,yes\nand more', "within the quoted field of row 41, which begins on line 42"),
+        ("csv", CSV + b"cut before its label", "after 1 of 2 fields of row 41"),
+        ("jsonl", jsonl(messages(40)) + b'{"text": "cut o', "its last line (41) ends within an object"),
+        ("parquet", parquet(messages(40))[:-20], "does not end with Parquet's footer"),
+        ("csv", gzip.compress(CSV * 20)[:-30], "gzip stream ends early"),
+    ],
+    ids=["quote", "field", "json", "footer", "gzip"],
+)
+def test_a_truncated_source_is_refused(run: Run, kind: str, data: bytes, where: str) -> None:
+    message = refused(run, data, kind=kind)
+    assert "truncated" in message and where in message
+
+
+def test_a_parquet_file_with_damaged_pages_is_refused(run: Run) -> None:
+    data = bytearray(parquet(messages(4000)))
+    data[100:400] = bytes(300)
+    assert "is damaged" in refused(run, bytes(data), kind="parquet")
+
+
+def test_gzip_is_unpacked(run: Run) -> None:
+    assert run.ingest(gzip.compress(CSV), name="data.csv.gz").counts.records == 40
+
+
+GERMAN = [{"text": f"Ich möchte über Gebühren sprechen {number}", "label": "gebühr"} for number in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("written", "declared", "advice"),
+    [
+        ("cp1252", "utf-8", "at byte 16 stands byte 0xf6; it is likely cp1252: set `encoding: cp1252`"),
+        ("utf-8", "cp1252", "at byte 16 stands a UTF-8 sequence, as is every other beyond ASCII; it is likely utf-8"),
+        ("utf-16", "utf-8", "a UTF-16 byte order mark; it is likely utf-16"),
+        ("utf-16-le", "utf-8", "a zero byte, as in every other place; it is likely utf-16-le"),
+        ("utf-16-be", "latin-1", "a zero byte, as in every other place; it is likely utf-16-be"),
+        ("utf-8", "ascii", "at byte 16 stands byte 0xc3; it is likely utf-8"),
+        ("utf-8", "utf-16", "it is likely utf-8"),
+        ("utf-8", "utf-17", "'utf-17' is not a Python text codec"),
+        ("utf-8", "base64", "'base64' is not a Python text codec"),
+    ],
+)
+def test_another_encoding_than_declared_is_refused(run: Run, written: str, declared: str, advice: str) -> None:
+    assert advice in refused(run, table(GERMAN).decode().encode(written), encoding=declared)
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "utf-32"])
+def test_plain_text_that_is_declared_to_begin_with_a_mark_is_refused(run: Run, declared: str) -> None:
+    assert "it is likely utf-8" in refused(run, table(messages(10)), encoding=declared)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig", "utf-8", "iso8859-15"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_declared_encodings_are_read(run: Run, encoding: str, kind: str) -> None:
+    data = (table(GERMAN) if kind == "csv" else jsonl(GERMAN)).decode().encode(encoding)
+    declared = "utf-8" if encoding == "utf-8-sig" else encoding  # a byte order mark needs no declaration
+    run.ingest(data, kind=kind, encoding=declared)
+    assert run.records_of("ingest")[0]["messages"][0]["content"] == GERMAN[0]["text"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(run: Run) -> None:
+    data = codecs.BOM_UTF16_LE + table(GERMAN).decode().encode("utf-16-le")
+    assert run.ingest(data, encoding="utf-16-le").counts.records == len(GERMAN)
+
+
+def test_columns_without_a_name_are_ignored(run: Run) -> None:
+    assert run.ingest(b"text,label,,\na,b,,\n").counts.records == 1
+
+
+def test_a_few_rows_of_another_encoding_are_quarantined(run: Run) -> None:
+    data = table(GERMAN) + "größer,ja\n".encode("cp1252")
+    run.ingest(data)
+    assert run.rules_of("ingest") == {31: "undecodable"}
+
+
+def test_malformed_rows_up_to_the_share_are_quarantined_with_their_line(run: Run) -> None:
+    result = run.ingest(CSV + b'one\nx,y,z\n"a"b,c\n', how=params(max_malformed_share=0.1))
+    assert run.rules_of("ingest") == {41: "field_count", 42: "field_count", 43: "stray_quote"}
+    assert "line 42: 1 fields, the header has 2" in run.records_of("ingest", "quarantine")[0]["reason"]
+    assert result.sources[0].malformed == 3
+    assert run.result("ingest")["facts"]["malformed_share"]["value"] == pytest.approx(3 / 43)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_tenth_of_malformed_rows_is_refused_without_quoting_them(run: Run, kind: str) -> None:
+    data = (table if kind == "csv" else jsonl)(messages(45)) + b"SECRET\n" * 5
+    message = refused(run, data, kind=kind)
+    assert "5 of 50 rows (10.0%) are malformed, more than data.max_malformed_share 0.05 allows: row 46" in message
+    assert "SECRET" not in message
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("[1, 2]", "not_object"),
+        ('{"text": "a", "text": "b", "label": "c"}', "not_json"),
+        ('{"text": NaN, "label": "c"}', "not_json"),
+        ("[" * 100_000, "not_json"),
+        ('{"text": "a", "label": ' + "1" * 5_000 + "}", "not_json"),
+        ('{"text": 5, "label": "c"}', "not_text"),
+        ('{"text": "\\ud83d", "label": "c"}', "undecodable"),
+    ],
+    ids=["list", "twice", "nan", "deep", "digits", "number", "surrogate"],
+)
+def test_what_json_lines_may_not_hold(run: Run, line: str, rule: str) -> None:
+    run.ingest(jsonl(messages(40)) + line.encode() + b"\n", kind="jsonl")
+    assert run.rules_of("ingest") == {41: rule}
+
+
+def test_a_parquet_date_that_no_calendar_has_is_refused(run: Run) -> None:
+    far = pa.array([10**8], pa.int32()).cast(pa.date32())
+    data = parquet(pa.table({"text": ["a"], "label": ["b"], "day": far}))
+    mapping = {"prompt": "text", "response": "label", "effective_from": "day"}
+    assert "is damaged after row 0" in refused(run, data, kind="parquet", mapping=mapping)
+
+
+def test_a_parquet_compression_that_cannot_be_read_is_no_damage(run: Run) -> None:
+    data = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(messages(40)), data, compression="SNAPPY")
+    snappy, lzo = b"\x19\x18\x04text\x15\x02", b"\x19\x18\x04text\x15\x06"  # path and codec in the footer
+    assert data.getvalue().count(snappy) == 1
+    message = refused(run, data.getvalue().replace(snappy, lzo), kind="parquet")
+    assert "uses what cannot be read here (While LZO compression is supported" in message
+    assert "damaged" not in message and "fetch it again" not in message
+
+
+def test_parquet_nested_as_no_reader_can_is_no_damage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pyarrow answers where the texts of a thousand nested rows are more than 2 GB."""
+
+    def nested(*_: object, **__: object) -> None:
+        raise pa.ArrowNotImplementedError("Nested data conversions not implemented for chunked array outputs")
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", nested)
+    assert "uses what cannot be read here (Nested data" in refused(run, parquet(messages(3)), kind="parquet")
+
+
+def test_a_parquet_column_whose_name_is_no_text_is_damage(run: Run) -> None:
+    data = parquet([{"text": "a", "label": "b", "other": "c"}]).replace(b"other", b"\xffther")
+    assert "is a damaged Parquet file" in refused(run, data, kind="parquet")
+
+
+def test_a_field_longer_than_the_csv_module_likes(run: Run) -> None:
+    assert run.ingest(table([{"text": "x" * 200_000, "label": "long"}])).counts.records == 1
+
+
+def test_a_source_that_changed_since_it_was_pinned_is_refused(run: Run) -> None:
+    file = run.root / "data.csv"
+    file.write_bytes(CSV)
+    run.resolve(source(file.name))
+    file.write_bytes(CSV + b"one more,yes\n")
+    with pytest.raises(InputError, match="has changed since the run was resolved"):
+        ingest.run(params(), run.layout)
+
+
+def test_pinning_says_what_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"source src: there is no .*nothing\.csv"):
+        resolve_source(source("nothing.csv"), tmp_path)
+    with pytest.raises(InputError, match="is a folder"):
+        resolve_source(source("."), tmp_path)
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(InputError, match="NOWHERE is not set"):
+        resolve_source(source("${NOWHERE}/a.csv"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "said"),
+    [
+        (b"text;label\na;b\n", {}, 'looks separated by ";", and sources.yaml says ","; set `delimiter: ";"` there'),
+        (b"text\tlabel\na\tb\n", {}, r'set `delimiter: "\t"`'),
+        (b"text|label\na|b\n", {}, 'set `delimiter: "|"`'),
+        (b"text,label\na,b\n", {"delimiter": ";"}, 'set `delimiter: ","`'),
+        (b'"text";"label"\r\n"a, b";"c"\r\n', {}, 'set `delimiter: ";"`'),
+        (b"text;label;a,b\na;b;c\n", {}, 'set `delimiter: ";"`'),
+        (b"Frage;Antwort\na;b\n", {}, 'set `delimiter: ";"`'),
+        ("text;label\nä;ö\n".encode("utf-16"), {"encoding": "utf-16"}, 'set `delimiter: ";"`'),
+        (codecs.BOM_UTF8 + b"text;label\na;b\n", {}, 'set `delimiter: ";"`'),
+        (b'{"text": "a", "label": "b"}\n', {}, "looks like JSON Lines and not like CSV; set `kind: jsonl`"),
+        (b"text,label\n" * 3, {"kind": "jsonl"}, "looks like CSV and not like JSON Lines; set `kind: csv`"),
+        (b'[{"text": "a",\n "label": "b"}]\n', {"kind": "jsonl"}, "looks like one JSON list; write one object a line"),
+        (b"text\na\n", {}, "has no column 'label'"),
+    ],
+)
+def test_another_form_than_declared_is_named(run: Run, data: bytes, fields: dict[str, Any], said: str) -> None:
+    assert said in refused(run, data, **fields)
+
+
+@pytest.mark.parametrize("delimiter", ["", "||", '"', "\n", "\0", "\\t"])
+def test_what_separates_nothing_is_no_delimiter(delimiter: str) -> None:
+    with pytest.raises(ValueError, match="expected one character"):
+        source("data.csv", delimiter=delimiter)

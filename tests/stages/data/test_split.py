@@ -1,0 +1,291 @@
+"""No prompt on both sides, whatever comes in; fixed sides honoured; counts that add up."""
+
+import random
+from collections import Counter
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.core.errors import InputError
+from tasks.core.files import read_json, sha256_file, tree_manifest
+from tasks.core.params.data import Data
+from tasks.stages.data.split import placed, split
+from tasks.stages.data.split.draw import allocate, draw
+from tasks.stages.data.split.sides import TEST, TRAIN, assign
+from tasks.stages.data.split.split import divide
+from tests.stages.data.build import Run, as_placed, prompt_key, record
+
+TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a"])
+
+
+@st.composite
+def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
+    """Records whose prompts often collide, from two sources, some with a fixed side."""
+    rows = draw_from(
+        st.lists(
+            st.tuples(
+                TEXTS, st.sampled_from(["", "", TRAIN, TEST]), st.sampled_from(["src", "two"]), st.sampled_from("ar")
+            ),
+            min_size=5,
+            max_size=40,
+        )
+    )
+    kinds = {"a": "answer", "r": "refuse"}
+    return [
+        record(text, number=number, split=side, source_id=origin, kind=kinds[kind])
+        for number, (text, side, origin, kind) in enumerate(rows)
+    ]
+
+
+DATA = st.builds(
+    Data,
+    test_share=st.floats(0.05, 0.95),
+    train_rows=st.none() | st.integers(1, 30),
+    test_rows=st.none() | st.integers(1, 30),
+    seed=st.integers(0, 5),
+)
+
+
+def divided(given_records: list[dict[str, Any]], data: Data) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The side of every record that is kept, by record_id; and what was taken out, by record_id."""
+    records = as_placed(given_records, data.seed)
+    done = divide(records, data)
+    ids = records.record_id.to_pylist()
+    sides = {ids[position]: side for side, there in done.sides.items() for position in there}
+    removed = [*done.removed.to_pylist(), *done.not_drawn.to_pylist()]
+    return sides, sorted(removed, key=itemgetter("record_id"))
+
+
+def sides_of(
+    given_records: list[dict[str, Any]], share: float, seed: int, clusters: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The side of every record that has one, by record_id."""
+    records = as_placed(given_records, seed, clusters)
+    ids = records.record_id.to_pylist()
+    members = assign(records, share).members
+    return {ids[position]: side for side, there in members.items() for position in np.flatnonzero(there)}
+
+
+@settings(deadline=None)  # a file for each example
+@given(records(), DATA)
+def test_no_prompt_stands_on_both_sides(given_records: list[dict[str, Any]], data: Data) -> None:
+    sides, _ = divided(given_records, data)
+    keys: dict[str, set[str]] = {TRAIN: set(), TEST: set()}
+    for item in given_records:
+        if item["record_id"] in sides:
+            keys[sides[item["record_id"]]].add(prompt_key(item))
+    assert not keys[TRAIN] & keys[TEST]
+
+
+@settings(deadline=None)  # a file for each example
+@given(records(), DATA)
+def test_every_record_is_kept_or_quarantined_once(given_records: list[dict[str, Any]], data: Data) -> None:
+    sides, removed = divided(given_records, data)
+    out = [*sides, *(item["record_id"] for item in removed)]
+    assert sorted(out) == sorted(item["record_id"] for item in given_records)
+    assert {item["rule"] for item in removed} <= {"prompt_in_test", "not_drawn"}
+
+
+@settings(deadline=None)  # a file for each example
+@given(records(), DATA, st.randoms(use_true_random=False))
+def test_the_order_of_the_records_decides_nothing(
+    given_records: list[dict[str, Any]], data: Data, dice: random.Random
+) -> None:
+    shuffled = dice.sample(given_records, len(given_records))
+    assert divided(given_records, data) == divided(shuffled, data)
+
+
+@settings(deadline=None)  # a file for each example
+@given(records(), DATA)
+def test_fixed_sides_are_honoured(given_records: list[dict[str, Any]], data: Data) -> None:
+    sides = sides_of(given_records, data.test_share, data.seed)
+    tests: dict[str, set[str]] = {}
+    for item in given_records:
+        if item["split"] == TEST:
+            tests.setdefault(prompt_key(item), set()).add(item["record_id"])
+    shut_out = {item["record_id"]: item["winner"] for item in divided(given_records, data)[1] if item["winner"]}
+    for item in given_records:
+        record_id, same = item["record_id"], tests.get(prompt_key(item), set())
+        if item["split"] == TEST:
+            assert sides[record_id] == TEST
+        elif item["split"] == TRAIN:
+            assert sides.get(record_id) == (None if same else TRAIN)
+            assert shut_out[record_id] in same if same else record_id not in shut_out
+        elif same:
+            assert sides[record_id] == TEST
+
+
+@given(st.dictionaries(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xy")), st.integers(1, 500)), st.data())
+def test_an_allocation_fits_is_complete_and_in_proportion(
+    sizes: dict[tuple[str, str], int], data: st.DataObject
+) -> None:
+    total = sum(sizes.values())
+    rows = data.draw(st.integers(0, max(total - 1, 0)))
+    quotas = allocate(sizes, rows)
+    assert sum(quotas.values()) == min(rows, total)
+    assert all(0 <= quotas[stratum] <= sizes[stratum] for stratum in sizes)
+    if rows >= len(sizes):
+        assert all(quotas[stratum] >= 1 for stratum in sizes)
+        assert all(abs(quotas[s] - rows * sizes[s] / total) <= len(sizes) for s in sizes)
+
+
+def test_a_draw_keeps_the_shares_of_sources_and_kinds() -> None:
+    many = [
+        record(f"t {n}", number=n, source_id="src" if n % 4 else "two", kind="answer" if n % 10 else "refuse")
+        for n in range(1000)
+    ]
+    drawn, other = (drawn_of(many, 100, seed) for seed in (3, 4))
+    shares = Counter((item["source_id"], item["kind"]) for item in many if item["record_id"] in drawn)
+    assert shares == {("src", "answer"): 70, ("two", "answer"): 20, ("src", "refuse"): 5, ("two", "refuse"): 5}
+    assert drawn != other
+
+
+def drawn_of(many: list[dict[str, Any]], rows: int, seed: int) -> set[str]:
+    """The ids of the records that are drawn."""
+    placed = as_placed(many, seed)
+    return set(placed.record_id.take(draw(placed, np.arange(len(many)), rows)).to_pylist())
+
+
+def test_neither_ids_nor_whom_a_text_names_decide_what_is_drawn_and_where_it_stands() -> None:
+    """Both are made with the vault's key: with another one the same rows make the same dataset."""
+    one, other = (
+        [record(f"I am [name:{'ab'[n % 2]}{vault}] in room {n}", number=n * step, source_id="src") for n in range(400)]
+        for vault, step in (("k3v9x2ab7dq", 1), ("zzzzzzzzzzz", 7_919))
+    )
+    first, second = ({int(record_id, 16) for record_id in drawn_of(many, 50, 3)} for many in (one, other))
+    assert {number * 7_919 for number in first} == second
+    before, after = (sides_of(many, 0.3, 1) for many in (one, other))
+    assert {int(name, 16) * 7_919: side for name, side in before.items()} == {
+        int(name, 16): side for name, side in after.items()
+    }
+
+
+def test_about_the_share_of_free_prompts_is_held_out_and_prompts_keep_their_side() -> None:
+    many = [record(f"prompt {number}", number=number) for number in range(4000)]
+    sides = sides_of(many, 0.1, seed=1)
+    assert Counter(sides.values())[TEST] == pytest.approx(400, abs=80)
+    fewer = sides_of(many[::3], 0.1, seed=1)
+    assert fewer == {record_id: sides[record_id] for record_id in fewer}
+    assert sides_of(many, 0.1, seed=2) != sides
+
+
+def test_near_identical_prompts_stand_on_one_side(run: Run) -> None:
+    dice = random.Random(1)
+    texts = [" ".join(str(dice.randrange(1000, 9999)) for _ in range(20)) for _ in range(100)]
+    texts = [text for plain in texts for text in (plain, f"please {plain}")]
+    run.deduplicate(
+        [record(text, "yes" if number % 2 else "no", number=number) for number, text in enumerate(texts)],
+        near_duplicates={"conflict_jaccard": None},
+    )
+    clusters = {item["record_id"]: item["cluster"] for item in run.records_of("deduplicate", "clusters")}
+    kept = run.records_of("deduplicate")
+    assert len(clusters) > 150
+    sides = sides_of(kept, 0.5, 1, clusters)
+    assert all(len({sides[r] for r, c in clusters.items() if c == name}) == 1 for name in set(clusters.values()))
+    apart = sides_of(kept, 0.5, 1)
+    assert any(len({apart[r] for r, c in clusters.items() if c == name}) == 2 for name in set(clusters.values()))
+
+
+def test_a_cluster_goes_by_its_smallest_prompt_and_records_that_are_gone_by_none() -> None:
+    pair = [record(text, number=number) for number, text in enumerate(["b", "a"], start=1)]
+    ids = [item["record_id"] for item in pair]
+    clusters = {f"{9:032x}": f"{9:032x}"} | dict.fromkeys(ids, ids[0])
+    together, apart = as_placed(pair, 3, clusters), as_placed(pair, 3)
+    smallest = apart.lot[apart.record_id.to_pylist().index(ids[1])]
+    assert together.lot.tolist() == [smallest] * 2
+
+
+def test_parted_near_prompts_are_a_fact_only_where_somebody_looked(run: Run) -> None:
+    assert run.split(fifty()).near_prompts_on_both_sides == 0
+    assert run.result("split")["facts"]["near_prompts_on_both_sides"]["value"] == 0
+    assert run.split(fifty(), near_duplicates=None).near_prompts_on_both_sides is None
+    assert "near_prompts_on_both_sides" not in run.result("split")["facts"]
+
+
+def fifty(**fields: Any) -> list[dict[str, Any]]:
+    return [record(f"prompt {number}", f"label{number % 5}", number=number, **fields) for number in range(50)]
+
+
+def test_what_split_writes(run: Run) -> None:
+    result = run.split(fifty(), train_rows=30, test_rows=5, test_share=0.3)
+    train, test = run.records_of("split", "train"), run.records_of("split", "test")
+    assert (len(train), len(test)) == (result.train_rows, result.test_rows) == (30, 5)
+    assert (result.counts.quarantined, result.counts.not_drawn) == ({}, 15)
+    assert run.records_of("split", "quarantine") == []
+    assert {item["rule"] for item in run.records_of("split", "not_drawn")} == {"not_drawn"}
+    facts = run.result("split")["facts"]
+    assert (facts["train_rows"]["value"], facts["groups_on_both_sides"]["value"]) == (30, 0)
+    manifest = read_json(run.layout.stage("split") / "manifest.json")
+    assert manifest["rows"] == {"train": 30, "test": 5}
+    assert manifest["segments"]["kind"] == {"train": {"answer": 30}, "test": {"answer": 5}}
+    assert manifest["counts"]["split"] == {"rows": 50, "records": 35, "quarantined": {}, "not_drawn": 15}
+    assert manifest["digests"]["train"] == sha256_file(run.layout.stage("split") / "train.parquet")
+    own = manifest["sources"]["src"]
+    assert (own["owner"], own["licence"], own["rows"]) == ("data-owner", "CC0-1.0", {"train": 30, "test": 5})
+    assert own["passages"]["split"] == manifest["counts"]["split"]
+    assert own["passages"]["ingest"] == {"rows": 50, "records": 50, "quarantined": {}, "not_drawn": 0}
+    assert (manifest["settings"]["test_share"], manifest["settings"]["near_duplicates.jaccard"]) == (0.3, 0.85)
+
+
+def test_a_training_record_whose_prompt_is_in_the_fixed_test_set_is_quarantined(run: Run) -> None:
+    later, first = (record("Where is  MY card?", number=number, split=TEST) for number in (102, 100))
+    run.split([*fifty(split=TRAIN), later, first, record("where is my card?", number=101, split=TRAIN)])
+    (entry,) = run.records_of("split", "quarantine")
+    assert (entry["row"], entry["rule"], entry["winner"]) == (53, "prompt_in_test", first["record_id"])
+    assert run.records_of("split", "test") == [first, later]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "label", "listed"),
+    [
+        ({"target": "label"}, "rare", ["rare"]),
+        ({"target": "json", "label_field": "intent"}, '{"intent": "rare"}', ["rare"]),
+        ({"target": "json", "label_field": "intent"}, '{"queue": "rare"}', []),
+        ({"target": "json", "label_field": "intent"}, "no JSON", []),
+        ({"target": "json", "label_field": "intent"}, "[" * 2000, []),
+        ({"target": "json", "label_field": "intent"}, f'{{"intent": {"[" * 900}{"]" * 900}}}', []),
+        ({"target": "json", "label_field": "intent"}, r'{"intent": "rare\ud83d"}', []),
+    ],
+)
+def test_a_label_only_in_the_test_set_is_a_fact(
+    run: Run, evaluation: dict[str, Any], label: str, listed: list[str]
+) -> None:
+    common = "label1" if evaluation["target"] == "label" else '{"intent": "label1"}'
+    train = [record(f"prompt {number}", common, number=number, split=TRAIN) for number in range(5)]
+    test = [record("other", common, number=50, split=TEST), record("new", label, number=51, split=TEST)]
+    result = run.split(train + test, evaluation)
+    assert result.labels_only_in_test == listed
+    assert run.result("split")["facts"]["labels_only_in_test"]["value"] == len(listed)
+
+
+@pytest.mark.parametrize("side", [TRAIN, TEST])
+def test_a_side_without_records_is_refused(run: Run, side: str) -> None:
+    with pytest.raises(InputError, match=r"none of 50 records is on the .* side"):
+        run.split(fifty(split=side))
+
+
+def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
+    digests = []
+    for seed in range(3):
+        run = Run(tmp_path / str(seed))
+        run.split(random.Random(seed).sample(fifty(), 50), train_rows=20)
+        digests.append(tree_manifest(run.layout.stage("split")))
+    assert {d["train.parquet"] for d in digests} == {digests[0]["train.parquet"]}
+    assert {d["test.parquet"] for d in digests} == {digests[0]["test.parquet"]}
+    run.split(random.Random(2).sample(fifty(), 50), train_rows=20)
+    assert tree_manifest(run.layout.stage("split")) == digests[2]
+
+
+def test_passes_and_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = random.Random(3).sample([*fifty(), record("one more", "rare", number=90, split=TEST)], 51)
+    run.split(records, train_rows=30)
+    first = tree_manifest(run.layout.stage("split"))
+    monkeypatch.setattr(placed, "BATCH", 7)
+    monkeypatch.setattr(split, "TOGETHER", 4)
+    run.split(records, train_rows=30)
+    assert tree_manifest(run.layout.stage("split")) == first

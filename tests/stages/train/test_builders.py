@@ -1,0 +1,56 @@
+"""Each parameter arrives where it is meant to."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.stages.train import builders
+from tests.stages.train.conftest import training
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("linear", [0.5, 1.0, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]),
+        ("cosine", [0.5, 1.0, 1.0, 0.962, 0.854, 0.691, 0.5, 0.309, 0.146, 0.038]),
+    ],
+)
+def test_the_learning_rate_rises_and_falls(schedule: Any, expected: list[float]) -> None:
+    settings = training(schedule=schedule, warmup_share=0.2, learning_rate=0.01)
+    rates = [builders.learning_rate(settings, step, 10) / 0.01 for step in range(10)]
+    assert rates == pytest.approx(expected, abs=1e-3)
+
+
+def test_without_warmup_the_first_step_is_at_full_rate() -> None:
+    assert builders.learning_rate(training(warmup_share=0), 0, 7) == training().learning_rate
+
+
+def test_deepspeed_takes_batching_precision_and_stage() -> None:
+    config = builders.deepspeed_config(
+        training(batch_size=3, gradient_accumulation=5, max_grad_norm=0.7, precision="bf16", zero_stage=3)
+    )
+    assert config["train_micro_batch_size_per_gpu"] == 3
+    assert config["gradient_accumulation_steps"] == 5
+    assert config["gradient_clipping"] == 0.7
+    assert config["bf16"]["enabled"] and config["zero_optimization"]["stage"] == 3
+
+
+def test_lora_takes_rank_alpha_and_dropout() -> None:
+    config = builders.lora_config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
+    assert (config.r, config.lora_alpha, config.lora_dropout) == (5, 7, 0.3)
+
+
+@pytest.mark.parametrize(("device", "gpu"), [("cpu", False), ("gpu", True)])
+def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> None:
+    config = builders.scaling_config(training(workers=3, threads=4, device=device))
+    assert (config.num_workers, config.use_gpu) == (3, gpu)
+    assert config.resources_per_worker == {"CPU": 4, **({"GPU": 1} if gpu else {})}
+
+
+def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:
+    environment = builders.worker_environment(training(threads=3))
+    assert environment["OMP_NUM_THREADS"] == "3"
+    assert not any(name.startswith("PYTHON") for name in environment)
+    assert builders.worker_python().endswith(" -I " + str(Path(builders.__file__).parents[1] / "start.py"))

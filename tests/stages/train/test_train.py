@@ -1,0 +1,254 @@
+"""The stage as dvc.yaml calls it: behind its gate, on Ray, the same bytes after whatever accident."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pytest
+from mlflow import MlflowClient
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from tasks.core import record
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.params import params as params_file
+from tasks.gates import statement
+from tasks.policy import governance
+from tasks.stages import start as start_file
+from tasks.stages.train import base_model, train
+from tasks.stages.train.tracking import tracking_uri
+from tasks.trust import gate_statement
+from tests import tiny_project
+from tests.stages.train.conftest import make_rows
+
+STEPS = 60
+
+
+def put_params(root: Path, **training: object) -> None:
+    digest = tree_digest(root / "examples" / "model")
+    text = tiny_project.PARAMS.replace("MODEL", "examples/model").replace("DIGEST", digest)
+    settings = {"epochs": 10, "batch_size": 4, "learning_rate": 0.001, "lora_rank": 4, "lora_alpha": 8,
+                "precision": "fp32", "threads": 1, "checkpoint_steps": 5, **training}  # fmt: skip
+    head, _, _ = text.partition("training:")
+    tail = text[text.index("evaluation:") :]
+    lines = [f"{name}: {'null' if value is None else value}" for name, value in settings.items()]
+    (root / "params.yaml").write_text(f"{head}training: {{{', '.join(lines)}}}\n{tail}")
+
+
+def open_gate(layout: Layout) -> None:
+    """The gate of work by hand, as `hallmark resolve` writes it."""
+    folder = layout.root / "governance"
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(tiny_project.POLICY)
+    (folder / "people.yaml").write_text(tiny_project.PEOPLE)
+    made = governance.load(folder, layout.state)
+    governance.initialise(layout.state, made.people)
+    authority = gate_statement.Authority(
+        gate_public_keys=[key.public_key for key in made.keys_of("gate")],
+        policy_sha256=made.policy.digest(),
+        environment="local",
+        tier="experiment",
+    )
+    write_json(layout.authority, authority.model_dump())
+    statement.write_experiment_gate(layout, "data", made)
+
+
+def prepare(root: Path, tiny: Path) -> Layout:
+    """Everything that `train` reads: 24 rows, the tiny model, an open gate."""
+    layout = Layout(root)
+    shutil.copytree(tiny, layout.root / "examples" / "model")
+    put_params(layout.root)
+    base_model.run(params_file.load(layout.params), layout)
+    empty = {field.name: None for field in record.SCHEMA}
+    rows = [{**empty, **row, "task": "triage"} for row in make_rows(24)]
+    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "train.parquet")
+    write_json(layout.stages, {"train": "0" * 64})
+    open_gate(layout)
+    return layout
+
+
+@pytest.fixture
+def ready(tiny: Path, tmp_path: Path) -> Layout:
+    return prepare(tmp_path / "run", tiny)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Digest of the outputs of an uninterrupted training elsewhere."""
+    layout = prepare(tmp_path_factory.mktemp("whole") / "run", tiny)
+    subprocess.run(
+        [sys.executable, "-I", start_file.__file__, "train"], cwd=layout.root, check=True, capture_output=True
+    )
+    return tree_digest(layout.stage("train"))
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(ready: Layout) -> Iterator[Start]:
+    """Start the stage; what still runs when the test is over is stopped."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(**environment: str) -> "subprocess.Popen[str]":
+        own = ready.root / "tasks" / "stages" / "start.py"
+        command = [sys.executable, "-I", own if own.exists() else start_file.__file__, "train"]
+        process = subprocess.Popen(
+            command,
+            cwd=ready.root,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=120)
+
+
+def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
+    told, _ = process.communicate(timeout=500)
+    assert process.returncode == code, told
+    return told
+
+
+def test_without_its_gate_nothing_is_trained(ready: Layout) -> None:
+    ready.gate("data").unlink()
+    with pytest.raises(Refused, match="data"):
+        train.run(params_file.load(ready.params), ready)
+    assert not ready.stage("train").exists()
+
+
+def test_rows_that_do_not_fit_stop_before_ray_starts(ready: Layout) -> None:
+    put_params(ready.root, max_length=64)
+    with pytest.raises(InputError, match=r"training.max_length: expected at most 64 tokens a row, got 24 of 24"):
+        train.run(params_file.load(ready.params), ready)
+
+
+def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
+    def digest() -> str:
+        return train.inputs_digest(params_file.load(ready.params), ready)
+
+    first = digest()
+    assert digest() == first
+    put_params(ready.root, seed=99)
+    assert digest() != first
+    put_params(ready.root)
+    (ready.stage("split") / "train.parquet").write_bytes(b"other")
+    assert digest() != first
+
+
+@pytest.mark.slow
+def test_the_stage_from_rows_to_adapter(ready: Layout, start: Start) -> None:
+    told = finish(start())
+    output, measured = ready.stage("train"), ready.measured("train")
+    result = read_json(output / "result.json")
+    assert result["steps"] == STEPS and result["rows"] == 24
+    assert {name: fact["value"] for name, fact in result["facts"].items()} == {
+        name: result[name] for name in ("steps", "rows", "tokens", "epochs", "final_loss")
+    }
+    curve = read_json(output / "curve.json")
+    assert [point["step"] for point in curve] == list(range(1, STEPS + 1))
+    assert set(curve[0]) == {"step", "loss", "lr", "tokens"}
+    assert result["final_loss"] < curve[0]["loss"]
+    assert f"trained {STEPS} of {STEPS} steps, loss" in told
+    assert f"progress train {STEPS}/{STEPS}" not in told
+    model = AutoModelForCausalLM.from_pretrained(ready.stage("base_model") / "model")
+    PeftModel.from_pretrained(model, output / "adapter")
+    for path in output.rglob("*"):
+        assert path.is_dir() or str(ready.root).encode() not in path.read_bytes(), path
+    facts = read_json(measured / "facts.json")
+    assert {"seconds", "tokens_per_second", "peak_memory_gb"} == set(facts["facts"])
+    assert all(fact["value"] > 0 for fact in facts["facts"].values())
+    tracked = MlflowClient(tracking_uri(ready)).get_run(facts["mlflow_run"])
+    assert tracked.info.status == "FINISHED"
+    assert tracked.data.tags["hallmark.data"] == train.data_digest(ready)
+    assert [path.suffix for path in (ready.state / "checkpoints").iterdir()] == [".lock"], "checkpoints have done"
+
+
+def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 300
+    while not list((layout.state / "checkpoints").glob("*/step-*")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def assert_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=180)  # Ray's agents look every few seconds whether they are orphans
+    assert not alive
+
+
+@pytest.fixture
+def interrupted(ready: Layout, start: Start, whole: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A training stopped by a signal after its first checkpoint; the digest that an uninterrupted one gave."""
+    process = start()
+    wait_for_checkpoint(ready, process)
+    workers = children(process)
+    process.send_signal(request.param)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert_gone(workers)
+    assert not ready.stage("train").exists()
+    yield whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interrupted", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], indirect=True)
+def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
+    ready: Layout, start: Start, interrupted: str
+) -> None:
+    told = finish(start(MLFLOW_TRACKING_URI="http://127.0.0.1:9"))
+    assert "going on from the checkpoint of step" in told
+    assert "training goes on untracked" in told
+    assert tree_digest(ready.stage("train")) == interrupted
+    assert read_json(ready.measured("train") / "facts.json")["mlflow_run"] is None
+
+
+@pytest.mark.slow
+def test_two_workers_and_a_whole_model(ready: Layout, start: Start) -> None:
+    put_params(ready.root, workers=2, zero_stage=2, method="full", lora_rank=None, lora_alpha=None, epochs=1)
+    text = ready.params.read_text()
+    ready.params.write_text(text.replace("approach: lora", "approach: full_fine_tuning"))
+    finish(start())
+    AutoModelForCausalLM.from_pretrained(ready.stage("train") / "model")
+
+
+@pytest.mark.slow
+def test_an_error_in_a_worker_reaches_the_person(ready: Layout, start: Start) -> None:
+    path = ready.stage("base_model") / "model" / "model.safetensors"
+    weights = load_file(path)
+    weights["model.norm.weight"].fill_(float("inf"))
+    save_file(weights, path, metadata={"format": "pt"})
+    told = finish(start(), code=InputError.exit_code)
+    assert "training diverged: the loss of step 1 is nan; lower training.learning_rate" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_workers_run_the_worktrees_own_code(ready: Layout, start: Start) -> None:
+    """A worktree's code may differ from the installed one; a worker must not mix the two."""
+    shutil.copytree(tiny_project.ROOT / "tasks", ready.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    loop = ready.root / "tasks" / "stages" / "train" / "loop.py"
+    changed = loop.read_text().replace(
+        "def train(", "def train(*_: object) -> None:\n    raise InputError('mine')\n\n\ndef old("
+    )
+    loop.write_text(changed)
+    assert "train: mine" in finish(start(), code=InputError.exit_code)
