@@ -116,7 +116,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from tasks.core import database, migrations
-from tests.governed import test_migrations as of
+from tests.core import test_migrations as of
 
 def killed(connection):
     of.to_third(connection)
