@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.tiny_project import hallmark, make_project
 
 BY_HAND = ("artefacts", "evidence", "gates", "inputs", "measured")
@@ -33,14 +35,17 @@ class Checkouts(NamedTuple):
 
     def ready(self, folder: Path) -> Path:
         """A copy of one in which `hallmark init` was said as well."""
-        assert "HALLMARK_LEDGER_URL" not in os.environ, "what the original's ledger holds, another doesn't"
         return _copied(self._once("ready", self._initialised), folder)
 
-    def warm(self, folder: Path) -> Path:
+    def warm(self, folder: Path, ledger: bool = True) -> Path:
         """A copy of one whose DVC cache has what the data stages and `base_model` make of it: a run of the same
-        parameters takes that from there. For tests that want a run at its gate, and not how it got there."""
-        assert "HALLMARK_LEDGER_URL" not in os.environ, "what the original's ledger holds, another doesn't"
-        return _copied(self._once("warm", self._warmed), folder)
+        parameters takes that from there. For tests that want a run at its gate, and not how it got there.
+
+        Without `ledger` it has keys and cache, and `hallmark init` is yet to be said: the ledger is elsewhere."""
+        _copied(self._once("warm", self._warmed), folder)
+        for file in () if ledger else (folder / ".hallmark").glob("ledger.db*"):
+            file.unlink()
+        return folder
 
     def by_hand(self, folder: Path) -> Path:
         """A copy of one in which every stage was made by hand, as a developer does it."""
@@ -69,7 +74,9 @@ class Checkouts(NamedTuple):
             if not original.exists():
                 aside = self.home / f"{name}.aside"
                 shutil.rmtree(aside, ignore_errors=True)
-                make(aside).rename(original)
+                with pytest.MonkeyPatch.context() as own:
+                    own.delenv("HALLMARK_LEDGER_URL", raising=False)
+                    make(aside).rename(original)
         return original
 
 

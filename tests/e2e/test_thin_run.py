@@ -18,10 +18,13 @@ from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.hold import held
+from tests import tiny_project
 from tests.byte_search import Findings, Planted, search_folder
+from tests.in_process import hallmark, hallmark_json
 from tests.prefect_client import prefect
 from tests.private_state import open_to_others
-from tests.tiny_project import git, hallmark, hallmark_json, make_project
+from tests.run_states import wait_for, wait_until
+from tests.tiny_project import dvc_remote, git, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -30,14 +33,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with a git remote and a DVC remote, which its runs are pushed to."""
     folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+    tiny_project.hallmark(folder, "init")
     git(folder, "init", "--quiet", "--bare", str(remote(folder)))
-    command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "--default", "store", str(store(folder))]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    dvc_remote(folder, store(folder))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HALLMARK_GIT_REMOTE", str(remote(folder)))
         yield folder
-        hallmark(folder, "down")
+        tiny_project.hallmark(folder, "down")
 
 
 def remote(project: Path) -> Path:
@@ -48,27 +50,14 @@ def store(project: Path) -> Path:
     return project.with_name(f"{project.name}.store")
 
 
-def wait_for(project: Path, run: str, *statuses: str, seconds: float = 600) -> dict:
-    """Poll `hallmark status` until the run has one of the statuses."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        known = hallmark_json(project, "status", run)
-        assert isinstance(known, dict)
-        if known["status"] in statuses:
-            return known
-        time.sleep(1)
-    raise AssertionError(f"run {run} is {known['status']}, not {statuses}, after {seconds} s: {known}")
-
-
 def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> None:
     branch, files = git(project, "rev-parse", "main"), git(project, "status", "--porcelain")
-    parked = hallmark_json(project, "run", "--as", "ml-engineer")
+    parked = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
     run = parked["run"]
     assert parked["status"] == "waiting"
     assert parked["gates"]["data"]["state"] == "waiting"
     assert "train" not in parked["stages"], "nothing behind the gate has run"
-    time.sleep(5)  # the suspended process ends by itself
-    assert not executed(project, run), "a parked run holds no process"
+    assert not executed_after(project, run, seconds=30), "a parked run holds no process"
     evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
     assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 
@@ -80,7 +69,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
         wait_for(project, run, "waiting")
         assert [row["gate"] for row in hallmark_json(project, "gates", "list")] == [gate]
         hallmark(project, "gates", "approve", run, gate, "--as", person, "--reason", "looked at it")
-        wait_for_gate(project, run, gate)
+        wait_until(project, run, lambda known, gate=gate: known["gates"][gate]["state"] == "passed", seconds=300)
     ended = wait_for(project, run, "promoted", "failed")
     assert ended["status"] == "promoted", ended["error"]
     assert ended["gates"]["release"]["decided_by"] == ["risk-officer"]
@@ -129,7 +118,7 @@ def test_a_vault_that_lost_its_values_gets_them_again(project: Path) -> None:
     """Every output comes from the cache, but what the tokens stand for is gone: the sources are read again for it."""
     for file in (project / ".hallmark").glob("vault.db*"):
         file.unlink()
-    again = hallmark_json(project, "run", "--as", "ml-engineer")
+    again = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
     assert again["status"] == "unchanged", again
     assert {name for name, line in again["stages"].items() if line["state"] != "cached"} == {"ingest"}
     mentions = hallmark_json(
@@ -145,8 +134,8 @@ def elsewhere(project: Path, run: str, stage: str) -> str:
     git(project.parent, "init", "--quiet", str(other))
     git(other, "fetch", "--quiet", str(remote(project)), f"refs/hallmark/runs/{run}")
     git(other, "checkout", "--quiet", "FETCH_HEAD")
-    for words in (["remote", "add", "--local", "--default", "store", str(store(project))], ["pull", "split"]):
-        subprocess.run([sys.executable, "-m", "dvc", *words], cwd=other, check=True, capture_output=True)
+    dvc_remote(other, store(project))
+    subprocess.run([sys.executable, "-m", "dvc", "pull", "split"], cwd=other, check=True, capture_output=True)
     return tree_digest(other / "artefacts" / stage)
 
 
@@ -171,7 +160,7 @@ def in_prefect(project: Path, ended: dict) -> None:
 
 
 def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) -> None:
-    again = hallmark_json(project, "run", "--as", "ml-engineer")
+    again = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
     assert again["status"] == "unchanged", again
     assert {line["state"] for line in again["stages"].values()} == {"cached"}
     assert all(line["seconds"] > 0 for line in again["stages"].values())
@@ -187,7 +176,7 @@ def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) ->
 def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Path, tmp_path: Path) -> None:
     """Somebody has the commit and the whole cache of a promoted run, in which `train` finds its result, but no gate."""
     known = hallmark_json(project, "status")
-    ended = known[0] if known else hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals")
+    ended = known[0] if known else tiny_project.hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals")
     other = tmp_path / "other"
     git(tmp_path, "clone", "--quiet", str(project), str(other))
     git(other, "fetch", "--quiet", "origin", f"refs/hallmark/runs/{ended['run']}")
@@ -211,13 +200,13 @@ def test_a_run_that_stopped_goes_on_once_it_is_mended(project: Path) -> None:
     cache, kept = project / ".hallmark" / "cache", project / ".hallmark" / "cache.kept"
     cache.rename(kept)
     cache.write_text("a file where the cache should be")
-    told = hallmark(project, "run", "--as", "ml-engineer", "--set", "data.train_rows=5", code=3)
+    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", "--set", "data.train_rows=5", code=3)
     assert "stage ingest ended" in told
     cache.unlink()
     kept.rename(cache)
     run = hallmark_json(project, "status")[-1]["run"]
 
-    told = hallmark(project, "run", "--resume", run, code=1)
+    told = tiny_project.hallmark(project, "run", "--resume", run, code=1)
     assert "check 'enough rows' failed (split.train_rows is 5, wanted at least 10)" in told
     soon = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
     waiver = ("gates", "waive", run, "data", "--check", "enough rows", "--reason", "a drill", "--expires", soon)
@@ -228,18 +217,20 @@ def test_a_run_that_stopped_goes_on_once_it_is_mended(project: Path) -> None:
     hallmark(project, *waiver, "--as", "risk-officer")
 
     away = remote(project).rename(remote(project).with_suffix(".away"))
-    told = hallmark(project, "run", "--resume", run, code=3)
+    told = tiny_project.hallmark(project, "run", "--resume", run, code=3)
     assert f"run {run} is whole and committed here, but could not be pushed" in told
     assert git(project, "ls-tree", "--name-only", f"refs/hallmark/runs/{run}", "evidence/data.json")
     away.rename(remote(project))
-    parked = hallmark_json(project, "run", "--resume", run)
+    parked = tiny_project.hallmark_json(project, "run", "--resume", run)
     assert parked["status"] == "waiting" and "train" not in parked["stages"]
     assert parked["gates"]["data"]["waiting_for"] and len(hallmark_json(project, "releases", "list")) == 1
 
 
 def test_demo_approvals_are_written_on_what_they_make(project: Path) -> None:
     (project / "notes.txt").write_text("not committed")  # said on stderr; the document has stdout to itself
-    ended = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals", "--set", "training.seed=2")
+    ended = tiny_project.hallmark_json(
+        project, "run", "--as", "ml-engineer", "--demo-approvals", "--set", "training.seed=2"
+    )
     (project / "notes.txt").unlink()
     assert ended["status"] == "promoted", ended["error"]
     assert ended["demo"] is True
@@ -262,18 +253,17 @@ def test_demo_approvals_are_written_on_what_they_make(project: Path) -> None:
 
 def test_a_dirty_checkout_is_refused_with_the_remedy(project: Path) -> None:
     (project / "new.txt").write_text("x")
-    told = hallmark(project, "run", "--as", "ml-engineer", code=2)
+    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", code=2)
     (project / "new.txt").unlink()
     assert "new.txt" in told and "--demo-approvals" in told
 
 
-def wait_for_gate(project: Path, run: str, gate: str) -> None:
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        if hallmark_json(project, "status", run)["gates"][gate]["state"] == "passed":
-            return
-        time.sleep(1)
-    raise AssertionError(f"the {gate} gate of {run} was decided and the run did not go on")
+def executed_after(project: Path, run: str, seconds: float) -> bool:
+    """Whether somebody executes the run although the process that it was suspended in has had time to end."""
+    deadline = time.monotonic() + seconds
+    while (still := executed(project, run)) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return still
 
 
 def executed(project: Path, run: str) -> bool:

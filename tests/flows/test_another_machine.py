@@ -1,47 +1,38 @@
 """A run that is parked on one machine is decided and goes on on another, as the guide of the platform engineer says."""
 
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.taking_up import TAKEN_UP
+from tests.checkouts import Checkouts
 from tests.governed.postgres import cluster
-from tests.tiny_project import git, hallmark, hallmark_json, make_project
+from tests.run_states import status, wait_for
+from tests.tiny_project import dvc_remote, git, hallmark, hallmark_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture
-def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+def machines(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     """Two clones with the same keys, ledger and remotes."""
     with cluster() as database:
         monkeypatch.setenv("HALLMARK_LEDGER_URL", database.url)
         monkeypatch.setenv("HALLMARK_GIT_REMOTE", str(tmp_path / "git"))
         monkeypatch.setenv("HALLMARK_PREFECT_PORT", "0")
-        first, second = make_project(tmp_path / "first"), tmp_path / "second"
+        first, second = checkouts.warm(tmp_path / "first", ledger=False), tmp_path / "second"
         hallmark(first, "init")
         git(tmp_path, "init", "--quiet", "--bare", "git")
         git(tmp_path, "clone", "--quiet", str(first), str(second))
         shutil.copytree(first / ".hallmark" / "keys", second / ".hallmark" / "keys")
         for folder in (first, second):
-            command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "--default", "store"]
-            subprocess.run([*command, str(tmp_path / "store")], cwd=folder, check=True, capture_output=True)
+            dvc_remote(folder, tmp_path / "store")
         yield first, second
         for folder in (first, second):
             hallmark(folder, "down")
-
-
-def wait(until: Callable[[], object], seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(3)
 
 
 def test_a_parked_run_goes_on_elsewhere(machines: tuple[Path, Path]) -> None:
@@ -54,7 +45,7 @@ def test_a_parked_run_goes_on_elsewhere(machines: tuple[Path, Path]) -> None:
     hallmark(first, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
     told = hallmark(second, "run", "--resume", run)
     assert f"run {run} was fetched, with its outputs" in told
-    known = hallmark_json(second, "status", run)
+    known = status(second, run)
     assert known["gates"]["data"]["decided_by"] == ["data-owner"]
     assert known["gates"]["evaluation"]["state"] == "waiting"
     assert {known["stages"][name]["state"] for name in ("clean", "deduplicate", "validate", "split")} == {"cached"}
@@ -62,6 +53,5 @@ def test_a_parked_run_goes_on_elsewhere(machines: tuple[Path, Path]) -> None:
     hallmark(second, "down")
 
     hallmark(first, "up")  # its flow run wakes up, since the gate is closed
-    wait(lambda: hallmark_json(first, "status", run)["status"] == "failed")
-    assert f"run {run} was taken up on another machine" in hallmark_json(first, "status", run)["error"]
+    assert f"run {run} was taken up on another machine" in wait_for(first, run, "failed")["error"]
     assert not open_ledger(first / ".hallmark").entries("run.ended", run)

@@ -29,7 +29,7 @@ def database() -> Iterator[Cluster]:
 @pytest.fixture
 def project(tmp_path: Path, checkouts: Checkouts, database: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HALLMARK_LEDGER_URL", database.url)
-    folder = checkouts.made(tmp_path / "project")
+    folder = checkouts.warm(tmp_path / "project", ledger=False)
     hallmark(folder, "init")
     yield folder
     hallmark(folder, "down")

@@ -20,16 +20,19 @@ from prefect.states import Completed, Paused, Running
 from flows import lifecycle, parked
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
+from tests import in_process
+from tests.checkouts import Checkouts
+from tests.in_process import adopt
 from tests.prefect_client import ask_in_prefect, prefect
-from tests.tiny_project import adopt, hallmark, hallmark_json, make_project, signed
+from tests.run_states import status, wait_for, wait_until
+from tests.tiny_project import hallmark, hallmark_json, signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = make_project(tmp_path_factory.mktemp("project"))
-    hallmark(folder, "init")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
+    folder = checkouts.warm(tmp_path_factory.mktemp("project"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{git_that_waits(folder)}{os.pathsep}{os.environ['PATH']}")
         yield folder
@@ -66,23 +69,6 @@ def git_that_waits(project: Path) -> Path:
     return folder
 
 
-def status(project: Path, run: str) -> dict:
-    known = hallmark_json(project, "status", run)
-    assert isinstance(known, dict)
-    return known
-
-
-def wait_until(project: Path, run: str, done, seconds: float = 600) -> dict:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(AssertionError):  # no journal yet
-            known = status(project, run)
-            if done(known):
-                return known
-        time.sleep(0.3)
-    raise AssertionError(f"run {run} did not get there in {seconds} s: {status(project, run)}")
-
-
 def pids(project: Path) -> dict[str, int]:
     up = json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())
     return {name: up[name]["pid"] for name in ("server", "runner")}
@@ -97,6 +83,12 @@ def kill_children(pid: int) -> None:
     for process in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def executing(project: Path) -> list[psutil.Process]:
+    """Processes of flow runs, and what they have started."""
+    found = psutil.Process(pids(project)["runner"]).children(recursive=True)
+    return [one for one in found if "resource_tracker" not in " ".join(one.cmdline())]
 
 
 def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
@@ -114,19 +106,20 @@ def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_change
     with prefect(project) as client:
         flow_run = ask_in_prefect(client, project)
         run = lifecycle.run_id(client.read_flow_run(flow_run.id))
-        wait_until(project, run, lambda known: known["status"] == "waiting")
+        wait_for(project, run, "waiting")
         policy = project / "infra" / "governance" / "policy.yaml"
         before = policy.read_text()
         policy.write_text(before.replace("at_least: 10", "at_least: 11"))
         adopt(project)
         try:
-            ended = wait_until(project, run, lambda known: known["status"] == "failed", seconds=120)
+            ended = wait_for(project, run, "failed", seconds=120)
         finally:
             policy.write_text(before)
             adopt(project)
         assert f"policy changed since run {run} was resolved" in ended["error"]
         assert ended["gates"]["data"]["state"] == "void" and ended["exit_code"] == 1
-        assert [line["run"] for line in hallmark_json(project, "status")] == [run], "it did not become another run"
+        known = in_process.hallmark_json(project, "status")
+        assert [line["run"] for line in known] == [run], "it did not become another run"
         assert client.read_flow_run(flow_run.id).name == run
     assert ended["requested_by"] == "scheduler"
 
@@ -142,7 +135,7 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path) -> None:
             (tampered, envelope, "is asked for with other changes than ml-engineer signed"),
         ):
             flow_run = ask_in_prefect(client, project, {"request": request, "envelope": given})
-            ended = wait_until(project, request["run_id"], lambda known: known["status"] == "failed", seconds=120)
+            ended = wait_for(project, request["run_id"], "failed", seconds=120)
             assert why in ended["error"] and ended["exit_code"] == 1 and not ended["stages"]
             assert not (project / ".hallmark" / "runs" / request["run_id"]).exists()
             client.delete_flow_run(flow_run.id)
@@ -169,11 +162,14 @@ def test_a_flow_run_that_dies_alone_is_told_and_goes_on(project: Path) -> None:
     assert status(project, run)["status"] == "interrupted"
     hallmark(project, "down")
     hallmark(project, "up")
-    wait_until(project, run, lambda known: known["status"] == "running", seconds=120)
+    # The runner holds a run for a moment as well, before it has a process for it.
+    wait_until(project, run, lambda known: known["status"] == "running" and executing(project), seconds=120)
     kill_children(pids(project)["runner"])
-    wait_until(project, run, lambda known: known["status"] == "interrupted", seconds=120)
+    wait_for(project, run, "interrupted", seconds=120)
+    deadline = time.monotonic() + 120
     with prefect(project) as client:
         while client.read_flow_run(UUID(flow_run)).state.type != StateType.CRASHED:
+            assert time.monotonic() < deadline, "the runner reported no crash"
             time.sleep(0.5)
     parked = hallmark_json(project, "run", "--resume", run)
     assert (parked["status"], parked["flow_run"]) == ("waiting", flow_run)
@@ -181,8 +177,8 @@ def test_a_flow_run_that_dies_alone_is_told_and_goes_on(project: Path) -> None:
 
 def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(project: Path) -> None:
     late(project).touch()
-    run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=51", "--detach")["run"]
-    ended = wait_until(project, run, lambda known: known["status"] == "failed")
+    run = hallmark_json(project, "run", "--as", "ml-engineer", "--detach")["run"]
+    ended = wait_for(project, run, "failed")
     assert not late(project).exists()
     assert "data-owner rejected: just in time" in ended["error"]
     with prefect(project) as client:
@@ -196,10 +192,10 @@ def test_a_runner_killed_with_its_run_goes_on_after_up(project: Path) -> None:
     wait_until(project, run, lambda known: known["stages"])
     kill_family(pids(project)["runner"])
     hallmark(project, "up")
-    parked = wait_until(project, run, lambda known: known["status"] in ("waiting", "failed"))
+    parked = wait_for(project, run, "waiting", "failed")
     assert parked["status"] == "waiting", parked["error"]
-    hallmark(project, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
-    ended = wait_until(project, run, lambda known: known["status"] == "failed")
+    in_process.hallmark(project, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
+    ended = wait_for(project, run, "failed")
     assert "data-owner rejected: only a drill" in ended["error"]
 
 
@@ -214,7 +210,7 @@ def test_a_decision_while_prefect_is_away_counts_when_it_is_back(project: Path) 
     hallmark(project, "down")  # in the middle of training
     assert status(project, run)["status"] == "interrupted"
     hallmark(project, "up")
-    parked = wait_until(project, run, lambda known: known["status"] in ("waiting", "failed"))
+    parked = wait_for(project, run, "waiting", "failed")
     assert parked["gates"]["evaluation"]["state"] == "waiting", parked["error"]
 
 
@@ -223,17 +219,24 @@ def test_two_runs_at_once_do_not_disturb_each_other(project: Path) -> None:
         hallmark_json(project, "run", "--as", "ml-engineer", "--detach", "--set", f"data.seed={seed}")["run"]
         for seed in (11, 12)
     ]
-    parked = [wait_until(project, run, lambda known: known["status"] in ("waiting", "failed")) for run in runs]
+    parked = [wait_for(project, run, "waiting", "failed") for run in runs]
     assert [known["status"] for known in parked] == ["waiting", "waiting"], parked
-    evidence = [hallmark_json(project, "gates", "show", run, "data")["evidence"] for run in runs]
+    evidence = [in_process.hallmark_json(project, "gates", "show", run, "data")["evidence"] for run in runs]
     assert evidence[0]["subject"]["sha256"] != evidence[1]["subject"]["sha256"]
 
 
+@pytest.fixture(scope="module")
+def waiting(project: Path) -> dict:
+    """A run at its data gate, on which nobody decides."""
+    known = hallmark_json(project, "run", "--as", "ml-engineer")
+    assert isinstance(known, dict)
+    return known
+
+
 @pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect")
-def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path) -> None:
+def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path, waiting: dict) -> None:
     """Whoever resumes the flow run past the console: the gate is judged from the ledger, and the run parks again."""
-    parked = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=21")
-    run, flow_run = parked["run"], UUID(parked["flow_run"])
+    run, flow_run = waiting["run"], UUID(waiting["flow_run"])
     with prefect(project) as client:
         client.resume_flow_run(flow_run)
         deadline = time.monotonic() + 300
@@ -251,33 +254,32 @@ def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path) -> None:
 
 @pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect's state")
 @pytest.mark.parametrize("state", [Completed, Running], ids=["Completed", "Running"])
-def test_a_state_set_by_hand_opens_no_gate(project: Path, state: Callable[[], State]) -> None:
-    parked = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=22")
-    run, flow_run = parked["run"], UUID(parked["flow_run"])
+def test_a_state_set_by_hand_opens_no_gate(project: Path, waiting: dict, state: Callable[[], State]) -> None:
+    run, flow_run = waiting["run"], UUID(waiting["flow_run"])
     with prefect(project) as client:
         client.set_flow_run_state(flow_run, state(), force=True)
         assert client.read_flow_run(flow_run).state.type == state().type
-    hallmark(project, "gates", "list")
+    in_process.hallmark(project, "gates", "list")
     known = status(project, run)
     assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
     assert not (project / ".hallmark" / "runs" / run / "gates" / "data.json").exists()
-    assert hallmark_json(project, "releases", "list") == []
+    assert in_process.hallmark_json(project, "releases", "list") == []
 
 
 def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(project: Path) -> None:
-    known = hallmark_json(project, "status")[-1]
+    known = in_process.hallmark_json(project, "status")[-1]
     with only_one(project / ".hallmark", known["run"]), prefect(project) as client:
         flow_run = ask_in_prefect(client, project, {"request": {"requested_by": "ml-engineer", "run_id": known["run"]}})
         deadline = time.monotonic() + 120
         while not (state := client.read_flow_run(flow_run.id).state).is_final() and time.monotonic() < deadline:
             time.sleep(0.5)
     assert state.type == StateType.FAILED and f"Refused: run {known['run']} is being executed" in state.message
-    assert hallmark_json(project, "status")[-1] == known
+    assert in_process.hallmark_json(project, "status")[-1] == known
 
 
 def test_an_interrupted_command_leaves_its_run_going(project: Path) -> None:
-    process, run = begin(project, "--set", "data.seed=31")
+    process, run = begin(project)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130 and f"run {run} goes on without this command" in told
-    assert wait_until(project, run, lambda known: known["status"] == "waiting")
+    assert wait_for(project, run, "waiting")
