@@ -194,7 +194,7 @@ def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str
         held = governed.keys_of(who)
     except InputError:  # a worker without one, or before `hallmark init`
         held = []
-    rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.told(now)} for key in held]
+    rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.state_in_words(now)} for key in held]
     return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": rows}
 
 

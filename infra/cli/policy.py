@@ -85,10 +85,10 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
     loaded = governance.load(where, shared.root() / ".hallmark")
     results = policy_cases.judge_all(policy_cases.load(where), loaded.policy, loaded.people)
     if as_json:
-        shared.print_json([result.model_dump(mode="json") for result in results])
+        shared.print_json([result.model_dump(mode="json", by_alias=True) for result in results])
     else:
         for result in results:
-            console.print(f"{'ok    ' if result.ok else 'FAILED'}  {result.name}: {result.told}")
+            console.print(f"{'ok    ' if result.ok else 'FAILED'}  {result.name}: {result.text}")
     failed = sum(not result.ok for result in results)
     if failed:
         raise Refused(f"{failed} of {len(results)} cases came out otherwise than expected")

@@ -111,10 +111,10 @@ def countersigned(entry: Entry, governance: Governance) -> Notice | None:
 
 def _signed(entry: Entry, kind: Kind[Notice], governance: Governance, verb: str) -> Notice:
     """What was signed about what the entry says. Raises Refused where that is something else."""
-    found = read_signed(entry, kind, governance)
-    if (found.said.verb, found.said.source, list(found.subjects)) != (verb, entry.subject, [entry.subject]):
+    signed = read_signed(entry, kind, governance)
+    if (signed.said.verb, signed.said.source, list(signed.subjects)) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")
-    return found.said
+    return signed.said
 
 
 def _envelope(value: Any) -> dict[str, Any]:

@@ -71,28 +71,28 @@ def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawa
     """The withdrawals that nobody has taken back, by source, oldest first; those that cannot be verified among them."""
     withdrawn = [signed_withdrawal.withdrawal(entry, governance) for entry in ledger.entries(WITHDRAWN)]
     back = _taken_back(ledger, governance, withdrawn)
-    found: dict[str, list[Withdrawal]] = {}
+    standing: dict[str, list[Withdrawal]] = {}
     for each in withdrawn:
         for name in each.about:
             if (name, each.sha256) not in back:
-                found.setdefault(name, []).append(each)
-    return found
+                standing.setdefault(name, []).append(each)
+    return standing
 
 
 def held_back(ledger: Ledger, governance: Governance, source_ids: Collection[str]) -> str | None:
     """Who withdrew which of the sources, when, why, and what can be done; None where none is withdrawn."""
     known = in_force(ledger, governance)
-    found = {name: known[name] for name in sorted(source_ids) if name in known}
-    if not found:
+    withdrawn = {name: known[name] for name in sorted(source_ids) if name in known}
+    if not withdrawn:
         return None
-    told = dict.fromkeys(str(each) for standing in found.values() for each in standing)
+    texts = dict.fromkeys(str(each) for standing in withdrawn.values() for each in standing)
     back = (
         f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(ledger, governance, name, standing)}"
         f"{governance.option}"
-        for name, standing in found.items()
+        for name, standing in withdrawn.items()
     )
     return (
-        f"{'; '.join(told)}. Start a run whose sources.yaml does without, or ask the owner, who may take it back: "
+        f"{'; '.join(texts)}. Start a run whose sources.yaml does without, or ask the owner, who may take it back: "
         f"{'; '.join(back)}"
     )
 
@@ -134,11 +134,11 @@ def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdraw
 def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
     """As the sources.yaml in force has it; one that is there no longer, as the newest run here that read it."""
     named = {source.id: source for source in sources.load(governance.folder).sources}
-    found = named.get(source_id) or _of_runs(ledger, governance, source_id)
-    if found is None:
+    source = named.get(source_id) or _of_runs(ledger, governance, source_id)
+    if source is None:
         known = ", ".join(named)
         raise InputError(f"source {source_id!r} is not in sources.yaml, which has {known}, and no run here read it")
-    return found
+    return source
 
 
 def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:
@@ -148,9 +148,9 @@ def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source |
             pinned = sources.load_resolved(layout.sources).sources
         except InputError:  # of a run that was broken off, or damaged
             continue
-        found = next((item.source for item in pinned if item.source.id == source_id), None)
-        if found and not _of_others(ledger, layout, governance):
-            return found
+        source = next((item.source for item in pinned if item.source.id == source_id), None)
+        if source and not _of_others(ledger, layout, governance):
+            return source
     return None
 
 

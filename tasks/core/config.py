@@ -43,13 +43,13 @@ def load(path: Path, model: type[Model]) -> Model:
     What was read well before is not parsed again while the text is the same.
     """
     text = _text(path)
-    found = _KNOWN.get((model, text))
-    if found is None:
-        found = validate(_mapping(text, path), model, path)
+    loaded = _KNOWN.get((model, text))
+    if loaded is None:
+        loaded = validate(_mapping(text, path), model, path)
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
-        _KNOWN[model, text] = found
-    return cast(Model, found)
+        _KNOWN[model, text] = loaded
+    return cast(Model, loaded)
 
 
 def load_sections(path: Path, model: type[Model]) -> Model:

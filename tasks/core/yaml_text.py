@@ -64,11 +64,11 @@ class _Counting(RoundTripParser):
         event = super().get_event()
         self._count(event)
         if self._values > MOST_VALUES:
-            told = f"more than {MOST_VALUES:,} values so far, aliases written out; {SPLIT} values or aliases"
-            raise InputError(f"{_at(event, self._where)}: {told}")
+            problem = f"more than {MOST_VALUES:,} values so far, aliases written out; {SPLIT} values or aliases"
+            raise InputError(f"{_at(event, self._where)}: {problem}")
         if len(self._begun) > DEEPEST:
-            told = f"nested too deep: more than {DEEPEST} lists and mappings within each other; write it flatter"
-            raise InputError(f"{_at(event, self._where)}: {told}")
+            problem = f"nested too deep: more than {DEEPEST} lists and mappings within each other; write it flatter"
+            raise InputError(f"{_at(event, self._where)}: {problem}")
         return event
 
     def _count(self, event: Event) -> None:

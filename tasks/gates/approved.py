@@ -20,7 +20,7 @@ def last(
         if closed.body.get("demo") and not demo:
             continue
         for case in cases.read(ledger, closed.subject, gate):
-            found = case.evidence
-            if case.closed == closed and found.use_case == use_case and (demo or not found.demo):
-                return found
+            evidence = case.evidence
+            if case.closed == closed and evidence.use_case == use_case and (demo or not evidence.demo):
+                return evidence
     return None

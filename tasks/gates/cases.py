@@ -132,13 +132,13 @@ def still_open(ledger: Ledger) -> list[Case]:
 
 def read_open(asked: list[Entry], ledger: Ledger) -> list[Case | Refused]:
     """Each gate that stands open, or in its place why it cannot be read: one bad entry is no reason to miss others."""
-    found: list[Case | Refused] = []
+    cases: list[Case | Refused] = []
     for entry, document in zip(asked, ledger.documents_or_why(asked), strict=True):
         try:
-            found.append(document if isinstance(document, Refused) else open_case(entry, document))
+            cases.append(document if isinstance(document, Refused) else open_case(entry, document))
         except Refused as error:
-            found.append(error)
-    return found
+            cases.append(error)
+    return cases
 
 
 def open_case(entry: Entry, document: bytes) -> Case:

@@ -156,9 +156,9 @@ def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Go
 def _allowed(claims: list[Claim]) -> Decision:
     """The one that the rules let count. Raises Refused where there is none, InputError where the person could mean
     several."""
-    told = [table.why_not(claim) for claim in claims]
-    if all(told):
-        raise Refused(str(told[0]))
+    objections = [table.why_not(claim) for claim in claims]
+    if all(objections):
+        raise Refused(str(objections[0]))
     if len(claims) > 1:
         held = " and ".join(claim.decision.role for claim in claims)
         said = claims[0].decision

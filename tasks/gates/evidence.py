@@ -123,9 +123,9 @@ class Evidence(Summary):
     def is_of(self, asked: SignedRequest) -> bool:
         """Whether a request is the one that it names, and says what it says of it."""
         request = asked.request
-        told = (self.run, self.requested_by, self.demo, self.tree_sha256, self.request_sha256)
+        own = (self.run, self.requested_by, self.demo, self.tree_sha256, self.request_sha256)
         said = (request.run_id, request.requested_by, request.demo_approvals, request.tree_sha256, asked.sha256)
-        return told == said
+        return own == said
 
 
 def collect(
@@ -195,17 +195,17 @@ def read_dataset(layout: Layout) -> Dataset | None:
 
 def _dataset(layout: Layout) -> Dataset:
     """What the owners sign, once it is known to be of what was pinned: a run's own code wrote it."""
-    path, found = layout.stage("split") / "manifest.json", read_dataset(layout)
-    if found is None:
+    path, dataset = layout.stage("split") / "manifest.json", read_dataset(layout)
+    if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
     pinned = {item.source.id: declared(item) for item in sources.load_resolved(layout.sources).sources}
-    told = {name: origin.model_dump(include=set(DECLARED)) for name, origin in found.sources.items()}
-    if differ := sorted(name for name in {*pinned, *told} if pinned.get(name) != told.get(name)):
+    stated = {name: origin.model_dump(include=set(DECLARED)) for name, origin in dataset.sources.items()}
+    if differ := sorted(name for name in {*pinned, *stated} if pinned.get(name) != stated.get(name)):
         raise Refused(
             f"{path}: what it says of {', '.join(differ)} is not what {layout.sources} says that the run was resolved "
             "with; correct stage split, or resolve again"
         )
-    return found
+    return dataset
 
 
 def check_asks(evidence: Evidence, policy: Policy) -> None:
@@ -264,14 +264,14 @@ def spell(evidence: Evidence) -> bytes:
 
 
 def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
-    found: Facts = {}
+    facts: Facts = {}
     for stage in stages:
         for folder, name in _folders(stage):
-            found |= _read(layout.stage(folder) / "result.json", name)
+            facts |= _read(layout.stage(folder) / "result.json", name)
             # The candidate's measured figures are the ones that policies are about, so theirs is the short name.
             measured = stage if folder == "predict/candidate" else name
-            found |= _read(layout.measured(folder) / "facts.json", f"measured.{measured}")
-    return dict(sorted(found.items()))
+            facts |= _read(layout.measured(folder) / "facts.json", f"measured.{measured}")
+    return dict(sorted(facts.items()))
 
 
 def _folders(stage: str) -> list[tuple[str, str]]:
@@ -281,15 +281,15 @@ def _folders(stage: str) -> list[tuple[str, str]]:
 
 def _read(path: Path, prefix: str) -> Facts:
     try:
-        found = facts_module.parse(json.loads(path.read_bytes()).get("facts", {}))
+        facts = facts_module.parse(json.loads(path.read_bytes()).get("facts", {}))
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, OSError) as error:
         raise InputError(f"{path}: expected JSON with a `facts` mapping ({error}); run its stage again") from None
-    for name, fact in found.items():
+    for name, fact in facts.items():
         if not all(math.isfinite(number) for number in (fact.value, fact.low, fact.high) if number is not None):
             raise InputError(f"{path}: fact {name} is {fact}, expected finite numbers; run its stage again")
-    return {f"{prefix}.{name}": fact for name, fact in found.items()}
+    return {f"{prefix}.{name}": fact for name, fact in facts.items()}
 
 
 def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:

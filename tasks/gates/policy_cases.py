@@ -83,7 +83,7 @@ class Result(Frozen):
     name: str
     ok: bool
     state: str
-    told: str
+    text: Annotated[str, Field(serialization_alias="told")]
     """What came out and why, in words."""
 
 
@@ -100,11 +100,11 @@ def judge_all(cases: Sequence[Case], policy: Policy, people: People) -> list[Res
 
 def _judged(case: Case, governed: Governance, people: People, ledger: Ledger) -> Result:
     try:
-        state, told = _walk(case, _without_hardware(case, governed, people), ledger)
+        state, text = _walk(case, _without_hardware(case, governed, people), ledger)
     except HallmarkError as error:
-        state, told = "refused", str(error)
+        state, text = "refused", str(error)
     ok = state == case.expect
-    return Result(name=case.name, ok=ok, state=state, told=told if ok else f"{told} (expected {case.expect})")
+    return Result(name=case.name, ok=ok, state=state, text=text if ok else f"{text} (expected {case.expect})")
 
 
 def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
@@ -177,16 +177,16 @@ def _without_hardware(case: Case, governed: Governance, people: People) -> Gover
     case waits for a touch."""
     if governed.policy.gate(case.tier, case.gate).signature != "hardware":
         return governed
-    told = governed.policy.model_dump(mode="json")
-    told["tiers"][case.tier]["gates"][case.gate]["signature"] = "own"
-    weak = {one.id for one in people.people if one.too_weak("hardware", governed.policy.environment)}
+    policy = governed.policy.model_dump(mode="json")
+    policy["tiers"][case.tier]["gates"][case.gate]["signature"] = "own"
+    weak = {person.id for person in people.people if person.too_weak("hardware", governed.policy.environment)}
 
-    def keyed(one: Person) -> Person:
-        held = [key.model_copy(update={"installed": one.id in weak}) for key in one.keys]
-        return one.model_copy(update={"keys": held})
+    def keyed(person: Person) -> Person:
+        held = [key.model_copy(update={"installed": person.id in weak}) for key in person.keys]
+        return person.model_copy(update={"keys": held})
 
-    those = governed.people.model_copy(update={"people": [keyed(one) for one in governed.people.people]})
-    return replace(governed, policy=Policy.model_validate(told), people=those)
+    those = governed.people.model_copy(update={"people": [keyed(person) for person in governed.people.people]})
+    return replace(governed, policy=Policy.model_validate(policy), people=those)
 
 
 def _with_keys(policy: Policy, people: People, state: Path) -> Governance:

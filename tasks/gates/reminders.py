@@ -36,10 +36,10 @@ def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
             return ledger.entries(cases.CLOSED, case.evidence.run)[-1:]
         if standing.state != "waiting":
             return []  # decided, and its run is about to go on
-        told = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _wanted(case, standing),
+        about = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _wanted(case, standing),
                 "deadline": standing.deadline.isoformat()}  # fmt: skip
         due = _due(ledger, case, rules, now)
-        return [ledger.append(kind, case.evidence.run, told | body) for kind, body in due]
+        return [ledger.append(kind, case.evidence.run, about | body) for kind, body in due]
 
 
 def _due(ledger: Ledger, case: Case, rules: Gate, now: datetime) -> list[tuple[str, dict[str, Any]]]:
@@ -57,8 +57,8 @@ def _due(ledger: Ledger, case: Case, rules: Gate, now: datetime) -> list[tuple[s
 
 
 def _said(ledger: Ledger, kind: str, case: Case) -> list[Entry]:
-    found = ledger.entries(kind, case.evidence.run)
-    return [entry for entry in found if entry.body.get("sha256") == case.sha256 and entry.seq > case.entry.seq]
+    entries = ledger.entries(kind, case.evidence.run)
+    return [entry for entry in entries if entry.body.get("sha256") == case.sha256 and entry.seq > case.entry.seq]
 
 
 def _wanted(case: Case, standing: Standing) -> list[str]:

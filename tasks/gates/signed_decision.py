@@ -83,15 +83,15 @@ def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha2
 
 def read(entry: Entry, governance: Governance) -> Signed:
     """Verify an entry's envelope against the keys of whom it names that counted then. Raises Refused."""
-    found = read_signed(entry, DECISION, governance)
-    decision, person, subjects = found.said, found.person, found.subjects
+    signed = read_signed(entry, DECISION, governance)
+    decision, person, subjects = signed.said, signed.person, signed.subjects
     assert person is not None, "no machine decides"
     evidence_name = f"evidence/{decision.gate}.json"
     stages = [name for name in subjects if name != evidence_name]
     if evidence_name not in subjects or len(stages) != 1:
         raise Refused("the statement names other subjects than one output and its evidence")
     stage = stages[0]
-    return Signed(entry, decision, person, found.sha256, found.keyid, stage, subjects[stage], subjects[evidence_name])
+    return Signed(entry, decision, person, signed.sha256, signed.keyid, stage, subjects[stage], subjects[evidence_name])
 
 
 def claimed(entry: Entry) -> tuple[str, str]:

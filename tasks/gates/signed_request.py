@@ -84,12 +84,12 @@ def sign(request: Request, signer: Signer) -> dict[str, Any]:
 
 def read(envelope: dict[str, Any], signers: Signers, recorded: datetime | None = None) -> SignedRequest:
     """Verify an envelope against the keys of whom it names. Raises Refused."""
-    found = read_envelope(envelope, REQUEST, signers, recorded)
-    request, known = found.said, signers.keys_of(found.person or SCHEDULER)
-    if found.subjects != {f"run/{request.run_id}": request.digest()}:
+    signed = read_envelope(envelope, REQUEST, signers, recorded)
+    request, known = signed.said, signers.keys_of(signed.person or SCHEDULER)
+    if signed.subjects != {f"run/{request.run_id}": request.digest()}:
         raise Refused("the statement's subject is not the run that it asks for")
-    line = next(key.public_key for key in known if key.fingerprint == found.keyid)
-    return SignedRequest(request, envelope, line, found.at)
+    line = next(key.public_key for key in known if key.fingerprint == signed.keyid)
+    return SignedRequest(request, envelope, line, signed.at)
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> SignedRequest:
@@ -124,10 +124,10 @@ def recorded(ledger: Ledger, governance: Governance, run: str) -> SignedRequest 
 
 def require(ledger: Ledger, governance: Governance, run: str) -> SignedRequest:
     """As `recorded`; raises Refused where there is none."""
-    found = recorded(ledger, governance, run)
-    if found is None:
+    asked = recorded(ledger, governance, run)
+    if asked is None:
         raise Refused(f"the ledger holds no request for run {run} that verifies, so nobody can have asked for it")
-    return found
+    return asked
 
 
 def named_governance(ledger: Ledger, run: str) -> str | None:

@@ -45,8 +45,8 @@ def weigh(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> 
         Placed(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
         for w in weighed
     ]
-    told = beside.why_not(placed, roles_before(case, governance, ledger))
-    return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(weighed, told, strict=True)]
+    reasons = beside.why_not(placed, roles_before(case, governance, ledger))
+    return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(weighed, reasons, strict=True)]
 
 
 def roles_before(case: Case, governance: Governance, ledger: Ledger) -> dict[str, str] | None:
@@ -119,4 +119,4 @@ def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:
     if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
         return case
     earlier = cases.read(ledger, signed.decision.run, signed.decision.gate)
-    return next((found for found in reversed(earlier) if found.sha256 == signed.evidence_sha256), None)
+    return next((each for each in reversed(earlier) if each.sha256 == signed.evidence_sha256), None)

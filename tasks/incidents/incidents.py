@@ -134,16 +134,19 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
 
 def read(ledger: Ledger, governance: Governance) -> list[Incident]:
     """Every incident of this environment, oldest first."""
-    found: dict[str, Incident] = {}
+    incidents: dict[str, Incident] = {}
     for entry in ledger.entries(OPENED):
         opened = signed_incident.opening(entry, governance)
-        if opened and opened.id not in found:
-            found[opened.id] = Incident(entry, opened, None, None)
+        if opened and opened.id not in incidents:
+            incidents[opened.id] = Incident(entry, opened, None, None)
     escalated = {entry.subject: entry for entry in ledger.entries(ESCALATED)}
     closed: dict[str, list[Entry]] = {}
     for entry in ledger.entries(CLOSED):
         closed.setdefault(entry.subject, []).append(entry)
-    return [_whole(one, escalated.get(one.id), closed.get(one.id, []), governance) for one in found.values()]
+    return [
+        _whole(incident, escalated.get(incident.id), closed.get(incident.id, []), governance)
+        for incident in incidents.values()
+    ]
 
 
 def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
@@ -154,7 +157,7 @@ def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
     return known[incident_id]
 
 
-def _whole(one: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
+def _whole(incident: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
     escalation = signed_incident.escalation(escalated, governance) if escalated else None
-    said = (signed_incident.closing(entry, one.opening, governance) for entry in closed)
-    return Incident(one.entry, one.opening, escalation, next(filter(None, said), None))
+    said = (signed_incident.closing(entry, incident.opening, governance) for entry in closed)
+    return Incident(incident.entry, incident.opening, escalation, next(filter(None, said), None))

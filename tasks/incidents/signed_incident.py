@@ -117,9 +117,9 @@ def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
 def _read(entry: Entry, governance: Governance, kind: Kind[Said]) -> Said | None:
     """What was signed about the incident that the entry names, for this environment."""
     try:
-        found = read_signed(entry, kind, governance)
+        signed = read_signed(entry, kind, governance)
     except HallmarkError:
         return None
-    said, here = found.said, governance.policy.environment
-    about = (found.subjects, said.id, said.environment) == ({entry.subject: said.cause}, entry.subject, here)
+    said, here = signed.said, governance.policy.environment
+    about = (signed.subjects, said.id, said.environment) == ({entry.subject: said.cause}, entry.subject, here)
     return said if about else None

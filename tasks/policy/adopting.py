@@ -135,11 +135,11 @@ def require_root_of(ledger: Ledger, state: Path) -> None:
 
 def roots(ledger: Ledger) -> list[str]:
     """Fingerprints of the root keys that adoptions in the ledger say they follow from; nobody has verified that."""
-    found = dict[str, None]()
+    fingerprints = dict[str, None]()
     for entry in ledger.entries(ADOPTED):
         with suppress(HallmarkError):
-            found[keys.fingerprint(adoption.read(_envelope(entry.body)).root)] = None
-    return list(found)
+            fingerprints[keys.fingerprint(adoption.read(_envelope(entry.body)).root)] = None
+    return list(fingerprints)
 
 
 def begin(state: Path) -> None:
@@ -157,7 +157,7 @@ def read(ledger: Ledger, root: str) -> Chain:
     by_seq = {entry.seq: entry for entry in entries}
     counted = tuple(by_seq[seq] for seq, _ in verified)
     envelopes = tuple(entry.body["envelope"] for entry in counted)
-    adoptions = tuple(found.adoption for _, found in verified)
+    adoptions = tuple(in_force.adoption for _, in_force in verified)
     return Chain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
 
 
@@ -173,19 +173,19 @@ def _verified(
     foreign: list[str] = []
     for seq, time, body in rows:
         before = chain[-1][1] if chain else None
-        told = problems
+        reasons = problems
         try:
             envelope = _envelope(json.loads(body))
             if keys.fingerprint(adoption.read(envelope).root) != root:
-                told = foreign
-            found = adoption.verify(envelope, before, root)
-            _require_dated(found.adoption, min(time, first.get(adoption.digest(found.adoption), time)), time)
+                reasons = foreign
+            in_force = adoption.verify(envelope, before, root)
+            _require_dated(in_force.adoption, min(time, first.get(adoption.digest(in_force.adoption), time)), time)
             if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
-                adoption.require_signed(envelope, found.adoption, before.adoption, max(time, found.adoption.time))
+                adoption.require_signed(envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time))
         except HallmarkError as error:
-            told.append(f"entry {seq} of the ledger adopts nothing here: {error}")
+            reasons.append(f"entry {seq} of the ledger adopts nothing here: {error}")
             continue
-        chain.append((seq, found))
+        chain.append((seq, in_force))
     return tuple(chain), tuple(problems), tuple(foreign)
 
 
@@ -218,8 +218,8 @@ def _wanted(ledger: Ledger, root: str, policy: Policy, people: People, signer: S
     if before and (before.policy, before.people) == (policy, people):
         return Outcome(chain.entries[-1], adopted=True, lacking="")
     known = (each for each in _proposals(ledger, chain.in_force, now) if each.says(policy, people))
-    if found := next(known, None):
-        return found
+    if proposal := next(known, None):
+        return proposal
     statement = _statement(before, policy, people, signer, now)
     adoption.require_follows(statement, before)
     adoption.follow(statement, chain.in_force)
@@ -306,7 +306,7 @@ def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> 
 def _proposals(ledger: Ledger, in_force: InForce | None, now: datetime) -> list[Proposal]:
     """What was proposed to follow what is in force and can, with the signatures that count as of its time and now,
     oldest first."""
-    found: dict[str, Proposal] = {}
+    proposals: dict[str, Proposal] = {}
     if in_force is None:
         return []
     before, entries = in_force.adoption, _signed(ledger)
@@ -318,13 +318,13 @@ def _proposals(ledger: Ledger, in_force: InForce | None, now: datetime) -> list[
             adoption.require_follows(wanted, before)
             for moment in (wanted.time, now):
                 adoption.signer(part, before, moment)
-            if (mark := adoption.digest(wanted)) not in found:
+            if (mark := adoption.digest(wanted)) not in proposals:
                 _require_dated(wanted, first.get(mark, entry.time), entry.time)
                 adoption.follow(wanted, in_force)
         except (HallmarkError, ValueError):
             continue
-        found.setdefault(mark, Proposal(wanted, [])).signed.append((entry, part))
-    return list(found.values())
+        proposals.setdefault(mark, Proposal(wanted, [])).signed.append((entry, part))
+    return list(proposals.values())
 
 
 def _signed(ledger: Ledger) -> list[Entry]:
@@ -333,10 +333,10 @@ def _signed(ledger: Ledger) -> list[Entry]:
 
 def _proposed(entries: Iterable[Entry]) -> dict[str, datetime]:
     """When the ledger first had a statement, by its digest: whoever could name that had the statement."""
-    found: dict[str, datetime] = {}
+    times: dict[str, datetime] = {}
     for entry in entries:
-        found.setdefault(entry.subject, entry.time)
-    return found
+        times.setdefault(entry.subject, entry.time)
+    return times
 
 
 def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:

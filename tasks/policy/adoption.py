@@ -71,15 +71,15 @@ class Wanted(NamedTuple):
 
 def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> InForce:
     """What is in force after the last of the envelopes, each verified. Raises Refused with the reason, saying which."""
-    found: InForce | None = None
+    in_force: InForce | None = None
     for number, envelope in enumerate(envelopes, start=1):
         try:
-            found = verify(envelope, found, root_fingerprint)
+            in_force = verify(envelope, in_force, root_fingerprint)
         except HallmarkError as error:
             raise Refused(f"adoption {number} of policy and people does not count: {error}") from None
-    if found is None:
+    if in_force is None:
         raise Refused("no policy was adopted: the chain of adoptions is empty")
-    return found
+    return in_force
 
 
 def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint: str) -> InForce:

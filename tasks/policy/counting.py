@@ -28,7 +28,7 @@ def people(said: People, before: People, at: datetime) -> People:
         for name in MACHINES
         if name in said.machines
     }
-    return People(people=[_person(one, before.get(one.id), at) for one in said.people], machines=machines)
+    return People(people=[_person(person, before.get(person.id), at) for person in said.people], machines=machines)
 
 
 def _person(said: Person, before: Person | None, at: datetime) -> Person:
@@ -48,14 +48,14 @@ def _person(said: Person, before: Person | None, at: datetime) -> Person:
 
 def _keys(whose: str, said: Sequence[Key], before: Iterable[Key], at: datetime) -> list[Key]:
     known = {key.fingerprint: key for key in before}
-    found = [
+    pieces = [
         piece
         for key in said
         for piece in _pieces(key, [known[key.fingerprint]] if key.fingerprint in known else [], at)
     ]
-    if said and not found:
+    if said and not pieces:
         raise Refused(f"every key that {whose} is given had ended before; give one that counts")
-    return found
+    return pieces
 
 
 def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:

@@ -73,13 +73,13 @@ def _values(where: str, before: Any, after: Any) -> Iterator[str]:
         for key in [*before, *(key for key in after if key not in before)]:
             place = f"{where}.{key}"
             if key not in after:
-                yield f"{place} is taken out (was {_told(before[key])})"
+                yield f"{place} is taken out (was {_text(before[key])})"
             elif key not in before:
-                yield f"{place} is added: {_told(after[key])}"
+                yield f"{place} is added: {_text(after[key])}"
             else:
                 yield from _values(place, before[key], after[key])
     else:
-        yield f"{where}: {_told(before)} becomes {_told(after)}"
+        yield f"{where}: {_text(before)} becomes {_text(after)}"
 
 
 def _named(value: Any) -> Any:
@@ -91,9 +91,9 @@ def _named(value: Any) -> Any:
     return {} if value == [] else value
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_told(item)}" for key, item in value.items() if item not in (None, False)) or "none"
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items() if item not in (None, False)) or "none"
     if isinstance(value, list):
-        return ", ".join(map(_told, value)) or "none"
+        return ", ".join(map(_text, value)) or "none"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -27,16 +27,16 @@ Ends = Mapping[str, End]
 def carried(said: People, before: Ends, at: datetime) -> Ends:
     """The ends after the adoption of `said` at `at`. Raises Refused where a key that had ended by the adoptions
     `before` would count again, or a revocation is taken back."""
-    found = dict(before)
+    ends = dict(before)
     for whose, key in said.held():
         known = before.get(key.fingerprint, End(None, None))
         _require_stays(whose, key, known, at)
         ended = known.valid_before if known.valid_before and known.valid_before < at else None
-        found[key.fingerprint] = End(
+        ends[key.fingerprint] = End(
             min(filter(None, (ended, key.valid_before)), default=None),
             min(filter(None, (known.revoked_as_of, key.revoked_as_of)), default=None),
         )
-    return found
+    return ends
 
 
 def _require_stays(whose: str, key: Key, known: End, at: datetime) -> None:

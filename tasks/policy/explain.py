@@ -73,8 +73,8 @@ def _gate(name: GateName, gate: Gate, people: People) -> Iterator[str]:
         yield f"{_holders(gate.waive.role, people)} may waive {which} for up to {gate.waive.max_days:g} days"
     reminded = f"; reminders after {', '.join(f'{day:g}' for day in gate.remind_days)}" if gate.remind_days else ""
     late = gate.escalate
-    told = f"; {_holders(late.role, people)} is told after {late.after_days:g}" if late else ""
-    yield f"decisions count for {gate.deadline_days:g} days{reminded}{told}"
+    escalation = f"; {_holders(late.role, people)} is told after {late.after_days:g}" if late else ""
+    yield f"decisions count for {gate.deadline_days:g} days{reminded}{escalation}"
     yield KEYS[gate.signature]
 
 

@@ -76,7 +76,7 @@ class Governance:
         at = at or datetime.now(UTC)
         person = self.people.get(person_id)
         if person is None:
-            known = ", ".join(one.id for one in self.people.people if one.roles_at(at))
+            known = ", ".join(each.id for each in self.people.people if each.roles_at(at))
             raise InputError(f"{person_id!r} is nobody in people.yaml; it has {known}")
         if not person.roles_at(at):
             raise Refused(f"{person.id} holds no role on {shown(at)}, as people.yaml says, and may not act")
@@ -105,8 +105,10 @@ class Governance:
             raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._way_to_a_key(who)}")
         mark = keys.fingerprint(given.public_line)
         if mark not in {key.fingerprint for key in known if key.counts(at)}:
-            told = ", ".join(f"{key.fingerprint}, which {key.told(at)}" for key in known)
-            raise Refused(f"the key {mark} is not one that {name} can sign with on {shown(at)}: people.yaml has {told}")
+            listed = ", ".join(f"{key.fingerprint}, which {key.state_in_words(at)}" for key in known)
+            raise Refused(
+                f"the key {mark} is not one that {name} can sign with on {shown(at)}: people.yaml has {listed}"
+            )
         return given
 
     def _way_to_a_key(self, who: Person | MachineName) -> str:
@@ -200,19 +202,19 @@ def misfits(policy: Policy, people: People, path: Path) -> list[str]:
         return [str(error)]
     problems = []
     for i, source in enumerate(inventory.sources):
-        told = {
+        faults = {
             who: f"{named} is not in people.yaml; add the person or name another"
             for who, named in (("owner", source.owner), ("steward", source.steward))
             if people.get(named) is None
         }
         if unlisted := sorted(variables([source]) - set(policy.location_variables)):
-            told["location"] = (
+            faults["location"] = (
                 f"it names the environment variable {', '.join(unlisted)}, and policy.yaml does not; add it to "
                 "`location_variables` there, or write where the source lies"
             )
         problems += [
             f"{path}:{config.line_of(document, ['sources', i, key])}: sources.{i}.{key}: {wrong}"
-            for key, wrong in told.items()
+            for key, wrong in faults.items()
         ]
     return problems
 

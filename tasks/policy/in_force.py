@@ -28,8 +28,8 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
         raise InputError("\n".join(problems))
     for problem in chain.problems:
         _say_once(problem)
-    if told := differs(governed, chain.adoptions[-1].people):
-        _say_once(told)
+    if difference := differs(governed, chain.adoptions[-1].people):
+        _say_once(difference)
     return governed
 
 
@@ -38,10 +38,10 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
     chain = adopting.read(ledger, adopting.root_fingerprint(state))
     if chain.in_force is None:
         others = "; ".join((*chain.problems, *chain.foreign))
-        told = f" ({others})" if others else ""
+        reasons = f" ({others})" if others else ""
         raise InputError(
-            f"no policy is in force under root key {chain.root}{told}: run `hallmark init`, or where the root key is "
-            "kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
+            f"no policy is in force under root key {chain.root}{reasons}: run `hallmark init`, or where the root key "
+            "is kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
     return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes), chain
 

@@ -103,10 +103,10 @@ class People(Document):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         """Two ids with one key would let one human be two deciders, or a machine decide."""
-        found = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
-        found += _twice([(where, key.fingerprint) for where, key in self._keys()], "each key", self._whose)
-        if found:
-            raise config.problems(found)
+        repeated = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
+        repeated += _twice([(where, key.fingerprint) for where, key in self._keys()], "each key", self._whose)
+        if repeated:
+            raise config.problems(repeated)
         return self
 
     def every_key(self) -> list[Key]:
@@ -153,7 +153,7 @@ def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = No
 def load(governance: Path) -> People:
     """Read people.yaml of a governance folder."""
     path = governance / "people.yaml"
-    found = config.load(path, People)
-    if any(key.installed for key in found.every_key()):
+    people = config.load(path, People)
+    if any(key.installed for key in people.every_key()):
         raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
-    return found
+    return people

@@ -160,7 +160,7 @@ class Policy(Document):
     def reaches(self, tier: str, other: str) -> bool:
         """Whether what counts in `tier` counts in `other`: it is the same, or lower. False where either has no gates or
         is not in policy.yaml, so that nobody can say."""
-        governed = {name: one.level or 0 for name, one in self.tiers.items() if one.gates}
+        governed = {name: each.level or 0 for name, each in self.tiers.items() if each.gates}
         return tier in governed and other in governed and governed[other] <= governed[tier]
 
     def tier(self, name: str) -> Tier:
@@ -186,10 +186,10 @@ def load(governance: Path) -> Policy:
     Raises InputError for a tier with other gates than the runs of this version have.
     """
     path = governance / "policy.yaml"
-    found = config.load(path, Policy)
-    if wrong := {name: why for name, tier in found.tiers.items() if (why := tier.other_gates())}:
+    policy = config.load(path, Policy)
+    if wrong := {name: why for name, tier in policy.tiers.items() if (why := tier.other_gates())}:
         document = config.read_yaml(path)
         raise InputError("\n".join(
             f"{path}:{config.line_of(document, ['tiers', name])}: tiers.{name}: {why}" for name, why in wrong.items()
         ))  # fmt: skip
-    return found
+    return policy

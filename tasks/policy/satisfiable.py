@@ -34,11 +34,11 @@ class Need(NamedTuple):
 
 def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
     """What nobody can satisfy at a moment, or ever, each with its line in policy.yaml."""
-    found = [(where, told) for where, told in _problems(policy, people, at)]
-    document = config.read_yaml(path) if found else None
+    unmet = [(where, text) for where, text in _problems(policy, people, at)]
+    document = config.read_yaml(path) if unmet else None
     return [
-        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: policy that nobody can satisfy: {told}"
-        for where, told in found
+        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: policy that nobody can satisfy: {text}"
+        for where, text in unmet
     ]
 
 
@@ -64,17 +64,17 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
     for where, role, count in _wanted(policy):
         holders = _holders(policy, people, role, at)
         if len(holders) < count:
-            found = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
+            too_few = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
             lacking.add(where[1])
-            yield where, f"{found}; give somebody the role or change the policy"
+            yield where, f"{too_few}; give somebody the role or change the policy"
     for what, signers in (("policy", policy.changes.policy), ("people", policy.changes.people)):
         needs = [Need(r.role, r.count, _own(people.with_role(r.role, at))) for r in signers]
         if missing := _short(needs):
             yield ["changes", what], f"each signs once, and {missing}"
     for name, tier in policy.tiers.items():
-        told = "" if name in lacking else _tier_problem(policy, tier, people, at)
-        if told:
-            yield ["tiers", name], told
+        problem = "" if name in lacking else _tier_problem(policy, tier, people, at)
+        if problem:
+            yield ["tiers", name], problem
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:

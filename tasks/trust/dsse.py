@@ -67,12 +67,12 @@ def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Sai
         came = statement["predicateType"]
         raise Refused(f"the statement is a {came}, not {what}{newer(came, predicate_type)}")
     try:
-        found = model.read(statement["predicate"])
+        said = model.read(statement["predicate"])
     except ValueError as error:
         raise Refused(f"the statement is not {what} ({why(error)})") from None
-    if any(isinstance(value, datetime) and value.tzinfo is None for _, value in found):
+    if any(isinstance(value, datetime) and value.tzinfo is None for _, value in said):
         raise Refused(f"the statement is not {what}: a time in it has no time zone")
-    return found
+    return said
 
 
 def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:

@@ -67,11 +67,11 @@ def from_wire(rest: bytes) -> bytes:
 
 
 def _strings(blob: bytes) -> list[bytes]:
-    found = []
+    strings = []
     while blob:
         size = struct.unpack_from(">I", blob)[0]
         if len(blob) < 4 + size:
             raise ValueError("cut short")
-        found.append(blob[4 : 4 + size])
+        strings.append(blob[4 : 4 + size])
         blob = blob[4 + size :]
-    return found
+    return strings

@@ -26,21 +26,21 @@ def create(folder: Path) -> None:
 
 def path(folder: Path) -> Path:
     """Where the private key lies. Raises InputError where there is none, or others can read it."""
-    found = folder / NAME
-    if not found.is_file():
-        raise InputError(f"{found}: the key that signs models is wanted, and none is there; run `hallmark init`")
-    if mode := found.stat().st_mode & 0o077:
-        raise InputError(f"{found}: others can read this private key (mode bits {mode:03o}); run `chmod 600 {found}`")
-    return found
+    file = folder / NAME
+    if not file.is_file():
+        raise InputError(f"{file}: the key that signs models is wanted, and none is there; run `hallmark init`")
+    if mode := file.stat().st_mode & 0o077:
+        raise InputError(f"{file}: others can read this private key (mode bits {mode:03o}); run `chmod 600 {file}`")
+    return file
 
 
 def public_pem(folder: Path) -> bytes:
     """The public key, as `model_signing verify key --public_key` reads it. Raises InputError as `path`."""
-    found = path(folder)
+    file = path(folder)
     try:
-        key = serialization.load_pem_private_key(found.read_bytes(), None)
+        key = serialization.load_pem_private_key(file.read_bytes(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise InputError(f"{found}: expected a PEM private key without passphrase ({error})") from None
+        raise InputError(f"{file}: expected a PEM private key without passphrase ({error})") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise InputError(f"{found}: expected an elliptic-curve key, got another kind; move it away, `hallmark init`")
+        raise InputError(f"{file}: expected an elliptic-curve key, got another kind; move it away, `hallmark init`")
     return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -39,15 +39,15 @@ def lines() -> list[str]:
         return []
     if len(answer) < 4:
         raise _cut_short()
-    count, found = struct.unpack_from(">I", answer)[0], []
+    count, key_lines = struct.unpack_from(">I", answer)[0], []
     rest = answer[4:]
     for _ in range(count):
         blob, rest = _string(rest)
         comment, rest = _string(rest)
         if (kind := _string(blob)[0]) in KINDS:
             words = " ".join(comment.decode("utf-8", "replace").split())
-            found.append(f"{kind.decode()} {base64.b64encode(blob).decode()} {words}".rstrip())
-    return [line for line in found if _readable(line)]
+            key_lines.append(f"{kind.decode()} {base64.b64encode(blob).decode()} {words}".rstrip())
+    return [line for line in key_lines if _readable(line)]
 
 
 def _readable(line: str) -> bool:

@@ -8,7 +8,7 @@ from tasks.core.errors import Refused
 
 def require_same(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
     """Raises Refused where other statements are asked than were signed, whatever their times."""
-    if [_undated(one) for one in signed] != [_undated(one) for one in asked]:
+    if [_undated(statement) for statement in signed] != [_undated(statement) for statement in asked]:
         raise changed()
 
 

@@ -117,7 +117,7 @@ class Key(Period):
     def counts(self, at: datetime) -> bool:
         return self.state(at) == "current"
 
-    def told(self, at: datetime) -> str:
+    def state_in_words(self, at: datetime) -> str:
         """How it stands, in words."""
         moments = {"later": self.valid_after, "ended": self.valid_before, "revoked": self.revoked_as_of}
         words = {"current": "counts", "later": "counts only from", "ended": "ended on", "revoked": "is revoked as of"}
@@ -147,7 +147,7 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
     signers = dsse.signers(envelope)
     for key in those:
         if key.fingerprint in signers and not key.counts(at):
-            raise Refused(f"{whose}'s key {key.fingerprint} {key.told(at)}, and this is of {shown(at)}")
+            raise Refused(f"{whose}'s key {key.fingerprint} {key.state_in_words(at)}, and this is of {shown(at)}")
     return dsse.verify(envelope, lines(those, at))
 
 

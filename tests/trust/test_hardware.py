@@ -69,7 +69,7 @@ def test_cases_of_a_policy_wait_for_no_touch(owned: House, token: Authenticator,
     (result,) = policy_cases.judge_all(
         [policy_cases.Case.model_validate(told)], owned.governance.policy, owned.governance.people
     )
-    assert result.ok, result.told
+    assert result.ok, result.text
     assert token.counter == 0
 
 

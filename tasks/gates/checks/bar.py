@@ -48,14 +48,14 @@ def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
     if adopted is None:
         return []
     before = adopted.bar
-    told = [f"{_told(metric)} becomes {_now(metric, now)}" for metric in _unmet(before, now)]
+    changes = [f"{_in_words(metric)} becomes {_now(metric, now)}" for metric in _unmet(before, now)]
     if now.confidence < before.confidence:
-        told.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
+        changes.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
     if _rows(now) < _rows(before):
-        told.append(f"rows that the base model answers: {before.base_rows or 'all'} becomes {now.base_rows}")
+        changes.append(f"rows that the base model answers: {before.base_rows or 'all'} becomes {now.base_rows}")
     if now.judged_by != before.judged_by:
-        told.append(f"figures about {before.judged_by} become figures about {now.judged_by}")
-    return told
+        changes.append(f"figures about {before.judged_by} become figures about {now.judged_by}")
+    return changes
 
 
 def _rows(bar: Bar) -> float:
@@ -103,7 +103,7 @@ def _now(old: SuccessMetric, now: Bar) -> str:
     return " and ".join(_wanted(new) for new in now.success_metrics if new.fact == old.fact) or "none"
 
 
-def _told(metric: SuccessMetric) -> str:
+def _in_words(metric: SuccessMetric) -> str:
     return f"{metric.name!r} ({metric.fact}) {_wanted(metric)}"
 
 

@@ -96,8 +96,8 @@ def _content(before: Origin | None, now: Origin | None) -> Literal["added", "rem
 
 def _terms(source: Origin) -> dict[str, Value]:
     said = {name: getattr(source, name) for name in TERMS}
-    told: dict[str, Value] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
-    return told | {f"protect.{category}": action for category, action in source.actions.items()}
+    terms: dict[str, Value] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
+    return terms | {f"protect.{category}": action for category, action in source.actions.items()}
 
 
 def _share(dataset: Dataset, stage: str) -> float | None:

@@ -71,8 +71,8 @@ def standing_facts(
     return {}
 
 
-def _count(told: list[str]) -> Fact:
-    return Fact(value=len(told), note="; ".join(told))
+def _count(texts: list[str]) -> Fact:
+    return Fact(value=len(texts), note="; ".join(texts))
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:

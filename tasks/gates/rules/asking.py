@@ -62,4 +62,4 @@ RULES: tuple[Callable[[Asking], str | None], ...] = (known, any_role, demo_ident
 def why_not(who: str, tier: str, policy: Policy, people: Known, at: datetime) -> str | None:
     """Why somebody may not ask for a run of a risk tier; None where they may. Raises InputError as `tier_asks`."""
     asking = Asking(who, people.get(who), tier, policy, at)
-    return next((told for rule in RULES if (told := rule(asking))), None)
+    return next((reason for rule in RULES if (reason := rule(asking))), None)

@@ -26,17 +26,17 @@ def why_not(those: Sequence[Placed | None], roles: Roles | None) -> list[str | N
     `roles` are those of the run's earlier gates; None where policy lets a person take several.
     """
     withdrawn = _withdrawn(those)
-    told = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
-    seen: dict[object, str] = {}
+    reasons = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
+    places: dict[object, str] = {}
     taken = dict(roles or {})
     for number, each in enumerate(those):
-        if each is None or told[number]:
+        if each is None or reasons[number]:
             continue
-        told[number] = _repeated(each, seen)
-        if roles is not None and not told[number]:
-            told[number] = another_role(each.decision, taken)
+        reasons[number] = _repeated(each, places)
+        if roles is not None and not reasons[number]:
+            reasons[number] = another_role(each.decision, taken)
         taken = first_roles([each.decision], taken)
-    return told
+    return reasons
 
 
 def another_role(decision: Decision, roles: Roles) -> str | None:
@@ -66,13 +66,13 @@ def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
     }
 
 
-def _repeated(each: Placed, seen: dict[object, str]) -> str | None:
+def _repeated(each: Placed, places: dict[object, str]) -> str | None:
     """Said twice is said once, or one person would count as two."""
     said = each.decision
     if said.verb == "withdraw":
         return None
     key = (said.person, said.verb, said.role, *said.checks, said.expires)
-    if key in seen:
-        return f"says the same as {seen[key]}"
-    seen[key] = each.place
+    if key in places:
+        return f"says the same as {places[key]}"
+    places[key] = each.place
     return None

@@ -16,8 +16,8 @@ def output_as_made(claim: Claim) -> str | None:
     made_on = claim.made_on
     if made_on is None:
         return None
-    told = (made_on.subject.sha256, made_on.policy_sha256)
-    if told != (claim.subject_sha256, claim.decision.policy_sha256):
+    of_evidence = (made_on.subject.sha256, made_on.policy_sha256)
+    if of_evidence != (claim.subject_sha256, claim.decision.policy_sha256):
         return "its evidence is about another output or policy than it says"
     return None
 
@@ -27,8 +27,8 @@ def purpose_as_made(claim: Claim) -> str | None:
     made_on, said = claim.made_on, claim.decision
     if made_on is None:
         return None
-    told = (made_on.use_case, made_on.tier, made_on.purpose_sha256)
-    if told != (said.use_case, said.tier, said.purpose_sha256):
+    of_evidence = (made_on.use_case, made_on.tier, made_on.purpose_sha256)
+    if of_evidence != (said.use_case, said.tier, said.purpose_sha256):
         return "its evidence is about another use case or risk tier than it says"
     return None
 

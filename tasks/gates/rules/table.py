@@ -9,4 +9,4 @@ RULES: tuple[Rule, ...] = (*subject.RULES, *person.WHO, *moment.RULES, *person.R
 
 def why_not(claim: Claim) -> str | None:
     """Why a decision does not count, were it alone (`beside.py` has the rest). None: it counts."""
-    return next((told for rule in RULES if (told := rule(claim))), None)
+    return next((reason for rule in RULES if (reason := rule(claim))), None)

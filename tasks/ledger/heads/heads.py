@@ -86,7 +86,8 @@ def verify(envelope: Any, those: Sequence[Key]) -> Head:
     signer = next((key for key in those if key.fingerprint in dsse.signers(envelope)), None)
     if signer and not signer.counts(head.time):
         dsse.verify(envelope, [signer.public_key])
-        raise Void(f"the ledger's key {signer.fingerprint} {signer.told(head.time)}, and this is of {shown(head.time)}")
+        state = signer.state_in_words(head.time)
+        raise Void(f"the ledger's key {signer.fingerprint} {state}, and this is of {shown(head.time)}")
     validity.verify(envelope, those, head.time, "the ledger")
     return head
 

@@ -71,11 +71,11 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
     except HallmarkError as error:
         undelivered.record(ledger, governance.state, REFUSED, name, about | {"reason": _spelt(error)})
         raise
-    told = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
+    body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
     if away or remembered.is_last(governance, name, newest):
-        undelivered.record(ledger, governance.state, ADMITTED, name, told)
+        undelivered.record(ledger, governance.state, ADMITTED, name, body)
     else:
-        ledger.append(ADMITTED, name, told)
+        ledger.append(ADMITTED, name, body)
         remembered.write(governance, name, newest)
     return admitted
 
@@ -137,15 +137,15 @@ def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
 
 def _base(layout: Layout, payload: Path) -> Path | None:
     """The base model that the release's adapter was tuned from, as promotion kept it."""
-    told = manifest.read(payload)
-    if not methods.of(told.method).form.needs_base:
+    package = manifest.read(payload)
+    if not methods.of(package.method).form.needs_base:
         return None
-    folder, wanted = layout.base(told.stages["base_model"]), told.stages["base_model"]
+    folder, wanted = layout.base(package.stages["base_model"]), package.stages["base_model"]
     try:
-        found = files.tree_digest(folder) if folder.is_dir() else None
+        digest = files.tree_digest(folder) if folder.is_dir() else None
     except ValueError as error:  # a link
         raise Refused(str(error)) from None
-    if found != wanted:
+    if digest != wanted:
         raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")
     if unsafe := sorted(p.name for p in (folder / "model").rglob("*") if p.is_file() and p.suffix not in READABLE):
         raise Refused(f"{folder} holds what could run code when it is read: {', '.join(unsafe)}")

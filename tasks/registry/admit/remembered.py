@@ -42,13 +42,13 @@ def governance_of(folder: Path, state: Path, name: str) -> Governance:
     return Governance(folder, newest.policy, people, state, tuple(chain))
 
 
-def newer(governance: Governance, name: str, found: Signed | None) -> Signed | None:
+def newer(governance: Governance, name: str, newest: Signed | None) -> Signed | None:
     """The statement remembered, where it came after the newest one that the ledger has: then that was rolled back."""
     try:
         last = read(governance, name)
     except (Refused, Unavailable):
         return None
-    return last if found is None or last.promotion.sequence > found.promotion.sequence else None
+    return last if newest is None or last.promotion.sequence > newest.promotion.sequence else None
 
 
 def read(governance: Governance, name: str) -> Signed:
@@ -64,8 +64,8 @@ def read(governance: Governance, name: str) -> Signed:
 def _read(state: Path, name: str) -> dict[str, Any]:
     path = _path(state, name)
     try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found, dict) or set(found) != {"statement", "governance"}:
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or set(document) != {"statement", "governance"}:
             raise ValueError("expected a statement and the governance that it counts under")
     except FileNotFoundError:
         raise Unavailable(
@@ -73,7 +73,7 @@ def _read(state: Path, name: str) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise Refused(f"{path}: is not what was written there ({error}); bring the ledger back") from None
-    return found
+    return document
 
 
 def _spell(governance: Governance, signed: Signed) -> bytes:

@@ -43,16 +43,16 @@ class Record(Frozen):
     """The newest that it has."""
 
 
-def keep(governance: Governance, last: Signed, found: Signed | None, server: str) -> None:
-    """Keep for delivery that the ledger lacks `last`, admitted here, and that its newest statement is `found`."""
+def keep(governance: Governance, last: Signed, newest: Signed | None, server: str) -> None:
+    """Keep for delivery that the ledger lacks `last`, admitted here, and that its newest statement is `newest`."""
     promotion = last.promotion
-    told = Record(
+    body = Record(
         server=server, release=promotion.label, tier=promotion.tier, sequence=promotion.sequence,
-        statement=last.sha256, found=found.sha256 if found else None,
+        statement=last.sha256, found=newest.sha256 if newest else None,
     ).model_dump()  # fmt: skip
-    name = f"rolled-back-{sha256_bytes(canonical_json(told))[:32]}"
+    name = f"rolled-back-{sha256_bytes(canonical_json(body))[:32]}"
     until = undelivered.Until(kind=promotions.MADE, subject=promotion.name, envelope=last.sha256)
-    undelivered.keep(governance.state, name, KIND, promotion.name, told, until)
+    undelivered.keep(governance.state, name, KIND, promotion.name, body, until)
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
@@ -60,13 +60,13 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
 
     What was opened before is read once, however many records tell of it; a record that does not fit is passed over.
     """
-    records = [told for entry in ledger.entries(KIND) if (told := _read(entry))]
+    records = [record for entry in ledger.entries(KIND) if (record := _read(entry))]
     known = {incident.opening.cause for incident in incidents.read(ledger, governance)} if records else set()
     opened = []
-    for told in records:
-        cause = signed_incident.cause_of(WHAT, told.release, _facts(told))
+    for record in records:
+        cause = signed_incident.cause_of(WHAT, record.release, _facts(record))
         if cause not in known:
-            opened.append(_open(told, ledger, governance))
+            opened.append(_open(record, ledger, governance))
             known.add(cause)
     return [entry for entry in opened if entry]
 
@@ -84,21 +84,21 @@ def passed_over(ledger: Ledger) -> list[str]:
 def _read(entry: Entry) -> Record | None:
     """None where it does not fit, or tells of a release of another model than the entry's."""
     try:
-        told = Record.model_validate({name: entry.body.get(name) for name in Record.model_fields})
+        record = Record.model_validate({name: entry.body.get(name) for name in Record.model_fields})
     except ValidationError:
         return None
-    return told if told.release.rpartition("-")[0] == entry.subject else None
+    return record if record.release.rpartition("-")[0] == entry.subject else None
 
 
-def _facts(told: Record) -> dict[str, Any]:
-    return {"statement": told.statement, "found": told.found}
+def _facts(record: Record) -> dict[str, Any]:
+    return {"statement": record.statement, "found": record.found}
 
 
-def _open(told: Record, ledger: Ledger, governance: Governance) -> Entry | None:
+def _open(record: Record, ledger: Ledger, governance: Governance) -> Entry | None:
     text = (
-        f"a ledger without the promotion of {told.release} (statement {told.sequence}) was met after it was admitted: "
-        "an older copy was brought back, or entries were taken out. What was admitted is served on. Compare with the "
-        "published heads (`hallmark ledger verify`), bring the newest copy back, and find out who did it"
+        f"a ledger without the promotion of {record.release} (statement {record.sequence}) was met after it was "
+        "admitted: an older copy was brought back, or entries were taken out. What was admitted is served on. Compare "
+        "with the published heads (`hallmark ledger verify`), bring the newest copy back, and find out who did it"
     )
-    role = orders.owner_role(governance, told.tier)
-    return incidents.open_once(ledger, governance, WHAT, told.release, _facts(told), "critical", role, text)
+    role = orders.owner_role(governance, record.tier)
+    return incidents.open_once(ledger, governance, WHAT, record.release, _facts(record), "critical", role, text)

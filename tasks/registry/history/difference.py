@@ -79,11 +79,11 @@ def compare(before: Declared, now: Declared, sides: tuple[Side, Side], records: 
     )
 
 
-def side(told: Declared, against: str) -> Side:
-    promotion = told.promotion
+def side(declared: Declared, against: str) -> Side:
+    promotion = declared.promotion
     return Side(
-        release=told.label,
-        bundle=str(told.folder.resolve()),
+        release=declared.label,
+        bundle=str(declared.folder.resolve()),
         payload_sha256=promotion.payload_sha256,
         run=promotion.run,
         commit=promotion.commit,
@@ -104,22 +104,25 @@ def _figure(before: Fact | None, now: Fact | None) -> Figure:
     return Figure(before=before, now=now, intervals="overlap" if low <= high_now and low_now <= high else "apart")
 
 
-def _made_with(told: Declared) -> dict[str, Value]:
-    digests: dict[str, Value] = {"code": told.manifest.code_sha256, "constraints.txt": told.manifest.constraints_sha256}
-    return digests | {f"inputs/{name}": sha256 for name, sha256 in told.manifest.inputs.items()}
+def _made_with(declared: Declared) -> dict[str, Value]:
+    digests: dict[str, Value] = {
+        "code": declared.manifest.code_sha256,
+        "constraints.txt": declared.manifest.constraints_sha256,
+    }
+    return digests | {f"inputs/{name}": sha256 for name, sha256 in declared.manifest.inputs.items()}
 
 
-def _base_model(told: Declared) -> dict[str, Value]:
+def _base_model(declared: Declared) -> dict[str, Value]:
     names = ("method", "base_model_origin", "base_model_licence", "base_model_sha256")
-    return {name.removeprefix("base_model_"): getattr(told.manifest, name) for name in names}
+    return {name.removeprefix("base_model_"): getattr(declared.manifest, name) for name in names}
 
 
-def _people(told: Declared) -> dict[str, Value]:
-    promotion = told.promotion
+def _people(declared: Declared) -> dict[str, Value]:
+    promotion = declared.promotion
     decided: dict[str, Value] = {f"{gate} gate": ", ".join(who) for gate, who in promotion.approved_by.items()}
     standing: dict[str, Value] = {
         "requested by": promotion.requested_by,
         "risk tier": promotion.tier,
         "demo": promotion.demo,
     }
-    return standing | decided | told.people
+    return standing | decided | declared.people

@@ -204,7 +204,7 @@ def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> I
 
 def _signed_at(gate: GateName, run: str, ledger: Ledger, governance: Governance) -> dict[str, int]:
     """By `PERSON as ROLE`, the last approval of what the run put to the gate; those that do not verify left out."""
-    found: dict[str, int] = {}
+    last_approved: dict[str, int] = {}
     for case in cases.read(ledger, run, gate):
         for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256):
             try:
@@ -212,8 +212,8 @@ def _signed_at(gate: GateName, run: str, ledger: Ledger, governance: Governance)
             except Refused:
                 continue
             if (decision.gate, decision.verb) == (gate, "approve"):
-                found[f"{decision.person} as {decision.role}"] = entry.seq
-    return found
+                last_approved[f"{decision.person} as {decision.role}"] = entry.seq
+    return last_approved
 
 
 def _meant(text: str, now: datetime) -> datetime:

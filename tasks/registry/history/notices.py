@@ -44,13 +44,13 @@ class Notice(Frozen):
 def notice(entry: Entry, governance: Governance) -> Notice | None:
     """What an entry tells; None for those of which nobody is told."""
     try:
-        tell = TOLD.get(entry.kind)
-        told = tell(entry, governance) if tell else None
+        fields_of = NOTICES.get(entry.kind)
+        fields = fields_of(entry, governance) if fields_of else None
     except (HallmarkError, KeyError, TypeError, ValueError):
         return None  # not written by Hallmark
-    if told is None:
+    if fields is None:
         return None
-    return Notice(**told, environment=governance.policy.environment, entry=entry.seq, time=entry.time)
+    return Notice(**fields, environment=governance.policy.environment, entry=entry.seq, time=entry.time)
 
 
 def _asked(entry: Entry, _: Governance) -> dict[str, Any] | None:
@@ -122,7 +122,7 @@ def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
             "command": f"hallmark releases show {made.label}"}  # fmt: skip
 
 
-TOLD: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
+NOTICES: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
     cases.ASKED: _asked,
     reminders.REMINDED: _reminded,
     reminders.ESCALATED: _escalated,

@@ -56,8 +56,8 @@ def _attest(candidate: Candidate, draft: Promotion, governance: Governance, targ
 
     for gate, passed in candidate.gates.items():
         about = {passed.evidence.subject.stage: passed.evidence.subject.sha256}
-        told = gate_results.predicate(passed.evidence, draft.approved_by[gate])
-        write(gate_results.place(gate), gate_results.PREDICATE_TYPE, about, told)
+        result = gate_results.predicate(passed.evidence, draft.approved_by[gate])
+        write(gate_results.place(gate), gate_results.PREDICATE_TYPE, about, result)
     listed = listing(target)
     payload = part(listed, PAYLOAD)
     made = provenance.predicate(draft, candidate.manifest, candidate.dataset, listed, gate_key)

@@ -17,15 +17,15 @@ from tasks.core.params import methods
 from tasks.core.payload.manifest import Manifest
 
 
-def keep(layout: Layout, told: Manifest) -> Path | None:
+def keep(layout: Layout, package: Manifest) -> Path | None:
     """Keep the base model that the manifest names, from the run in `layout`; None for a model that needs none.
 
     Kept again, it stays, or is put right where it was altered. Raises Refused where the run's base model is not the
     manifest's or its method is unknown, OSError where the disk is full.
     """
-    if not methods.of(told.method).form.needs_base:
+    if not methods.of(package.method).form.needs_base:
         return None
-    wanted, source = told.stages["base_model"], layout.stage("base_model")
+    wanted, source = package.stages["base_model"], layout.stage("base_model")
     target = layout.base(wanted)
     if _is(target, wanted):
         return target

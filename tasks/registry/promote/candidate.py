@@ -70,9 +70,9 @@ class Candidate:
     @property
     def dataset(self) -> Dataset:
         """What its data gate let pass."""
-        found = self.gates["data"].evidence.dataset
-        assert found is not None, "the evidence of the data gate says what the dataset is"
-        return found
+        dataset = self.gates["data"].evidence.dataset
+        assert dataset is not None, "the evidence of the data gate says what the dataset is"
+        return dataset
 
     @property
     def bar(self) -> Bar:
@@ -95,7 +95,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
     Judging a gate refuses tier `experiment`, which has none, and demo runs outside environment `local`.
     """
     passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
-    tier = _one({each.evidence.tier for each in passed.values()}, "risk tier")
+    tier = _agreed({each.evidence.tier for each in passed.values()}, "risk tier")
     more = [gate for gate in in_order(governance.policy.tier(tier).gates) if gate not in passed]
     passed |= {gate: _passed(gate, layout, run, governance, ledger) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
@@ -105,7 +105,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
         layout=layout,
         run=run,
         asked=asked,
-        tier=_one({e.tier for e in evidence}, "risk tier"),
+        tier=_agreed({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
         manifest=manifest.read(layout.stage("package") / "payload"),
         candidate_inputs=identity.candidate_inputs(layout),
@@ -166,7 +166,7 @@ def _with_keys(name: str, governance: Governance) -> Person:
     return person.model_copy(update={"keys": governance.keys_of(person)})
 
 
-def _one(values: set[str], what: str) -> str:
+def _agreed(values: set[str], what: str) -> str:
     if len(values) != 1:
         raise Refused(f"the gates of one run have different {what}s: {', '.join(sorted(values))}")
     return values.pop()
@@ -174,19 +174,19 @@ def _one(values: set[str], what: str) -> str:
 
 def _made_of_what_passed(candidate: Candidate) -> None:
     """The package says what it was made from; that is what the gates before it let pass."""
-    told, passed = candidate.manifest, candidate.gates
+    package, passed = candidate.manifest, candidate.gates
     what_was_read = manifest.read_by_stages(candidate.layout, code.digest(candidate.layout.root))
     named = passed["data"].evidence.asks.owners
     if named and named != evidence_of.owners(candidate.layout):
         raise Refused("the data gate asked other owners than those of the run's sources")
     for gate in LET_STAGES_RUN:
         subject = passed[gate].evidence.subject
-        if told.stages.get(subject.stage) != subject.sha256:
+        if package.stages.get(subject.stage) != subject.sha256:
             raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
-    if told.model_dump(include=set(what_was_read)) != what_was_read:
+    if package.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
-    looked_at.require({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, told)
-    if told.tree_sha256 != passed["release"].evidence.tree_sha256:
+    looked_at.require({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package)
+    if package.tree_sha256 != passed["release"].evidence.tree_sha256:
         raise Refused("the package was made from another tree than was asked for; run again")
     card = params.load(candidate.layout.params)
     said = (card.use_case.name, Purpose.of(card.use_case), Bar.of(card))
@@ -194,5 +194,5 @@ def _made_of_what_passed(candidate: Candidate) -> None:
         gate for gate, it in passed.items() if (it.evidence.use_case, it.evidence.purpose, it.evidence.bar) != said
     ]:
         raise Refused(f"the evidence of gate {', '.join(other)} has another use-case card than the run's parameters")
-    if (told.tier, told.demo) != (candidate.tier, candidate.demo):
+    if (package.tier, package.demo) != (candidate.tier, candidate.demo):
         raise Refused("the package states another risk tier or demo mark than its gates")

@@ -21,12 +21,12 @@ from tasks.registry.release.promotions import Signed
 def rule(governance: Governance, person: Person, target: Signed, at: datetime) -> BreakGlass:
     """What policy says of it. Raises Refused where it names nobody, or not this person's role."""
     tiers, tier = governance.policy.tiers, target.promotion.tier
-    found = tiers[tier].break_glass if tier in tiers else None
-    if found is None:
+    allowed = tiers[tier].break_glass if tier in tiers else None
+    if allowed is None:
         raise Refused(f"policy lets nobody break the glass in risk tier {tier}; leave out --break-glass")
-    if found.role not in person.roles_at(at):
-        raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {found.role}")
-    return found
+    if allowed.role not in person.roles_at(at):
+        raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {allowed.role}")
+    return allowed
 
 
 def record(order: SignedOrder, made: Signed, allowed: BreakGlass, governance: Governance, ledger: Ledger) -> None:
@@ -50,10 +50,10 @@ def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, 
     Raises InputError where nobody broke it for that release, Refused for who may not confirm it.
     """
     broken = [
-        one for one in incidents.read(ledger, governance)
-        if (one.opening.what, one.opening.about) == ("break-glass", label)
+        incident for incident in incidents.read(ledger, governance)
+        if (incident.opening.what, incident.opening.about) == ("break-glass", label)
     ]  # fmt: skip
     if not broken:
         raise InputError(f"nobody has broken the glass for {label!r}; there is nothing to confirm")
-    still_open = [one for one in broken if not one.closing]
+    still_open = [incident for incident in broken if not incident.closing]
     return incidents.close(ledger, governance, (still_open or broken)[-1].id, person_id, reason)

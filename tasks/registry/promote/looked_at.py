@@ -14,13 +14,13 @@ from tasks.gates.evidence import Evidence, made_from
 MODEL = "payload/model/"
 
 
-def require(gates: Mapping[str, Evidence], layout: Layout, told: Manifest) -> None:
+def require(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
     """Raises Refused, naming what changed after which gate."""
     now = made_from(layout)
     for gate, evidence in gates.items():
         _same(evidence.made_from, now, gate)
-        for stage, sha256 in told.stages.items():
-            if (found := _of_stage(evidence, stage)) and sha256_bytes(canonical_json(found)) != sha256:
+        for stage, sha256 in package.stages.items():
+            if (listing := _of_stage(evidence, stage)) and sha256_bytes(canonical_json(listing)) != sha256:
                 raise Refused(f"the output of {stage} changed after the {gate} gate looked at it; run again")
     _model(gates["evaluation"], layout)
 

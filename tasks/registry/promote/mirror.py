@@ -70,13 +70,13 @@ def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:
         return Mirrored(aliases={}, moved_by_hand=[])
     with Registry(governance.state) as client:
         wanted = _wanted(client, governance, line)
-        found = _aliases(client, name)
-        moved = _moved(ledger, governance, line.newest, found, wanted)
+        aliases = _aliases(client, name)
+        moved = _moved(ledger, governance, line.newest, aliases, wanted)
         for alias, version in wanted.items():
-            _set(client, name, alias, found.get(alias), version)
+            _set(client, name, alias, aliases.get(alias), version)
         _record(ledger, line.newest)
-        told = {alias: _label(client, name, version) for alias, version in wanted.items()}
-    return Mirrored(aliases=told, moved_by_hand=moved)
+        labels = {alias: _label(client, name, version) for alias, version in wanted.items()}
+    return Mirrored(aliases=labels, moved_by_hand=moved)
 
 
 def is_mirrored(ledger: Ledger, newest: Signed) -> bool:
@@ -88,7 +88,7 @@ def is_mirrored(ledger: Ledger, newest: Signed) -> bool:
 def _tags(signed: Signed, folder: Path) -> dict[str, str]:
     """What leads from an MLflow version back to commit, dataset, parameters, gates and release."""
     promotion = signed.promotion
-    told = manifest.read(folder / bundle.PAYLOAD)
+    package = manifest.read(folder / bundle.PAYLOAD)
     evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
     return {f"hallmark.gate.{gate}": sha256 for gate, sha256 in evidence.items()} | {
         TAG: promotion.label,
@@ -101,9 +101,9 @@ def _tags(signed: Signed, folder: Path) -> dict[str, str]:
         "hallmark.commit": promotion.commit,
         "hallmark.requested_by": promotion.requested_by,
         "hallmark.candidate_inputs": promotion.candidate_inputs,
-        "hallmark.dataset_sha256": told.stages["split"],
-        "hallmark.params_sha256": told.params_sha256,
-        "hallmark.base_model_sha256": told.base_model_sha256,
+        "hallmark.dataset_sha256": package.stages["split"],
+        "hallmark.params_sha256": package.params_sha256,
+        "hallmark.base_model_sha256": package.base_model_sha256,
     }
 
 
@@ -114,31 +114,31 @@ def _wanted(client: Any, governance: Governance, line: Promotions) -> dict[str, 
 
 
 def _moved(
-    ledger: Ledger, governance: Governance, newest: Signed, found: Mapping[str, int], wanted: Mapping[str, int | None]
+    ledger: Ledger, governance: Governance, newest: Signed, aliases: Mapping[str, int], wanted: Mapping[str, int | None]
 ) -> list[str]:
     """In words, each alias that somebody else has moved; an incident is opened for it."""
     if not is_mirrored(ledger, newest):
         return []  # they are where the statement before this one left them
     moved = {
-        alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {found.get(alias, 'none')}, "
+        alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {aliases.get(alias, 'none')}, "
         f"the newest promotion statement says {version or 'none'}"
         for alias, version in wanted.items()
-        if found.get(alias) != version
+        if aliases.get(alias) != version
     }
     for alias, text in moved.items():
-        facts = {"statement": newest.sha256, "alias": alias, "found": found.get(alias)}
+        facts = {"statement": newest.sha256, "alias": alias, "found": aliases.get(alias)}
         role = orders.owner_role(governance, newest.promotion.tier)
-        told = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
+        message = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
         incidents.open_once(
-            ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, told, recurs=True
+            ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, message, recurs=True
         )
     return list(moved.values())
 
 
-def _set(client: Any, name: str, alias: str, found: int | None, wanted: int | None) -> None:
-    if wanted is None and found is not None:
+def _set(client: Any, name: str, alias: str, current: int | None, wanted: int | None) -> None:
+    if wanted is None and current is not None:
         client.delete_registered_model_alias(name, alias)
-    elif wanted is not None and found != wanted:
+    elif wanted is not None and current != wanted:
         client.set_registered_model_alias(name, alias, str(wanted))
 
 
@@ -173,8 +173,8 @@ def _ensure_model(client: Any, name: str) -> None:
 
 
 def _version(client: Any, name: str, label: str) -> int | None:
-    found = client.search_model_versions(f"name = '{name}' and tags.`{TAG}` = '{label}'")
-    return min((int(version.version) for version in found), default=None)
+    versions = client.search_model_versions(f"name = '{name}' and tags.`{TAG}` = '{label}'")
+    return min((int(version.version) for version in versions), default=None)
 
 
 def _aliases(client: Any, name: str) -> dict[str, int]:

@@ -85,20 +85,20 @@ def deciding_role(governance: Governance, person: Person, target: Signed, given:
 
 def target(governance: Governance, ledger: Ledger, line: Promotions, label: str) -> Signed:
     """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
-    found = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
-    if found is None or line.newest is None:
+    back_to = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
+    if back_to is None or line.newest is None:
         known = ", ".join(dict.fromkeys(signed.promotion.label for signed in line.valid)) or "none"
         raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
     if line.newest.promotion.label == label:
         raise Refused(f"{label} is the champion already")
-    promotions.require_no_lower(found.promotion.tier, line.newest, governance.policy)
-    if found.promotion.demo and not governance.local:
+    promotions.require_no_lower(back_to.promotion.tier, line.newest, governance.policy)
+    if back_to.promotion.demo and not governance.local:
         raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
     verified = verification.require(bundle.folder(governance.state, label), governance)
-    if verified.release_sha256 != found.release_sha256:
+    if verified.release_sha256 != back_to.release_sha256:
         raise Refused(f"the bundle of {label} is not the release that was promoted under that name")
     consent.require(bundle.folder(governance.state, label) / bundle.PAYLOAD, governance, ledger)
-    return found
+    return back_to
 
 
 def statement(order: Order, back_to: Signed) -> dict[str, Any]:
@@ -108,31 +108,31 @@ def statement(order: Order, back_to: Signed) -> dict[str, Any]:
 
 def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Signed) -> list[SignedOrder]:
     """The orders that wait for others to join them; one a person, the first."""
-    found: dict[str, SignedOrder] = {}
+    by_person: dict[str, SignedOrder] = {}
     for entry in ledger.entries(ORDERED, back_to.promotion.name):
         try:
             signed = _read(entry, governance, back_to)
         except HallmarkError:
             continue  # nothing that was signed by who may
         if signed.order.follows == follows.sha256:
-            found.setdefault(signed.order.person, signed)
-    return list(found.values())
+            by_person.setdefault(signed.order.person, signed)
+    return list(by_person.values())
 
 
-def missing(governance: Governance, back_to: Signed, found: list[SignedOrder]) -> list[str]:
+def missing(governance: Governance, back_to: Signed, orders: list[SignedOrder]) -> list[str]:
     """In words, the orders that are still wanted."""
     wanted = deciders(governance, back_to.promotion.tier)
-    left = {role: count - sum(each.order.role == role for each in found) for role, count in wanted.items()}
+    left = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
     return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in left.items() if count > 0]
 
 
 def _read(entry: Entry, governance: Governance, back_to: Signed) -> SignedOrder:
     """An ordinary order of `back_to` by somebody who might give it then. Raises where it is none."""
-    found = read_signed(entry, ORDER, governance)
-    order = found.said
-    person = governance.actor(order.person, found.at)
+    signed = read_signed(entry, ORDER, governance)
+    order = signed.said
+    person = governance.actor(order.person, signed.at)
     wanted = ({back_to.promotion.label: back_to.release_sha256}, governance.policy.environment, False)
-    if (found.subjects, order.environment, order.break_glass) != wanted:
+    if (signed.subjects, order.environment, order.break_glass) != wanted:
         raise Refused("it orders something else")
-    deciding_role(governance, person, back_to, order.role, found.at)
-    return SignedOrder(order, found.envelope)
+    deciding_role(governance, person, back_to, order.role, signed.at)
+    return SignedOrder(order, signed.envelope)

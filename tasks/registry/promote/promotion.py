@@ -21,8 +21,8 @@ from tasks.core.payload import manifest
 from tasks.gates.checks.bar import Adopted, raised
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import assembly, bases, candidate, champion, intents, mirror, recovery, releases
-from tasks.registry.promote.candidate import Candidate
+from tasks.registry.promote import assembly, bases, champion, intents, mirror, recovery, releases
+from tasks.registry.promote.candidate import Candidate, examine
 from tasks.registry.promote.intents import Intent
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback import rollback
@@ -60,7 +60,7 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
         try:
             done = recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
             names = promotions.names(ledger)
-            return done + [told for name in names for told in recorded.add_missing(governance, ledger, name)]
+            return done + [text for name in names for text in recorded.add_missing(governance, ledger, name)]
         except Unavailable as error:  # a rollback, say, needs no MLflow
             return [str(error)]
 
@@ -99,15 +99,15 @@ def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -
 
 
 def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
-    found = candidate.examine(layout, run, governance, ledger)
-    line = promotions.read(ledger, governance, found.manifest.name)
-    _compared_with_the_champion(found, line.newest)
-    promotions.require_no_lower(found.tier, line.newest, governance.policy)
-    _held_to_the_version_before(found, line.adopted(found.demo))
+    candidate = examine(layout, run, governance, ledger)
+    line = promotions.read(ledger, governance, candidate.manifest.name)
+    _compared_with_the_champion(candidate, line.newest)
+    promotions.require_no_lower(candidate.tier, line.newest, governance.policy)
+    _held_to_the_version_before(candidate, line.adopted(candidate.demo))
     environment, where = governance.policy.environment, intents.installation(governance.state)
-    seq, intent = intents.intend(ledger, found.manifest.name, run, commit, environment, line.newest, where)
+    seq, intent = intents.intend(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
     try:
-        signed = _build(found, intent, line.newest, governance, ledger)
+        signed = _build(candidate, intent, line.newest, governance, ledger)
         mirror.register(governance, signed)
         recovery.make(signed, seq, governance, ledger)
     except (HallmarkError, OSError) as error:
@@ -119,50 +119,54 @@ def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledg
     return releases.get(ledger, governance, intent.label)
 
 
-def _compared_with_the_champion(found: Candidate, newest: Signed | None) -> None:
+def _compared_with_the_champion(candidate: Candidate, newest: Signed | None) -> None:
     """What the evaluation compared the candidate with is still in production."""
-    if champion.compared_with(found.layout) == (newest.promotion.payload_sha256 if newest else None):
+    if champion.compared_with(candidate.layout) == (newest.promotion.payload_sha256 if newest else None):
         return
     if newest is None:
-        raise Refused(f"run {found.run} was compared with a champion that is none any more; run again")
+        raise Refused(f"run {candidate.run} was compared with a champion that is none any more; run again")
     now = newest.promotion
     raise Refused(
-        f"since run {found.run} was compared with the champion, {now.label} took its place ({now.action} of run "
+        f"since run {candidate.run} was compared with the champion, {now.label} took its place ({now.action} of run "
         f"{now.run}, {now.time:%Y-%m-%d %H:%M} UTC); run again to be compared with it"
     )
 
 
-def _held_to_the_version_before(found: Candidate, adopted: Adopted | None) -> None:
+def _held_to_the_version_before(candidate: Candidate, adopted: Adopted | None) -> None:
     """What the evaluation gate compared its success metrics with is what was adopted last."""
-    if found.adopted == adopted:
+    if candidate.adopted == adopted:
         return
-    then, now = (f"the success metrics of {each.release}" if each else "nothing" for each in (found.adopted, adopted))
-    raise Refused(f"the evaluation gate held run {found.run} to {then}, and {now} counts; run again")
+    then, now = (
+        f"the success metrics of {each.release}" if each else "nothing" for each in (candidate.adopted, adopted)
+    )
+    raise Refused(f"the evaluation gate held run {candidate.run} to {then}, and {now} counts; run again")
 
 
-def _build(found: Candidate, intent: Intent, newest: Signed | None, governance: Governance, ledger: Ledger) -> Signed:
+def _build(
+    candidate: Candidate, intent: Intent, newest: Signed | None, governance: Governance, ledger: Ledger
+) -> Signed:
     """The bundle, signed and verified, under its own name."""
     aside, target = assembly.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
-    bases.keep(found.layout, found.manifest)
+    bases.keep(candidate.layout, candidate.manifest)
     draft = Promotion(
         action="promote",
         **intent.model_dump(exclude={"installation"}),
-        payload_sha256=files.tree_digest(found.layout.stage("package") / bundle.PAYLOAD),
+        payload_sha256=files.tree_digest(candidate.layout.stage("package") / bundle.PAYLOAD),
         files={},
-        candidate_inputs=found.candidate_inputs,
-        tier=found.tier,
-        demo=found.demo,
+        candidate_inputs=candidate.candidate_inputs,
+        tier=candidate.tier,
+        demo=candidate.demo,
         replaces=promotions.replaced(newest),
-        bar=raised(found.adopted, found.bar),
-        approved_by={gate: list(passed.approved_by) for gate, passed in found.gates.items()},
-        requested_by=found.requested_by,
+        bar=raised(candidate.adopted, candidate.bar),
+        approved_by={gate: list(passed.approved_by) for gate, passed in candidate.gates.items()},
+        requested_by=candidate.requested_by,
         reason="",
         order_sha256=None,
         time=ledger.now(),
     )
-    listing = assembly.build(found, draft, governance, aside)
+    listing = assembly.build(candidate, draft, governance, aside)
     statement = draft.model_copy(update={"files": listing})
     assembly.add_promotion(aside, promotions.sign(statement, bundle.release_digest(listing), governance))
     signed = verification.require(aside, governance)

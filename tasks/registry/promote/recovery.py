@@ -46,22 +46,22 @@ def settle(governance: Governance, ledger: Ledger) -> list[str]:
 
     Another machine may be at work on its own, and what it left after a crash lies there.
     """
-    told = []
+    texts = []
     for seq, intent in pending_here(governance, ledger):
         try:
             _finish(seq, intent, governance, ledger)
-            told.append(f"{intent.label}: the promotion that was interrupted is complete")
+            texts.append(f"{intent.label}: the promotion that was interrupted is complete")
         except (Refused, InputError) as error:
             undo(seq, intent, governance, ledger, str(error))
-            told.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
-    return told
+            texts.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
+    return texts
 
 
 def pending_here(governance: Governance, ledger: Ledger) -> list[tuple[int, Intent]]:
     """Pending intents of this environment and installation, oldest first, with their `seq`."""
     ours, environment = ("", intents.known_installation(governance.state)), governance.policy.environment
     every = intents.pending(ledger)
-    return [(seq, one) for seq, one in every if one.environment == environment and one.installation in ours]
+    return [(seq, intent) for seq, intent in every if intent.environment == environment and intent.installation in ours]
 
 
 def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) -> None:
@@ -93,10 +93,10 @@ def undo(seq: int, intent: Intent, governance: Governance, ledger: Ledger, reaso
 def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
     """Whether the bundle is the one that this intent made, so that MLflow may know it too."""
     try:
-        told = verification.statement(folder, governance).promotion
+        promotion = verification.statement(folder, governance).promotion
     except Refused:
         return False
-    return (told.label, told.run, told.sequence) == (intent.label, intent.run, intent.sequence)
+    return (promotion.label, promotion.run, promotion.sequence) == (intent.label, intent.run, intent.sequence)
 
 
 def _ever_promoted(intent: Intent, governance: Governance, ledger: Ledger) -> bool:
@@ -106,13 +106,13 @@ def _ever_promoted(intent: Intent, governance: Governance, ledger: Ledger) -> bo
 
 def mirror_late(governance: Governance, ledger: Ledger) -> list[str]:
     """Set aliases that a crash, or MLflow being away, left behind the newest statement."""
-    told = []
+    texts = []
     for name in promotions.names(ledger):
         newest = promotions.read(ledger, governance, name).newest
         if newest is not None and not mirror.is_mirrored(ledger, newest):
             try:
                 mirror.mirror(governance, ledger, name)
-                told.append(f"{newest.promotion.label}: MLflow's aliases are set")
+                texts.append(f"{newest.promotion.label}: MLflow's aliases are set")
             except Unavailable as error:
-                told.append(str(error))
-    return told
+                texts.append(str(error))
+    return texts

@@ -79,10 +79,10 @@ class Release(Frozen):
 
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
     """Every release of this environment, by model and version; of one model where `name` is given."""
-    found: list[Release] = []
+    releases: list[Release] = []
     for model in [name] if name else promotions.names(ledger):
-        found += releases_of(promotions.read(ledger, governance, model), governance)
-    return found
+        releases += releases_of(promotions.read(ledger, governance, model), governance)
+    return releases
 
 
 def releases_of(line: Promotions, governance: Governance) -> list[Release]:
@@ -94,13 +94,13 @@ def releases_of(line: Promotions, governance: Governance) -> list[Release]:
 def get(ledger: Ledger, governance: Governance, label: str) -> Release:
     """The release NAME-VERSION. Raises InputError where there is none of that name."""
     every = list_releases(ledger, governance)
-    found = next((release for release in every if release.label == label), None)
-    if found is None:
+    release = next((release for release in every if release.label == label), None)
+    if release is None:
         known = ", ".join(str(release.label) for release in every) or "none yet"
         raise InputError(
             f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}"
         )
-    return found
+    return release
 
 
 def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
@@ -142,18 +142,18 @@ def by_dataset(ledger: Ledger, governance: Governance) -> Trained:
     return _by(ledger, governance, lambda release: [dataset(release)])
 
 
-def _by(ledger: Ledger, governance: Governance, told: Callable[[Release], list[str]]) -> Trained:
-    found: dict[str, list[str]] = {}
+def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], list[str]]) -> Trained:
+    by_name: dict[str, list[str]] = {}
     unreadable = []
     for release in list_releases(ledger, governance):
         try:
-            names = told(release)
+            names = names_of(release)
         except Refused:
             unreadable.append(str(release.label))
             continue
         for name in names:
-            found.setdefault(name, []).append(str(release.label))
-    return Trained(found, unreadable)
+            by_name.setdefault(name, []).append(str(release.label))
+    return Trained(by_name, unreadable)
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
@@ -163,10 +163,10 @@ def verify(folder: Path, governance: Governance) -> Verification:
 
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
     """What is wrong with promotions in the ledger, in words: forged, replayed, foreign or missing statements."""
-    found: list[str] = []
+    texts: list[str] = []
     for name in names if names is not None else promotions.names(ledger):
-        found += promotions.read(ledger, governance, name).problems
-    return found
+        texts += promotions.read(ledger, governance, name).problems
+    return texts
 
 
 def _release(signed: Signed, line: Promotions, governance: Governance) -> Release:

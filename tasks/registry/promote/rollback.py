@@ -151,7 +151,7 @@ class _Ordering:
 
         Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
         """
-        told = self.back_to.promotion.model_copy(
+        statement = self.back_to.promotion.model_copy(
             update={
                 "action": "rollback",
                 "sequence": self.newest.promotion.sequence + 1,
@@ -163,11 +163,11 @@ class _Ordering:
                 "time": self.ledger.now(),
             }
         )
-        envelope = promotions.sign(told, self.back_to.release_sha256, self.governance)
+        envelope = promotions.sign(statement, self.back_to.release_sha256, self.governance)
         signed = promotions.verify(envelope, self.governance)
-        payload = bundle.folder(self.governance.state, told.label) / bundle.PAYLOAD
+        payload = bundle.folder(self.governance.state, statement.label) / bundle.PAYLOAD
         consent.require(payload, self.governance, self.ledger)
-        recovery.follows(signed, promotions.read(self.ledger, self.governance, told.name).newest)
+        recovery.follows(signed, promotions.read(self.ledger, self.governance, statement.name).newest)
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
-        self.ledger.append(promotions.MADE, told.name, body)
+        self.ledger.append(promotions.MADE, statement.name, body)
         return signed

@@ -50,13 +50,13 @@ class Reliance(Frozen):
 def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: datetime | None = None) -> list[Reliance]:
     """Every check that failed in the run that a release comes from, as the ledger has its evidence and decisions, and
     whether its waiver counts at a moment, None: now."""
-    found, moment = [], at or ledger.now()
+    reliances, moment = [], at or ledger.now()
     for gate in signed.promotion.gates:
         for case in cases.read(ledger, signed.promotion.run, gate)[-1:]:
             waived = _waived(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
-            found += [_reliance(gate, name, waived.get(name), moment) for name in failed]
-    return found
+            reliances += [_reliance(gate, name, waived.get(name), moment) for name in failed]
+    return reliances
 
 
 def expired(ledger: Ledger, governance: Governance, signed: Signed) -> list[Reliance]:
@@ -124,17 +124,17 @@ def _expires(each: Decided) -> datetime:
 
 def _waivers(case: Case, ledger: Ledger, governance: Governance) -> list[Decided]:
     """Those that verify and that nobody has withdrawn."""
-    found, withdrawn = list[Decided](), set[str]()
+    decisions, withdrawn = list[Decided](), set[str]()
     for entry in ledger.entries(KIND, case.evidence.subject.sha256):
         try:
             signed = read(entry, governance)
         except HallmarkError:
             continue
         if signed.decision.gate == case.evidence.gate:
-            found.append(signed)
+            decisions.append(signed)
             withdrawn |= set(signed.decision.withdraws)
     return [
         each
-        for each in found
+        for each in decisions
         if each.decision.verb == "waive" and each.decision.expires and each.sha256 not in withdrawn
     ]

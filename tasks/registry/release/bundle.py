@@ -78,11 +78,11 @@ def release_digest(listing: dict[str, str]) -> str:
 
 def part_digest(listing: dict[str, str], folder: str) -> str:
     """`tasks.core.files.tree_digest` of a folder of the bundle, from the digests of its files."""
-    found = {name.removeprefix(f"{folder}/"): digest for name, digest in part(listing, folder).items()}
-    return files.sha256_bytes(files.canonical_json(found))
+    digests = {name.removeprefix(f"{folder}/"): digest for name, digest in part(listing, folder).items()}
+    return files.sha256_bytes(files.canonical_json(digests))
 
 
 def package_digest(listing: dict[str, str]) -> str:
     """`tasks.core.files.tree_digest` of artefacts/package, the subject of the release gate."""
-    found = part(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
-    return files.sha256_bytes(files.canonical_json(found))
+    digests = part(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
+    return files.sha256_bytes(files.canonical_json(digests))

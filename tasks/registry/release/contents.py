@@ -90,10 +90,10 @@ def names(folder: Path) -> list[str]:
     return sorted(_walk(folder, ""))
 
 
-def require_plain(found: Collection[str]) -> None:
+def require_plain(file_names: Collection[str]) -> None:
     """Raises Refused for names that another system would take for others, or for another place."""
     folded: dict[str, str] = {}
-    for name in sorted(found):
+    for name in sorted(file_names):
         if not all(PART.fullmatch(part) for part in name.split("/")):
             raise Refused(f"{shown([name])} is no name for a file of a release: letters, digits and _.+=,@()- only")
         if twin := folded.get(name.casefold()):
@@ -109,17 +109,17 @@ def parse(data: bytes, name: str) -> Any:
         raise Refused(f"{name}: no JSON can be read here ({str(error) or type(error).__name__})") from None
 
 
-def shown(found: Collection[str]) -> str:
+def shown(file_names: Collection[str]) -> str:
     """Some names as a message shows them: of one line, with nothing that a terminal would obey."""
-    listed = sorted(found)
+    listed = sorted(file_names)
     text = ", ".join(name if name.isprintable() and name.isascii() else ascii(name) for name in listed[:5])
     return f"{text}{' …' if len(listed) > 5 else ''}"
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[str]:
     empty = True
-    with os.scandir(folder) as found:
-        for entry in found:
+    with os.scandir(folder) as entries:
+        for entry in entries:
             empty = False
             name = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -149,8 +149,8 @@ def _read(folder: Path, name: str, keep: bool) -> tuple[str, Mark, bytes | None]
         return digest.hexdigest(), _mark(before), None
 
 
-def _mark(found: os.stat_result) -> Mark:
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+def _mark(status: os.stat_result) -> Mark:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

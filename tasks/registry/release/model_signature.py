@@ -46,7 +46,7 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
     try:
         predicate = statement["predicate"]
         resources = predicate["resources"]
-        told = {item["name"]: item["digest"] for item in resources if item["algorithm"] == "sha256"}
+        digests = {item["name"]: item["digest"] for item in resources if item["algorithm"] == "sha256"}
         named = [item["digest"]["sha256"] for item in statement["subject"]]
         form = {name: predicate["serialization"].get(name) for name in SERIALIZATION}
         ignored = predicate["serialization"].get("ignore_paths", [])
@@ -54,10 +54,10 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
         raise Refused(f"model.sig signs no list of files ({type(error).__name__}: {error})") from None
     if statement.get("predicateType") != PREDICATE_TYPE or form != SERIALIZATION or ignored:
         raise Refused(f"model.sig is a {statement.get('predicateType')} of another form than expected")
-    if differ := sorted(name for name in {*told, *payload} if told.get(name) != payload.get(name)):
+    if differ := sorted(name for name in {*digests, *payload} if digests.get(name) != payload.get(name)):
         raise Refused(f"model.sig was made over other files; it differs in {', '.join(differ[:5])}")
     together = hashlib.sha256(b"".join(bytes.fromhex(item["digest"]) for item in predicate["resources"]))
-    if named != [together.hexdigest()] or len(resources) != len(told):
+    if named != [together.hexdigest()] or len(resources) != len(digests):
         raise Refused("model.sig contradicts itself: its subject is not the digest of its list of files")
 
 

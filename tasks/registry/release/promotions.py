@@ -132,11 +132,11 @@ def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> d
 def verify(envelope: Any, signers: Signers, recorded: datetime | None = None) -> Signed:
     """Read a statement that the gate signed with a key that counted: as of its own time, or of when it was recorded
     where that is later. Raises Refused with the reason where it is none."""
-    found = read_envelope(envelope, PROMOTION, signers, recorded)
-    promotion, subjects = found.said, found.subjects
+    signed = read_envelope(envelope, PROMOTION, signers, recorded)
+    promotion, subjects = signed.said, signed.subjects
     if list(subjects) != [promotion.label]:
         raise Refused(f"the statement is about {', '.join(subjects)}, its predicate about {promotion.label}")
-    return Signed(promotion, subjects[promotion.label], found.sha256, dict(envelope))
+    return Signed(promotion, subjects[promotion.label], signed.sha256, dict(envelope))
 
 
 def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:

@@ -44,22 +44,22 @@ class Decided(NamedTuple):
 
 
 class Attested:
-    def __init__(self, found: Contents, signed: Signed, trusted: Trust) -> None:
-        self.found = found
+    def __init__(self, files: Contents, signed: Signed, trusted: Trust) -> None:
+        self.files = files
         self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
         """Public key lines that count in what carries no time of its own."""
         self.gate_key = dsse.signers(signed.envelope)[0]
         """Fingerprint of the one that promoted."""
-        self.manifest = Manifest.read(contents.parse(found.bytes(MANIFEST), MANIFEST))
+        self.manifest = Manifest.read(contents.parse(files.bytes(MANIFEST), MANIFEST))
         self.policy = Policy.read(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
         self.signers = replace(trusted, people=self.people)
         """Whose signatures count in the release."""
-        envelopes = [self._envelope(name) for name in found.below(bundle.GOVERNANCE)]
+        envelopes = [self._envelope(name) for name in files.below(bundle.GOVERNANCE)]
         self.adopted = trust.adopted(envelopes, trusted)
         """What was in force; None where nothing was adopted."""
-        self.dataset = Dataset.read(contents.parse(found.bytes(DATASET), DATASET))
+        self.dataset = Dataset.read(contents.parse(files.bytes(DATASET), DATASET))
         tier = self.policy.tiers.get(self.manifest.tier)
         gates = in_order(tier.gates) if tier else []
         self.evidence = {gate: Evidence.read(self._json(f"evidence/{gate}.json")) for gate in gates}
@@ -76,16 +76,16 @@ class Attested:
 
     def decisions(self, gate: GateName) -> list[Decided]:
         """The gate's decisions."""
-        names = self.found.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
+        names = self.files.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
         return [self._decision(name) for name in names]
 
     def _decision(self, name: str) -> Decided:
         try:
-            found = read_envelope(self._envelope(name), DECISION, self.signers)
+            signed = read_envelope(self._envelope(name), DECISION, self.signers)
         except Refused as error:
             raise Refused(f"{name}: {error}") from None
-        assert found.person is not None, "no machine decides"
-        return Decided(found.said, found.person, found.subjects, found.keyid, found.sha256, name)
+        assert signed.person is not None, "no machine decides"
+        return Decided(signed.said, signed.person, signed.subjects, signed.keyid, signed.sha256, name)
 
     def request(self) -> SignedRequest:
         """The request for the run, its signature verified with the keys of whom it names."""
@@ -95,7 +95,7 @@ class Attested:
             raise Refused(f"{bundle.REQUEST}: {error}") from None
 
     def _envelope(self, name: str) -> dict[str, Any]:
-        return dsse.parse(self.found.bytes(name), name)
+        return dsse.parse(self.files.bytes(name), name)
 
     def _json(self, name: str) -> Any:
-        return self.found.json(f"{bundle.ATTESTATIONS}/{name}")
+        return self.files.json(f"{bundle.ATTESTATIONS}/{name}")

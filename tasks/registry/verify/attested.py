@@ -20,12 +20,12 @@ from tasks.trust import gate_statement
 from tasks.trust.gate_statement import EXPERIMENT, GateName
 
 
-def checks(found: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
+def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
     """Each check in words once it holds. Raises Refused or ValueError where one does not.
 
     `listing` holds the digests of the bundle's files, which are already known to be those of the statement.
     """
-    attested, promotion = Attested(found, signed, trusted), signed.promotion
+    attested, promotion = Attested(files, signed, trusted), signed.promotion
     yield _ok("policy and people", _in_force(attested, promotion))
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
@@ -51,8 +51,8 @@ def _in_force(attested: Attested, promotion: Promotion) -> str:
 
 
 def _manifest(attested: Attested, promotion: Promotion) -> str:
-    told = attested.manifest
-    if (told.name, told.tier, told.demo) != (promotion.name, promotion.tier, promotion.demo):
+    manifest = attested.manifest
+    if (manifest.name, manifest.tier, manifest.demo) != (promotion.name, promotion.tier, promotion.demo):
         raise Refused("payload/manifest.json and the promotion statement are about different candidates")
     if promotion.tier == EXPERIMENT:
         raise Refused("risk tier experiment is never promoted")
@@ -65,7 +65,7 @@ def _manifest(attested: Attested, promotion: Promotion) -> str:
         raise Refused(f"promoted in {promotion.environment} under the policy of {attested.policy.environment}")
     if promotion.demo and promotion.environment != LOCAL:
         raise Refused(f"approved by demo identities, which do not count in environment {promotion.environment}")
-    return f"the payload's manifest agrees: risk tier {told.tier}{', demonstration only' if told.demo else ''}"
+    return f"the payload's manifest agrees: risk tier {manifest.tier}{', demonstration only' if manifest.demo else ''}"
 
 
 def _succeeds(attested: Attested, promotion: Promotion) -> str:
@@ -94,8 +94,8 @@ def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dic
         raise Refused(f"gate {gate} let something else pass than what is in this release")
     if {claim.policy_sha256, evidence.policy_sha256} != {attested.policy.digest()}:
         raise Refused(f"gate {gate} was passed under another policy than policy.json")
-    told = (evidence.gate, evidence.subject.sha256, evidence.demo, evidence.tier)
-    if told != (gate, claim.subject, claim.demo, attested.manifest.tier):
+    of_evidence = (evidence.gate, evidence.subject.sha256, evidence.demo, evidence.tier)
+    if of_evidence != (gate, claim.subject, claim.demo, attested.manifest.tier):
         raise Refused(f"the evidence of gate {gate} is about something else than its statement")
     if (evidence.run, evidence.requested_by) != (promotion.run, promotion.requested_by):
         raise Refused(f"the evidence of gate {gate} is of another run than the promotion statement")

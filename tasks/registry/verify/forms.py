@@ -15,9 +15,9 @@ def checks(attested: Attested, promotion: Promotion, listing: dict[str, str]) ->
     """Each check in words once it holds. Raises Refused where one does not."""
     gate_key, payload = attested.gate_key, bundle.part(listing, bundle.PAYLOAD)
     for gate, evidence in attested.evidence.items():
-        told = gate_results.predicate(evidence, promotion.approved_by.get(gate, []))
+        result = gate_results.predicate(evidence, promotion.approved_by.get(gate, []))
         about = {evidence.subject.stage: evidence.subject.sha256}
-        _same(attested, gate_results.place(gate), gate_results.PREDICATE_TYPE, about, told)
+        _same(attested, gate_results.place(gate), gate_results.PREDICATE_TYPE, about, result)
     yield _ok("test results", "each gate's in-toto test result says what its evidence and decisions say")
     made = provenance.predicate(promotion, attested.manifest, attested.dataset, listing, gate_key)
     _same(attested, provenance.PLACE, provenance.PREDICATE_TYPE, payload, made)
@@ -36,8 +36,8 @@ def _same(attested: Attested, place: str, form: str, subject: dict[str, str], pr
 
 def _model(attested: Attested, payload: dict[str, str]) -> str:
     place = f"{bundle.ATTESTATIONS}/{model_signature.SIGNATURE}"
-    signature = contents.parse(attested.found.bytes(place), place)
-    public_pem = attested.found.bytes(f"{bundle.ATTESTATIONS}/{model_signature.PUBLIC_KEY}")
+    signature = contents.parse(attested.files.bytes(place), place)
+    public_pem = attested.files.bytes(f"{bundle.ATTESTATIONS}/{model_signature.PUBLIC_KEY}")
     files = {name.removeprefix(f"{bundle.PAYLOAD}/"): sha256 for name, sha256 in payload.items()}
     model_signature.check(signature, public_pem, files)
     return f"OpenSSF Model Signing over the {len(files)} files of the payload, by the key in model-signing.pub"

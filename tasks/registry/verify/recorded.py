@@ -32,7 +32,7 @@ MISSING = f"the release lacks attestations/ledger.json, the proof that its promo
 def add_missing(governance: Governance, ledger: Ledger, name: str) -> list[str]:
     """Give a proof to each release of a model that lies here without one that counts. Returns in words why one has none
     yet."""
-    told = []
+    texts = []
     for signed in promotions.read(ledger, governance, name).valid:
         folder = bundle.folder(governance.state, signed.promotion.label)
         if signed.promotion.action != "promote" or not folder.is_dir() or _stands(folder, signed, governance):
@@ -40,8 +40,8 @@ def add_missing(governance: Governance, ledger: Ledger, name: str) -> list[str]:
         try:
             _add(signed, governance, ledger)
         except (HallmarkError, OSError) as error:
-            told.append(f"{signed.promotion.label}: no proof of its promotion yet: {error}")
-    return told
+            texts.append(f"{signed.promotion.label}: no proof of its promotion yet: {error}")
+    return texts
 
 
 def _add(signed: Signed, governance: Governance, ledger: Ledger) -> None:

@@ -97,10 +97,10 @@ def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce |
         raise Refused(UNADOPTED)
     if trusted.chain and tuple(envelopes) != trusted.chain[: len(envelopes)]:
         raise Refused("policy and people of the release are not what was adopted here: its adoptions are others")
-    found: InForce | None = None
+    in_force: InForce | None = None
     for envelope in envelopes:
-        found = adoption.follow(adoption.read(envelope), found)
-    return found
+        in_force = adoption.follow(adoption.read(envelope), in_force)
+    return in_force
 
 
 def differences(newest: InForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:

@@ -37,11 +37,11 @@ def verify(folder: Path, governance: Governance) -> Verification:
 def verify_from_root(folder: Path, root: str) -> Verification:
     """Check the release in `folder` against the fingerprint of the root key, received by another way."""
     try:
-        found = trust.from_root(folder, root)
+        trusted = trust.from_root(folder, root)
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
         against = Check(about="root of trust", state="no", text=_in_words(error))
         return Verification(release="", sha256="", root=root, checks=[against], unchecked=UNCHECKED)
-    return _verify(folder, found)[0]
+    return _verify(folder, trusted)[0]
 
 
 def require(folder: Path, governance: Governance) -> Signed:
@@ -73,8 +73,8 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
         checks.append(Check(about="", state="no", text=_in_words(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
-    found = Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=UNCHECKED)
-    return found, signed
+    verification = Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=UNCHECKED)
+    return verification, signed
 
 
 def _in_words(error: Exception) -> str:
@@ -107,20 +107,20 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: boo
     `whole`: weights that were left out are missing like any other file.
     """
     left = {} if whole else left_out.read(folder, signed.promotion.files)
-    found = _files(folder, signed, left)
-    if found.bytes(bundle.PROMOTION) != data:
+    files = _files(folder, signed, left)
+    if files.bytes(bundle.PROMOTION) != data:
         raise Refused(f"{bundle.PROMOTION} changed while it was verified")
-    listing = {name: found.digests.get(name) or left[name] for name in signed.promotion.files}
+    listing = {name: files.digests.get(name) or left[name] for name in signed.promotion.files}
     besides = f" but {len(left)}" * bool(left)
     text = f"all {len(listing)} files{besides} are those that the statement lists, and no other is there"
     yield Check(about="files", state="ok", text=text)
     if left:
         yield left_out.check(left)
     yield Check(about="files", state="ok", text=_harmless(listing))
-    yield from attested.checks(found, signed, listing, trusted)
-    proof = found.json(bundle.LEDGER) if bundle.LEDGER in found.digests else None
+    yield from attested.checks(files, signed, listing, trusted)
+    proof = files.json(bundle.LEDGER) if bundle.LEDGER in files.digests else None
     yield recorded.check(proof, signed, trusted.ledger)
-    found.require_unchanged(late=bundle.UNLISTED)
+    files.require_unchanged(late=bundle.UNLISTED)
 
 
 def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
@@ -133,15 +133,15 @@ def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
     _refuse("not listed by the promotion statement", there - wanted.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
-    found = contents.read(
+    files = contents.read(
         folder, [*(wanted.keys() - left.keys()), *unlisted], [*parsed, *unlisted, *attestations.PARSED]
     )
-    _refuse("changed", {name for name in wanted.keys() - left.keys() if found.digests[name] != wanted[name]})
+    _refuse("changed", {name for name in wanted.keys() - left.keys() if files.digests[name] != wanted[name]})
     if bundle.release_digest(wanted) != signed.release_sha256:
         raise Refused("the digest of the files is not the one that the promotion statement is about")
     if bundle.part_digest(wanted, bundle.PAYLOAD) != signed.promotion.payload_sha256:
         raise Refused("the digest of the payload is not the one in the promotion statement")
-    return found
+    return files
 
 
 def _refuse(what: str, names: set[str]) -> None:
