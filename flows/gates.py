@@ -74,7 +74,7 @@ def ask(run: Run, name: GateName) -> Evidence:
 
     Returns the evidence on record, which decisions bind to; after a resume that is the one asked about before.
     """
-    demo, governed, ledger = run.request.demo_approvals, run.governance(), run.ledger()
+    demo, ledger, governed = run.request.demo_approvals, run.ledger(), run.governance()
     card = run.params.use_case
     before = approved.last(ledger, card.name, demo) if name == "data" else None
     adopted = promotions.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None

@@ -184,7 +184,7 @@ def _answered(case: Case, ledger: Ledger, governed: Governance) -> bool:
     evidence = case.evidence
     if case.closed or evidence.policy_sha256 != governed.policy.digest():
         return True
-    return gates.judge(evidence, governed, ledger, ledger.now()).state != "waiting"
+    return gates.judge(evidence, ledger, governed, ledger.now()).state != "waiting"
 
 
 def named(root: Path, client: SyncPrefectClient, state: StateType, runs: Collection[str]) -> list[FlowRun]:

@@ -33,9 +33,9 @@ def promote(run: Run) -> str | None:
         return None
     run.as_asked()
     commit = run.commit("Gates passed; ready for promotion")
-    governed, ledger = run.governance(), run.ledger()
+    ledger, governed = run.ledger(), run.governance()
     with doing(run.id, "verifying everything again and promoting"):
-        release = promotion.promote(run.layout, run.id, commit, governed, ledger)
+        release = promotion.promote(run.layout, run.id, commit, ledger, governed)
     artifacts.show_promoted(release)
     for warning in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
         get_run_logger().warning(warning)

@@ -53,8 +53,8 @@ def time_passes(root: Path) -> list[str]:
     }
     for what, raised in raising.items():
         parts.attempt(what, partial(_raise, raised, ledger, rules))
-    parts.attempt("promotions that were interrupted", lambda: promotion.reconcile(rules.installed(), ledger))
-    parts.attempt("aliases", lambda: promotion.set_aliases(rules.installed(), ledger))
+    parts.attempt("promotions that were interrupted", lambda: promotion.reconcile(ledger, rules.installed()))
+    parts.attempt("aliases", lambda: promotion.set_aliases(ledger, rules.installed()))
     parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.passed_over(ledger)))
     return parts.done()
 

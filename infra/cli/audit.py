@@ -34,7 +34,7 @@ def audit(
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
-    governed, ledger = in_force()
+    ledger, governed = in_force()
     audited = releases.get(ledger, governed, release)
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:

@@ -53,7 +53,7 @@ def show(
 
     Example: hallmark ledger show --kind gate --since 2026-03-01
     """
-    _, ledger = _opened()
+    ledger, _ = _opened()
     if entry is not None:
         _show_whole(ledger, entry, as_json)
         return
@@ -92,7 +92,7 @@ def verify(
     elif key:
         raise InputError("--key is for --file FILE; the ledger here is verified with its own key")
     else:
-        governed, ledger = _opened()
+        ledger, governed = _opened()
         report = ledger_check.verify(ledger, governed, _progress())
     if as_json:
         shared.print_json(report.model_dump(mode="json"))
@@ -115,7 +115,7 @@ def prove(
     """
     if (entry is None) == (since is None):
         raise InputError("give the number of an entry, or --since with the file of an older head")
-    governed, ledger = _opened()
+    ledger, governed = _opened()
     made: ledger_proof.Proof
     if since is not None:
         made = ledger_proof.prove_since(ledger, governed, dsse.read(since))
@@ -150,7 +150,7 @@ def export(
 
     Example: hallmark ledger export ledger.jsonl
     """
-    governed, ledger = _opened()
+    ledger, governed = _opened()
     with shared.writable(file) as target:
         done = ledger_export.export(ledger, governed, target)
     header = done.header
@@ -170,7 +170,7 @@ def publish_heads(as_json: shared.Json = False) -> None:
 
     Example: hallmark ledger publish
     """
-    governed, ledger = _opened()
+    ledger, governed = _opened()
     done = publish.publish(ledger, governed)
     newest = done.newest.model_dump(mode="json") if done.newest else None
     if as_json:
@@ -188,11 +188,11 @@ def publish_heads(as_json: shared.Json = False) -> None:
         raise Unavailable("\n".join(done.away))
 
 
-def _opened() -> tuple[Governance, Ledger]:
+def _opened() -> tuple[Ledger, Governance]:
     from tasks.runs.run import installed_governance  # needs the platform, which an export does not
 
     where = shared.root()
-    return installed_governance(where, None), open_ledger(where / ".hallmark")
+    return open_ledger(where / ".hallmark"), installed_governance(where, None)
 
 
 def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:

@@ -14,26 +14,26 @@ from tasks.runs.run import installed_governance
 Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
 
 
-def in_force() -> tuple[Governance, Ledger]:
-    """The governance in force and the ledger, for a command that only reads.
+def in_force() -> tuple[Ledger, Governance]:
+    """The ledger and the governance in force, for a command that only reads.
 
     Promotions that an interruption left unfinished, and what is wrong with those in the ledger, go to stderr.
     """
     where = shared.root()
-    governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
-    for label in promotion.unfinished(governed, ledger):
+    ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
+    for label in promotion.unfinished(ledger, governed):
         print(
             f"hallmark: the promotion of {label} is not finished; `hallmark up` finishes or undoes it", file=sys.stderr
         )
     for wrong in releases.problems(ledger, governed):
         print(f"hallmark: not counted: {wrong}", file=sys.stderr)
-    return governed, ledger
+    return ledger, governed
 
 
-def settled() -> tuple[Governance, Ledger]:
+def settled() -> tuple[Ledger, Governance]:
     """The same for a command that changes something, after finishing or undoing what is unfinished."""
     where = shared.root()
-    governed, ledger = installed_governance(where, None), open_ledger(where / ".hallmark")
-    for text in promotion.reconcile(governed, ledger):
+    ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
+    for text in promotion.reconcile(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
     return in_force()

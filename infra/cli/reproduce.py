@@ -31,7 +31,7 @@ def reproduce(
 
     Example: hallmark reproduce support-triage-1
     """
-    governed, ledger = in_force()
+    ledger, governed = in_force()
     promoted = releases.get(ledger, governed, release)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
         made = rebuild.reproduce(Repository.open(shared.root()), promoted, ledger, governed, screen, keep)

@@ -74,7 +74,7 @@ def promotions(root: Path) -> Iterator[Finding]:
     state = root / ".hallmark"
     if not ledger.is_there(state):
         return
-    unfinished = promotion.unfinished(installed_governance(root, None), ledger.reach_ledger(state))
+    unfinished = promotion.unfinished(ledger.reach_ledger(state), installed_governance(root, None))
     for label in unfinished:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
     if not unfinished:

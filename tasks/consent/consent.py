@@ -16,7 +16,7 @@ from tasks.sources import sources
 from tasks.sources.dataset import Dataset
 
 
-def require(payload: Path, governance: Governance, ledger: Ledger, others: Collection[str] = ()) -> None:
+def require(payload: Path, ledger: Ledger, governance: Governance, others: Collection[str] = ()) -> None:
     """Raises Refused where a source in the payload's dataset, or one of `others`, is withdrawn."""
     if held := withdrawals.held_back(ledger, governance, {*trained_on(payload), *others}):
         raise Refused(f"what was trained on a withdrawn source is not promoted: {held}")

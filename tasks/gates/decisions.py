@@ -66,10 +66,10 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
     entries = []
     with ledger.transaction():
         case = cases.current(ledger, evidence)
-        if judge(evidence, governance, ledger, ledger.now()).state != "waiting":
+        if judge(evidence, ledger, governance, ledger.now()).state != "waiting":
             return []
         now = ledger.now()
-        weighed = weigh(case, governance, ledger, now)
+        weighed = weigh(case, ledger, governance, now)
         for role, count, given in needed(evidence, weighed):
             demo = [person for person in eligible(evidence, governance, role, weighed, now) if person.demo]
             for person in demo[: max(0, count - len(given))]:
@@ -93,14 +93,14 @@ class _Wish:
 def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Wish) -> Entry | list[Draft]:
     """The decision to sign, if the rules allow it as things stand; or the entry that says the same."""
     case, now = _case(ledger, governance, evidence), ledger.now()
-    weighed = weigh(case, governance, ledger, now)
+    weighed = weigh(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]
     decision = _allowed([_claim(role, wish, own, case, governance, now) for role in _roles(wish, evidence, now)])
     same = next((signed.entry for signed in own if _same(signed.decision, decision)), None)
     if same is not None:
         return same
     _consistent(decision, own)
-    _in_one_role(decision, own, roles_before(case, governance, ledger))
+    _in_one_role(decision, own, roles_before(case, ledger, governance))
     subject = evidence.subject
     return [Draft(KIND, subject.sha256, statement(decision, subject.stage, subject.sha256, case.sha256))]
 

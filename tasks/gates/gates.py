@@ -82,21 +82,21 @@ class Standing(Frozen):
     """seq of the newest decision that was looked at."""
 
 
-def judge(evidence: Evidence, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
+def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> Standing:
     """Where the gate of `evidence` stands at `now`, the ledger's time.
 
     Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
     requester than the one who signed.
     """
-    return judge_case(cases.current(ledger, evidence), governance, ledger, now)
+    return judge_case(cases.current(ledger, evidence), ledger, governance, now)
 
 
-def judge_case(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> Standing:
+def judge_case(case: Case, ledger: Ledger, governance: Governance, now: datetime) -> Standing:
     """As `judge`, of a case known to be the newest of its gate."""
     evidence = case.evidence
-    asked = require_requester(evidence, governance, ledger)
+    asked = require_requester(evidence, ledger, governance)
     rules = _rules(evidence, governance, asked)
-    weighed = weigh(case, governance, ledger, now)
+    weighed = weigh(case, ledger, governance, now)
     return stands(case, rules, weighed, governance, now)
 
 
@@ -124,7 +124,7 @@ def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governa
 def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standing:
     """Judge, and close the gate where it no longer waits, with no decision able to slip in between."""
     with ledger.transaction():
-        standing = judge(evidence, governance, ledger, ledger.now())
+        standing = judge(evidence, ledger, governance, ledger.now())
         if standing.state != "waiting":
             close(ledger, evidence, standing)
     return standing

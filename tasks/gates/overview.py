@@ -53,7 +53,7 @@ def overview(ledger: Ledger, governed: Governed) -> Iterator[Glance]:
         ledger.read_ahead({signed_request.KIND: {entry.subject for entry in asked}, KIND: about})
         for entry, document, summary in zip(asked, documents, summaries, strict=True):
             try:
-                yield Glance(entry, summary, _stands(entry, document, summary, governed, ledger, now))
+                yield Glance(entry, summary, _stands(entry, document, summary, ledger, governed, now))
             except HallmarkError as error:
                 yield Glance(entry, summary, error)
 
@@ -69,8 +69,8 @@ def _stands(
     entry: Entry,
     document: bytes | Refused,
     summary: Summary | None,
-    governed: Governed,
     ledger: Ledger,
+    governed: Governed,
     now: datetime,
 ) -> Standing:
     if isinstance(document, Refused):
@@ -78,7 +78,7 @@ def _stands(
     # Who is barred as the sole owner, the dataset says, which a summary is without.
     if summary is None or ledger.entries(KIND, summary.subject.sha256) or summary.asks.besides_owner:
         case = cases.open_case(entry, document)
-        return gates.judge_case(case, governed(case.evidence), ledger, now)
+        return gates.judge_case(case, ledger, governed(case.evidence), now)
     governance = governed(summary)
     asked = Asked(entry, summary, str(entry.body.get(NAMED)), None)
     return gates.stands(asked, gates.rules_for(summary, governance), [], governance, now)

@@ -95,34 +95,34 @@ def load(folder: Path) -> list[Case]:
 def judge_all(cases: Sequence[Case], policy: Policy, people: People) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         governed = _with_keys(policy, people, Path(folder) / ".hallmark")
-        return [_judged(case, governed, people, open_ledger(Path(folder) / f"{i}")) for i, case in enumerate(cases)]
+        return [_judged(case, open_ledger(Path(folder) / f"{i}"), governed, people) for i, case in enumerate(cases)]
 
 
-def _judged(case: Case, governed: Governance, people: People, ledger: Ledger) -> Result:
+def _judged(case: Case, ledger: Ledger, governed: Governance, people: People) -> Result:
     try:
-        state, text = _walk(case, _without_hardware(case, governed, people), ledger)
+        state, text = _walk(case, ledger, _without_hardware(case, governed, people))
     except HallmarkError as error:
         state, text = "refused", str(error)
     ok = state == case.expect
     return Result(name=case.name, ok=ok, state=state, text=text if ok else f"{text} (expected {case.expect})")
 
 
-def _walk(case: Case, governed: Governance, ledger: Ledger) -> tuple[str, str]:
+def _walk(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
     """The state of the gate after every decision, and what it waits for. Raises Refused at one that is not taken."""
     now = ledger.now()
     if refused := asking.why_not(case.requester, case.tier, governed.policy, governed.people, now):
         raise Refused(refused)
-    asked = gates.ask(ledger, _evidence(case, governed.policy, _request(case, governed, ledger)))
+    asked = gates.ask(ledger, _evidence(case, governed.policy, _request(case, ledger, governed)))
     for said in case.decisions:
         expires = now + timedelta(days=said.days) if said.days else None
         decisions.decide(
             ledger, governed, asked, said.person, said.verb, "a case", said.role, said.checks, expires
         )  # fmt: skip
-    standing = gates.judge(asked, governed, ledger, ledger.now())
+    standing = gates.judge(asked, ledger, governed, ledger.now())
     return standing.state, "; ".join([standing.state, *standing.waiting_for])
 
 
-def _request(case: Case, governed: Governance, ledger: Ledger) -> SignedRequest:
+def _request(case: Case, ledger: Ledger, governed: Governance) -> SignedRequest:
     """That the requester signed for the run."""
     now = ledger.now()
     signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)

@@ -28,7 +28,7 @@ def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
     if not _due(ledger, case, rules, now) and now <= deadline(case, rules):
         return []
     with ledger.transaction():
-        standing = judge(case.evidence, governance, ledger, now)
+        standing = judge(case.evidence, ledger, governance, now)
         if cases.current(ledger, case.evidence).closed is not None:
             return []
         if standing.state == "expired":

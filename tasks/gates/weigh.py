@@ -37,19 +37,19 @@ class Weighed:
         return self.signed.decision if self.signed and not self.why_not else None
 
 
-def weigh(case: Case, governance: Governance, ledger: Ledger, now: datetime) -> list[Weighed]:
+def weigh(case: Case, ledger: Ledger, governance: Governance, now: datetime) -> list[Weighed]:
     """Every decision about the case's subject, oldest first."""
     entries = ledger.entries(KIND, case.evidence.subject.sha256)
-    weighed = [_alone(entry, case, governance, ledger, now) for entry in entries]
+    weighed = [_alone(entry, case, ledger, governance, now) for entry in entries]
     placed = [
         Placed(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
         for w in weighed
     ]
-    reasons = beside.why_not(placed, roles_before(case, governance, ledger))
+    reasons = beside.why_not(placed, roles_before(case, ledger, governance))
     return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(weighed, reasons, strict=True)]
 
 
-def roles_before(case: Case, governance: Governance, ledger: Ledger) -> dict[str, str] | None:
+def roles_before(case: Case, ledger: Ledger, governance: Governance) -> dict[str, str] | None:
     """In which role each person decided at the run's earlier gates; None where policy lets them take several."""
     evidence = case.evidence
     if governance.policy.tier(evidence.tier).separation.two_roles:
@@ -59,7 +59,7 @@ def roles_before(case: Case, governance: Governance, ledger: Ledger) -> dict[str
         for earlier in cases.read(ledger, evidence.run, gate)[-1:]:
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
             if earlier.closed and asked == (evidence.tier, evidence.policy_sha256):
-                weighed = weigh(earlier, governance, ledger, earlier.closed.time)
+                weighed = weigh(earlier, ledger, governance, earlier.closed.time)
                 roles = beside.first_roles([w.decision for w in weighed if w.decision], roles)
     return roles
 
@@ -68,13 +68,13 @@ def deadline(case: Asked, asked: Gate) -> datetime:
     return case.entry.time + timedelta(days=asked.deadline_days)
 
 
-def _alone(entry: Entry, case: Case, governance: Governance, ledger: Ledger, now: datetime) -> Weighed:
+def _alone(entry: Entry, case: Case, ledger: Ledger, governance: Governance, now: datetime) -> Weighed:
     """A decision, whatever the others say."""
     try:
         signed = read(entry, governance)
         own = _own_case(signed, case, ledger)
         if own is not None and own is not case:
-            require_requester(own.evidence, governance, ledger)
+            require_requester(own.evidence, ledger, governance)
     except HallmarkError as error:
         return Weighed(entry, None, False, str(error))
     if own is None:
@@ -103,7 +103,7 @@ def _claim(signed: Signed, own: Case, case: Case, governance: Governance, now: d
     )
 
 
-def require_requester(evidence: Evidence, governance: Governance, ledger: Ledger) -> SignedRequest:
+def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance) -> SignedRequest:
     """The request for the run. Raises Refused where who asked, as the evidence says, is not who signed it.
 
     Nobody decides on their own run, so that rests on no word of the evidence's.

@@ -28,7 +28,7 @@ from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publish
 from tasks.policy import adopting, in_force
 from tasks.registry.admit import admission
-from tasks.registry.promote import glass, promotion
+from tasks.registry.promote import emergency, promotion
 from tasks.registry.promote.mirror import Registry
 from tasks.sources import vault
 from tasks.sources.vault import Secret
@@ -86,9 +86,9 @@ def _live(house: House) -> None:
     withdrawals.withdraw(ledger, house.governance, "tickets", "owner", "consent ended")
     withdrawals.restore(ledger, house.governance, "tickets", "owner", "a mistake")
     for person in ("risk-officer", "second"):
-        promotion.rollback(house.governance, ledger, "triage-1", person, "wrong queue")
-    promotion.rollback(house.governance, ledger, "triage-2", "night", "wrong queue again", break_glass=True)
-    glass.confirm(ledger, house.governance, "triage-2", "risk-officer", "it was right")
+        promotion.rollback(ledger, house.governance, "triage-1", person, "wrong queue")
+    promotion.rollback(ledger, house.governance, "triage-2", "night", "wrong queue again", break_glass=True)
+    emergency.confirm(ledger, house.governance, "triage-2", "risk-officer", "it was right")
     incidents.open_once(
         ledger, house.governance, "alias-moved", "triage-2", {"alias": "champion"}, "minor", "risk", "It was moved.",
         answer_by=ledger.now(),

@@ -88,7 +88,7 @@ def signed(past: Past) -> None:
         assert signed_decision.read(entry, house.governance).time == entry.time
     still_open = cases[-1]
     then = still_open.entry.time + timedelta(hours=1)
-    assert gates.judge(still_open.evidence, house.governance, house.ledger, then).state == "waiting"
+    assert gates.judge(still_open.evidence, house.ledger, house.governance, then).state == "waiting"
     line = promotions.read(house.ledger, house.governance, NAME)
     assert [each.promotion.action for each in line.valid] == ["promote", "promote", "rollback", "rollback"]
     assert not line.problems and line.newest and line.newest.promotion.label == past.facts["champion"]

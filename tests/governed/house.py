@@ -117,7 +117,7 @@ class House:
         return gates.ask(self.ledger, found)
 
     def judge(self, evidence: Evidence, now=None) -> gates.Standing:
-        return gates.judge(evidence, self.governance, self.ledger, now or self.ledger.now())
+        return gates.judge(evidence, self.ledger, self.governance, now or self.ledger.now())
 
     def decide(self, evidence: Evidence, person: str, verb: str = "approve", reason: str = "seen", **more) -> Entry:
         return decide(self.ledger, self.governance, evidence, person, verb, reason, **more)

@@ -53,13 +53,13 @@ def command(*words: str) -> Callable[[], None]:
 def recover() -> None:
     """As the runner's watch does it."""
     house = open_house(Path.cwd())
-    print("recovered:", promotion.reconcile(house.governance, house.ledger))
+    print("recovered:", promotion.reconcile(house.ledger, house.governance))
 
 
 def promote() -> None:
     """As flows/promotion.py does it, after the run's commit and before it shows it in Prefect."""
     house = open_house(Path.cwd())
-    release = promotion.promote(house.run(CANDIDATE), CANDIDATE, COMMIT, house.governance, house.ledger)
+    release = promotion.promote(house.run(CANDIDATE), CANDIDATE, COMMIT, house.ledger, house.governance)
     publish.publish_grown(house.ledger, house.governance)
     print(f"promoted {release.label}")
 
@@ -86,7 +86,7 @@ def decided(run: str, verb: Verb) -> Callable[[House], list[int]]:
 def stands(run: str, state: str) -> Callable[[House], bool]:
     def so(house: House) -> bool:
         (case,) = cases.read(house.ledger, run, "evaluation")
-        return gates.judge(case.evidence, house.governance, house.ledger, house.ledger.now()).state == state
+        return gates.judge(case.evidence, house.ledger, house.governance, house.ledger.now()).state == state
 
     return so
 

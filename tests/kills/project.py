@@ -74,7 +74,7 @@ def promote(house: House) -> None:
 
 
 def break_glass(house: House) -> None:
-    promotion.rollback(house.governance, house.ledger, "triage-1", "night", "worse", break_glass=True)
+    promotion.rollback(house.ledger, house.governance, "triage-1", "night", "worse", break_glass=True)
 
 
 def promote_until(house: House, module: object, step: str) -> None:

@@ -230,8 +230,8 @@ def served() -> list[str]:
 def watched() -> list[str]:
     """The runner's monitor looks."""
     house = open_house(Path.cwd())
-    promotion.reconcile(house.governance, house.ledger)
-    promotion.set_aliases(house.governance, house.ledger)
+    promotion.reconcile(house.ledger, house.governance)
+    promotion.set_aliases(house.ledger, house.governance)
     return []
 
 

@@ -306,7 +306,7 @@ class House:
         return self.package(self.evaluated(run, weights, demo, skip, **card), skip)
 
     def promote(self, layout: Layout) -> Release:
-        return promotion.promote(layout, layout.root.name, COMMIT, self.governance, self.ledger)
+        return promotion.promote(layout, layout.root.name, COMMIT, self.ledger, self.governance)
 
     def release(self, run: str, weights: bytes = b"adapter", demo: bool = False, **card: object) -> Release:
         return self.promote(self.ready(run, weights, demo, **card))

@@ -267,6 +267,6 @@ def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
 
 
 def test_rolled_back_means_the_earlier_release_is_admitted(succeeded: House) -> None:
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
     admitted = admit(succeeded)
     assert (admitted.label, admitted.sequence, weights(admitted)) == ("triage-1", 3, b"adapter")

@@ -23,14 +23,14 @@ def test_an_alias_moved_by_hand_changes_nothing_that_is_served(succeeded: House)
         client.set_registered_model_alias(NAME, "champion", "1")
         client.delete_registered_model_alias(NAME, "rollback")
     assert admit(succeeded) == b"second"
-    found = mirror.mirror(succeeded.governance, succeeded.ledger, NAME)
+    found = mirror.mirror(succeeded.ledger, succeeded.governance, NAME)
     assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
     assert (
         len(found.moved_by_hand) == 2 and "alias champion of triage was at MLflow version 1" in found.moved_by_hand[0]
     )
     opened = [one.opening for one in incidents.read(succeeded.ledger, succeeded.governance)]
     assert [(one.what, one.role) for one in opened] == [("alias-moved", "risk")] * 2
-    assert mirror.mirror(succeeded.governance, succeeded.ledger, NAME).moved_by_hand == []
+    assert mirror.mirror(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion, its files by digest")
@@ -55,7 +55,7 @@ def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
     with mirror.Registry(released.state) as client:
         client.delete_registered_model(NAME)
     assert admit(released) == b"adapter"
-    assert mirror.mirror(released.governance, released.ledger, NAME).aliases["champion"] == "triage-1"
+    assert mirror.mirror(released.ledger, released.governance, NAME).aliases["champion"] == "triage-1"
 
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
@@ -132,7 +132,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     released.ledger.append("promotion.intended", NAME, known)
     released.ledger.append("promotion.intended", NAME, known | {"name": "../../precious", "version": 1})
     released.ledger.append("promotion.intended", NAME, {"nonsense": True})
-    promotion.reconcile(released.governance, released.ledger)
+    promotion.reconcile(released.ledger, released.governance)
     assert precious.exists()
     assert releases.verify(Path(release.bundle), released.governance).ok
     assert admit(released) == b"adapter"
@@ -143,7 +143,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "r")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "r")
     succeeded.release("run-3", b"best")
     body = succeeded.ledger.entries(promotions.MADE, NAME)[2].body
     succeeded.ledger.append(promotions.MADE, NAME, body)

@@ -36,7 +36,7 @@ def said(told: Dossier) -> str:
 
 
 def test_it_tells_the_story_in_order(succeeded: House, tmp_path: Path) -> None:
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
     told = audited(succeeded, tmp_path / "dossier")
     assert [chapter.id for chapter in told.chapters] == [
         "asked", "data", "checked", "trained", "figures", "decided", "promoted", "since",
@@ -83,7 +83,7 @@ def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_
 
 
 def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House, tmp_path: Path) -> None:
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "<script>alert(1)</script>")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "<script>alert(1)</script>")
     audited(succeeded, tmp_path / "dossier")
     page = Page((tmp_path / "dossier" / archive.PAGE).read_text())
     assert not page.open and "script" not in page.tags and "img" not in page.tags

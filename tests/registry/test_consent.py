@@ -80,7 +80,7 @@ def test_a_promotion_that_a_crash_interrupted_is_undone(ready: House, monkeypatc
         ready.promote(ready.run("run-1"))
     assert intents.pending(ready.ledger)
     withdraw(ready)
-    (told,) = promotion.reconcile(ready.governance, ready.ledger)
+    (told,) = promotion.reconcile(ready.ledger, ready.governance)
     assert "is undone: what was trained on a withdrawn source" in told
     assert champion(ready) == []
 
@@ -96,10 +96,10 @@ def test_a_release_promoted_before_stays_valid_and_in_production(released: House
 def test_no_rollback_to_what_was_trained_on_it(succeeded: House) -> None:
     withdraw(succeeded)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
-        promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse")
+        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse")
     assert champion(succeeded) == ["triage-2"]
     restore(succeeded)
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse")
     assert champion(succeeded) == ["triage-1"]
 
 
@@ -107,7 +107,7 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
     from tasks.consent import consent
 
     with pytest.raises(Refused, match="cannot be read which sources"):
-        consent.require(tmp_path, released.governance, released.ledger)
+        consent.require(tmp_path, released.ledger, released.governance)
     assert promotions.read(released.ledger, released.governance, NAME).newest
 
 
@@ -126,7 +126,7 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
 
     monkeypatch.setattr(orders, "target", looked)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
-        promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse")
+        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse")
     assert champion(succeeded) == ["triage-2"]
 
 

@@ -54,11 +54,11 @@ def killed(*args, **kwargs):
 
 setattr(module, name, killed)
 state = root / ".hallmark"
-governed, ledger = governance.load(root / "governance", state), open_ledger(state)
+ledger, governed = open_ledger(state), governance.load(root / "governance", state)
 if sys.argv[4] == "promote":
-    promotion.promote(Layout(state / "runs" / "run-2"), "run-2", "c" * 40, governed, ledger)
+    promotion.promote(Layout(state / "runs" / "run-2"), "run-2", "c" * 40, ledger, governed)
 else:
-    promotion.reconcile(governed, ledger)
+    promotion.reconcile(ledger, governed)
 """
 POINTS = [
     "intent",
@@ -120,11 +120,11 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     model = admission.admit(challenged.ledger, challenged.governance, NAME).model
     assert (model / "adapter_model.safetensors").read_bytes() == (b"second" if made else b"adapter")
 
-    promotion.reconcile(challenged.governance, challenged.ledger)
+    promotion.reconcile(challenged.ledger, challenged.governance)
     weights = check(challenged)
     reached = POINTS.index(point) > POINTS.index("named") or (point, moment) == ("named", "after")
     assert weights == ("second" if reached else "adapter"), "a whole bundle is promoted, anything less is undone"
-    assert promotion.reconcile(challenged.governance, challenged.ledger) == []
+    assert promotion.reconcile(challenged.ledger, challenged.governance) == []
 
     assert challenged.promote(layout).label == "triage-2"
     assert check(challenged) == "second"
@@ -146,7 +146,7 @@ def test_recovery_that_is_killed_too_is_recovered_from(
 ) -> None:
     kill(processes, challenged, left_at, "after")
     kill(processes, challenged, point, moment, "reconcile")
-    promotion.reconcile(challenged.governance, challenged.ledger)
+    promotion.reconcile(challenged.ledger, challenged.governance)
     assert check(challenged) == ("adapter" if left_at == "statement" else "second")
 
 
@@ -165,7 +165,7 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
     kill(processes, challenged, "unregistered", moment, "reconcile")
     challenged.governance = governance.load(challenged.governance.folder, challenged.state)
     assert "is undone: gate release of run run-2" in " ".join(
-        promotion.reconcile(challenged.governance, challenged.ledger)
+        promotion.reconcile(challenged.ledger, challenged.governance)
     )
     assert check(challenged) == "adapter"
     people.write_text(text)
@@ -175,17 +175,17 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
 
 
 def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(challenged: House, processes: Forking) -> None:
-    assert promotion.unfinished(challenged.governance, challenged.ledger) == []
+    assert promotion.unfinished(challenged.ledger, challenged.governance) == []
     kill(processes, challenged, "registered", "after")
     before = challenged.ledger.last()
-    assert promotion.unfinished(challenged.governance, challenged.ledger) == ["triage-2"]
+    assert promotion.unfinished(challenged.ledger, challenged.governance) == ["triage-2"]
     with intents.turn(challenged.state):
-        assert promotion.unfinished(challenged.governance, challenged.ledger) == [], "another process is at it"
+        assert promotion.unfinished(challenged.ledger, challenged.governance) == [], "another process is at it"
     assert challenged.ledger.last() == before
-    promotion.reconcile(challenged.governance, challenged.ledger)
-    assert promotion.unfinished(challenged.governance, challenged.ledger) == [] and check(challenged) == "second"
+    promotion.reconcile(challenged.ledger, challenged.governance)
+    assert promotion.unfinished(challenged.ledger, challenged.governance) == [] and check(challenged) == "second"
 
 
 def test_the_command_line_does_not_wait_for_a_promotion_under_way(challenged: House) -> None:
     with intents.turn(challenged.state):
-        assert promotion.reconcile(challenged.governance, challenged.ledger) == []
+        assert promotion.reconcile(challenged.ledger, challenged.governance) == []

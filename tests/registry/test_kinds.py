@@ -13,7 +13,7 @@ OPTIONAL = {"promotion.made": {"order", "joined"}, "incident.opened": {"order"}}
 
 
 def test_the_fields_of_each_kind_are_those_of_the_document(succeeded: House) -> None:
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "wrong queue")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
     admission.admit(succeeded.ledger, succeeded.governance, NAME, "here")
     with pytest.raises(Refused):
         admission.admit(succeeded.ledger, succeeded.governance, "another", "here")

@@ -99,7 +99,7 @@ def happen(house: House) -> None:
     layout = house.begin("run-2", b"other")
     house.ask(layout, "data")
     house.release("run-3", b"worse")
-    promotion.rollback(house.governance, house.ledger, "triage-1", "risk-officer", "because Ada said so")
+    promotion.rollback(house.ledger, house.governance, "triage-1", "risk-officer", "because Ada said so")
     now = house.ledger.now()
     incidents.open_once(
         house.ledger, house.governance, "waiver-expired", "triage-1", {}, "major", "risk", "it expired",

@@ -160,7 +160,7 @@ def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: Hous
     """Somebody with the run's worktree and another run's gate file, or the gate key itself, still lacks the people."""
     layout = house.ready("run-1", skip=["release"])
     asked = house.ask(layout, "release")
-    passed = gates.judge(asked, house.governance, house.ledger, house.ledger.now()).model_copy(
+    passed = gates.judge(asked, house.ledger, house.governance, house.ledger.now()).model_copy(
         update={"state": "passed"}
     )
     statement.write_gate(layout, asked, passed, house.governance)
@@ -172,7 +172,7 @@ def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: Hous
 def test_a_gate_that_was_never_asked_counts_nothing(ready: House) -> None:
     layout = ready.run("run-1")
     with pytest.raises(Refused, match="run run-2 has not asked gate data"):
-        promotion.promote(layout, "run-2", COMMIT, ready.governance, ready.ledger)
+        promotion.promote(layout, "run-2", COMMIT, ready.ledger, ready.governance)
 
 
 @pytest.mark.attack(rights="approver", stopped="waivers are judged as of the promotion")
@@ -252,7 +252,7 @@ def test_with_mlflow_away_the_old_champion_stays(challenged: House, monkeypatch:
     with pytest.raises(Unavailable, match="MLflow"):
         challenged.promote(layout)
     assert served(challenged) == b"adapter"
-    (told,) = promotion.reconcile(challenged.governance, challenged.ledger)
+    (told,) = promotion.reconcile(challenged.ledger, challenged.governance)
     assert "MLflow" in told, "whoever lists releases is told, and gets the list"
     monkeypatch.undo()
     assert challenged.promote(layout).label == "triage-2"
@@ -285,7 +285,7 @@ def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(ready: Hou
 
 def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House) -> None:
     release = promotion.rollback(
-        succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", " wrong queue "
+        succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", " wrong queue "
     ).release
     assert (release.label, release.sequence, release.reason, release.requested_by) == (
         "triage-1", 3, "wrong queue", "engineer"
@@ -331,7 +331,7 @@ def test_a_rollback_is_refused(
     succeeded: House, label: str, person: str, reason: str, error: type[Exception], match: str
 ) -> None:
     with pytest.raises(error, match=match):
-        promotion.rollback(succeeded.governance, succeeded.ledger, label, person, reason)
+        promotion.rollback(succeeded.ledger, succeeded.governance, label, person, reason)
     assert served(succeeded) == b"second"
     assert len(succeeded.ledger.entries(promotions.MADE)) == 2
 
@@ -341,7 +341,7 @@ def test_a_rollback_with_another_key_is_refused(succeeded: House) -> None:
     keys = succeeded.state / "keys"
     (keys / "risk-officer").write_bytes((keys / "owner").read_bytes())
     with pytest.raises(Refused, match="not one that risk-officer can sign with"):
-        promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "r")
+        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "r")
 
 
 def test_the_list_is_what_the_command_line_prints(released: House) -> None:

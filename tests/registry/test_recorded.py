@@ -45,7 +45,7 @@ def test_what_has_no_proof_yet_gets_one_later(released: House) -> None:
     checked = releases.verify(released.bundle(), released.governance)
     assert checked.verdict == "incomplete" and "ledger.json" in checked.against
     assert verification.require(released.bundle(), released.governance).promotion.label == "triage-1"
-    assert promotion.reconcile(released.governance, released.ledger) == []
+    assert promotion.reconcile(released.ledger, released.governance) == []
     assert releases.verify(released.bundle(), released.governance).verdict == "valid"
 
 
@@ -53,17 +53,17 @@ def test_without_the_ledgers_key_the_promotion_stands_and_says_why_nothing_prove
     (ready.state / "keys" / "ledger").rename(ready.root / "ledger-key")
     ready.promote(ready.run("run-1"))
     assert releases.verify(ready.bundle(), ready.governance).verdict == "incomplete"
-    told = promotion.reconcile(ready.governance, ready.ledger)
+    told = promotion.reconcile(ready.ledger, ready.governance)
     assert len(told) == 1 and "triage-1: no proof of its promotion yet" in told[0]
     (ready.root / "ledger-key").rename(ready.state / "keys" / "ledger")
-    assert promotion.reconcile(ready.governance, ready.ledger) == []
+    assert promotion.reconcile(ready.ledger, ready.governance) == []
     assert releases.verify(ready.bundle(), ready.governance).verdict == "valid"
 
 
 def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
     with pytest.raises(Refused, match="another entry than this release's promotion"):
         check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
-    promotion.rollback(succeeded.governance, succeeded.ledger, "triage-1", "risk-officer", "worse on refunds")
+    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse on refunds")
     publish.publish(succeeded.ledger, succeeded.governance)
     later = succeeded.ledger.entries(promotions.MADE, NAME)[-1]
     of_rollback = ledger_proof.prove(succeeded.ledger, succeeded.governance, later.seq).model_dump(mode="json")
@@ -116,7 +116,7 @@ def test_a_late_proof_by_a_newer_key_is_incomplete_outside_and_counts_inside(tur
     """The release's own adoptions end before the newer key."""
     writable(turned.bundle())
     (turned.bundle() / bundle.LEDGER).unlink()
-    assert promotion.reconcile(turned.governance, turned.ledger) == []
+    assert promotion.reconcile(turned.ledger, turned.governance) == []
     told = outside(turned)
     assert told.verdict == "incomplete" and "none of the ledger's that the adoptions known here name" in told.against
     assert releases.verify(turned.bundle(), turned.governance).verdict == "valid"
@@ -128,7 +128,7 @@ def test_a_proof_by_a_revoked_key_is_no_proof_and_is_made_anew(released: House) 
     told = releases.verify(released.bundle(), released.governance)
     assert told.verdict == "incomplete" and "is revoked as of 2026-01-01 (stolen)" in told.against
     assert verification.require(released.bundle(), released.governance)
-    assert promotion.reconcile(released.governance, released.ledger) == []
+    assert promotion.reconcile(released.ledger, released.governance) == []
     assert releases.verify(released.bundle(), released.governance).verdict == "valid"
 
 

@@ -48,7 +48,7 @@ def strict(house: House) -> House:
 
 
 def order(house: House, person: str, label: str = "triage-1", **more: object) -> list[str]:
-    return promotion.rollback(house.governance, house.ledger, label, person, "worse", **more).waiting_for
+    return promotion.rollback(house.ledger, house.governance, label, person, "worse", **more).waiting_for
 
 
 def served(house: House) -> bytes:

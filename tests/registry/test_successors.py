@@ -95,7 +95,7 @@ def test_a_run_of_a_lower_tier_replaces_no_champion(high: House) -> None:
 def test_nor_does_a_rollback(raised: House, broken: bool) -> None:
     assert served(raised) == "triage-2 high", "a higher tier may"
     with pytest.raises(Refused, match="triage-2 is the champion in risk tier high"):
-        rollback.rollback(raised.governance, raised.ledger, "triage-1", "risk-officer", "older", break_glass=broken)
+        rollback.rollback(raised.ledger, raised.governance, "triage-1", "risk-officer", "older", break_glass=broken)
     assert served(raised) == "triage-2 high"
 
 
@@ -181,7 +181,7 @@ def test_a_waived_metric_does_not_become_what_the_next_version_is_held_to(releas
 def test_a_rollback_lowers_no_success_metric(released: House) -> None:
     stricter = [METRICS[0] | {"at_least": 0.74}, *METRICS[1:]]
     released.release("run-2", b"other", success_metrics=stricter)
-    rollback.rollback(released.governance, released.ledger, "triage-1", "risk-officer", "older")
+    rollback.rollback(released.ledger, released.governance, "triage-1", "risk-officer", "older")
     assert served(released) == "triage-1 low"
     assert "0.74 becomes low end at least 0.7" in standing(evaluated(released, "run-3", b"another"))
 

@@ -143,7 +143,7 @@ def test_a_promotion_under_way_on_another_machine_is_left_alone(
     """Its lock is not seen from here. Recovery undoes no intent of a machine that may be at work on it."""
     one, two = machines
     under_way = begin(processes, one, "run-2", "make")
-    assert promotion.reconcile(two.governance, two.ledger) == []
+    assert promotion.reconcile(two.ledger, two.governance) == []
     assert two.promote(two.run("run-3")).label == "triage-3", "number 2 is taken"
     ((code, told),) = go(under_way)
     assert code == 1 and "which was promoted in the meantime" in told

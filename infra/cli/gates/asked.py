@@ -30,7 +30,7 @@ class Question(NamedTuple):
 
     def standing(self) -> Standing:
         """Where the gate stands now."""
-        return gates.judge(self.case.evidence, self.governance, self.ledger, self.ledger.now())
+        return gates.judge(self.case.evidence, self.ledger, self.governance, self.ledger.now())
 
 
 def find(run: str, gate: str) -> Question:

@@ -48,7 +48,7 @@ def _all(ledger: Ledger, rules: Rules) -> Listed:
         for case in cases.read(ledger):
             known = {"run": case.entry.subject, **case.entry.body}
             try:
-                yield known, gates.judge(case.evidence, _governed(rules, case.evidence), ledger, ledger.now())
+                yield known, gates.judge(case.evidence, ledger, _governed(rules, case.evidence), ledger.now())
             except HallmarkError as error:
                 yield known, error
 

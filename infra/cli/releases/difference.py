@@ -35,7 +35,7 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
 
     Example: hallmark releases diff support-triage-1 support-triage-2
     """
-    governed, ledger = in_force()
+    ledger, governed = in_force()
     changes, latest = between(shared.root(), before, now, ledger, governed)
     shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, latest)
     raise typer.Exit(1 if changes.before.against or changes.now.against else 0)

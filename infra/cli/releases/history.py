@@ -25,7 +25,7 @@ def at(when: Time, as_json: shared.Json = False) -> None:
 
     Example: hallmark releases at 2026-03-03T12:00
     """
-    governed, ledger = in_force()
+    ledger, governed = in_force()
     _show(history.at(when, ledger, governed), as_json)
 
 

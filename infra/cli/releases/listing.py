@@ -15,7 +15,7 @@ def list_releases(as_json: shared.Json = False) -> None:
 
     Example: hallmark releases list
     """
-    governed, ledger = in_force()
+    ledger, governed = in_force()
     with ledger.reading():
         listed = [
             (release, releases.waived(release, ledger, governed))
@@ -33,7 +33,7 @@ def show(release: Label, as_json: shared.Json = False) -> None:
 
     Example: hallmark releases show support-triage-1
     """
-    governed, ledger = in_force()
+    ledger, governed = in_force()
     promoted = releases.get(ledger, governed, release)
     relied = releases.waived(promoted, ledger, governed)
     if as_json:

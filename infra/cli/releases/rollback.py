@@ -31,8 +31,8 @@ def rollback(
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """
-    governed, ledger = settled()
-    made, wanted = promotion.rollback(governed, ledger, release, shared.identity(who), reason, role, break_glass)
+    ledger, governed = settled()
+    made, wanted = promotion.rollback(ledger, governed, release, shared.identity(who), reason, role, break_glass)
     for text in publish.publish_grown(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
     if as_json:
@@ -53,7 +53,7 @@ def confirm(
 
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
-    governed, ledger = settled()
+    ledger, governed = settled()
     entry = emergency.confirm(ledger, governed, release, shared.identity(who), reason)
     document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"

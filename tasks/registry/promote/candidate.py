@@ -89,15 +89,15 @@ class Candidate:
         return self.asked.request.requested_by
 
 
-def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Candidate:
+def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
     """Verify a run's package and all its gates. Raises Refused with the reason where it may not be promoted.
 
     Judging a gate refuses tier `experiment`, which has none, and demo runs outside environment `local`.
     """
-    passed = {gate: _passed(gate, layout, run, governance, ledger) for gate in GATES}
+    passed = {gate: _passed(gate, layout, run, ledger, governance) for gate in GATES}
     tier = _agreed({each.evidence.tier for each in passed.values()}, "risk tier")
     more = [gate for gate in in_order(governance.policy.tier(tier).gates) if gate not in passed]
-    passed |= {gate: _passed(gate, layout, run, governance, ledger) for gate in more}
+    passed |= {gate: _passed(gate, layout, run, ledger, governance) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
     asked = signed_request.require(ledger, governance, run)
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
@@ -113,7 +113,7 @@ def examine(layout: Layout, run: str, governance: Governance, ledger: Ledger) ->
         people=tuple(_with_keys(name, governance) for name in sorted(people - {SCHEDULER})),
     )
     _made_of_what_passed(candidate)
-    consent.require(layout.stage("package") / "payload", governance, ledger, consent.resolved(layout))
+    consent.require(layout.stage("package") / "payload", ledger, governance, consent.resolved(layout))
     return candidate
 
 
@@ -125,10 +125,10 @@ def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
     return asked[-1]
 
 
-def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -> Standing:
+def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> Standing:
     """How a gate's evidence stands, judged now. Raises Refused where it does not pass."""
     try:
-        standing = gates.judge(evidence, governance, ledger, ledger.now())
+        standing = gates.judge(evidence, ledger, governance, ledger.now())
     except InputError as error:  # its tier or gate is no longer in policy.yaml
         raise Refused(f"gate {evidence.gate} of run {evidence.run} cannot be judged: {error}") from None
     if standing.state != "passed":
@@ -137,7 +137,7 @@ def require_passed(evidence: Evidence, governance: Governance, ledger: Ledger) -
     return standing
 
 
-def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, ledger: Ledger) -> PassedGate:
+def _passed(gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance) -> PassedGate:
     try:
         claim = gate_statement.verify_gate(
             layout, gate, governance.gate_lines(ledger.now()), governance.policy.digest()
@@ -149,7 +149,7 @@ def _passed(gate: GateName, layout: Layout, run: str, governance: Governance, le
     case = case_of(ledger, run, gate)
     if (claim.subject, claim.demo) != (case.evidence.subject.sha256, case.evidence.demo):
         raise Refused(f"the statement of gate {gate} and the evidence that run {run} put to it are about other things")
-    counted = [d for d in require_passed(case.evidence, governance, ledger).decisions if d.counted]
+    counted = [d for d in require_passed(case.evidence, ledger, governance).decisions if d.counted]
     entries = {entry.seq: entry for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256)}
     return PassedGate(
         evidence=case.evidence,

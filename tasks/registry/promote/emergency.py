@@ -29,7 +29,7 @@ def rule(governance: Governance, person: Person, target: Signed, at: datetime) -
     return allowed
 
 
-def record(order: SignedOrder, made: Signed, allowed: BreakGlass, governance: Governance, ledger: Ledger) -> None:
+def record(order: SignedOrder, made: Signed, allowed: BreakGlass, ledger: Ledger, governance: Governance) -> None:
     """Open the incident. `made` is the promotion statement that carries the order out."""
     until = ledger.now() + timedelta(hours=allowed.confirm_hours)
     label = made.promotion.label

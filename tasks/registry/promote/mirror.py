@@ -60,7 +60,7 @@ def unregister(governance: Governance, name: str, label: str) -> None:
             client.delete_model_version(name, str(known))
 
 
-def mirror(governance: Governance, ledger: Ledger, name: str) -> Mirrored:
+def mirror(ledger: Ledger, governance: Governance, name: str) -> Mirrored:
     """Set MLflow's aliases to what the newest statement says, and report what had been moved by hand.
 
     Does nothing for a model without a promotion. Raises Unavailable where MLflow is away; the promotion stands.

@@ -83,7 +83,7 @@ def deciding_role(governance: Governance, person: Person, target: Signed, given:
     return held[0]
 
 
-def target(governance: Governance, ledger: Ledger, line: Promotions, label: str) -> Signed:
+def target(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> Signed:
     """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
     back_to = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
     if back_to is None or line.newest is None:
@@ -97,7 +97,7 @@ def target(governance: Governance, ledger: Ledger, line: Promotions, label: str)
     verified = verification.require(bundle.folder(governance.state, label), governance)
     if verified.release_sha256 != back_to.release_sha256:
         raise Refused(f"the bundle of {label} is not the release that was promoted under that name")
-    consent.require(bundle.folder(governance.state, label) / bundle.PAYLOAD, governance, ledger)
+    consent.require(bundle.folder(governance.state, label) / bundle.PAYLOAD, ledger, governance)
     return back_to
 
 

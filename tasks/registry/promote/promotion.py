@@ -33,22 +33,22 @@ from tasks.registry.verify import recorded, verification
 __all__ = ["promote", "reconcile", "rollback", "set_aliases", "unfinished"]
 
 
-def promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
+def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
     """Make a run's package the champion. Asked again for the same run, returns the release it already made.
 
     Raises Refused with the reason where it may not be promoted, Unavailable where MLflow, the ledger or the disk is
     away; the old champion then stays in place.
     """
     with intents.turn(governance.state):
-        recovery.settle(governance, ledger)
-        release = _already(layout, run, governance, ledger) or _promote(layout, run, commit, governance, ledger)
+        recovery.settle(ledger, governance)
+        release = _already(layout, run, ledger, governance) or _promote(layout, run, commit, ledger, governance)
         with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-            mirror.mirror(governance, ledger, release.name)
-        recorded.add_missing(governance, ledger, release.name)  # what cannot be proven yet, `reconcile` does later
+            mirror.mirror(ledger, governance, release.name)
+        recorded.add_missing(ledger, governance, release.name)  # what cannot be proven yet, `reconcile` does later
     return release
 
 
-def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
+def reconcile(ledger: Ledger, governance: Governance) -> list[str]:
     """Finish or undo what a crash left of a promotion, and mirror what is not mirrored yet.
 
     Returns in words what it did, or why it could not; nothing while another process promotes. May be called at any
@@ -58,24 +58,24 @@ def reconcile(governance: Governance, ledger: Ledger) -> list[str]:
         if not mine:
             return []
         try:
-            done = recovery.settle(governance, ledger) + recovery.mirror_late(governance, ledger)
+            done = recovery.settle(ledger, governance) + recovery.mirror_late(ledger, governance)
             names = promotions.names(ledger)
-            return done + [text for name in names for text in recorded.add_missing(governance, ledger, name)]
+            return done + [text for name in names for text in recorded.add_missing(ledger, governance, name)]
         except Unavailable as error:  # a rollback, say, needs no MLflow
             return [str(error)]
 
 
-def unfinished(governance: Governance, ledger: Ledger) -> list[str]:
+def unfinished(ledger: Ledger, governance: Governance) -> list[str]:
     """Releases of this environment and installation whose promotion was interrupted. Writes nothing.
 
     Empty while another process promotes: what is pending then is its own.
     """
     if intents.is_held(governance.state):
         return []
-    return [intent.label for _, intent in recovery.pending_here(governance, ledger)]
+    return [intent.label for _, intent in recovery.pending_here(ledger, governance)]
 
 
-def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
+def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Look at MLflow's aliases, open an incident for each that was moved by hand, and set it back.
 
     Returns in words what was moved, or why MLflow could not be looked at; nothing while another process promotes.
@@ -85,12 +85,12 @@ def set_aliases(governance: Governance, ledger: Ledger) -> list[str]:
             return []
         try:
             names = promotions.names(ledger)
-            return [text for name in names for text in mirror.mirror(governance, ledger, name).moved_by_hand]
+            return [text for name in names for text in mirror.mirror(ledger, governance, name).moved_by_hand]
         except Unavailable as error:
             return [str(error)]
 
 
-def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -> Release | None:
+def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
     """The release that this very package of this run was promoted as before."""
     payload = layout.stage("package") / bundle.PAYLOAD
     name, sha256 = manifest.read(payload).name, files.tree_digest(payload)
@@ -98,8 +98,8 @@ def _already(layout: Layout, run: str, governance: Governance, ledger: Ledger) -
     return next((r for r in known if (r.run, r.payload_sha256) == (run, sha256)), None)
 
 
-def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledger: Ledger) -> Release:
-    candidate = examine(layout, run, governance, ledger)
+def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
+    candidate = examine(layout, run, ledger, governance)
     line = promotions.read(ledger, governance, candidate.manifest.name)
     _compared_with_the_champion(candidate, line.newest)
     promotions.require_no_lower(candidate.tier, line.newest, governance.policy)
@@ -107,12 +107,12 @@ def _promote(layout: Layout, run: str, commit: str, governance: Governance, ledg
     environment, where = governance.policy.environment, intents.installation(governance.state)
     seq, intent = intents.intend(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
     try:
-        signed = _build(candidate, intent, line.newest, governance, ledger)
+        signed = _build(candidate, intent, line.newest, ledger, governance)
         mirror.register(governance, signed)
-        recovery.make(signed, seq, governance, ledger)
+        recovery.make(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
         with suppress(HallmarkError, OSError):  # what cannot be undone now stays pending for `reconcile`
-            recovery.undo(seq, intent, governance, ledger, str(error))
+            recovery.undo(seq, intent, ledger, governance, str(error))
         if isinstance(error, OSError):
             raise Unavailable(f"the release cannot be written: {error}; the champion is still the old one") from error
         raise
@@ -143,7 +143,7 @@ def _held_to_the_version_before(candidate: Candidate, adopted: Adopted | None) -
 
 
 def _build(
-    candidate: Candidate, intent: Intent, newest: Signed | None, governance: Governance, ledger: Ledger
+    candidate: Candidate, intent: Intent, newest: Signed | None, ledger: Ledger, governance: Governance
 ) -> Signed:
     """The bundle, signed and verified, under its own name."""
     aside, target = assembly.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)

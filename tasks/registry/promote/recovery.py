@@ -19,13 +19,13 @@ from tasks.registry.release.promotions import Signed
 from tasks.registry.verify import verification
 
 
-def make(signed: Signed, seq: int, governance: Governance, ledger: Ledger) -> None:
+def make(signed: Signed, seq: int, ledger: Ledger, governance: Governance) -> None:
     """The point of no return.
 
     Raises Refused where another promotion was made since this one started, a source was withdrawn or a waiver expired.
     """
     with ledger.transaction():
-        consent.require(bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, governance, ledger)
+        consent.require(bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance)
         waivers.require(ledger, governance, signed)
         follows(signed, promotions.read(ledger, governance, signed.promotion.name).newest)
         ledger.append(promotions.MADE, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
@@ -41,30 +41,30 @@ def follows(signed: Signed, newest: Signed | None) -> None:
     )
 
 
-def settle(governance: Governance, ledger: Ledger) -> list[str]:
+def settle(ledger: Ledger, governance: Governance) -> list[str]:
     """Finish or undo every pending intent of this environment and installation. Only called while holding the turn.
 
     Another machine may be at work on its own, and what it left after a crash lies there.
     """
     texts = []
-    for seq, intent in pending_here(governance, ledger):
+    for seq, intent in pending_here(ledger, governance):
         try:
-            _finish(seq, intent, governance, ledger)
+            _finish(seq, intent, ledger, governance)
             texts.append(f"{intent.label}: the promotion that was interrupted is complete")
         except (Refused, InputError) as error:
-            undo(seq, intent, governance, ledger, str(error))
+            undo(seq, intent, ledger, governance, str(error))
             texts.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
     return texts
 
 
-def pending_here(governance: Governance, ledger: Ledger) -> list[tuple[int, Intent]]:
+def pending_here(ledger: Ledger, governance: Governance) -> list[tuple[int, Intent]]:
     """Pending intents of this environment and installation, oldest first, with their `seq`."""
     ours, environment = ("", intents.known_installation(governance.state)), governance.policy.environment
     every = intents.pending(ledger)
     return [(seq, intent) for seq, intent in every if intent.environment == environment and intent.installation in ours]
 
 
-def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) -> None:
+def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) -> None:
     """Carry out an intent whose bundle is whole, if it would still be promoted today. Raises Refused otherwise."""
     folder = bundle.folder(governance.state, intent.label)
     if not folder.is_dir():
@@ -74,15 +74,15 @@ def _finish(seq: int, intent: Intent, governance: Governance, ledger: Ledger) ->
         raise Refused("its bundle is that of another promotion")
     for gate in signed.promotion.gates:
         evidence = Evidence.read(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
-        candidate.require_passed(evidence, governance, ledger)
+        candidate.require_passed(evidence, ledger, governance)
     mirror.register(governance, signed)
-    make(signed, seq, governance, ledger)
+    make(signed, seq, ledger, governance)
 
 
-def undo(seq: int, intent: Intent, governance: Governance, ledger: Ledger, reason: str) -> None:
+def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
     """Remove what an intent left. A release that was ever promoted is never touched."""
     folder = bundle.folder(governance.state, intent.label)
-    named = _is_of(folder, intent, governance) and not _ever_promoted(intent, governance, ledger)
+    named = _is_of(folder, intent, governance) and not _ever_promoted(intent, ledger, governance)
     if named:  # only then may MLflow know it
         mirror.unregister(governance, intent.name, intent.label)
         shutil.rmtree(folder)
@@ -99,19 +99,19 @@ def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
     return (promotion.label, promotion.run, promotion.sequence) == (intent.label, intent.run, intent.sequence)
 
 
-def _ever_promoted(intent: Intent, governance: Governance, ledger: Ledger) -> bool:
+def _ever_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> bool:
     valid = promotions.read(ledger, governance, intent.name).valid
     return any(signed.promotion.label == intent.label for signed in valid)
 
 
-def mirror_late(governance: Governance, ledger: Ledger) -> list[str]:
+def mirror_late(ledger: Ledger, governance: Governance) -> list[str]:
     """Set aliases that a crash, or MLflow being away, left behind the newest statement."""
     texts = []
     for name in promotions.names(ledger):
         newest = promotions.read(ledger, governance, name).newest
         if newest is not None and not mirror.is_mirrored(ledger, newest):
             try:
-                mirror.mirror(governance, ledger, name)
+                mirror.mirror(ledger, governance, name)
                 texts.append(f"{newest.promotion.label}: MLflow's aliases are set")
             except Unavailable as error:
                 texts.append(str(error))

@@ -25,7 +25,7 @@ class Rollback(NamedTuple):
 
 
 def rollback(
-    governance: Governance, ledger: Ledger, label: str, person_id: str, reason: str, role: str | None = None,
+    ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str, role: str | None = None,
     break_glass: bool = False,
 ) -> Rollback:  # fmt: skip
     """Sign a person's order that an earlier release be champion again, and carry it out once nobody else is asked.
@@ -38,19 +38,19 @@ def rollback(
         raise InputError("a rollback needs a reason, so that others can follow it later")
     clear(reason, "the reason")
     with intents.turn(governance.state):
-        recovery.settle(governance, ledger)
+        recovery.settle(ledger, governance)
     name = releases.get(ledger, governance, label).name
     line = promotions.read(ledger, governance, name)
-    back_to = orders.target(governance, ledger, line, label)
+    back_to = orders.target(ledger, governance, line, label)
     assert line.newest is not None, "there is no earlier release without a newer one"
-    ordering = _Ordering(governance, ledger, back_to, line.newest, person_id, reason.strip(), role, break_glass)
+    ordering = _Ordering(ledger, governance, back_to, line.newest, person_id, reason.strip(), role, break_glass)
     order = ordering.sign()
     with intents.turn(governance.state):
-        recovery.settle(governance, ledger)
+        recovery.settle(ledger, governance)
         wanted = ordering.give(order)
         if not wanted:
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-                mirror.mirror(governance, ledger, name)
+                mirror.mirror(ledger, governance, name)
     return Rollback(releases.get(ledger, governance, label), wanted)
 
 
@@ -61,11 +61,11 @@ class _Ordering:
     """
 
     def __init__(
-        self, governance: Governance, ledger: Ledger, back_to: Signed, newest: Signed, person_id: str, reason: str,
+        self, ledger: Ledger, governance: Governance, back_to: Signed, newest: Signed, person_id: str, reason: str,
         role: str | None, break_glass: bool,
     ) -> None:  # fmt: skip
         self.role, self.break_glass = role, break_glass
-        self.governance, self.ledger, self.back_to, self.newest = governance, ledger, back_to, newest
+        self.ledger, self.governance, self.back_to, self.newest = ledger, governance, back_to, newest
         now, self.reason = ledger.now(), reason
         self.person = governance.actor(person_id, now)
         self.signer = governance.signer(self.person, now)
@@ -98,7 +98,7 @@ class _Ordering:
     def _break_glass(self, order: SignedOrder) -> list[str]:
         """Carry the order out alone, and open the incident that a second person has to confirm."""
         allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
-        emergency.record(order, self._carry_out(order, []), allowed, self.governance, self.ledger)
+        emergency.record(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
         return []
 
     def _asked(self) -> Order:
@@ -166,7 +166,7 @@ class _Ordering:
         envelope = promotions.sign(statement, self.back_to.release_sha256, self.governance)
         signed = promotions.verify(envelope, self.governance)
         payload = bundle.folder(self.governance.state, statement.label) / bundle.PAYLOAD
-        consent.require(payload, self.governance, self.ledger)
+        consent.require(payload, self.ledger, self.governance)
         recovery.follows(signed, promotions.read(self.ledger, self.governance, statement.name).newest)
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
         self.ledger.append(promotions.MADE, statement.name, body)

@@ -29,7 +29,7 @@ ANEW = "ask who promoted it to run `hallmark releases list` and copy the release
 MISSING = f"the release lacks attestations/ledger.json, the proof that its promotion stands in the ledger; {ANEW}"
 
 
-def add_missing(governance: Governance, ledger: Ledger, name: str) -> list[str]:
+def add_missing(ledger: Ledger, governance: Governance, name: str) -> list[str]:
     """Give a proof to each release of a model that lies here without one that counts. Returns in words why one has none
     yet."""
     texts = []
@@ -38,13 +38,13 @@ def add_missing(governance: Governance, ledger: Ledger, name: str) -> list[str]:
         if signed.promotion.action != "promote" or not folder.is_dir() or _stands(folder, signed, governance):
             continue
         try:
-            _add(signed, governance, ledger)
+            _add(signed, ledger, governance)
         except (HallmarkError, OSError) as error:
             texts.append(f"{signed.promotion.label}: no proof of its promotion yet: {error}")
     return texts
 
 
-def _add(signed: Signed, governance: Governance, ledger: Ledger) -> None:
+def _add(signed: Signed, ledger: Ledger, governance: Governance) -> None:
     assert signed.entry is not None, "what was read from the ledger stands there"
     publish.publish(ledger, governance)
     proof = ledger_proof.prove(ledger, governance, signed.entry.seq)
