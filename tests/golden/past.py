@@ -86,7 +86,7 @@ def signed(past: Past) -> None:
     assert [case.closed is None for case in asked] == [*[False] * (len(asked) - 1), True]
     for entry in house.ledger.entries(signed_decision.KIND):
         assert signed_decision.read(entry, house.governance).time == entry.time
-    still_open = cases[-1]
+    still_open = asked[-1]
     then = still_open.entry.time + timedelta(hours=1)
     assert gates.judge(still_open.evidence, house.ledger, house.governance, then).state == "waiting"
     line = promotions.read(house.ledger, house.governance, NAME)
