@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tasks.audit.dossier import Chapter, Claim, Exhibit, Kind, Table
+from tasks.audit.dossier import Artifact, Chapter, Claim, Kind, Table
 from tasks.audit.record import Decided, Record
 from tasks.audit.shelf import Shelf
 from tasks.core.facts import Fact
@@ -11,7 +11,7 @@ from tasks.gates.checks.checks import CheckResult
 from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
 
-Said = tuple[Kind, str, Sequence[Exhibit]]
+Said = tuple[Kind, str, Sequence[Artifact]]
 """A claim without its number."""
 PARAMS, DATASET = "payload/params.yaml", "payload/dataset/manifest.json"
 MANIFEST = "payload/manifest.json"
@@ -235,7 +235,7 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def entries(shelf: Shelf, record: Record, gate: object) -> list[Exhibit]:
+def entries(shelf: Shelf, record: Record, gate: object) -> list[Artifact]:
     return [shelf.entry(case.entry) for name, case in record.cases.items() if name == gate]
 
 

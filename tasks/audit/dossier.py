@@ -14,7 +14,7 @@ Kind = Literal[
 """What a claim is about; controls.yaml says which controls such a claim is evidence for."""
 
 
-class Exhibit(Frozen):
+class Artifact(Frozen):
     """A file of the archive that a claim rests on."""
 
     path: str
@@ -30,7 +30,7 @@ class Claim(Frozen):
     """Chapter and place, e.g. 2.3."""
     kind: Kind
     text: str
-    artifacts: list[Exhibit]
+    artifacts: list[Artifact]
 
 
 class Table(Frozen):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.audit.dossier import Exhibit
+from tasks.audit.dossier import Artifact
 from tasks.core import files
 from tasks.core.errors import HallmarkError
 from tasks.ledger.ledger import Entry
@@ -22,11 +22,11 @@ class Shelf:
         """Entries without a proof."""
         self.why_unproven = ""
 
-    def file(self, name: str, title: str = "") -> Exhibit:
+    def file(self, name: str, title: str = "") -> Artifact:
         """A file of the release, by its path in it."""
-        return Exhibit(path=f"{RELEASE}/{name}", title=title or name, sha256=files.sha256_file(self._folder / name))
+        return Artifact(path=f"{RELEASE}/{name}", title=title or name, sha256=files.sha256_file(self._folder / name))
 
-    def entry(self, entry: Entry) -> Exhibit:
+    def entry(self, entry: Entry) -> Artifact:
         """An entry of the ledger, as canonical JSON."""
         path = f"{LEDGER}/{entry.seq:06}.json"
         data = files.canonical_json(entry.model_dump(mode="json"))
@@ -38,7 +38,7 @@ class Shelf:
             except HallmarkError as error:
                 self.unproven.add(entry.seq)
                 self.why_unproven = str(error)
-        return Exhibit(
+        return Artifact(
             path=path,
             title=f"ledger entry {entry.seq}, {entry.kind}",
             sha256=files.sha256_bytes(data),

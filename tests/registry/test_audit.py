@@ -63,9 +63,9 @@ def test_every_claim_rests_on_a_file_of_the_archive(released: House, tmp_path: P
     for chapter in told.chapters:
         for claim in chapter.claims:
             assert claim.artifacts, claim.text
-            for exhibit in claim.artifacts:
-                data = (tmp_path / "dossier" / exhibit.path).read_bytes()
-                assert hashlib.sha256(data).hexdigest() == exhibit.sha256, exhibit.path
+            for artifact in claim.artifacts:
+                data = (tmp_path / "dossier" / artifact.path).read_bytes()
+                assert hashlib.sha256(data).hexdigest() == artifact.sha256, artifact.path
 
 
 def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_path: Path) -> None:
