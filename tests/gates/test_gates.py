@@ -290,6 +290,14 @@ class TestCarryingOver:
         assert house.judge(later).state == "passed"
         assert house.judge(first).state == "rejected"
 
+    def test_who_rejected_the_same_in_an_earlier_run_rejects_a_later_one_as_well(self, house: House) -> None:
+        first = house.ask(run="run-1")
+        house.decide(first, "both", "reject", "stolen data", role="data-owner")
+        later = house.ask(run="run-2")
+        assert house.judge(later).state == "waiting"
+        house.decide(later, "both", "reject", "stolen data", role="data-owner")
+        assert house.judge(later).state == "rejected"
+
     def test_a_waiver_holds_only_for_the_figure_that_was_waived(self, house: House) -> None:
         reload(house, POLICY.replace("split.train_rows", "ingest.rows").replace("at_least: 100}", "at_least: 1000}"))
         first = house.ask(run="run-1")

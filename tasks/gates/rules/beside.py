@@ -67,11 +67,15 @@ def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
 
 
 def _repeated(each: Placed, places: dict[object, str]) -> str | None:
-    """Said twice is said once, or one person would count as two."""
+    """Said twice is said once, or one person would count as two.
+
+    A rejection of an earlier run lets nobody approve here; said here as well, it ends this run.
+    """
     said = each.decision
     if said.verb == "withdraw":
         return None
-    key = (said.person, said.verb, said.role, *said.checks, said.expires)
+    run = said.run if said.verb == "reject" else ""
+    key = (said.person, said.verb, run, said.role, *said.checks, said.expires)
     if key in places:
         return f"says the same as {places[key]}"
     places[key] = each.place

@@ -14,7 +14,6 @@ machine finishes or undoes its own alone.
 
 from contextlib import suppress
 
-from tasks.core import files
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
@@ -93,7 +92,7 @@ def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
 def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
     """The release that this very package of this run was promoted as before."""
     payload = layout.stage("package") / bundle.PAYLOAD
-    name, sha256 = manifest.read(payload).name, files.tree_digest(payload)
+    name, sha256 = manifest.read(payload).name, bundle.payload_digest(payload)
     known = releases.list_releases(ledger, governance, name)
     return next((r for r in known if (r.run, r.payload_sha256) == (run, sha256)), None)
 
@@ -153,7 +152,7 @@ def _build(
     draft = Promotion(
         action="promote",
         **intent.model_dump(exclude={"installation"}),
-        payload_sha256=files.tree_digest(candidate.layout.stage("package") / bundle.PAYLOAD),
+        payload_sha256=bundle.payload_digest(candidate.layout.stage("package") / bundle.PAYLOAD),
         files={},
         candidate_inputs=candidate.candidate_inputs,
         tier=candidate.tier,

@@ -76,6 +76,11 @@ def release_digest(listing: dict[str, str]) -> str:
     return files.sha256_bytes(files.canonical_json({"type": TYPE, "files": listing}))
 
 
+def payload_digest(payload: Path) -> str:
+    """`tasks.core.files.tree_digest` of a payload. Raises Refused for anything but plain files and their folders."""
+    return files.sha256_bytes(files.canonical_json(listing(payload)))
+
+
 def part_digest(listing: dict[str, str], folder: str) -> str:
     """`tasks.core.files.tree_digest` of a folder of the bundle, from the digests of its files."""
     digests = {name.removeprefix(f"{folder}/"): digest for name, digest in part(listing, folder).items()}
