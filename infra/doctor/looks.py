@@ -7,6 +7,7 @@ from typing import NamedTuple
 from infra.doctor import databases, installed, places, services, settings
 from infra.doctor.finding import Finding
 from tasks.core.errors import HallmarkError
+from tasks.core.shown import visible
 
 Look = Callable[[Path], Iterator[Finding]]
 """Takes the checkout. May raise HallmarkError, whose message says what to do."""
@@ -44,3 +45,5 @@ def lines(root: Path, looks: Mapping[str, Look] = LOOKS) -> Iterator[Line]:
                 yield Line(name, *finding)
         except HallmarkError as error:
             yield Line(name, str(error), "do what the message says")
+        except (OSError, ValueError) as error:  # a file that cannot be read, or holds what it never should
+            yield Line(name, f"it could not be looked at: {visible(str(error))}", "put the file right that it names")

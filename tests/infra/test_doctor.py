@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor import looks
+from infra.doctor import installed, looks, places
 from tests.tiny_project import hallmark, make_project
 
 
@@ -71,6 +71,12 @@ def _append(name: str, more: str) -> Callable[[Path], None]:
     return change
 
 
+def _dangling(project: Path) -> None:
+    gate = project / ".hallmark" / "keys" / "gate"
+    gate.unlink()
+    gate.symlink_to("nowhere")
+
+
 def _other_policy(project: Path) -> None:
     path = project / "infra" / "governance" / "policy.yaml"
     path.write_text(path.read_text().replace("max_days: 90", "max_days: 30"))
@@ -86,6 +92,12 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a key others can read": (lambda p: (p / ".hallmark/keys/gate").chmod(0o644), "keys", "chmod 600"),
     "a lost key": (lambda p: (p / ".hallmark/keys/gate").unlink(), "keys", "no private key of gate here"),
     "a lost key of the vault": (lambda p: (p / ".hallmark/keys/vault").unlink(), "keys", "restore it"),
+    "a file of other bytes": (
+        lambda p: (p / "constraints.txt").write_bytes(b"\xff"),
+        "packages",
+        "it could not be looked at",
+    ),
+    "a key that leads nowhere": (_dangling, "keys", "no private key of gate here"),
     "other stages": (_append("dvc.yaml", "# mine\n"), "dvc.yaml", "python -m tasks.core.graph > dvc.yaml"),
     "a mistake in params": (_append("params.yaml", "\nmore: 1\n"), "params.yaml", "more"),
     "policy that nobody adopted": (
@@ -100,6 +112,12 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "a ledger of a newer version": (_newer_ledger, "databases", "schema 99, of a newer Hallmark"),
 }
+
+
+def test_a_full_disk_and_another_python(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "LEAST_FREE_GIB", 1e9)
+    monkeypatch.setattr(installed, "SERIES", ((2, 7),))
+    assert "make room" in todo(project, "disk") and "make PYTHON" in todo(project, "Python")
 
 
 @pytest.fixture
