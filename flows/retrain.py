@@ -9,6 +9,7 @@ from flows.lifecycle import end, evaluated, lifecycle, name_of_flow_run, resolve
 from flows.lineage import index
 from flows.promotion import promote, unchanged
 from flows.stages import stages
+from tasks.core.graph import DATA_STAGES
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
@@ -30,7 +31,7 @@ def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> s
     with lifecycle(request, envelope) as asked:
         run = resolve(asked, envelope)
 
-        stages(run, "ingest", "clean", "deduplicate", "validate", "split")
+        stages(run, *DATA_STAGES)
         gate(run, "data")
         index(run)
 

@@ -22,9 +22,9 @@ Where something new goes; the tests in tests/contract/ and of the room name what
 
     metric           a file in stages/evaluate/metrics/, a line in its table.py
     kind of source   a file in stages/data/readers/, a line in its kinds.py, its name in sources/sources.py: Source.kind
-    stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml.
-                     One that takes rows out: its name in sources/dataset.py, its rules in validate/outcomes.py, and
-                     what comes after it reads its records
+    stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml
+    stage of data    the same with a line in core/steps/data.py alone: the flow, what counts rows and what comes after
+                     the stages that take rows out follow it
     gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
                      rules in every policy.yaml
     signed kind      a `Dated` document and a `Kind` (policy/read_signed.py) in one file; a line in infra/formats.py and

@@ -10,6 +10,7 @@ config.py     YAML into frozen objects, every mistake reported together with fil
 document.py   what is signed or digested, known by its bytes whatever its model says since
 layout.py     where everything of a run lies
 graph.py      the one table of stages and gates
+steps/        what the table is made of, as far as stages ask it: the stages of data
 code.py       which code decides the bytes of a stage, and its digest
 params/       the schema of params.yaml, a file a section
 record.py     one row of a dataset

@@ -1,44 +1,15 @@
 """The one table of stages and gates, in the order of a run. Everything that knows of them derives it from here.
 
-A new stage is a module with `run(params, layout)` and a line in STEPS; a new gate is a line in STEPS and its rules in
-policy.yaml. `python -m tasks.core.graph` prints the dvc.yaml that belongs to the table.
+A new stage is a module with `run(params, layout)` and a line in STEPS, or, where it is one of data, in
+`tasks.core.steps.data`; a new gate is a line in STEPS and its rules in policy.yaml. `python -m tasks.core.graph` prints
+the dvc.yaml that belongs to the table.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Stage:
-    name: str
-    module: str
-    """Its `run(params, layout)` is the stage, `run(params, layout, which)` for one of `each`."""
-    params: tuple[str, ...] = ()
-    """Sections of params.yaml that it reads."""
-    reads: tuple[str, ...] = ()
-    """Files and folders, from the root of the worktree, that are not code."""
-    behind: tuple[str, ...] = ()
-    """The gates that let it run: it verifies their statements."""
-    measures: bool = False
-    """It leaves figures in measured/ as well, of which no digest is taken."""
-    each: Mapping[str, str] = field(default_factory=dict)
-    """For a stage that runs several times: by variant, what that one reads beside `reads`."""
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        """Its name for DVC and on the command line, or those of its variants: `predict@base`, …"""
-        return tuple(f"{self.name}@{key}" for key in self.each) or (self.name,)
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """Where its outputs lie, below artefacts/ and measured/."""
-        return tuple(f"{self.name}/{key}" for key in self.each) or (self.name,)
-
-    def dependencies(self, key: str = "") -> list[str]:
-        """Every file and folder that it reads, code aside."""
-        gate = [*(f"gates/{name}.json" for name in self.behind), *(["inputs/authority.json"] if self.behind else [])]
-        own = [self.each[key]] if key else []
-        return [*self.reads, *own, *gate, "constraints.txt"]
+from tasks.core.steps.data import DATA
+from tasks.core.steps.stage import CHAMPION, CODE, SOURCES, SUITES, Stage
 
 
 @dataclass(frozen=True)
@@ -49,33 +20,11 @@ class Gate:
     name: str
 
 
-SOURCES, SUITES, CHAMPION, CODE = (f"inputs/{name}.json" for name in ("sources", "suites", "champion", "code"))
-
-DATA = ("ingest", "clean", "deduplicate", "validate")
-"""The stages of data before `split`; the report tells of each, and a release names what each has left."""
+DATA_STAGES: tuple[str, ...] = tuple(stage.name for stage in DATA)
+"""`ingest` to `split`, by name."""
 
 STEPS: tuple[Stage | Gate, ...] = (
-    # Every data stage reads SOURCES: it names the version of Python, whose Unicode tables decide what is written.
-    Stage("ingest", "tasks.stages.data.ingest.ingest", ("data", "prompts"), (SOURCES,)),
-    Stage("clean", "tasks.stages.data.clean.clean", ("data",), ("artefacts/ingest", SOURCES)),
-    Stage(
-        "deduplicate",
-        "tasks.stages.data.deduplicate.deduplicate",
-        ("data",),
-        ("artefacts/ingest/rows.parquet", "artefacts/clean", SOURCES),
-    ),
-    Stage(
-        "validate",
-        "tasks.stages.data.validate.validate",
-        ("evaluation",),
-        ("artefacts/ingest/result.json", "artefacts/clean/result.json", "artefacts/deduplicate", SOURCES, SUITES),
-    ),
-    Stage(
-        "split",
-        "tasks.stages.data.split.split",
-        ("data", "evaluation"),
-        ("artefacts/ingest", "artefacts/clean/result.json", "artefacts/deduplicate", SOURCES),
-    ),
+    *DATA,
     Gate("data"),
     Stage("base_model", "tasks.stages.train.base_model", ("base_model",)),
     Stage(
@@ -100,7 +49,7 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("evaluation", "use_case"),
         (
             SOURCES,
-            *(f"artefacts/{name}/result.json" for name in DATA),
+            *(f"artefacts/{name}/result.json" for name in DATA_STAGES if name != "split"),
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/split",
             "artefacts/train",
@@ -114,7 +63,7 @@ STEPS: tuple[Stage | Gate, ...] = (
         (
             "params.yaml",
             *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # its manifest states the digest of all code
-            *(f"artefacts/{name}" for name in (*DATA, "split", "base_model")),
+            *(f"artefacts/{name}" for name in (*DATA_STAGES, "base_model")),
             "artefacts/train",
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/evaluate",

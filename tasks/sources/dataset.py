@@ -8,12 +8,12 @@ from typing import Any, Literal
 from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.params.values import Sha256
+from tasks.core.steps.data import FILTERED
 from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
-STAGES = ("ingest", "clean", "deduplicate", "split")
-"""The stages that a row goes through, in their order: each leaves records and quarantine. What counts rows by stage
-follows this list, and a test holds it to `tasks.core.graph`, which no stage may import."""
+STAGES = (*FILTERED, "split")
+"""The stages that a row goes through, in their order: each leaves records and quarantine."""
 SIDES = ("train", "test")
 SEGMENTS = ("source_id", "department", "language", "kind")
 Value = str | int | float | bool | None

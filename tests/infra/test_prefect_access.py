@@ -22,6 +22,7 @@ from flows import deployed
 from infra.prefect import access, server
 from infra.prefect.server import Up
 from tasks.core.errors import InputError
+from tasks.core.graph import DATA_STAGES
 from tests import tiny_project
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
@@ -155,16 +156,16 @@ def test_prefects_own_command_starts_a_run_that_reads_no_planted_result(project:
     (line,) = wait(parked)
     assert (line["requested_by"], line["status"]) == ("scheduler", "waiting"), line
     storage = access.folder(project) / "storage"
-    for stage in ("ingest", "clean", "deduplicate", "validate", "split"):
+    for stage in DATA_STAGES:
         path = storage / str(line["flow_run"]) / stage
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(planted(touched))
     hallmark(project, "gates", "reject", str(line["run"]), "data", "--as", "data-owner", "--reason", "a drill")
     ended = wait(lambda: (now := hallmark_json(project, "status", str(line["run"])))["status"] == "failed" and now)
     assert "data-owner rejected: a drill" in ended["error"]
-    assert {name: one["state"] for name, one in ended["stages"].items()} == dict.fromkeys(
-        ("ingest", "clean", "deduplicate", "validate", "split"), "done"
-    ), "what the flow run had finished it did not do again"
+    assert {name: one["state"] for name, one in ended["stages"].items()} == dict.fromkeys(DATA_STAGES, "done"), (
+        "what the flow run had finished it did not do again"
+    )
     assert not touched.exists()
     shutil.rmtree(storage / str(line["flow_run"]))
 

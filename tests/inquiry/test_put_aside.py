@@ -11,6 +11,7 @@ from tasks.core.files import read_json
 from tasks.core.record import read_table, write_table
 from tasks.inquiry import put_aside
 from tasks.inquiry.put_aside import Entry, PutAside
+from tasks.sources.dataset import STAGES
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
@@ -90,7 +91,7 @@ def test_rows_come_by_source_and_row_and_the_first_are_enough(done: Run) -> None
 
 def test_counts_are_those_of_the_stages(done: Run) -> None:
     counts = put_aside.read(done.layout).counts()
-    for stage in ("ingest", "clean", "deduplicate", "split"):
+    for stage in STAGES:
         by_rule = done.result(stage)["counts"]["quarantined"]
         for rule, rows in by_rule.items():
             assert sum(one.rows for one in counts if (one.stage, one.rule) == (stage, rule)) == rows

@@ -12,7 +12,7 @@ from tasks.core.params import methods
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.payload.manifest import Manifest
 from tasks.core.shown import markdown, visible
-from tasks.sources.dataset import STAGES
+from tasks.core.steps.data import DATA
 from tasks.sources.sources import ResolvedSources
 from tasks.stages.package.params import Params
 
@@ -72,7 +72,7 @@ def render(parts: Parts) -> str:
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
         segments={name: parts.segment(name) for name in ("language", "department", "kind")},
-        data_figures=_of(parts.facts, *(f"{stage}." for stage in (*STAGES, "validate"))),
+        data_figures=_of(parts.facts, *(f"{stage.name}." for stage in DATA)),
         figures=_of(parts.facts, "evaluate."),
         targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
     )

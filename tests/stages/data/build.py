@@ -17,11 +17,11 @@ from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.record import SCHEMA, read_table, write_table
+from tasks.core.steps.data import FILTERED, LAST
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.pin import resolve_sources
 from tasks.sources import vault_keys
-from tasks.sources.dataset import STAGES
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
@@ -192,7 +192,7 @@ class Run:
         authority: dict[str, int] | None = None,
         says: dict[str, dict[str, Any]] | None = None,
     ) -> None:
-        """Records as if `stage` (ingest, clean or deduplicate) had written them, with what the stages before it write
+        """Records as if `stage` (one that filters) had written them, with what the stages before it write
         beside. `authority` is that of sources, by id; `says` what else sources.yaml says of them."""
         rows = [{"record_id": r["record_id"], "source_id": "src", "row": n} for n, r in enumerate(records, start=1)]
         self.put_rows(rows)
@@ -217,7 +217,7 @@ class Run:
         passed = {name: passage(count) for name, count in Counter(item["source_id"] for item in records).items()}
         empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
         sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
-        for name in STAGES[:-1]:
+        for name in FILTERED:
             result = {"counts": passage(len(records)), "sources": sources, "by_source": passed, "near": {}}
             write_json(self.layout.stage(name) / "result.json", result)
 
@@ -242,7 +242,7 @@ class Run:
     def split(
         self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
     ) -> split.Split:
-        self.put("deduplicate", records)
+        self.put(LAST, records)
         return split.run(params(evaluation, **data), self.layout)
 
     def put_suites(self, suites: Suites) -> None:

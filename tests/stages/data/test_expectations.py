@@ -10,6 +10,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.core.record import MESSAGE
+from tasks.core.steps.data import LAST
 from tasks.sources.sources import ResolvedSources, Suite, Suites
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.stretch import Stretch
@@ -55,7 +56,7 @@ def pin(run: Run, **protect: dict[str, str]) -> None:
 
 
 def texts(run: Run, *prompts: str, source_id: str = "src") -> None:
-    run.put("deduplicate", [record(text, number=n, source_id=source_id) for n, text in enumerate(prompts)])
+    run.put(LAST, [record(text, number=n, source_id=source_id) for n, text in enumerate(prompts)])
 
 
 def test_what_protection_should_have_taken_is_found_and_not_told(run: Run) -> None:
@@ -111,12 +112,12 @@ def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:
     first_kept = NEXT - timedelta(days=365)
     dates = [first_kept, first_kept - timedelta(days=1), None]
     run.put(
-        "deduplicate",
+        LAST,
         [record(f"p{n}", number=n, effective_from=day, retired_at=AS_OF) for n, day in enumerate(dates)],
     )
     pin(run, src={})
     resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
-    frame = Records(run.layout.stage("deduplicate") / "records.parquet", resolved, False).frame("src", set(AGES))
+    frame = Records(run.layout.stage(LAST) / "records.parquet", resolved, False).frame("src", set(AGES))
     assert frame["age_days"].tolist()[:2] == [334, 335]
     assert frame["retention_days_left"].tolist()[:2] == [0, -1], "counted to the first of the next month"
     assert frame["refresh_days_left"].tolist()[:2] == [-327, -328]
@@ -150,7 +151,7 @@ def gone(rows: int, records: int, **quarantined: int) -> dict[str, Any]:
 
 def went(run: Run) -> None:
     """Of source `a` ten rows became five records, of `b` four became four."""
-    run.put("deduplicate", [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
+    run.put(LAST, [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
     write_json(
         run.layout.stage("ingest") / "result.json",
         {"sources": [{"id": "a", "counts": gone(10, 8, past_retention=2)}, {"id": "b", "counts": gone(4, 4)}]},
@@ -227,9 +228,9 @@ def test_prompts_and_targets_of_a_column() -> None:
 def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.stages.data.validate.frame.BATCH", 3)  # many batches
     targets = ['{"a": 1, "b": [2]}', "no JSON", '{"a": "x"}', '{"a": 1, "b": [2]}']
-    run.put("deduplicate", [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    run.put(LAST, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
-    records = Records(run.layout.stage("deduplicate") / "records.parquet", resolved, True)
+    records = Records(run.layout.stage(LAST) / "records.parquet", resolved, True)
     assert records.rows() == {"src": 4}
     frame = records.frame(None, {"prompt", "target.b", "target.none"})
     assert {name: list(frame[name]) for name in frame}["prompt"] == ["p0", "p1", "p2", "p3"]
@@ -243,11 +244,11 @@ def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.
     """Targets may be maps keyed by ids, each with fields of its own."""
     targets = [json.dumps({"a": n, **{f"id{n}-{m}": m for m in range(50)}}) for n in range(100)]
     targets += ["[" * 2000, r'{"a": "\ud83d"}']
-    run.put("deduplicate", [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    run.put(LAST, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
     seen: list[Any] = []
     monkeypatch.setattr("tasks.stages.data.validate.frame._scalar", lambda value: seen.append(value) or value)
-    frame = Records(run.layout.stage("deduplicate") / "records.parquet", resolved, True).frame(None, {"target.a"})
+    frame = Records(run.layout.stage(LAST) / "records.parquet", resolved, True).frame(None, {"target.a"})
     assert list(frame.columns) == ["source_id", "target.a"]
     assert frame["target.a"].tolist()[:100] == list(range(100)) and frame["target.a"].isna().sum() == 2
     assert len(seen) == len(targets)

@@ -9,6 +9,7 @@ from great_expectations.execution_engine import pandas_execution_engine
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
+from tasks.core.steps.data import LAST
 from tasks.sources.sources import Expectation, Suite, Suites
 from tasks.stages.data.validate import expectations, validate
 from tasks.stages.data.validate.questions import Spared, columns_asked
@@ -37,7 +38,7 @@ def suite(*expectations: tuple[str, dict[str, Any]], name: str = "checks") -> Su
 
 def check(run: Run, dataset: Suite | None = None, json_target: bool = True, **by_source: Suite) -> validate.Validated:
     """Validate RECORDS by the suites."""
-    run.put("deduplicate", RECORDS)
+    run.put(LAST, RECORDS)
     run.put_suites(Suites(by_source=by_source, dataset=dataset))
     target = {"target": "json", "label_field": "intent"} if json_target else {"target": "label"}
     return validate.run(params(target), run.layout)

@@ -28,6 +28,7 @@ from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import phase
 from tasks.core.record import Writer, batches, read_table, rows_at, write_table
+from tasks.core.steps.data import LAST
 from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompt_keys, targets
 from tasks.stages.data.quarantine import NOT_DRAWN, REMOVED, Counts, count, of_records
@@ -81,9 +82,9 @@ class Params(Frozen):
 
 
 def run(params: Params, layout: Layout) -> Split:
-    """Divide the records of `deduplicate`. Raises InputError where a side has none."""
+    """Divide the records of the last stage that filters. Raises InputError where a side has none."""
     phase("split", "drawing the sides")
-    path = layout.stage("deduplicate") / "records.parquet"
+    path = layout.stage(LAST) / "records.parquet"
     clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
     records = placed.read(path, clusters, params.data.seed)
     divided = divide(records, params.data)

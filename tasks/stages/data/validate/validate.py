@@ -17,6 +17,7 @@ from tasks.core.files import read_json, whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import phase
+from tasks.core.steps.data import LAST
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
 from tasks.stages.data.validate import expectations, outcomes
@@ -44,10 +45,10 @@ class Params(Frozen):
 
 
 def run(params: Params, layout: Layout) -> Validated:
-    """Check the records of `deduplicate`. Raises InputError for a suite that cannot be asked of them."""
+    """Check the records of the last stage that filters. Raises InputError for a suite that cannot be asked of them."""
     suites = Suites.model_validate(read_json(layout.suites))
     resolved = load_resolved(layout.sources)
-    records = Records(layout.stage("deduplicate") / "records.parquet", resolved, params.evaluation.target == "json")
+    records = Records(layout.stage(LAST) / "records.parquet", resolved, params.evaluation.target == "json")
     rows, spared = records.rows(), _spared(resolved)
     checked = []
     for suite, source in _suites(suites, rows):
