@@ -19,7 +19,7 @@ from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import Ledger, open_ledger
 from tests.governed.house import House, put_result
-from tests.ledger.test_heads import edit, published, said, verified
+from tests.ledger.publishing import edit, published, said, verified
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import s3fs
 from tasks.core.errors import Refused
 from tasks.ledger.heads import publish
 from tests.governed.house import House
-from tests.ledger.test_heads import append, edit, published, said, verified
+from tests.ledger.publishing import append, edit, published, said, verified
 from tests.object_store import free_ports, served, settings
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]

@@ -11,7 +11,7 @@ from tasks.ledger import check as ledger_check
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import open_ledger
 from tests.governed.house import House
-from tests.ledger.test_heads import append, published, verified
+from tests.ledger.publishing import append, published, verified
 from tests.small_disk import fill, small_disk
 from tests.tiny_project import hallmark, make_project
 

@@ -11,7 +11,7 @@ from tasks.ledger import glance
 from tasks.ledger.glance import LOOKED_AT
 from tasks.ledger.tree.subtrees import BLOCK
 from tests.governed.house import House
-from tests.ledger.test_heads import append, published
+from tests.ledger.publishing import append, published
 from tests.ledger_tampering import KINDS, tamper, unguard
 
 

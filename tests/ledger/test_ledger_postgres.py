@@ -14,7 +14,7 @@ from tests import forking
 from tests.governed.house import House
 from tests.governed.postgres import cluster as fresh_cluster
 from tests.governed.postgres import sql
-from tests.ledger.test_heads import append, published, verified
+from tests.ledger.publishing import append, published, verified
 from tests.ledger.test_ledger import WRITER
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ from tasks.policy.people import Machine
 from tasks.trust import keys
 from tasks.trust.validity import Key
 from tests.governed.house import House
-from tests.ledger.test_heads import append, edit, published
+from tests.ledger.publishing import append, edit, published
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tasks.ledger.tables import Tables
 from tasks.ledger.tree import subtrees
 from tasks.ledger.tree.merkle import Frontier, tree_hash
 from tests.governed.house import House, copied
-from tests.ledger.test_heads import published
+from tests.ledger.publishing import published
 from tests.ledger_tampering import unguard
 
 SIZE = 1500

@@ -1,0 +1,39 @@
+"""Entries appended, heads published, and a ledger changed behind its back."""
+
+import sqlite3
+
+from tasks.ledger import check as ledger_check
+from tasks.ledger.heads import publish
+from tasks.ledger.walk import Report
+from tests.governed.house import House
+from tests.ledger_tampering import mend, unguard
+
+UNTYPED = "ALTER TABLE hallmark_ledger RENAME TO old", "CREATE TABLE hallmark_ledger AS SELECT * FROM old"
+"""Statements that make the table one which takes anything."""
+
+
+def append(house: House, count: int) -> None:
+    with house.ledger.transaction():
+        for number in range(count):
+            house.ledger.append("a.b", f"subject {number}", {"n": number, "who": "ä"})
+
+
+def published(house: House) -> publish.Published:
+    return publish.publish(house.ledger, house.governance)
+
+
+def verified(house: House) -> Report:
+    return ledger_check.verify(house.ledger, house.governance)
+
+
+def said(house: House, verdict: str) -> str:
+    return "\n".join(finding.text for finding in verified(house).findings if finding.verdict == verdict)
+
+
+def edit(house: House, *statements: str) -> None:
+    with sqlite3.connect(house.state / "ledger.db") as connection:
+        unguard(connection)
+        for statement in statements:
+            connection.execute(statement)
+        mend(connection)
+    connection.close()
