@@ -250,14 +250,14 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
 def prepare(rounds: int, batches: int, threads: int, folder: Path) -> Bench:
     from tasks.core.params.training import Training
     from tasks.stages.train import examples as rendering
-    from tasks.stages.train import loop
+    from tasks.stages.train.job import Job
 
     training = Training(batch_size=ROWS_A_BATCH, threads=threads)
     model = base_model(folder)
     rows = training_rows(batches * ROWS_A_BATCH)
     examples = rendering.build(rows, params_of_the_sample().prompts, model, training.max_length)
     (folder / "scratch").mkdir()
-    job = loop.Job(training, model, folder / "checkpoints", folder / "output", folder / "scratch")
+    job = Job(training, model, folder / "checkpoints", folder / "output", folder / "scratch")
     bench = Bench(folder, job, examples, rounds, steps=batches)
     (folder / "bench.pickle").write_bytes(pickle.dumps(bench))
     return bench

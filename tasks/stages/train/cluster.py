@@ -15,7 +15,7 @@ from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, head
 from tasks.stages.train.examples import Examples
-from tasks.stages.train.loop import Job, work
+from tasks.stages.train.job import Job
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds the examples and little else."""
@@ -27,8 +27,14 @@ SETTINGS = {
     "RAY_worker_niceness": "0",  # Ray's default of 15 leaves a worker next to nothing of a busy machine
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a minute is too short for imports on a busy machine
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also how late the end of a training is noticed
+    "RAY_get_check_signal_interval_milliseconds": "100",  # how late Ctrl-C is noticed; Ray's default is a second
 }
 """Ray's settings where the person who starts the stage has none of their own."""
+OWN_SETTINGS = {
+    # No cloud takes this machine back with a warning, and the actor that listens for one takes seconds to start.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+}
+"""The same for a Ray of this stage's own."""
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Ray replaces 127.0.0.1 by the machine's outward address, and listens on all interfaces, unless this says, as it does
 on other systems by default, that no other machine takes part."""
@@ -39,6 +45,8 @@ def fit(job: Job, examples: Examples) -> None:
     import ray
     from ray.train import TrainingFailedError
     from ray.train.torch import TorchTrainer
+
+    from tasks.stages.train.loop import work  # imports torch
 
     trainer = TorchTrainer(
         work,
@@ -64,9 +72,9 @@ def stated(error: Any) -> HallmarkError | None:
 @contextmanager
 def running(training: Training) -> Iterator[None]:
     """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind."""
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
     cluster = cluster_address()
+    for name, value in (SETTINGS if cluster else SETTINGS | OWN_SETTINGS).items():
+        os.environ.setdefault(name, value)
     if cluster is None:
         os.environ.update(closed())
     import ray  # reads the environment when it is imported

@@ -3,8 +3,6 @@
 import json
 import resource
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,30 +10,11 @@ from torch import distributed
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.core.params.training import Training
 from tasks.stages.train import builders, checkpoints, export, handling
 from tasks.stages.train.batches import Order, all_share, collate
 from tasks.stages.train.examples import Examples
+from tasks.stages.train.job import Job
 from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs. Paths are on a disk that all workers see."""
-
-    training: Training
-    model: Path
-    """The base model's folder."""
-    checkpoints: Path
-    output: Path
-    """Empty folder for the trained weights."""
-    scratch: Path
-    """Folder for the live record and each worker's peak memory."""
-
-    @property
-    def record(self) -> Path:
-        """JSON lines, one a step, appended by rank 0 while it trains."""
-        return self.scratch / "record.jsonl"
 
 
 def work(config: dict[str, Any]) -> None:

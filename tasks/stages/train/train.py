@@ -31,7 +31,7 @@ from tasks.stages.train import checkpoints, cluster, tracking, watch
 from tasks.stages.train import examples as rendering
 from tasks.stages.train.batches import Order
 from tasks.stages.train.examples import Examples
-from tasks.stages.train.loop import Job
+from tasks.stages.train.job import Job
 from tasks.trust.gate_statement import require_gate
 
 LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers")

@@ -13,7 +13,7 @@ from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
 from tasks.stages.train import examples
 from tasks.stages.train.examples import Examples
-from tasks.stages.train.loop import Job
+from tasks.stages.train.job import Job
 from tests.tiny_model import make_tiny_model
 
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}

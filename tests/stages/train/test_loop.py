@@ -17,18 +17,19 @@ from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import builders, loop, watch
 from tasks.stages.train.batches import Order
 from tasks.stages.train.examples import Examples
+from tasks.stages.train.job import Job
 from tests.stages.train.conftest import training
 from tests.stages.train.spawn import Workers
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., loop.Job]
+MakeJob = Callable[..., Job]
 
 
-def losses(job: loop.Job) -> list[float]:
+def losses(job: Job) -> list[float]:
     return [point["loss"] for point in watch.read_record(job.record)]
 
 
-def train(job: loop.Job, examples: Examples) -> list[float]:
+def train(job: Job, examples: Examples) -> list[float]:
     loop.train(job, examples)
     return losses(job)
 
@@ -166,7 +167,7 @@ class Killed(Exception):
 def killed_after(steps: int) -> Callable[..., None]:
     real = loop.append_record
 
-    def append(job: loop.Job, point: dict[str, Any], seconds: float) -> None:
+    def append(job: Job, point: dict[str, Any], seconds: float) -> None:
         if point["step"] > steps:
             raise Killed
         real(job, point, seconds)

@@ -1,0 +1,25 @@
+"""What a worker needs. In a file of its own, for what hands a job on and does not train: the loop imports torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.params.training import Training
+
+
+@dataclass(frozen=True)
+class Job:
+    """Paths are on a disk that all workers see."""
+
+    training: Training
+    model: Path
+    """The base model's folder."""
+    checkpoints: Path
+    output: Path
+    """Empty folder for the trained weights."""
+    scratch: Path
+    """Folder for the live record and each worker's peak memory."""
+
+    @property
+    def record(self) -> Path:
+        """JSON lines, one a step, appended by rank 0 while it trains."""
+        return self.scratch / "record.jsonl"
