@@ -21,6 +21,9 @@ settings.load_profile("patient")
 # Started in the background by a shell, this process ignores SIGINT and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Processes of several tests share the cores, and threads that wait for each other take them from the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 UMASK = os.umask(0o022)
 os.umask(UMASK)

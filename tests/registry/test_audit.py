@@ -115,6 +115,11 @@ def test_what_is_missing_is_said(released: House, tmp_path: Path) -> None:
     assert "EU AI Act Art. 20" in told, "nothing was taken back, so no evidence on corrective actions"
 
 
+def test_a_dossier_begins_with_demo_identities_where_they_decided(house: House, tmp_path: Path) -> None:
+    told = audited(house, tmp_path / "dossier", house.release("run-1", demo=True).label)
+    assert any("Demo identities decided" in text for text in told.missing)
+
+
 def test_a_release_that_was_changed_is_not_called_verified(released: House, tmp_path: Path) -> None:
     card = writable(released.bundle()) / "payload" / "README.md"
     card.write_text(card.read_text() + "better than it is\n")

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from tasks.core.files import tree_digest, write_json
-from tasks.core.layout import Layout
 from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.place import place
 from tasks.reproduce.rebuild import StageAgain
 from tasks.runs.repository import Repository
+from tests import in_process, whole_run
+from tests.checkouts import Checkouts
 from tests.dvc_stages import run_of
-from tests.tiny_project import commit, git, hallmark, hallmark_json, make_project
+from tests.tiny_project import commit, git, hallmark, hallmark_json
 
 
 @pytest.fixture
@@ -127,14 +128,9 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    hallmark(project, "init")
-    try:
-        run = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals")
-    finally:
-        hallmark(project, "down")
-    assert run["status"] == "promoted", run["error"]
+def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.warm(tmp_path / "project")
+    own = whole_run.promote(project).layout
     before = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
     files = tree_digest(project / ".hallmark" / "releases")
     checkpoints = sorted((project / ".hallmark" / "checkpoints").rglob("*"))
@@ -154,7 +150,6 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
 
     # A source that may not be read again: the stages behind it are built on what the release's own run still has.
     hallmark(project, "data", "withdraw", "messages", "--as", "data-owner", "--reason", "a test")
-    own = Layout(project / ".hallmark" / "runs" / run["run"])
     shutil.rmtree(own.stage("base_model"))
     write_json(own.stage("validate") / "result.json", {"facts": {}})
     (project / "examples" / "model" / "config.json").write_text("{}")
@@ -171,17 +166,18 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
 
 def looked_back(project: Path, tmp_path: Path, release: dict) -> None:
     """What an auditor asks of a real release on the command line."""
-    (model,) = hallmark_json(project, "releases", "at", release["promoted_at"][:10])["models"]
+    (model,) = in_process.hallmark_json(project, "releases", "at", release["promoted_at"][:10])["models"]
     assert model["champion"]["release"] == "tiny-1" and all(it["entry"] for it in model["champion"]["approvals"])
-    assert "nothing was in production yet" in hallmark(project, "releases", "at", "2020-01-01")
-    assert "has not come yet" in hallmark(project, "releases", "at", "2999-01-01", code=2)
-    found = hallmark_json(project, "releases", "diff", "tiny-1", release["bundle"])
+    assert "nothing was in production yet" in in_process.hallmark(project, "releases", "at", "2020-01-01")
+    assert "has not come yet" in in_process.hallmark(project, "releases", "at", "2999-01-01", code=2)
+    found = in_process.hallmark_json(project, "releases", "diff", "tiny-1", release["bundle"])
     assert (found["records"]["how"], found["code"], found["parameters"]) == ("same", [], {})
-    assert "the very same dataset" in hallmark(project, "releases", "diff", "tiny-1", "tiny-1")
-    assert "is neither a release nor a folder" in hallmark(project, "releases", "diff", "tiny-1", "tiny-9", code=2)
-    told = hallmark_json(project, "audit", "tiny-1", "--to", str(tmp_path / "dossier"))
+    assert "the very same dataset" in in_process.hallmark(project, "releases", "diff", "tiny-1", "tiny-1")
+    assert "is neither a release nor a folder" in in_process.hallmark(
+        project, "releases", "diff", "tiny-1", "tiny-9", code=2
+    )
+    told = in_process.hallmark_json(project, "audit", "tiny-1", "--to", str(tmp_path / "dossier"))
     assert told["verdict"] == "valid" and Path(told["page"]).is_file() and Path(told["archive"]).is_file()
     artifacts = [it for chapter in told["chapters"] for claim in chapter["claims"] for it in claim["artifacts"]]
     (proof, *_) = [tmp_path / "dossier" / it["proof"] for it in artifacts if it["proof"]]
-    assert "is in the ledger" in hallmark(project, "ledger", "check", str(proof))
-    assert any("Demo identities decided" in text for text in told["missing"])
+    assert "is in the ledger" in in_process.hallmark(project, "ledger", "check", str(proof))
