@@ -11,14 +11,9 @@ from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
 from tasks.sources.dataset import SIDES, STAGES, Dataset, Origin, Passage, declared
 from tasks.sources.sources import ResolvedSource
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
-from tasks.stages.data.validate import validate
 from tests.checkouts import Checkouts
 from tests.in_process import adopt, hallmark, hallmark_json
-from tests.stages.data.build import source
+from tests.stages.data.build import source, stages
 from tests.tiny_project import commit, create, messages
 
 SECOND = """
@@ -61,7 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 
 
 def ask(run: Run) -> Evidence:
-    for stage in (ingest, clean, deduplicate, validate, split):
+    for stage in stages(validate=True).values():
         stage.run(run.params, run.layout)
     before = approved.last(run.ledger(), run.params.use_case.name, demo=False)
     policy = run.governance().policy
@@ -96,7 +91,7 @@ def test_a_run_before_its_data_gate_is_compared_with_what_is_approved_by_then(pr
     early = create(project, "early")
     told = hallmark(project, "data", "manifest", "early", code=2)
     assert "run early has no dataset yet" in told
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(early.params, early.layout)
     assert hallmark_json(project, "data", "manifest", "early")["change"]["run"] == "first"
 

@@ -23,12 +23,9 @@ from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotion
 from tasks.runs.run import installed_governance
 from tasks.sources.dataset import SIDES
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
+from tests.stages.data.build import stages
 from tests.tiny_project import SOURCES, commit, create, git, messages
 
 SIZES = {"messages": 60, "letters": 21, "calls": 36}
@@ -59,7 +56,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
     commit(folder, "Three sources")
     hallmark(folder, "init")
     run = create(folder, "one")
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(run.params, run.layout)
     build.add(run.layout, "tiny")
     promote(folder, run.layout)

@@ -20,12 +20,8 @@ from tasks.policy.people import People
 from tasks.sources import vault_keys
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import Sources
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect.tokens import token
-from tasks.stages.data.split import split
-from tests.stages.data.build import SEVERAL, Run, messages, params, several, source, table, worded
+from tests.stages.data.build import SEVERAL, Run, messages, params, several, source, stages, table, worded
 
 PERSON = {"text": "My name is Ada Lovelace and my card is lost", "label": "label0"}
 PEOPLE = People.model_validate(
@@ -43,7 +39,7 @@ def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> tables.Datas
     """Every data stage over the rows, and their index."""
     (run.root / "data.csv").write_bytes(table(rows))
     run.resolve(source("data.csv", **fields))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
     return build.add(run.layout, "tests")
 
@@ -90,7 +86,7 @@ def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
 def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
     (run.root / "data.csv").write_bytes(table([*messages(30), PERSON, PERSON]))
     run.resolve(source("data.csv"))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3, train_rows=4, test_rows=2), run.layout)
     made = build.add(run.layout, "tests")
     assert made.rows == {"train": 4, "test": 2, tables.ASIDE: 1, tables.NOT_DRAWN: 25}
@@ -185,7 +181,7 @@ def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, st
     names = [*SEVERAL]
     counts = dict(zip(names, (11, 4, 7), strict=True))
     run.resolve(*several(run.root, {one: worded(one, counts[one]) for one in names}))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
     path = run.layout.stage("split") / "manifest.json"
     manifest = read_json(path)
@@ -263,7 +259,7 @@ def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: 
     german = {"constants": {"task": "triage", "language": "de", "department": "care"}}
     pinned = [source("a.csv", id="a", mapping=mapping), source("b.csv", id="b", **german)]
     run.resolve(*pinned)
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
     first, second = inventory.take(Sources(sources=pinned), [run.root, tmp_path / "gone"], date(2026, 3, 14))
     assert (first.newest, first.age_days, first.stale) == (date(2026, 1, 31), 42, True)

@@ -11,12 +11,8 @@ from tasks.inquiry.lineage.person import SOUGHT, Sought
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.people import Person
 from tasks.sources import vault_keys
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect.tokens import token
-from tasks.stages.data.split import split
-from tests.stages.data.build import OWNERS, SEVERAL, Run, messages, params, several, worded
+from tests.stages.data.build import OWNERS, SEVERAL, Run, messages, params, several, stages, worded
 
 ADA = "Ada Lovelace"
 WHY = "she asked what we hold"
@@ -36,7 +32,7 @@ def done(run: Run) -> Run:
     }
     tickets, chats, emails = several(run.root, rows, steward="nobody", access=["desk"])
     run.resolve(tickets, chats, emails.model_copy(update={"access": ["auditor"]}))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
     build.add(run.layout, "tests")
     return run

@@ -12,11 +12,7 @@ from tasks.core.record import read_table, write_table
 from tasks.inquiry import put_aside
 from tasks.inquiry.put_aside import Entry, PutAside
 from tasks.sources.dataset import STAGES
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
-from tests.stages.data.build import Run, messages, params, source, table
+from tests.stages.data.build import Run, messages, params, source, stages, table
 
 SECRET = "Zanzibar"
 """In every row that is put aside."""
@@ -45,7 +41,7 @@ def done(run: Run) -> Run:
     broken = table([*rows, *bad], ["text", "label", "day"]) + f"{SECRET}\n".encode()
     (run.root / "b.csv").write_bytes(broken)
     run.resolve(*(source(f"{name}.csv", id=name, mapping=MAPPING) for name in "ba"))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(HOW, run.layout)
     return run
 

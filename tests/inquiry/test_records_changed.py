@@ -10,11 +10,7 @@ from tasks.core.layout import Layout
 from tasks.inquiry import records_changed
 from tasks.inquiry.lineage import build
 from tasks.inquiry.records_changed import SourceRecords
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
-from tests.stages.data.build import Run, messages, params, source, table
+from tests.stages.data.build import Run, messages, params, source, stages, table
 
 
 def dataset(state: Path, name: str, rows: list[dict[str, str]], seed: int = 17) -> str:
@@ -23,7 +19,7 @@ def dataset(state: Path, name: str, rows: list[dict[str, str]], seed: int = 17) 
     run.root.mkdir(parents=True, exist_ok=True)
     (run.root / "data.csv").write_bytes(table(rows))
     run.resolve(source("data.csv"))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3, seed=seed), run.layout)
     return build.add(run.layout, "tests").sha256
 

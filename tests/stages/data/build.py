@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.record import SCHEMA, read_table, write_table
-from tasks.core.steps.data import FILTERED, LAST
+from tasks.core.steps.data import DATA, FILTERED, LAST
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.pin import resolve_sources
@@ -137,6 +139,11 @@ def as_placed(records: list[dict[str, Any]], seed: int = 17, clusters: dict[str,
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
         named = clusters or {}
         return placed.read(path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS), seed)
+
+
+def stages(validate: bool = False) -> dict[str, ModuleType]:
+    """The stages of data by name, in their order; the one that asks suites only for a test that has some."""
+    return {each.name: import_module(each.module) for each in DATA if validate or each.name != "validate"}
 
 
 def passage(rows: int) -> dict[str, Any]:

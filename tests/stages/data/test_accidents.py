@@ -13,15 +13,11 @@ import pytest
 
 from tasks.core.files import tree_manifest
 from tasks.sources.sources import Suite, Suites
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest, pool
-from tasks.stages.data.split import split
-from tasks.stages.data.validate import validate
+from tasks.stages.data.ingest import pool
 from tests.small_disk import fill, small_disk
-from tests.stages.data.build import Run, messages, params, source, table
+from tests.stages.data.build import Run, messages, params, source, stages, table
 
-STAGES = {"ingest": ingest, "clean": clean, "deduplicate": deduplicate, "validate": validate, "split": split}
+STAGES = stages(validate=True)
 DIE = Path(__file__).parents[2] / "die_at_rename.py"
 ROWS = 2_500
 """Three batches of `ingest`, which two processes read."""
@@ -127,7 +123,7 @@ def test_a_stage_killed_while_it_writes_leaves_nothing_half_written(
     assert tree_manifest(run.layout.stage(stage)) and not asides(run, stage)
 
 
-@pytest.mark.parametrize("stage", ["ingest", "clean", "deduplicate", "split"])
+@pytest.mark.parametrize("stage", stages())
 def test_a_failing_stage_keeps_what_was_there(run: Run, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(run, rows=50)
     for name in before(stage):

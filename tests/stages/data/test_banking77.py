@@ -7,12 +7,7 @@ import pytest
 
 from tasks.core.params.params import load
 from tasks.sources import sources
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
-from tasks.stages.data.validate import validate
-from tests.stages.data.build import Run
+from tests.stages.data.build import Run, stages
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "banking77"
@@ -32,16 +27,15 @@ def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -
     run.resolve_inventory(inventory)
     run.put_suites(sources.load_suites(EXAMPLE / "governance", inventory))
     params = load(EXAMPLE / "params.yaml")
-    ingested = ingest.run(params, run.layout)
-    assert {source.id: source.counts.records for source in ingested.sources} == {
+    made = {name: stage.run(params, run.layout) for name, stage in stages(validate=True).items()}
+    assert {source.id: source.counts.records for source in made["ingest"].sources} == {
         "banking77-train": 10_003,
         "banking77-test": 3_080,
     }
-    assert ingested.counts.removed == 0
-    assert clean.run(params, run.layout).counts.removed == 0
-    assert deduplicate.run(params, run.layout).counts.quarantined == {"exact_duplicate": 4}
-    assert [suite.suite for suite in validate.run(params, run.layout).suites if not suite.success] == []
-    result = split.run(params, run.layout)
+    assert made["ingest"].counts.removed == made["clean"].counts.removed == 0
+    assert made["deduplicate"].counts.quarantined == {"exact_duplicate": 4}
+    assert [suite.suite for suite in made["validate"].suites if not suite.success] == []
+    result = made["split"]
     assert result.counts.quarantined == {"prompt_in_test": 7}
     assert (result.train_rows, result.test_rows) == (10_003 - 4 - 7, 3_080)
     assert (result.groups_on_both_sides, result.labels_only_in_test) == (0, [])

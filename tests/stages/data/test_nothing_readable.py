@@ -11,15 +11,11 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
 from tasks.sources.sources import Suite, Suites
 from tasks.stages import __main__ as command
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
-from tasks.stages.data.validate import validate
 from tests import planted_identifiers
 from tests.byte_search import Findings, Planted, search, search_folder
 from tests.planted_identifiers import UNLISTED
-from tests.stages.data.build import Run, params, source
+from tests.stages.data.build import Run, params, source, stages
 
 EXPECTED = {"type": "expect_column_values_to_be_in_set", "why": "w"}
 LOOKED_AT = ("department", "language", "labelled_by", "policy_tags", "prompt", "target")
@@ -67,7 +63,7 @@ def test_no_identifier_that_was_found_or_stands_outside_a_text_is_written(
 ) -> None:
     how = params(max_malformed_share=0.9, test_share=0.2, near_duplicates={"jaccard": 0.9})
     run.put_suites(Suites(by_source={}, dataset=SUITE))
-    for stage in (ingest, clean, deduplicate, validate, split):
+    for stage in stages(validate=True).values():
         stage.run(how, run.layout)
     planted = Planted(identifier.value for identifier in sources.identifiers)
     assert len(search(sources.messages + sources.chats, planted)) == len(sources.identifiers) > 250

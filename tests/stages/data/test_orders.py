@@ -16,11 +16,7 @@ from tasks.inquiry import inventory, put_aside, records_changed
 from tasks.inquiry.lineage import ask, build
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import Sources, load_resolved
-from tasks.stages.data.clean import clean
-from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest
-from tasks.stages.data.split import split
-from tests.stages.data.build import OWNERS, SEVERAL, TODAY, Run, params, several, worded
+from tests.stages.data.build import OWNERS, SEVERAL, TODAY, Run, params, several, stages, worded
 
 COUNTS = {"tickets": 17, "chats": 9, "emails": 12}
 """Records of each; one row more has no target."""
@@ -34,7 +30,7 @@ def gone_through(state: Path, name: str, order: list[str], seed: int = 17) -> tu
     bad = {"text": "without a target", "label": ""}
     rows = {one: [*worded(one, COUNTS[one]), *[bad] * SEVERAL.index(one)] for one in order}
     run.resolve(*several(run.root, rows))
-    for stage in (ingest, clean, deduplicate, split):
+    for stage in stages().values():
         stage.run(params(test_share=0.3, seed=seed), run.layout)
     return run, build.add(run.layout, "tests").sha256
 
