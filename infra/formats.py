@@ -21,6 +21,7 @@ from tasks.incidents.signed_incident import Closing, Escalation, Opening
 from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
 from tasks.policy import adoption
+from tasks.policy.read_signed import Kind
 from tasks.registry.promote import orders
 from tasks.registry.release import bundle, promotions
 from tasks.sources.dataset import Dataset
@@ -51,20 +52,20 @@ class Format(NamedTuple):
         return schema if self.signed else schema | {"required": ["type", *schema["required"]]}
 
 
+def _of(title: str, kind: Kind[Any]) -> Format:
+    """Of a kind that the ledger holds signed."""
+    return Format(title, kind.uri, kind.form, signed=True)
+
+
 FORMATS = (
     Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption, signed=True),
-    Format("Request for a run", signed_request.PREDICATE_TYPE, signed_request.Request, signed=True),
+    _of("Request for a run", signed_request.REQUEST),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
-    Format("Decision at a gate", signed_decision.PREDICATE_TYPE, signed_decision.Decision, signed=True),
+    _of("Decision at a gate", signed_decision.DECISION),
     Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
-    Format(
-        "Withdrawal and restoration of a source",
-        signed_withdrawal.PREDICATE_TYPE,
-        signed_withdrawal.Notice,
-        signed=True,
-    ),
-    Format("Promotion and rollback", promotions.PREDICATE_TYPE, promotions.Promotion, signed=True),
-    Format("Order of a rollback", orders.ORDER_TYPE, orders.Order, signed=True),
+    _of("Withdrawal and restoration of a source", signed_withdrawal.BY_PERSON),
+    _of("Promotion and rollback", promotions.PROMOTION),
+    _of("Order of a rollback", orders.ORDER),
     Format("Incident", signed_incident.TYPE, Opening | Escalation | Closing, signed=True),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),

@@ -29,5 +29,5 @@ Where something new goes; the tests in tests/contract/ and of the room name what
                      rules in every policy.yaml
     signed kind      a `Dated` document and a `Kind` (policy/read_signed.py) in one file; a line in infra/formats.py and
                      in infra/docs/ledger.py; what it holds up asks it
-    training method  a line in core/params/methods.py with its name there, and in stages/train/handling.py
+    training method  a line in core/params/methods.py and in stages/train/handling.py
 """

@@ -74,7 +74,8 @@ def find(root: Path) -> Up | None:
 
 
 def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
-    """Have a server and a runner up, starting what is missing. Raises Unavailable with the log's path.
+    """Have a server and a runner up. Where one of them is gone both start anew, so that they have the same settings,
+    secret and port. Raises Unavailable with the log's path.
 
     Raises InputError where they are up with other settings than this command's: runs would not follow these; and for a
     HALLMARK_NOTIFY that names nothing. `also` are variables that count as settings too.

@@ -44,7 +44,7 @@ def told(layout: Layout) -> Manifest:
     return Manifest.model_construct(method="third", stages={"base_model": base(layout)})
 
 
-def test_the_places_that_name_methods_name_the_same() -> None:
+def test_a_method_that_may_be_asked_for_is_one_that_is_handled() -> None:
     assert set(get_args(MethodName)) == METHODS.keys() == handling.HANDLING.keys()
 
 

@@ -1,17 +1,15 @@
 """The one table of training methods; nothing else compares their names.
 
-A third one is a line here, its name in MethodName, and in `tasks/stages/train/handling.py` how a model is prepared for
-it and its weights are written.
+A third one is a line here, and in `tasks/stages/train/handling.py` how a model is prepared for it and its weights are
+written.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tasks.core.errors import Refused
-
-MethodName = Literal["lora", "full"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,11 @@ METHODS: Mapping[str, Method] = {
     ),
     "full": Method(form=WHOLE, trained="all weights of", approaches=("full_fine_tuning",)),
 }
+
+if TYPE_CHECKING:
+    MethodName = str
+else:  # what a type checker cannot read off the table, pydantic can
+    MethodName = Literal[*METHODS]
 
 
 def of(name: str) -> Method:
