@@ -11,15 +11,15 @@ import time
 EVERY_SECONDS = 2.0
 
 
-def phase(name: str, doing: str) -> None:
+def announce(name: str, doing: str) -> None:
     """Say at once what the stage `name` does now, where there is nothing to count."""
     print(f"progress {name} {doing}", flush=True)
 
 
-def counted(name: str, done: int, total: int, words: str) -> None:
+def announce_count(name: str, done: int, total: int, words: str) -> None:
     """Say that `done` of `total` is done; nothing where that is all."""
     if done < total:
-        phase(name, f"{done}/{total} {words}")
+        announce(name, f"{done}/{total} {words}")
 
 
 class Progress:
@@ -43,11 +43,11 @@ class Progress:
         rate = done / (now - self.began)
         speed = f"{rate:,.0f} {self.unit}/s" if rate >= 100 else f"{rate:.1f} {self.unit}/s"
         if done > self.work:
-            phase(self.name, " ".join(filter(None, (f"{done:,} {self.unit}", of, speed))))
+            announce(self.name, " ".join(filter(None, (f"{done:,} {self.unit}", of, speed))))
             return
         left = f"eta {duration((self.work - done) / rate)}" if rate and done < self.work else ""
         words = ", ".join(filter(None, (" ".join(filter(None, (of, speed, left))), self.then)))
-        counted(self.name, self.before + done, self.before + self.work + self.after, words)
+        announce_count(self.name, self.before + done, self.before + self.work + self.after, words)
 
 
 def duration(seconds: float) -> str:

@@ -46,7 +46,7 @@ def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> No
         last.tell(done)
     for done in range(6):
         Progress("s", 3).tell(done)
-    progress.counted("s", 5, 5, "")
+    progress.announce_count("s", 5, 5, "")
     counts = [(int(m["done"]), int(m["total"])) for line in lines(capsys) if (m := PROGRESS.match(line)) and m["total"]]
     assert counts and all(done < total for done, total in counts)
     assert [done for done, total in counts if total == 5] == [0, 1, 2, 3, 3, 4]

@@ -18,7 +18,7 @@ from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
-from tasks.core.progress import Progress, phase
+from tasks.core.progress import Progress, announce
 from tasks.stages.evaluate import models, speed
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
@@ -66,7 +66,7 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
     if located is None:
         result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
-        phase(f"predict@{which}", "loading the model")
+        announce(f"predict@{which}", "loading the model")
         alone = which != "base"  # nobody serves it, and nothing is judged by its latency
         result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}", alone)
     _write(result, layout, which)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.stages.evaluate import comparing, intervals
 from tasks.stages.evaluate.contenders import MODELS, Which
 from tasks.stages.evaluate.document import Comparison, Confusion, Group, LabelScore, Metrics
@@ -16,7 +16,7 @@ from tasks.stages.evaluate.metrics.metric import Rows
 
 def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
     """All figures of `examples`: at least one row, each with the candidate's answer, and some with the base model's."""
-    phase("evaluate", f"figures of all {len(examples):,} rows")
+    announce("evaluate", f"figures of all {len(examples):,} rows")
     return Metrics(
         target=settings.target,
         label_field=settings.label_field,
@@ -31,7 +31,7 @@ def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
 
 
 def _slices(by: str, examples: Sequence[Example], settings: Evaluation) -> list[Group]:
-    phase("evaluate", f"figures by {by}")
+    announce("evaluate", f"figures by {by}")
     values = sorted({example.slices[by] for example in examples})
     groups = [_group(by, value, [e for e in examples if e.slices[by] == value], settings) for value in values]
     return comparing.corrected(groups, settings.confidence)

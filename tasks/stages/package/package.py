@@ -22,7 +22,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.payload import asking, manifest
 from tasks.core.payload.manifest import Manifest
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.stages.package import ml_bom, model_card
 from tasks.stages.package.params import Params
 from tasks.trust import gate_statement
@@ -38,13 +38,13 @@ def run(params: Params, layout: Layout) -> Manifest:
     gate_statement.require_gate(layout, "evaluation")
     authority = gate_statement.read_authority(layout)
     gate = gate_statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
-    phase("package", "digesting what every stage left")
+    announce("package", "digesting what every stage left")
     described = manifest.describe(
         layout, name=params.use_case.name, method=params.training.method, tier=authority.tier, demo=gate.demo
     )
     with files.whole_folder(layout.stage("package")) as folder:
         payload = folder / "payload"
-        phase("package", "copying weights and reports")
+        announce("package", "copying weights and reports")
         _copy_parts(layout, payload, params.training.method)
         files.write_json(
             payload / asking.NAME, asking.describe(layout, params.prompts, params.evaluation).model_dump(mode="json")

@@ -13,7 +13,7 @@ from tasks.core.facts import Fact
 from tasks.core.files import copy_tree, tree_digest, whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.stages.train import convert, origins
 
 MODEL = "model"
@@ -42,17 +42,17 @@ class Params(Frozen):
 def run(params: Params, layout: Layout) -> Result:
     """Fetch, verify and convert. Raises InputError for a wrong digest or form, Unavailable without a network."""
     base = params.base_model
-    phase("base_model", f"fetching {describe(base)}")
+    announce("base_model", f"fetching {describe(base)}")
     fetched = origins.fetch(base, layout)
     with whole_folder(layout.stage("base_model")) as folder:
         model = folder / MODEL
-        phase("base_model", "bringing it into safetensors")
+        announce("base_model", "bringing it into safetensors")
         if fetched.is_dir():
             copy_tree(fetched, model)
         else:
             convert.from_gguf(fetched, model)
         check_model(model)
-        phase("base_model", "digesting what came out")
+        announce("base_model", "digesting what came out")
         result = Result(
             origin=describe(base),
             licence=base.licence,

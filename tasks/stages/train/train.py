@@ -26,7 +26,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.training import Training
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.stages.train import checkpoints, cluster, tracking, watch
 from tasks.stages.train import examples as rendering
 from tasks.stages.train.batches import Order
@@ -90,7 +90,7 @@ def run(params: Params, layout: Layout) -> Result:
     """Train. Raises Refused without the data gate, InputError for rows that do not fit, Unavailable without Ray."""
     require_gate(layout, "data")
     began = time.monotonic()
-    phase("train", "reading the rows")
+    announce("train", "reading the rows")
     rows = record.read_table(layout.stage("split") / "train.parquet").to_pylist()
     examples = rendering.build(rows, params.prompts, model_folder(layout), params.training.max_length)
     inputs = inputs_digest(params, layout)
@@ -132,7 +132,7 @@ def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Trac
         folder.mkdir()
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
     plan = watch.Plan(steps, job.training.model_dump(), tags)
-    phase("train", "starting Ray, then loading the model on its workers")
+    announce("train", "starting Ray, then loading the model on its workers")
     with cluster.running(job.training), watch.watching(job.record, plan, tracker):
         cluster.fit(job, examples)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core.progress import counted, duration, phase
+from tasks.core.progress import announce, announce_count, duration
 from tasks.stages.train.tracking import Tracker
 
 Point = dict[str, Any]
@@ -66,9 +66,9 @@ class Follower:
         before = sum("seconds" not in point for point in points)
         if before and not self.done:
             print(f"going on from the checkpoint of step {before}", flush=True)
-        counted("train", len(points), self.plan.steps, standing(points, self.plan.steps))
+        announce_count("train", len(points), self.plan.steps, standing(points, self.plan.steps))
         if len(points) == self.plan.steps and not self.ended.is_set():
-            phase("train", f"saving the weights after {len(points)} steps")
+            announce("train", f"saving the weights after {len(points)} steps")
         self.tracker.log(points[self.done :])
         self.done = len(points)
 

@@ -30,7 +30,7 @@ from tasks.core.facts import Fact
 from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data, NearDuplicates
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.core.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batches, write_table
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.deduplicate import compared, duplicates, preference
@@ -95,15 +95,15 @@ def run(params: Params, layout: Layout) -> Deduplicated:
     path = layout.stage("clean") / "records.parquet"
     resolved, near = load_resolved(layout.sources), params.data.near_duplicates
     sources, words = [item.source for item in resolved.sources], resolved.edition_words
-    phase("deduplicate", "reading the records")
+    announce("deduplicate", "reading the records")
     records = compared.read(path, layout.stage("ingest") / "rows.parquet", sources, words)
     order = preference.order(records)
-    phase("deduplicate", f"exact duplicates among {len(records):,} records")
+    announce("deduplicate", f"exact duplicates among {len(records):,} records")
     winners = duplicates.winners(records, order)
     later: list[Verdict] = []
     neighbours = None
     if near is not None:
-        phase("deduplicate", "near-duplicates of what is left")
+        announce("deduplicate", "near-duplicates of what is left")
         neighbours = find(records, order[winners[order] == order], near)
         later = neighbours.verdicts(path, words)
     verdicts = [*_on_exact_duplicates(winners, later), *later]
@@ -115,7 +115,7 @@ def run(params: Params, layout: Layout) -> Deduplicated:
             "params.yaml: data.near_duplicates"
         )
     clusters = _clusters(records, neighbours, keep)
-    phase("deduplicate", "writing the tables")
+    announce("deduplicate", "writing the tables")
     with whole_folder(layout.stage("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
         write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")

@@ -24,7 +24,7 @@ from tasks.core.files import read_json, whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.prompts import Prompts
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.core.record import batches
 from tasks.sources import vault as vaults
 from tasks.sources.sources import ResolvedSources, load_resolved
@@ -90,7 +90,7 @@ def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
     with Tables(folder) as tables:
         for resolved in desk.every.sources:
             with kept.piece(resolved, desk, layout) as piece:
-                phase("ingest", f"adding {resolved.source.id} to the tables")
+                announce("ingest", f"adding {resolved.source.id} to the tables")
                 sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS)))
                 tokens |= _append(piece.folder, tables)
             how = "read" if piece.fresh else "unchanged since they were read last"

@@ -17,7 +17,7 @@ import pyarrow as pa
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.core.progress import Progress, phase
+from tasks.core.progress import Progress, announce
 from tasks.core.record import QUARANTINE, SCHEMA, Writer
 from tasks.sources.protection import Action, Category
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source
@@ -133,7 +133,7 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     known: set[str] = set()
     guard = Guard(detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens, source.named)
     intake = Intake(resolved, desk.every.as_of, guard, desk.vault.keys.records)
-    phase("ingest", f"fetching {source.id}")
+    announce("ingest", f"fetching {source.id}")
     with content.read(resolved, desk.root) as pinned:
         rows, progress = _mapped(READERS[source.kind](pinned.file, source), source), Progress("ingest", pinned.lines)
         batches = batched(rows, BATCH, _characters, CHARACTERS)

@@ -26,7 +26,7 @@ from tasks.core.files import whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.core.record import Writer, batches, read_table, rows_at, write_table
 from tasks.core.steps.data import LAST
 from tasks.stages.data import json_text
@@ -83,7 +83,7 @@ class Params(Frozen):
 
 def run(params: Params, layout: Layout) -> Split:
     """Divide the records of the last stage that filters. Raises InputError where a side has none."""
-    phase("split", "drawing the sides")
+    announce("split", "drawing the sides")
     path = layout.stage(LAST) / "records.parquet"
     clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
     records = placed.read(path, clusters, params.data.seed)
@@ -92,11 +92,11 @@ def run(params: Params, layout: Layout) -> Split:
     _refuse_one_sided(sides)
     with whole_folder(layout.stage("split")) as folder:
         for side, there in sides.items():
-            phase("split", f"writing {len(there):,} {side} records")
+            announce("split", f"writing {len(there):,} {side} records")
             _write(path, records.place[there], folder / f"{side}.parquet")
         write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
         write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
-        phase("split", "counting what training will read")
+        announce("split", "counting what training will read")
         # Read back, so that the figures are about what training will read.
         train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()

@@ -16,7 +16,7 @@ from tasks.core.facts import Fact
 from tasks.core.files import read_json, whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import phase
+from tasks.core.progress import announce
 from tasks.core.steps.data import LAST
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
@@ -52,7 +52,7 @@ def run(params: Params, layout: Layout) -> Validated:
     rows, spared = records.rows(), _spared(resolved)
     checked = []
     for suite, source in _suites(suites, rows):
-        phase("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
+        announce("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
         answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
         checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
     validated = Validated(suites=[suite for suite, _ in checked])
