@@ -8,10 +8,17 @@ from markupsafe import Markup
 
 from tasks.core.shown import visible
 
+HEAD = Markup("""\
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">""")
+"""How every page begins: whatever a text brings, a browser runs nothing and asks no other place for anything."""
+
 
 def templates(folder: Path) -> jinja2.Environment:
-    """The templates of a folder. A name that nobody gave is an error."""
-    return jinja2.Environment(
+    """The templates of a folder, each with `head`. A name that nobody gave is an error."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         finalize=shown,
@@ -19,6 +26,8 @@ def templates(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["head"] = HEAD
+    return environment
 
 
 def shown(value: Any) -> Any:
