@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pyarrow as pa
@@ -25,19 +26,20 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file
-from tasks.stages.train import base_model, train
+from tasks.stages.train import base_model, train, watch
 from tasks.stages.train.tracking import tracking_uri
 from tasks.trust import gate_statement
 from tests import tiny_project
 from tests.stages.train.conftest import make_rows
 
-STEPS = 60
+STEPS = 180
+"""Enough that a training is stopped twice before its end: it takes some 20 steps until a signal has stopped it."""
 
 
 def put_params(root: Path, **training: object) -> None:
     digest = tree_digest(root / "examples" / "model")
     text = tiny_project.PARAMS.replace("MODEL", "examples/model").replace("DIGEST", digest)
-    settings = {"epochs": 10, "batch_size": 4, "learning_rate": 0.001, "lora_rank": 4, "lora_alpha": 8,
+    settings = {"epochs": 30, "batch_size": 4, "learning_rate": 0.001, "lora_rank": 4, "lora_alpha": 8,
                 "precision": "fp32", "threads": 1, "checkpoint_steps": 5, **training}  # fmt: skip
     head, _, _ = text.partition("training:")
     tail = text[text.index("evaluation:") :]
@@ -82,22 +84,29 @@ def ready(tiny: Path, tmp_path: Path) -> Layout:
     return prepare(tmp_path / "run", tiny)
 
 
+class Whole(NamedTuple):
+    layout: Layout
+    told: str
+
+
 @pytest.fixture(scope="module")
-def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Digest of the outputs of an uninterrupted training elsewhere."""
+def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """An uninterrupted training elsewhere."""
     layout = prepare(tmp_path_factory.mktemp("whole") / "run", tiny)
-    subprocess.run(
-        [sys.executable, "-I", start_file.__file__, "train"], cwd=layout.root, check=True, capture_output=True
-    )
-    return tree_digest(layout.stage("train"))
+    command = [sys.executable, "-I", start_file.__file__, "train"]
+    done = subprocess.run(command, cwd=layout.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    return Whole(layout, done.stdout)
 
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def start(ready: Layout) -> Iterator[Start]:
-    """Start the stage; what still runs when the test is over is stopped."""
+def start(ready: Layout, whole: Whole) -> Iterator[Start]:
+    """Start the stage; what still runs when the test is over is stopped. MLflow's tables are those of another training:
+    to make them takes six seconds."""
+    shutil.copytree(whole.layout.state / "mlflow", ready.state / "mlflow")
     started: list[subprocess.Popen[str]] = []
 
     def begin(**environment: str) -> "subprocess.Popen[str]":
@@ -153,8 +162,8 @@ def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
 
 
 @pytest.mark.slow
-def test_the_stage_from_rows_to_adapter(ready: Layout, start: Start) -> None:
-    told = finish(start())
+def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
+    ready, told = whole
     output, measured = ready.stage("train"), ready.measured("train")
     result = read_json(output / "result.json")
     assert result["steps"] == STEPS and result["rows"] == 24
@@ -184,11 +193,31 @@ def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]") -> None:
+def title(process: psutil.Process) -> str:
+    """What the process calls itself; the empty string where it is gone."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def newest(layout: Layout) -> str:
+    """The last checkpoint, by name; the empty string where there is none."""
+    return max((path.name for path in (layout.state / "checkpoints").glob("*/step-*")), default="")
+
+
+def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]", after: str) -> None:
+    """Until there is a newer one than `after`."""
     deadline = time.monotonic() + 300
-    while not list((layout.state / "checkpoints").glob("*/step-*")):
+    while newest(layout) <= after:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def begun_with(layout: Layout) -> int:
+    """The steps that a training found done when it began; those that it took itself are timed."""
+    (record,) = (layout.state / "checkpoints").glob("*/scratch/record.jsonl")
+    return sum("seconds" not in point for point in watch.read_record(record))
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
@@ -196,29 +225,26 @@ def assert_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-@pytest.fixture
-def interrupted(ready: Layout, start: Start, whole: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A training stopped by a signal after its first checkpoint; the digest that an uninterrupted one gave."""
-    process = start()
-    wait_for_checkpoint(ready, process)
-    workers = children(process)
-    process.send_signal(request.param)
-    process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert_gone(workers)
-    assert not ready.stage("train").exists()
-    yield whole
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("interrupted", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], indirect=True)
 def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
-    ready: Layout, start: Start, interrupted: str
+    ready: Layout, start: Start, whole: Whole
 ) -> None:
+    """Stopped in three ways, one after the other; killed last, since its workers may go on for some steps."""
+    for how in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        before, process = newest(ready), start()
+        wait_for_checkpoint(ready, process, before)
+        assert (begun_with(ready) > 0) == (how != signal.SIGTERM)
+        workers = children(process)
+        assert any(title(worker).startswith("ray::RayTrainWorker") for worker in workers)
+        process.send_signal(how)
+        process.communicate(timeout=120)
+        assert process.returncode != 0
+        assert_gone(workers)
+        assert not ready.stage("train").exists()
     told = finish(start(MLFLOW_TRACKING_URI="http://127.0.0.1:9"))
     assert "going on from the checkpoint of step" in told
     assert "training goes on untracked" in told
-    assert tree_digest(ready.stage("train")) == interrupted
+    assert tree_digest(ready.stage("train")) == tree_digest(whole.layout.stage("train"))
     assert read_json(ready.measured("train") / "facts.json")["mlflow_run"] is None
 
 
@@ -232,23 +258,15 @@ def test_two_workers_and_a_whole_model(ready: Layout, start: Start) -> None:
 
 
 @pytest.mark.slow
-def test_an_error_in_a_worker_reaches_the_person(ready: Layout, start: Start) -> None:
+def test_workers_run_the_worktrees_own_code_and_their_error_reaches_the_person(ready: Layout, start: Start) -> None:
+    """A worktree's code may differ from the installed one, here in a word; a worker must not mix the two."""
     path = ready.stage("base_model") / "model" / "model.safetensors"
     weights = load_file(path)
     weights["model.norm.weight"].fill_(float("inf"))
     save_file(weights, path, metadata={"format": "pt"})
-    told = finish(start(), code=InputError.exit_code)
-    assert "training diverged: the loss of step 1 is nan; lower training.learning_rate" in told
-    assert "Traceback" not in told
-
-
-@pytest.mark.slow
-def test_workers_run_the_worktrees_own_code(ready: Layout, start: Start) -> None:
-    """A worktree's code may differ from the installed one; a worker must not mix the two."""
     shutil.copytree(tiny_project.ROOT / "tasks", ready.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     loop = ready.root / "tasks" / "stages" / "train" / "loop.py"
-    changed = loop.read_text().replace(
-        "def train(", "def train(*_: object) -> None:\n    raise InputError('mine')\n\n\ndef old("
-    )
-    loop.write_text(changed)
-    assert "train: mine" in finish(start(), code=InputError.exit_code)
+    loop.write_text(loop.read_text().replace("training diverged", "my training diverged"))
+    told = finish(start(), code=InputError.exit_code)
+    assert "train: my training diverged: the loss of step 1 is nan; lower training.learning_rate" in told
+    assert "Traceback" not in told
