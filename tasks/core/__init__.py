@@ -3,6 +3,7 @@
 errors.py     what can go wrong, and the exit code of each
 shown.py      text as it may be shown: no character obeyed that a reader does not see
 pages.py      in templates of HTML
+moments.py    times that somebody else wrote, in UTC
 files.py      digests, canonical JSON, outputs that appear whole or not at all
 locks.py      one process at a time
 yaml_text.py  YAML text, bounded before anything is made of it

@@ -29,6 +29,7 @@ from tasks.gates.rules import asking
 from tasks.gates.signed_decision import Verb
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.gate_rules import Days
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People, Person
 from tasks.policy.policy import SCHEDULER, Policy
@@ -49,7 +50,7 @@ class Says(Frozen):
     role: Name | None = None
     checks: list[Text] = []
     """Of waive."""
-    days: Annotated[float, Field(gt=0)] | None = None
+    days: Days | None = None
     """Of waive: when it expires, from now."""
 
 

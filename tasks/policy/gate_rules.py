@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.config import Frozen
 from tasks.core.params.values import Name, Text
@@ -15,7 +15,17 @@ STANDING = {
 }
 """By gate, the check that stands there in every tier that has gates (tasks/gates/checks/checks.py). Policy may let a
 role waive it, and cannot leave it out."""
-Days = Annotated[float, Field(gt=0)]
+MOST_DAYS = 365_000
+"""A thousand years, so that a time with them added is one of the calendar."""
+
+
+def _within(days: float) -> float:
+    if days > MOST_DAYS:
+        raise ValueError(f"expected at most {MOST_DAYS:,} days, got {days:g}")
+    return days
+
+
+Days = Annotated[float, Field(gt=0), AfterValidator(_within)]
 Strength = Literal["installed", "own", "hardware"]
 """`installed`: keys that `hallmark init` made here count too, in environment `local` alone. `own`: only keys that
 people.yaml gives. `hardware`: only those of them that are of OpenSSH's kind for FIDO2 authenticators."""

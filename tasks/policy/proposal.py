@@ -4,7 +4,7 @@ They count once the people whom policy names have signed them off.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
+from tasks.core.moments import in_utc
 from tasks.policy.people import MACHINES, People
 from tasks.trust import keys
 from tasks.trust.validity import Key, shown
@@ -125,6 +126,6 @@ def _flow(value: Any) -> Any:
 
 def _moment(at: datetime) -> Any:
     """A day where it is midnight UTC, else to the second, a started one counted whole."""
-    at = at.astimezone(UTC)
+    at = in_utc(at)
     at = at.replace(microsecond=0) + timedelta(seconds=bool(at.microsecond))
     return at.date() if (at.hour, at.minute, at.second) == (0, 0, 0) else at

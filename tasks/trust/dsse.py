@@ -22,6 +22,7 @@ from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # n
 from tasks.core.document import Document, newer, why
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
+from tasks.core.moments import in_utc
 from tasks.trust import keys
 from tasks.trust.keys import Signer
 
@@ -61,17 +62,18 @@ def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
 def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Said], what: str) -> Said:
     """What a statement says, as `model`; `what` names it with its article.
 
-    Raises Refused for a statement of another type, one that holds something else, and times without a zone.
+    Raises Refused for a statement of another type, one that holds something else, and times that UTC has none of.
     """
     if statement["predicateType"] != predicate_type:
         came = statement["predicateType"]
         raise Refused(f"the statement is a {came}, not {what}{newer(came, predicate_type)}")
     try:
         said = model.read(statement["predicate"])
+        for _, value in said:
+            if isinstance(value, datetime):
+                in_utc(value)
     except ValueError as error:
         raise Refused(f"the statement is not {what} ({why(error)})") from None
-    if any(isinstance(value, datetime) and value.tzinfo is None for _, value in said):
-        raise Refused(f"the statement is not {what}: a time in it has no time zone")
     return said
 
 
@@ -155,13 +157,17 @@ def _parsed(spelled: bytes) -> Envelope:
     try:
         parsed = Envelope.from_dict(json.loads(spelled))  # which takes apart what it is given
         same = canonical_json(parsed.to_dict()) == spelled
-        # The library keeps fields that it does not know, and nobody has signed those.
-        same = same and all(set(signature) == {"keyid", "sig"} for signature in json.loads(spelled)["signatures"])
+        # The library keeps fields that it does not know, and nobody has signed those. It takes any value for a keyid.
+        same = same and all(map(_is_signature, json.loads(spelled)["signatures"]))
     except Exception as error:  # the library documents no complete list of what malformed input raises
         raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
     if not same:
         raise Refused("the envelope is not in its canonical spelling")
     return parsed
+
+
+def _is_signature(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"keyid", "sig"} and all(isinstance(text, str) for text in value.values())
 
 
 def _statement(payload: bytes) -> dict[str, Any]:
@@ -173,9 +179,10 @@ def _statement(payload: bytes) -> dict[str, Any]:
     if not same:
         raise Refused("the envelope's payload is not canonical JSON")
     try:
-        rebuilt = statement(value["predicateType"], subjects(value), value["predicate"])
+        about = subjects(value)
+        rebuilt = statement(value["predicateType"], about, value["predicate"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the payload is not an in-toto statement of Hallmark's ({error})") from None
-    if rebuilt != value:
+    if rebuilt != value or not all(isinstance(text, str) for text in (*about, *about.values())):
         raise Refused("the payload is not an in-toto Statement v1 with sorted SHA-256 subjects")
     return rebuilt

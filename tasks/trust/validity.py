@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
+from tasks.core.moments import in_utc
 from tasks.core.params.values import Name, Text
 from tasks.trust import dsse, keys
 
@@ -42,7 +43,7 @@ def _key_line(value: str) -> str:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(lambda moment: moment.astimezone(UTC))]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(in_utc)]
 PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 
@@ -153,5 +154,5 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
 
 def shown(moment: datetime) -> str:
     """`2026-03-01`, with the time of day where it is not midnight UTC."""
-    spelled = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M UTC}"
+    spelled = f"{in_utc(moment):%Y-%m-%d %H:%M UTC}"
     return spelled.removesuffix(" 00:00 UTC")

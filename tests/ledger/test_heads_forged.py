@@ -1,5 +1,6 @@
 """Heads that do not count: forged, of another ledger, or by a key that was revoked."""
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,6 +31,20 @@ def other_key(house: House, data: bytes) -> bytes:
     return canonical_json(dsse.sign(dsse.peek(json.loads(data)), house.key("owner")))
 
 
+def dated(data: bytes, time: str) -> bytes:
+    """A head with another time under the signature as it was: that is looked at before the signature can be."""
+    envelope = json.loads(data)
+    statement = dsse.peek(envelope)
+    statement["predicate"]["time"] = time
+    return canonical_json(envelope | {"payload": base64.b64encode(canonical_json(statement)).decode()})
+
+
+def signed_by(data: bytes, who: object) -> bytes:
+    envelope = json.loads(data)
+    envelope["signatures"][0]["keyid"] = who
+    return canonical_json(envelope)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -42,6 +57,9 @@ def other_key(house: House, data: bytes) -> bytes:
         (lambda house, data: b"[" * 100_000, "no signed statement can be read"),
         (lambda house, data: b"[]", "not in canonical form"),
         (lambda house, data: forged(house, 6, ledger="0" * 64), "entries 1 to 6 are not those that it was signed over"),
+        (lambda house, data: dated(data, "0001-01-01T00:00:00+14:00"), "expected a time in the years 1 to 9999"),
+        (lambda house, data: dated(data, "9999-12-31T23:59:59-14:00"), "expected a time in the years 1 to 9999"),
+        (lambda house, data: signed_by(data, 1), "not in its canonical spelling"),
         pytest.param(
             lambda house, data: forged(house, 6, peaks=["0" * 64, "1" * 64]),
             "the peaks of the head do not",

@@ -55,6 +55,7 @@ def test_mistakes_of_both_files_are_reported_together(folder: Path) -> None:
         ("experiment: {gates: {}}", "other: {gates: {}}", r"tier other: `experiment` has no gates, and every other"),
         ("environment: local\n", "", r"policy.yaml:1: environment: missing"),
         ("max_days: 30}", "max_days: 30}\n        deadline_days: 0", r"deadline_days: .*greater than 0"),
+        ("max_days: 30}", "max_days: .inf}", r"max_days: expected at most 365,000 days, got inf"),
     ],
 )
 def test_a_policy_that_means_nothing(folder: Path, old: str, new: str, expected: str) -> None:

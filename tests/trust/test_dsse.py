@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from google.protobuf import json_format
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 
+from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.trust import dsse, keys
@@ -113,6 +115,10 @@ def other_spellings(envelope: dict[str, Any]) -> dict[str, Any]:
         "signature twice": change(signatures=[signature, signature]),
         "second signer": change(signatures=[signature, signature | {"keyid": "SHA256:other"}]),
         "no signature": change(signatures=[]),
+        "a number for a key id": change(signatures=[signature | {"keyid": 1}]),
+        "nothing for a key id": change(signatures=[signature | {"keyid": None}]),
+        "false for a key id": change(signatures=[signature | {"keyid": False}]),
+        "a number for a signature": change(signatures=[signature | {"sig": 1}]),
         "signature without key id": change(signatures=[{"sig": signature["sig"]}]),
         "signatures as a mapping": change(signatures={"0": signature}),
         "payload as a list": change(payload=[envelope["payload"]]),
@@ -162,11 +168,36 @@ def test_statements_about_other_digests_or_of_unsorted_subjects_are_refused(key,
         statement | {"subject": statement["subject"][::-1]},
         statement | {"subject": [{"name": "a", "digest": {"sha1": "ab"}}]},
         statement | {"subject": [{"name": "a", "digest": {"sha256": SHA256, "sha512": "cd"}}]},
+        statement | {"subject": [{"name": 1, "digest": {"sha256": SHA256}}]},
+        statement | {"subject": [{"name": "a", "digest": {"sha256": 1}}]},
+        statement | {"subject": [{"name": "a", "digest": {"sha256": None}}]},
         statement | {"_type": "https://in-toto.io/Statement/v0.1"},
         statement | {"note": 1},
     ):
         with pytest.raises(Refused):
             dsse.verify(dsse.sign(changed, keys.signer(key)), [line])
+
+
+class Timed(Document):
+    time: datetime
+    ends: datetime | None = None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"time": "0001-01-01T00:00:00+14:00"}, "expected a time in the years 1 to 9999"),
+        (
+            {"time": "2026-03-01T00:00:00Z", "ends": "9999-12-31T23:59:59-14:00"},
+            "expected a time in the years 1 to 9999",
+        ),
+        ({"time": "2026-03-01T00:00:00"}, "a time needs its zone"),
+    ],
+)
+def test_a_time_that_utc_has_none_of_is_refused_in_words(said: dict[str, str], told: str) -> None:
+    kind = "urn:hallmark:timed:v1"
+    with pytest.raises(Refused, match=f"not a timed one.*{told}"):
+        dsse.predicate(dsse.statement(kind, {"a": SHA256}, said), kind, Timed, "a timed one")
 
 
 def test_another_payload_type_is_refused(key, line, statement) -> None:

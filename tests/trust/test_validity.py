@@ -43,6 +43,16 @@ def test_a_day_means_its_midnight_in_utc_and_the_end_is_outside() -> None:
     assert Key.model_validate(key.model_dump(mode="json")) == key
 
 
+@pytest.mark.parametrize("field", ["valid_after", "valid_before", "revoked_as_of"])
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+14:00", "'0001-01-01 00:00:00+14:00'", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_time_that_utc_has_none_of_is_refused_in_words(house: House, field: str, time: str) -> None:
+    told = f"keys: [{{public_key: {house.line('owner')}, reason: lost, {field}: {time}}}]"
+    with pytest.raises(InputError, match=rf"people.yaml:\d+: .*{field}.*expected a time in the years 1 to 9999"):
+        reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, {told},"))
+
+
 def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, tmp_path: Path) -> None:
     asked = house.ask()
     house.decide(asked, "owner")

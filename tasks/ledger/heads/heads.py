@@ -6,13 +6,14 @@ database's owner cannot rewrite it.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.document import Document, newer, why
 from tasks.core.errors import Refused
+from tasks.core.moments import in_utc
 from tasks.core.params.values import Sha256
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust import dsse, validity
@@ -20,12 +21,6 @@ from tasks.trust.keys import Signer
 from tasks.trust.validity import Key, shown
 
 HEAD = "urn:hallmark:ledger-head:v1"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    if moment.utcoffset() is None:
-        raise ValueError("a time needs its zone")
-    return moment.astimezone(UTC)
 
 
 class Void(Refused):
@@ -42,7 +37,7 @@ class Head(Document):
     root: Sha256
     peaks: list[Sha256]
     """Roots of the full subtrees, largest first, whose hash is `root`: enough to go on from this head alone."""
-    time: Annotated[datetime, AfterValidator(_in_utc)]
+    time: Annotated[datetime, AfterValidator(in_utc)]
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
+from tasks.core.moments import in_utc
 from tasks.gates import cases, signed_decision
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -101,7 +102,7 @@ def moment(text: str, now: datetime) -> datetime:
     """
     try:
         meant = _meant(text.strip(), now)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise InputError(
             f"{text!r} is no time; expected one as 2026-03-03T12:00 (UTC where no zone is named, as in "
             "2026-03-03T12:00+01:00), or a date as 2026-03-03, which means its end"
@@ -221,6 +222,6 @@ def _meant(text: str, now: datetime) -> datetime:
         day = date.fromisoformat(text)
     except ValueError:
         meant = datetime.fromisoformat(text)
-        return meant.replace(tzinfo=UTC) if meant.tzinfo is None else meant.astimezone(UTC)
+        return meant.replace(tzinfo=UTC) if meant.tzinfo is None else in_utc(meant)
     end = datetime.combine(day, time.max, UTC)
     return now if day == now.date() else end
