@@ -35,9 +35,16 @@ def root() -> Path:
     here = Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
     for folder in (here, *here.parents):
         if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
-            _keep_private(folder / ".hallmark")
+            _keep_private(_state_of(folder))
             return folder
     raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+
+
+def _state_of(checkout: Path) -> Path:
+    state = checkout / ".hallmark"
+    if not state.is_dir() and (state.exists() or state.is_symlink()):
+        raise InputError(f"{state}: expected a folder, or nothing yet; move away what is there")
+    return state
 
 
 def _keep_private(state: Path) -> None:

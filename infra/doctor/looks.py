@@ -45,5 +45,5 @@ def lines(root: Path, looks: Mapping[str, Look] = LOOKS) -> Iterator[Line]:
                 yield Line(name, *finding)
         except HallmarkError as error:
             yield Line(name, str(error), "do what the message says")
-        except (OSError, ValueError) as error:  # a file that cannot be read, or holds what it never should
+        except Exception as error:  # a file that cannot be read, or holds what it never should: the next look goes on
             yield Line(name, f"it could not be looked at: {visible(str(error))}", "put the file right that it names")

@@ -16,8 +16,11 @@ LEAST_FREE_GIB = 5.0
 
 def state(root: Path) -> Iterator[Finding]:
     folder = root / ".hallmark"
+    if left := next(root.glob(f".{folder.name}.*"), None):  # as `files.whole_folder` names what is not whole yet
+        yield Finding(f"a restore was cut short and left {left}, keys among it", "hallmark restore BACKUP once more")
     if not folder.is_dir():
-        yield Finding("there is none yet", "hallmark init")
+        if not left:
+            yield Finding("there is none yet", "hallmark init")
         return
     about = folder.stat()
     if about.st_uid != os.getuid():

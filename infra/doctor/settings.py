@@ -13,10 +13,11 @@ from tasks.core.params import params
 from tasks.ledger import glance, ledger
 from tasks.policy import in_force
 from tasks.registry.promote import promotion
-from tasks.runs.run import installed_governance
 
 PREFIX = "HALLMARK_"
 KNOWN = {variable.name for variable in (*KEPT, *READ)}
+NUMBERS = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
+"""Variables that hold one, and the least that it may be."""
 INTERNAL = {"HALLMARK_STARTED_BY"}
 """Hallmark sets it for a stage."""
 
@@ -29,11 +30,11 @@ def variables(_: Path) -> Iterator[Finding]:
             f"{name} is set, and nothing reads it",
             f"set {near[0]} in its place, or unset it" if near else f"unset {name}",
         )
-    for name in ("HALLMARK_WORKERS", "HALLMARK_PREFECT_PORT"):
-        value = os.environ.get(name, "1")
-        if not value.isdecimal() or not int(value):
+    for name, least in NUMBERS.items():
+        value = os.environ.get(name, str(least))
+        if not value.isdecimal() or int(value) < least:
             yield Finding(
-                f"{name}: expected a number of at least 1, got {value!r}", f"set {name} to a number, or unset it"
+                f"{name}: expected a number of at least {least}, got {value!r}", f"set {name} to a number, or unset it"
             )
     notify.target()
     given = sorted(name for name in os.environ if name in KNOWN)
@@ -57,24 +58,33 @@ def parameters(root: Path) -> Iterator[Finding]:
 def governance(root: Path) -> Iterator[Finding]:
     """What is in force, whether the files say the same, and whether somebody changed the ledger by hand."""
     folder, state = root / "infra" / "governance", root / ".hallmark"
+    known = ledger.reach_ledger(state)
+    if lost := known.lost():
+        yield Finding(lost, "put the database back, or move .hallmark/ away and hallmark restore BACKUP")
+        return
     if not ledger.is_there(state):
         yield Finding("nothing is in force yet", "hallmark init")
         return
-    known = ledger.reach_ledger(state)
     governed, chain = in_force.read(folder, state, known)
     yield Finding(f"environment {governed.policy.environment}, {len(chain.adoptions)} adoptions")
     for problem in (*chain.problems, in_force.differs(governed, chain.adoptions[-1].people)):
         if problem:
             yield Finding(problem, "hallmark policy show")
+    unguarded = known.unguarded()
+    if unguarded:
+        yield Finding(
+            f"the ledger lacks triggers that keep it append-only: {', '.join(unguarded)}", "hallmark ledger verify"
+        )
     for problem in glance.wrong(known, governed):
         yield Finding(problem, "hallmark ledger verify")
 
 
 def promotions(root: Path) -> Iterator[Finding]:
-    state = root / ".hallmark"
-    if not ledger.is_there(state):
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    known = ledger.reach_ledger(state)
+    if known.lost() or not ledger.is_there(state):
         return
-    unfinished = promotion.unfinished(ledger.reach_ledger(state), installed_governance(root, None))
+    unfinished = promotion.unfinished(known, in_force.load(folder, state, known))
     for label in unfinished:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
     if not unfinished:

@@ -33,10 +33,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: bool = True) -> tuple[Dossier, Path]:
     """Write the folder `target` and `target`.zip. Returns the dossier and the zip file.
 
-    `prove` gives a ledger entry's proof. Raises InputError where `target` is there and no dossier.
+    `prove` gives a ledger entry's proof. Raises InputError where either is there and no dossier, or the folder holds
+    a file that no dossier has.
     """
-    if target.exists() and not (target / DOCUMENT).is_file():
-        raise InputError(f"{target} is there and is no dossier; name another folder with --to")
+    _require_ours(target)
     folder = Path(record.release.bundle)
     shelf = Shelf(folder, prove)
     dossier = tell(record, shelf)
@@ -54,6 +54,24 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
     return dossier, _zip(target)
+
+
+def _require_ours(target: Path) -> None:
+    """Nothing of somebody else's goes: a dossier is written over another alone."""
+    if not target.exists():
+        if _archive_of(target).exists():
+            raise InputError(f"{_archive_of(target)} is there; move it away, or name another folder with --to")
+        return
+    if not (target / DOCUMENT).is_file() or not (target / SUMS).is_file():
+        raise InputError(f"{target} is there and is no dossier; name another folder with --to")
+    listed = {SUMS, *(line.partition("  ")[2] for line in (target / SUMS).read_text("utf-8").splitlines())}
+    there = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
+    if other := next((name for name in there if name not in listed), None):
+        raise InputError(f"{target / other} is not of this dossier; move it away, or name another folder with --to")
+
+
+def _archive_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.zip")
 
 
 def _copy(folder: Path, target: Path, weights: bool) -> None:
@@ -89,7 +107,7 @@ def tell(record: Record, shelf: Shelf) -> Dossier:
 
 
 def _zip(folder: Path) -> Path:
-    target = folder.with_name(f"{folder.name}.zip")
+    target = _archive_of(folder)
     with files.whole_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():

@@ -23,6 +23,7 @@ PAGE_BYTES = 16384
 """Of SQLite: rows of 3 KB, which the evidence of a gate takes, fill pages of the usual 4 KB badly."""
 WAIT_SECONDS = 30
 """How long a writer waits for its turn."""
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
 """How text is read: what is no UTF-8 was put there by hand, and is for whoever reads the row to refuse."""
 
@@ -87,7 +88,7 @@ def postgres_url(configured: str, variable: str) -> URL:
         # pg8000: psycopg is under the LGPL.
         url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
         url.get_dialect().import_dbapi()
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):  # the last of a host that is no host
         raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     except ModuleNotFoundError:
         raise Unavailable("a Postgres database needs a driver; run `pip install 'hallmark[postgres]'`") from None
@@ -100,6 +101,11 @@ def reaching(what: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) in DAMAGED:
+            raise Unavailable(
+                f"{what} is damaged ({error.orig}); nothing was recorded. Move the file away, and put one from a "
+                "backup in its place"
+            ) from error
         raise Unavailable(
             f"{what} cannot be used ({error.orig}); nothing was recorded. Check that the database is up, writable and "
             "not full, then try again"

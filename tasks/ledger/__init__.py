@@ -6,11 +6,12 @@ schema.py     their names and columns
 guards.py     triggers
 entry.py      an entry, as a row, as a leaf of the tree, as it is read
 attached.py   what is attached to an entry, and how it is packed
-questions.py  what a suite asks, as Great Expectations' own objects
+questions.py  the gates that ask and are not closed yet
 search.py     entries by kind, run, person, time
 tree/         the tree of RFC 9162: merkle.py, and subtrees.py, roots that are kept
 roots.py      roots over ranges of entries
 heads/        signed heads of the tree, and where they are published
+head_files.py how the file of one is named
 walk.py       entries against heads, wherever they come from
 glance.py     a short look at it, before every command that reads it
 check.py      `hallmark ledger verify`

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import Refused
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Entry, Kept, Row
+from tasks.ledger.head_files import size_of
 from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import finished
 
@@ -36,6 +37,8 @@ PAGE = 4000
 VARIABLE = "HALLMARK_LEDGER_URL"
 FILE = "ledger.db"
 """Below `.hallmark/`, where the variable names no Postgres database."""
+HEADS = "heads"
+"""Below `.hallmark/`: every head that was signed on this machine."""
 LOWEST = -(2**63)
 """Below every seq that a database can hold."""
 
@@ -46,8 +49,10 @@ class Ledger:
     Reading raises Refused at an entry that Hallmark cannot have written.
     """
 
-    def __init__(self, tables: "Tables") -> None:
+    def __init__(self, tables: "Tables", heads: Path | None = None) -> None:
+        """`heads` is the folder of those that were signed on this machine."""
         self._tables = tables
+        self._heads = heads
         self._open = threading.local()
 
     @property
@@ -58,10 +63,27 @@ class Ledger:
     def prepare(self) -> None:
         """Make the tables where there are none yet, and bring those of an earlier version forward.
 
-        Raises Unavailable for those of a newer one.
+        Raises Unavailable for those of a newer one, and where a ledger that was here is lost.
         """
+        if lost := self.lost():
+            raise Unavailable(lost)
         with self._tables.reaching():
             self._tables.prepare()
+
+    def lost(self) -> str:
+        """Why no tables may be made here: there are none, and heads that were signed here speak of entries."""
+        names = [path.name for path in self._heads.iterdir()] if self._heads and self._heads.is_dir() else []
+        entries = max((size_of(name) or 0 for name in names), default=0)
+        if not entries:
+            return ""
+        with self._tables.reaching():
+            if self._tables.are_there():
+                return ""
+        return (
+            f"the ledger at {self.where} is lost: nothing is there, and a head that was signed here speaks of "
+            f"{entries:,} entries. Put the database back; or move .hallmark/ away, and `hallmark restore BACKUP` "
+            "brings back what the backup holds, `hallmark init` begins anew"
+        )
 
     def close(self) -> None:
         """Let go of the file. Whatever is asked later opens it again."""
@@ -287,7 +309,7 @@ def reach_ledger(state: Path) -> Ledger:
         engine = database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
     else:
         engine = database.sqlite(state / FILE, keep_open=True)
-    return Ledger(Tables(engine))
+    return Ledger(Tables(engine), state / HEADS)
 
 
 def is_there(state: Path) -> bool:

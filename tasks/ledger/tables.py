@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine, bindparam, func, select, text
@@ -73,6 +74,14 @@ class Tables:
     def prepare(self) -> None:
         """The tables and their triggers, in the form of this version. Raises Unavailable for those of a newer one."""
         migrations.prepare(self._engine, SCHEMA)
+
+    def are_there(self) -> bool:
+        """Whether any were made. Leaves no file where none was."""
+        file = self._engine.url.database if self.on_this_machine else None
+        if file and (not Path(file).exists() or not Path(file).stat().st_size):
+            return False
+        with self.reading() as connection:
+            return migrations.version(connection, SCHEMA) is not None
 
     def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
         """The next row, and the tree with it."""

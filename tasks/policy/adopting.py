@@ -92,7 +92,7 @@ class Outcome:
 def root_fingerprint(state: Path) -> str:
     """Raises InputError where nothing says whom to trust, or the key on disk is not the one that was pinned."""
     pinned, path = os.environ.get(PIN, "").strip(), state / "keys" / f"{ROOT}.pub"
-    on_disk = keys.fingerprint(path.read_text("utf-8").strip()) if path.exists() else ""
+    on_disk = _fingerprint_of(path) if path.exists() else ""
     if pinned and on_disk and pinned != on_disk:
         raise InputError(
             f"{path} is root key {on_disk}, and {PIN} says {pinned}; put the right key there, or find out who "
@@ -104,6 +104,16 @@ def root_fingerprint(state: Path) -> str:
             "root key"
         )
     return pinned or on_disk
+
+
+def _fingerprint_of(path: Path) -> str:
+    try:
+        return keys.fingerprint(path.read_text("utf-8").strip())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected the line of a public key ({error}); put the root key's own there, or delete it where "
+            f"{PIN} says whom to trust"
+        ) from None
 
 
 def pin(state: Path, public_line: str) -> None:

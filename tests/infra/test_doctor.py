@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.doctor import installed, looks, places
+from tests import in_process
 from tests.tiny_project import hallmark, make_project
 
 
@@ -88,6 +89,26 @@ def _newer_ledger(project: Path) -> None:
     database.close()
 
 
+def _without_triggers(project: Path) -> None:
+    with sqlite3.connect(project / ".hallmark" / "ledger.db") as database:
+        database.execute("DROP TRIGGER hallmark_ledger_no_update")
+    database.close()
+
+
+def _lose_ledger(project: Path, keep: bytes | None = None) -> None:
+    """There is another or none, and a head that speaks of entries."""
+    (project / ".hallmark" / "heads").mkdir(exist_ok=True)
+    (project / ".hallmark" / "heads" / "000000000003.json").write_text("{}")
+    for file in (project / ".hallmark").glob("ledger.db*"):
+        file.unlink()
+    if keep is not None:
+        _write(project / ".hallmark" / "ledger.db", keep)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
 WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a key others can read": (lambda p: (p / ".hallmark/keys/gate").chmod(0o644), "keys", "chmod 600"),
     "a lost key": (lambda p: (p / ".hallmark/keys/gate").unlink(), "keys", "no private key of gate here"),
@@ -110,6 +131,12 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "packages",
         "in place of ==1.0",
     ),
+    "a ledger that is lost": (lambda p: _lose_ledger(p, keep=b""), "governance", "restore BACKUP"),
+    "a ledger that is empty": (lambda p: _lose_ledger(p), "governance", "speaks of"),
+    "a ledger that is no database": (lambda p: _lose_ledger(p, b"text" * 9999), "databases", "is damaged"),
+    "a ledger without triggers": (_without_triggers, "governance", "lacks triggers that keep it append-only"),
+    "a restore that was cut short": (lambda p: (p / "..hallmark.0123").mkdir(), "state", "restore BACKUP once more"),
+    "a root key that is no text": (lambda p: _write(p / ".hallmark/keys/root.pub", b"\xff"), "governance", "root.pub"),
     "a ledger of a newer version": (_newer_ledger, "databases", "schema 99, of a newer Hallmark"),
 }
 
@@ -118,6 +145,20 @@ def test_a_full_disk_and_another_python(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(places, "LEAST_FREE_GIB", 1e9)
     monkeypatch.setattr(installed, "SERIES", ((2, 7),))
     assert "make room" in todo(project, "disk") and "make PYTHON" in todo(project, "Python")
+
+
+def test_any_free_port_is_a_port(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_PREFECT_PORT", "0")
+    assert not todo(project, "settings")
+
+
+@pytest.mark.parametrize("keep", [None, b""])
+def test_a_ledger_that_is_lost_is_not_begun_anew(copied: Path, keep: bytes | None) -> None:
+    _lose_ledger(copied, keep)
+    for command in (("init",), ("ledger", "verify")):
+        told = in_process.hallmark(copied, *command, code=3)
+        assert "is lost" in told and "hallmark restore" in told
+    assert keep is not None or not (copied / ".hallmark" / "ledger.db").exists()
 
 
 @pytest.fixture

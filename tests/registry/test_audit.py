@@ -173,6 +173,14 @@ def test_a_folder_that_is_no_dossier_is_left_alone(released: House, tmp_path: Pa
     assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
     audited(released, tmp_path / "again")
     audited(released, tmp_path / "again")
+    (tmp_path / "again" / "notes.md").write_text("an auditor's own")
+    with pytest.raises(InputError, match=r"notes\.md is not of this dossier"):
+        audited(released, tmp_path / "again")
+    assert (tmp_path / "again" / "notes.md").exists()
+    (tmp_path / "other.zip").write_text("somebody's")
+    with pytest.raises(InputError, match=r"other\.zip is there"):
+        audited(released, tmp_path / "other")
+    assert (tmp_path / "other.zip").read_text() == "somebody's" and not (tmp_path / "other").exists()
 
 
 def test_controls_are_those_of_the_eight_frameworks_and_every_kind_of_claim_serves_one() -> None:

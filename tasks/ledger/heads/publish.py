@@ -22,7 +22,7 @@ from tasks.ledger.heads.heads import Head, Void
 from tasks.ledger.heads.places import named
 from tasks.ledger.heads.places.folder import Folder
 from tasks.ledger.heads.places.place import Place
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.ledger import HEADS, Ledger
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust.keyholder import Keyholder
 from tasks.trust.keys import Signer
@@ -114,7 +114,7 @@ def newest_envelope(keyholder: Keyholder) -> dict[str, Any] | None:
 
 def local(keyholder: Keyholder) -> Folder:
     """Every head that was signed here."""
-    return Folder(keyholder.state / "heads")
+    return Folder(keyholder.state / HEADS)
 
 
 def places(keyholder: Keyholder) -> list[Place]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.core.errors import Unavailable
 from tasks.core.files import write_new
-from tasks.ledger.heads.places.place import filename, size_of
+from tasks.ledger.head_files import filename, size_of
 
 
 class Folder:

@@ -22,4 +22,7 @@ def _place(word: str, checkout: Path, state: Path) -> Place:
         return S3(word.rstrip("/"))
     if "://" in word or word.endswith(".git") or re.match(r"[^/@]+@[^/:]+:", word):
         return Git(word, state / "heads")
-    return Folder(checkout / Path(word).expanduser())
+    try:
+        return Folder(checkout / Path(word).expanduser())
+    except RuntimeError:  # ~NAME of nobody
+        raise InputError(f"HALLMARK_LEDGER_HEADS: {word} begins with the home of a user who is not there") from None

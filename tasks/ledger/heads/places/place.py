@@ -1,10 +1,6 @@
-"""What a place for heads can do, and how it names them."""
+"""What a place for heads can do. A head is a file there (`tasks.ledger.head_files`)."""
 
-import re
 from typing import Protocol
-
-NAME = re.compile(r"(\d{12,})\.json")
-"""A head's file is named for the tree's size, so that names in order are heads in order."""
 
 
 class Place(Protocol):
@@ -22,13 +18,3 @@ class Place(Protocol):
 
     def add(self, heads: dict[int, bytes]) -> None:
         """Keep heads of sizes that are not here yet, in order. Never writes over one that is."""
-
-
-def filename(size: int) -> str:
-    return f"{size:012d}.json"
-
-
-def size_of(filename: str) -> int | None:
-    """The size that a file's name tells; None where it is no head's."""
-    matched = NAME.fullmatch(filename)
-    return int(matched[1]) if matched else None

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks.core.errors import Unavailable
-from tasks.ledger.heads.places.place import filename, size_of
+from tasks.ledger.head_files import filename, size_of
 
 PATIENCE = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
 """Seconds and tries; a head that does not get there now gets there next time."""
