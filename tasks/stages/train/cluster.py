@@ -33,6 +33,8 @@ SETTINGS = {
 OWN_SETTINGS = {
     # No cloud takes this machine back with a warning, and the actor that listens for one takes seconds to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray would start a worker for each core at once; none serves a stage whose workers have their own interpreter.
+    "RAY_prestart_worker_first_driver": "0",
 }
 """The same for a Ray of this stage's own."""
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
