@@ -1,5 +1,6 @@
 """Digests, canonical JSON, and outputs that appear whole or not at all."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -56,9 +57,18 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def open_plain(path: Path) -> IO[bytes]:
+    """Open a file that somebody else made. Raises OSError, also for a pipe or a device: to read one may never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file but a folder, a pipe or a device", str(path))
+    return os.fdopen(handle, "rb")
+
+
 def read_at_most(path: Path, most: int) -> bytes:
     """A file that somebody else made. Raises OSError or, where it has more than `most` bytes, ValueError."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")

@@ -1,11 +1,14 @@
 """The whole ledger as one file that a stranger verifies with the ledger's public key alone.
 
-JSON lines, each canonical:
+JSON lines, each canonical, and no other key in any:
 
     {"entries": N, "heads": M, "keys": [PUBLIC KEY LINE, …], "type": "urn:hallmark:ledger-export:v1"}
     {"head": DSSE ENVELOPE, "where": TEXT}            M times, smallest first
     {"body": TEXT, "kind": TEXT, "seq": 1, …}         N times: the bytes that the tree is over (entry.py)
     {"attached": TEXT}                                after an entry that has something attached: that, as it is
+
+Signed heads cover the entries, and these what is attached to them. Nothing covers the first line's counts, which are
+compared with what follows, and `where`, which says where a head was found and is believed by nobody.
 """
 
 import json
@@ -15,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
+from tasks.core.config import Frozen
 from tasks.core.document import Document, why
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import canonical_json, whole_file
+from tasks.core.files import canonical_json, open_plain, whole_file
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.attached import NAMED
@@ -53,10 +57,17 @@ class Exported:
 
 class Header(Document):
     type: Literal["urn:hallmark:ledger-export:v1"] = "urn:hallmark:ledger-export:v1"
-    entries: Annotated[int, Field(ge=0)]
-    heads: Annotated[int, Field(ge=0)]
+    entries: Annotated[StrictInt, Field(ge=0)]
+    heads: Annotated[StrictInt, Field(ge=0)]
     keys: list[str]
     """Public keys that signed the heads. They count where the reader has them, or a fingerprint, by another way."""
+
+
+class HeadLine(Frozen):
+    head: dict[str, Any]
+    """DSSE envelope."""
+    where: str
+    """Place where it was found."""
 
 
 def export(ledger: Ledger, keyholder: Keyholder, path: Path) -> Exported:
@@ -82,7 +93,7 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None
     Raises InputError where it cannot be read, Refused where it is no export or none of the keys signed it.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             header = _header(file)
             known, findings = _heads(file, header.heads, trusted_keys(trusted, header.keys))
             walked = walk(_rows(file), known, tick)
@@ -143,7 +154,7 @@ def _write(file: IO[bytes], line: bytes) -> None:
 
 def _header(file: IO[bytes]) -> Header:
     try:
-        header = Header.read_bytes(_line(file, HEADER_MOST))
+        header = Header.read(_canonical(_line(file, HEADER_MOST)))
         list(map(keys.load_public, header.keys))
     except (ValueError, InputError) as error:
         raise Refused(f"this is no exported ledger: its first line does not say so ({why(error)})") from None
@@ -156,10 +167,10 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], 
     known, void, wrong = list[Known](), Listed(), Listed()
     for number in range(1, count + 1):
         try:
-            envelope = json.loads(_line(file, HEADER_MOST))["head"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            why = f"{type(error).__name__}: {error}"
-            raise Refused(f"the file says that it has {count:,} heads, and line {number + 1} is none ({why})") from None
+            envelope = HeadLine.model_validate(_canonical(_line(file, HEADER_MOST))).head
+        except ValueError as error:
+            text = f"the file says that it has {count:,} heads, and line {number + 1} is none ({why(error)})"
+            raise Refused(text) from None
         try:
             known.append(Known(heads.verify(envelope, those), "the file"))
         except Void as error:
@@ -194,6 +205,18 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
             yield kept
     if row is not None:
         yield Kept(row, None)
+
+
+def _canonical(line: bytes) -> Any:
+    """The value in a line. Raises ValueError for one that is not in the one spelling, as an object with a key twice."""
+    try:
+        value = json.loads(line)
+        same = canonical_json(value) + b"\n" == line
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if not same:
+        raise ValueError("it is not in canonical form; it was changed after the export")
+    return value
 
 
 def _text(line: bytes) -> str:

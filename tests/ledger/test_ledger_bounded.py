@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.files import canonical_json
 from tasks.ledger.entry import TYPE, Row
 from tasks.ledger.export import Header
 from tasks.trust import keys
@@ -18,7 +19,7 @@ LISTS = "[" + "[]," * 5_000_000 + "[]]"
 
 
 def header(**said: object) -> str:
-    return json.dumps(Header(entries=1, heads=0, keys=[]).said | said)
+    return canonical_json(Header(entries=1, heads=0, keys=[]).said | said).decode()
 
 
 def entry(seq: int) -> str:
@@ -26,8 +27,8 @@ def entry(seq: int) -> str:
 
 
 EXPORTS = {
-    "heads that are not there": header(heads=HUGE),
-    "entries that are not there": header(entries=HUGE),
+    "heads that are not there": header(heads=HUGE) + "\n",
+    "entries that are not there": header(entries=HUGE) + "\n",
     "less than none": header(heads=-1, entries=-1),
     "a number of 100,000 digits": header().replace("1", "1" * 100_000),
     "heads of nothing": header(heads=HUGE) + "\n" + "\n" * 1_000_000,

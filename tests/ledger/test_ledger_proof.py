@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,40 @@ def test_a_changed_export_is_refused(signed: House, file: Path, forge: Callable[
     file.write_bytes(b"".join(line + b"\n" for line in found))
     with contextlib.suppress(Refused):
         assert ledger_export.verify(file, known(signed)).verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("number", "old", "new", "told"),
+    [
+        (0, b'"entries":11', b'"entries":"11"', "entries: Input should be a valid integer"),
+        (0, b'{"entries":11', b'{"entries":3,"entries":11', "not in canonical form"),
+        (0, b":", b": ", "not in canonical form"),
+        (0, b"{", b'{"also":1,', "also: Extra inputs are not permitted"),
+        (1, b'"where"', b'"when"', "where: Field required"),
+        (1, b'"where"', b'"what":1,"where"', "what: Extra inputs are not permitted"),
+        (1, b'{"head"', b'{"head":{},"head"', "not in canonical form"),
+        (2, b'"where":', b'"where":{},"x":', "where: Input should be a valid string"),
+        (2, b'"where":', b'"where":1' + b"0" * 400 + b',"x":', "where: Input should be a valid string"),
+        (2, b'{"head"', b' {"head"', "not in canonical form"),
+    ],
+)
+def test_nothing_more_stands_in_a_line_of_an_export(
+    signed: House, file: Path, number: int, old: bytes, new: bytes, told: str
+) -> None:
+    """Nothing covers the lines before the entries, so that each has one form."""
+    found = file.read_bytes().splitlines(keepends=True)
+    found[number] = found[number].replace(old, new, 1)
+    file.write_bytes(b"".join(found))
+    with pytest.raises(Refused, match=re.escape(told)):
+        ledger_export.verify(file, known(signed))
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("read", [ledger_proof.read, lambda path: ledger_export.verify(path, [])])
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises((OSError, InputError), match="it is no file"):
+        read(tmp_path / "pipe")
 
 
 def test_an_export_of_another_ledger_with_a_key_of_its_own_is_refused(signed: House, file: Path) -> None:
