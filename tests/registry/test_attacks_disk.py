@@ -68,6 +68,10 @@ DISK: dict[str, tuple[Attack, str]] = {
         lambda f: os.truncate(f / bundle.PROMOTION, 3 * 2**30),
         "3,221,225,472 bytes",
     ),
+    "weights of terabytes": (
+        lambda f: os.truncate(f / "payload/model/adapter_model.safetensors", 2**40),
+        r"changed: the payload has 1,099,511,\d+,\d+ bytes, \S+ were packaged.* largest is payload/model/adapter_model",
+    ),
     "a statement nested deep": (lambda f: (f / bundle.PROMOTION).write_bytes(b"[" * 100_000), "recursion|JSON|read"),
     "a file name that is no text": (
         lambda f: Path(os.fsdecode(os.fsencode(f) + b"/payload/\xff")).write_text("x"),

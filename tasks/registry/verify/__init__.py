@@ -6,6 +6,7 @@ attested.py      gates, evidence and decisions, held against each other
 decided.py       its decisions, held against the rules of tasks/gates/rules/
 forms.py         the standard forms, held against them
 left_out.py      a copy without its weights, which says so
+sizes.py         how much there is to hash, before any of it is
 recorded.py      proof that the promotion stands in the ledger
 verification.py  check a release from its folder and one fingerprint
 """

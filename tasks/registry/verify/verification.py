@@ -15,7 +15,7 @@ from tasks.registry.release import bundle, contents, promotions
 from tasks.registry.release.contents import Contents, shown
 from tasks.registry.release.promotions import Signed
 from tasks.registry.release.report import Check, Verification
-from tasks.registry.verify import attestations, attested, left_out, recorded, trust
+from tasks.registry.verify import attestations, attested, left_out, recorded, sizes, trust
 from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE
 from tasks.trust import dsse
@@ -124,13 +124,14 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: boo
 
 
 def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
-    """What lies there, if it is what the statement lists, without what was left out. Names are compared before anything
-    is hashed."""
+    """What lies there, if it is what the statement lists, without what was left out. Names are compared, and sizes as
+    far as they are known, before anything is hashed."""
     wanted = signed.promotion.files
     contents.require_plain(wanted)
     there = set(contents.names(folder)) - bundle.UNLISTED
     _refuse("missing", wanted.keys() - there - left.keys())
     _refuse("not listed by the promotion statement", there - wanted.keys())
+    sizes.require_bounded(folder, wanted, wanted.keys() - left.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
     files = contents.read(
