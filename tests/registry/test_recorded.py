@@ -37,6 +37,9 @@ def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: Hou
     assert f"entry {entry.seq}, promotion.made of " in check(released, proof(released), signed(released))
     assert (released.bundle() / bundle.LEDGER).stat().st_mode & 0o777 == 0o444
     assert not list(released.bundle().parent.glob(".*")), "something was left aside"
+    before = (released.bundle() / bundle.LEDGER).stat().st_ino
+    assert promotion.reconcile(released.ledger, released.governance) == []
+    assert (released.bundle() / bundle.LEDGER).stat().st_ino == before, "one that counts is kept"
 
 
 def test_what_has_no_proof_yet_gets_one_later(released: House) -> None:

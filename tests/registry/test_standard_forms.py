@@ -1,12 +1,16 @@
 """Tools that know nothing of Hallmark read the parts of a release."""
 
+import base64
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
@@ -18,11 +22,12 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from tasks.core import files
+from tasks.core.errors import Refused
 from tasks.core.graph import GATES
 from tasks.policy.gate_rules import STANDING
-from tasks.registry.release import gate_results
+from tasks.registry.release import gate_results, model_signature
 from tasks.registry.verify import verification
-from tasks.trust import keys
+from tasks.trust import keys, model_key
 from tests.registry.house import House, copy
 
 OTHERS = {
@@ -139,3 +144,35 @@ def test_model_signings_own_command_accepts_the_payload_and_nothing_else(release
     extra.unlink()
     (folder / "payload" / "README.md").write_text("better than it was")
     assert model_signing(folder, key).returncode != 0
+
+
+def signed_anew(house: House, change: Callable[[dict[str, Any]], object]) -> tuple[dict[str, Any], dict[str, str]]:
+    """model.sig over a statement that was changed, by the installation's own key, and the payload that it lists."""
+    made = json.loads((house.bundle() / "attestations" / "model.sig").read_bytes())
+    envelope = Envelope.from_dict({**made["dsseEnvelope"], "signatures": []})
+    said = json.loads(envelope.payload)
+    listed = {item["name"]: item["digest"] for item in said["predicate"]["resources"]}
+    change(said)
+    envelope.payload = json.dumps(said).encode()
+    key = serialization.load_pem_private_key(model_key.path(house.state / "keys").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    signature = base64.b64encode(key.sign(envelope.pae(), ec.ECDSA(hashes.SHA256()))).decode()
+    payload = base64.b64encode(envelope.payload).decode()
+    inner = {**made["dsseEnvelope"], "payload": payload, "signatures": [{"sig": signature, "keyid": ""}]}
+    return {**made, "dsseEnvelope": inner}, listed
+
+
+CONTRADICTIONS = {
+    "its subject is another": lambda said: said["subject"][0]["digest"].update(sha256="0" * 64),
+    "a file stands twice": lambda said: said["predicate"]["resources"].append(said["predicate"]["resources"][0]),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_a_model_signature_that_contradicts_itself_is_refused(released: House, case: str) -> None:
+    pem = (released.bundle() / "attestations" / "model-signing.pub").read_bytes()
+    made, payload = signed_anew(released, lambda said: None)
+    model_signature.check(made, pem, payload)
+    made, _ = signed_anew(released, CONTRADICTIONS[case])
+    with pytest.raises(Refused, match="contradicts itself"):
+        model_signature.check(made, pem, payload)

@@ -173,4 +173,8 @@ def test_openssh_agrees(token: Authenticator, tmp_path: Path) -> None:
     assert keygen("-Y", "sign", "-f", "key.pub", "-n", "file", "said").returncode == 0
     assert verified()
     theirs = base64.b64decode("".join((tmp_path / "said.sig").read_text().splitlines()[1:-1]))
-    keys.verify(token.line, hardware.from_wire(theirs[-73:]), signed)
+    wire = theirs[-73:]
+    keys.verify(token.line, hardware.from_wire(wire), signed)
+    for other in (wire + b"0", wire[:-1], struct.pack(">I", 63) + wire[4:]):
+        with pytest.raises(InvalidSignature):
+            hardware.from_wire(other)

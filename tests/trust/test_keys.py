@@ -48,10 +48,11 @@ def test_keys_that_cannot_sign_say_why(tmp_path: Path, options: list[str], messa
 def test_an_existing_key_is_kept_and_its_public_half_mended(tmp_path: Path) -> None:
     line = keys.create(tmp_path, "anna")
     private = (tmp_path / "anna").read_bytes()
-    (tmp_path / "anna.pub").write_text(keys.create(tmp_path / "other", "mallory"))
-    assert keys.create(tmp_path, "anna") == line
-    assert (tmp_path / "anna").read_bytes() == private
-    assert (tmp_path / "anna.pub").read_text() == line + "\n"
+    for other in (keys.create(tmp_path / "other", "mallory"), "", "~"):
+        (tmp_path / "anna.pub").write_text(other)
+        assert keys.create(tmp_path, "anna") == line
+        assert (tmp_path / "anna").read_bytes() == private
+        assert (tmp_path / "anna.pub").read_text() == line + "\n"
 
 
 def test_of_many_that_make_a_key_at_once_one_wins(tmp_path: Path) -> None:
