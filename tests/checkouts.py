@@ -1,8 +1,8 @@
 """Checkouts of the tiny project that are finished once a test session, and copied from then on.
 
-A tiny model, a commit, keys, a ledger with governance in force, the tables of Prefect, and what stages compute of the
-same rows are the same each time. They take fifteen seconds to make, with all stages a minute and a half; a copy takes a
-third of a second. A test about one of these makes its own.
+A tiny model, a commit, keys, a ledger with governance in force, the tables of Prefect and MLflow, and what stages
+compute of the same rows are the same each time. They take twenty seconds to make, with all stages a minute and a half;
+a copy takes a third of a second. A test about one of these makes its own.
 """
 
 import fcntl
@@ -17,6 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from infra.prefect import access
+from tasks.core.files import UMASK
+from tasks.registry.promote import mirror
 from tests import whole_run
 from tests.tiny_project import hallmark, make_project
 
@@ -51,10 +53,7 @@ class Checkouts(NamedTuple):
     def _initialised(self, folder: Path) -> Path:
         hallmark(self.made(folder), "init")
         (folder / ".hallmark" / "installation.json").unlink()  # a copy has another
-        home = access.folder(folder)
-        home.mkdir()
-        command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PREFECT_HOME": str(home)})
+        _make_tables(folder)
         return folder
 
     def _warmed(self, folder: Path) -> Path:
@@ -86,6 +85,20 @@ class Checkouts(NamedTuple):
                     own.delenv("HALLMARK_LEDGER_URL", raising=False)
                     make(aside).rename(original)
         return original
+
+
+def _make_tables(folder: Path) -> None:
+    """Those of Prefect and MLflow, as their own commands make them."""
+    home, tracking = access.folder(folder), Path(mirror.uri(folder / ".hallmark").removeprefix("sqlite:///"))
+    for path in (home, tracking.parent):
+        path.mkdir(mode=0o700)
+    for words in (
+        ["prefect", "server", "database", "upgrade", "--yes"],
+        ["mlflow", "db", "upgrade", f"sqlite:///{tracking}"],
+    ):
+        environment = os.environ | {"PREFECT_HOME": str(home)}
+        command = [sys.executable, "-m", *words]
+        subprocess.run(command, check=True, capture_output=True, env=environment, umask=UMASK)
 
 
 def _copied(original: Path, folder: Path) -> Path:
