@@ -6,7 +6,7 @@ the version is part of it: a step that is interrupted has not happened, and whoe
 
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, delete, insert, inspect, select
 from sqlalchemy.engine import Connection
 
-from tasks.core.errors import Unavailable
+from tasks.core.errors import Refused, Unavailable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def prepare(engine: Engine, schema: Schema) -> None:
     """Make the tables where there are none, and bring those of an earlier version forward.
 
     Before the first step a copy of a SQLite file is kept, and named on stderr. Raises Unavailable for a database that a
-    newer version made.
+    newer version made, Refused for one whose version no Hallmark wrote.
     """
     copied = False
     while True:
@@ -67,11 +67,20 @@ def is_current(engine: Engine, schema: Schema) -> bool:
 
 
 def version(connection: Connection, schema: Schema) -> int | None:
-    """None where none of the tables is there."""
+    """None where none of the tables is there. Raises Refused where what is said of it is no version."""
     there, table = set(inspect(connection).get_table_names()), _table(schema)
     if not there & schema.tables.tables.keys():
         return None
-    return connection.scalar(select(table.c.version)) if table.name in there else 1
+    if table.name not in there:
+        return 1
+    held: Sequence[object] = connection.scalars(select(table.c.version)).all()
+    if len(held) == 1 and isinstance(held[0], int) and held[0] >= 1:
+        return held[0]
+    listed = ", ".join(ascii(value) for value in held[:5]) or "nothing"
+    raise Refused(
+        f"{_where(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one version from "
+        "1 on; restore a backup"
+    )
 
 
 def _put(connection: Connection, schema: Schema, version: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, text
 from sqlalchemy.engine import Connection
 
 from tasks.core import database, migrations
-from tasks.core.errors import Unavailable
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.migrations import Schema
 from tests.governed.postgres import sql
 
@@ -92,6 +92,26 @@ def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> No
     ):
         migrations.prepare(engine, SECOND)
     assert migrations.is_current(engine, THIRD)
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [(["-5"], "-5"), (["0"], "0"), (["'x'"], "'x'"), (["1.5"], "1.5"), (["1", "2"], "1, 2"), ([], "nothing")],
+)
+def test_a_version_that_no_hallmark_wrote_is_refused_in_words_and_nothing_is_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], held: list[str], told: str
+) -> None:
+    engine = database.sqlite(tmp_path / "things.db")
+    migrations.prepare(engine, FIRST)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM hallmark_things_schema"))
+        for value in held:
+            connection.execute(text(f"INSERT INTO hallmark_things_schema VALUES ({value})"))
+    for schema in (FIRST, THIRD):
+        with pytest.raises(Refused, match=rf"hallmark_things_schema holds {told}, expected one version from 1 on"):
+            migrations.prepare(engine, schema)
+    assert things(engine) == [("a",), ("b",)] and capsys.readouterr().err == ""
+    assert not list(tmp_path.glob("*.schema*"))
 
 
 def test_an_interrupted_step_has_not_happened_and_is_taken_next_time(engine: Engine) -> None:
