@@ -154,14 +154,15 @@ def _propose(
 
 
 def _write(path: Path, data: bytes, line: str) -> None:
-    if not write_new(path, data):
-        raise InputError(f"{path}: a key is here already")
-    write_bytes(path.with_name(f"{path.name}.pub"), f"{line}\n".encode())
+    with shared.writable(path):
+        if not write_new(path, data):
+            raise InputError(f"{path}: a key is here already")
+        write_bytes(path.with_name(f"{path.name}.pub"), f"{line}\n".encode())
 
 
 def _of_file(path: Path) -> str:
     """The public key line of a public key's file, or of the one beside a private key, or of a private key itself."""
-    beside = path.with_name(f"{path.name}.pub")
+    beside = Path(f"{path}.pub")
     source = path if path.suffix == ".pub" else beside
     if not source.exists() and path.exists():
         return signing.from_file(path).public_line

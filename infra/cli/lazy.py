@@ -1,5 +1,6 @@
 """Commands whose modules are imported once they are asked for: to list them takes none, to run one takes its own."""
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from importlib import import_module
@@ -8,6 +9,14 @@ from typing import Any, Literal, NamedTuple, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+from tasks.core.errors import InputError
+
+OF_A_PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
+"""What a system says of a path that somebody typed, or made of a name that they typed; anything else it says is a
+defect of Hallmark's where nothing tells it in words."""
+MOST_SHOWN = 100
+"""Characters of such a path."""
 
 
 class Verb(NamedTuple):
@@ -76,9 +85,26 @@ def _made(name: str, declared: Verb | Verbs) -> TyperCommand | TyperGroup:
         return Group(declared.verbs, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
     module, _, function = declared.where.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    verb = getattr(import_module(f"infra.cli.{module}"), function)
+    verb = _reached(getattr(import_module(f"infra.cli.{module}"), function))
     alone.command(name)(verb if declared.ledger == "itself" else _looked_at(verb, declared.ledger == "acts"))
     return cast(TyperCommand, get_command(alone))
+
+
+def _reached(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb, whose caller is told in words of a path that nothing can be at, or that is not theirs."""
+
+    @wraps(verb)
+    def tell(**given: Any) -> None:
+        try:
+            verb(**given)
+        except OSError as error:
+            if error.errno not in OF_A_PATH or not error.filename:
+                raise
+            path = str(error.filename)
+            short = path if len(path) <= MOST_SHOWN else f"{path[:MOST_SHOWN]}… ({len(path):,} characters)"
+            raise InputError(f"{short}: this path cannot be used ({error.strerror}); give another one") from None
+
+    return tell
 
 
 def _looked_at(verb: Callable[..., None], acts: bool) -> Callable[..., None]:

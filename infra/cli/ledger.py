@@ -209,9 +209,12 @@ def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
 
 
 def _show_whole(ledger: Ledger, seq: int, as_json: bool) -> None:
+    last = ledger.last()
+    if not 1 <= seq <= last:
+        raise InputError(f"there is no entry {seq}; the last one is {last}")
     entries = ledger.entries(after=seq - 1, upto=seq)
     if not entries:
-        raise InputError(f"there is no entry {seq}; the last one is {ledger.last()}")
+        raise Refused(f"there is no entry {seq}, and the last one is {last}; run `hallmark ledger verify`")
     document = entries[0].model_dump(mode="json")
     shared.print_json(
         (document if as_json else document | {"body": ledger_search.opened(document["body"])})

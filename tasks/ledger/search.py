@@ -1,5 +1,6 @@
 """Find entries: by kind, subject, run, person and time. What entries say is shown; no signature is checked here."""
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
@@ -42,7 +43,8 @@ class Wanted(Frozen):
 
 def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
     """The last entries that fit, all where `last` is None, oldest first. Raises Refused at one that was changed."""
-    return list(deque((entry for row in ledger.rows() if wanted.fits(entry := ledger_entry.read(row))), maxlen=last))
+    fit = (entry for row in ledger.rows() if wanted.fits(entry := ledger_entry.read(row)))
+    return list(deque(fit, maxlen=None if last is None else min(last, sys.maxsize)))
 
 
 def opened(body: Any) -> Any:

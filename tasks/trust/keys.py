@@ -73,11 +73,12 @@ def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
     """
     try:
         mode = path.stat().st_mode
+        if mode & 0o077:
+            told = f"others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`"
+            raise InputError(f"{path}: {told}")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: no private key can be read here ({error.strerror}); give the path of one") from None
-    if mode & 0o077:
-        raise InputError(f"{path}: others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
     if _is_handle(data):
         raise InHardware(f"{path}: this key is in hardware and signs through an ssh-agent alone: `ssh-add {path}`")
     try:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import infra.cli
-from infra.cli import follow, shared
+from infra.cli import follow, lazy, shared
 from infra.prefect import access, client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
@@ -54,6 +54,17 @@ class Healthy(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     return checkouts.ready(tmp_path_factory.mktemp("project"))
+
+
+def test_a_path_that_is_not_theirs_is_told_in_words_and_a_defect_is_not() -> None:
+    def verb(error: OSError) -> None:
+        raise error
+
+    with pytest.raises(InputError, match=r"/x: this path cannot be used \(Permission denied\)"):
+        lazy._reached(verb)(error=PermissionError(errno.EACCES, "Permission denied", "/x"))
+    for error in (OSError(errno.EIO, "Input/output error", "/x"), PermissionError(errno.EACCES, "Permission denied")):
+        with pytest.raises(OSError, match=r"error|denied"):
+            lazy._reached(verb)(error=error)
 
 
 def test_params_are_checked_with_file_and_line(project: Path) -> None:

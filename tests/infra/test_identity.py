@@ -162,3 +162,32 @@ def test_the_list_says_which_keys_count(project: Path) -> None:
     assert rows["risk-one"]["roles"] == ["risk"]
     assert rows["scheduler"]["roles"] == ["machine"]
     assert [key["state"] for key in rows["ledger"]["keys"]] == ["current"]
+
+
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["identity", "create", LONG],
+        ["identity", "create", "owner", "--out", LONG],
+        ["identity", "import", "owner", LONG],
+        ["backup", f"/tmp/{LONG}"],
+        ["releases", "diff", LONG, LONG],
+    ],
+    ids=lambda command: " ".join(command[:2])[:20],
+)
+def test_a_path_that_no_system_has_is_an_input_error(project: Path, command: list[str]) -> None:
+    with pytest.raises(
+        InputError, match=r"characters\): this path cannot be used \(File name too long\); give another"
+    ):
+        hallmark(project, *command)
+
+
+def test_a_key_is_not_made_below_a_file(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        hallmark(project, "identity", "create", "owner", "--out", str(tmp_path / "file" / "key"))
+    with pytest.raises(InputError, match=r"others can read this private key|no private key can be read"):
+        hallmark(project, "identity", "import", "owner", "")
