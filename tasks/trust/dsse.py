@@ -180,9 +180,11 @@ def _statement(payload: bytes) -> dict[str, Any]:
         raise Refused("the envelope's payload is not canonical JSON")
     try:
         about = subjects(value)
+        if not all(isinstance(text, str) for text in (*about, *about.values())):
+            raise TypeError("a subject's name and digest are texts")
         rebuilt = statement(value["predicateType"], about, value["predicate"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the payload is not an in-toto statement of Hallmark's ({error})") from None
-    if rebuilt != value or not all(isinstance(text, str) for text in (*about, *about.values())):
+    if rebuilt != value:
         raise Refused("the payload is not an in-toto Statement v1 with sorted SHA-256 subjects")
     return rebuilt
