@@ -29,7 +29,7 @@ MERGED = (
     [
         (laughs(9), r"f:5: more than 50,000 values so far, aliases written out"),
         (MERGED, r"f:\d+: more than 50,000 values"),
-        ("a: [" + "1," * 100_000 + "]", r"f:1: more than 50,000 values"),
+        ("a: [" + "1," * 51_000 + "]", r"f:1: more than 50,000 values"),
         ("[" * 5_000, "f:1: nested too deep: more than 50"),
         ("- " * 5_000, "f:1: nested too deep"),
         ("\n".join("  " * n + "- a:" for n in range(400)), "f:26: nested too deep"),
