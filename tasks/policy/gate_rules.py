@@ -19,13 +19,19 @@ MOST_DAYS = 365_000
 """A thousand years, so that a time with them added is one of the calendar."""
 
 
-def _within(days: float) -> float:
-    if days > MOST_DAYS:
-        raise ValueError(f"expected at most {MOST_DAYS:,} days, got {days:g}")
-    return days
+def _at_most(most: int, unit: str) -> AfterValidator:
+    """Not part of the schema, which earlier policies were signed under."""
+
+    def check(value: float) -> float:
+        if value > most:
+            raise ValueError(f"expected at most {most:,} {unit}, got {value:g}")
+        return value
+
+    return AfterValidator(check)
 
 
-Days = Annotated[float, Field(gt=0), AfterValidator(_within)]
+Days = Annotated[float, Field(gt=0), _at_most(MOST_DAYS, "days")]
+Hours = Annotated[float, Field(gt=0), _at_most(24 * MOST_DAYS, "hours")]
 Strength = Literal["installed", "own", "hardware"]
 """`installed`: keys that `hallmark init` made here count too, in environment `local` alone. `own`: only keys that
 people.yaml gives. `hardware`: only those of them that are of OpenSSH's kind for FIDO2 authenticators."""

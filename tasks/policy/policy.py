@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
@@ -12,7 +12,7 @@ from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.core.params.values import Name
-from tasks.policy.gate_rules import LOCAL, MOST_DAYS, Check, Escalate, Gate, Role, Waive
+from tasks.policy.gate_rules import LOCAL, Check, Escalate, Gate, Hours, Role, Waive
 from tasks.trust.gate_statement import EXPERIMENT, GateName
 
 __all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
@@ -34,12 +34,6 @@ class Separation(Frozen):
     """Where one person owns all sources of a run, somebody else in this role must approve its data gate too."""
 
 
-def _within(hours: float) -> float:
-    if hours > 24 * MOST_DAYS:
-        raise ValueError(f"expected at most {24 * MOST_DAYS:,} hours, got {hours:g}")
-    return hours
-
-
 class BreakGlass(Frozen):
     """Who may go back to an earlier champion at once, and who confirms it afterwards."""
 
@@ -47,7 +41,7 @@ class BreakGlass(Frozen):
     """Role that may order it."""
     confirm_role: Name
     """Of the second person."""
-    confirm_hours: Annotated[float, Field(gt=0), AfterValidator(_within)]
+    confirm_hours: Hours
     """Hours in which they must have confirmed it."""
 
 
