@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 
-.PHONY: run test quick lint docs bench clean
+.PHONY: run test quick style lint docs bench clean
 
 run: $(SETUP)  ## the sample use case, from sources to a release, demo identities deciding
 	@$(BIN)/hallmark init
@@ -12,7 +12,7 @@ run: $(SETUP)  ## the sample use case, from sources to a release, demo identitie
 
 # Three at once, also on two cores: most of the time is spent waiting for a server or another process. Slow files first
 # (tests/conftest.py).
-test: lint  ## every test
+test: style  ## every test; one of them checks types
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Under two minutes on two cores. Types are checked where `make lint` has left its cache: without one they alone take two.
@@ -23,11 +23,13 @@ quick: $(SETUP)  ## style, imports, types, and every test but those of tests/slo
 	@[ ! -d .mypy_cache ] || $(BIN)/mypy
 	@$(BIN)/pytest --quick --quiet -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(SETUP)
+style: $(SETUP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+lint: style
+	@$(BIN)/mypy
 
 docs: $(SETUP)  ## the documentation as a site, readable without a server or a network
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -1,10 +1,12 @@
 """A real S3-compatible store on loopback: what HALLMARK_SHARED/s3/serve starts."""
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,15 +49,23 @@ def served(folder: Path) -> Iterator[str]:
         pytest.skip(f"no object store to start: there is no {SERVE}; set HALLMARK_SHARED")
     if shutil.which("swift-proxy-server") is None and os.geteuid() != 0:
         pytest.skip("the object store is not installed, and installing it needs root")
-    port = free_ports()
-    with (folder / "log").open("w") as log:
+    with (folder / "log").open("w") as log, one_after_the_other():
+        port = free_ports()
         server = subprocess.Popen([SERVE, folder / "store", str(port)], stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 500  # the first start may install packages
+        deadline = time.monotonic() + 500
         while "S3 ready" not in (said := (folder / "log").read_text()):
             assert server.poll() is None and time.monotonic() < deadline, said
             time.sleep(0.2)
+    try:
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
+
+
+@contextmanager
+def one_after_the_other() -> Iterator[None]:
+    """The first start may install packages, and two that install at once disturb each other."""
+    with (Path(tempfile.gettempdir()) / f"hallmark-object-store-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

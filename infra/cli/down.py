@@ -2,6 +2,7 @@
 
 from infra.cli.shared import console, root
 from infra.prefect import server
+from tasks.runs import journal
 
 
 def down() -> None:
@@ -11,4 +12,8 @@ def down() -> None:
 
     Example: hallmark down
     """
-    console.print("stopped" if server.stop(root()) else "nothing was up")
+    where = root()
+    going = [known.run for known in journal.read_all(where / ".hallmark") if known.status == "running"]
+    console.print("stopped" if server.stop(where) else "nothing was up")
+    for run in going:
+        console.print(f"run {run} goes on with the next `hallmark up`")

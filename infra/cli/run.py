@@ -78,7 +78,7 @@ def run(
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
         if secret := started.up.asks_for(where):
-            say(f"its pages ask for a secret once: {secret}")
+            say(f"its pages ask for a secret once, at {started.up.ui}: {secret}")
         if not detach:
             follow.until_it_rests(where, started.up, started.run_id, started.flow_run, quiet=as_json)
     if not detach:

@@ -18,7 +18,7 @@ def up() -> None:
     started = server.start(where, console.print, also=_read_from(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
     if secret := started.asks_for(where):
-        console.print(f"its pages ask for a secret once: {secret}")
+        console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
     console.print(f"deployment: {deployed.full_name(where)}")
 
 

@@ -14,13 +14,13 @@ from tasks.runs.hold import held
 from tasks.runs.request import checked_run_id
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted"]
-"""`interrupted` is never written: who is killed writes nothing. `as_it_stands` finds it."""
+"""`interrupted` is never written, here and of a stage: a killed process writes nothing. `as_it_stands` finds it."""
 
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
 
 class StageLine(Frozen):
-    state: Literal["running", "done", "cached", "failed"]
+    state: Literal["running", "done", "cached", "failed", "interrupted"]
     seconds: float = 0.0
     """Wall-clock seconds, start of `dvc repro` to its end."""
     progress: str = ""
@@ -86,7 +86,15 @@ def as_it_stands(state: Path, known: Journal) -> Journal:
     if known.status != "running" or held(state, known.run):
         return known
     latest = read(state, known.run) or known  # it may have ended since
-    return latest.model_copy(update={"status": "interrupted"}) if latest.status == "running" else latest
+    return _interrupted(latest) if latest.status == "running" else latest
+
+
+def _interrupted(known: Journal) -> Journal:
+    stages = {
+        name: line.model_copy(update={"state": "interrupted"}) if line.state == "running" else line
+        for name, line in known.stages.items()
+    }
+    return known.model_copy(update={"status": "interrupted", "stages": stages})
 
 
 def write(state: Path, journal: Journal) -> None:

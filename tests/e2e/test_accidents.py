@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import tree_digest
+from tasks.core.layout import Layout
 from tasks.stages.train import checkpoints
+from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.small_disk import fill, small_disk
 
@@ -39,7 +41,8 @@ def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.by_hand(tmp_path_factory.mktemp("by-hand"))
+    """The worktree of a run in which every stage is done and every gate passed."""
+    return checkouts.passed(tmp_path_factory.mktemp("checkout")) / ".hallmark" / "runs" / whole_run.RUN
 
 
 def output(artefacts: Path, stage: str) -> Path:
@@ -76,8 +79,9 @@ def disk(project: Path) -> Iterator[str]:
 
 @pytest.fixture
 def disk_of_checkpoints(project: Path) -> Iterator[Path]:
-    with on_a_small_disk(project / ".hallmark" / "checkpoints", 16):
-        yield project / ".hallmark" / "checkpoints"
+    folder = Layout(project).state / "checkpoints"
+    with on_a_small_disk(folder, 16):
+        yield folder
 
 
 def say_what_is_full(project: Path, stage: str, folder: Path, leave: int = 0) -> None:

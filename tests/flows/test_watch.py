@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Paused, Running
 
 from flows import lifecycle, parked
+from tasks.core.graph import GATES
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
 from tests import in_process
@@ -25,7 +26,7 @@ from tests.checkouts import Checkouts
 from tests.in_process import adopt
 from tests.prefect_client import ask_in_prefect, prefect
 from tests.run_states import status, wait_for, wait_until
-from tests.tiny_project import hallmark, hallmark_json, signed
+from tests.tiny_project import git, hallmark, hallmark_json, signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -152,6 +153,40 @@ def test_every_page_of_flow_runs_is_looked_at(project: Path, monkeypatch: pytest
     assert made <= set(found) and len(found) == len(set(found))
 
 
+def test_demo_approvals_are_written_on_what_they_make(project: Path) -> None:
+    (project / "notes.txt").write_text("not committed")  # said on stderr; the document has stdout to itself
+    other = ("--set", "use_case.problem=Decided by demo identities.")  # nothing that others decide carries over
+    ended = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals", *other)
+    (project / "notes.txt").unlink()
+    assert ended["status"] == "promoted", ended["error"]
+    assert ended["demo"] is True
+    assert git(project, "show", f"{ended['commit']}:notes.txt") == "not committed"
+    assert "gain_over_base" in ended["metrics"]
+    assert {gate: line["state"] for gate, line in ended["gates"].items()} == dict.fromkeys(GATES, "passed")
+    assert ended["gates"]["release"]["decided_by"] == ["demo-risk-officer"]
+    (release,) = in_process.hallmark_json(project, "releases", "list")
+    assert release["demo"] is True and "champion" in release["aliases"]
+
+
+def test_a_decision_while_prefect_is_away_counts_when_it_is_back(project: Path) -> None:
+    other = ("--set", "use_case.problem=Decided while Prefect is away.", "--set", "training.seed=5")
+    run = hallmark_json(project, "run", "--as", "ml-engineer", *other)["run"]
+    kill_family(pids(project)["runner"])
+    kill_family(pids(project)["server"])
+    told = hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "fine")
+    assert "the gate is passed" in told and "hallmark up" in told
+    hallmark(project, "up")
+    known = wait_until(project, run, lambda known: known["stages"].get("train"))
+    assert known["gates"]["data"]["state"] == "passed"
+    told = hallmark(project, "down")
+    assert f"run {run} goes on with the next `hallmark up`" in told
+    left = status(project, run)
+    assert (left["status"], left["stages"]["train"]["state"]) == ("interrupted", "interrupted")
+    hallmark(project, "up")
+    parked = wait_for(project, run, "waiting", "failed")
+    assert parked["gates"]["evaluation"]["state"] == "waiting", parked["error"]
+
+
 def test_a_flow_run_that_dies_alone_is_told_and_goes_on(project: Path) -> None:
     """Its runner lives, so nothing takes it up by itself: the next runner does, and so does --resume."""
     process, run = begin(project, "--set", "data.seed=41")
@@ -197,21 +232,6 @@ def test_a_runner_killed_with_its_run_goes_on_after_up(project: Path) -> None:
     in_process.hallmark(project, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
     ended = wait_for(project, run, "failed")
     assert "data-owner rejected: only a drill" in ended["error"]
-
-
-def test_a_decision_while_prefect_is_away_counts_when_it_is_back(project: Path) -> None:
-    run = hallmark_json(project, "run", "--as", "ml-engineer", "--set", "data.seed=5")["run"]
-    kill_family(pids(project)["runner"])
-    kill_family(pids(project)["server"])
-    told = hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "fine")
-    assert "the gate is passed" in told and "hallmark up" in told
-    hallmark(project, "up")
-    wait_until(project, run, lambda known: known["gates"]["data"]["state"] == "passed")
-    hallmark(project, "down")  # in the middle of training
-    assert status(project, run)["status"] == "interrupted"
-    hallmark(project, "up")
-    parked = wait_for(project, run, "waiting", "failed")
-    assert parked["gates"]["evaluation"]["state"] == "waiting", parked["error"]
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(project: Path) -> None:
@@ -263,7 +283,7 @@ def test_a_state_set_by_hand_opens_no_gate(project: Path, waiting: dict, state: 
     known = status(project, run)
     assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
     assert not (project / ".hallmark" / "runs" / run / "gates" / "data.json").exists()
-    assert in_process.hallmark_json(project, "releases", "list") == []
+    assert run not in [line["run"] for line in in_process.hallmark_json(project, "releases", "list")]
 
 
 def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(project: Path) -> None:

@@ -102,6 +102,14 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(succeeded: House)
     assert newest(house).promotion.order_sha256 == dsse.digest(entry.body["order"])
 
 
+def test_a_demo_release_gives_way_to_one_that_people_decided(house: House) -> None:
+    house.release("run-1")
+    house.release("run-2", b"demo", demo=True)
+    assert served(house) == b"demo"
+    assert order(house, "risk-officer") == []
+    assert served(house) == b"adapter"
+
+
 @pytest.mark.attack(rights="approver", stopped="one role a person")
 def test_one_person_orders_in_one_role_and_says_which(succeeded: House) -> None:
     house = strict(succeeded)

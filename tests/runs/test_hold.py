@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.runs import journal
 from tasks.runs.hold import held, only_one
-from tasks.runs.journal import Journal
+from tasks.runs.journal import Journal, StageLine
 
 
 def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:
@@ -37,9 +37,12 @@ def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path) -> None:
 
 
 def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:
-    journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer"))
+    stages = {"split": StageLine(state="done"), "train": StageLine(state="running")}
+    journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer", stages=stages))
     with only_one(tmp_path, "r1"):
         assert [known.status for known in journal.read_all(tmp_path)] == ["running"]
-    assert [known.status for known in journal.read_all(tmp_path)] == ["interrupted"]
+    (left,) = journal.read_all(tmp_path)
+    assert left.status == "interrupted"
+    assert {name: line.state for name, line in left.stages.items()} == {"split": "done", "train": "interrupted"}
     journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer", status="waiting"))
     assert [known.status for known in journal.read_all(tmp_path)] == ["waiting"]

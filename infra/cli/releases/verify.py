@@ -1,5 +1,6 @@
 """`hallmark releases verify`"""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,16 @@ from infra.cli import shared
 from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.core.errors import InputError
+from tasks.registry.release import bundle
 from tasks.registry.release.report import EXIT, Verification
 from tasks.registry.verify import verification
 from tasks.trust import keys
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder of a release.")],
+    named: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a release, or the name of one of this checkout.")
+    ],
     root: Annotated[
         str | None,
         typer.Option(
@@ -30,6 +34,7 @@ def verify(
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """
+    folder = _folder(named)
     fingerprint = keys.checked_fingerprint(root) if root else None
     with busy(f"verifying {folder}", None if as_json else console):
         verified = verification.verify_from_root(folder, fingerprint) if fingerprint else _own(folder)
@@ -39,6 +44,19 @@ def verify(
         for line in verified.describe():
             console.print(line)
     raise typer.Exit(EXIT[verified.verdict])
+
+
+def _folder(named: Path) -> Path:
+    """Raises InputError where neither a folder nor a release of this checkout is called so."""
+    if named.is_dir():
+        return named
+    with contextlib.suppress(InputError):  # no checkout
+        own = bundle.folder(shared.root() / ".hallmark", named.name)
+        if own.is_dir() and named == Path(named.name):
+            return own
+    raise InputError(
+        f"{named} does not exist; expected the folder of a release, or a release that `hallmark releases list` names"
+    )
 
 
 def _own(folder: Path) -> Verification:

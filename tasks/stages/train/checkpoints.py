@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import Unavailable
+from tasks.core.errors import Unavailable, is_full_disk
 from tasks.core.files import read_json, tree_manifest, write_json
 from tasks.core.locks import turn
 
@@ -57,9 +57,24 @@ def writing(folder: Path) -> Iterator[None]:
     except RuntimeError as error:
         if shutil.disk_usage(folder).free > FULL_BYTES:
             raise
-        raise Unavailable(
-            f"no space left on the disk that holds {folder}; free some and run again, nothing is lost"
-        ) from error
+        raise full(folder) from error
+
+
+def full(folder: Path) -> Unavailable:
+    return Unavailable(f"no space left on the disk that holds {folder}; free some and run again, nothing is lost")
+
+
+def require_room(folder: Path) -> None:
+    """Raises Unavailable where the disk takes nothing more. A worker would notice once it has loaded the model."""
+    probe = folder / ".room"
+    try:
+        probe.write_bytes(b"room")
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        raise full(folder) from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def commit(written: Path, step: int, curve: list[dict[str, Any]]) -> None:

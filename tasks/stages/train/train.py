@@ -130,6 +130,7 @@ def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Trac
     shutil.rmtree(job.scratch, ignore_errors=True)
     for folder in (job.output, job.scratch):
         folder.mkdir()
+    checkpoints.require_room(job.checkpoints)
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
     plan = watch.Plan(steps, job.training.model_dump(), tags)
     announce("train", "starting Ray, then loading the model on its workers")

@@ -1,0 +1,116 @@
+"""`hallmark data`: who may look at which rows, and what they are shown."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.gates import signed_request
+from tasks.ledger.ledger import open_ledger
+from tasks.runs import journal
+from tasks.runs.journal import Journal
+from tasks.runs.request import RunRequest
+from tasks.runs.run import installed_governance
+from tasks.stages.data.clean import clean
+from tasks.stages.data.deduplicate import deduplicate
+from tasks.trust import dsse
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
+from tests.stages.data.build import Run, messages, params, record, table
+from tests.tiny_project import signed
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("project"))
+
+
+@pytest.mark.parametrize("verb", [["conflicts", "one"], ["show", "0", "--run", "one", "--reason", "curious"]])
+def test_who_looks_at_data_shows_their_key(project: Path, verb: list[str]) -> None:
+    key = project / ".hallmark" / "keys" / "data-owner"
+    aside = key.rename(key.with_name("elsewhere"))
+    try:
+        told = hallmark(project, "data", *verb, "--as", "data-owner", code=2)
+        assert "the private key of data-owner is wanted" in told
+    finally:
+        aside.rename(key)
+
+
+def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Path, tmp_path: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "one")
+    told_apart = [record("Where is the bill of last month", label, n) for n, label in enumerate(("x", "y"))]
+    other = record("What are your opening hours", number=2)
+    run.deduplicate([*told_apart, other], near_duplicates={"conflict_jaccard": 0.9})
+    asked = ("data", "conflicts", "one", "--as", "data-owner")
+    told = hallmark(project, *asked)
+    assert "src, row 1" in told and "⟦x⟧" in told and "1 of 1 conflicts of run one" in told
+    (pair,) = hallmark_json(project, *asked)["pairs"]
+    assert {pair["went"]["target"], pair["other"]["target"]} == {"x", "y"} and pair["decided_by"] == ""
+    page = tmp_path / "page.html"
+    told = hallmark(project, *asked, "--html", str(page))
+    assert "1 of 1 conflicts" in told and "last month" not in told and "last month" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may see none of the 1 conflicts" in told and "last month" not in told
+
+
+def test_a_run_under_other_governance_is_looked_at_by_its_own_people(project: Path) -> None:
+    theirs = project / "theirs"
+    shutil.copytree(project / "infra" / "governance", theirs)
+    people = (theirs / "people.yaml").read_text()
+    (theirs / "people.yaml").write_text(people + "  - {id: their-auditor, name: Auditor, roles: [auditor]}\n")
+    hallmark(project, "init", "--governance", "theirs")
+    run = Run(project / ".hallmark" / "runs" / "three")
+    run.deduplicate([record("Where is my card")])
+    asked = ("data", "conflicts", "three", "--as", "their-auditor")
+    assert "'their-auditor' is nobody" in hallmark(project, *asked, code=2)
+    request, ours = run.layout.request, RunRequest(run_id="three", requested_by="ml-engineer", governance="theirs")
+    envelope = signed(project, ours)[1]
+    dsse.write(request, envelope)
+    told = hallmark(project, *asked, code=1)
+    assert f"{request} is not the request that the ledger has" in told, "whoever wrote it there"
+    signed_request.record(open_ledger(project / ".hallmark"), installed_governance(project, "theirs"), envelope)
+    assert "0 of 0 conflicts of run three" in hallmark(project, *asked)
+    request.write_text("{}")
+    assert "request.json is not the request that the ledger has" in hallmark(project, *asked, code=1)
+
+
+def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_path: Path) -> None:
+    run, file = Run(project / ".hallmark" / "runs" / "two"), tmp_path / "all.csv"
+    run.root.mkdir(parents=True)
+    rows = [*messages(6), {"text": "what a secret", "label": ""}, *[{"text": "told twice", "label": "x"}] * 4]
+    run.ingest(table(rows))
+    for stage in (clean, deduplicate):
+        stage.run(params(), run.layout)
+    journal.write(project / ".hallmark", Journal(run="two", requested_by="ml-engineer"))
+    told = hallmark(project, "data", "quarantine")
+    assert "src exact_duplicate deduplicate 3" in " ".join(told.split())
+    assert "column 'label' is empty" in told and "src, row " in told and "4 of 4 rows that run two put aside" in told
+    told = hallmark(project, "data", "quarantine", "two", "--limit", "1", "--source", "src")
+    assert "1 of 4 rows that run two put aside, and 3 more; --csv FILE writes all" in told
+    document = hallmark_json(project, "data", "quarantine", "--rule", "missing_target", "--csv", str(file))
+    assert document["total"] == 1 and document["rows"][0]["row"] == 7 and file.read_text().count("\n") == 2
+    told = hallmark(project, "data", "quarantine", "--csv", str(file))
+    assert f"{file}: 4 rows" in told and "told twice" not in told + file.read_text()
+    assert "run two put no such rows aside" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
+    assert "there is no rule 'none'" in hallmark(project, "data", "quarantine", "--rule", "none", code=2)
+    told = hallmark(project, "data", "quarantine", "--csv", "/dev/null", code=2)
+    assert "/dev/null is no file" in told and Path("/dev/null").is_char_device()
+
+
+def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "four")
+    run.root.mkdir(parents=True)
+    told_in = "Ada\x1b[31m\n  put aside by nobody"
+    run.ingest(table([*messages(3), {"text": told_in, "label": ""}, {"text": "", "label": "x"}]))
+    asked = ("data", "show", "src:4", "--run", "four", "--reason", "a test", "--as", "data-owner")
+    lines = hallmark(project, *asked).splitlines()
+    assert lines[0] == "no record was made of this row: source src, row 4" and "  label: (empty)" in lines
+    assert "  text: Ada<U+001B>[31m" in lines and "        put aside by nobody" in lines
+    assert lines[-1].startswith("  put aside by ingest: missing_target: ")
+    assert hallmark_json(project, *asked)["columns"] == {"text": told_in, "label": ""}
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may not look at records of src" in told and "Ada" not in told
+    (run.root / "data.csv").write_bytes(b"text,label\n")
+    told = hallmark(project, *asked, code=2)
+    assert "row 4 of source src can no longer be shown" in told and "Traceback" not in told

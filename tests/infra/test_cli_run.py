@@ -1,0 +1,224 @@
+"""`hallmark run`, and the server and runner that it starts: whose they are and what they are given."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+
+import infra.cli
+from infra.cli import follow
+from infra.prefect import access, client, ports, server
+from infra.prefect.server import Process, Up
+from infra.prefect.settings import Settings
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.files import write_json
+from tasks.runs import journal
+from tasks.runs.hold import only_one
+from tasks.runs.journal import Journal
+from tests import tiny_project
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
+from tests.stages.data.build import Run, messages, source, table
+from tests.tiny_project import commit
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers as a Prefect server in good health does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("project"))
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["of this checkout", "of somebody else"])
+def test_a_run_says_where_the_secret_lies_that_prefects_pages_ask_for(
+    project: Path, ours: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = Process(pid=1, started=0)
+    up = Up(api="http://127.0.0.1:1/api", server=process if ours else None, runner=process)
+    monkeypatch.setattr(server, "start", lambda *_, **__: up)
+    monkeypatch.setattr(client, "trigger", lambda *_: "flow-run")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "argv", ["hallmark", "run", "--as", "ml-engineer", "--detach"])
+    with pytest.raises(SystemExit) as ended:
+        infra.cli.main()
+    told = capsys.readouterr()
+    assert ended.value.code == 0, told.err
+    assert "in Prefect: http://127.0.0.1:1/runs/flow-run/flow-run" in told.out
+    assert (str(access.secret_file(project)) in told.out) == ours
+
+
+def test_a_wrong_key_in_an_expectation_is_told_before_anything_starts(project: Path) -> None:
+    other = project / ".hallmark" / "wrong-suite"
+    shutil.copytree(project / "infra" / "governance", other)
+    suite = other / "expectations" / "messages.yaml"
+    suite.write_text(suite.read_text().replace("why: fewer", "because: fewer"))
+    told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=2)
+    assert "messages.yaml:8: expectations.1.because: unknown key" in told
+    assert not (project / ".hallmark" / "prefect" / "up.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "error", "wanted"),
+    [
+        ("FAILED", "Flow run encountered an exception: Refused: run r1 is being executed", Refused, "^run r1 is being"),
+        ("FAILED", "Flow run encountered an exception: InputError: no such file", InputError, "^no such file"),
+        (
+            "FAILED",
+            "Flow run encountered an exception: OSError: [Errno 28] No space left",
+            Unavailable,
+            "No space left",
+        ),
+        ("CRASHED", "Process exited with status code: -9", Unavailable, "hallmark run --resume r1"),
+        ("CANCELLED", "", Unavailable, "was interrupted"),
+    ],
+)
+def test_a_flow_run_that_ends_without_an_account_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, message: str, error: type[HallmarkError], wanted: str
+) -> None:
+    """The journal says running for ever: another process holds the run, the disk is full, the process was killed."""
+    monkeypatch.setattr(follow, "PREFECT_SECONDS", 0.1)
+    monkeypatch.setattr(client, "state_of", lambda *_: (state, message))
+    journal.write(tmp_path / ".hallmark", Journal(run="r1", requested_by="ml-engineer", flow_run="f1"))
+    up = Up(api="http://127.0.0.1:1/api", server=None, runner=Process(pid=1, started=0))
+    with pytest.raises(error, match=wanted):
+        follow.until_it_rests(tmp_path, up, "r1", "f1", quiet=True)
+
+
+def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) -> None:
+    state = project / ".hallmark"
+    journal.write(state, Journal(run="r1", requested_by="ml-engineer"))
+    with only_one(state, "r1"):
+        told = tiny_project.hallmark(project, "run", "--resume", "r1", code=1)
+    assert "r1 is being executed by another process" in told
+    assert "interrupted" in hallmark(project, "status", "r1")
+    journal.path(state, "r1").unlink()
+    assert not (state / "prefect" / "up.json").exists()
+
+
+def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_IDENTITY", "ml-engineer")
+    assert "there is no run 'r1' here" in hallmark(project, "run", "--resume", "r1", "--json", "--detach", code=2)
+
+
+def test_settings_are_compared_and_not_kept() -> None:
+    environment = {"DATA_ROOT": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin", "ODD": "\udcff"}
+    kept = Settings.of(environment)
+    assert kept.differ(environment | {"PATH": "/usr/bin"}) == []
+    assert kept.differ({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == ["AWS_SECRET_ACCESS_KEY", "RAY_ADDRESS"]
+    assert kept.differ(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
+    assert kept.differ(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
+    assert kept.differ(environment, {"DATA_ROOT", "NONE"}) == []
+    assert "secret" not in kept.model_dump_json()
+
+
+@pytest.fixture
+def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project with a process that does nothing in the place of its runner, started with DATA_ROOT=/data."""
+    monkeypatch.setenv("DATA_ROOT", "/data")
+    access.folder(project).mkdir(exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=access.folder(project)) as idle:
+        runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
+        up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
+        file = project / ".hallmark" / "prefect" / "up.json"
+        write_json(file, up.model_dump(mode="json"))
+        yield project
+        file.unlink()
+        idle.kill()
+
+
+def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_start_anew(
+    with_runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = with_runner / "examples" / "elsewhere"
+    shutil.copytree(with_runner / "infra" / "governance", other)
+    named = other / "sources.yaml"
+    named.write_text(named.read_text().replace("location: examples", "location: ${DATA_ROOT:-examples}"))
+    commit(with_runner, "Sources elsewhere")
+    monkeypatch.setenv("DATA_ROOT", str(with_runner / "examples"))
+    asked = ("run", "--as", "ml-engineer", "--governance", "examples/elsewhere")
+    told = hallmark(with_runner, *asked, code=2)
+    assert "the runner was started with other settings: DATA_ROOT" in told and "hallmark down" in told
+    assert "up: http://127.0.0.1:1" in hallmark(with_runner, "up"), "whose sources do not name it"
+    monkeypatch.delenv("DATA_ROOT")
+    assert "other settings: DATA_ROOT" in hallmark(with_runner, *asked, code=2)
+
+
+def test_a_run_that_goes_on_reads_from_where_its_own_sources_say(
+    with_runner: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(with_runner / ".hallmark" / "runs" / "moved")
+    run.root.mkdir(parents=True)
+    (run.root / "data.csv").write_bytes(table(messages(2)))
+    run.resolve(source("${DATA_NAME:-data}.csv"))
+    journal.write(with_runner / ".hallmark", Journal(run="moved", requested_by="ml-engineer"))
+    monkeypatch.setenv("DATA_NAME", "other")
+    assert "other settings: DATA_NAME." in hallmark(with_runner, "run", "--resume", "moved", code=2)
+    journal.path(with_runner / ".hallmark", "moved").unlink()
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "-1", "4200.0", "9" * 5000, "٤٢"])
+def test_a_port_that_is_none_is_told_and_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("HALLMARK_PREFECT_PORT", port)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr(ports, "free", lambda _: pytest.fail("it was taken for a port"))
+    with pytest.raises(InputError, match="HALLMARK_PREFECT_PORT: expected a port from 1 to 65535"):
+        server.start(tmp_path, print)
+    assert server.find(tmp_path) is None
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # `start` leaves processes running
+def test_a_server_of_another_checkout_is_not_taken_for_ones_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two checkouts look for a port at the same time: the other one gets it, and answers."""
+    told: list[str] = []
+    with HTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        free, port = ports.free, other.server_port
+        monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
+        answers = iter([port])
+        monkeypatch.setattr(ports, "free", lambda wanted: next(answers, None) or free(wanted))
+        process, api = server._serve(project, told.append)
+        server._end(process)
+        other.shutdown()
+    assert f":{port}/" not in api
+    assert told == [f"port {port} is in use; taking a free one"]
+
+
+@pytest.mark.slow
+def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
+        told = tiny_project.hallmark(project, "up")
+    try:
+        assert f"port {port} is in use; taking a free one" in told
+        assert "up: http://127.0.0.1:" in told and f"127.0.0.1:{port}" not in told
+        assert "Prefect: http://127.0.0.1:" in tiny_project.hallmark(project, "status")
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", "postgresql+pg8000://user:secret@db/ledger")
+        told = tiny_project.hallmark(project, "up", code=2)
+        assert "other settings: HALLMARK_LEDGER_URL" in told and "hallmark down" in told and "secret" not in told
+        monkeypatch.delenv("HALLMARK_LEDGER_URL")
+        assert "up: http://127.0.0.1:" in tiny_project.hallmark(project, "up")
+    finally:
+        assert tiny_project.hallmark(project, "down") == "stopped\n"
+    assert tiny_project.hallmark(project, "down") == "nothing was up\n"
