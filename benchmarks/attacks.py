@@ -29,6 +29,7 @@ from tests.registry.registry_attacks import ATTACKS, CHAMPION  # noqa: E402
 
 GOAL = 60
 RIGHTS = {
+    "stage": "the code of a run, inside its sandbox",
     "worker": "whoever runs stages and flows",
     "commit": "code and files that a run's own commit brings along",
     "approver": "a person with a key and a role of their own",

@@ -184,7 +184,7 @@ def left_out(base: Path, project: Path) -> Callable[[Path], bool]:
     state = project / ".hallmark"
 
     def is_left_out(path: Path) -> bool:
-        vault = path.parent == state and path.name.startswith("vault.db")
+        vault = path.parent == state / "vault"
         return vault or path.parent == state / "keys" or path.is_relative_to(base / "sources")
 
     return is_left_out

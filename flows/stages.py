@@ -15,6 +15,7 @@ from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
 from tasks.runs.taking_up import is_elsewhere
+from tasks.supervise import box
 
 ELSEWHERE = "run {0} was taken up on another machine and goes on there; `hallmark run --resume {0}` takes it back"
 
@@ -60,13 +61,13 @@ def stage(run: Run, name: str) -> StageOutcome:
 
     DVC decides whether anything has to be computed, so a rerun or a resume skips what is unchanged.
     """
-    listener = _Listener(run, name)
+    listener, boxed = _Listener(run, name), box.why_not() is None
     _line(run, name, StageLine(state="running"))
     try:
-        outcome = repro(run.layout, name, listener.hear)
+        outcome = repro(run.layout, name, listener.hear, boxed=boxed)
         if name == VAULTED and outcome.cached and (unknown := _unknown_tokens(run)):
             listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
-            outcome = repro(run.layout, name, listener.hear, force=True)
+            outcome = repro(run.layout, name, listener.hear, force=True, boxed=boxed)
     except HallmarkError:
         _line(run, name, StageLine(state="failed", seconds=listener.seconds()))
         raise

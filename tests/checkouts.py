@@ -60,7 +60,7 @@ class Checkouts(NamedTuple):
         """The cache and the vault alone: the run that filled them is forgotten."""
         ran, home = self._once("passed", self._passed) / ".hallmark", self.ready(folder) / ".hallmark"
         _copied(ran / "cache", home / "cache")
-        shutil.copy(ran / "vault.db", home)
+        _copied(ran / "vault", home / "vault")
         return folder
 
     def _passed(self, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from tasks.inquiry.lineage import build
 from tasks.registry.promote import promotion
 from tasks.runs import dvc
 from tasks.runs.run import Run
+from tasks.supervise import box
 from tests.tiny_project import create
 
 RUN = "20260101-000000-abcd"
@@ -34,7 +35,7 @@ def passed(project: Path) -> Run:
             _pass(run, step.name)
         else:
             for name in step.runs:
-                dvc.repro(run.layout, name, lambda _: None)
+                dvc.repro(run.layout, name, lambda _: None, boxed=box.why_not() is None)
     return run
 
 

@@ -25,6 +25,7 @@ from tasks.runs.summary import summarise
 from tasks.runs.taking_up import is_elsewhere, take_up
 from tasks.sources import sources
 from tasks.sources.sources import Source
+from tasks.supervise import box
 
 NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals")
 """What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
@@ -73,6 +74,8 @@ def run(
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)
         for each in foreseen(asked, named, ledger, governed, demo_approvals):
             shared.notice(str(each), as_json)
+        if why := box.why_not():
+            shared.notice(f"stages run without a sandbox, with all that you may do yourself: {why}", as_json)
         envelope = asking.sign(checkout, ledger, governed, request)
         started = _begin(where, request, envelope, named.sources, say)
     with follow.left_to_itself(started.run_id):

@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from infra.doctor.finding import Finding
+from tasks.supervise import box
 
 SERIES = ((3, 11), (3, 12))
 """What Hallmark is tested with."""
@@ -47,6 +48,11 @@ def programs(_: Path) -> Iterator[Finding]:
             yield Finding(f"{name} is not there", install)
     if installed := [name for name in PROGRAMS if shutil.which(name)]:
         yield Finding(", ".join(installed))
+
+
+def sandbox(_: Path) -> Iterator[Finding]:
+    why = box.why_not()
+    yield Finding("stages run in a sandbox") if why is None else Finding(why, "only environment local runs without one")
 
 
 def _pins(file: Path) -> Iterator[Requirement]:

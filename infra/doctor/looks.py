@@ -15,6 +15,7 @@ LOOKS: dict[str, Look] = {
     "Python": installed.python,
     "packages": installed.packages,
     "programs": installed.programs,
+    "sandbox": installed.sandbox,
     "settings": settings.variables,
     "dvc.yaml": settings.pipeline,
     "params.yaml": settings.parameters,

@@ -18,7 +18,7 @@ KEPT = (
         "`s3://BUCKET/PREFIX`, git remotes",
         "heads stay in `.hallmark/heads`",
     ),
-    Variable("HALLMARK_VAULT_URL", "Postgres URL of the vault", "`.hallmark/vault.db`"),
+    Variable("HALLMARK_VAULT_URL", "Postgres URL of the vault", "`.hallmark/vault/vault.db`"),
     Variable("HALLMARK_VAULT_KEY", "the vault's key: base64 of 32 bytes", "`.hallmark/keys/vault`"),
     Variable(
         "HALLMARK_GIT_REMOTE", "name or URL of the git remote to which a run is pushed before it parks", "no push"

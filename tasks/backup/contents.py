@@ -1,7 +1,7 @@
 """What a backup consists of.
 
 DIR/manifest.json   this: what, when, and the SHA-256 of every other file
-DIR/state/          as in `.hallmark/`: ledger.db, vault.db, heads/, releases/ …
+DIR/state/          as in `.hallmark/`: ledger.db, vault/, heads/, releases/ …
 DIR/refs.bundle     refs/hallmark/* as a git bundle: the commit of every run
 """
 
@@ -14,13 +14,16 @@ from tasks.core import files
 from tasks.core.document import Document, why
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
+from tasks.sources import vault
 
 MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"
 MOST = 64 * 2**20
 """Bytes of a manifest: some hundred for each file."""
 HEADS, RELEASES, KEYS = "heads", "releases", "keys"
-DATABASES = ("ledger.db", "vault.db", "lineage.db", "mlflow/mlflow.db")
+DATABASES = ("ledger.db", "vault/vault.db", "lineage.db", "mlflow/mlflow.db")
 """SQLite; those of Postgres are backed up there."""
+BEFORE = (vault.BEFORE,)
+"""Where an earlier version had one of them; whoever opens it next moves it."""
 TREES = ("bases", "mlflow/artifacts", "audits")
 """Folders copied after the databases; heads, releases, keys and runs have rules of their own (save.py)."""
 NOT_IN_IT = (
@@ -65,7 +68,7 @@ def _belongs(name: str) -> bool:
     folder, _, rest = path.partition("/")
     run = folder == "runs" and "/" not in rest and rest.endswith(".json")
     within = tuple(f"{each}/" for each in (HEADS, RELEASES, KEYS, *TREES))
-    return name == REFS or (place == STATE and (path in DATABASES or run or path.startswith(within)))
+    return name == REFS or (place == STATE and (path in (*DATABASES, *BEFORE) or run or path.startswith(within)))
 
 
 def plain(folder: Path) -> Iterator[Path]:

@@ -29,6 +29,7 @@ from tasks.reproduce import obstacles
 from tasks.reproduce.place import place
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
+from tasks.supervise import box
 
 REPRODUCED = "release.reproduced"
 """Ledger entry: how it came out; its subject is the release."""
@@ -163,7 +164,7 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:
-        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True)
+        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, boxed=box.why_not() is None)
         made = work.layout.stage(folder)
         return files.tree_digest(made / bundle.PAYLOAD if folder == "package" else made), ""
     except (HallmarkError, ValueError) as error:

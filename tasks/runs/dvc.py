@@ -23,6 +23,7 @@ from tasks.core.shown import visible
 from tasks.runs import dvc_lock
 from tasks.runs.environment import INTO_A_PROCESS
 from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.supervise import shell
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
 """What a stage prints while it works (`core.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
@@ -87,10 +88,16 @@ def configure(layout: Layout) -> None:
 
 
 def repro(
-    layout: Layout, stage: str, say: Callable[[str], None], force: bool = False, apart: bool = False
+    layout: Layout,
+    stage: str,
+    say: Callable[[str], None],
+    force: bool = False,
+    apart: bool = False,
+    boxed: bool = False,
 ) -> StageOutcome:
     """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
-    With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others.
+    With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others. With
+    `boxed`, it runs in the sandbox (`tasks.supervise`).
 
     Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
     stage's whole process group before it is passed on.
@@ -101,6 +108,8 @@ def repro(
     environment = _environment(stage)
     if apart:
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
+    if boxed:
+        environment["SHELL"] = str(shell.installed())
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
         command, cwd=layout.root, env=environment, text=True, start_new_session=True,

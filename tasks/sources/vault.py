@@ -1,6 +1,6 @@
 """The vault: what tokens stand for, encrypted value by value, in a database apart from everything else.
 
-SQLite (`.hallmark/vault.db`) or Postgres (HALLMARK_VAULT_URL). Whoever has the database without the key has nothing;
+SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Whoever has the database alone has nothing;
 whoever has the key without the database can make tokens of values they know, and no more. Only `ingest` writes, and
 only `reveal` reads a value, after the look is on the ledger (tasks/inquiry/looks.py).
 """
@@ -25,8 +25,12 @@ from tasks.sources.vault_keys import VaultKeys
 
 VARIABLE = "HALLMARK_VAULT_URL"
 """Environment variable: a Postgres URL."""
-FILE = "vault.db"
+FOLDER = "vault"
+"""In `.hallmark/`: SQLite writes beside its file as well, and `ingest` sees of `.hallmark/` this folder alone."""
+FILE = f"{FOLDER}/vault.db"
 """In `.hallmark/`, where no URL is given."""
+BEFORE = "vault.db"
+"""Where it lay first."""
 NONCE = 12
 """Bytes of an AES-GCM nonce, fresh for every value."""
 TOGETHER = 500
@@ -133,7 +137,7 @@ class Vault:
 
 
 def open_vault(state: Path) -> Vault:
-    """The vault of HALLMARK_VAULT_URL, else `state/vault.db`, made if absent.
+    """The vault of HALLMARK_VAULT_URL, else `state/vault/vault.db`, made if absent.
 
     Raises InputError for a key that is absent or another's, Unavailable where the database is away.
     """
@@ -148,7 +152,7 @@ def exists(state: Path) -> bool:
 
     Raises Unavailable where the database is away.
     """
-    if not os.environ.get(VARIABLE) and not (state / FILE).exists():
+    if not os.environ.get(VARIABLE) and not ((state / FILE).exists() or (state / BEFORE).exists()):
         return False
     with _reach(), _engine(state).connect().execution_options(takes_turn=False) as connection:
         return inspect(connection).has_table(KEY.name) and connection.scalars(select(KEY)).first() is not None
@@ -157,11 +161,23 @@ def exists(state: Path) -> bool:
 def _engine(state: Path) -> Engine:
     if configured := os.environ.get(VARIABLE):
         return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
+    _move(state)
     return _private(state / FILE)
+
+
+def _move(state: Path) -> None:
+    """Bring a vault of an earlier version to its folder; the database last, so that a kill in between loses nothing."""
+    before, now = state / BEFORE, state / FILE
+    if before.exists() and not now.exists():
+        now.parent.mkdir(mode=0o700, exist_ok=True)
+        for beside in ("-wal", ""):
+            if (left := before.with_name(f"{BEFORE}{beside}")).exists():
+                left.rename(now.with_name(f"{now.name}{beside}"))
 
 
 def _private(path: Path) -> Engine:
     """A SQLite file that is nobody else's to read from its first byte."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = database.sqlite(path)
     path.touch(mode=0o600)
     return engine

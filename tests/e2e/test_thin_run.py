@@ -117,7 +117,7 @@ def its_data(project: Path, run: str, release: str) -> None:
 
 def test_a_vault_that_lost_its_values_gets_them_again(project: Path) -> None:
     """Every output comes from the cache, but what the tokens stand for is gone: the sources are read again for it."""
-    for file in (project / ".hallmark").glob("vault.db*"):
+    for file in (project / ".hallmark" / "vault").glob("vault.db*"):
         file.unlink()
     again = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
     assert again["status"] == "unchanged", again

@@ -160,7 +160,8 @@ def _lineage(house: House) -> dict[str, Any]:
 
 def _keep(house: House, target: Path, facts: dict[str, Any]) -> None:
     state, ledger = target / "state", house.ledger
-    for name in ("ledger.db", "vault.db", "lineage.db"):
+    for name in ("ledger.db", vault.FILE, "lineage.db"):
+        (state / name).parent.mkdir(exist_ok=True)
         snapshot(house.state / name, state / name)
         with sqlite3.connect(state / name) as database:
             database.execute("PRAGMA page_size=1024")  # most pages of the usual size would be empty

@@ -13,7 +13,7 @@ from tasks.inquiry import looks
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.policy.people import People, Person
-from tasks.sources import vault_keys
+from tasks.sources import vault, vault_keys
 from tasks.sources.vault import Secret, Vault, open_vault
 
 OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
@@ -28,7 +28,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def stored(state: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in state.glob("vault.db*"))
+    return b"".join(path.read_bytes() for path in (state / "vault").glob("vault.db*"))
 
 
 def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the person") -> dict[str, str]:
@@ -42,7 +42,7 @@ def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
         MAIL.token: MAIL.value,
     }
     assert b"Anna" not in stored(state) and b"example.org" not in stored(state)
-    assert stat.S_IMODE((state / "vault.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE((state / "vault" / "vault.db").stat().st_mode) == 0o600
 
 
 def test_writing_again_changes_nothing(state: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_key_that_others_can_read_is_refused(state: Path) -> None:
 def test_a_value_moved_to_another_token_does_not_open(state: Path) -> None:
     opened = open_vault(state)
     opened.keep([ANNA, MAIL])
-    with sqlite3.connect(state / "vault.db") as connection:
+    with sqlite3.connect(state / "vault" / "vault.db") as connection:
         connection.execute("DELETE FROM hallmark_vault WHERE token = ?", (MAIL.token,))
         connection.execute("UPDATE hallmark_vault SET token = ?", (MAIL.token,))
     with pytest.raises(Refused, match="was changed"):
@@ -150,3 +150,13 @@ def test_two_runs_at_once_take_turns(state: Path) -> None:
         new = list(pool.map(lambda part: open_vault(state).keep(part), parts))
     assert sum(new) == 300, "each was put in once"
     assert open_vault(state).missing([secret.token for secret in every]) == []
+
+
+def test_a_vault_of_an_earlier_version_moves_to_its_folder_with_all_that_it_holds(state: Path) -> None:
+    open_vault(state).keep([ANNA])
+    for file in (state / "vault").iterdir():
+        file.rename(state / file.name)
+    (state / "vault").rmdir()
+    assert vault.exists(state)
+    assert open_vault(state).missing([ANNA.token]) == []
+    assert not list(state.glob("vault.db*"))

@@ -32,7 +32,7 @@ def test_init_makes_the_key_of_a_vault_that_has_none_and_keeps_it(url: str, tmp_
     governance.initialise(tmp_path, OWNERS)
     assert (tmp_path / vault_keys.FILE).read_bytes() == before
     assert vault.open_vault(tmp_path).keys == vault_keys.load(tmp_path)
-    assert not (tmp_path / "vault.db").exists()
+    assert not (tmp_path / "vault").exists()
 
 
 def test_another_machine_is_told_to_bring_the_key_and_makes_none(

@@ -270,7 +270,7 @@ def test_ids_depend_on_source_and_row(run: Run) -> None:
 def test_no_id_can_be_made_without_the_vaults_key(run: Run) -> None:
     data = table(messages(3))
     ids = ids_of(run, data)
-    for path in (run.layout.state / "vault.db", run.layout.state / vault_keys.FILE):
+    for path in (run.layout.state / "vault" / "vault.db", run.layout.state / vault_keys.FILE):
         path.unlink()
     assert not set(ids) & set(ids_of(run, data)), "another key"
 

@@ -147,7 +147,7 @@ def test_a_damaged_piece_is_read_again(
 
 
 def test_a_value_that_the_vault_lost_is_read_again(three: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    with sqlite3.connect(three.layout.state / "vault.db") as connection:
+    with sqlite3.connect(three.layout.state / "vault" / "vault.db") as connection:
         (lost,) = connection.execute("SELECT token FROM hallmark_vault WHERE token LIKE 'iban:%'").fetchone()
         connection.execute("DELETE FROM hallmark_vault WHERE token = ?", (lost,))
     connection.close()
@@ -156,7 +156,7 @@ def test_a_value_that_the_vault_lost_is_read_again(three: Run, capsys: pytest.Ca
 
 
 def test_another_vault_is_another_piece(three: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in (three.layout.state / "vault.db", three.layout.state / "keys" / "vault"):
+    for path in (three.layout.state / "vault" / "vault.db", three.layout.state / "keys" / "vault"):
         path.unlink()
     assert read_now(three, capsys) == set(NAMES)
 

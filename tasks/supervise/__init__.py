@@ -1,0 +1,10 @@
+"""A stage is the run's own code. It runs in a sandbox, where it reaches its inputs, one folder for its outputs, and
+nothing else. What it leaves counts once it has been looked through.
+
+grants.py      what a stage gets beside code, parameters and inputs: a network, a folder that it keeps between runs
+shown.py       the files that it sees of the run's worktree
+box.py         the sandbox, as arguments of bubblewrap
+process.py     its process, and its end
+taken.py       what it leaves: plain files and folders alone
+shell.py       the shell by which DVC starts a stage of a run
+"""

@@ -1,0 +1,121 @@
+"""`hallmark-stage -c COMMAND`: the shell by which DVC starts a stage of a run. It starts it in the sandbox.
+
+DVC is the supervisor's: it decides whether the stage has to run, and keeps what it leaves. Of COMMAND, which stands in
+the run's own dvc.yaml, the name of the stage is taken and nothing else.
+"""
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.files import open_plain, write_bytes
+from tasks.core.graph import RUNS
+from tasks.core.layout import Layout
+from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.supervise import box, grants, process, shown, taken
+from tasks.supervise.box import Box
+
+NAME = "hallmark-stage"
+PLACE = "boxes"
+"""Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
+MOST_OF_AN_ERROR = 64 * 1024
+"""Bytes that a failed stage may say."""
+
+
+def installed() -> Path:
+    """Where this command is. Raises Unavailable where an installation has none."""
+    path = Path(sys.executable).with_name(NAME)
+    if not path.exists():
+        raise Unavailable(f"{path} is not there; install Hallmark again (`make` does, or `pip install --editable .`)")
+    return path
+
+
+def main() -> int:
+    stage = sys.argv[-1].rpartition(" ")[2]
+    layout = Layout(Path.cwd().resolve())
+    if stage not in RUNS:
+        print(f"{NAME}: {stage!r} is no stage; they are {', '.join(RUNS)}", file=sys.stderr)
+        return 2
+    try:
+        return run(stage, layout)
+    except HallmarkError as error:
+        write_bytes(error_file(layout.root, stage), str(error).encode())
+        print(f"{stage}: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def run(stage: str, layout: Layout) -> int:
+    """Run the stage in a sandbox, and take what it left where it ended well. Returns its exit code.
+
+    Raises Refused for what is not to be taken.
+    """
+    error_file(layout.root, stage).unlink(missing_ok=True)
+    with _place(layout.state / PLACE) as place:
+        made = _box(stage, layout, place)
+        python = [sys.executable, "-I", str(layout.root / "tasks" / "stages" / "start.py"), stage]
+        starter = os.environ.get(STARTED_BY)
+        code = process.run(box.command(made, python), box.environment(made), int(starter) if starter else None)
+        _keep_error(stage, layout, place) if code else _take(stage, layout, made)
+    return code
+
+
+def _box(stage: str, layout: Layout, place: Path) -> Box:
+    """What the stage finds, laid out in `place`."""
+    grant = grants.of(stage)
+    tree, outputs, measured = (place / name for name in ("tree", "artefacts", "measured"))
+    for folder in (tree, *((outputs / stage.replace("@", "/")).parent, (measured / stage.replace("@", "/")).parent)):
+        folder.mkdir(parents=True)
+    reads = (*shown.inputs(stage, layout), *(path for path in grant.reads(layout) if path.exists()))
+    shown.lay_out(stage, layout, reads, tree)
+    keeps = tuple(layout.state / name for name in grant.keeps)
+    for folder in keeps:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    online = grant.network(layout, os.environ)
+    return Box(
+        root=layout.root,
+        tree=tree,
+        outputs=outputs,
+        measured=measured,
+        reads=reads,
+        writes=keeps,
+        network=online,
+        devices=grant.devices,
+        variables=grants.variables(stage, layout, os.environ, online),
+    )
+
+
+def _take(stage: str, layout: Layout, made: Box) -> None:
+    folder = stage.replace("@", "/")
+    places = [(made.outputs / folder, layout.stage(folder)), (made.measured / folder, layout.measured(folder))]
+    for left, target in places if RUNS[stage].measures else places[:1]:
+        if left.exists():
+            taken.take(left, target, stage)
+
+
+def _keep_error(stage: str, layout: Layout, place: Path) -> None:
+    left = error_file(place, stage)
+    if left.is_file() and not left.is_symlink():
+        with open_plain(left) as file:
+            write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
+
+
+@contextmanager
+def _place(home: Path) -> Iterator[Path]:
+    """A folder for one sandbox, on the disk of the run. What killed supervisors left goes first."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    for left in home.iterdir():
+        if not psutil.pid_exists(int(left.name.partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

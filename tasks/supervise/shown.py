@@ -1,0 +1,45 @@
+"""The files that a stage sees of its run's worktree: what its digests cover.
+
+Its code is copied, so that nothing that lies beside it is seen and nothing that is written changes it. What the stage
+reads is mounted where it lies, for reading alone.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tasks.core import code
+from tasks.core.graph import RUNS
+from tasks.core.layout import Layout
+
+STARTS = ("tasks.stages.start", "tasks.stages.__main__")
+"""What a stage is started by, besides its own module."""
+
+
+def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
+    """Copy the code of a stage, and make the folders and files that what it reads in the worktree is mounted on."""
+    for path in _code(stage, layout.root):
+        target = tree / path.relative_to(layout.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    for name in ("artefacts", "measured"):
+        (tree / name).mkdir()
+    for path in (path for path in reads if path.is_relative_to(layout.root)):
+        place = tree / path.relative_to(layout.root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir(exist_ok=True) if path.is_dir() else place.touch()
+
+
+def inputs(stage: str, layout: Layout) -> list[Path]:
+    """What it reads, as far as it is there: parameters, resolved inputs, outputs of other stages, gates."""
+    _, _, which = stage.partition("@")
+    named = [*RUNS[stage].dependencies(which), "params.yaml", "inputs/stages.json"]
+    return [path for path in sorted({layout.root / name for name in named}) if path.exists()]
+
+
+def _code(stage: str, root: Path) -> Iterator[Path]:
+    modules = (RUNS[stage].module, *STARTS)
+    files = {path for module in modules for path in code.files_of(root, module)}
+    yield from files
+    folders = {parent for path in files for parent in path.parents if root in parent.parents}
+    yield from (init for folder in folders if (init := folder / "__init__.py").is_file() and init not in files)

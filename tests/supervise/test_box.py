@@ -1,0 +1,198 @@
+"""What a stage reaches from inside its sandbox: what it was given, and nothing else."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tasks.supervise import box
+from tests.sandbox import inside, make, needs_sandbox
+
+pytestmark = needs_sandbox
+
+SECRET = "planted where no stage has any business"
+SYSTEM = {"/proc", "/sys", "/dev", *box.SYSTEM, str(Path(sys.prefix).resolve()), str(Path(sys.base_prefix).resolve())}
+
+EVERY_FILE = f"""
+import os
+found = []
+for folder, folders, names in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(folder, name) not in {SYSTEM!r}]
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            with open(path, "rb") as file:
+                if {SECRET!r}.encode() in file.read(1_000_000):
+                    found.append(path)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.attack(rights="stage", stopped="a stage sees what is mounted in its sandbox")
+def test_no_path_leads_to_keys_ledger_vault_or_other_runs(tmp_path: Path) -> None:
+    """All of the sandbox is walked but the system's and Python's own files, which were there before the secrets."""
+    made = make(tmp_path)
+    state, given = made.root.parent.parent, made.root / "artefacts" / "ingest" / "rows"
+    (made.tree / "artefacts" / "ingest").mkdir()
+    planted = [
+        *(state / name for name in ("keys/gate", "keys/vault", "ledger.db", "vault/vault.db", "prefect/secret")),
+        *(state / name for name in ("runs/r2/artefacts/split/train.parquet", "cache/files/md5/00/1", "releases/a-1/x")),
+        *(made.root / name for name in (".git", "sitecustomize.py", "artefacts/split/train.parquet")),
+        *(tmp_path / name for name in ("home/.ssh/id_ed25519", "checkout/.env")),
+        given,
+    ]
+    for path in planted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SECRET)
+    found = inside(replace(made, reads=(given.parent,)), EVERY_FILE)
+    assert found == [str(given)], "what was given it sees, so the walk finds what is there"
+
+
+@pytest.mark.attack(rights="stage", stopped="code and inputs are mounted for reading alone")
+def test_code_and_inputs_are_not_written_and_outputs_are(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    given, kept = tmp_path / "given", tmp_path / "kept"
+    for folder in (given, kept):
+        folder.mkdir()
+    source = f"""
+from pathlib import Path
+root, found = Path({str(made.root)!r}), {{}}
+for path in (root / "code.py", root / "new.py", Path({str(given)!r}, "x"), Path("/usr/x"), Path("/etc/x"),
+             Path({sys.prefix!r}, "x"), root / "artefacts" / "x", root / "measured" / "x", Path({str(kept)!r}, "x")):
+    try:
+        path.write_text("changed")
+        found[str(path)] = "written"
+    except OSError as error:
+        found[str(path)] = type(error).__name__
+"""
+    found = inside(replace(made, reads=(given,), writes=(kept,)), source)
+    written = {path for path, how in found.items() if how == "written"}
+    assert written - {"/etc/x"} == {str(made.root / name / "x") for name in ("artefacts", "measured")} | {
+        str(kept / "x")
+    }
+    assert (made.tree / "code.py").read_text() == "as reviewed\n" and not Path("/etc/x").exists()
+
+
+@pytest.mark.attack(rights="stage", stopped="a stage is given the variables that are named")
+def test_only_the_variables_that_are_named_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "HALLMARK_VAULT_KEY", "LD_PRELOAD", "PYTHONPATH"):
+        monkeypatch.setenv(name, "/secret")
+    source = "import os; found = [dict(os.environ), open('/proc/1/environ').read()]"
+    variables, first = inside(replace(make(tmp_path), variables={"LANG": "C.UTF-8"}), source)
+    assert set(variables) <= {"PATH", "HOME", "TMPDIR", "LANG", "PWD", "LC_CTYPE", "GLOO_SOCKET_IFNAME"}
+    assert "/secret" not in first, "nor does the first process tell with what its own was started"
+
+
+@pytest.mark.attack(rights="stage", stopped="a stage has a loopback of its own unless it is granted a network")
+@pytest.mark.parametrize("granted", [False, True])
+def test_no_port_of_this_machine_answers_without_a_network(tmp_path: Path, granted: bool) -> None:
+    source = """
+import socket
+found = []
+for family, address in ((socket.AF_INET, ("127.0.0.1", PORT)), (socket.AF_UNIX, "\\0hallmark-test-PORT")):
+    try:
+        with socket.socket(family) as client:
+            client.connect(address)
+            found.append("reached")
+    except OSError as error:
+        found.append(type(error).__name__)
+"""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as abstract:
+        port = server.getsockname()[1]
+        abstract.bind(f"\0hallmark-test-{port}")
+        abstract.listen()
+        found = inside(replace(make(tmp_path), network=granted), source.replace("PORT", str(port)))
+    assert found == (["reached", "reached"] if granted else ["ConnectionRefusedError", "ConnectionRefusedError"])
+
+
+@pytest.mark.attack(rights="stage", stopped="a stage sees no other processes and has no capabilities")
+def test_other_processes_and_rights_are_out_of_reach(tmp_path: Path) -> None:
+    source = """
+import ctypes, os
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines())
+libc = ctypes.CDLL(None)
+found = {
+    "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
+    "capabilities": status["CapEff"], "new privileges": status["NoNewPrivs"],
+    "a name space of users": libc.unshare(0x10000000), "a mount": libc.mount(b"none", b"/tmp", b"tmpfs", 0, None),
+}
+"""
+    found = inside(make(tmp_path), source)
+    assert len(found.pop("processes")) <= 2
+    assert found == {"capabilities": "0" * 16, "new privileges": "1", "a name space of users": -1, "a mount": -1}
+
+
+def test_it_is_alone_in_tmp_and_leaves_nothing_there(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    source = "import os; found = os.listdir('/dev/shm'); open('/dev/shm/x', 'w'); open('/tmp/hallmark-test-x', 'w')"
+    assert inside(made, source) == []
+    assert not Path("/tmp/hallmark-test-x").exists()
+
+
+SUPERVISED = """
+import sys
+from tasks.supervise import process
+sys.exit(process.run(sys.argv[2:], {}, int(sys.argv[1]) or None))
+"""
+WAITS = """
+import signal, sys, time
+def end(*_):
+    open("artefacts/asked", "w").write("asked to end")
+    sys.exit(7)
+signal.signal(signal.SIGTERM, end)
+open("artefacts/started", "w").write("1")
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["asked", "killed", "left alone"])
+def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: str) -> None:
+    made = make(tmp_path)
+    starter = subprocess.Popen(["sleep", "600"])
+    command = box.command(made, [sys.executable, "-I", "-c", WAITS])
+    wanted_by = starter.pid if how == "left alone" else 0
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(wanted_by), *command])
+    deadline = time.monotonic() + 60
+    while not (made.outputs / "started").exists():
+        assert supervisor.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    inside_it = psutil.Process(supervisor.pid).children(recursive=True)
+    if how == "left alone":
+        starter.kill()
+        starter.wait()
+    else:
+        os.kill(supervisor.pid, signal.SIGTERM if how == "asked" else signal.SIGKILL)
+    supervisor.wait(timeout=30)
+    _, alive = psutil.wait_procs(inside_it, timeout=30)
+    starter.kill()
+    starter.wait()
+    assert inside_it and not alive
+    assert (made.outputs / "asked").exists() == (how != "killed")
+
+
+def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def why() -> str | None:
+        box._why_not.cache_clear()
+        return box.why_not()
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    try:
+        assert "bubblewrap is not installed" in str(why())
+        for text, told in (
+            ("echo bubblewrap 0.4.1", "0.8 or newer is needed, and this is bubblewrap 0.4.1"),
+            ('[ "$1" = --version ] && echo bubblewrap 0.12.0 || { echo "bwrap: not permitted" >&2; exit 1; }',
+             "cannot make a sandbox here (bwrap: not permitted)"),
+        ):  # fmt: skip
+            (tmp_path / box.BUBBLEWRAP).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / box.BUBBLEWRAP).chmod(0o755)
+            assert told in str(why())
+    finally:
+        box._why_not.cache_clear()

@@ -1,0 +1,75 @@
+"""What a stage left is taken whole, or not at all."""
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import Refused
+from tasks.supervise import taken
+
+Plant = Callable[[Path], object]
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+def hard_link(path: Path) -> None:
+    elsewhere = path.parents[3] / "elsewhere"
+    elsewhere.write_text("x")
+    os.link(elsewhere, path)
+
+
+def runs_as_its_owner(path: Path) -> None:
+    path.write_text("x")
+    path.chmod(0o4755)
+
+
+def listens(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    folder = tmp_path / "artefacts" / "clean"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
+@pytest.mark.parametrize(
+    ("plant", "why"),
+    [
+        (lambda path: path.symlink_to("/etc/passwd"), "is no plain file"),
+        (lambda path: path.symlink_to("/"), "is no plain file"),
+        (os.mkfifo, "is no plain file"),
+        (listens, "is no plain file"),
+        (hard_link, "has another name as well"),
+        (runs_as_its_owner, "would run as somebody else"),
+        (sparse, "says that it has 1,099,511,627,776 bytes and has fewer"),
+    ],
+)
+def test_what_is_no_plain_file_is_not_taken(left: Path, tmp_path: Path, plant: Plant, why: str) -> None:
+    plant(left / "docs" / "x")
+    target = tmp_path / "run" / "clean"
+    with pytest.raises(Refused, match=f"stage clean left clean/docs/x, which {why}; nothing of it is taken"):
+        taken.take(left, target, "clean")
+    assert not target.exists()
+
+
+def test_the_rest_takes_the_place_of_what_was_there(left: Path, tmp_path: Path) -> None:
+    (left / "docs" / "page.html").write_text("a page")
+    (left / "docs" / "page.html").chmod(0o777)
+    target = tmp_path / "run" / "clean"
+    target.mkdir(parents=True)
+    (target / "old").write_text("x")
+    taken.take(left, target, "clean")
+    assert sorted(path.name for path in target.rglob("*")) == ["docs", "page.html", "result.json"]
+    assert stat.S_IMODE((target / "docs" / "page.html").stat().st_mode) == 0o600 and not left.exists()
