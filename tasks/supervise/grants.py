@@ -1,7 +1,7 @@
 """What a stage gets beside its code, its parameters and its inputs. One that is not named here gets nothing more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.core import config
@@ -42,6 +42,9 @@ class Grant:
     """Beginnings of the names of further variables."""
     names: Callable[[Layout], Iterable[str]] = _no_variables
     """Names of further variables, in full."""
+    settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By variable, where its program keeps settings in a person's home: the first that is there is read, and the
+    variable says where, since a stage has another home."""
     devices: bool = False
     """It may use the accelerators of the machine."""
 
@@ -55,7 +58,15 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
     """The variables that a stage is given, of those that there are."""
     grant = of(stage)
     beginnings, names = (*EVERY, *grant.given, *(ONLINE if online else ())), set(grant.names(layout))
-    return {name: value for name, value in environment.items() if name in names or name.startswith(beginnings)}
+    given = {name: value for name, value in environment.items() if name in names or name.startswith(beginnings)}
+    return {name: str(path) for name, path in settings(stage, online).items()} | given
+
+
+def settings(stage: str, online: bool) -> dict[str, Path]:
+    """By variable, the files with settings for programs that reach elsewhere."""
+    places = of(stage).settings if online else {}
+    there = {name: [path for place in each if (path := Path.home() / place).is_file()] for name, each in places.items()}
+    return {name: paths[0] for name, paths in there.items() if paths}
 
 
 def _sources(layout: Layout) -> Iterator[Path]:
@@ -117,12 +128,14 @@ GRANTS: Mapping[str, Grant] = {
         network=_reads_elsewhere,
         given=("AWS_", "HALLMARK_VAULT", "PGPASS"),
         names=_located_by,
+        settings={"AWS_SHARED_CREDENTIALS_FILE": (".aws/credentials",), "AWS_CONFIG_FILE": (".aws/config",)},
     ),
     "base_model": Grant(
         keeps=("models",),
         reads=_model_folder,
         network=_model_is_fetched,
-        given=("PIP_", "HF_", "UV_"),
+        given=("PIP_", "HF_"),
+        settings={"PIP_CONFIG_FILE": (".config/pip/pip.conf", ".pip/pip.conf")},
     ),
     "train": Grant(
         keeps=("checkpoints", "mlflow"),

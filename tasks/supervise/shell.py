@@ -72,12 +72,13 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
     tree, outputs, measured = (place / name for name in ("tree", "artefacts", "measured"))
     for folder in (tree, *((outputs / stage.replace("@", "/")).parent, (measured / stage.replace("@", "/")).parent)):
         folder.mkdir(parents=True)
-    reads = (*shown.inputs(stage, layout), *(path for path in grant.reads(layout) if path.exists()))
+    online = grant.network(layout, os.environ)
+    elsewhere = (*grant.reads(layout), *grants.settings(stage, online).values())
+    reads = (*shown.inputs(stage, layout), *(path for path in elsewhere if path.exists()))
     shown.lay_out(stage, layout, reads, tree)
     keeps = tuple(layout.state / name for name in grant.keeps)
     for folder in keeps:
         folder.mkdir(mode=0o700, exist_ok=True)
-    online = grant.network(layout, os.environ)
     return Box(
         root=layout.root,
         tree=tree,
@@ -111,7 +112,8 @@ def _place(home: Path) -> Iterator[Path]:
     """A folder for one sandbox, on the disk of the run. What killed supervisors left goes first."""
     home.mkdir(mode=0o700, exist_ok=True)
     for left in home.iterdir():
-        if not psutil.pid_exists(int(left.name.partition("-")[0])):
+        pid = left.name.partition("-")[0]
+        if not (pid.isdigit() and psutil.pid_exists(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
     folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)

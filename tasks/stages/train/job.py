@@ -15,7 +15,8 @@ class Job:
     """The base model's folder."""
     checkpoints: Path
     output: Path
-    """Empty folder for the trained weights."""
+    """Empty folder for the trained weights, beside the checkpoints: in a sandbox the stage's own outputs lie elsewhere
+    than a worker of a cluster would find them."""
     scratch: Path
     """Folder for the live record and each worker's peak memory."""
 

@@ -103,10 +103,11 @@ def run(params: Params, layout: Layout) -> Result:
             training=params.training,
             model=model_folder(layout),
             checkpoints=kept,
-            output=output / methods.of(params.training.method).form.folder,
+            output=kept / "weights",
             scratch=kept / "scratch",
         )
         execute(job, examples, layout, tracker, tags(params, layout, inputs))
+        shutil.move(job.output, output / methods.of(params.training.method).form.folder)
         curve = watch.read_record(job.record)
         result = summarise(curve, params, len(examples))
         write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
@@ -127,8 +128,8 @@ def model_folder(layout: Layout) -> Path:
 
 def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]) -> None:
     """Train on Ray, watched and tracked."""
-    shutil.rmtree(job.scratch, ignore_errors=True)
     for folder in (job.output, job.scratch):
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     checkpoints.require_room(job.checkpoints)
     steps = Order(tuple(examples.lengths.tolist()), job.training).steps
