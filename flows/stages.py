@@ -61,7 +61,7 @@ def stage(run: Run, name: str) -> StageOutcome:
 
     DVC decides whether anything has to be computed, so a rerun or a resume skips what is unchanged.
     """
-    listener, boxed = _Listener(run, name), box.why_not() is None
+    listener, boxed = _Listener(run, name), box.wanted(run.governance().policy.environment)
     _line(run, name, StageLine(state="running"))
     try:
         outcome = repro(run.layout, name, listener.hear, boxed=boxed)

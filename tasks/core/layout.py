@@ -7,6 +7,7 @@ gates/      signed statements of passed gates, dependencies of the stages behind
 evidence/   what each gate looked at, committed on the run's ref
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,11 @@ class Layout:
     def base(self, sha256: str) -> Path:
         """Where promotion keeps a base model that releases are adapters of: `tasks.registry.promote.bases`."""
         return self.state / "bases" / sha256
+
+    def kept(self, folder: str, stage: str) -> Path:
+        """Where a stage keeps something between runs: below the digest of its code, so that other code, which may be
+        anybody's, leaves nothing there."""
+        return self.state / folder / str(json.loads(self.stages.read_bytes())[stage])[:16]
 
     def locate(self, path: str) -> Path:
         """A file that settings name: relative to the worktree, or, where it is not committed, to the checkout."""

@@ -72,6 +72,8 @@ class _Work:
     """Of the run that made the release; it may be gone."""
     withdrawn: str | None
     watcher: "Watcher"
+    boxed: bool
+    """Whether stages run in a sandbox."""
 
 
 class Watcher(Protocol):
@@ -102,6 +104,7 @@ def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance
             original=Layout(governance.state / "runs" / release.run),
             withdrawn=obstacles.withdrawn(layout, ledger, governance),
             watcher=watcher,
+            boxed=box.wanted(governance.policy.environment),
         )
         notes = obstacles.known(layout, released, params.load(layout.params))
         stages = list(_stages(work))
@@ -164,7 +167,7 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:
-        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, boxed=box.why_not() is None)
+        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, boxed=work.boxed)
         made = work.layout.stage(folder)
         return files.tree_digest(made / bundle.PAYLOAD if folder == "package" else made), ""
     except (HallmarkError, ValueError) as error:

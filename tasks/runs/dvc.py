@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from configobj import ConfigObj
 
+from tasks.core import graph
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import write_bytes
@@ -23,7 +24,6 @@ from tasks.core.shown import visible
 from tasks.runs import dvc_lock
 from tasks.runs.environment import INTO_A_PROCESS
 from tasks.stages.__main__ import STARTED_BY, error_file
-from tasks.supervise import shell
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
 """What a stage prints while it works (`core.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
@@ -109,7 +109,7 @@ def repro(
     if apart:
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     if boxed:
-        environment["SHELL"] = str(shell.installed())
+        environment["SHELL"] = _shell(layout)
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
         command, cwd=layout.root, env=environment, text=True, start_new_session=True,
@@ -130,6 +130,22 @@ def repro(
         raise _failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+
+
+def require_our_graph(layout: Layout) -> None:
+    """Raises InputError where a run brings another dvc.yaml: DVC, which keeps the cache, would do what that says."""
+    if (layout.root / "dvc.yaml").read_bytes() != graph.dvc_yaml().encode():
+        raise InputError(
+            "dvc.yaml of the commit is not that of this Hallmark, which decides what stages read and leave; write it "
+            "anew (`python -m tasks.core.graph > dvc.yaml`), or ask for the run with the Hallmark of that commit"
+        )
+
+
+def _shell(layout: Layout) -> str:
+    from tasks.supervise import shell  # loads a database, which most commands need not wait for
+
+    require_our_graph(layout)
+    return str(shell.installed())
 
 
 def push(layout: Layout) -> None:
@@ -234,7 +250,8 @@ def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkErr
     error_path = error_file(root, stage)
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
     if error_path.exists():
-        return _ERRORS.get(exited, Refused)(f"stage {stage}: {error_path.read_text()}")
+        said = visible(error_path.read_text(errors="replace"))
+        return _ERRORS.get(exited, Refused)(f"stage {stage}: {said}")
     if any(os.strerror(errno.ENOSPC) in line for line in lines):
         where = f"{root}, or its cache {home(root) / 'cache'}"
         return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.consent import withdrawals
-from tasks.core import files, graph
+from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params, load
@@ -153,8 +153,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
     foreseen(params, named, ledger, governed, request.demo_approvals)
-    if (why := box.why_not()) and governed.policy.environment != "local":
-        raise Unavailable(f"stages run in a sandbox in environment {governed.policy.environment}, and {why}")
+    box.wanted(governed.policy.environment)
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     check_sources(named, checkout.root)
@@ -182,11 +181,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
             f"git changes {', '.join(changed[:5])} as it checks the commit out; take the filter or attribute (LFS, "
             "line endings) off these files, so that a run has what the commit holds"
         )
-    if (layout.root / "dvc.yaml").read_text() != graph.dvc_yaml():
-        raise InputError(
-            "dvc.yaml of the commit is not that of this Hallmark, which decides what stages read and leave; write it "
-            "anew (`python -m tasks.core.graph > dvc.yaml`), or ask for the run with the Hallmark of that commit"
-        )
+    dvc.require_our_graph(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     files.write_bytes(layout.params, text.encode())
     dvc_lock.begin(layout.root)

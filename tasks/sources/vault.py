@@ -23,11 +23,8 @@ from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
 
-VARIABLE = "HALLMARK_VAULT_URL"
-"""Environment variable: a Postgres URL."""
-FOLDER = "vault"
-"""In `.hallmark/`: SQLite writes beside its file as well, and `ingest` sees of `.hallmark/` this folder alone."""
-FILE = f"{FOLDER}/vault.db"
+VARIABLE = vault_keys.DATABASE
+FILE = f"{vault_keys.FOLDER}/vault.db"
 """In `.hallmark/`, where no URL is given."""
 BEFORE = "vault.db"
 """Where it lay first."""

@@ -21,6 +21,10 @@ VARIABLE = "HALLMARK_VAULT_KEY"
 """Environment variable with the key, base64 of 32 bytes; else it is read from the file."""
 FILE = Path("keys") / "vault"
 """Below `.hallmark/`, readable by its owner alone."""
+DATABASE = "HALLMARK_VAULT_URL"
+"""Environment variable: the Postgres URL of the vault itself."""
+FOLDER = "vault"
+"""Of the vault's file, below `.hallmark/`: SQLite writes beside it as well, and `ingest` sees this folder alone."""
 BYTES = 32
 
 

@@ -14,19 +14,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from tasks.core.errors import Unavailable
+
 BUBBLEWRAP = "bwrap"
 OLDEST = (0, 8)
 """The first that keeps a process inside from making name spaces of its own (`--disable-userns`)."""
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
+LOCAL = "local"
+"""The environment in which stages may run without a sandbox."""
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
 SETTINGS = (
-    "/etc/ld.so.cache", "/etc/ssl", "/etc/ca-certificates", "/etc/pki", "/etc/nsswitch.conf", "/etc/hosts",
-    "/etc/host.conf", "/etc/resolv.conf", "/etc/services", "/etc/protocols", "/etc/localtime", "/etc/timezone",
-    "/etc/mime.types", "/etc/pip.conf", "/etc/xdg/pip",
+    "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/services",
+    "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
 )  # fmt: skip
 """Of /etc, what libraries ask for. No accounts and no keys."""
-ACCELERATORS = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
-HOME = "/tmp"
-"""Of a stage; empty when it starts, and gone when it ends."""
+ACCELERATORS = ("dev/nvidia*", "dev/dri", "dev/kfd")
 
 
 @dataclass(frozen=True)
@@ -48,49 +50,82 @@ class Box:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def why_not() -> str | None:
-    """Why this machine has no sandbox; None where it has one."""
-    return _why_not()
+def wanted(environment: str) -> bool:
+    """Whether stages run in a sandbox. Raises Unavailable where they have to and this machine has none."""
+    why = why_not()
+    if why and environment != LOCAL:
+        raise Unavailable(f"stages run in a sandbox in environment {environment}, and {why}")
+    return why is None
 
 
 @cache
-def _why_not() -> str | None:
+def why_not() -> str | None:
+    """Why this machine has no sandbox; None where it has one."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
-    if shutil.which(BUBBLEWRAP) is None:
+    if (program := _program()) is None:
         return "bubblewrap is not installed (Debian and Ubuntu: `apt install bubblewrap`)"
-    told = subprocess.run([BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout
+    told = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
     version = tuple(int(part) for part in told.split()[-1].split(".")[:2] if part.isdigit()) if told else ()
     if version < OLDEST:
         return f"bubblewrap {'.'.join(map(str, OLDEST))} or newer is needed, and this is {told.strip() or 'unknown'}"
-    tried = subprocess.run([BUBBLEWRAP, *_apart(False), *_system(), "true"], capture_output=True, text=True)
+    tried = subprocess.run(
+        [program, *_separated(False), *_system(), *_python(), sys.executable, "-I", "-c", ""],
+        capture_output=True, text=True,
+    )  # fmt: skip
     if not tried.returncode:
         return None
     said = tried.stderr.strip().splitlines() or ["it says nothing"]
     return f"bubblewrap cannot make a sandbox here ({said[-1]})"
 
 
+def _program() -> str | None:
+    """Never one that lies in the folder that a command is started in."""
+    found = shutil.which(BUBBLEWRAP)
+    return found if found and Path(found).is_absolute() else None
+
+
+def require_hidden(path: Path) -> None:
+    """Raises Unavailable where every stage would see `path`, since it lies in what is mounted for all of them."""
+    for place in (*map(Path, SYSTEM), *_prefixes()):
+        if path.resolve().is_relative_to(place.resolve()):
+            raise Unavailable(
+                f"{path} lies in {place}, which the sandbox of a stage shows; move the checkout or the environment"
+            )
+
+
 def command(box: Box, words: Iterable[str]) -> list[str]:
     """`words` inside the box. To be started with `environment` and no other: the first process inside is bubblewrap
     itself, and /proc tells with what it was started."""
     return [
-        *(BUBBLEWRAP, *_apart(box.network), *_system(), *_python(), *_devices(box.devices)),
+        *(_program() or BUBBLEWRAP, *_separated(box.network), *_system(), *_home(), *_python()),
+        *_devices(box.devices),
         *_mounted("--ro-bind", box.tree, box.root),
         *_mounted("--bind", box.outputs, box.root / "artefacts"),
         *_mounted("--bind", box.measured, box.root / "measured"),
         *(word for path in box.reads for word in _mounted("--ro-bind", path, path)),
         *(word for path in box.writes for word in _mounted("--bind", path, path)),
-        *("--chdir", str(box.root), "--", *words),
+        *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
     ]
 
 
 def environment(box: Box) -> dict[str, str]:
     """The variables inside. They are no arguments, since everybody can read those of every process."""
     alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers look for an address that others can reach
-    return {"PATH": os.environ["PATH"], "HOME": HOME, "TMPDIR": HOME, **alone, **box.variables}
+    return {"PATH": os.environ["PATH"], "HOME": str(home() or "/tmp"), "TMPDIR": "/tmp", **alone, **box.variables}
 
 
-def _apart(network: bool) -> list[str]:
+def home() -> Path | None:
+    """The home of whoever runs the stage, which is empty inside; None for who has none, or has the root."""
+    try:
+        path = Path.home()
+    except RuntimeError:
+        return None
+    return path if path.is_dir() and path != Path("/") else None
+
+
+def _separated(network: bool) -> list[str]:
+    """From the machine: everything that bubblewrap can take away."""
     alone = ["user", "ipc", "pid", "uts", *([] if network else ["net"])]
     return [
         *(f"--unshare-{name}" for name in alone),
@@ -106,25 +141,37 @@ def _system() -> list[str]:
             mounts += ["--symlink", str(path.readlink()), name]
         elif path.exists():
             mounts += _mounted("--ro-bind", path, path)
-    for name in SETTINGS:
-        if Path(name).exists():
-            mounts += ["--ro-bind", name, name]
-    return [
-        *mounts,
-        *("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs"),
-        "/tmp",
-    ]
+    for path in map(Path, SETTINGS):
+        if path.exists():
+            mounts += _mounted("--ro-bind", path, path)
+    mounts += ["--proc", "/proc", "--dev", "/dev"]
+    for name in ("/dev/shm", "/tmp"):
+        mounts += ["--perms", "1777", "--tmpfs", name]
+    return mounts
+
+
+def _home() -> list[str]:
+    """Empty. What a stage is granted of it is mounted into it."""
+    path = home()
+    return ["--tmpfs", str(path)] if path else []
 
 
 def _python() -> list[str]:
-    """This environment and the Python that it is made of; more than once is no harm."""
-    places = dict.fromkeys((Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), Path(sys.prefix)))
-    return [word for place in places for word in _mounted("--ro-bind", place, place)]
+    return [word for place in _prefixes() for word in _mounted("--ro-bind", place, place)]
+
+
+def _prefixes() -> list[Path]:
+    """This environment and the Python that it is made of, also where links lead through another place."""
+    named = (Path(sys.base_prefix), Path(sys.prefix))
+    return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
 
 def _devices(granted: bool) -> list[str]:
-    found = [path for pattern in ACCELERATORS for path in Path("/").glob(pattern[1:])] if granted else []
-    return [word for path in found for word in _mounted("--dev-bind", path, path)]
+    if not granted:
+        return []
+    found = [path for pattern in ACCELERATORS for path in Path("/").glob(pattern)]
+    described = _mounted("--ro-bind", Path("/sys"), Path("/sys")) if found else []
+    return described + [word for path in found for word in _mounted("--dev-bind", path, path)]
 
 
 def _mounted(how: str, source: Path, place: Path) -> list[str]:

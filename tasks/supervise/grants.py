@@ -1,21 +1,25 @@
 """What a stage gets beside its code, its parameters and its inputs. One that is not named here gets nothing more."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core import config
 from tasks.core.errors import InputError
-from tasks.core.files import read_json
+from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
-from tasks.sources import sources, vault, vault_keys
+from tasks.sources import sources, vault_keys
+from tasks.supervise import box
 
 Environment = Mapping[str, str]
 
-EVERY = ("PATH", "LANG", "LC_", "TZ", "TQDM_DISABLE", "OMP_", "GOMP_", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
-"""Beginnings of the names of variables that every stage gets."""
-ONLINE = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_")
-"""The same, for a stage that has a network."""
+EVERY = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
+"""Names of the variables that every stage gets."""
+BEGIN = ("LC_", "OMP_", "GOMP_")
+"""Beginnings of such names."""
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+ONLINE = (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Names of those that a stage with a network gets."""
 
 
 def _nothing(_: Layout) -> Iterable[Path]:
@@ -32,21 +36,22 @@ def _never(_: Layout, __: Environment) -> bool:
 
 @dataclass(frozen=True)
 class Grant:
-    keeps: tuple[str, ...] = ()
-    """Folders below .hallmark/ that it writes. No output depends on what lies there."""
+    keeps: Callable[[Layout], Iterable[Path]] = _nothing
+    """Folders below .hallmark/ that it writes: of its own code alone, or checked by whoever reads them."""
     reads: Callable[[Layout], Iterable[Path]] = _nothing
     """Files and folders outside its inputs that it reads."""
+    settings: tuple[str, ...] = ()
+    """The same, below the home of a person, for a stage with a network."""
     network: Callable[[Layout, Environment], bool] = _never
     """Whether it needs more than a loopback of its own."""
     given: tuple[str, ...] = ()
     """Beginnings of the names of further variables."""
     names: Callable[[Layout], Iterable[str]] = _no_variables
     """Names of further variables, in full."""
-    settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By variable, where its program keeps settings in a person's home: the first that is there is read, and the
-    variable says where, since a stage has another home."""
     devices: bool = False
     """It may use the accelerators of the machine."""
+    tracks: bool = False
+    """It is told the commit, which tracking shows; no output may depend on that."""
 
 
 def of(stage: str) -> Grant:
@@ -57,16 +62,18 @@ def of(stage: str) -> Grant:
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
     """The variables that a stage is given, of those that there are."""
     grant = of(stage)
-    beginnings, names = (*EVERY, *grant.given, *(ONLINE if online else ())), set(grant.names(layout))
-    given = {name: value for name, value in environment.items() if name in names or name.startswith(beginnings)}
-    return {name: str(path) for name, path in settings(stage, online).items()} | given
+    names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
+    return {
+        name: value for name, value in environment.items() if name in names or name.startswith((*BEGIN, *grant.given))
+    }
 
 
-def settings(stage: str, online: bool) -> dict[str, Path]:
-    """By variable, the files with settings for programs that reach elsewhere."""
-    places = of(stage).settings if online else {}
-    there = {name: [path for place in each if (path := Path.home() / place).is_file()] for name, each in places.items()}
-    return {name: paths[0] for name, paths in there.items() if paths}
+def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
+    """What a stage reads outside its inputs, as far as it is there; of a link also what it leads to."""
+    grant, home = of(stage), box.home()
+    own = [home / name for name in grant.settings] if home and online else []
+    named = [path for path in (*grant.reads(layout), *own) if path.exists()]
+    return list(dict.fromkeys(each for path in named for each in (path, path.resolve())))
 
 
 def _sources(layout: Layout) -> Iterator[Path]:
@@ -78,9 +85,14 @@ def _sources(layout: Layout) -> Iterator[Path]:
     yield layout.state / vault_keys.FILE
 
 
+def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
+    yield layout.kept("ingested", "ingest")
+    yield layout.state / vault_keys.FOLDER
+
+
 def _reads_elsewhere(layout: Layout, environment: Environment) -> bool:
     resolved = sources.load_resolved(layout.sources).sources
-    return bool(environment.get(vault.VARIABLE)) or any(
+    return bool(environment.get(vault_keys.DATABASE)) or any(
         "://" in sources.expand(item.source.location) for item in resolved
     )
 
@@ -89,14 +101,42 @@ def _located_by(layout: Layout) -> Iterable[str]:
     return sources.variables(item.source for item in sources.load_resolved(layout.sources).sources)
 
 
-def _model_folder(layout: Layout) -> Iterator[Path]:
-    if folder := _base_model(layout).get("folder"):
-        yield layout.state.parent / str(folder)
+def _models(layout: Layout) -> Iterator[Path]:
+    """The folder that is named, a model that was fetched before, and how pip finds its index."""
+    named = _base_model(layout)
+    if folder := named.get("folder"):
+        path = layout.state.parent / str(folder)
+        _require_the_model(path, str(named.get("sha256")), layout)
+        yield path
+    yield layout.state / "models" / str(named.get("sha256"))
+    yield from (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
 
 
-def _model_is_fetched(layout: Layout, _: Environment) -> bool:
+def _require_the_model(folder: Path, sha256: str, layout: Layout) -> None:
+    """A run's own parameters name the folder, and the stage is to see the model that they mean, not whatever folder it
+    likes. Raises InputError. One that is not there the stage itself tells."""
+    where, state = folder.resolve(), layout.state.resolve()
+    if state.is_relative_to(where) or where.is_relative_to(state):
+        raise InputError(f"base_model.folder: {folder} holds more than a model, or lies in {state}; give another")
+    if folder.is_dir():
+        try:
+            found = tree_digest(folder)
+        except ValueError as error:
+            raise InputError(f"base_model.folder: {error}; copy the files in place of links") from None
+        if found != sha256:
+            raise InputError(
+                f"base_model.sha256: expected {sha256}, found {found} in {folder}; if this is the model you mean, set "
+                "the digest found in params.yaml"
+            )
+
+
+def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
     return not named.get("folder") and not (layout.state / "models" / str(named.get("sha256"))).exists()
+
+
+def _fetched(layout: Layout) -> Iterator[Path]:
+    yield layout.state / "models"
 
 
 def _base_model(layout: Layout) -> Mapping[str, object]:
@@ -109,9 +149,13 @@ def _base_model(layout: Layout) -> Mapping[str, object]:
 
 def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
     """On a cluster, or tracked by a server."""
-    return environment.get("RAY_ADDRESS") not in (None, "", "local") or "://" in environment.get(
-        "MLFLOW_TRACKING_URI", ""
-    )
+    tracking = environment.get("MLFLOW_TRACKING_URI", "")
+    return environment.get("RAY_ADDRESS") not in (None, "", "local") or tracking.startswith(("http://", "https://"))
+
+
+def _kept_by_train(layout: Layout) -> Iterator[Path]:
+    yield layout.kept("checkpoints", "train")
+    yield layout.state / TRACKED
 
 
 def _champion(layout: Layout) -> Iterator[Path]:
@@ -121,27 +165,31 @@ def _champion(layout: Layout) -> Iterator[Path]:
         yield layout.state / "bases"
 
 
+TRACKED = "mlflow"
+"""Folder of MLflow's files. What lies there is shown and opens nothing."""
+
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
-        keeps=("ingested", vault.FOLDER),
+        keeps=_kept_by_ingest,
         reads=_sources,
+        settings=(".aws/credentials", ".aws/config"),
         network=_reads_elsewhere,
-        given=("AWS_", "HALLMARK_VAULT", "PGPASS"),
+        given=("AWS_", "HALLMARK_VAULT_", "PGPASS"),
         names=_located_by,
-        settings={"AWS_SHARED_CREDENTIALS_FILE": (".aws/credentials",), "AWS_CONFIG_FILE": (".aws/config",)},
     ),
     "base_model": Grant(
-        keeps=("models",),
-        reads=_model_folder,
-        network=_model_is_fetched,
+        keeps=_fetched,
+        reads=_models,
+        settings=(".config/pip/pip.conf", ".pip/pip.conf"),
+        network=_model_has_to_be_fetched,
         given=("PIP_", "HF_"),
-        settings={"PIP_CONFIG_FILE": (".config/pip/pip.conf", ".pip/pip.conf")},
     ),
     "train": Grant(
-        keeps=("checkpoints", "mlflow"),
+        keeps=_kept_by_train,
         network=_trains_elsewhere,
-        given=("MLFLOW_TRACKING", "RAY_", "CUDA_", "NCCL_"),
+        given=("MLFLOW_TRACKING_", "RAY_", "CUDA_", "NCCL_"),
         devices=True,
+        tracks=True,
     ),
     "predict": Grant(reads=_champion, given=("CUDA_",), devices=True),
 }

@@ -1,6 +1,7 @@
 """The process of a sandbox, and its end: with whoever wanted the result, and asked for before it is forced."""
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -14,27 +15,46 @@ import psutil
 PATIENCE = 8.0
 """Seconds that a stage has to end by itself once it is asked to."""
 LOOK_SECONDS = 1.0
+ADOPTS = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
 
 
 def run(command: list[str], environment: Mapping[str, str], starter: int | None) -> int:
-    """Exit code of the sandbox, which has that environment alone.
+    """Exit code of the sandbox, which has that environment alone. When it returns, no process of it is left.
 
-    The stage is asked to end by SIGTERM, SIGINT, and the end of process `starter`.
+    The stage is asked to end by SIGTERM, SIGINT, and the end of process `starter`; then it has failed, whatever its
+    own exit code.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows
+    ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
+    asked = threading.Event()
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
 
         def stop() -> None:
+            asked.set()
             threading.Thread(target=_stop, args=(process,), daemon=True).start()
 
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: stop())
         if starter is not None:
             threading.Thread(target=_with, args=(starter, stop), daemon=True).start()
-        return process.wait()
+        code = process.wait()
+    _end_the_rest()
+    return 128 + signal.SIGTERM if asked.is_set() else code
+
+
+def _end_the_rest() -> None:
+    """The first process inside may be kept alive by others there, which can write its memory. It is a child of this
+    process now, and with it the kernel ends all that are in the sandbox before it can be waited for."""
+    while children := psutil.Process().children():
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+                child.kill()
+                os.waitpid(child.pid, 0)
 
 
 def _with(pid: int, stop: Callable[[], None]) -> None:
+    """`stop` at the end of process `pid`."""
     while psutil.pid_exists(pid):
         time.sleep(LOOK_SECONDS)
     stop()

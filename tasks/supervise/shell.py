@@ -4,9 +4,10 @@ DVC is the supervisor's: it decides whether the stage has to run, and keeps what
 the run's own dvc.yaml, the name of the stage is taken and nothing else.
 """
 
+import contextlib
 import os
 import secrets
-import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +19,16 @@ from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import open_plain, write_bytes
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
-from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.sources import vault_keys
+from tasks.stages.__main__ import COMMIT, STARTED_BY, error_file
 from tasks.supervise import box, grants, process, shown, taken
 from tasks.supervise.box import Box
 
 NAME = "hallmark-stage"
 PLACE = "boxes"
 """Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
+FOLLOWED = (vault_keys.FOLDER, grants.TRACKED)
+"""Folders that a stage keeps something in and that others open without looking for links."""
 MOST_OF_AN_ERROR = 64 * 1024
 """Bytes that a failed stage may say."""
 
@@ -46,7 +50,7 @@ def main() -> int:
     try:
         return run(stage, layout)
     except HallmarkError as error:
-        write_bytes(error_file(layout.root, stage), str(error).encode())
+        write_bytes(error_file(layout.root, stage), str(error).encode(errors="replace"))
         print(f"{stage}: {error}", file=sys.stderr)
         return error.exit_code
 
@@ -54,14 +58,18 @@ def main() -> int:
 def run(stage: str, layout: Layout) -> int:
     """Run the stage in a sandbox, and take what it left where it ended well. Returns its exit code.
 
-    Raises Refused for what is not to be taken.
+    Raises Refused for what is not to be taken, Unavailable where a sandbox would show what it is to hide.
     """
+    box.require_hidden(layout.state)
     error_file(layout.root, stage).unlink(missing_ok=True)
     with _place(layout.state / PLACE) as place:
         made = _box(stage, layout, place)
         python = [sys.executable, "-I", str(layout.root / "tasks" / "stages" / "start.py"), stage]
         starter = os.environ.get(STARTED_BY)
         code = process.run(box.command(made, python), box.environment(made), int(starter) if starter else None)
+        for folder in (layout.state / name for name in FOLLOWED):
+            if folder in made.writes:
+                taken.require_no_links(folder, stage)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return code
 
@@ -69,27 +77,30 @@ def run(stage: str, layout: Layout) -> int:
 def _box(stage: str, layout: Layout, place: Path) -> Box:
     """What the stage finds, laid out in `place`."""
     grant = grants.of(stage)
-    tree, outputs, measured = (place / name for name in ("tree", "artefacts", "measured"))
-    for folder in (tree, *((outputs / stage.replace("@", "/")).parent, (measured / stage.replace("@", "/")).parent)):
-        folder.mkdir(parents=True)
     online = grant.network(layout, os.environ)
-    elsewhere = (*grant.reads(layout), *grants.settings(stage, online).values())
-    reads = (*shown.inputs(stage, layout), *(path for path in elsewhere if path.exists()))
-    shown.lay_out(stage, layout, reads, tree)
-    keeps = tuple(layout.state / name for name in grant.keeps)
-    for folder in keeps:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    return Box(
+    reads = (*shown.inputs(stage, layout), *grants.outside(stage, layout, online))
+    made = Box(
         root=layout.root,
-        tree=tree,
-        outputs=outputs,
-        measured=measured,
+        tree=place / "tree",
+        outputs=place / "artefacts",
+        measured=place / "measured",
         reads=reads,
-        writes=keeps,
+        writes=tuple(grant.keeps(layout)),
         network=online,
         devices=grant.devices,
-        variables=grants.variables(stage, layout, os.environ, online),
+        variables=grants.variables(stage, layout, os.environ, online) | (_commit(layout) if grant.tracks else {}),
     )
+    within = Path(stage.replace("@", "/")).parent
+    for folder in (made.tree, made.outputs / within, made.measured / within, *made.writes):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shown.lay_out(stage, layout, reads, made.tree)
+    return made
+
+
+def _commit(layout: Layout) -> dict[str, str]:
+    """Of the worktree, for a stage that sees no git."""
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
+    return {COMMIT: asked.stdout.strip()}
 
 
 def _take(stage: str, layout: Layout, made: Box) -> None:
@@ -101,10 +112,8 @@ def _take(stage: str, layout: Layout, made: Box) -> None:
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
-    left = error_file(place, stage)
-    if left.is_file() and not left.is_symlink():
-        with open_plain(left) as file:
-            write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
+    with contextlib.suppress(OSError), open_plain(error_file(place, stage)) as file:
+        write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
 
 
 @contextmanager
@@ -114,10 +123,10 @@ def _place(home: Path) -> Iterator[Path]:
     for left in home.iterdir():
         pid = left.name.partition("-")[0]
         if not (pid.isdigit() and psutil.pid_exists(int(pid))):
-            shutil.rmtree(left, ignore_errors=True)
+            taken.remove(left)
     folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        taken.remove(folder)

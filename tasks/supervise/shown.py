@@ -17,7 +17,7 @@ STARTS = ("tasks.stages.start", "tasks.stages.__main__")
 
 
 def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
-    """Copy the code of a stage, and make the folders and files that what it reads in the worktree is mounted on."""
+    """Copy the code of a stage, without links, and make the folders and files that its inputs are mounted on."""
     for path in _code(stage, layout.root):
         target = tree / path.relative_to(layout.root)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +40,11 @@ def inputs(stage: str, layout: Layout) -> list[Path]:
 def _code(stage: str, root: Path) -> Iterator[Path]:
     modules = (RUNS[stage].module, *STARTS)
     files = {path for module in modules for path in code.files_of(root, module)}
-    yield from files
+    yield from filter(_plain, files)
     folders = {parent for path in files for parent in path.parents if root in parent.parents}
-    yield from (init for folder in folders if (init := folder / "__init__.py").is_file() and init not in files)
+    yield from (init for folder in folders if _plain(init := folder / "__init__.py") and init not in files)
+
+
+def _plain(path: Path) -> bool:
+    """A link, of a file or of a folder above it, leads to what no digest of code covers."""
+    return path.is_file() and path.resolve() == path

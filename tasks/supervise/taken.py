@@ -1,42 +1,75 @@
 """What a stage left: plain files in plain folders, or nothing of it counts."""
 
+import errno
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.core.errors import Refused
 
-DENSE_FROM = 2**20
-"""Bytes from which a file has to be as large on the disk as it says."""
+DEEPEST = 40
+"""Folders in each other."""
+SMALL = 2**20
+"""Bytes up to which a file is not looked through for holes."""
+BLOCK = 512
+"""Bytes of what `st_blocks` counts. Where a file system compresses, it says too little."""
 
 
 def take(left: Path, target: Path, stage: str) -> None:
-    """Move what `stage` left to `target`, whole, in place of what is there.
+    """Move what `stage` left to `target`, whole, in place of what is there. No process of the stage may be left.
 
     Raises Refused where something in it is no plain file or folder: a link, a pipe, a device, a file that runs as
     somebody else or that says it is larger than it is.
     """
-    for path in _all(left):
-        if why := _why_not(path.lstat()):
-            raise Refused(f"stage {stage} left {path.relative_to(left.parent)}, which {why}; nothing of it is taken")
-    for path in _all(left):
-        path.chmod(0o700 if path.is_dir() else 0o600)
+    try:
+        found = list(_all(left))
+        for path in found:
+            if why := _why_not(path):
+                raise Refused(
+                    f"stage {stage} left {path.relative_to(left.parent)}, which {why}; nothing of it is taken"
+                )
+        for path in found:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    except OSError as error:
+        raise Refused(f"what stage {stage} left cannot be read ({error.strerror}); nothing of it is taken") from None
     if target.exists():
         shutil.rmtree(target) if target.is_dir() else target.unlink()
     target.parent.mkdir(parents=True, exist_ok=True)
     left.rename(target)
 
 
-def _all(path: Path) -> Iterator[Path]:
-    yield path
-    if path.is_dir() and not path.is_symlink():
-        for inner in path.iterdir():
-            yield from _all(inner)
+def require_no_links(folder: Path, stage: str) -> None:
+    """Raises Refused where a stage left links in a folder that it keeps, and removes them: others follow them."""
+    links = [path for path in _all(folder) if path.is_symlink()]
+    for path in links:
+        path.unlink()
+    if links:
+        raise Refused(f"stage {stage} left links in {folder}, which are removed: {', '.join(map(str, links[:3]))}")
 
 
-def _why_not(found: os.stat_result) -> str | None:
+def remove(folder: Path) -> None:
+    """Whatever lies there, however deep. What cannot be removed stays and stops nobody."""
+    subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
+
+
+def _all(folder: Path) -> Iterator[Path]:
+    """Raises OSError for folders that lie too deep."""
+    found = [folder]
+    while found:
+        path = found.pop()
+        yield path
+        if stat.S_ISDIR(path.lstat().st_mode):
+            if len(path.parts) - len(folder.parts) >= DEEPEST:
+                raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
+            found += path.iterdir()
+
+
+def _why_not(path: Path) -> str | None:
+    """What is wrong with a file or folder."""
+    found = path.lstat()
     if stat.S_ISDIR(found.st_mode):
         return None
     if not stat.S_ISREG(found.st_mode):
@@ -45,6 +78,23 @@ def _why_not(found: os.stat_result) -> str | None:
         return "has another name as well"
     if found.st_mode & (stat.S_ISUID | stat.S_ISGID):
         return "would run as somebody else"
-    if found.st_size > DENSE_FROM and found.st_blocks * 512 < found.st_size // 2:
+    half = found.st_size // 2
+    if found.st_size > SMALL and found.st_blocks * BLOCK < half and _holds(path) < half:
         return f"says that it has {found.st_size:,} bytes and has fewer"
     return None
+
+
+def _holds(path: Path) -> int:
+    """Bytes of a file that are no hole."""
+    handle, held, place = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), 0, 0
+    try:
+        size = os.fstat(handle).st_size
+        while place < size:
+            begin = os.lseek(handle, place, os.SEEK_DATA)
+            place = os.lseek(handle, begin, os.SEEK_HOLE)
+            held += place - begin
+    except OSError:  # no data after this place
+        return held
+    finally:
+        os.close(handle)
+    return held

@@ -131,11 +131,11 @@ def test_training_outlives_full_disks_and_a_kill_and_goes_on(
     if not disk:
         say_what_is_full(project, "train", disk_of_checkpoints)
         say_what_is_full(project, "train", disk_of_checkpoints, leave=64 * 1024)
-        for folder in disk_of_checkpoints.glob("*/step-*"):
+        for folder in disk_of_checkpoints.glob("*/*/step-*"):
             assert checkpoints.read(folder), f"{folder.name} is half-written"
         say_what_is_full(project, "train", artefacts)
-        assert list(disk_of_checkpoints.glob("*/step-*")), "with room it came to the end"
+        assert list(disk_of_checkpoints.glob("*/*/step-*")), "with room it came to the end"
     be_killed_and_repeated(project, "train", before)
-    assert not list(disk_of_checkpoints.glob("*/")), "a training that is done leaves no checkpoints"
+    assert not list(disk_of_checkpoints.glob("*/*/")), "a training that is done leaves no checkpoints"
     if disk:
         pytest.skip(f"of a full disk nothing was shown: {disk}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.core.errors import Unavailable
 from tasks.supervise import box
 from tests.sandbox import inside, make, needs_sandbox
 
@@ -75,9 +76,7 @@ for path in (root / "code.py", root / "new.py", Path({str(given)!r}, "x"), Path(
 """
     found = inside(replace(made, reads=(given,), writes=(kept,)), source)
     written = {path for path, how in found.items() if how == "written"}
-    assert written - {"/etc/x"} == {str(made.root / name / "x") for name in ("artefacts", "measured")} | {
-        str(kept / "x")
-    }
+    assert written == {str(place / "x") for place in (made.root / "artefacts", made.root / "measured", kept)}
     assert (made.tree / "code.py").read_text() == "as reviewed\n" and not Path("/etc/x").exists()
 
 
@@ -153,6 +152,15 @@ time.sleep(600)
 """
 
 
+@pytest.mark.attack(rights="stage", stopped="what a stage left is looked at once no process of it is left")
+def test_no_process_outlives_its_sandbox(tmp_path: Path) -> None:
+    """A sandbox whose first process was kept alive from inside ends for its supervisor, as this command does."""
+    told = tmp_path / "pid"
+    command = ["sh", "-c", f"setsid sleep 600 & echo $! > {told}"]
+    subprocess.run([sys.executable, "-c", SUPERVISED, "0", *command], check=True, timeout=60)
+    assert not psutil.pid_exists(int(told.read_text()))
+
+
 @pytest.mark.parametrize("how", ["asked", "killed", "left alone"])
 def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: str) -> None:
     made = make(tmp_path)
@@ -180,12 +188,15 @@ def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: 
 
 def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def why() -> str | None:
-        box._why_not.cache_clear()
+        box.why_not.cache_clear()
         return box.why_not()
 
     monkeypatch.setenv("PATH", str(tmp_path))
     try:
         assert "bubblewrap is not installed" in str(why())
+        assert not box.wanted("local")
+        with pytest.raises(Unavailable, match="stages run in a sandbox in environment production, and bubblewrap is"):
+            box.wanted("production")
         for text, told in (
             ("echo bubblewrap 0.4.1", "0.8 or newer is needed, and this is bubblewrap 0.4.1"),
             ('[ "$1" = --version ] && echo bubblewrap 0.12.0 || { echo "bwrap: not permitted" >&2; exit 1; }',
@@ -195,4 +206,10 @@ def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_pa
             (tmp_path / box.BUBBLEWRAP).chmod(0o755)
             assert told in str(why())
     finally:
-        box._why_not.cache_clear()
+        box.why_not.cache_clear()
+
+
+def test_a_checkout_in_what_every_stage_sees_is_refused() -> None:
+    box.require_hidden(Path.cwd() / ".hallmark")
+    with pytest.raises(Unavailable, match="which the sandbox of a stage shows; move the checkout or the environment"):
+        box.require_hidden(Path(sys.prefix) / "checkout" / ".hallmark")

@@ -73,3 +73,28 @@ def test_the_rest_takes_the_place_of_what_was_there(left: Path, tmp_path: Path) 
     taken.take(left, target, "clean")
     assert sorted(path.name for path in target.rglob("*")) == ["docs", "page.html", "result.json"]
     assert stat.S_IMODE((target / "docs" / "page.html").stat().st_mode) == 0o600 and not left.exists()
+
+
+@pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
+def test_folders_without_end_stop_nobody(left: Path, tmp_path: Path) -> None:
+    """More of them than Python may call functions in each other."""
+    deep = os.open(left, os.O_RDONLY)
+    for _ in range(1_100):
+        os.mkdir("a", dir_fd=deep)
+        inner = os.open("a", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    with pytest.raises(Refused, match="what stage clean left cannot be read"):
+        taken.take(left, tmp_path / "run" / "clean", "clean")
+    taken.remove(left)
+    assert not left.exists()
+
+
+@pytest.mark.attack(rights="stage", stopped="links in a folder that a stage keeps are removed")
+def test_links_in_what_is_kept_are_removed(left: Path) -> None:
+    taken.require_no_links(left, "ingest")
+    (left / "docs" / "vault.db").symlink_to("../../ledger.db")
+    with pytest.raises(Refused, match=r"stage ingest left links in .*vault\.db"):
+        taken.require_no_links(left, "ingest")
+    assert not (left / "docs" / "vault.db").is_symlink()

@@ -28,7 +28,7 @@ STATE = "state"
 def claim(folder: Path) -> Iterator[Path]:
     """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over."""
     with turn(folder.with_suffix(".lock"), "another run trains on the same inputs"):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         yield folder
 
 

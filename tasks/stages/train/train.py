@@ -5,6 +5,7 @@ measured/train/facts.json. The same inputs give the same bytes.
 """
 
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import time
@@ -96,7 +97,7 @@ def run(params: Params, layout: Layout) -> Result:
     inputs = inputs_digest(params, layout)
     tracker = tracking.Tracker(layout, tracking.use_case(layout))
     with (
-        checkpoints.claim(layout.state / "checkpoints" / inputs) as kept,
+        checkpoints.claim(layout.kept("checkpoints", "train") / inputs) as kept,
         whole_folder(layout.stage("train")) as output,
     ):
         job = Job(
@@ -161,14 +162,18 @@ def data_digest(layout: Layout) -> str:
 
 def tags(params: Params, layout: Layout, inputs: str) -> dict[str, str]:
     """What leads from the tracked run back to code, data and parameters."""
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
     return {
-        "hallmark.commit": asked.stdout.strip() or "none",
+        "hallmark.commit": os.environ.get("HALLMARK_COMMIT") or _head(layout) or "none",
         "hallmark.data": data_digest(layout),
         "hallmark.code": read_json(layout.stages)["train"],
         "hallmark.base_model": read_json(layout.stage("base_model") / "result.json")["sha256"],
         "hallmark.inputs": inputs,
     }
+
+
+def _head(layout: Layout) -> str:
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
+    return asked.stdout.strip()
 
 
 def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:

@@ -186,7 +186,8 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     tracked = MlflowClient(tracking_uri(ready)).get_run(facts["mlflow_run"])
     assert tracked.info.status == "FINISHED"
     assert tracked.data.tags["hallmark.data"] == train.data_digest(ready)
-    assert [path.suffix for path in (ready.state / "checkpoints").iterdir()] == [".lock"], "checkpoints have done"
+    kept = ready.kept("checkpoints", "train")
+    assert [path.suffix for path in kept.iterdir()] == [".lock"], "checkpoints have done"
 
 
 def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -203,7 +204,7 @@ def title(process: psutil.Process) -> str:
 
 def newest(layout: Layout) -> str:
     """The last checkpoint, by name; the empty string where there is none."""
-    return max((path.name for path in (layout.state / "checkpoints").glob("*/step-*")), default="")
+    return max((path.name for path in (layout.state / "checkpoints").glob("*/*/step-*")), default="")
 
 
 def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]", after: str) -> None:
@@ -216,7 +217,7 @@ def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]", after:
 
 def begun_with(layout: Layout) -> int:
     """The steps that a training found done when it began; those that it took itself are timed."""
-    (record,) = (layout.state / "checkpoints").glob("*/scratch/record.jsonl")
+    (record,) = (layout.state / "checkpoints").glob("*/*/scratch/record.jsonl")
     return sum("seconds" not in point for point in watch.read_record(record))
 
 

@@ -66,7 +66,7 @@ def piece(resolved: ResolvedSource, desk: Desk, layout: Layout) -> Iterator[Piec
 
 
 def folder(layout: Layout) -> Path:
-    return layout.state / "ingested"
+    return layout.kept("ingested", "ingest")
 
 
 def key(resolved: ResolvedSource, desk: Desk, layout: Layout) -> str:

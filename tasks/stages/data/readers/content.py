@@ -43,21 +43,26 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[Pinned]:
 
     Relative locations start at `root`, or, for what is not committed, at the checkout (`Layout.locate`).
     """
-    source, state = resolved.source, Layout(root).state
-    with _copy(state) as packed:
+    source, place = resolved.source, _place(Layout(root))
+    with _copy(place) as packed:
         _fill(packed, resolved, root)
         if source.kind == "parquet" or not gzipped.is_gzip(packed):
             yield _rewound(packed)
             return
-        with _copy(state) as plain:
+        with _copy(place) as plain:
             gzipped.unpack(packed, plain, source)
             packed.close()
             yield _rewound(plain)
 
 
-def _copy(state: Path) -> SpooledTemporaryFile[bytes]:
-    state.mkdir(parents=True, exist_ok=True)
-    return SpooledTemporaryFile(IN_MEMORY, dir=str(state))
+def _place(layout: Layout) -> Path:
+    """On a disk, and for the stage where it may write; a run that is being resolved has no stages yet."""
+    return layout.kept("ingested", "ingest") if layout.stages.exists() else layout.state
+
+
+def _copy(place: Path) -> SpooledTemporaryFile[bytes]:
+    place.mkdir(parents=True, exist_ok=True)
+    return SpooledTemporaryFile(IN_MEMORY, dir=str(place))
 
 
 def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:

@@ -1,0 +1,92 @@
+"""What a stage gets beside its inputs: by its table, and not because the run asks for it."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.core.files import tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.supervise import grants, shown
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = Layout(tmp_path / ".hallmark" / "runs" / "r1")
+    (made.root / "inputs").mkdir(parents=True)
+    (tmp_path / ".hallmark" / "keys").mkdir()
+    (tmp_path / ".hallmark" / "keys" / "gate").write_text("secret")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("weights")
+    write_json(made.stages, {"train": "ab" * 32, "ingest": "cd" * 32})
+    return made
+
+
+def asks_for(layout: Layout, folder: str, sha256: str) -> list[Path]:
+    layout.params.write_text(f"base_model: {{folder: {folder}, sha256: {sha256}}}\n")
+    return [path for path in grants.outside("base_model", layout, online=False) if not path.is_relative_to("/etc")]
+
+
+@pytest.mark.attack(rights="commit", stopped="a folder that parameters name is shown where it is the model they mean")
+@pytest.mark.parametrize("folder", [".hallmark", ".hallmark/keys", ".", "/", "other", "linked"])
+def test_the_folder_of_a_model_leads_to_nothing_else(layout: Layout, folder: str) -> None:
+    project = layout.state.parent
+    (project / "other").mkdir()
+    (project / "other" / "secret").write_text("secret")
+    (project / "linked").symlink_to(layout.state / "keys")
+    with pytest.raises(InputError, match=r"^base_model\.(folder|sha256): "):
+        asks_for(layout, folder, "0" * 64)
+
+
+def test_a_model_that_is_the_one_meant_is_shown(layout: Layout) -> None:
+    model = layout.state.parent / "model"
+    assert asks_for(layout, "model", tree_digest(model)) == [model]
+
+
+@pytest.mark.parametrize(
+    ("stage", "given"),
+    [
+        ("clean", {"PATH", "LC_ALL"}),
+        ("ingest", {"PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY", "HALLMARK_VAULT_KEY"}),
+        ("train", {"PATH", "LC_ALL", "MLFLOW_TRACKING_TOKEN"}),
+        ("base_model", {"PATH", "LC_ALL", "PIP_INDEX_URL"}),
+    ],
+)
+def test_variables_reach_the_stages_that_they_are_for(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str, given: set[str]
+) -> None:
+    monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "names", lambda _: ())
+    others = ["LANGCHAIN_API_KEY", "PATH_TO_KEYS", "HALLMARK_LEDGER_URL", "SSH_AUTH_SOCK", "HTTPS_PROXY"]
+    names = ["PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY", "HALLMARK_VAULT_KEY", "MLFLOW_TRACKING_TOKEN", "PIP_INDEX_URL"]
+    environment = dict.fromkeys([*names, *others], "x")
+    assert set(grants.variables(stage, layout, environment, online=False)) == given
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////tmp/mlflow.db", "file:///tmp/mlruns", "/tmp/mlruns", ""])
+def test_files_of_tracking_ask_for_no_network(layout: Layout, uri: str) -> None:
+    network = grants.of("train").network
+    assert not network(layout, {"MLFLOW_TRACKING_URI": uri, "RAY_ADDRESS": "local"})
+    assert network(layout, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}) and network(layout, {"RAY_ADDRESS": "h:1"})
+
+
+def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) -> None:
+    before = set(grants.of("train").keeps(layout))
+    write_json(layout.stages, {"train": "ef" * 32})
+    assert {path.parent.name for path in before - set(grants.of("train").keeps(layout))} == {"checkpoints"}
+
+
+@pytest.mark.attack(rights="commit", stopped="links are no code")
+def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
+    root = tmp_path / ".hallmark" / "runs" / "r1"
+    source = Path(__file__).parents[2]
+    for path in shown._code("clean", source):
+        target = root / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    (tmp_path / "secret").write_text("secret")
+    folder = root / "tasks" / "stages" / "data" / "clean"
+    (folder / "words.txt").symlink_to(tmp_path / "secret")
+    (folder / "more").symlink_to(tmp_path, target_is_directory=True)
+    shown.lay_out("clean", Layout(root), (), tmp_path / "tree")
+    copied = {path.name for path in (tmp_path / "tree").rglob("*")}
+    assert "clean.py" in copied and not {"words.txt", "more", "secret"} & copied
