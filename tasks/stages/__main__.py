@@ -28,10 +28,6 @@ STARTED_BY = "HALLMARK_STARTED_BY"
 """Environment variable: pid of the process that wants the stage's result."""
 
 
-COMMIT = "HALLMARK_COMMIT"
-"""Environment variable: the commit of the worktree, for a stage that sees no git."""
-
-
 def run_stage(name: str, root: Path) -> None:
     """Run a stage in the worktree at `root`. Raises HallmarkError for what a person can mend."""
     if name == CODE:

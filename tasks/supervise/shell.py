@@ -20,7 +20,8 @@ from tasks.core.files import open_plain, write_bytes
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.sources import vault_keys
-from tasks.stages.__main__ import COMMIT, STARTED_BY, error_file
+from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.stages.train import tracking
 from tasks.supervise import box, grants, process, shown, taken
 from tasks.supervise.box import Box
 
@@ -100,7 +101,7 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
 def _commit(layout: Layout) -> dict[str, str]:
     """Of the worktree, for a stage that sees no git."""
     asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
-    return {COMMIT: asked.stdout.strip()}
+    return {tracking.COMMIT: asked.stdout.strip()}
 
 
 def _take(stage: str, layout: Layout, made: Box) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 from tasks.core import config
 from tasks.core.layout import Layout
 
+COMMIT = "HALLMARK_COMMIT"
+"""Environment variable: the commit of the worktree, for a stage that sees no git."""
+
 
 class Tracker:
     """One MLflow run, or nothing once MLflow has failed."""

@@ -163,7 +163,7 @@ def data_digest(layout: Layout) -> str:
 def tags(params: Params, layout: Layout, inputs: str) -> dict[str, str]:
     """What leads from the tracked run back to code, data and parameters."""
     return {
-        "hallmark.commit": os.environ.get("HALLMARK_COMMIT") or _head(layout) or "none",
+        "hallmark.commit": os.environ.get(tracking.COMMIT) or _head(layout) or "none",
         "hallmark.data": data_digest(layout),
         "hallmark.code": read_json(layout.stages)["train"],
         "hallmark.base_model": read_json(layout.stage("base_model") / "result.json")["sha256"],
