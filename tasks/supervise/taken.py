@@ -43,7 +43,10 @@ def take(left: Path, target: Path, stage: str) -> None:
 
 def require_no_links(folder: Path, stage: str) -> None:
     """Raises Refused where a stage left links in a folder that it keeps, and removes them: others follow them."""
-    links = [path for path in _all(folder) if path.is_symlink()]
+    try:
+        links = [path for path in _all(folder) if path.is_symlink()]
+    except OSError as error:
+        raise Refused(f"what stage {stage} keeps in {folder} cannot be read ({error.strerror}); look there") from None
     for path in links:
         path.unlink()
     if links:

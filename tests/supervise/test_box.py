@@ -145,7 +145,7 @@ WAITS = """
 import signal, sys, time
 def end(*_):
     open("artefacts/asked", "w").write("asked to end")
-    sys.exit(7)
+    sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 open("artefacts/started", "w").write("1")
 time.sleep(600)
@@ -183,6 +183,7 @@ def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: 
     starter.kill()
     starter.wait()
     assert inside_it and not alive
+    assert supervisor.returncode != 0, "asked to end it has failed, whatever it says itself"
     assert (made.outputs / "asked").exists() == (how != "killed")
 
 
