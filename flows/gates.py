@@ -13,7 +13,7 @@ from flows import artifacts
 from flows.lifecycle import doing, note
 from flows.stages import with_its_sources
 from tasks.core.errors import Refused, Unavailable
-from tasks.gates import approved, cases, decisions, evidence, gates, statement
+from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
 from tasks.registry.release import promotions
@@ -79,7 +79,10 @@ def ask(run: Run, name: GateName) -> Evidence:
     before = approved.last(ledger, card.name, demo) if name == "data" else None
     adopted = promotions.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
     with doing(run.id, f"collecting evidence for the {name} gate"):
-        collected = evidence.collect(name, run.layout, run.params, governed.policy, run.asked, before, adopted)
+        recorded = chain.require(name, run.layout, run.id, ledger, governed)
+        collected = evidence.collect(
+            name, run.layout, run.params, governed.policy, run.asked, before, adopted, recorded
+        )
     asked = gates.ask(ledger, collected)
     evidence.write(asked, run.layout)
     if demo:

@@ -10,12 +10,13 @@ from prefect.logging import get_run_logger
 from flows.lifecycle import current, note
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.shown import markdown
+from tasks.gates import chain
 from tasks.runs import journal, records
-from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome, repro
+from tasks.runs import stage as made
+from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
 from tasks.runs.taking_up import is_elsewhere
-from tasks.supervise import box
 
 ELSEWHERE = "run {0} was taken up on another machine and goes on there; `hallmark run --resume {0}` takes it back"
 
@@ -27,8 +28,8 @@ def stages(run: Run, *names: str) -> None:
     """
     for name in names:
         with_its_sources(run)
-        outcome = _remembered(run, name) or stage(run, name)
-        records.stage(run.ledger(), run.layout, run.id, outcome)
+        if not _remembered(run, name):
+            records.stage(run.ledger(), run.layout, run.id, stage(run, name))
 
 
 def with_its_sources(run: Run) -> None:
@@ -40,34 +41,36 @@ def with_its_sources(run: Run) -> None:
         raise Refused(f"run {run.id} stops: {held}; then: hallmark run --resume {run.id}")
 
 
-def _remembered(run: Run, name: str) -> StageOutcome | None:
-    """What a stage that this flow run has finished came to: one that was suspended starts from its top.
+def _remembered(run: Run, name: str) -> bool:
+    """Whether this flow run has finished a stage, and it is on record: one that was suspended starts from its top.
 
     Nothing rests on this: a gate digests what lies in the worktree, whoever put it there. Prefect could remember it as
     well, but a result in its storage says itself how it is to be read, and as a pickle it would run code.
     """
     flow_run, known = current(), journal.read(run.layout.state, run.id)
     if flow_run is None or known is None or known.flow_run != str(flow_run.id):
-        return None
+        return False
     line = known.stages.get(name)
-    if line is None or line.state not in ("done", "cached"):
-        return None
-    return StageOutcome(stage=name, seconds=line.seconds, cached=line.state == "cached")
+    done = line is not None and line.state in ("done", "cached")
+    return done and records.is_recorded(run.ledger(), run.layout, run.id, name)
 
 
 @task(task_run_name="{name}", persist_result=False)
 def stage(run: Run, name: str) -> StageOutcome:
-    """Run `dvc repro --single-item NAME` in the run's worktree; its log and progress show in Prefect.
+    """One stage in the run's worktree; its log and progress show in Prefect.
 
-    DVC decides whether anything has to be computed, so a rerun or a resume skips what is unchanged.
+    The signed record of the same work decides whether anything has to be computed, so a rerun or a resume skips what is
+    unchanged.
     """
-    listener, boxed = _Listener(run, name), box.wanted(run.governance().policy.environment)
+    listener, ledger, governed = _Listener(run, name), run.ledger(), run.governance()
+    by = made.worker(governed, ledger)
     _line(run, name, StageLine(state="running"))
     try:
-        outcome = repro(run.layout, name, listener.hear, boxed=boxed)
+        known = chain.of_run(ledger, governed, run.id).get(name)
+        outcome = made.bring(run.layout, name, by, listener.hear, known)
         if name == VAULTED and outcome.cached and (unknown := _unknown_tokens(run)):
             listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
-            outcome = repro(run.layout, name, listener.hear, force=True, boxed=boxed)
+            outcome = made.bring(run.layout, name, by, listener.hear, force=True)
     except HallmarkError:
         _line(run, name, StageLine(state="failed", seconds=listener.seconds()))
         raise

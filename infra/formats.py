@@ -25,7 +25,8 @@ from tasks.policy.read_signed import Kind
 from tasks.registry.promote import orders
 from tasks.registry.release import bundle, promotions
 from tasks.sources.dataset import Dataset
-from tasks.trust import gate_statement
+from tasks.trust import gate_statement, stage_record
+from tasks.trust.stage_record import StageRecord
 
 FOLDER = Path(__file__).parents[1] / "docs" / "formats"
 
@@ -62,6 +63,7 @@ FORMATS = (
     _of("Request for a run", signed_request.REQUEST),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
     _of("Decision at a gate", signed_decision.DECISION),
+    Format("Record of a stage", stage_record.TYPE, StageRecord),
     Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
     _of("Withdrawal and restoration of a source", signed_withdrawal.BY_PERSON),
     _of("Promotion and rollback", promotions.PROMOTION),

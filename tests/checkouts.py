@@ -37,7 +37,7 @@ class Checkouts(NamedTuple):
         return _copied(self._once("ready", self._initialised), folder)
 
     def warm(self, folder: Path, ledger: bool = True) -> Path:
-        """A copy of one whose DVC cache has what every stage makes of it in a governed run: a run of the same
+        """A copy of one whose cache has what every stage makes of it in a governed run: a run of the same
         parameters takes that from there. For tests about a run at its gates, and not about how it got there.
 
         Without `ledger` it has keys and cache, and `hallmark init` is yet to be said: the ledger is elsewhere."""
@@ -57,10 +57,11 @@ class Checkouts(NamedTuple):
         return folder
 
     def _warmed(self, folder: Path) -> Path:
-        """The cache and the vault alone: the run that filled them is forgotten."""
+        """The cache, the records by which it is used, and the vault alone: the run that filled them is forgotten."""
         ran, home = self._once("passed", self._passed) / ".hallmark", self.ready(folder) / ".hallmark"
         _copied(ran / "cache", home / "cache")
         _copied(ran / "vault", home / "vault")
+        _copied(ran / "records", home / "records")
         return folder
 
     def _passed(self, folder: Path) -> Path:

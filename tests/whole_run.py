@@ -6,12 +6,12 @@ For what comes after a run. How a run gets there is tested in tests/e2e and test
 from pathlib import Path
 
 from tasks.core.graph import STEPS, Gate
-from tasks.gates import cases, decisions, evidence, gates, statement
+from tasks.gates import cases, chain, decisions, evidence, gates, statement
 from tasks.inquiry.lineage import build
 from tasks.registry.promote import promotion
-from tasks.runs import dvc
+from tasks.runs import records, stage
+from tasks.runs.dvc import StageOutcome
 from tasks.runs.run import Run
-from tasks.supervise import box
 from tests.tiny_project import create
 
 RUN = "20260101-000000-abcd"
@@ -35,13 +35,24 @@ def passed(project: Path) -> Run:
             _pass(run, step.name)
         else:
             for name in step.runs:
-                dvc.repro(run.layout, name, lambda _: None, boxed=box.why_not() is None)
+                bring(run, name)
     return run
+
+
+def bring(run: Run, name: str) -> StageOutcome:
+    """A stage, and its record on the ledger."""
+    ledger, governance = run.ledger(), run.governance()
+    known = chain.of_run(ledger, governance, run.id).get(name)
+    outcome = stage.bring(run.layout, name, stage.worker(governance, ledger), lambda _: None, known)
+    records.stage(ledger, run.layout, run.id, outcome)
+    return outcome
 
 
 def _pass(run: Run, gate: str) -> None:
     ledger, governance = run.ledger(), run.governance()
-    asked = cases.ask(ledger, evidence.collect(gate, run.layout, run.params, governance.policy, run.asked))
+    recorded = chain.require(gate, run.layout, run.id, ledger, governance)
+    found = evidence.collect(gate, run.layout, run.params, governance.policy, run.asked, recorded=recorded)
+    asked = cases.ask(ledger, found)
     evidence.write(asked, run.layout)
     decisions.decide(ledger, governance, asked, PEOPLE[gate], "approve", "looked at it")
     statement.write_gate(run.layout, asked, gates.settle(ledger, governance, asked), governance)

@@ -20,7 +20,8 @@ KINDS = (
     Kind(
         "run.stage", "run",
         "`stage`; `outputs`: digest of what the stage left; `read`: digest of each source, dataset, model and gate "
-        "that it read; `cached`: whether it came from the cache; `seconds`",
+        "that it read; `cached`: whether it came from the cache; `seconds`; `envelope`: the "
+        "record of it, file by file with SHA-256, signed by the worker's key",
     ),
     Kind("run.taken_up", "run", "`installation` on which the run goes on, where it is another one than before"),
     Kind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,8 @@ from tasks.core.graph import LOOKS_AT, STAGES, SUBJECTS
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
+from tasks.gates import chain
+from tasks.gates.chain import Recorded
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.change import Change, compare
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
@@ -33,6 +35,7 @@ from tasks.policy.policy import Policy, Role, Tier, Waive
 from tasks.sources import sources
 from tasks.sources.dataset import DECLARED, Dataset, declared
 from tasks.trust.gate_statement import GateName
+from tasks.trust.stage_record import SignedRecord
 
 
 class Subject(Frozen):
@@ -109,6 +112,9 @@ class Evidence(Summary):
     """At the data gate: what the owners approve, source by source; null at other gates."""
     change: Change | None
     """From the dataset approved last; null where none was."""
+    recorded: dict[str, Recorded] = {}
+    """The signed record of each stage looked at, by the name that DVC knows; none where a version made it that had
+    none, and such a run is not promoted any more."""
 
     @property
     def purpose_sha256(self) -> Sha256:
@@ -136,8 +142,9 @@ def collect(
     asked: SignedRequest,
     before: "Evidence | None" = None,
     adopted: Adopted | None = None,
+    recorded: Mapping[str, SignedRecord] | None = None,
 ) -> Evidence:
-    """Gather the evidence for a gate from what the stages before it left in `layout`.
+    """Gather the evidence for a gate from what the stages before it left in `layout`, as `recorded`.
 
     `before` is the data gate's evidence of the dataset approved last, `adopted` what the version adopted last is held
     to. Raises InputError where the gate's subject is
@@ -174,6 +181,7 @@ def collect(
         artefacts=artefacts,
         dataset=dataset,
         change=changed(before, dataset),
+        recorded=chain.named(recorded or {}),
     )
 
 

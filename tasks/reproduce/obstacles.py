@@ -1,6 +1,5 @@
 """What stands in the way of the same bytes: known before anything is built, or why a stage cannot be built here."""
 
-import platform
 import re
 from collections.abc import Iterator
 from importlib import metadata
@@ -64,8 +63,3 @@ def _version(name: str) -> str | None:
 def _machine(params: Params) -> Iterator[str]:
     if params.training.device == "gpu":
         yield "trained on GPUs, some of whose kernels give other bits each time"
-
-
-def processor() -> str:
-    """This machine's kind, for whoever looks for the reason of a difference."""
-    return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"

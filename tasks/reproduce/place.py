@@ -2,7 +2,7 @@
 
     .hallmark/reproduced/LABEL/              stands in for the checkout: a link to everything at its top
         .hallmark/                           its own cache, checkpoints, kept sources, vault and tracking, all empty
-            keys/vault models releases bases links to the checkout's: keys and models that stages read
+            keys/vault keys/worker models releases bases  links to the checkout's: keys and models that stages read
             runs/LABEL/                      the worktree
 
 An empty state makes it a rebuilding: no stage comes from DVC's run cache, no source from what was kept of it, and no
@@ -22,8 +22,8 @@ from tasks.sources import vault_keys
 
 FOLDER = "reproduced"
 """Below `.hallmark/`."""
-READ = ("releases", "bases", str(vault_keys.FILE))
-"""What stages read of the checkout's state, and never write."""
+READ = ("releases", "bases", str(vault_keys.FILE), "keys/worker")
+"""What stages, and who supervises them, read of the checkout's state and never write."""
 OWN = (".hallmark", ".git")
 """What at the top of the checkout is not linked."""
 

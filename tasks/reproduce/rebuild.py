@@ -116,7 +116,7 @@ def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance
             verdict=_verdict(stages),
             stages=stages,
             notes=notes,
-            machine=obstacles.processor(),
+            machine=box.machine(),
             kept=str(layout.root) if keep else None,
         )
     ledger.append(REPRODUCED, release.label, result.model_dump(mode="json", exclude={"kept"}))
@@ -167,7 +167,7 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:
-        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, boxed=work.boxed)
+        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, supervised=True)
         made = work.layout.stage(folder)
         return files.tree_digest(made / bundle.PAYLOAD if folder == "package" else made), ""
     except (HallmarkError, ValueError) as error:

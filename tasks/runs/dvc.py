@@ -24,6 +24,7 @@ from tasks.core.shown import visible
 from tasks.runs import dvc_lock
 from tasks.runs.environment import INTO_A_PROCESS
 from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.trust.stage_record import SignedRecord
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
 """What a stage prints while it works (`core.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
@@ -67,7 +68,9 @@ class StageOutcome(Frozen):
     seconds: float
     """Wall-clock seconds of the whole `dvc repro`."""
     cached: bool
-    """True where nothing was computed: unchanged, or restored from the run cache."""
+    """True where nothing was computed: unchanged, or restored from the cache."""
+    record: SignedRecord | None = None
+    """What it read and left; null for work by hand."""
 
 
 def configure(layout: Layout) -> None:
@@ -93,26 +96,56 @@ def repro(
     say: Callable[[str], None],
     force: bool = False,
     apart: bool = False,
-    boxed: bool = False,
+    supervised: bool = False,
 ) -> StageOutcome:
     """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
     With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others. With
-    `boxed`, it runs in the sandbox (`tasks.supervise`).
+    `supervised`, `tasks.supervise` runs the stage and signs what it left, as it does for every stage of a run.
 
     Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
     stage's whole process group before it is passed on.
     """
     started = time.monotonic()
-    command = [*DVC, "repro", "--single-item", *["--force"] * force, "--", stage]
-    lines: list[str] = []
     environment = _environment(stage)
     if apart:
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
-    if boxed:
+    if supervised:
         environment["SHELL"] = _shell(layout)
+    lines, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say)
+    if code:
+        raise _failure(layout.root, stage, code, lines)
+    ran = any(line.startswith("Running stage") for line in lines)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+
+
+def commit(layout: Layout, stage: str) -> None:
+    """Have the cache, and dvc.lock, hold a stage's outputs as they lie there. Raises Unavailable with DVC's message."""
+    _without_running(layout, "commit", stage)
+
+
+def checkout(layout: Layout, stage: str) -> bool:
+    """Have a stage's outputs come out of the cache as dvc.lock names them. False where they are not all there."""
+    try:
+        _without_running(layout, "checkout", stage)
+    except Unavailable:
+        return False
+    return True
+
+
+def _without_running(layout: Layout, verb: str, stage: str) -> None:
+    lines, code = _dvc(layout, [verb, "--force", "--", stage], _environment(PUSH), lambda _: None)
+    if code:
+        raise Unavailable(f"dvc {verb} of stage {stage} failed:\n" + "\n".join(lines[-15:]))
+
+
+def _dvc(
+    layout: Layout, words: list[str], environment: Mapping[str, str], say: Callable[[str], None]
+) -> tuple[list[str], int]:
+    """What DVC printed, and its exit code. An interruption ends its whole process group before it is passed on."""
+    lines: list[str] = []
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
-        command, cwd=layout.root, env=environment, text=True, start_new_session=True,
+        [*DVC, *words], cwd=layout.root, env=environment, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
     ) as process:  # fmt: skip
         try:
@@ -126,10 +159,7 @@ def repro(
             raise
     if code >= 0:
         dvc_lock.release(layout.root)
-    if code:
-        raise _failure(layout.root, stage, code, lines)
-    ran = any(line.startswith("Running stage") for line in lines)
-    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+    return lines, code
 
 
 def require_our_graph(layout: Layout) -> None:

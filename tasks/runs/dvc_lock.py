@@ -2,12 +2,18 @@
 
 DVC 3.67 writes dvc.lock and its own .dvc/tmp/rwlock in place, so a kill may leave half of either, and half a YAML file
 can be valid. So the lock is kept aside while DVC runs. Where the copy is still there at the next start, DVC did not end
-by itself: what was whole is put back, and the stage that had just run comes from the run cache.
+by itself: what was whole is put back, and what the stage that had just run left counts by its signed record.
 """
 
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from tasks.core import config
+from tasks.core.errors import InputError
 from tasks.core.files import write_bytes
 
 EMPTY = b"schema: '2.0'\nstages: {}\n"
@@ -44,6 +50,25 @@ def stages(root: Path) -> list[str]:
     """The stages whose outputs a dvc.lock names."""
     lock = root / "dvc.lock"
     return list(config.read_yaml(lock)["stages"]) if lock.exists() else []
+
+
+def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
+    """What dvc.lock says of a stage; None where it says nothing, or cannot be read."""
+    try:
+        return dict(config.plain(config.read_yaml(root / "dvc.lock"))["stages"][stage])
+    except (InputError, KeyError, TypeError, ValueError):
+        return None
+
+
+def put(root: Path, stage: str, said: Mapping[str, Any]) -> None:
+    """Have dvc.lock say this of a stage."""
+    keep(root)
+    lock, text = root / "dvc.lock", StringIO()
+    there = lock.exists() and lock.stat().st_size
+    stages = config.plain(config.read_yaml(lock)).get("stages") if there else None
+    YAML().dump({"schema": "2.0", "stages": {**(stages or {}), stage: dict(said)}}, text)
+    write_bytes(lock, text.getvalue().encode())
+    release(root)
 
 
 def _copy(root: Path) -> Path:

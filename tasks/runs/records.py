@@ -6,19 +6,19 @@ until `hallmark run --resume`.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from tasks.core import config, facts, files
-from tasks.core.errors import InputError, Refused
+from tasks.core import facts, files
+from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs import dvc_lock
 from tasks.runs.dvc import VAULTED, StageOutcome
 from tasks.sources import sources
+from tasks.trust import stage_record
 
-RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", "run.stage", "evaluation.made", "run.ended"
+RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", stage_record.KIND, "evaluation.made", "run.ended"
 """Kinds of ledger entries; their subject is the run's id."""
 DATA = ("artefacts/", "inputs/", "gates/")
 """Where what a stage reads besides code and parameters lies."""
@@ -48,15 +48,24 @@ def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
 def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
     """That a stage ended well: by digest what it left, and what it read besides code and parameters.
 
-    Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources SHA-256.
+    Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources SHA-256. The record that its
+    supervisor signed is the `envelope` of the entry.
     """
-    locked = _locked(layout.root / "dvc.lock", outcome.stage)
+    locked = _locked(layout, outcome.stage)
     read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA)}
     if outcome.stage == VAULTED:
         read |= {f"source/{name}": sha256 for name, sha256 in _sources(layout).items()}
     said = {"stage": outcome.stage, "outputs": _outputs(locked), "read": read}
+    signed = {"envelope": outcome.record.envelope} if outcome.record else {}
     how = {"cached": outcome.cached, "seconds": round(outcome.seconds, 2)}
-    return _once(ledger, STAGE, run, said, how, "stage")
+    return _once(ledger, STAGE, run, said | signed, how, "stage")
+
+
+def is_recorded(ledger: Ledger, layout: Layout, run: str, stage: str) -> bool:
+    """Whether the newest entry about a stage has the signed record of what dvc.lock says that it left."""
+    of_stage = [entry.body for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == stage]
+    locked = dvc_lock.of_stage(layout.root, stage)
+    return bool(of_stage and locked and "envelope" in of_stage[-1] and of_stage[-1]["outputs"] == _outputs(locked))
 
 
 def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
@@ -64,7 +73,7 @@ def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
     left."""
     for name in dvc_lock.stages(layout.root):
         known = [entry.body.get("outputs") for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == name]
-        if _outputs(_locked(layout.root / "dvc.lock", name)) not in known:
+        if _outputs(_locked(layout, name)) not in known:
             raise Refused(
                 f"run {run}: dvc.lock names other outputs of stage {name} than the ledger has; push the run's ref to "
                 "the remote again from the machine that made it"
@@ -107,10 +116,8 @@ def _outputs(locked: dict[str, Any]) -> str:
     return files.sha256_bytes(files.canonical_json(left))
 
 
-def _locked(path: Path, stage: str) -> dict[str, Any]:
+def _locked(layout: Layout, stage: str) -> dict[str, Any]:
     """What dvc.lock says of a stage."""
-    try:
-        locked = config.plain(config.read_yaml(path))["stages"][stage]
-    except (InputError, KeyError, TypeError):
-        raise Refused(f"{path} says nothing of stage {stage}, which has just ended") from None
-    return dict(locked)
+    if (locked := dvc_lock.of_stage(layout.root, stage)) is None:
+        raise Refused(f"{layout.root / 'dvc.lock'} says nothing of stage {stage}, which has just ended")
+    return locked

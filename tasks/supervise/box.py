@@ -6,6 +6,7 @@ https://github.com/containers/bubblewrap
 """
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,17 @@ def why_not() -> str | None:
         return None
     said = tried.stderr.strip().splitlines() or ["it says nothing"]
     return f"bubblewrap cannot make a sandbox here ({said[-1]})"
+
+
+@cache
+def name() -> str:
+    """The sandbox of this machine, as records name it: `bubblewrap 0.11.0`."""
+    return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
+
+
+def machine() -> str:
+    """Its kind, for whoever looks for the reason of a difference."""
+    return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def _program() -> str | None:

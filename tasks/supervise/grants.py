@@ -51,7 +51,7 @@ class Grant:
     devices: bool = False
     """It may use the accelerators of the machine."""
     tracks: bool = False
-    """It is told the commit, which tracking shows; no output may depend on that."""
+    """It is told the commit and the use case, which tracking shows; no output may depend on these."""
 
 
 def of(stage: str) -> Grant:

@@ -1,4 +1,4 @@
-"""The process of a sandbox, and its end: with whoever wanted the result, and asked for before it is forced."""
+"""The process of a stage, and its end: with whoever wanted the result, and asked for before it is forced."""
 
 import contextlib
 import ctypes
@@ -19,8 +19,9 @@ ADOPTS = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
 
 
-def run(command: list[str], environment: Mapping[str, str], starter: int | None) -> int:
-    """Exit code of the sandbox, which has that environment alone. When it returns, no process of it is left.
+def run(command: list[str], environment: Mapping[str, str], starter: int | None, boxed: bool = True) -> int:
+    """Exit code of a stage, or of its sandbox, which has that environment alone. When it returns, no process of it is
+    left.
 
     The stage is asked to end by SIGTERM, SIGINT, and the end of process `starter`; then it has failed, whatever its
     own exit code.
@@ -32,7 +33,7 @@ def run(command: list[str], environment: Mapping[str, str], starter: int | None)
 
         def stop() -> None:
             asked.set()
-            threading.Thread(target=_stop, args=(process,), daemon=True).start()
+            threading.Thread(target=_stop, args=(process, boxed), daemon=True).start()
 
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: stop())
@@ -60,12 +61,12 @@ def _with(pid: int, stop: Callable[[], None]) -> None:
     stop()
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[bytes]", boxed: bool) -> None:
     """The first process in a sandbox is bubblewrap's own; its child is the stage."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        outside = psutil.Process(process.pid)
-        for first in outside.children():
-            for stage in first.children():
-                os.kill(stage.pid, signal.SIGTERM)
-        psutil.wait_procs([outside], timeout=PATIENCE)
+        started = psutil.Process(process.pid)
+        inside = [stage for first in started.children() for stage in first.children()]
+        for stage in inside if boxed else [started]:
+            os.kill(stage.pid, signal.SIGTERM)
+        psutil.wait_procs([started], timeout=PATIENCE)
     process.kill()

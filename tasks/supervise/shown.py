@@ -1,16 +1,19 @@
-"""The files that a stage sees of its run's worktree: what its digests cover.
+"""The files that a stage sees of its run's worktree: what the digests of its record cover.
 
 Its code is copied, so that nothing that lies beside it is seen and nothing that is written changes it. What the stage
-reads is mounted where it lies, for reading alone.
+reads is mounted where it lies, for reading alone. Of the parameters it sees its own sections.
 """
 
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tasks.core import code
+from ruamel.yaml import YAML
+
+from tasks.core import code, files
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
+from tasks.supervise import materials
 
 STARTS = ("tasks.stages.start", "tasks.stages.__main__")
 """What a stage is started by, besides its own module."""
@@ -24,6 +27,11 @@ def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> No
         shutil.copyfile(path, target)
     for name in ("artefacts", "measured"):
         (tree / name).mkdir()
+    if layout.params not in reads:
+        with (tree / "params.yaml").open("w") as file:
+            YAML().dump(materials.parameters(stage, layout), file)
+    if layout.stages not in reads:
+        files.write_json(tree / "inputs" / "stages.json", {stage: files.read_json(layout.stages)[stage]})
     for path in (path for path in reads if path.is_relative_to(layout.root)):
         place = tree / path.relative_to(layout.root)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -31,10 +39,9 @@ def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> No
 
 
 def inputs(stage: str, layout: Layout) -> list[Path]:
-    """What it reads, as far as it is there: parameters, resolved inputs, outputs of other stages, gates."""
+    """What it reads, as far as it is there: resolved inputs, outputs of other stages, gates."""
     _, _, which = stage.partition("@")
-    named = [*RUNS[stage].dependencies(which), "params.yaml", "inputs/stages.json"]
-    return [path for path in sorted({layout.root / name for name in named}) if path.exists()]
+    return [path for path in sorted({layout.root / name for name in RUNS[stage].dependencies(which)}) if path.exists()]
 
 
 def _code(stage: str, root: Path) -> Iterator[Path]:

@@ -34,6 +34,7 @@ OWN = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
 STANDARD = (
     "https://slsa.dev/provenance/v1",
     "https://in-toto.io/attestation/test-result/v0.1",
+    "https://in-toto.io/attestation/link/v0.3",
     "https://slsa.dev/verification_summary/v1",
 )
 """Types of predicates that others defined and other tools read."""

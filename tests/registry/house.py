@@ -12,10 +12,10 @@ from ruamel.yaml import YAML
 
 from tasks.core import code
 from tasks.core.files import sha256_bytes, write_json
-from tasks.core.graph import GATES
+from tasks.core.graph import GATES, LOOKS_AT, STAGES
 from tasks.core.layout import Layout
 from tasks.core.params import params
-from tasks.gates import decisions, evidence, gates, signed_request, statement
+from tasks.gates import chain, decisions, evidence, gates, signed_request, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
 from tasks.gates.signed_decision import Verb
@@ -26,13 +26,15 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
-from tasks.sources.dataset import STAGES, declared
+from tasks.sources.dataset import STAGES as OF_DATA
+from tasks.sources.dataset import declared
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import Authority, GateName
 from tasks.trust.keys import Signer
 from tests.governed.house import keyed, request
+from tests.recorded import record
 
 NAME = "triage"
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -111,7 +113,7 @@ SOURCE = {
     "sha256": "1" * 64,
     "bytes": 10,
 }
-PASSED = {stage: {"rows": 12, "records": 12, "quarantined": {}} for stage in STAGES}
+PASSED = {stage: {"rows": 12, "records": 12, "quarantined": {}} for stage in OF_DATA}
 DATASET = {
     "type": "urn:hallmark:dataset:v1",
     "sources": {
@@ -134,7 +136,7 @@ DATASET = {
     },
 }
 FACTS = {
-    **{stage: {"records": {"value": 12}} for stage in STAGES},
+    **{stage: {"records": {"value": 12}} for stage in OF_DATA},
     "validate": {"failed_expectations": {"value": 0}},
     "split": {"train_rows": {"value": 8, "unit": "rows"}, "test_rows": {"value": 4, "unit": "rows"}},
     "base_model": {"parameters": {"value": 3}},
@@ -251,7 +253,10 @@ class House:
         checked, policy = params.load(layout.params), self.governance.policy
         asked = self.request(layout.root.name)
         adopted = promotions.read(self.ledger, self.governance, NAME).adopted(asked.request.demo_approvals)
-        found = evidence.collect(gate, layout, checked, policy, asked, adopted=adopted)
+        seen = [name for stage in LOOKS_AT[gate] for name in STAGES[stage].runs]
+        record(layout, self.ledger, self.state / "keys" / "worker", seen)
+        recorded = chain.require(gate, layout, layout.root.name, self.ledger, self.governance)
+        found = evidence.collect(gate, layout, checked, policy, asked, adopted=adopted, recorded=recorded)
         evidence.write(found, layout)
         return gates.ask(self.ledger, found)
 

@@ -51,8 +51,10 @@ def test_an_altered_one_is_put_right_by_the_next_promotion(challenged: House) ->
 def test_a_base_model_that_is_not_the_packages_stops_promotion(ready: House) -> None:
     layout = ready.run("run-1")
     write_json(base_of(layout) / "result.json", {"sha256": "f" * 64})
-    with pytest.raises(Refused, match="is not the base model that the package was made with"):
+    with pytest.raises(Refused, match=r"base_model: artefacts/base_model/result\.json changed since it was signed"):
         ready.promote(layout)
+    with pytest.raises(Refused, match="is not the base model that the package was made with"):
+        bases.keep(layout, manifest.read(layout.stage("package") / "payload"))
     assert kept(ready) == [] and not ready.bundle().exists()
 
 

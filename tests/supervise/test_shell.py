@@ -52,7 +52,7 @@ def run_with(project: Path, added: str) -> Layout:
     commit(project, "Another way to clean")
     layout = create(project, "20260101-000000-abcd").layout
     (layout.state / "runs" / "other").mkdir()
-    assert dvc.repro(layout, "ingest", print, boxed=True).cached is False
+    assert dvc.repro(layout, "ingest", print, supervised=True).cached is False
     return layout
 
 
@@ -64,7 +64,7 @@ def test_the_runs_own_code_reaches_nothing_that_judges_it(
         monkeypatch.setenv(name, "secret")
     layout = run_with(checkouts.ready(tmp_path / "project"), LOOKS_AROUND)
     with pytest.raises(InputError, match=r"^stage clean: reached: \[\]$"):
-        dvc.repro(layout, "clean", print, boxed=True)
+        dvc.repro(layout, "clean", print, supervised=True)
     assert not layout.stage("clean").exists() and not list((layout.state / "boxes").iterdir())
 
 
@@ -74,7 +74,7 @@ def test_what_it_leaves_is_looked_through_before_it_counts(tmp_path: Path, check
     killed = layout.state / "boxes" / "999999999-abcd"
     killed.mkdir()
     with pytest.raises(Refused, match="stage clean left clean/more, which is no plain file; nothing of it is taken"):
-        dvc.repro(layout, "clean", print, boxed=True)
+        dvc.repro(layout, "clean", print, supervised=True)
     assert not layout.stage("clean").exists()
     assert not killed.exists(), "what a killed supervisor left is swept up"
 

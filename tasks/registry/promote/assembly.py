@@ -10,7 +10,17 @@ from tasks.core import files
 from tasks.policy.governance import Governance
 from tasks.registry.promote.candidate import Candidate
 from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
-from tasks.registry.release.bundle import ATTESTATIONS, GOVERNANCE, PAYLOAD, PROMOTION, RELEASES, REQUEST, listing, part
+from tasks.registry.release.bundle import (
+    ATTESTATIONS,
+    GOVERNANCE,
+    PAYLOAD,
+    PROMOTION,
+    RELEASES,
+    REQUEST,
+    STAGES,
+    listing,
+    part,
+)
 from tasks.registry.release.promotions import Promotion
 from tasks.trust import dsse, keys
 
@@ -34,6 +44,8 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
+    for name, record in candidate.records.items():
+        dsse.write(target / STAGES / f"{name}.json", record.envelope)
     for number, envelope in enumerate(governance.chain, start=1):
         dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
     files.write_bytes(attestations / "policy.json", governance.policy.spelled)

@@ -17,7 +17,7 @@ from tasks.core.params import params
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
-from tasks.gates import cases, gates, signed_decision, signed_request
+from tasks.gates import cases, chain, gates, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
 from tasks.gates.cases import Case
 from tasks.gates.checks.bar import Adopted, Bar
@@ -33,6 +33,7 @@ from tasks.registry.promote import identity, looked_at
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, gate_statement
 from tasks.trust.gate_statement import GateName
+from tasks.trust.stage_record import SignedRecord
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Candidate:
     candidate_inputs: Sha256
     """What decided it, see `tasks.core.payload.identity`. Not in the payload: DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
+    records: Mapping[str, SignedRecord]
+    """Of every stage, by the name that DVC knows: what it read and left."""
     people: tuple[Person, ...]
     """Who decided at any gate, and who asked for the run, by id; each with their keys."""
 
@@ -110,9 +113,11 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
         manifest=manifest.read(layout.stage("package") / "payload"),
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
+        records=chain.of_run(ledger, governance, run),
         people=tuple(_with_keys(name, governance) for name in sorted(people - {SCHEDULER})),
     )
     _made_of_what_passed(candidate)
+    _as_recorded(candidate, governance)
     consent.require(layout.stage("package") / "payload", ledger, governance, consent.resolved(layout))
     return candidate
 
@@ -196,3 +201,11 @@ def _made_of_what_passed(candidate: Candidate) -> None:
         raise Refused(f"the evidence of gate {', '.join(other)} has another use-case card than the run's parameters")
     if (package.tier, package.demo) != (candidate.tier, candidate.demo):
         raise Refused("the package states another risk tier or demo mark than its gates")
+
+
+def _as_recorded(candidate: Candidate, governance: Governance) -> None:
+    """Every stage left what lies there, as its supervisor signed it and the gates saw it signed."""
+    chain.require_all(candidate.layout, candidate.records, governance)
+    seen = {name: it for gate in candidate.gates.values() for name, it in gate.evidence.recorded.items()}
+    if other := sorted(name for name, it in chain.named(candidate.records).items() if seen.get(name) != it):
+        raise Refused(f"the gates looked at another record of stage {', '.join(other)} than the ledger has; run again")

@@ -5,6 +5,7 @@
         evidence/GATE.json      what each gate looked at
         decisions/GATE/NN.json  what people signed there, in the order of the ledger
         gates/GATE.json         the gate's statement
+        stages/STAGE.json       the record of each stage: what it read and left, signed by the worker
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
         governance/NNNN.json    the adoptions of policy and people, from the root key on: whose keys count for what
         policy.json people.json the policy in force, and the keys and roles of those who decided or asked for the run:
@@ -41,6 +42,8 @@ UNLISTED = {PROMOTION, LEDGER, LEFT_OUT}
 """Files that the promotion statement does not list."""
 GOVERNANCE = f"{ATTESTATIONS}/governance"
 """Empty and so not there where nothing was adopted: under proposed files, in environment `local`."""
+STAGES = f"{ATTESTATIONS}/stages"
+"""Not there in a release of a version that recorded none."""
 REQUEST = provenance.REQUEST
 
 

@@ -21,11 +21,12 @@ from tasks.registry.release.promotions import Signed
 from tasks.registry.verify import trust
 from tasks.registry.verify.trust import Trust
 from tasks.sources.dataset import Dataset
-from tasks.trust import dsse, validity
+from tasks.trust import dsse, stage_record, validity
 from tasks.trust.gate_statement import GateName
+from tasks.trust.stage_record import SignedRecord
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
-PARSED = (MANIFEST, DATASET)
+PARSED = (MANIFEST, DATASET, f"{bundle.PAYLOAD}/params.yaml")
 """What is parsed of the payload."""
 
 
@@ -48,6 +49,8 @@ class Attested:
         self.files = files
         self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
         """Public key lines that count in what carries no time of its own."""
+        self.worker = validity.lines_by(trusted.worker, signed.promotion.time)
+        """The same of the worker, who signs records of stages."""
         self.gate_key = dsse.signers(signed.envelope)[0]
         """Fingerprint of the one that promoted."""
         self.manifest = Manifest.read(contents.parse(files.bytes(MANIFEST), MANIFEST))
@@ -73,6 +76,11 @@ class Attested:
     def by_the_gate(self, name: str) -> dict[str, Any]:
         """A statement beside the payload that a key of the gate signed."""
         return dsse.verify(self._envelope(name), self.gate)
+
+    def records(self) -> dict[str, SignedRecord]:
+        """The records of its stages, by the name that DVC knows; empty where a version made it that had none."""
+        records = [stage_record.verify(self._envelope(name), self.worker) for name in self.files.below(bundle.STAGES)]
+        return {record.said.name: record for record in records}
 
     def decisions(self, gate: GateName) -> list[Decided]:
         """The gate's decisions."""

@@ -13,7 +13,7 @@ from tasks.registry.release import bundle
 from tasks.registry.release.contents import Contents
 from tasks.registry.release.promotions import Promotion, Signed
 from tasks.registry.release.report import Check
-from tasks.registry.verify import decided, forms, trust
+from tasks.registry.verify import decided, forms, made, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
@@ -34,6 +34,7 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     for gate in attested.evidence:
         yield _ok(f"gate {gate}", _gate(attested, gate, promotion, listing))
         yield _ok(f"gate {gate}", _decisions(attested, gate, promotion, roles))
+    yield from made.checks(attested, promotion, listing)
     yield from forms.checks(attested, promotion, listing)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import Refused
+from tasks.core.errors import InputError, Refused
 from tasks.ledger.heads import publish
 from tasks.policy import adoption
 from tasks.policy.adoption import InForce
@@ -28,6 +28,7 @@ class Trust:
     gate: tuple[Key, ...]
     scheduler: tuple[Key, ...]
     ledger: tuple[Key, ...]
+    worker: tuple[Key, ...]
     chain: tuple[Mapping[str, Any], ...]
     """The adoptions, oldest first, that those of a release must be the beginning of; empty: nothing was adopted."""
     root: str
@@ -40,7 +41,7 @@ class Trust:
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
         """As `Governance.keys_of`; none of a machine that signs nothing in a release."""
-        machines = {"gate": self.gate, "scheduler": self.scheduler, "ledger": self.ledger}
+        machines = {"gate": self.gate, "scheduler": self.scheduler, "ledger": self.ledger, "worker": self.worker}
         return who.keys if isinstance(who, Person) else list(machines.get(who, ()))
 
 
@@ -54,11 +55,20 @@ def own(governance: Governance) -> Trust:
         gate=gate,
         scheduler=tuple(governance.keys_of("scheduler")),
         ledger=tuple(publish.signers(governance)),
+        worker=_worker(governance),
         chain=chain,
         root=root,
         bare=governance.local or not chain,
         check=Check(about="root of trust", state="ok", text=text),
     )
+
+
+def _worker(governance: Governance) -> tuple[Key, ...]:
+    """None in an installation that has only ever verified."""
+    try:
+        return tuple(governance.keys_of("worker"))
+    except InputError:
+        return ()
 
 
 def from_root(folder: Path, root: str) -> Trust:
@@ -83,7 +93,8 @@ def from_root(folder: Path, root: str) -> Trust:
     number = f"{len(chain)} adoption{'s' if len(chain) > 1 else ''}"
     text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
     check = Check(about="root of trust", state="ok", text=text)
-    return Trust(keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), tuple(chain), root, bare=False, check=check)
+    machines = (keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), keys_of("worker"))
+    return Trust(*machines, tuple(chain), root, bare=False, check=check)
 
 
 def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce | None:

@@ -15,7 +15,7 @@ from tasks.registry.release import bundle, contents, promotions
 from tasks.registry.release.contents import Contents, shown
 from tasks.registry.release.promotions import Signed
 from tasks.registry.release.report import Check, Verification
-from tasks.registry.verify import attestations, attested, left_out, recorded, sizes, trust
+from tasks.registry.verify import attestations, attested, left_out, made, recorded, sizes, trust
 from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE
 from tasks.trust import dsse
@@ -73,8 +73,12 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
         checks.append(Check(about="", state="no", text=_in_words(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
-    verification = Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=UNCHECKED)
-    return verification, signed
+    unchecked = UNCHECKED if signed is None or _has_records(signed) else [made.UNCHECKED, *UNCHECKED]
+    return Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=unchecked), signed
+
+
+def _has_records(signed: Signed) -> bool:
+    return any(name.startswith(f"{bundle.STAGES}/") for name in signed.promotion.files)
 
 
 def _in_words(error: Exception) -> str:

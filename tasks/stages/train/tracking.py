@@ -8,7 +8,7 @@ from typing import Any
 from tasks.core import config
 from tasks.core.layout import Layout
 
-COMMIT = "HALLMARK_COMMIT"
+COMMIT, USE_CASE = "HALLMARK_COMMIT", "HALLMARK_USE_CASE"
 """Environment variable: the commit of the worktree, for a stage that sees no git."""
 
 
@@ -82,4 +82,4 @@ def metrics(points: list[dict[str, Any]]) -> list[Any]:
 
 def use_case(layout: Layout) -> str:
     """The name of the use case, for MLflow's experiment. No output of the stage depends on it, nor does the stage."""
-    return str(config.read_yaml(layout.params)["use_case"]["name"])
+    return os.environ.get(USE_CASE) or str(config.read_yaml(layout.params)["use_case"]["name"])

@@ -1,0 +1,98 @@
+"""The signed records of a run's stages: what a gate looks at counts only as what a supervisor saw a stage leave."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.errors import Refused
+from tasks.core.graph import LOOKS_AT, RUNS, STAGES
+from tasks.core.layout import Layout
+from tasks.core.params.values import Sha256
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.supervise import materials
+from tasks.trust import stage_record, validity
+from tasks.trust.gate_statement import GateName
+from tasks.trust.stage_record import SignedRecord
+
+AGAIN = "hallmark run --resume"
+
+
+class Recorded(Frozen):
+    """How evidence names a stage's record."""
+
+    sha256: Sha256
+    """`dsse.digest` of the record."""
+    computed_in: str
+    """The run in which the stage was computed."""
+    sandbox: str | None
+    """The sandbox that it was computed in; null: none, which environment `local` alone takes."""
+
+
+def of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, SignedRecord]:
+    """The newest record of each stage on the ledger that counts, by the name that DVC knows.
+
+    Raises InputError where the worker has no key in people.yaml and needs one.
+    """
+    known, found = governance.keys_of("worker"), {}
+    for entry in ledger.entries(stage_record.KIND, run):
+        with suppress(Refused):  # signed by a key that was revoked since, say: the stage is done again
+            record = stage_record.verify(entry.body.get("envelope", {}), validity.lines_by(known, entry.time))
+            found[record.said.name] = record
+    return found
+
+
+def require(
+    gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance
+) -> dict[str, SignedRecord]:
+    """The records of the stages that a gate looks at. Raises Refused where what lies there is not what they say."""
+    names = [name for stage in LOOKS_AT[gate] for name in STAGES[stage].runs]
+    return _as_it_lies(names, layout, of_run(ledger, governance, run), governance)
+
+
+def require_all(layout: Layout, records: Mapping[str, SignedRecord], governance: Governance) -> None:
+    """Raises Refused as `require`, for any stage."""
+    _as_it_lies(RUNS, layout, records, governance)
+
+
+def named(records: Mapping[str, SignedRecord]) -> dict[str, Recorded]:
+    """As evidence names them."""
+    return {
+        name: Recorded(
+            sha256=record.sha256,
+            computed_in=record.said.environment.run,
+            sandbox=record.said.environment.sandbox,
+        )
+        for name, record in records.items()
+    }
+
+
+def _as_it_lies(
+    names: Iterable[str], layout: Layout, records: Mapping[str, SignedRecord], governance: Governance
+) -> dict[str, SignedRecord]:
+    tree = files.read_json(layout.code)["tree_sha256"]
+    for name in names:
+        if why := _why_not(name, layout, records.get(name), tree, governance):
+            raise Refused(f"stage {name}: {why}; {AGAIN} {layout.root.name}")
+    return {name: records[name] for name in names}
+
+
+def _why_not(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
+    """Why a stage's outputs do not count, in words; empty where they do."""
+    if record is None:
+        return "no signed record that counts says what it read and left"
+    if record.said.tree_sha256 != tree_sha256:
+        return "its record is of another tree than was asked for"
+    if record.said.environment.sandbox is None and not governance.local:
+        return f"it ran without a sandbox, which does not count in environment {governance.policy.environment}"
+    if differ := _differ(record.left, materials.left(name, layout)):
+        return f"{differ} changed since it was signed"
+    if differ := _differ(record.said.inputs, materials.read(name, layout)):
+        return f"it was made from other {differ}"
+    return ""
+
+
+def _differ(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    differ = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+    return ", ".join(differ[:5])

@@ -1,0 +1,99 @@
+"""The records of a release's stages: each signed, and together one chain from the sources to the payload."""
+
+from collections.abc import Iterator, Mapping
+
+from tasks.core import config, files, yaml_text
+from tasks.core.errors import Refused
+from tasks.policy.governance import LOCAL
+from tasks.registry.release import bundle
+from tasks.registry.release.promotions import Promotion
+from tasks.registry.release.report import Check
+from tasks.registry.verify.attestations import Attested
+from tasks.trust import stage_record
+from tasks.trust.stage_record import SignedRecord
+
+PARAMS = "params.yaml"
+OUTPUTS, INPUTS, GATES = "artefacts/", "inputs/", "gates/"
+UNCHECKED = "what its stages read and left: it was promoted before stages were recorded"
+
+
+def checks(attested: Attested, promotion: Promotion, listing: Mapping[str, str]) -> Iterator[Check]:
+    """Each check in words once it holds; none of a release that has no records. Raises Refused where one does not."""
+    records = attested.records()
+    if not records and not any(evidence.recorded for evidence in attested.evidence.values()):
+        return
+    yield _ok(_outputs(attested, records, listing))
+    yield _ok(_chained(attested, records, listing))
+    yield _ok(_sandboxed(records, promotion.environment))
+
+
+def _outputs(attested: Attested, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
+    """There is one for each stage, of what the manifest says it left, and gates looked at that very record."""
+    wanted = {folder.replace("/", "@"): sha256 for folder, sha256 in attested.manifest.stages.items()}
+    wanted["package"] = bundle.package_digest(dict(listing))
+    if records.keys() != wanted.keys():
+        raise Refused(f"stages without a record, or records of none: {', '.join(sorted(records.keys() ^ wanted))}")
+    for name, record in records.items():
+        folder = f"{OUTPUTS}{name.replace('@', '/')}"
+        if stage_record.below(folder, record.left) != wanted[name]:
+            raise Refused(f"the record of stage {name} is about other outputs than those of this release")
+    seen = {name: it.sha256 for evidence in attested.evidence.values() for name, it in evidence.recorded.items()}
+    if other := sorted(name for name in seen.keys() | records if seen.get(name) != _digest(records, name)):
+        raise Refused(f"no gate looked at the record of stage {', '.join(other)} that is in this release")
+    by = ", ".join(sorted({record.keyid for record in records.values()}))
+    return f"each of {len(records)} stages was signed with what it read and left, by the worker's key {by}"
+
+
+def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
+    return records[name].sha256 if name in records else None
+
+
+def _chained(attested: Attested, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
+    """What a stage read is what another left, or what the release says that it was made from."""
+    left = {path: sha256 for record in records.values() for path, sha256 in record.left.items()}
+    known, manifest = _known(attested, listing), attested.manifest
+    for name, record in records.items():
+        if record.said.tree_sha256 != manifest.tree_sha256:
+            raise Refused(f"the record of stage {name} is of another tree than the release")
+        for path, sha256 in record.said.inputs.items():
+            if path == stage_record.CODE:
+                continue
+            stated = stage_record.below(path, left) if path.startswith(OUTPUTS) else known.setdefault(path, sha256)
+            if stated != sha256:
+                raise Refused(f"stage {name} read another {path} than this release was made from")
+    code = {name: record.said.inputs.get(stage_record.CODE) for name, record in records.items()}
+    if files.sha256_bytes(files.canonical_json(code)) != manifest.code_sha256:
+        raise Refused("the stages ran other code than payload/manifest.json says")
+    sources = len(attested.dataset.sources)
+    return f"what each read is what another left: one chain from {sources} source{'s' * (sources > 1)} to the payload"
+
+
+def _known(attested: Attested, listing: Mapping[str, str]) -> dict[str, str]:
+    """By path, what the release says that its stages read beside each other's outputs; of what it does not say, all
+    records have to say the same."""
+    manifest, place = attested.manifest, f"{bundle.PAYLOAD}/{PARAMS}"
+    if listing.get(place) != manifest.params_sha256:
+        raise Refused(f"{place} is not the file that payload/manifest.json names")
+    given = config.plain(yaml_text.load(attested.files.bytes(place).decode(), place))
+    prefix = f"{bundle.ATTESTATIONS}/gates/"
+    return {
+        PARAMS: manifest.params_sha256,
+        "constraints.txt": manifest.constraints_sha256,
+        **{f"{INPUTS}{name}": sha256 for name, sha256 in manifest.inputs.items()},
+        **{f"{PARAMS}#{name}": stage_record.value_digest(value) for name, value in given.items()},
+        **{f"{GATES}{name.removeprefix(prefix)}": listing[name] for name in listing if name.startswith(prefix)},
+    }
+
+
+def _sandboxed(records: Mapping[str, SignedRecord], environment: str) -> str:
+    without = sorted(name for name, record in records.items() if record.said.environment.sandbox is None)
+    if without and environment != LOCAL:
+        raise Refused(f"stages ran without a sandbox, which does not count in {environment}: {', '.join(without)}")
+    if without:
+        return f"without a sandbox, as environment {LOCAL} allows, ran {', '.join(without)}"
+    by = ", ".join(sorted({str(record.said.environment.sandbox) for record in records.values()}))
+    return f"every stage ran in a sandbox ({by}), where it saw its own code and inputs"
+
+
+def _ok(text: str) -> Check:
+    return Check(about="stages", state="ok", text=text)

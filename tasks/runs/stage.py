@@ -1,0 +1,130 @@
+"""One stage of a run: taken by the signed record of the same work, or computed.
+
+DVC keeps outputs and does not judge: its own run cache is written by anybody's `dvc repro`, and is never asked.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tasks.core import files
+from tasks.core.errors import Refused
+from tasks.core.graph import RUNS
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.runs import dvc, dvc_cache, dvc_lock
+from tasks.runs.dvc import StageOutcome
+from tasks.supervise import box, kept, materials
+from tasks.trust import stage_record, validity
+from tasks.trust.keys import Signer
+from tasks.trust.stage_record import SignedRecord
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who signs records here, and whose count."""
+
+    signer: Signer
+    lines: Sequence[str]
+    boxed: bool
+    """Whether a record counts only if it was made in a sandbox."""
+
+
+def worker(governance: Governance, ledger: Ledger) -> Worker:
+    """Raises InputError where the worker has no key here, Unavailable where stages need a sandbox and there is none."""
+    boxed = box.wanted(governance.policy.environment)
+    lines = validity.lines_by(governance.keys_of("worker"), ledger.now())
+    return Worker(governance.signer("worker"), lines, boxed)
+
+
+def bring(
+    layout: Layout, stage: str, by: Worker, say: Say, known: SignedRecord | None = None, force: bool = False
+) -> StageOutcome:
+    """Have the outputs of a stage lie in the run's worktree, in the cache and in dvc.lock, with their signed record.
+
+    `known` is the record that the ledger has of the stage in this run. With `force` it is computed whatever is known.
+    Raises the stage's own error, Refused where DVC hands out other bytes than the stage left.
+    """
+    started = time.monotonic()
+    read = materials.read(stage, layout)
+    record = None if force else _known(layout, stage, read, by, known)
+    taken = record is not None and _taken(layout, record, say)
+    if record is None or not taken:
+        dvc.repro(layout, stage, say, force=True, supervised=True)
+        record = _computed(layout, stage, read, by)
+    elif record != known:
+        record = _signed_here(layout, record, by)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=taken, record=record)
+
+
+def _known(
+    layout: Layout, stage: str, read: stage_record.Digests, by: Worker, known: SignedRecord | None
+) -> SignedRecord | None:
+    if known and kept.is_of(known, stage_record.inputs_digest(stage, read), by.boxed):
+        return known
+    return kept.find(layout, stage, read, by.lines, by.boxed)
+
+
+def _taken(layout: Layout, record: SignedRecord, say: Say) -> bool:
+    """Whether the very outputs of a record lie in place now, from before or out of the cache."""
+    stage, lock = record.said.name, kept.lock_of(layout, record)
+    if materials.left(stage, layout) == record.left:
+        if lock is None or dvc_lock.of_stage(layout.root, stage) != lock:
+            dvc.commit(layout, stage)  # it ended just before a kill
+            _cached(layout, record)
+        return True
+    if lock is None:
+        return False
+    dvc_lock.put(layout.root, stage, lock)
+    if dvc.checkout(layout, stage) and materials.left(stage, layout) == record.left:
+        say(f"stage {stage} was done before with the same inputs; its outputs come from the cache, as signed")
+        return True
+    _drop(layout, stage, lock, say)
+    return False
+
+
+def _computed(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:
+    """The record that the supervisor has just signed, once what it signed is what lies there and in the cache."""
+    record = kept.find(layout, stage, read, by.lines, by.boxed)
+    if record is None:
+        raise Refused(
+            f"stage {stage} ended, and no record of it counts: the worker's key in .hallmark/keys is not one of "
+            "people.yaml, or its inputs changed while it ran; `hallmark doctor` looks at the keys"
+        )
+    _cached(layout, record)
+    return record
+
+
+def _cached(layout: Layout, record: SignedRecord) -> None:
+    """DVC has put the outputs into the cache, and links to the cache in their place. Raises Refused where it had other
+    bytes under their name."""
+    stage = record.said.name
+    lock = dvc_lock.of_stage(layout.root, stage) or {}
+    if materials.left(stage, layout) != record.left:
+        _drop(layout, stage, lock, lambda _: None)
+        raise Refused(
+            f"stage {stage}: the cache held other bytes than the stage left, under the name of these; they are taken "
+            f"out of it: hallmark run --resume {layout.root.name}"
+        )
+    kept.keep_lock(layout, record, lock)
+
+
+def _signed_here(layout: Layout, record: SignedRecord, by: Worker) -> SignedRecord:
+    """A record of this run about outputs that another one computed."""
+    said = record.said.model_copy(
+        update={"taken_from": record.sha256, "tree_sha256": files.read_json(layout.code)["tree_sha256"]}
+    )
+    return stage_record.verify(stage_record.sign(said, record.left, by.signer), by.lines)
+
+
+def _drop(layout: Layout, stage: str, lock: dict[str, object], say: Say) -> None:
+    """Take away what the cache has under a wrong name, and what lies in place of the outputs."""
+    if wrong := dvc_cache.drop_wrong(layout, lock):
+        say(f"the cache held other bytes than it says for {wrong} files of stage {stage}; they are taken out of it")
+    folder = stage.replace("@", "/")
+    for place in (layout.stage(folder), *([layout.measured(folder)] if RUNS[stage].measures else [])):
+        shutil.rmtree(place, ignore_errors=True)

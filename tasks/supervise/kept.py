@@ -1,0 +1,65 @@
+"""The records that this machine keeps. By these, and nothing else, a result comes out of the cache of runs.
+
+.hallmark/records/INPUTS.json        the record, by `StageRecord.inputs_sha256`
+.hallmark/records/INPUTS.lock.json   where the cache has the outputs, as dvc.lock says it; nobody signs that, since
+                                     what comes out is compared with the record
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.core import files
+from tasks.core.errors import Refused
+from tasks.core.layout import Layout
+from tasks.trust import dsse, stage_record
+from tasks.trust.stage_record import Digests, SignedRecord
+
+FOLDER = "records"
+
+
+def keep(layout: Layout, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
+    """Keep a new record. What was kept of earlier outputs of the same work goes."""
+    _lock(layout, inputs_sha256).unlink(missing_ok=True)
+    files.write_bytes(_path(layout, inputs_sha256), files.canonical_json(envelope), mode=0o600)
+
+
+def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
+    """The record of a stage of this very work that one of the keys signed; of `boxed` one made in a sandbox."""
+    inputs = stage_record.inputs_digest(stage, read)
+    path = _path(layout, inputs)
+    if not path.exists():
+        return None
+    try:
+        found = stage_record.verify(dsse.read(path), lines)
+    except Refused:
+        return None
+    return found if is_of(found, inputs, boxed) else None
+
+
+def is_of(record: SignedRecord, inputs_sha256: str, boxed: bool) -> bool:
+    """Whether a record is of that work, and made in a sandbox where it has to be."""
+    return record.said.inputs_sha256 == inputs_sha256 and (record.said.environment.sandbox is not None or not boxed)
+
+
+def keep_lock(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> None:
+    """What dvc.lock says of the stage, now that its outputs are in the cache."""
+    files.write_json(_lock(layout, record.said.inputs_sha256), lock)
+
+
+def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
+    """None where nothing is kept that can be read."""
+    try:
+        lock = json.loads(_lock(layout, record.said.inputs_sha256).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return lock if isinstance(lock, dict) else None
+
+
+def _path(layout: Layout, inputs_sha256: str) -> Path:
+    return layout.state / FOLDER / f"{inputs_sha256}.json"
+
+
+def _lock(layout: Layout, inputs_sha256: str) -> Path:
+    return layout.state / FOLDER / f"{inputs_sha256}.lock.json"

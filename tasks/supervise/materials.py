@@ -1,0 +1,44 @@
+"""What decides the outputs of a stage, and these, by digest."""
+
+from collections.abc import Mapping
+
+from tasks.core import config, files
+from tasks.core.errors import InputError
+from tasks.core.graph import RUNS
+from tasks.core.layout import Layout
+from tasks.trust import stage_record
+
+
+def read(stage: str, layout: Layout) -> dict[str, str]:
+    """What it reads, as far as it is there: its code, its sections of the parameters, inputs, outputs of other stages,
+    the statements of gates. Raises InputError for a link."""
+    _, _, which = stage.partition("@")
+    named = {name: layout.root / name for name in RUNS[stage].dependencies(which)}
+    try:
+        found = {name: files.path_digest(path) for name, path in named.items() if path.exists()}
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    sections = {
+        f"params.yaml#{name}": stage_record.value_digest(value) for name, value in parameters(stage, layout).items()
+    }
+    return {**found, **sections, stage_record.CODE: files.read_json(layout.stages)[stage]}
+
+
+def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
+    """Its own sections of params.yaml, as far as they are there."""
+    document = config.plain(config.read_yaml(layout.params))
+    return {name: document[name] for name in RUNS[stage].params if name in document}
+
+
+def left(stage: str, layout: Layout) -> dict[str, str]:
+    """SHA-256 of every file that it left. Raises InputError for a link."""
+    folder = stage.replace("@", "/")
+    places = [layout.stage(folder), *([layout.measured(folder)] if RUNS[stage].measures else [])]
+    try:
+        return {
+            f"{place.relative_to(layout.root).as_posix()}/{name}": sha256
+            for place in places
+            for name, sha256 in files.tree_manifest(place).items()
+        }
+    except ValueError as error:
+        raise InputError(str(error)) from None
