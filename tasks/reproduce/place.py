@@ -19,6 +19,7 @@ from tasks.core.locks import turn
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
 from tasks.sources import vault_keys
+from tasks.trust import keys
 
 FOLDER = "reproduced"
 """Below `.hallmark/`."""
@@ -56,6 +57,8 @@ def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layo
             own = layout.state / path.relative_to(theirs)
             own.parent.mkdir(parents=True, exist_ok=True)
             own.symlink_to(path)
+    if not (layout.state / "keys" / "worker").exists():  # on an auditor's machine, say; what it signs is not kept
+        keys.create(layout.state / "keys", "worker")
     checkout.add_worktree(layout.root, commit)
     dvc.configure(layout)
     return layout

@@ -7,9 +7,10 @@ still here and has the manifest's digest; so the stages behind it are compared o
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from tasks.core import config, files
 from tasks.core.config import Frozen
@@ -28,8 +29,12 @@ from tasks.registry.verify import verification
 from tasks.reproduce import obstacles
 from tasks.reproduce.place import place
 from tasks.runs import dvc
+from tasks.runs import stage as made
 from tasks.runs.repository import Repository
-from tasks.supervise import box
+from tasks.runs.stage import Worker
+from tasks.supervise import box, kept, materials
+from tasks.trust import dsse, stage_record
+from tasks.trust.stage_record import SignedRecord
 
 REPRODUCED = "release.reproduced"
 """Ledger entry: how it came out; its subject is the release."""
@@ -59,6 +64,9 @@ class Reproduction(Frozen):
     notes: list[str]
     """What makes other bytes likely here, known before anything was built."""
     machine: str
+    records: dict[str, dict[str, Any]] = {}
+    """Of each stage that came out the same: the envelope of its record, as the worker of this machine signed it. Of a
+    release whose own records are there, one with the same materials and the same files in artefacts/."""
     kept: str | None
     """The worktree, where it was to be kept."""
 
@@ -72,8 +80,12 @@ class _Work:
     """Of the run that made the release; it may be gone."""
     withdrawn: str | None
     watcher: "Watcher"
-    boxed: bool
-    """Whether stages run in a sandbox."""
+    by: Worker | None
+    """Who signs here what stages leave; null where this machine has no key that counts."""
+    supervised: bool = True
+    """False in a test of something else."""
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Those that `Reproduction.records` will have."""
 
 
 class Watcher(Protocol):
@@ -104,7 +116,7 @@ def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance
             original=Layout(governance.state / "runs" / release.run),
             withdrawn=obstacles.withdrawn(layout, ledger, governance),
             watcher=watcher,
-            boxed=box.wanted(governance.policy.environment),
+            by=_worker(governance, ledger),
         )
         notes = obstacles.known(layout, released, params.load(layout.params))
         stages = list(_stages(work))
@@ -117,6 +129,7 @@ def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance
             stages=stages,
             notes=notes,
             machine=box.machine(),
+            records=work.records,
             kept=str(layout.root) if keep else None,
         )
     ledger.append(REPRODUCED, release.label, result.model_dump(mode="json", exclude={"kept"}))
@@ -143,7 +156,9 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
         started = time.monotonic()
         work.watcher.working(name)
         digest, why = _build(work, name, folder, missing)
-        if digest != wanted:
+        if digest == wanted:
+            _keep_record(work, name)
+        else:
             restored = folder != "package" and _restore(work, folder, wanted)
             absent |= set() if restored or folder == "package" else {folder}
             on = "; the stages behind it are compared on the release's own output" if restored else ""
@@ -167,11 +182,37 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:
-        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, supervised=True)
-        made = work.layout.stage(folder)
-        return files.tree_digest(made / bundle.PAYLOAD if folder == "package" else made), ""
+        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, supervised=work.supervised)
+        left = work.layout.stage(folder)
+        return files.tree_digest(left / bundle.PAYLOAD if folder == "package" else left), ""
     except (HallmarkError, ValueError) as error:
         return None, str(error)
+
+
+def _worker(governance: Governance, ledger: Ledger) -> Worker | None:
+    """Raises Unavailable where stages need a sandbox and there is none."""
+    box.wanted(governance.policy.environment)
+    with suppress(InputError, Refused):
+        return made.worker(governance, ledger)
+    return None
+
+
+def _keep_record(work: _Work, name: str) -> None:
+    """A second machine's signature for what the release's own record says; none where its materials are others."""
+    if work.by is None:
+        return
+    record = kept.find(work.layout, name, materials.read(name, work.layout), work.by.lines, work.by.boxed)
+    theirs = Path(work.release.bundle) / bundle.STAGES / f"{name}.json"
+    if record and (not theirs.exists() or _agree(record, stage_record.unverified(dsse.read(theirs)))):
+        work.records[name] = record.envelope
+
+
+def _agree(ours: SignedRecord, theirs: SignedRecord) -> bool:
+    """Whether both are of the same work, with the same outputs; what a stage measures differs each time."""
+    outputs = [
+        {path: sha256 for path, sha256 in each.left.items() if path.startswith("artefacts/")} for each in (ours, theirs)
+    ]
+    return ours.said.inputs_sha256 == theirs.said.inputs_sha256 and outputs[0] == outputs[1]
 
 
 def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:

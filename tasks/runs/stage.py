@@ -56,7 +56,7 @@ def bring(
     if record is None or not taken:
         dvc.repro(layout, stage, say, force=True, supervised=True)
         record = _computed(layout, stage, read, by)
-    elif record != known:
+    elif record != known and record.said.environment.run != layout.root.name:
         record = _signed_here(layout, record, by)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=taken, record=record)
 

@@ -77,7 +77,7 @@ class StageRecord(Document):
 
 
 class SignedRecord(Frozen):
-    """A record whose signature has been verified."""
+    """A record, as somebody signed it."""
 
     said: StageRecord
     left: dict[str, Sha256]
@@ -110,7 +110,15 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
 
 def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
     """A record that one of these public keys signed. Raises Refused."""
-    statement = dsse.verify(envelope, lines)
+    return _signed(envelope, dsse.verify(envelope, lines))
+
+
+def unverified(envelope: Mapping[str, Any]) -> SignedRecord:
+    """A record of a release that has been verified as a whole. Raises Refused where it is none."""
+    return _signed(envelope, dsse.peek(envelope))
+
+
+def _signed(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> SignedRecord:
     said = dsse.predicate(statement, PREDICATE_TYPE, StageRecord, "the record of a stage")
     return SignedRecord(
         said=said, left=dsse.subjects(statement), envelope=dict(envelope), keyid=dsse.signers(envelope)[0]

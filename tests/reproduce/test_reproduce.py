@@ -11,6 +11,7 @@ from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.place import place
 from tasks.reproduce.rebuild import StageAgain
 from tasks.runs.repository import Repository
+from tasks.trust import dsse, stage_record
 from tests import in_process, whole_run
 from tests.checkouts import Checkouts
 from tests.dvc_stages import run_of
@@ -45,7 +46,8 @@ def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> Non
         assert layout.state != checkout.root / ".hallmark"
         assert layout.locate("data/not-committed.csv").read_text() == "a\n"
         assert sorted(path.name for path in layout.state.iterdir()) == ["keys", "releases", "runs"]
-        assert [path.name for path in (layout.state / "keys").iterdir()] == ["vault"], "no key that signs"
+        held = sorted(path.name for path in (layout.state / "keys").iterdir())
+        assert held == ["vault", "worker", "worker.pub"], "a worker's own, since the checkout has none"
         assert (layout.state / "releases" / "tiny-1").is_dir()
         assert "dir = ../../../cache" in (layout.root / ".dvc" / "config.local").read_text()
     assert not layout.root.exists() and not layout.state.exists()
@@ -121,7 +123,7 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     """A stage of minutes shows that it goes on, in its own words; what else it prints is not shown."""
     watcher, layout = Heard(), run_of(tmp_path, CLEAN)
     nothing: Any = None
-    work = rebuild._Work(layout, nothing, nothing, layout, None, watcher, boxed=False)
+    work = rebuild._Work(layout, nothing, nothing, layout, None, watcher, by=None, supervised=False)
     found, why = rebuild._build(work, "clean", "clean", [])
     assert found == tree_digest(layout.stage("clean")) and not why
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
@@ -140,6 +142,7 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
     assert len(made["stages"]) == 12 and {stage["came_out"] for stage in made["stages"]} == {"same"}
     (release,) = hallmark_json(project, "releases", "list")
     assert made["stages"][-1]["found"] == release["payload_sha256"]
+    signed_again(Path(release["bundle"]), made["records"])
     assert all(stage["seconds"] > 0.3 for stage in made["stages"]), "a stage that came from a cache takes no time"
     now = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
     assert now == before
@@ -162,6 +165,16 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
     assert "may not be read again" in out["ingest"]["why"] and "a test" in out["ingest"]["why"]
     assert "base_model.sha256: expected" in out["base_model"]["why"]
     assert out["train"]["why"].startswith("it reads what could not be built: base_model")
+
+
+def signed_again(bundle: Path, records: dict) -> None:
+    """Each stage has a second record: same materials, same outputs."""
+    theirs = {path.stem: stage_record.unverified(dsse.read(path)) for path in bundle.rglob("stages/*.json")}
+    ours = {name: stage_record.unverified(envelope) for name, envelope in records.items()}
+    assert theirs.keys() == ours.keys() and len(ours) == 12
+    for name, record in ours.items():
+        assert record.said.inputs == theirs[name].said.inputs
+        assert record.left.keys() == theirs[name].left.keys()
 
 
 def looked_back(project: Path, tmp_path: Path, release: dict) -> None:

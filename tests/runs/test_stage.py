@@ -1,0 +1,198 @@
+"""A stage is taken by the signed record of the same work, and by nothing that somebody else put into the cache."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import Refused
+from tasks.core.files import sha256_file
+from tasks.core.layout import Layout
+from tasks.runs import dvc, dvc_lock
+from tasks.runs import stage as made
+from tasks.runs.run import Run
+from tasks.runs.stage import Worker
+from tasks.supervise import box, kept, materials
+from tasks.trust import keys, stage_record
+from tests.checkouts import Checkouts
+from tests.sandbox import needs_sandbox
+from tests.tiny_project import create
+
+pytestmark = pytest.mark.slow
+
+POISON = """
+import shutil
+from pathlib import Path
+from dvc.repo import Repo
+with Repo(".") as repo, repo.lock:
+    (stage,) = repo.stage.collect("clean")
+    for path in Path("artefacts/clean").glob("*.parquet"):
+        shutil.copyfile("artefacts/ingest/rows.parquet", path.with_suffix(".aside"))
+        path.with_suffix(".aside").replace(path)
+    stage.save()
+    stage.commit()
+"""
+"""What anybody can do who may write to the cache; other code around a stage by hand, `dvc repro`, does the same."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("project") / "project")
+
+
+def by(run: Run) -> Worker:
+    return made.worker(run.governance(), run.ledger())
+
+
+def done(run: Run, *stages: str) -> dict[str, stage_record.SignedRecord]:
+    outcomes = {name: made.bring(run.layout, name, by(run), print) for name in stages}
+    assert all(outcome.record for outcome in outcomes.values())
+    return {name: outcome.record for name, outcome in outcomes.items() if outcome.record}
+
+
+@pytest.fixture(scope="module")
+def first(project: Path) -> Run:
+    run = create(project, "first")
+    done(run, "ingest", "clean")
+    return run
+
+
+def path_of(layout: Layout, record: stage_record.SignedRecord, ending: str = ".json") -> Path:
+    return layout.state / kept.FOLDER / f"{record.said.inputs_sha256}{ending}"
+
+
+def test_a_record_says_what_was_read_and_left(first: Run) -> None:
+    record = made.bring(first.layout, "clean", by(first), print).record
+    assert record and record.left == materials.left("clean", first.layout)
+    assert record.said.inputs == materials.read("clean", first.layout)
+    assert set(record.said.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
+    assert record.said.environment.sandbox == (None if box.why_not() else box.name())
+    assert record.said.environment.run == "first" and record.said.taken_from is None
+    assert not record.said.environment.network or box.why_not()
+
+
+def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path, first: Run) -> None:
+    second = create(project, "second")
+    taken, before = done(second, "ingest", "clean"), done(first, "ingest", "clean")
+    for name, record in taken.items():
+        assert record.said.taken_from == before[name].sha256 and record.left == before[name].left
+        assert record.said.environment.run == "first"
+    assert dvc_lock.of_stage(second.layout.root, "clean") == dvc_lock.of_stage(first.layout.root, "clean")
+
+
+@pytest.mark.attack(rights="commit", stopped="DVC's run cache is asked by nobody; a signed record is")
+def test_what_somebody_put_into_the_run_cache_reaches_no_run(project: Path, first: Run) -> None:
+    """The forged release began so: an experiment's code rewrote what a stage had left, and the next run took that."""
+    third = create(project, "third")
+    done(third, "ingest", "clean")
+    poison = subprocess.run([sys.executable, "-c", POISON], cwd=third.layout.root, capture_output=True, text=True)
+    assert not poison.returncode, poison.stderr
+    poisoned = materials.left("clean", third.layout)
+    genuine = done(first, "clean")["clean"]
+    assert poisoned != genuine.left
+    path_of(first.layout, genuine).unlink()
+
+    by_hand = create(project, "by-hand")
+    done(by_hand, "ingest")
+    assert dvc.repro(by_hand.layout, "clean", print).cached, "by hand it is taken from the run cache"
+    assert materials.left("clean", by_hand.layout) == poisoned
+
+    fourth = create(project, "fourth")
+    done(fourth, "ingest")
+    outcome = made.bring(fourth.layout, "clean", by(fourth), print)
+    assert not outcome.cached and materials.left("clean", fourth.layout) == genuine.left
+    again = made.bring(third.layout, "clean", by(third), print)
+    assert again.cached and materials.left("clean", third.layout) == genuine.left, "nor does it stay where it was made"
+
+
+@pytest.mark.attack(rights="disk", stopped="what comes out of the cache is compared with the signed record")
+def test_a_record_with_other_bytes_in_the_cache_is_computed_again(project: Path, first: Run) -> None:
+    record = done(first, "clean")["clean"]
+    (planted,) = (
+        path
+        for path in (project / ".hallmark" / "cache" / "files" / "md5").glob("*/*")
+        if sha256_file(path) == record.left["artefacts/clean/result.json"]
+    )
+    planted.chmod(0o644)
+    planted.unlink()
+    planted.write_bytes(b"other bytes")
+    planted.chmod(0o444)
+    heard: list[str] = []
+    run = create(project, "planted")
+    done(run, "ingest")
+    outcome = made.bring(run.layout, "clean", by(run), heard.append)
+    assert not outcome.cached and materials.left("clean", run.layout) == record.left
+    assert "the cache held other bytes than it says for 1 files of stage clean; they are taken out of it" in heard
+    assert made.bring(create(project, "after").layout, "ingest", by(run), print).cached
+
+
+def test_what_ended_just_before_a_kill_is_not_lost(project: Path, first: Run) -> None:
+    """The supervisor had signed, and DVC was killed before it wrote dvc.lock and the cache."""
+    run = create(project, "killed")
+    record = done(run, "ingest", "clean")["clean"]
+    (run.layout.root / "dvc.lock").write_bytes(dvc_lock.EMPTY)
+    path_of(run.layout, record, ".lock.json").unlink()
+    outcome = made.bring(run.layout, "clean", by(run), print)
+    assert outcome.cached and dvc_lock.of_stage(run.layout.root, "clean")
+    assert path_of(run.layout, record, ".lock.json").exists()
+
+
+def test_what_was_killed_between_digest_and_signature_is_computed_again(project: Path, first: Run) -> None:
+    run = create(project, "unsigned")
+    record = done(run, "ingest", "clean")["clean"]
+    path_of(run.layout, record).unlink()
+    assert not made.bring(run.layout, "clean", by(run), print).cached
+    assert path_of(run.layout, record).exists()
+
+
+@pytest.mark.attack(rights="disk", stopped="a record counts by the worker's signature, not by its place")
+@pytest.mark.parametrize("how", ["another key", "other work", "no sandbox", "half a file"])
+def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
+    run = create(project, f"planted-{how.replace(' ', '-')}")
+    genuine = done(run, "ingest", "clean")["clean"]
+    place, worker = path_of(run.layout, genuine), by(run)
+    ours, theirs = worker.signer, keys.signer(keys.load_private(run.layout.state / "keys" / "ml-engineer"))
+    said = genuine.said
+    if how == "another key":
+        envelope = stage_record.sign(said, genuine.left, theirs)
+    elif how == "other work":
+        envelope = stage_record.sign(said.model_copy(update={"name": "deduplicate"}), genuine.left, ours)
+    else:
+        without = said.environment.model_copy(update={"sandbox": None})
+        envelope = stage_record.sign(said.model_copy(update={"environment": without}), genuine.left, ours)
+    text = json.dumps(envelope, sort_keys=True, separators=(",", ":"))
+    place.write_text(text[: len(text) // 2] if how == "half a file" else text)
+    boxed = Worker(ours, worker.lines, boxed=True)
+    assert kept.find(run.layout, "clean", materials.read("clean", run.layout), boxed.lines, boxed=True) is None
+    place.unlink()
+
+
+@needs_sandbox
+def test_without_a_sandbox_the_record_says_so_and_counts_for_nobody_who_has_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create(project, "bare", changes={"data.test_share": "0.3"})
+    path = sorted({str(Path(sys.executable).parent), "/usr/sbin"})
+    shims = project.parent / "shims"
+    shims.mkdir()
+    for name in ("git", "sh", "rm"):
+        (shims / name).symlink_to(f"/usr/bin/{name}")
+    monkeypatch.setenv("PATH", ":".join([*path, str(shims)]))
+    box.why_not.cache_clear()
+    try:
+        assert box.why_not() is not None
+        record = done(run, "ingest", "clean")["clean"]
+        assert record.said.environment.sandbox is None
+        assert made.bring(run.layout, "clean", by(run), print).cached, "here it counts"
+    finally:
+        monkeypatch.undo()
+        box.why_not.cache_clear()
+    assert not made.bring(run.layout, "clean", by(run), print).cached, "a machine with a sandbox does it again"
+
+
+def test_a_worker_whose_key_counts_no_more_is_told(project: Path, first: Run) -> None:
+    worker = by(first)
+    with pytest.raises(Refused, match="stage clean ended, and no record of it counts"):
+        made.bring(first.layout, "clean", Worker(worker.signer, [], worker.boxed), print)
