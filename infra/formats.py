@@ -27,6 +27,7 @@ from tasks.registry.release import bundle, promotions
 from tasks.sources.dataset import Dataset
 from tasks.trust import gate_statement, stage_record
 from tasks.trust.stage_record import StageRecord
+from tasks.versions import signed_version
 
 FOLDER = Path(__file__).parents[1] / "docs" / "formats"
 
@@ -63,6 +64,7 @@ FORMATS = (
     _of("Request for a run", signed_request.REQUEST),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
     _of("Decision at a gate", signed_decision.DECISION),
+    _of("Signature under a version of the code", signed_version.VERSION),
     Format("Record of a stage", stage_record.TYPE, StageRecord),
     Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
     _of("Withdrawal and restoration of a source", signed_withdrawal.BY_PERSON),

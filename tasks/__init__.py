@@ -10,6 +10,7 @@ The rooms, from the ground up; each imports those above it in this list alone (p
     policy/     people, rules, what is in force
     inquiry/    questions about data
     incidents/  what a person has to look into
+    versions/   which versions of the code were signed off
     gates/      evidence, decisions, where a gate stands
     consent/    sources that their owners took back
     registry/   releases: promoted, verified, admitted, looked back at

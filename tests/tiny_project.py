@@ -86,7 +86,7 @@ tiers:
         waive: {role: risk_officer, max_days: 90}
       release:
         decisions: [{role: risk_officer}]
-changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}]}
+changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}], code: [{role: risk_officer}]}
 location_variables: [DATA_ROOT]
 """
 

@@ -2,6 +2,11 @@
 
 from infra.cli.lazy import Verb, Verbs
 
+CODE = {
+    "list": Verb("code:list_versions", "List versions of the code, and who signed them off."),
+    "adopt": Verb("code:adopt", "Sign a version of the code off.", "acts"),
+    "withdraw": Verb("code:withdraw", "Take back a version that was signed off.", "acts"),
+}
 DATA = {
     "inventory": Verb("data.inventory:inventory", "Show every source: owner, class, freshness, quality."),
     "manifest": Verb("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
@@ -69,6 +74,7 @@ ALL: dict[str, Verb | Verbs] = {
     "reproduce": Verb("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
     "backup": Verb("backup:backup", "Back up the state of this checkout while it is in use."),
     "restore": Verb("backup:restore", "Put a backup back where there is no state yet.", "itself"),
+    "code": Verbs("Sign off the code that governed runs are made of.", CODE),
     "data": Verbs("Look at sources, their rows and single records.", DATA),
     "gates": Verbs("List the gates that wait, look at evidence, decide.", GATES),
     "identity": Verbs("Make, import, list and revoke keys.", IDENTITY),

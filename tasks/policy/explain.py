@@ -26,8 +26,10 @@ def lines(policy: Policy, people: People) -> Iterator[str]:
 
 
 def _changes(changes: Changes, people: People) -> Iterator[str]:
-    for what, roles in (("policy", changes.policy), ("people", changes.people)):
-        yield f"changes to {what}.yaml are signed off by {_all(roles, people) or 'the root key alone'}"
+    for what, roles in changes.each():
+        about = "versions of the code" if what == "code" else f"changes to {what}.yaml"
+        nobody = "nobody" if what == "code" else "the root key alone"
+        yield f"{about} are signed off by {_all(roles, people) or nobody}"
 
 
 def _tier(tier: Tier, people: People) -> Iterator[str]:

@@ -106,17 +106,24 @@ def _of_owners(gate: Gate) -> list[str]:
 
 
 class Changes(Frozen):
-    """Who signs off changes to policy.yaml and people.yaml, each role by other people. Judged under the policy and the
-    people in force before the change."""
+    """Who signs off changes to policy.yaml and people.yaml, and versions of the code: each role by other people. Judged
+    under the policy and the people in force before the change."""
 
     policy: list[Role] = []
     """Roles that sign off changes to policy.yaml."""
     people: list[Role] = []
     """Roles that sign off changes to people.yaml."""
+    code: list[Role] = []
+    """Roles that sign off a version of the code, of which governed runs are made. Environment `local` takes any
+    version."""
+
+    def each(self) -> tuple[tuple[str, list[Role]], ...]:
+        """The roles by what they sign off."""
+        return ("policy", self.policy), ("people", self.people), ("code", self.code)
 
     @model_validator(mode="after")
     def _not_owners(self) -> Self:
-        if any(role.owners for role in (*self.policy, *self.people)):
+        if any(role.owners for _, roles in self.each() for role in roles):
             raise ValueError("owners of sources decide at the data gate, not on changes; leave `owners` out")
         return self
 
@@ -183,10 +190,16 @@ class Policy(Document):
 def load(governance: Path) -> Policy:
     """Read policy.yaml of a governance folder, as it may be adopted.
 
-    Raises InputError for a tier with other gates than the runs of this version have.
+    Raises InputError for a tier with other gates than the runs of this version have, and where nobody signs code off.
     """
     path = governance / "policy.yaml"
     policy = config.load(path, Policy)
+    if policy.environment != LOCAL and not policy.changes.code:
+        line = config.line_of(config.read_yaml(path), ["changes"])
+        raise InputError(
+            f"{path}:{line}: changes.code: name the roles that sign off versions of the code; only environment "
+            f"{LOCAL} does without"
+        )
     if wrong := {name: why for name, tier in policy.tiers.items() if (why := tier.other_gates())}:
         document = config.read_yaml(path)
         raise InputError("\n".join(

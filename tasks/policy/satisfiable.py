@@ -67,7 +67,7 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
             too_few = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
             lacking.add(where[1])
             yield where, f"{too_few}; give somebody the role or change the policy"
-    for what, signers in (("policy", policy.changes.policy), ("people", policy.changes.people)):
+    for what, signers in policy.changes.each():
         needs = [Need(r.role, r.count, _own(people.with_role(r.role, at))) for r in signers]
         if missing := _short(needs):
             yield ["changes", what], f"each signs once, and {missing}"

@@ -26,6 +26,7 @@ from tasks.runs.tree import Tree
 from tasks.sources import sources
 from tasks.supervise import box
 from tasks.trust import dsse
+from tasks.versions import versions
 
 MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local")
 """What a run has in its worktree besides its commit: outputs, which gates and packages digest, and what git and DVC
@@ -68,7 +69,7 @@ class Run:
 
     def as_asked(self) -> None:
         """Raises Refused where the worktree no longer holds the tree that was asked for, or other parameters or inputs,
-        InputError for a commit that no run is made of.
+        and where that tree has to be signed off and is not any more, InputError for a commit that no run is made of.
 
         A stage is the run's own code and may write there, and in the worktree of any other run; what it changed or
         left would run, and nobody asked for it. What git ignores counts too.
@@ -79,6 +80,8 @@ class Run:
                 f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other files "
                 f"now: {', '.join(changed[:5])}; start a new run"
             )
+        if self.governance().policy.tier(self.params.use_case.risk_tier).gates:
+            versions.require(self.ledger(), self.governance(), asked.sha256, self.request.commit)
         records.resolved(self.ledger(), self.layout, self.id)
 
     def held_back(self) -> str | None:
@@ -154,6 +157,9 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
     foreseen(params, named, ledger, governed, request.demo_approvals)
     box.wanted(governed.policy.environment)
+    if gates and not governed.local:
+        commit = checkout.commit_of(request.commit or "HEAD")
+        versions.require(ledger, governed, tree.read(checkout, commit).sha256, commit)
     if request.demo_approvals and governed.policy.environment != "local":
         raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
     check_sources(named, checkout.root)

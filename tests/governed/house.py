@@ -45,7 +45,7 @@ tiers:
         decisions: [{role: ml-lead}, {role: risk, count: 2}]
       release:
         decisions: [{role: release-manager}]
-changes: {policy: [{role: risk}], people: [{role: risk}]}
+changes: {policy: [{role: risk}], people: [{role: risk}], code: [{role: risk}]}
 """
 PEOPLE = """\
 people:

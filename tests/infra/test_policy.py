@@ -106,7 +106,11 @@ def test_a_commit_that_brings_its_own_policy_and_people_changes_nothing(project:
 
 
 def test_where_policy_names_nobody_the_root_key_adopts_with_init(project: Path) -> None:
-    edit(project, "changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}]}\n", "")
+    edit(
+        project,
+        "changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}], code: [{role: risk_officer}]}\n",
+        "",
+    )
     run("policy", "adopt", "infra/governance", "--as", "risk-officer")
     edit(project, "at_least: 10}", "at_least: 12}")
     assert "in force from now on" in run("init")

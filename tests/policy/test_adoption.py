@@ -131,7 +131,7 @@ def test_the_root_key_adopts_nothing_where_policy_names_who_does(house: House) -
 
 
 def test_where_it_names_nobody_the_root_key_does(house: House) -> None:
-    free = POLICY.replace("changes: {policy: [{role: risk}], people: [{role: risk}]}\n", "")
+    free = POLICY.replace("changes: {policy: [{role: risk}], people: [{role: risk}], code: [{role: risk}]}\n", "")
     adopt(house, "risk-one", free)
     with pytest.raises(Refused, match="owner holds data-owner; this change is signed off by the root key"):
         adopt(house, "owner", OTHER)

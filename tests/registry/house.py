@@ -54,7 +54,7 @@ tiers:
         waive: {role: risk, max_days: 30}
       release:
         decisions: [{role: risk}]
-changes: {policy: [{role: risk}], people: [{role: risk}]}
+changes: {policy: [{role: risk}], people: [{role: risk}], code: [{role: risk}]}
 """
 PEOPLE = """\
 people:

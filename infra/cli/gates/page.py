@@ -10,7 +10,7 @@ from tasks.core.facts import Fact
 from tasks.core.shown import one_line
 from tasks.gates import since
 from tasks.gates.cases import Case
-from tasks.gates.evidence import Asks
+from tasks.gates.evidence import Asks, Evidence
 from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
 from tasks.gates.since import Since
 from tasks.ledger.ledger import Ledger
@@ -44,6 +44,7 @@ def _head(case: Case, standing: Standing, now: datetime) -> Table:
         "subject": f"output of {evidence.subject.stage} {evidence.subject.sha256}",
         "evidence": f"SHA-256 {case.sha256}",
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
+        "made by": _made(evidence),
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
@@ -55,6 +56,16 @@ def _head(case: Case, standing: Standing, now: datetime) -> Table:
     for name, text in lines.items():
         table.add_row(name, text)
     return table
+
+
+def _made(evidence: Evidence) -> str:
+    """How its stages ran, as their supervisor signed it."""
+    boxes = {it.sandbox for it in evidence.recorded.values()}
+    named = ", ".join(sorted(filter(None, boxes)))
+    where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
+    taken = sum(it.computed_in != evidence.run for it in evidence.recorded.values())
+    said = f"{len(evidence.recorded)} stages, each signed with what it read and left; run {where}"
+    return (said + f"; {taken} of them in an earlier run" * bool(taken)) if evidence.recorded else "nobody signed how"
 
 
 def _who(asks: Asks) -> str:

@@ -12,6 +12,7 @@ from tasks.registry.promote.candidate import Candidate
 from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.release.bundle import (
     ATTESTATIONS,
+    CODE,
     GOVERNANCE,
     PAYLOAD,
     PROMOTION,
@@ -44,6 +45,8 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
+    for number, signed in enumerate(candidate.code, start=1):
+        dsse.write(target / CODE / f"{number:02}.json", signed.envelope)
     for name, record in candidate.records.items():
         dsse.write(target / STAGES / f"{name}.json", record.envelope)
     for number, envelope in enumerate(governance.chain, start=1):

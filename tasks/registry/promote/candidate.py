@@ -29,11 +29,14 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.policy import SCHEDULER
+from tasks.policy.read_signed import Signed
 from tasks.registry.promote import identity, looked_at
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, gate_statement
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
+from tasks.versions import versions
+from tasks.versions.signed_version import Version
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,10 @@ class Candidate:
     gates: Mapping[GateName, PassedGate]
     records: Mapping[str, SignedRecord]
     """Of every stage, by the name that DVC knows: what it read and left."""
+    code: tuple[Signed[Version], ...]
+    """Who signed its version of the code off; in environment `local` it may be nobody."""
     people: tuple[Person, ...]
-    """Who decided at any gate, and who asked for the run, by id; each with their keys."""
+    """Who decided at any gate, asked for the run or signed its code off, by id; each with their keys."""
 
     @property
     def dataset(self) -> Dataset:
@@ -103,7 +108,10 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
     passed |= {gate: _passed(gate, layout, run, ledger, governance) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
     asked = signed_request.require(ledger, governance, run)
+    versions.require(ledger, governance, asked.request.tree_sha256, asked.request.commit)
+    code_signed = versions.standing(ledger, governance, asked.request.tree_sha256).signed
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
+    people |= {signed.said.person for signed in code_signed}
     candidate = Candidate(
         layout=layout,
         run=run,
@@ -114,6 +122,7 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
         records=chain.of_run(ledger, governance, run),
+        code=code_signed,
         people=tuple(_with_keys(name, governance) for name in sorted(people - {SCHEDULER})),
     )
     _made_of_what_passed(candidate)

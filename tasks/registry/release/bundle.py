@@ -5,6 +5,7 @@
         evidence/GATE.json      what each gate looked at
         decisions/GATE/NN.json  what people signed there, in the order of the ledger
         gates/GATE.json         the gate's statement
+        code/NN.json            what people signed who let runs be made of its version of the code
         stages/STAGE.json       the record of each stage: what it read and left, signed by the worker
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
         governance/NNNN.json    the adoptions of policy and people, from the root key on: whose keys count for what
@@ -44,6 +45,8 @@ GOVERNANCE = f"{ATTESTATIONS}/governance"
 """Empty and so not there where nothing was adopted: under proposed files, in environment `local`."""
 STAGES = f"{ATTESTATIONS}/stages"
 """Not there in a release of a version that recorded none."""
+CODE = f"{ATTESTATIONS}/code"
+"""Not there where nobody signed the code off, which environment `local` allows."""
 REQUEST = provenance.REQUEST
 
 

@@ -14,6 +14,7 @@ from tasks.gates.signed_decision import DECISION, Decision
 from tasks.gates.signed_request import SignedRequest
 from tasks.policy.people import Person
 from tasks.policy.policy import Policy
+from tasks.policy.read_signed import Signed as SignedBy
 from tasks.policy.read_signed import read_envelope
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.contents import Contents
@@ -24,6 +25,8 @@ from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, stage_record, validity
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
+from tasks.versions import signed_version
+from tasks.versions.signed_version import Version
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARSED = (MANIFEST, DATASET, f"{bundle.PAYLOAD}/params.yaml")
@@ -81,6 +84,13 @@ class Attested:
         """The records of its stages, by the name that DVC knows; empty where a version made it that had none."""
         records = [stage_record.verify(self._envelope(name), self.worker) for name in self.files.below(bundle.STAGES)]
         return {record.said.name: record for record in records}
+
+    def code(self) -> list[SignedBy[Version]]:
+        """What was signed under its version of the code."""
+        return [
+            read_envelope(self._envelope(name), signed_version.VERSION, self.signers)
+            for name in self.files.below(bundle.CODE)
+        ]
 
     def decisions(self, gate: GateName) -> list[Decided]:
         """The gate's decisions."""

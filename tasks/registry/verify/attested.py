@@ -18,6 +18,7 @@ from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
 from tasks.trust.gate_statement import EXPERIMENT, GateName
+from tasks.versions import versions
 
 
 def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
@@ -29,6 +30,7 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     yield _ok("policy and people", _in_force(attested, promotion))
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
+    yield _ok("code", _code(attested, promotion))
     yield _ok("champion", _succeeds(attested, promotion))
     roles: dict[str, str] = {}
     for gate in attested.evidence:
@@ -146,6 +148,22 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
     if why_not := asking.why_not(who, promotion.tier, attested.policy, attested.people, asked.at):
         raise Refused(f"{who} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"
+
+
+def _code(attested: Attested, promotion: Promotion) -> str:
+    """Those whom policy asks signed off the tree that the run was made of, before it was promoted."""
+    signed, policy, tree = attested.code(), attested.policy, attested.manifest.tree_sha256
+    for each in signed:
+        if each.said.verb != "adopt" or each.at > promotion.time or not versions.counts(each, policy, tree):
+            raise Refused(f"what {each.said.person} signed under its code does not count for this release")
+    lacking = versions.lacking(policy.changes.code, signed)
+    if lacking and promotion.environment != LOCAL:
+        raise Refused(f"its version of the code was not signed off: {lacking}")
+    by = ", ".join(versions.names(signed))
+    if by and not lacking:
+        return f"its version of the code, tree {tree[:12]}, was signed off by {by}"
+    asked = "policy asks nobody to" if not policy.changes.code else f"as environment {LOCAL} allows"
+    return f"nobody signed its version of the code off, tree {tree[:12]}: {asked}"
 
 
 def _ok(about: str, text: str) -> Check:

@@ -1,0 +1,116 @@
+"""`hallmark code`: which versions of the code were signed off, signing one, taking one back."""
+
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.core.errors import InputError
+from tasks.core.shown import one_line, visible
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.runs import tree
+from tasks.runs.repository import Repository
+from tasks.runs.run import installed_governance
+from tasks.versions import versions
+from tasks.versions.signed_version import KIND, VERSION
+from tasks.versions.versions import Standing
+
+Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="The version: a commit, tag or branch.")]
+Reason = Annotated[str, typer.Option(help="What you looked at, or why you take it back. The ledger keeps it.")]
+
+
+def list_versions(as_json: shared.Json = False) -> None:
+    """List the versions of the code that somebody signed, and where the checkout's own HEAD stands.
+
+    Example: hallmark code list
+    """
+    checkout, ledger, governed = _open()
+    commits = _commits(ledger)
+    head = checkout.commit_of("HEAD")
+    commits.setdefault(tree.read(checkout, head).sha256, head)
+    rows = [_row(sha256, commit, versions.standing(ledger, governed, sha256)) for sha256, commit in commits.items()]
+    if as_json:
+        shared.print_json({"head": head, "versions": rows})
+        return
+    asked = [f"{role.count} in role {role.role}" for role in governed.policy.changes.code]
+    console.print(f"a version is signed off by {' and '.join(asked) or 'nobody: policy names nobody'}")
+    cells = [[row["commit"][:12], row["tree_sha256"][:12], row["state"], row["text"]] for row in rows]
+    shared.print_columns(["commit", "tree", "state", "who"], cells, "nobody has signed a version")
+
+
+def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.As = None, as_json: shared.Json = False) -> None:
+    """Show what changed since the version before, and sign this one off. Governed runs may then be made of it.
+
+    You sign for every file of the commit. Everybody else whom policy asks gives the same command.
+
+    Example: hallmark code adopt HEAD --as code-owner --reason "reviewed in merge request 42"
+    """
+    _sign(commit, who, reason, as_json, withdraw=False)
+
+
+def withdraw(commit: Commit, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+    """Take a version back that was signed off. No run of it goes past its next gate, and no new one begins.
+
+    Releases made of it stay as they are.
+
+    Example: hallmark code withdraw 1f3c9e0 --as code-owner --reason "reads past its input"
+    """
+    _sign(commit, who, reason, as_json, withdraw=True)
+
+
+def _sign(commit: str, who: str | None, reason: str, as_json: bool, withdraw: bool) -> None:
+    checkout, ledger, governed = _open()
+    named = checkout.commit_of(commit)
+    sha256 = tree.read(checkout, named).sha256
+    if not reason.strip():
+        raise InputError("--reason: say what you looked at; the ledger keeps it")
+    if not as_json and not withdraw:
+        console.print(_changed(checkout, ledger, governed, named))
+    entry = versions.sign(ledger, governed, shared.identity(who), sha256, named, reason, withdraw)
+    now = versions.standing(ledger, governed, sha256)
+    if as_json:
+        shared.print_json(_row(sha256, named, now) | {"ledger_entry": entry.seq})
+        return
+    console.print(f"commit {named[:12]}, tree {sha256[:12]}: {now.text}")
+    console.print(f"entry {entry.seq} of the ledger")
+
+
+def _open() -> tuple[Repository, Ledger, Governance]:
+    root = shared.root()
+    return Repository.open(root), open_ledger(root / ".hallmark"), installed_governance(root, None)
+
+
+def _commits(ledger: Ledger) -> dict[str, str]:
+    """The commit by which each tree was signed last, oldest first."""
+    return {entry.subject: VERSION.said(entry.body["envelope"]).commit for entry in ledger.entries(KIND)}
+
+
+def _changed(checkout: Repository, ledger: Ledger, governed: Governance, commit: str) -> str:
+    """What is new in a version against the one that was signed off last, as far as this clone has that."""
+    signed = [known for sha256, known in _commits(ledger).items()
+              if (it := versions.standing(ledger, governed, sha256)).signed and not it.lacking]  # fmt: skip
+    before = next((known for known in reversed(signed) if known != commit and _is_here(checkout, known)), None)
+    if before is None:
+        return f"no version before it is here: you sign for all that commit {commit[:12]} holds"
+    stat = visible(checkout.git("diff", "--no-ext-diff", "--stat=100", before, commit)) or "no file differs"
+    return f"since {before[:12]}, which was signed off before:\n{stat}\nlook: git diff {before[:12]} {commit[:12]}"
+
+
+def _is_here(checkout: Repository, commit: str) -> bool:
+    try:
+        return bool(checkout.commit_of(commit))
+    except InputError:
+        return False
+
+
+def _row(sha256: str, commit: str, it: Standing) -> dict[str, Any]:
+    state = "withdrawn" if it.withdrawn else "open" if it.lacking else "signed off" if it.signed else "nobody asked"
+    return {
+        "commit": commit,
+        "tree_sha256": sha256,
+        "state": state,
+        "signed_by": versions.names(it.signed),
+        "text": one_line(it.text),
+    }

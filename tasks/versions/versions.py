@@ -1,0 +1,158 @@
+"""Which versions of the code were signed off, by the roles that policy names under `changes.code`.
+
+Each role is signed for by other people. Who takes a version back takes back every signature under it so far: it may be
+signed again, by whoever looked again. Environment `local` takes any version, and says of one that nobody signed off
+that nobody did.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import satisfiable, signed_entry
+from tasks.policy.gate_rules import Role
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.policy import LOCAL, Policy
+from tasks.policy.read_signed import Signed, read_signed
+from tasks.policy.satisfiable import Need
+from tasks.policy.signed_entry import Draft
+from tasks.versions import signed_version
+from tasks.versions.signed_version import KIND, VERSION, Version
+
+
+class Standing(NamedTuple):
+    """Where a version stands."""
+
+    signed: tuple[Signed[Version], ...]
+    """The signatures under it that count, oldest first."""
+    lacking: str
+    """Who else has to sign, in words; empty where it is signed off, or policy names nobody."""
+    withdrawn: Version | None
+    """Who took it back last, where nobody has signed it since."""
+
+    @property
+    def text(self) -> str:
+        if self.withdrawn:
+            taken = f"{self.withdrawn.person} took it back on {self.withdrawn.time:%Y-%m-%d %H:%M} UTC"
+            return f"{taken} ({self.withdrawn.reason})"
+        return self.lacking or f"signed off by {', '.join(names(self.signed)) or 'nobody: policy names nobody for it'}"
+
+
+def sign(
+    ledger: Ledger, governance: Governance, person_id: str, tree_sha256: str, commit: str, reason: str,
+    withdraw: bool = False,
+) -> Entry:  # fmt: skip
+    """Record that somebody adopts a version, or takes it back. Twice by one person in one role is once.
+
+    Raises Refused for whoever holds no role that policy names, InputError where it names none.
+    """
+    person = governance.actor(person_id, ledger.now())
+    if not governance.policy.changes.code:
+        raise InputError(
+            "policy names nobody who signs code off; say under `changes` who does, `code: [{role: NAME}]`, and have "
+            "that adopted: hallmark policy adopt"
+        )
+
+    def draft() -> Entry | list[Draft]:
+        now = ledger.now()
+        _require_role(person, governance.policy, now)
+        known = _counted(ledger, governance, tree_sha256)
+        own = [entry for entry, signed in known if signed.said.person == person.id]
+        if own and not withdraw:
+            return own[-1]
+        if withdraw and not known:
+            raise Refused("nobody has signed this version off, so there is nothing to take back")
+        said = Version(
+            verb="withdraw" if withdraw else "adopt",
+            tree_sha256=tree_sha256,
+            commit=commit,
+            environment=governance.policy.environment,
+            person=person.id,
+            reason=reason,
+            time=now,
+        )
+        return [Draft(KIND, tree_sha256, signed_version.statement(said))]
+
+    return signed_entry.record(ledger, governance, person, draft)
+
+
+def standing(ledger: Ledger, governance: Governance, tree_sha256: str) -> Standing:
+    entries = list(_read(ledger, governance, tree_sha256))
+    signed = tuple(it for _, it in _counted(ledger, governance, tree_sha256))
+    last = entries[-1][1].said if entries else None
+    withdrawn = last if last and last.verb == "withdraw" else None
+    return Standing(signed, lacking(governance.policy.changes.code, signed), withdrawn)
+
+
+def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
+    """Raises Refused where a governed run may not be made of a version."""
+    found = standing(ledger, governance, tree_sha256)
+    if not governance.local and (found.lacking or found.withdrawn):
+        raise Refused(
+            f"commit {commit[:12]} is no version that was signed off: {found.text}; who reviewed it says so with: "
+            f"hallmark code adopt {commit[:12]} --as ID --reason TEXT"
+        )
+
+
+def lacking(asked: Sequence[Role], signed: Sequence[Signed[Version]]) -> str:
+    """Who else has to sign, in words; empty where nobody. Each role takes people of its own."""
+    needs = [
+        Need(role.role, role.count, frozenset(it.said.person for it in signed if role.role in _held(it)))
+        for role in asked
+    ]
+    short = satisfiable.unseated(needs)
+    return f"it lacks the signature of somebody in role {short.role}" if short else ""
+
+
+def names(signed: Iterable[Signed[Version]]) -> list[str]:
+    """Who signed, sorted."""
+    return sorted({it.said.person for it in signed})
+
+
+def counts(signed: Signed[Version], policy: Policy, tree_sha256: str) -> bool:
+    """Whether what somebody signed is about that version in this environment, and they held a role that policy asks for
+    when they did."""
+    said, person = signed.said, signed.person
+    asked = {role.role for role in policy.changes.code}
+    return (
+        person is not None
+        and (said.tree_sha256, said.environment) == (tree_sha256, policy.environment)
+        and signed_version.is_about_its_tree(said, signed.subjects)
+        and not asked.isdisjoint(_held(signed))
+        and not (person.demo and policy.environment != LOCAL)
+    )
+
+
+def _counted(ledger: Ledger, governance: Governance, tree_sha256: str) -> list[tuple[Entry, Signed[Version]]]:
+    """The adoptions since it was taken back last."""
+    found: list[tuple[Entry, Signed[Version]]] = []
+    for entry, signed in _read(ledger, governance, tree_sha256):
+        found = [] if signed.said.verb == "withdraw" else [*found, (entry, signed)]
+    return found
+
+
+def _read(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Signed[Version]]]:
+    """What counts of what was signed about a version, oldest first."""
+    for entry in ledger.entries(KIND, tree_sha256):
+        with suppress(HallmarkError):
+            signed = read_signed(entry, VERSION, governance)
+            if counts(signed, governance.policy, tree_sha256):
+                yield entry, signed
+
+
+def _held(signed: Signed[Version]) -> list[str]:
+    """The roles that they held when they signed."""
+    return signed.person.roles_at(signed.at) if signed.person else []
+
+
+def _require_role(person: Person, policy: Policy, at: datetime) -> None:
+    asked, held = [role.role for role in policy.changes.code], person.roles_at(at)
+    if not set(asked) & set(held):
+        raise Refused(
+            f"{person.id} holds {', '.join(held) or 'no role'}; a version of the code is signed off by "
+            f"{', '.join(asked)}"
+        )

@@ -1,0 +1,123 @@
+"""Versions of the code: who signs one off, who takes it back, and what counts of that."""
+
+from datetime import datetime
+
+import pytest
+
+from tasks.core.errors import InputError, Refused
+from tasks.trust import dsse
+from tasks.versions import signed_version, versions
+from tasks.versions.signed_version import KIND, Version
+from tests.governed.house import COMMIT, PEOPLE, POLICY, House, keyed, reload
+
+TREE, OTHER = "a" * 64, "b" * 64
+TWO = "code: [{role: risk}, {role: ml-lead}]"
+
+
+def outside(house: House, code: str = "code: [{role: risk}]") -> None:
+    policy = POLICY.replace("environment: local", "environment: production").replace("code: [{role: risk}]", code)
+    reload(house, policy, keyed(PEOPLE, house.state))
+
+
+def sign(house: House, who: str, withdraw: bool = False, tree: str = TREE) -> None:
+    versions.sign(house.ledger, house.governance, who, tree, COMMIT, "looked at it", withdraw)
+
+
+def require(house: House, tree: str = TREE) -> None:
+    versions.require(house.ledger, house.governance, tree, COMMIT)
+
+
+def text(house: House) -> str:
+    return versions.standing(house.ledger, house.governance, TREE).text
+
+
+@pytest.mark.attack(rights="commit", stopped="a governed run is made of code that the roles of policy signed off")
+def test_outside_local_a_version_counts_once_everybody_has_signed(house: House) -> None:
+    outside(house, TWO)
+    told = f"commit {COMMIT[:12]} is no version that was signed off: it lacks the signature of somebody in role risk"
+    with pytest.raises(Refused, match=told):
+        require(house)
+    sign(house, "risk-one")
+    with pytest.raises(Refused, match="in role ml-lead; who reviewed it says so with: hallmark code adopt"):
+        require(house)
+    sign(house, "lead")
+    require(house)
+    assert text(house) == "signed off by lead, risk-one"
+    with pytest.raises(Refused):
+        require(house, OTHER)
+
+
+def test_each_role_takes_people_of_its_own(house: House) -> None:
+    outside(house, "code: [{role: risk}, {role: data-owner}]")
+    sign(house, "both")
+    assert "data-owner" in text(house) or "risk" in text(house), "one who holds both roles fills one"
+    sign(house, "owner")
+    require(house)
+
+
+def test_in_local_any_version_counts_and_its_standing_is_told(house: House) -> None:
+    require(house)
+    assert text(house) == "it lacks the signature of somebody in role risk"
+    sign(house, "risk-one")
+    assert text(house) == "signed off by risk-one"
+    reload(house, POLICY.replace(", code: [{role: risk}]", ""))
+    assert text(house) == "signed off by nobody: policy names nobody for it"
+    with pytest.raises(InputError, match="policy names nobody who signs code off; say under `changes` who does"):
+        sign(house, "risk-one")
+
+
+def test_twice_by_one_person_is_once(house: House) -> None:
+    for _ in range(2):
+        sign(house, "risk-one")
+    assert len(house.ledger.entries(KIND, TREE)) == 1
+
+
+def test_whoever_may_sign_may_take_back_what_others_signed_and_it_may_be_signed_again(house: House) -> None:
+    outside(house)
+    with pytest.raises(Refused, match="nobody has signed this version off, so there is nothing to take back"):
+        sign(house, "both", withdraw=True)
+    sign(house, "risk-one")
+    sign(house, "both", withdraw=True)
+    with pytest.raises(Refused, match=r"both took it back on .* UTC \(looked at it\)"):
+        require(house)
+    sign(house, "risk-one")
+    require(house)
+
+
+def test_who_may_not(house: House) -> None:
+    with pytest.raises(Refused, match="owner holds data-owner; a version of the code is signed off by risk"):
+        sign(house, "owner")
+    with pytest.raises(InputError, match="'nobody' is nobody in people"):
+        sign(house, "nobody")
+    outside(house)
+    with pytest.raises(Refused, match="demo-risk is a demo identity"):
+        sign(house, "demo-risk")
+
+
+@pytest.mark.attack(rights="ledger", stopped="a version counts by the signature of who held the role, for that tree")
+@pytest.mark.parametrize(
+    ("key", "said", "subject"),
+    [
+        ("owner", {"person": "risk-one"}, TREE),
+        ("owner", {"person": "owner"}, TREE),
+        ("gate", {"person": "gate"}, TREE),
+        ("risk-one", {"environment": "staging"}, TREE),
+        ("risk-one", {"tree_sha256": OTHER}, TREE),
+        ("risk-one", {}, OTHER),
+    ],
+    ids=["another's key", "no role", "a machine", "another environment", "another tree", "another subject"],
+)
+def test_an_entry_that_says_so_is_no_signature(house: House, key: str, said: dict, subject: str) -> None:
+    outside(house)
+    version = signed("risk-one", house.ledger.now()).model_copy(update=said)
+    statement = dsse.statement(signed_version.PREDICATE_TYPE, {"tree": subject}, version.said)
+    house.ledger.append(KIND, TREE, {"envelope": dsse.sign(statement, house.key(key))})
+    house.ledger.append(KIND, TREE, {"envelope": None})
+    with pytest.raises(Refused, match="no version that was signed off"):
+        require(house)
+
+
+def signed(who: str, time: datetime) -> Version:
+    return Version(
+        verb="adopt", tree_sha256=TREE, commit=COMMIT, environment="production", person=who, reason="x", time=time
+    )
