@@ -29,7 +29,8 @@ def stages(run: Run, *names: str) -> None:
     for name in names:
         with_its_sources(run)
         if not _remembered(run, name):
-            records.stage(run.ledger(), run.layout, run.id, stage(run, name))
+            outcome = stage(run, name)
+            records.stage(run.ledger(), run.layout, run.id, outcome)
 
 
 def with_its_sources(run: Run) -> None:

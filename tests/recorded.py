@@ -30,7 +30,9 @@ def sign(layout: Layout, name: str, key: Path, sandbox: str | None = SANDBOX, **
         name=name,
         command=["python", "-I", "tasks/stages/start.py", name],
         materials=stage_record.materials(materials.read(name, layout)),
-        environment=Environment(run=layout.root.name, sandbox=sandbox, network=False, platform="x86_64, Linux"),
+        environment=Environment(
+            run=layout.root.name, sandbox=sandbox, network=False, platform="x86_64, Linux", packages="0" * 64
+        ),
         tree_sha256=read_json(layout.code)["tree_sha256"],
     )
     signer = keys.signer(keys.load_private(key))

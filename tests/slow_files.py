@@ -20,6 +20,7 @@ SECONDS = {
     "tests/flows/test_withdrawal.py": 44,
     "tests/registry/test_crash.py": 39,
     "tests/registry/test_kills.py": 36,
+    "tests/runs/test_stage.py": 60,
     "tests/supervise/test_shell.py": 30,
     "tests/ledger/test_heads_s3.py": 27,
     "tests/stages/data/test_accidents.py": 27,

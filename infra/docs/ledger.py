@@ -63,7 +63,7 @@ KINDS = (
     ),
     Kind(
         "release.reproduced", "release",
-        "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`",
+        "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`, `records`",
     ),
     Kind("incident.opened", "incident", "`envelope`: what happened and which role owns it; of an emergency `order`"),
     Kind("incident.escalated", "incident", "`envelope`"),

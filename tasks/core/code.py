@@ -1,8 +1,8 @@
 """Which code decides the bytes that a stage leaves, and its digest.
 
-That is what its module imports of `tasks/`, directly or through others, and the files of another kind beside these
-modules: word lists, templates. Docstrings, comments and blank lines count for nothing, so that they may be mended
-without a run being made again. Of `__init__.py` nothing counts: here they hold no code.
+That is what starts it and what its module imports of `tasks/`, directly or through others, with the `__init__.py` above
+them, and the files of another kind beside these modules: word lists, templates. Nothing else of a tree is shown to a
+stage. Docstrings, comments and blank lines count for nothing, so that they may be mended and no run is made again.
 
     inputs/stages.json   the digest of each stage, by which DVC knows whether it has to run again; of a run the
                          supervisor writes it (`tasks.runs.resolve`), by hand the stage `code` of dvc.yaml
@@ -10,8 +10,9 @@ without a run being made again. Of `__init__.py` nothing counts: here they hold 
 
 import ast
 import io
+import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,10 +20,15 @@ from tasks.core.files import canonical_json, sha256_bytes, sha256_file, write_js
 from tasks.core.graph import RUNS, STAGES
 from tasks.core.layout import Layout
 
+STARTS = ("tasks.stages.start", "tasks.stages.runner")
+"""What a stage is started by, besides its own module."""
+AMBIGUOUS = re.compile(rb"[\r\f\0]|\A\xef\xbb\xbf|\A(.*\n)?.*coding[:=]")
+"""By which Python may read a source otherwise than what is worked out here: of such a file every byte counts."""
+
 
 def of_stage(root: Path, name: str) -> str:
     """SHA-256 of the code of a stage, `predict` for all of its variants."""
-    return sha256_bytes(canonical_json(_digests(root, STAGES[name].module)))
+    return sha256_bytes(canonical_json(_digests(root, name)))
 
 
 def of_stages(root: Path) -> dict[str, str]:
@@ -41,20 +47,32 @@ def write(layout: Layout) -> None:
     write_json(layout.stages, of_stages(layout.root))
 
 
-def files_of(root: Path, module: str) -> list[Path]:
-    """The files that decide what a module does, sorted."""
+def files_of(root: Path, name: str) -> list[Path]:
+    """The files that decide what a stage does, sorted. A link is none of them: what it leads to may change."""
+    return files_behind(root, (STAGES[name].module, *STARTS))
+
+
+def files_behind(root: Path, names: Iterable[str]) -> list[Path]:
+    """The same of modules."""
     modules: set[Path] = set()
-    _follow(root, _file(root, module), modules)
+    for name in names:
+        _follow(root, _file(root, name), modules)
     beside = {path for folder in {path.parent for path in modules} for path in _other_files(folder)}
-    return sorted(modules | beside)
+    above = {folder / "__init__.py" for path in modules for folder in path.parents if root in folder.parents}
+    return sorted(path for path in modules | beside | above if _is_plain(path, root))
 
 
-def _digests(root: Path, module: str) -> dict[str, str]:
+def _is_plain(path: Path, root: Path) -> bool:
+    """Whether it is a file that no link leads to from the root on."""
+    return path.is_file() and path.resolve() == root.resolve() / path.relative_to(root)
+
+
+def _digests(root: Path, name: str) -> dict[str, str]:
     return {
         path.relative_to(root).as_posix(): sha256_bytes(what_runs(path.read_bytes()))
         if path.suffix == ".py"
         else sha256_file(path)
-        for path in files_of(root, module)
+        for path in files_of(root, name)
     }
 
 
@@ -94,11 +112,24 @@ def _other_files(folder: Path) -> Iterator[Path]:
 @lru_cache(2_000)
 def what_runs(source: bytes) -> bytes:
     """The source without what says something to readers alone."""
-    lines = source.decode().split("\n")
+    if AMBIGUOUS.search(source):
+        return source
+    said = _in_strings(source)
+    lines = [(line, number in said) for number, line in enumerate(source.decode().split("\n"), start=1)]
     for start, start_column, end, end_column in sorted(_remarks(source), reverse=True):
-        head, tail = lines[start - 1].encode()[:start_column], lines[end - 1].encode()[end_column:]
-        lines[start - 1 : end] = [(head + tail).decode()]
-    return "\n".join(line.rstrip() for line in lines if line.strip()).encode()
+        head, tail = lines[start - 1][0].encode()[:start_column], lines[end - 1][0].encode()[end_column:]
+        lines[start - 1 : end] = [((head + tail).decode(), lines[end - 1][1])]
+    return "\n".join(line if whole else line.rstrip() for line, whole in lines if whole or line.strip()).encode()
+
+
+def _in_strings(source: bytes) -> set[int]:
+    """The lines that end inside a text: their spaces, and whether they are blank, say something to the program."""
+    return {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno is not None
+        for line in range(node.lineno, node.end_lineno)
+    }
 
 
 def _remarks(source: bytes) -> Iterator[tuple[int, int, int, int]]:

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+BY_HAND = "by-hand"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -68,6 +70,11 @@ class Layout:
         """`tree_sha256`: the digest of the run's whole tree as git has it (`tasks.runs.tree`)."""
         return self.inputs / "code.json"
 
+    def outputs(self, stage: str, measures: bool) -> list[Path]:
+        """The folders of all that a stage leaves, by the name that DVC knows."""
+        folder = stage.replace("@", "/")
+        return [self.stage(folder), *([self.measured(folder)] if measures else [])]
+
     def stage(self, name: str) -> Path:
         """Digested outputs of a stage, e.g. `artefacts/split/`."""
         return self.root / "artefacts" / name
@@ -88,8 +95,9 @@ class Layout:
 
     def kept(self, folder: str, stage: str) -> Path:
         """Where a stage keeps something between runs: below the digest of its code, so that other code, which may be
-        anybody's, leaves nothing there."""
-        return self.state / folder / str(json.loads(self.stages.read_bytes())[stage])[:16]
+        anybody's, leaves nothing there. Work by hand, whose code nobody has looked at, keeps its own."""
+        by = str(json.loads(self.stages.read_bytes())[stage]) if self.root.resolve() != self.state.parent else BY_HAND
+        return self.state / folder / by
 
     def locate(self, path: str) -> Path:
         """A file that settings name: relative to the worktree, or, where it is not committed, to the checkout."""

@@ -82,6 +82,7 @@ class _Work:
     watcher: "Watcher"
     by: Worker | None
     """Who signs here what stages leave; null where this machine has no key that counts."""
+    boxed: bool
     supervised: bool = True
     """False in a test of something else."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -117,6 +118,7 @@ def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance
             withdrawn=obstacles.withdrawn(layout, ledger, governance),
             watcher=watcher,
             by=_worker(governance, ledger),
+            boxed=box.wanted(governance.policy.environment),
         )
         notes = obstacles.known(layout, released, params.load(layout.params))
         stages = list(_stages(work))
@@ -182,7 +184,15 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:
-        dvc.repro(work.layout, name, _listener(work.watcher, name), force=True, apart=True, supervised=work.supervised)
+        dvc.repro(
+            work.layout,
+            name,
+            _listener(work.watcher, name),
+            force=True,
+            apart=True,
+            supervised=work.supervised,
+            boxed=work.boxed,
+        )
         left = work.layout.stage(folder)
         return files.tree_digest(left / bundle.PAYLOAD if folder == "package" else left), ""
     except (HallmarkError, ValueError) as error:
@@ -190,8 +200,6 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
 
 
 def _worker(governance: Governance, ledger: Ledger) -> Worker | None:
-    """Raises Unavailable where stages need a sandbox and there is none."""
-    box.wanted(governance.policy.environment)
     with suppress(InputError, Refused):
         return made.worker(governance, ledger)
     return None

@@ -23,7 +23,8 @@ from tasks.core.layout import Layout, home
 from tasks.core.shown import visible
 from tasks.runs import dvc_lock
 from tasks.runs.environment import INTO_A_PROCESS
-from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.stages.runner import STARTED_BY, error_file
+from tasks.supervise.box import BOXED
 from tasks.trust.stage_record import SignedRecord
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
@@ -57,6 +58,12 @@ DVC = (sys.executable, "-I", "-m", "dvc")
 APART = ("HALLMARK_VAULT_URL", "MLFLOW_TRACKING", "MLFLOW_REGISTRY")
 """Beginnings of the names of variables that lead to what is shared: a stage that is to leave nothing there has none."""
 
+OURS: Mapping[str, bytes] = {
+    ".dvc/config": b"[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
+    ".dvcignore": b"# What DVC passes over in a run: nothing.\n",
+}
+"""What stands in a run's worktree in place of what its commit has there."""
+
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """What DVC tells a person after every stage, and a run does by itself."""
 
@@ -76,9 +83,15 @@ class StageOutcome(Frozen):
 def configure(layout: Layout) -> None:
     """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file.
 
+    Of what a commit says of DVC itself nothing counts: a remote, a place for DVC's own database or a file to pass over
+    would be the commit's, and DVC works for whoever judges it.
+
     Everything else in that file stays, comments too: a developer's remotes and their credentials stand there. The path
     is relative, as DVC reads it from the folder of that file, so that a copy of the checkout has a cache of its own.
     """
+    if layout.root.resolve() != layout.state.parent:
+        for name, ours in OURS.items():
+            write_bytes(layout.root / name, ours)
     path = layout.root / ".dvc" / "config.local"
     cache = os.path.relpath(layout.state / "cache", path.parent.resolve())
     settings = ConfigObj(str(path), encoding="utf-8")
@@ -97,10 +110,12 @@ def repro(
     force: bool = False,
     apart: bool = False,
     supervised: bool = False,
+    boxed: bool = True,
 ) -> StageOutcome:
     """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
     With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others. With
-    `supervised`, `tasks.supervise` runs the stage and signs what it left, as it does for every stage of a run.
+    `supervised`, `tasks.supervise` runs the stage and signs what it left, as it does for every stage of a run; with
+    `boxed` in the sandbox or not at all.
 
     Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
     stage's whole process group before it is passed on.
@@ -110,7 +125,7 @@ def repro(
     if apart:
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     if supervised:
-        environment["SHELL"] = _shell(layout)
+        environment |= {"SHELL": _shell(layout), BOXED: "1" if boxed else ""}
     lines, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say)
     if code:
         raise _failure(layout.root, stage, code, lines)
@@ -120,22 +135,9 @@ def repro(
 
 def commit(layout: Layout, stage: str) -> None:
     """Have the cache, and dvc.lock, hold a stage's outputs as they lie there. Raises Unavailable with DVC's message."""
-    _without_running(layout, "commit", stage)
-
-
-def checkout(layout: Layout, stage: str) -> bool:
-    """Have a stage's outputs come out of the cache as dvc.lock names them. False where they are not all there."""
-    try:
-        _without_running(layout, "checkout", stage)
-    except Unavailable:
-        return False
-    return True
-
-
-def _without_running(layout: Layout, verb: str, stage: str) -> None:
-    lines, code = _dvc(layout, [verb, "--force", "--", stage], _environment(PUSH), lambda _: None)
+    lines, code = _dvc(layout, ["commit", "--force", "--", stage], _environment(PUSH), lambda _: None)
     if code:
-        raise Unavailable(f"dvc {verb} of stage {stage} failed:\n" + "\n".join(lines[-15:]))
+        raise Unavailable(f"dvc commit of stage {stage} failed:\n" + "\n".join(lines[-15:]))
 
 
 def _dvc(
@@ -183,8 +185,8 @@ def push(layout: Layout) -> None:
 
     Raises Unavailable with DVC's own message.
     """
-    if _has_remote(layout):
-        _carry(layout, "push")
+    if _has_remote(layout) and (stages := dvc_lock.stages(layout.root)):
+        _carry(layout, "push", *stages)
 
 
 def pull(layout: Layout) -> None:
@@ -223,7 +225,7 @@ def _take_remotes(layout: Layout) -> None:
         for theirs in (checkout.load_one("repo"), checkout.load_one("local")):
             local["core"] |= {name: value for name, value in theirs["core"].items() if name == "remote"}
             for name, remote in theirs["remote"].items():
-                local["remote"][name] = local["remote"].get(name, {}) | remote
+                local["remote"][name] = dict(remote)
         for remote in local["remote"].values():
             remote |= _compared(remote.get("url", ""))
 

@@ -28,7 +28,7 @@ from tasks.supervise import box
 from tasks.trust import dsse
 from tasks.versions import versions
 
-MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local")
+MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.OURS)
 """What a run has in its worktree besides its commit: outputs, which gates and packages digest, and what git and DVC
 need. All else there is the tree that was asked for."""
 

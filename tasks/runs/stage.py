@@ -54,10 +54,13 @@ def bring(
     record = None if force else _known(layout, stage, read, by, known)
     taken = record is not None and _taken(layout, record, say)
     if record is None or not taken:
-        dvc.repro(layout, stage, say, force=True, supervised=True)
+        dvc_cache.drop_odd(layout)
+        dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.boxed)
         record = _computed(layout, stage, read, by)
-    elif record != known and record.said.environment.run != layout.root.name:
-        record = _signed_here(layout, record, by)
+    elif record.said.tree_sha256 != (tree := files.read_json(layout.code)["tree_sha256"]) or (
+        record != known and record.said.environment.run != layout.root.name
+    ):
+        record = stage_record.verify(stage_record.taken(record, tree, by.signer), by.lines)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=taken, record=record)
 
 
@@ -79,17 +82,17 @@ def _taken(layout: Layout, record: SignedRecord, say: Say) -> bool:
         return True
     if lock is None:
         return False
-    dvc_lock.put(layout.root, stage, lock)
-    if dvc.checkout(layout, stage) and materials.left(stage, layout) == record.left:
+    if dvc_cache.restore(layout, lock, record.left):
+        dvc_lock.put(layout.root, stage, lock)
         say(f"stage {stage} was done before with the same inputs; its outputs come from the cache, as signed")
         return True
-    _drop(layout, stage, lock, say)
+    say(f"the cache has not what stage {stage} left, as it was signed; it is done again")
     return False
 
 
 def _computed(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:
     """The record that the supervisor has just signed, once what it signed is what lies there and in the cache."""
-    record = kept.find(layout, stage, read, by.lines, by.boxed)
+    record = kept.of_run(layout, stage, read, by.lines, by.boxed)
     if record is None:
         raise Refused(
             f"stage {stage} ended, and no record of it counts: the worker's key in .hallmark/keys is not one of "
@@ -105,26 +108,11 @@ def _cached(layout: Layout, record: SignedRecord) -> None:
     stage = record.said.name
     lock = dvc_lock.of_stage(layout.root, stage) or {}
     if materials.left(stage, layout) != record.left:
-        _drop(layout, stage, lock, lambda _: None)
+        dvc_cache.drop_wrong(layout, lock, record.left)
+        for place in layout.outputs(stage, RUNS[stage].measures):
+            shutil.rmtree(place, ignore_errors=True)
         raise Refused(
             f"stage {stage}: the cache held other bytes than the stage left, under the name of these; they are taken "
             f"out of it: hallmark run --resume {layout.root.name}"
         )
     kept.keep_lock(layout, record, lock)
-
-
-def _signed_here(layout: Layout, record: SignedRecord, by: Worker) -> SignedRecord:
-    """A record of this run about outputs that another one computed."""
-    said = record.said.model_copy(
-        update={"taken_from": record.sha256, "tree_sha256": files.read_json(layout.code)["tree_sha256"]}
-    )
-    return stage_record.verify(stage_record.sign(said, record.left, by.signer), by.lines)
-
-
-def _drop(layout: Layout, stage: str, lock: dict[str, object], say: Say) -> None:
-    """Take away what the cache has under a wrong name, and what lies in place of the outputs."""
-    if wrong := dvc_cache.drop_wrong(layout, lock):
-        say(f"the cache held other bytes than it says for {wrong} files of stage {stage}; they are taken out of it")
-    folder = stage.replace("@", "/")
-    for place in (layout.stage(folder), *([layout.measured(folder)] if RUNS[stage].measures else [])):
-        shutil.rmtree(place, ignore_errors=True)

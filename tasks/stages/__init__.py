@@ -2,7 +2,9 @@
 lists them.
 
     start.py     `python -I tasks/stages/start.py STAGE`, what dvc.yaml calls: no other code than this worktree's
-    __main__.py  one stage, in the current folder
+    __main__.py  one stage by name, in the current folder
+    same_python.py  the version of Python that stages of data run with
+    runner.py    one stage by its module, and what goes wrong with it
     data/        sources to a training and a test set
     train/       the base model, fine-tuned
     evaluate/    is it better, and by how much?

@@ -1,14 +1,16 @@
 """`python -I tasks/stages/start.py STAGE`: a stage that runs this worktree's own code, and no other that lies about.
 
-dvc.yaml calls this. By `-I` Python looks for nothing in the folder it is started in, and heeds no PYTHON* variable: a
-`json.py` or `sitecustomize.py` in the worktree, or on somebody's PYTHONPATH, is not run. What is of `tasks` comes from
-the sources around this file, not from the Hallmark that is installed, and is compiled anew each time: bytecode may say
-something else than the source that was read and signed.
+dvc.yaml calls this; the supervisor of a run says besides which module it is, `STAGE MODULE`. By `-I` Python looks for
+nothing in the folder it is started in, and heeds no PYTHON* variable: a `json.py` or `sitecustomize.py` in the
+worktree, or on somebody's PYTHONPATH, is not run. What is of `tasks` comes from the sources around this file, not from
+the Hallmark that is installed, and is compiled anew each time: bytecode may say something else than the source that was
+read and signed.
 
 Whatever a stage starts begins here as well: a process of `multiprocessing` runs this file before its work, and Ray
 starts its workers by it (`python -I tasks/stages/start.py SCRIPT.py`).
 """
 
+import importlib
 import runpy
 import sys
 from importlib.abc import MetaPathFinder
@@ -54,9 +56,8 @@ def main() -> int:
         sys.argv = given
         runpy.run_path(given[0], run_name="__main__")
         return 0
-    from tasks.stages.__main__ import main as stage
-
-    return stage()
+    stage = importlib.import_module("tasks.stages.runner" if len(given) > 1 else "tasks.stages.__main__")
+    return int(stage.main())
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the latter in a process that `multiprocessing` has spawned

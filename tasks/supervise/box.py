@@ -20,6 +20,8 @@ from tasks.core.errors import Unavailable
 BUBBLEWRAP = "bwrap"
 OLDEST = (0, 8)
 """The first that keeps a process inside from making name spaces of its own (`--disable-userns`)."""
+BOXED = "HALLMARK_BOXED"
+"""Environment variable: not empty where a stage runs in the sandbox or not at all."""
 LOCAL = "local"
 """The environment in which stages may run without a sandbox."""
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core import config
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.sources import sources, vault_keys
@@ -69,11 +69,25 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
 
 
 def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
-    """What a stage reads outside its inputs, as far as it is there; of a link also what it leads to."""
+    """What a stage reads outside its inputs, as far as it is there; of a link also what it leads to.
+
+    Raises Refused for a link to what Hallmark keeps on this machine: another stage may have left it.
+    """
     grant, home = of(stage), box.home()
     own = [home / name for name in grant.settings] if home and online else []
     named = [path for path in (*grant.reads(layout), *own) if path.exists()]
-    return list(dict.fromkeys(each for path in named for each in (path, path.resolve())))
+    return list(dict.fromkeys(each for path in named for each in (path, _target(path, layout))))
+
+
+def _target(path: Path, layout: Layout) -> Path:
+    """What a path leads to. Inside the state that is the same thing, or, of what stands in for a checkout
+    (`tasks.reproduce`), the same in the checkout's."""
+    real = path.resolve()
+    if STATE in real.parts:
+        place = real.parts[len(real.parts) - real.parts[::-1].index(STATE) :]
+        if not path.is_relative_to(layout.state) or place != path.relative_to(layout.state).parts:
+            raise Refused(f"{path} leads to {real}, which no stage reads by that name; remove it")
+    return real
 
 
 def _sources(layout: Layout) -> Iterator[Path]:
@@ -108,7 +122,7 @@ def _models(layout: Layout) -> Iterator[Path]:
         path = layout.state.parent / str(folder)
         _require_the_model(path, str(named.get("sha256")), layout)
         yield path
-    yield layout.state / "models" / str(named.get("sha256"))
+    yield layout.state / FETCHED / str(named.get("sha256"))
     yield from (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
 
 
@@ -132,11 +146,11 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout) -> None:
 
 def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
-    return not named.get("folder") and not (layout.state / "models" / str(named.get("sha256"))).exists()
+    return not named.get("folder") and not (layout.state / FETCHED / str(named.get("sha256"))).exists()
 
 
 def _fetched(layout: Layout) -> Iterator[Path]:
-    yield layout.state / "models"
+    yield layout.state / FETCHED
 
 
 def _base_model(layout: Layout) -> Mapping[str, object]:
@@ -165,6 +179,9 @@ def _champion(layout: Layout) -> Iterator[Path]:
         yield layout.state / "bases"
 
 
+STATE = ".hallmark"
+FETCHED = "models"
+"""Folder of models that were fetched; whoever reads one compares its digest."""
 TRACKED = "mlflow"
 """Folder of MLflow's files. What lies there is shown and opens nothing."""
 

@@ -1,8 +1,9 @@
 """The records that this machine keeps. By these, and nothing else, a result comes out of the cache of runs.
 
-.hallmark/records/INPUTS.json        the record, by `StageRecord.inputs_sha256`
-.hallmark/records/INPUTS.lock.json   where the cache has the outputs, as dvc.lock says it; nobody signs that, since
-                                     what comes out is compared with the record
+.hallmark/records/INPUTS.json        the newest record of some work, by `StageRecord.inputs_sha256`
+.hallmark/records/RECORD.lock.json   where the cache has the outputs of a record, as dvc.lock says it; nobody signs
+                                     that, since what comes out is compared with the record
+.hallmark/records/runs/RUN/STAGE.json  what the supervisor signed in a run, for whoever started the stage
 """
 
 import json
@@ -19,23 +20,21 @@ from tasks.trust.stage_record import Digests, SignedRecord
 FOLDER = "records"
 
 
-def keep(layout: Layout, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
-    """Keep a new record. What was kept of earlier outputs of the same work goes."""
-    _lock(layout, inputs_sha256).unlink(missing_ok=True)
-    files.write_bytes(_path(layout, inputs_sha256), files.canonical_json(envelope), mode=0o600)
+def keep(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
+    """Keep a record that was signed just now."""
+    for path in (_path(layout, inputs_sha256), _own(layout, stage)):
+        files.write_bytes(path, files.canonical_json(envelope), mode=0o600)
 
 
 def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
     """The record of a stage of this very work that one of the keys signed; of `boxed` one made in a sandbox."""
     inputs = stage_record.inputs_digest(stage, read)
-    path = _path(layout, inputs)
-    if not path.exists():
-        return None
-    try:
-        found = stage_record.verify(dsse.read(path), lines)
-    except Refused:
-        return None
-    return found if is_of(found, inputs, boxed) else None
+    return _read(_path(layout, inputs), inputs, lines, boxed)
+
+
+def of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
+    """The same, of what was computed in this run last."""
+    return _read(_own(layout, stage), stage_record.inputs_digest(stage, read), lines, boxed)
 
 
 def is_of(record: SignedRecord, inputs_sha256: str, boxed: bool) -> bool:
@@ -45,21 +44,36 @@ def is_of(record: SignedRecord, inputs_sha256: str, boxed: bool) -> bool:
 
 def keep_lock(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> None:
     """What dvc.lock says of the stage, now that its outputs are in the cache."""
-    files.write_json(_lock(layout, record.said.inputs_sha256), lock)
+    files.write_json(_lock(layout, record), lock)
 
 
 def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
     """None where nothing is kept that can be read."""
     try:
-        lock = json.loads(_lock(layout, record.said.inputs_sha256).read_bytes())
+        lock = json.loads(_lock(layout, record).read_bytes())
     except (OSError, ValueError):
         return None
     return lock if isinstance(lock, dict) else None
+
+
+def _read(path: Path, inputs_sha256: str, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
+    if not path.exists():
+        return None
+    try:
+        found = stage_record.verify_computed(dsse.read(path), lines)
+    except Refused:
+        return None
+    return found if is_of(found, inputs_sha256, boxed) else None
 
 
 def _path(layout: Layout, inputs_sha256: str) -> Path:
     return layout.state / FOLDER / f"{inputs_sha256}.json"
 
 
-def _lock(layout: Layout, inputs_sha256: str) -> Path:
-    return layout.state / FOLDER / f"{inputs_sha256}.lock.json"
+def _lock(layout: Layout, record: SignedRecord) -> Path:
+    """By the computation, whoever takes it."""
+    return layout.state / FOLDER / f"{record.said.taken_from or record.sha256}.lock.json"
+
+
+def _own(layout: Layout, stage: str) -> Path:
+    return layout.state / FOLDER / "runs" / layout.root.name / f"{stage}.json"

@@ -30,14 +30,20 @@ def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
     return {name: document[name] for name in RUNS[stage].params if name in document}
 
 
+def marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
+    """What changes with a file that the stage reads: inode, size, times of its content and of itself."""
+    _, _, which = stage.partition("@")
+    named = [layout.root / name for name in (*RUNS[stage].dependencies(which), "params.yaml", "inputs/stages.json")]
+    paths = [path for top in named for path in ([top] if top.is_file() else sorted(top.rglob("*")))]
+    return {str(path): (it.st_ino, it.st_size, it.st_mtime_ns, it.st_ctime_ns) for path in paths if (it := path.stat())}
+
+
 def left(stage: str, layout: Layout) -> dict[str, str]:
     """SHA-256 of every file that it left. Raises InputError for a link."""
-    folder = stage.replace("@", "/")
-    places = [layout.stage(folder), *([layout.measured(folder)] if RUNS[stage].measures else [])]
     try:
         return {
             f"{place.relative_to(layout.root).as_posix()}/{name}": sha256
-            for place in places
+            for place in layout.outputs(stage, RUNS[stage].measures)
             for name, sha256 in files.tree_manifest(place).items()
         }
     except ValueError as error:

@@ -2,8 +2,8 @@
 what it read and left.
 
 DVC is the supervisor's: it keeps what the stage leaves. Of COMMAND, which stands in the run's own dvc.yaml, the name of
-the stage is taken and nothing else. Where this machine has no sandbox, the stage runs without one and the record says
-so: whoever starts it has looked whether that may be (`box.wanted`).
+the stage is taken and nothing else. Whoever starts it has looked whether it may run without a sandbox (`box.wanted`);
+the record of one that did says so.
 """
 
 import contextlib
@@ -13,16 +13,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import psutil
 
-from tasks.core.errors import HallmarkError, Unavailable
-from tasks.core.files import open_plain, read_json, write_bytes
+from tasks.core.errors import HallmarkError, Refused, Unavailable
+from tasks.core.files import canonical_json, open_plain, read_json, sha256_bytes, write_bytes
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.sources import vault_keys
-from tasks.stages.__main__ import STARTED_BY, error_file
+from tasks.stages import same_python
+from tasks.stages.runner import STARTED_BY, error_file
 from tasks.stages.train import tracking
 from tasks.supervise import box, grants, kept, materials, process, shown, taken
 from tasks.supervise.box import Box
@@ -33,7 +35,7 @@ from tasks.trust.stage_record import Environment, StageRecord
 NAME = "hallmark-stage"
 PLACE = "boxes"
 """Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
-FOLLOWED = (vault_keys.FOLDER, grants.TRACKED)
+FOLLOWED = (vault_keys.FOLDER, grants.TRACKED, grants.FETCHED)
 """Folders that a stage keeps something in and that others open without looking for links."""
 MOST_OF_AN_ERROR = 64 * 1024
 """Bytes that a failed stage may say."""
@@ -68,14 +70,18 @@ def run(stage: str, layout: Layout) -> int:
     """
     signer = keys.signer(keys.load_private(layout.state / "keys" / "worker"))
     error_file(layout.root, stage).unlink(missing_ok=True)
-    read = materials.read(stage, layout)
-    command = [sys.executable, "-I", str(layout.root / "tasks" / "stages" / "start.py"), stage]
+    same_python.require(stage, layout)
+    marks, read = materials.marks(stage, layout), materials.read(stage, layout)
+    start = layout.root / "tasks" / "stages" / "start.py"
+    command = [sys.executable, "-I", str(start), stage, RUNS[stage].module]
     starter = int(os.environ[STARTED_BY]) if STARTED_BY in os.environ else None
-    if box.why_not():
-        made, code = None, process.run(command, os.environ, starter, boxed=False)
-    else:
+    if os.environ.get(box.BOXED):
         made, code = _in_a_box(stage, layout, command, starter)
+    else:
+        made, code = None, process.run(command, os.environ, starter, boxed=False)
     if not code:
+        if materials.marks(stage, layout) != marks and materials.read(stage, layout) != read:
+            raise Refused(f"what stage {stage} reads was changed while it ran; nothing of it is signed")
         _sign(stage, layout, read, made, signer)
     return code
 
@@ -83,17 +89,24 @@ def run(stage: str, layout: Layout) -> int:
 def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Box | None, signer: Signer) -> None:
     record = StageRecord(
         name=stage,
-        command=["python", "-I", "tasks/stages/start.py", stage],
+        command=["python", "-I", "tasks/stages/start.py", stage, RUNS[stage].module],
         materials=stage_record.materials(read),
         environment=Environment(
             run=layout.root.name,
             sandbox=box.name() if made else None,
             network=made.network if made else True,
             platform=box.machine(),
+            packages=sha256_bytes(canonical_json(_packages())),
         ),
         tree_sha256=read_json(layout.code)["tree_sha256"],
     )
-    kept.keep(layout, stage_record.sign(record, materials.left(stage, layout), signer), record.inputs_sha256)
+    envelope = stage_record.sign(record, materials.left(stage, layout), signer)
+    kept.keep(layout, stage, envelope, record.inputs_sha256)
+
+
+def _packages() -> list[str]:
+    """`NAME==VERSION` of all that is installed."""
+    return sorted(f"{each.name.lower()}=={each.version}" for each in metadata.distributions() if each.name)
 
 
 def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | None) -> tuple[Box, int]:
@@ -101,13 +114,13 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
 
     Raises Refused for what is not to be taken, Unavailable where a sandbox would show what it is to hide.
     """
+    if why := box.why_not():
+        raise Unavailable(f"this machine had a sandbox when the run went on, and has none now: {why}")
     box.require_hidden(layout.state)
     with _place(layout.state / PLACE) as place:
         made = _box(stage, layout, place)
         code = process.run(box.command(made, command), box.environment(made), starter)
-        for folder in (layout.state / name for name in FOLLOWED):
-            if folder in made.writes:
-                taken.require_no_links(folder, stage)
+        _require_no_links(stage, layout, made)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
 
@@ -131,8 +144,15 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
     within = Path(stage.replace("@", "/")).parent
     for folder in (made.tree, made.outputs / within, made.measured / within, *made.writes):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_no_links(stage, layout, made)  # of one that was killed before it could be looked after
     shown.lay_out(stage, layout, reads, made.tree)
     return made
+
+
+def _require_no_links(stage: str, layout: Layout, made: Box) -> None:
+    for folder in (layout.state / name for name in FOLLOWED):
+        if folder in made.writes:
+            taken.require_no_links(folder, stage)
 
 
 def _tracked(layout: Layout) -> dict[str, str]:
@@ -143,14 +163,17 @@ def _tracked(layout: Layout) -> dict[str, str]:
 
 def _take(stage: str, layout: Layout, made: Box) -> None:
     folder = stage.replace("@", "/")
-    places = [(made.outputs / folder, layout.stage(folder)), (made.measured / folder, layout.measured(folder))]
-    for left, target in places if RUNS[stage].measures else places[:1]:
-        if left.exists():
-            taken.take(left, target, stage)
+    for left, target in zip((made.outputs, made.measured), layout.outputs(stage, RUNS[stage].measures), strict=False):
+        if (left / folder).exists():
+            taken.take(left / folder, target, stage)
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
-    with contextlib.suppress(OSError), open_plain(error_file(place, stage)) as file:
+    """Where it is a file of the stage's own: a link would show what the stage does not reach."""
+    said = error_file(place, stage)
+    if said.is_symlink() or (said.exists() and said.stat().st_nlink > 1):
+        return
+    with contextlib.suppress(OSError), open_plain(said) as file:
         write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
 
 

@@ -5,26 +5,31 @@ reads is mounted where it lies, for reading alone. Of the parameters it sees its
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from tasks.core import code, files
+from tasks.core.errors import Refused
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.supervise import materials
 
-STARTS = ("tasks.stages.start", "tasks.stages.__main__")
-"""What a stage is started by, besides its own module."""
-
 
 def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
-    """Copy the code of a stage, without links, and make the folders and files that its inputs are mounted on."""
-    for path in _code(stage, layout.root):
+    """Copy the code of a stage, without links, and make the folders and files that its inputs are mounted on.
+
+    Raises Refused where the copy is not the code that the run was resolved with.
+    """
+    for path in code.files_of(layout.root, RUNS[stage].name):
         target = tree / path.relative_to(layout.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    if code.of_stage(tree, RUNS[stage].name) != files.read_json(layout.stages)[stage]:
+        raise Refused(
+            f"the code of stage {stage} in {layout.root} is not what the run was resolved with; start a new run"
+        )
     for name in ("artefacts", "measured"):
         (tree / name).mkdir()
     if layout.params not in reads:
@@ -42,16 +47,3 @@ def inputs(stage: str, layout: Layout) -> list[Path]:
     """What it reads, as far as it is there: resolved inputs, outputs of other stages, gates."""
     _, _, which = stage.partition("@")
     return [path for path in sorted({layout.root / name for name in RUNS[stage].dependencies(which)}) if path.exists()]
-
-
-def _code(stage: str, root: Path) -> Iterator[Path]:
-    modules = (RUNS[stage].module, *STARTS)
-    files = {path for module in modules for path in code.files_of(root, module)}
-    yield from filter(_plain, files)
-    folders = {parent for path in files for parent in path.parents if root in parent.parents}
-    yield from (init for folder in folders if _plain(init := folder / "__init__.py") and init not in files)
-
-
-def _plain(path: Path) -> bool:
-    """A link, of a file or of a folder above it, leads to what no digest of code covers."""
-    return path.is_file() and path.resolve() == path

@@ -29,7 +29,7 @@ def take(left: Path, target: Path, stage: str) -> None:
         for path in found:
             if why := _why_not(path):
                 raise Refused(
-                    f"stage {stage} left {path.relative_to(left.parent)}, which {why}; nothing of it is taken"
+                    f"stage {stage} left {_shown(path.relative_to(left.parent))}, which {why}; nothing of it is taken"
                 )
         for path in found:
             path.chmod(0o700 if path.is_dir() else 0o600)
@@ -73,6 +73,8 @@ def _all(folder: Path) -> Iterator[Path]:
 def _why_not(path: Path) -> str | None:
     """What is wrong with a file or folder."""
     found = path.lstat()
+    if not _is_text(path.name):
+        return "has a name that is no UTF-8"
     if stat.S_ISDIR(found.st_mode):
         return None
     if not stat.S_ISREG(found.st_mode):
@@ -85,6 +87,17 @@ def _why_not(path: Path) -> str | None:
     if found.st_size > SMALL and found.st_blocks * BLOCK < half and _holds(path) < half:
         return f"says that it has {found.st_size:,} bytes and has fewer"
     return None
+
+
+def _shown(path: Path) -> str:
+    return str(path).encode(errors="backslashreplace").decode()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _holds(path: Path) -> int:

@@ -9,5 +9,6 @@ validity.py        keys and roles that count for a time, and statements judged b
 dsse.py            signed in-toto statements with one spelling
 unchanged.py       whether what was signed is still asked
 gate_statement.py  gates/NAME.json, as stages and promotion read it
+stage_record.py    what a stage read and left, as its supervisor signs it
 keyholder.py       whose keys sign for the ledger: all that it knows of policy
 """

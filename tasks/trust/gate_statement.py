@@ -1,7 +1,7 @@
 """gates/NAME.json: the signed statement that lets the stages behind a gate run, as they read it.
 
-It holds no time, person or run, so the same inputs give the same bytes (ed25519 signs deterministically) and DVC's
-run cache can reuse what stands behind it. `tasks.gates.statement` writes it.
+It holds no time, person or run, so the same inputs give the same bytes (ed25519 signs deterministically) and what
+stands behind it can be taken from the cache. `tasks.gates.statement` writes it.
 """
 
 from collections.abc import Sequence

@@ -48,6 +48,8 @@ class Environment(Frozen):
     network: bool
     """Whether it had more than a loopback of its own."""
     platform: str
+    packages: Sha256
+    """Of the names and versions of all packages that were installed."""
 
 
 class StageRecord(Document):
@@ -58,12 +60,13 @@ class StageRecord(Document):
     """Of the stage, as DVC knows it: `train`, `predict@base`, …"""
     command: list[str]
     materials: list[Material]
-    byproducts: dict[str, Any] = {}
     environment: Environment
     tree_sha256: Sha256
     """Of all that the commit of this run holds, of which the stage sees its own code alone."""
     taken_from: Sha256 | None = None
     """`dsse.digest` of the record by which the outputs were taken from the cache; null: they were computed."""
+    byproducts: dict[str, Any] = {}
+    """`record`: the envelope of that record."""
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -108,9 +111,40 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
     return dsse.sign(dsse.statement(PREDICATE_TYPE, left, record.said), signer)
 
 
+def taken(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, Any]:
+    """The envelope of a record of a run that takes what another one computed."""
+    original = record.said.byproducts.get("record", record.envelope)
+    update = {
+        "tree_sha256": tree_sha256,
+        "taken_from": dsse.digest(original),
+        "byproducts": {"record": original},
+    }
+    return sign(record.said.model_copy(update=update), record.left, signer)
+
+
 def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
-    """A record that one of these public keys signed. Raises Refused."""
-    return _signed(envelope, dsse.verify(envelope, lines))
+    """A record that one of these public keys signed, and that of the computation too where it was taken. Raises
+    Refused."""
+    record = _signed(envelope, dsse.verify(envelope, lines))
+    if record.said.taken_from:
+        original = verify_computed(record.said.byproducts.get("record", {}), lines)
+        if original.sha256 != record.said.taken_from or not _same_work(original, record):
+            raise Refused(f"the record of stage {record.said.name} was taken from one of something else")
+    return record
+
+
+def verify_computed(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
+    """The record of a computation. Raises Refused."""
+    record = _signed(envelope, dsse.verify(envelope, lines))
+    if record.said.taken_from:
+        raise Refused(f"the record of stage {record.said.name} is of no computation")
+    return record
+
+
+def _same_work(one: SignedRecord, other: SignedRecord) -> bool:
+    return (one.said.name, one.said.inputs, one.left, one.said.environment) == (
+        other.said.name, other.said.inputs, other.left, other.said.environment
+    )  # fmt: skip
 
 
 def unverified(envelope: Mapping[str, Any]) -> SignedRecord:
@@ -120,14 +154,18 @@ def unverified(envelope: Mapping[str, Any]) -> SignedRecord:
 
 def _signed(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> SignedRecord:
     said = dsse.predicate(statement, PREDICATE_TYPE, StageRecord, "the record of a stage")
-    return SignedRecord(
-        said=said, left=dsse.subjects(statement), envelope=dict(envelope), keyid=dsse.signers(envelope)[0]
-    )
+    left, folder = dsse.subjects(statement), said.name.replace("@", "/")
+    if len(left) != len(statement["subject"]) or len(said.inputs) != len(said.materials):
+        raise Refused(f"the record of stage {said.name} names something twice")
+    if outside := sorted(path for path in left if not path.startswith((f"artefacts/{folder}/", f"measured/{folder}/"))):
+        raise Refused(f"the record of stage {said.name} is about {outside[0]}, which is no output of it")
+    return SignedRecord(said=said, left=left, envelope=dict(envelope), keyid=dsse.signers(envelope)[0])
 
 
 def value_digest(value: object) -> str:
-    """SHA-256 of a section of parameters; of a day as it is written."""
-    return files.sha256_bytes(files.canonical_json(json.loads(json.dumps(value, default=str))))
+    """SHA-256 of a section of parameters."""
+    plain = json.loads(json.dumps(value, default=lambda other: {type(other).__name__: str(other)}))
+    return files.sha256_bytes(files.canonical_json(plain))
 
 
 def below(path: str, left: Digests) -> str | None:

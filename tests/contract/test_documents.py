@@ -234,7 +234,14 @@ def test_the_limits_of_a_source_are_documented() -> None:
     assert {key for key in Source.model_fields if key.startswith("max_")} <= told
 
 
-INTERNAL = {"HALLMARK_STARTED_BY", "HALLMARK_COMMIT", "HALLMARK_USE_CASE", "HALLMARK_LEDGER", "HALLMARK_VAULT"}
+INTERNAL = {
+    "HALLMARK_STARTED_BY",
+    "HALLMARK_BOXED",
+    "HALLMARK_COMMIT",
+    "HALLMARK_USE_CASE",
+    "HALLMARK_LEDGER",
+    "HALLMARK_VAULT",
+}
 """What a process says to one that it starts, and beginnings of names."""
 
 

@@ -42,12 +42,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(root: Path) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in code.files_of(root, "tasks.stages.join")]
+    return [path.relative_to(root).as_posix() for path in code.files_behind(root, ["tasks.stages.join"])]
 
 
 def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> None:
     assert names(root) == [
-        "tasks/core/helper.py", "tasks/stages/join.py", "tasks/stages/looks/page.html", "tasks/stages/words.txt",
+        "tasks/core/helper.py", "tasks/stages/__init__.py", "tasks/stages/join.py", "tasks/stages/looks/page.html",
+        "tasks/stages/words.txt",
     ]  # fmt: skip
 
 
@@ -63,6 +64,10 @@ OTHER = {
     "another text": MODULE.replace('"# no comment"', '"# a comment"'),
     "another indent": MODULE.replace("    return label", "    if label:\n        return label"),
     "another import": MODULE.replace("import json", "import pickle as json"),
+    "a line that only Python sees": MODULE.replace("# but this is", "# but this is\rlabel = ''"),
+    "another encoding": "# coding: utf-7\n" + MODULE,
+    "a page feed": MODULE.replace("# and why", "# and why\f"),
+    "a mark at the beginning": "\ufeff" + MODULE,
     "a text that is no docstring": MODULE.replace('label = "# no comment"', 'label = """# no comment"""'),
 }
 
@@ -76,6 +81,42 @@ def test_what_is_said_to_readers_counts_for_nothing(case: str) -> None:
 @pytest.mark.parametrize("case", OTHER)
 def test_what_runs_counts(case: str) -> None:
     assert code.what_runs(MODULE.encode()) != code.what_runs(OTHER[case].encode())
+
+
+LONG = 'TEXT = """\nfirst\n\nsecond \n"""\nOTHER = f"""{TEXT}\n\n{TEXT}"""\n'
+
+
+@pytest.mark.attack(rights="commit", stopped="two sources that do something else have not one digest")
+@pytest.mark.parametrize(
+    "after",
+    [LONG.replace("\n\nsecond", "\nsecond"), LONG.replace("second ", "second"), LONG.replace("}\n\n{", "}\n{")],
+    ids=["blank", "space", "blank with values"],
+)
+def test_a_text_of_several_lines_counts_with_its_blanks(after: str) -> None:
+    assert code.what_runs(LONG.encode()) != code.what_runs(after.encode())
+
+
+@pytest.mark.attack(rights="commit", stopped="what starts a stage, and every package above its code, is in its digest")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tasks/__init__.py",
+        "tasks/stages/__init__.py",
+        "tasks/stages/start.py",
+        "tasks/stages/runner.py",
+        "tasks/core/__init__.py",
+    ],
+)
+def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
+    source = Path(__file__).parents[2]
+    for path in code.files_of(source, "clean"):
+        target = tmp_path / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    before = code.of_stage(tmp_path, "clean")
+    assert before == code.of_stage(source, "clean")
+    (tmp_path / name).write_text((tmp_path / name).read_text() + "\nLAYERS = 3\n")
+    assert code.of_stage(tmp_path, "clean") != before
 
 
 def test_what_is_left_is_the_code(root: Path) -> None:

@@ -123,7 +123,7 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     """A stage of minutes shows that it goes on, in its own words; what else it prints is not shown."""
     watcher, layout = Heard(), run_of(tmp_path, CLEAN)
     nothing: Any = None
-    work = rebuild._Work(layout, nothing, nothing, layout, None, watcher, by=None, supervised=False)
+    work = rebuild._Work(layout, nothing, nothing, layout, None, watcher, by=None, boxed=False, supervised=False)
     found, why = rebuild._build(work, "clean", "clean", [])
     assert found == tree_digest(layout.stage("clean")) and not why
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]

@@ -173,7 +173,7 @@ def test_without_a_remote_nothing_is_pushed(layout: Layout) -> None:
 
 def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:
     starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    script = "import threading, time; from tasks.stages.__main__ import end_with; " + (
+    script = "import threading, time; from tasks.stages.runner import end_with; " + (
         f"threading.Thread(target=end_with, args=({starter.pid},), daemon=True).start(); time.sleep(600)"
     )
     stage = subprocess.Popen([sys.executable, "-c", script])

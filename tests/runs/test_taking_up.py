@@ -9,6 +9,7 @@ from flows import lifecycle
 from flows.stages import with_its_sources
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest
+from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import dvc, journal, records
 from tasks.runs.request import RunRequest
@@ -135,7 +136,7 @@ def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Pa
     git(clone, "checkout", "--quiet", "FETCH_HEAD")
     before = git(clone, "rev-parse", "HEAD")
     if changed == "dvc.lock":  # outputs of another run, which anybody may have in the DVC remote
-        digest = records._locked(clone / changed, "ingest")["outs"][0]["md5"]
+        digest = records._locked(Layout(clone), "ingest")["outs"][0]["md5"]
         text = (clone / changed).read_text()
         (clone / changed).write_text(text.replace(digest, f"{'0' * 32}.dir"))
     else:

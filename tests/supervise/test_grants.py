@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import InputError
+from tasks.core import code
+from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.supervise import grants, shown
@@ -79,7 +80,7 @@ def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) ->
 def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
     root = tmp_path / ".hallmark" / "runs" / "r1"
     source = Path(__file__).parents[2]
-    for path in shown._code("clean", source):
+    for path in code.files_of(source, "clean"):
         target = root / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
@@ -87,6 +88,37 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
     folder = root / "tasks" / "stages" / "data" / "clean"
     (folder / "words.txt").symlink_to(tmp_path / "secret")
     (folder / "more").symlink_to(tmp_path, target_is_directory=True)
-    shown.lay_out("clean", Layout(root), (), tmp_path / "tree")
+    layout = Layout(root)
+    layout.params.write_text("data: {}\n")
+    code.write(layout)
+    shown.lay_out("clean", layout, (), tmp_path / "tree")
     copied = {path.name for path in (tmp_path / "tree").rglob("*")}
     assert "clean.py" in copied and not {"words.txt", "more", "secret"} & copied
+
+
+@pytest.mark.attack(rights="commit", stopped="what is shown to a stage is the code that its run was resolved with")
+@pytest.mark.parametrize("name", ["stages/data/clean/clean.py", "stages/start.py", "core/__init__.py"])
+def test_code_that_was_changed_since_is_shown_to_no_stage(tmp_path: Path, name: str) -> None:
+    root, source = tmp_path / ".hallmark" / "runs" / "r1", Path(__file__).parents[2]
+    for path in {path for stage in code.STAGES for path in code.files_of(source, stage)}:
+        target = root / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    layout = Layout(root)
+    layout.params.write_text("data: {}\n")
+    code.write(layout)
+    changed = root / "tasks" / name
+    changed.write_text(changed.read_text() + "\nLAYERS = 3\n")
+    with pytest.raises(Refused, match=r"the code of stage clean in .* is not what the run was resolved with"):
+        shown.lay_out("clean", layout, (), tmp_path / "tree")
+
+
+@pytest.mark.attack(rights="stage", stopped="a link that a stage left in what it keeps leads no other to anything")
+@pytest.mark.parametrize("target", ["../keys", "../runs/r1", "../ledger.db"])
+def test_a_link_among_fetched_models_leads_nowhere(layout: Layout, target: str) -> None:
+    (layout.state / "models").mkdir()
+    (layout.state / "ledger.db").write_text("ledger")
+    (layout.state / "models" / ("a" * 64)).symlink_to(target)
+    layout.params.write_text(f"base_model: {{sha256: {'a' * 64}}}\n")
+    with pytest.raises(Refused, match="which no stage reads by that name; remove it"):
+        grants.outside("base_model", layout, online=False)

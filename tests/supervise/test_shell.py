@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tests.checkouts import Checkouts
@@ -45,38 +46,81 @@ def run(params, layout):
 """
 
 
+SAYS_A_KEY = """
+
+def run(params, layout):
+    import os, sys
+    os.symlink(layout.state / "keys" / "worker", layout.root / "measured" / "clean.error")
+    sys.exit(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("project") / "project")
+
+
 def run_with(project: Path, added: str) -> Layout:
     """A run of a commit whose stage `clean` is another, with what `ingest` leaves."""
-    code = project / CLEAN
-    code.write_text(code.read_text() + added)
+    code, genuine = project / CLEAN, (Path(__file__).parents[2] / CLEAN).read_text()
+    code.write_text(genuine + added)
     commit(project, "Another way to clean")
-    layout = create(project, "20260101-000000-abcd").layout
-    (layout.state / "runs" / "other").mkdir()
-    assert dvc.repro(layout, "ingest", print, supervised=True).cached is False
+    layout = create(project, f"run-{sha256_bytes(added.encode())[:8]}").layout
+    (layout.state / "runs" / "other").mkdir(exist_ok=True)
+    dvc.repro(layout, "ingest", print, supervised=True)
     return layout
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees its own code, its inputs and nothing else")
-def test_the_runs_own_code_reaches_nothing_that_judges_it(
-    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_runs_own_code_reaches_nothing_that_judges_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"):
         monkeypatch.setenv(name, "secret")
-    layout = run_with(checkouts.ready(tmp_path / "project"), LOOKS_AROUND)
+    layout = run_with(project, LOOKS_AROUND)
     with pytest.raises(InputError, match=r"^stage clean: reached: \[\]$"):
         dvc.repro(layout, "clean", print, supervised=True)
     assert not layout.stage("clean").exists() and not list((layout.state / "boxes").iterdir())
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
-def test_what_it_leaves_is_looked_through_before_it_counts(tmp_path: Path, checkouts: Checkouts) -> None:
-    layout = run_with(checkouts.ready(tmp_path / "project"), LEAVES_A_LINK)
+def test_what_it_leaves_is_looked_through_before_it_counts(project: Path) -> None:
+    layout = run_with(project, LEAVES_A_LINK)
     killed = layout.state / "boxes" / "999999999-abcd"
     killed.mkdir()
     with pytest.raises(Refused, match="stage clean left clean/more, which is no plain file; nothing of it is taken"):
         dvc.repro(layout, "clean", print, supervised=True)
     assert not layout.stage("clean").exists()
     assert not killed.exists(), "what a killed supervisor left is swept up"
+
+
+@pytest.mark.attack(rights="stage", stopped="why a stage failed is read from a file of its own alone")
+def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path) -> None:
+    layout = run_with(project, SAYS_A_KEY)
+    with pytest.raises(Unavailable) as told:
+        dvc.repro(layout, "clean", print, supervised=True)
+    assert "PRIVATE KEY" not in str(told.value) and not (layout.root / "measured" / "clean.error").exists()
+
+
+HOSTILE = """[core]
+    remote = theirs
+    site_cache_dir = ../../mlflow/x
+['remote "theirs"']
+    url = STORE
+"""
+
+
+@pytest.mark.attack(rights="commit", stopped="of what a commit says of DVC itself nothing counts")
+def test_a_commit_says_nothing_to_dvc(tmp_path: Path, project: Path) -> None:
+    (project / ".dvc" / "config").write_text(HOSTILE.replace("STORE", str(tmp_path / "store")))
+    (project / ".dvcignore").write_text("artefacts/ingest/rows.parquet\n")
+    commit(project, "Settings of DVC")
+    run = create(project, "settings")
+    (project / ".dvc" / "config").write_bytes(dvc.OURS[".dvc/config"])  # an operator's own checkout is theirs
+    dvc.repro(run.layout, "ingest", print, supervised=True)
+    run.as_asked()
+    dvc.push(run.layout)
+    assert not (tmp_path / "store").exists() and not (run.layout.state / "mlflow" / "x").exists()
+    assert (run.layout.stage("ingest") / "rows.parquet").exists()
+    commit(project, "As before")
 
 
 @pytest.mark.attack(rights="commit", stopped="the graph is that of the Hallmark that judges")

@@ -3,6 +3,7 @@
 trust.py         whose signatures count, and from what that follows
 attestations.py  what stands beside its payload, parsed
 attested.py      gates, evidence and decisions, held against each other
+made.py          the records of its stages: one chain from the sources to the payload
 decided.py       its decisions, held against the rules of tasks/gates/rules/
 forms.py         the standard forms, held against them
 left_out.py      a copy without its weights, which says so

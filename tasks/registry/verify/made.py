@@ -12,7 +12,7 @@ from tasks.registry.verify.attestations import Attested
 from tasks.trust import stage_record
 from tasks.trust.stage_record import SignedRecord
 
-PARAMS = "params.yaml"
+PARAMS, CONSTRAINTS = "params.yaml", "constraints.txt"
 OUTPUTS, INPUTS, GATES = "artefacts/", "inputs/", "gates/"
 UNCHECKED = "what its stages read and left: it was promoted before stages were recorded"
 
@@ -41,7 +41,10 @@ def _outputs(attested: Attested, records: Mapping[str, SignedRecord], listing: M
     if other := sorted(name for name in seen.keys() | records if seen.get(name) != _digest(records, name)):
         raise Refused(f"no gate looked at the record of stage {', '.join(other)} that is in this release")
     by = ", ".join(sorted({record.keyid for record in records.values()}))
-    return f"each of {len(records)} stages was signed with what it read and left, by the worker's key {by}"
+    earlier = sorted({record.said.environment.run for record in records.values() if record.said.taken_from})
+    taken = sum(record.said.taken_from is not None for record in records.values())
+    besides = f"; {taken} of them were computed in {', '.join(earlier)}, which signed that too" * bool(taken)
+    return f"each of {len(records)} stages was signed with what it read and left, by the worker's key {by}{besides}"
 
 
 def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
@@ -55,6 +58,8 @@ def _chained(attested: Attested, records: Mapping[str, SignedRecord], listing: M
     for name, record in records.items():
         if record.said.tree_sha256 != manifest.tree_sha256:
             raise Refused(f"the record of stage {name} is of another tree than the release")
+        if lacks := sorted({stage_record.CODE, CONSTRAINTS} - record.said.inputs.keys()):
+            raise Refused(f"the record of stage {name} does not say which {', '.join(lacks)} it had")
         for path, sha256 in record.said.inputs.items():
             if path == stage_record.CODE:
                 continue
@@ -78,7 +83,7 @@ def _known(attested: Attested, listing: Mapping[str, str]) -> dict[str, str]:
     prefix = f"{bundle.ATTESTATIONS}/gates/"
     return {
         PARAMS: manifest.params_sha256,
-        "constraints.txt": manifest.constraints_sha256,
+        CONSTRAINTS: manifest.constraints_sha256,
         **{f"{INPUTS}{name}": sha256 for name, sha256 in manifest.inputs.items()},
         **{f"{PARAMS}#{name}": stage_record.value_digest(value) for name, value in given.items()},
         **{f"{GATES}{name.removeprefix(prefix)}": listing[name] for name in listing if name.startswith(prefix)},
@@ -92,7 +97,9 @@ def _sandboxed(records: Mapping[str, SignedRecord], environment: str) -> str:
     if without:
         return f"without a sandbox, as environment {LOCAL} allows, ran {', '.join(without)}"
     by = ", ".join(sorted({str(record.said.environment.sandbox) for record in records.values()}))
-    return f"every stage ran in a sandbox ({by}), where it saw its own code and inputs"
+    online = sorted(name for name, record in records.items() if record.said.environment.network)
+    but = f"; {', '.join(online)} had a network" * bool(online)
+    return f"every stage ran in a sandbox ({by}), where it saw its own code and inputs{but}"
 
 
 def _ok(text: str) -> Check:

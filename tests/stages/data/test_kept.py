@@ -200,7 +200,7 @@ def test_the_code_and_its_libraries_decide_too(three: Run) -> None:
 
 def test_the_list_of_words_is_among_the_code() -> None:
     root = Path(__file__).parents[3]
-    assert root / "tasks/stages/data/protect/recognise/data/given.txt" in code.files_of(root, ingest.__name__)
+    assert root / "tasks/stages/data/protect/recognise/data/given.txt" in code.files_of(root, "ingest")
 
 
 def test_no_more_is_kept_than_two_of_a_source(three: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
 from tasks.sources.sources import Suite, Suites
 from tasks.stages import __main__ as command
+from tasks.stages import runner
 from tasks.stages.data.ingest import ingest
 from tests import planted_identifiers
 from tests.byte_search import Findings, Planted, search, search_folder
@@ -111,7 +112,7 @@ def test_a_defect_of_ingest_quotes_no_value(
     def fail(*_: object) -> None:
         raise ValueError(f"invalid literal: {value!r}")
 
-    monkeypatch.setattr(command, "run_stage", fail)
+    monkeypatch.setattr(runner, "run_module", fail)
     monkeypatch.setattr(sys, "argv", ["tasks", "ingest"])
     monkeypatch.chdir(run.root)
     assert command.main() == 1
