@@ -47,16 +47,17 @@ def test_the_records_of_a_release_say_how_it_was_made(released: House) -> None:
     [
         (lambda house, run: house.ledger.append(stage_record.KIND, run.root.name, {"stage": "train", "envelope":
             sign(run, "train", house.state / "keys" / "gate")}), None),
+        (lambda house, run: record(run, house.ledger, worker(house), ["train"], taken_from="1" * 64), None),
         (lambda house, run: write_json(run.stage("predict/base") / "result.json", {"facts": {"rows": {"value": 5}}}),
             r"stage predict@base: artefacts/predict/base/result\.json changed since it was signed"),
         (lambda house, run: write_json(run.measured("train") / "facts.json", {"facts": {}}),
             r"stage train: measured/train/facts\.json changed since it was signed"),
         (lambda house, run: record(run, house.ledger, worker(house), ["train"], tree_sha256="1" * 64),
             "stage train: its record is of another tree than was asked for"),
-        (lambda house, run: record(run, house.ledger, worker(house), ["train"], taken_from="1" * 64),
+        (lambda house, run: record(run, house.ledger, worker(house), ["train"], command=["other"]),
             "the gates looked at another record of stage train than the ledger has"),
     ],
-    ids=["another key signs", "outputs", "figures beside them", "another tree", "a later record"],
+    ids=["another key signs", "taken from nothing", "outputs", "figures beside them", "another tree", "a later record"],
 )  # fmt: skip
 def test_what_is_not_as_signed_is_not_promoted(ready: House, change: Callable[..., None], why: str | None) -> None:
     layout = ready.run("run-1")
@@ -137,7 +138,7 @@ def test_the_record_of_something_else_makes_a_release_invalid(
     assert checked.verdict == "invalid" and re.search(why, str(checked.against)), checked.against
 
 
-@pytest.mark.attack(rights="gate's key", stopped="the records of a release are one chain, which anybody checks offline")
+@pytest.mark.attack(rights="gate key", stopped="the records of a release are one chain, which anybody checks offline")
 @pytest.mark.parametrize(
     ("material", "why"),
     [
@@ -172,7 +173,7 @@ class Attested:
         self.records[name] = stage_record.unverified(dsse.sign(anew, house.key("worker")))
 
 
-@pytest.mark.attack(rights="gate's key", stopped="a release has a record of every stage, which its evidence names")
+@pytest.mark.attack(rights="gate key", stopped="a release has a record of every stage, which its evidence names")
 def test_a_record_that_is_taken_away_or_signed_by_another_shows(released: House, tmp_path: Path) -> None:
     folder = change_record(released, "train", lambda said, left: None, key="gate")
     assert "is signed by" in str(verification.verify(folder, released.governance).against)

@@ -94,7 +94,7 @@ def test_who_may_not(house: House) -> None:
         sign(house, "demo-risk")
 
 
-@pytest.mark.attack(rights="ledger", stopped="a version counts by the signature of who held the role, for that tree")
+@pytest.mark.attack(rights="database", stopped="a version counts by the signature of who held the role, for that tree")
 @pytest.mark.parametrize(
     ("key", "said", "subject"),
     [
