@@ -1,0 +1,109 @@
+"""What the sandbox and the signed record of a stage cost, against `dvc repro` as a user would run the stage without.
+
+    python benchmarks/stage_record.py [--rounds 5] [--out benchmarks/results/stage_record.json]
+
+On the tiny use case of the tests, in turn in every round, medians over the rounds:
+
+    bare      `dvc repro --force --single-item STAGE`: the stage as DVC starts it
+    signed    the stage as a run brings it up to date: in its sandbox, looked through, signed, compared
+    cached    the same again in another run, out of the cache by its record
+    dvc       the same out of DVC's own run cache, which no run asks
+
+The goal is half a second that sandbox and record add to a stage.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+STAGES = ("ingest", "clean", "deduplicate", "validate", "split")
+GOAL = 0.5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def measure(project: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in STAGES}
+    for number in range(rounds):
+        for name, how, taken in one_round(project, number):
+            found[name].setdefault(how, []).append(taken)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return found
+
+
+def one_round(project: Path, number: int) -> Iterator[tuple[str, str, float]]:
+    from tasks.runs import dvc
+    from tasks.runs import stage as made
+    from tests.tiny_project import create
+
+    signed, again, bare, by_hand = (
+        create(project, f"{how}-{number}", changes={"data.seed": str(number)})
+        for how in ("signed", "again", "bare", "hand")
+    )
+    by = made.worker(signed.governance(), signed.ledger())
+    for name in STAGES:
+        yield name, "signed", seconds(partial(made.bring, signed.layout, name, by, quiet))
+        yield name, "cached", seconds(partial(made.bring, again.layout, name, by, quiet))
+        yield name, "bare", seconds(partial(dvc.repro, bare.layout, name, quiet, force=True))
+        yield name, "dvc", seconds(partial(dvc.repro, by_hand.layout, name, quiet))
+
+
+def quiet(_: str) -> None:
+    """What a stage says is not shown."""
+
+
+def summary(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    medians = {name: {how: statistics.median(each) for how, each in hows.items()} for name, hows in found.items()}
+    added = {name: it["signed"] - it["bare"] for name, it in medians.items()}
+    return {
+        "medians": medians,
+        "added": added,
+        "added_median": statistics.median(added.values()),
+        "ratio": statistics.median(it["signed"] / it["bare"] for it in medians.values()),
+        "goal": GOAL,
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = [f"{'stage':<14}{'bare':>8}{'signed':>8}{'added':>8}{'cached':>8}{'dvc':>8}   seconds"]
+    for name, it in result["medians"].items():
+        added = result["added"][name]
+        lines.append(f"{name:<14}{it['bare']:8.2f}{it['signed']:8.2f}{added:8.2f}{it['cached']:8.2f}{it['dvc']:8.2f}")
+    lines.append(
+        f"added to a stage: {result['added_median']:.2f} s at the median (goal {GOAL}), {result['ratio']:.2f} times"
+    )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "stage_record.json")
+    given = parser.parse_args()
+    from tests.tiny_project import hallmark, make_project
+
+    with tempfile.TemporaryDirectory() as place:
+        project = make_project(Path(place) / "project", rows=300)
+        hallmark(project, "init")
+        result = summary(measure(project, given.rounds))
+    print(table(result))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
