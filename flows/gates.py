@@ -16,6 +16,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
+from tasks.policy import judge
 from tasks.registry.release import promotions
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal
@@ -33,6 +34,7 @@ VOID = GateLine(state="void")
 def gate(run: Run, name: GateName) -> None:
     """Let the run pass, suspend it, or stop it. Raises Refused with the account of what stands against it."""
     under_its_policy(run)
+    judge.require(run.governance().policy)
     run.as_asked()
     with_its_sources(run)
     if name not in run.governance().policy.tier(run.params.use_case.risk_tier).gates:

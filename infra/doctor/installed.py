@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from infra.doctor.finding import Finding
+from tasks.policy import judge
 from tasks.supervise import box
 
 SERIES = ((3, 11), (3, 12))
@@ -22,6 +23,13 @@ def python(_: Path) -> Iterator[Finding]:
     wanted = " or ".join(f"{major}.{minor}" for major, minor in SERIES)
     fits = sys.version_info[:2] in SERIES
     yield Finding(f"Python {version}", "" if fits else f"make an environment with Python {wanted}: `make PYTHON=…`")
+
+
+def hallmark(_: Path) -> Iterator[Finding]:
+    """What judges here, as policy may name it under `judges`."""
+    found = judge.here()
+    how = ", an editable install: it judges in environment local alone" if found.editable else ""
+    yield Finding(f"Hallmark {found.version}, SHA-256 {found.sha256}{how}")
 
 
 def packages(root: Path) -> Iterator[Finding]:

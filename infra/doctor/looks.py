@@ -13,6 +13,7 @@ Look = Callable[[Path], Iterator[Finding]]
 """Takes the checkout. May raise HallmarkError, whose message says what to do."""
 LOOKS: dict[str, Look] = {
     "Python": installed.python,
+    "Hallmark": installed.hallmark,
     "packages": installed.packages,
     "programs": installed.programs,
     "sandbox": installed.sandbox,

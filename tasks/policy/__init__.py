@@ -4,6 +4,7 @@ them.
     policy.py        policy.yaml: gates by risk tier, who asks for runs, who signs off changes
     gate_rules.py    of one gate: checks, roles, waivers, deadlines, keys
     people.py        people.yaml: identities, roles, public keys, machines
+    judge.py         which Hallmark judges here, and whether it may
     proposal.py      changes of people.yaml, to be signed off
     explain.py       the policy in words
     satisfiable.py   whether enough people are there for what policy asks

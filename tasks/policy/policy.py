@@ -11,7 +11,7 @@ from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
-from tasks.core.params.values import Name
+from tasks.core.params.values import Name, Sha256
 from tasks.policy.gate_rules import LOCAL, Check, Escalate, Gate, Hours, Role, Waive
 from tasks.trust.gate_statement import EXPERIMENT, GateName
 
@@ -138,6 +138,9 @@ class Policy(Document):
     location_variables: list[Variable] = []
     """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
     the value of any, a password say, sent to a store of their own."""
+    judges: list[Sha256] = []
+    """Digests of the Hallmarks that may judge outside environment `local`, as `hallmark doctor` prints them; empty: any
+    that is installed from a wheel."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
     """Risk tiers by name; `use_case.risk_tier` names one."""
 

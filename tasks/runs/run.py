@@ -13,7 +13,7 @@ from tasks.gates import signed_request
 from tasks.gates.rules import asking as asking_rules
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy import governance, in_force, satisfiable
+from tasks.policy import governance, in_force, judge, satisfiable
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
 from tasks.runs import asking, dvc, dvc_lock, records, tree
@@ -32,7 +32,7 @@ MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.O
 """What a run has in its worktree besides its commit: outputs, which gates and packages digest, and what git and DVC
 need. All else there is the tree that was asked for."""
 
-COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence"]
+COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence", *dvc.OURS]
 """What a run adds to its commit; everything else it makes is DVC's or measured."""
 
 GIT_REMOTE = "HALLMARK_GIT_REMOTE"
@@ -158,6 +158,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
     foreseen(params, named, ledger, governed, request.demo_approvals)
     box.wanted(governed.policy.environment)
     if gates and not governed.local:
+        judge.require(governed.policy)
         commit = checkout.commit_of(request.commit or "HEAD")
         versions.require(ledger, governed, tree.read(checkout, commit).sha256, commit)
     if request.demo_approvals and governed.policy.environment != "local":

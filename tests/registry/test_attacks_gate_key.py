@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
 from tasks.core.params import params
-from tasks.policy import governance
+from tasks.policy import governance, judge
+from tasks.policy.judge import Judge
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
@@ -22,8 +23,9 @@ from tests.registry.house import NAME, House, copy
 
 
 @pytest.mark.attack(rights="gate key", stopped="demo identities count in environment local alone")
-def test_a_demo_run_is_promoted_nowhere_but_locally(house: House) -> None:
+def test_a_demo_run_is_promoted_nowhere_but_locally(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even under a policy that asks nobody, and with gate statements signed by the gate's own key."""
+    monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="0" * 64, editable=False))
     house.governance = house.in_environment("production", ask_people=False)
     layout = house.begin("run-1", demo=True)
     for gate in GATES:

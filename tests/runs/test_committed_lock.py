@@ -33,5 +33,5 @@ def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts
 
 
 def test_what_is_not_compared_with_the_commit_is_in_no_commit() -> None:
-    """params.yaml is on record, dvc.lock begins empty, and git holds no .git."""
-    assert {*COMMITTED, *MADE} == {*tree.OF_A_RUN, "params.yaml", "dvc.lock", ".git"}
+    """params.yaml is on record, dvc.lock begins empty, settings of DVC are ours, and git holds no .git."""
+    assert {*COMMITTED, *MADE} == {*tree.OF_A_RUN, "params.yaml", "dvc.lock", ".git", *dvc.OURS}

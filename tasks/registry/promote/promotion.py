@@ -19,6 +19,7 @@ from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.gates.checks.bar import Adopted, raised
 from tasks.ledger.ledger import Ledger
+from tasks.policy import judge
 from tasks.policy.governance import Governance
 from tasks.registry.promote import assembly, bases, champion, intents, mirror, recovery, releases
 from tasks.registry.promote.candidate import Candidate, examine
@@ -98,6 +99,7 @@ def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -
 
 
 def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
+    judge.require(governance.policy)
     candidate = examine(layout, run, ledger, governance)
     line = promotions.read(ledger, governance, candidate.manifest.name)
     _compared_with_the_champion(candidate, line.newest)
@@ -164,6 +166,7 @@ def _build(
         reason="",
         order_sha256=None,
         time=ledger.now(),
+        judge=judge.here(),
     )
     listing = assembly.build(candidate, draft, governance, aside)
     statement = draft.model_copy(update={"files": listing})

@@ -7,7 +7,7 @@ from tasks.consent import consent
 from tasks.core.config import clear
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import Ledger
-from tasks.policy import in_force
+from tasks.policy import in_force, judge
 from tasks.policy.governance import Governance
 from tasks.registry.promote import emergency, intents, mirror, orders, recovery, releases, waivers
 from tasks.registry.promote.orders import Order, SignedOrder
@@ -161,6 +161,7 @@ class _Ordering:
                 "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
                 "order_sha256": order.sha256,
                 "time": self.ledger.now(),
+                "judge": judge.here(),
             }
         )
         envelope = promotions.sign(statement, self.back_to.release_sha256, self.governance)

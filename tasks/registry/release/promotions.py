@@ -15,6 +15,7 @@ from tasks.core.params.values import Sha256
 from tasks.gates.checks.bar import Adopted, Bar
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
+from tasks.policy.judge import Judge
 from tasks.policy.policy import Policy
 from tasks.policy.read_signed import Dated, Kind, Signers, read_envelope
 from tasks.trust import dsse
@@ -69,6 +70,8 @@ class Promotion(Dated):
     """Of a rollback, `dsse.digest` of the order that its person signed."""
     time: datetime
     """The ledger's, when it was signed."""
+    judge: Judge | None = None
+    """The Hallmark that looked at everything again and signed; null: one of before it said so."""
 
     @property
     def label(self) -> str:

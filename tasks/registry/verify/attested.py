@@ -9,6 +9,7 @@ from tasks.gates.evidence import check_asks, require_checks
 from tasks.gates.missing import still_needed
 from tasks.gates.rules import asking, beside
 from tasks.policy.governance import LOCAL
+from tasks.policy.judge import Judge, why_not
 from tasks.registry.release import bundle
 from tasks.registry.release.contents import Contents
 from tasks.registry.release.promotions import Promotion, Signed
@@ -31,6 +32,8 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
     yield _ok("code", _code(attested, promotion))
+    if promotion.judge:
+        yield _ok("judge", _judge(attested, promotion.judge))
     yield _ok("champion", _succeeds(attested, promotion))
     roles: dict[str, str] = {}
     for gate in attested.evidence:
@@ -148,6 +151,12 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
     if why_not := asking.why_not(who, promotion.tier, attested.policy, attested.people, asked.at):
         raise Refused(f"{who} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"
+
+
+def _judge(attested: Attested, judge: Judge) -> str:
+    if why := why_not(judge, attested.policy):
+        raise Refused(f"it was promoted by what may not judge: {why}")
+    return f"it was promoted by {judge}"
 
 
 def _code(attested: Attested, promotion: Promotion) -> str:

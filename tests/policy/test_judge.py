@@ -1,0 +1,85 @@
+"""Which Hallmark judges: known by its files, and outside environment local no editable one."""
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tasks.core.config import validate
+from tasks.policy import judge
+from tasks.policy.judge import Judge
+from tasks.policy.policy import Policy
+from tests.governed.house import POLICY
+
+ROOT = Path(__file__).parents[2]
+WHEEL = Judge(version="1", sha256="a" * 64, editable=False)
+LOOK = """
+import json, sys
+sys.path.append(sys.argv[1])  # what Hallmark asks for
+from tasks.policy import judge
+print(json.dumps(judge.here().model_dump()))
+"""
+
+
+def policy(environment: str = "production", **more: object) -> Policy:
+    from ruamel.yaml import YAML
+
+    document = YAML().load(POLICY) | {"environment": environment} | more
+    return validate(document, Policy, Path("policy.yaml"))
+
+
+@pytest.mark.attack(rights="commit", stopped="an editable install judges in environment local alone")
+def test_an_editable_one_judges_in_local_alone() -> None:
+    here = judge.here()
+    assert here.editable, "the tests run from a checkout"
+    assert judge.why_not(here, policy("local")) == ""
+    told = judge.why_not(here, policy())
+    assert "an editable install" in told and "for production install a wheel: pip wheel" in told
+
+
+@pytest.mark.attack(rights="disk", stopped="policy may name which Hallmarks judge, by the digest of their files")
+def test_policy_may_name_which_ones_judge() -> None:
+    assert judge.why_not(WHEEL, policy()) == ""
+    assert judge.why_not(WHEEL, policy(judges=["b" * 64, WHEEL.sha256])) == ""
+    assert "is none of those that policy names under `judges`" in judge.why_not(WHEEL, policy(judges=["b" * 64]))
+    assert judge.why_not(WHEEL, policy("local", judges=["b" * 64])) == ""
+
+
+def copied(where: Path) -> Path:
+    for package in judge.PACKAGES:
+        shutil.copytree(ROOT / package, where / package)
+    return where
+
+
+def test_every_file_counts_and_no_bytecode(tmp_path: Path) -> None:
+    home = copied(tmp_path / "home")
+    before = judge.digest(home)
+    assert before == judge.digest(ROOT)
+    (home / "tasks" / "__pycache__").mkdir(exist_ok=True)
+    (home / "tasks" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    assert judge.digest(home) == before
+    (home / "tasks" / "gates" / "more.py").write_text("")
+    assert judge.digest(home) != before
+
+
+def test_a_wheel_is_no_editable_install_and_has_one_digest_everywhere(tmp_path: Path) -> None:
+    source = copied(tmp_path / "source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    found = []
+    for place in (tmp_path / "one", tmp_path / "two"):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+        (site,) = place.glob("lib/python*/site-packages")
+        subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+        words = [str(place / "bin" / "python"), "-I", "-c", LOOK, sysconfig.get_path("purelib")]
+        found.append(json.loads(subprocess.run(words, check=True, capture_output=True).stdout))
+        assert found[-1]["sha256"] == judge.digest(site)
+    assert found[0] == found[1] and not found[0]["editable"]
