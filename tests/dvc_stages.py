@@ -14,9 +14,9 @@ def run_of(home: Path, stages: str) -> Layout:
     (root / "dvc.yaml").write_text(stages)
     git(root, "init", "--quiet")
     (root / ".dvc").mkdir()  # as `dvc init` makes it, which takes a second
-    (root / ".dvc" / "config").write_text("[core]\n    analytics = false\n    check_update = false\n")
     (root / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    (root / ".dvcignore").write_text("# What DVC passes over.\n")
+    for name, text in dvc.OURS.items():
+        (root / name).write_bytes(text)
     commit(root, "stages")
     dvc.configure(Layout(root))
     return Layout(root)

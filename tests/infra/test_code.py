@@ -37,7 +37,7 @@ def test_a_version_is_signed_off_listed_and_taken_back(project: Path) -> None:
     ("words", "told", "code"),
     [
         (("adopt", "no-such-commit", "--as", "risk-officer", "--reason", "x"), "is not a commit of", 2),
-        (("adopt", "--as", "risk-officer", "--reason", " "), "--reason: say what you looked at", 2),
+        (("adopt", "--as", "risk-officer", "--reason", " "), "say with --reason what you looked at", 2),
         (("adopt", "--as", "data-owner", "--reason", "x"), "a version of the code is signed off by risk_officer", 1),
         (("adopt", "--as", "nobody", "--reason", "x"), "is nobody in people.yaml", 2),
     ],

@@ -177,6 +177,8 @@ COMMANDS: dict[str, list[str]] = {
     "data inventory": [], "data manifest": ["one"], "data quarantine": ["one"], "data conflicts": ["one", *AS_OWNER],
     "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data where": ["--record", "0" * 16],
     "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],
+    "code list": [], "code adopt": ["--reason", TEXT, "--as", "risk-officer"],
+    "code withdraw": ["HEAD", "--reason", TEXT, "--as", "risk-officer"],
     "gates list": ["--all"], "gates show": ["one", "data"],
     "gates approve": ["one", "data", "--reason", TEXT, *AS_OWNER],
     "gates reject": ["one", "data", "--reason", TEXT, *AS_OWNER],

@@ -17,7 +17,7 @@ from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tests.stages.data.build import Run, messages, params, source, table
 
-CHANGES = "changes: {policy: [{role: desk}], people: [{role: desk}]}"
+CHANGES = "changes: {policy: [{role: desk}], people: [{role: desk}], code: [{role: desk}]}"
 POLICY = f"environment: local\n{CHANGES}\ntiers: {{experiment: {{gates: {{}}}}}}\n"
 PEOPLE = """
 people:
