@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tasks.supervise import box
 from tasks.supervise.box import Box
+from tasks.supervise.limits import Limits
 
 needs_sandbox = pytest.mark.skipif(box.why_not() is not None, reason=f"no sandbox here: {box.why_not()}")
 
@@ -31,3 +33,24 @@ def inside(made: Box, source: str) -> Any:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+SUPERVISED = """
+import json, sys
+from pathlib import Path
+from tasks.core.errors import Unavailable
+from tasks.supervise import limits, process
+given = json.loads(sys.argv[1])
+over = limits.watch(limits.Limits(**given), Path(sys.argv[2]))
+try:
+    process.run(sys.argv[3:], {}, None, over=over)
+except Unavailable as error:
+    print(error)
+"""
+
+
+def supervised(made: Box, source: str, given: Limits) -> str:
+    """What the supervisor of Python `source` in the box says, in a process of its own."""
+    command = box.command(made, [sys.executable, "-I", "-c", source])
+    words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.outputs), *command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120).stdout

@@ -5,6 +5,7 @@ grants.py      what a stage gets beside code, parameters and inputs: a network, 
 shown.py       the files that it sees of the run's worktree
 box.py         the sandbox, as arguments of bubblewrap
 process.py     its process, and its end
+limits.py      what it may take of the machine
 taken.py       what it leaves: plain files and folders alone
 materials.py   what it reads and leaves, by digest
 kept.py        the signed records of that, by which a result comes out of the cache

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
+from tasks.core.errors import Unavailable
+
 PATIENCE = 8.0
 """Seconds that a stage has to end by itself once it is asked to."""
 LOOK_SECONDS = 1.0
@@ -19,16 +21,22 @@ ADOPTS = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
 
 
-def run(command: list[str], environment: Mapping[str, str], starter: int | None, boxed: bool = True) -> int:
+def run(
+    command: list[str],
+    environment: Mapping[str, str],
+    starter: int | None,
+    boxed: bool = True,
+    over: Callable[[], str | None] = lambda: None,
+) -> int:
     """Exit code of a stage, or of its sandbox, which has that environment alone. When it returns, no process of it is
     left.
 
     The stage is asked to end by SIGTERM, SIGINT, and the end of process `starter`; then it has failed, whatever its
-    own exit code.
+    own exit code. Raises Unavailable where it was ended since `over` said why.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows
     ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
-    asked = threading.Event()
+    asked, past = threading.Event(), list[str]()
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
 
         def stop() -> None:
@@ -39,8 +47,11 @@ def run(command: list[str], environment: Mapping[str, str], starter: int | None,
             signal.signal(sign, lambda *_: stop())
         if starter is not None:
             threading.Thread(target=_with, args=(starter, stop), daemon=True).start()
+        threading.Thread(target=_within, args=(over, past, process), daemon=True).start()
         code = process.wait()
     _end_the_rest()
+    if past:
+        raise Unavailable(f"it was ended, since {past[0]}")
     return 128 + signal.SIGTERM if asked.is_set() else code
 
 
@@ -52,6 +63,16 @@ def _end_the_rest() -> None:
             with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
                 child.kill()
                 os.waitpid(child.pid, 0)
+
+
+def _within(over: Callable[[], str | None], past: list[str], process: "subprocess.Popen[bytes]") -> None:
+    """End the sandbox at once where `over` says why, which is put into `past`."""
+    while process.poll() is None:
+        if why := over():
+            past.append(why)
+            process.kill()
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def _with(pid: int, stop: Callable[[], None]) -> None:

@@ -26,8 +26,9 @@ from tasks.sources import vault_keys
 from tasks.stages import same_python
 from tasks.stages.runner import STARTED_BY, error_file
 from tasks.stages.train import tracking
-from tasks.supervise import box, grants, kept, materials, process, shown, taken
+from tasks.supervise import box, grants, kept, limits, materials, process, shown, taken
 from tasks.supervise.box import Box
+from tasks.supervise.limits import Limits
 from tasks.trust import keys, stage_record
 from tasks.trust.keys import Signer
 from tasks.trust.stage_record import Environment, StageRecord
@@ -37,6 +38,7 @@ PLACE = "boxes"
 """Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
 FOLLOWED = (vault_keys.FOLDER, grants.TRACKED, grants.FETCHED)
 """Folders that a stage keeps something in and that others open without looking for links."""
+LIMITS = Limits()
 MOST_OF_AN_ERROR = 64 * 1024
 """Bytes that a failed stage may say."""
 
@@ -119,7 +121,8 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
     box.require_hidden(layout.state)
     with _place(layout.state / PLACE) as place:
         made = _box(stage, layout, place)
-        code = process.run(box.command(made, command), box.environment(made), starter)
+        over = limits.watch(LIMITS, place)
+        code = process.run(box.command(made, command), box.environment(made), starter, over=over)
         _require_no_links(stage, layout, made)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
