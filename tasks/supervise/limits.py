@@ -23,6 +23,8 @@ class Limits:
     """Share of the machine's memory that has to stay free: below that the kernel ends whatever process it likes."""
     disk_left: float = 0.01
     """Share of the disk that its outputs lie on."""
+    most_left: float = 4 * GIB
+    """Bytes that are enough of either, however large it is."""
     seconds: float = 14 * 24 * 3600.0
 
 
@@ -36,10 +38,10 @@ def watch(limits: Limits, place: Path) -> Callable[[], str | None]:
         if (more := _processes() - before) > limits.processes:
             return f"it has started {more:,} processes, and may have {limits.processes:,}"
         memory = psutil.virtual_memory()
-        if memory.available < limits.memory_left * memory.total:
+        if memory.available < min(limits.memory_left * memory.total, limits.most_left):
             return f"the machine has {memory.available / GIB:.1f} GiB of memory left, of {memory.total / GIB:.1f}"
         disk = shutil.disk_usage(place)
-        if disk.free < limits.disk_left * disk.total:
+        if disk.free < min(limits.disk_left * disk.total, limits.most_left):
             return f"the disk of {place} has {disk.free / GIB:.2f} GiB left, of {disk.total / GIB:.1f}"
         return None
 

@@ -11,7 +11,7 @@ from tasks.supervise.limits import Limits
 from tests.sandbox import make, needs_sandbox, supervised
 
 ENDLESS = 1e9
-FREE = Limits(processes=10**6, memory_left=0, disk_left=0, seconds=ENDLESS)
+FREE = Limits(processes=10**6, memory_left=0, disk_left=0, seconds=ENDLESS, most_left=ENDLESS * 2**20)
 
 
 def test_nothing_is_over_on_a_machine_at_rest(tmp_path: Path) -> None:
