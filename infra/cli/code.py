@@ -1,12 +1,13 @@
 """`hallmark code`: which versions of the code were signed off, signing one, taking one back."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.shown import one_line, visible
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
@@ -82,7 +83,11 @@ def _open() -> tuple[Repository, Ledger, Governance]:
 
 def _commits(ledger: Ledger) -> dict[str, str]:
     """The commit by which each tree was signed last, oldest first."""
-    return {entry.subject: VERSION.said(entry.body["envelope"]).commit for entry in ledger.entries(KIND)}
+    found = {}
+    for entry in ledger.entries(KIND):
+        with suppress(HallmarkError, KeyError, TypeError):
+            found[entry.subject] = VERSION.said(entry.body["envelope"]).commit
+    return found
 
 
 def _changed(checkout: Repository, ledger: Ledger, governed: Governance, commit: str) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file, write_json
 from tasks.core.graph import RUNS, STAGES
 from tasks.core.layout import Layout
@@ -24,6 +25,10 @@ STARTS = ("tasks.stages.start", "tasks.stages.runner")
 """What a stage is started by, besides its own module."""
 AMBIGUOUS = re.compile(rb"[\r\f\0]|\A\xef\xbb\xbf|\A(.*\n)?.*coding[:=]")
 """By which Python may read a source otherwise than what is worked out here: of such a file every byte counts."""
+
+
+READS_ITSELF = re.compile(rb"__doc__|getsource|linecache|getdoc|\bexec\b|\beval\b")
+"""By which code may do what stands in a docstring or a comment: then every byte of all of it counts."""
 
 
 def of_stage(root: Path, name: str) -> str:
@@ -68,11 +73,12 @@ def _is_plain(path: Path, root: Path) -> bool:
 
 
 def _digests(root: Path, name: str) -> dict[str, str]:
+    files = {path.relative_to(root).as_posix(): path for path in files_of(root, name)}
+    sources = {place: path.read_bytes() for place, path in files.items() if path.suffix == ".py"}
+    whole = any(map(READS_ITSELF.search, sources.values()))
     return {
-        path.relative_to(root).as_posix(): sha256_bytes(what_runs(path.read_bytes()))
-        if path.suffix == ".py"
-        else sha256_file(path)
-        for path in files_of(root, name)
+        place: sha256_bytes(what_runs(sources[place])) if place in sources and not whole else sha256_file(path)
+        for place, path in files.items()
     }
 
 
@@ -84,7 +90,11 @@ def _follow(root: Path, path: Path, paths: set[Path]) -> None:
     if path in paths or not path.is_file():
         return
     paths.add(path)
-    for module in _imported(path.read_bytes()):
+    try:
+        imported = _imported(path.read_bytes())
+    except SyntaxError as error:
+        raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
+    for module in imported:
         _follow(root, _file(root, module), paths)
 
 

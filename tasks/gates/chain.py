@@ -35,10 +35,10 @@ def of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, Signed
 
     Raises InputError where the worker has no key in people.yaml and needs one.
     """
-    known, found = governance.keys_of("worker"), {}
+    lines, found = validity.lines_by(governance.keys_of("worker"), ledger.now()), {}
     for entry in ledger.entries(stage_record.KIND, run):
         with suppress(Refused):  # signed by a key that was revoked since, say: the stage is done again
-            record = stage_record.verify(entry.body.get("envelope", {}), validity.lines_by(known, entry.time))
+            record = stage_record.verify(entry.body.get("envelope", {}), lines)
             found[record.said.name] = record
     return found
 

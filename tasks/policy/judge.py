@@ -7,6 +7,7 @@ environment `local` alone.
 import sysconfig
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from tasks.core.config import Frozen
@@ -82,4 +83,11 @@ def _is_editable() -> bool:
     """Whether it runs from anywhere but where this Python has what was installed; a checkout may hold what looks like
     an installation."""
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    return HOME.resolve() not in places
+    homes = {HOME.resolve(), *(_found(package) for package in PACKAGES)}
+    return not homes <= places or len(homes) > 1
+
+
+def _found(package: str) -> Path:
+    """The folder that a package is imported from, whatever links lead there."""
+    spec = find_spec(package)
+    return Path(spec.origin).resolve().parents[1] if spec and spec.origin else Path()

@@ -89,9 +89,7 @@ def configure(layout: Layout) -> None:
     Everything else in that file stays, comments too: a developer's remotes and their credentials stand there. The path
     is relative, as DVC reads it from the folder of that file, so that a copy of the checkout has a cache of its own.
     """
-    if layout.root.resolve() != layout.state.parent:
-        for name, ours in OURS.items():
-            write_bytes(layout.root / name, ours)
+    _put_ours(layout)
     path = layout.root / ".dvc" / "config.local"
     cache = os.path.relpath(layout.state / "cache", path.parent.resolve())
     settings = ConfigObj(str(path), encoding="utf-8")
@@ -145,6 +143,7 @@ def _dvc(
 ) -> tuple[list[str], int]:
     """What DVC printed, and its exit code. An interruption ends its whole process group before it is passed on."""
     lines: list[str] = []
+    _put_ours(layout)
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
         [*DVC, *words], cwd=layout.root, env=environment, text=True, start_new_session=True,
@@ -162,6 +161,13 @@ def _dvc(
     if code >= 0:
         dvc_lock.release(layout.root)
     return lines, code
+
+
+def _put_ours(layout: Layout) -> None:
+    if layout.root.resolve() != layout.state.parent:
+        for name, ours in OURS.items():
+            if not (layout.root / name).exists() or (layout.root / name).read_bytes() != ours:
+                write_bytes(layout.root / name, ours)
 
 
 def require_our_graph(layout: Layout) -> None:

@@ -10,13 +10,16 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tasks.core.files import sha256_file
+from tasks.core.files import read_at_most, sha256_file
 from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
 
+MOST = 256 * 2**20
+"""Bytes of the list of a folder's files, a hundred or so for each."""
 MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -26,8 +29,8 @@ def restore(layout: Layout, lock: Mapping[str, Any], left: Digests) -> bool:
     found = _objects(layout, lock, left)
     if found is None or drop_wrong(layout, lock, left) or not all(map(_is_plain, found.values())):
         return False
-    for out in lock["outs"]:
-        shutil.rmtree(layout.root / out["path"], ignore_errors=True)
+    for place in {layout.root / out["path"] for out in lock["outs"]}:
+        shutil.rmtree(place, ignore_errors=True)
     for name, path in found.items():
         place = layout.root / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -51,8 +54,9 @@ def drop_odd(layout: Layout) -> None:
     """Remove what is neither a file nor a folder: DVC would wait for a pipe for ever."""
     for folder, _, names in os.walk(_place(layout)):
         for path in (Path(folder, name) for name in names):
-            if not stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
+            with suppress(FileNotFoundError):  # DVC may be at work there for another run
+                if not stat.S_ISREG(path.lstat().st_mode):
+                    path.unlink()
 
 
 def _objects(layout: Layout, lock: Mapping[str, Any], left: Digests) -> dict[str, Path] | None:
@@ -60,9 +64,11 @@ def _objects(layout: Layout, lock: Mapping[str, Any], left: Digests) -> dict[str
     found: dict[str, Path] = {}
     try:
         for out in lock["outs"]:
-            listing = json.loads(_object(layout, out["md5"]).read_bytes())
+            if not any(name.startswith(f"{out['path']}/") for name in left):  # it is about something else as well
+                return None
+            listing = json.loads(read_at_most(_object(layout, out["md5"]), MOST))
             found |= {f"{out['path']}/{item['relpath']}": _object(layout, item["md5"]) for item in listing}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return found if found.keys() == left.keys() else None
 

@@ -190,6 +190,8 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
         )
     dvc.require_our_graph(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
+    if governed.policy.tier(params.use_case.risk_tier).gates:  # of the commit that was signed for, whatever HEAD is
+        versions.require(ledger, governed, code.sha256, asked.request.commit)
     files.write_bytes(layout.params, text.encode())
     dvc_lock.begin(layout.root)
     dvc.configure(layout)

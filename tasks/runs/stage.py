@@ -51,28 +51,40 @@ def bring(
     """
     started = time.monotonic()
     read = materials.read(stage, layout)
-    record = None if force else _known(layout, stage, read, by, known)
-    taken = record is not None and _taken(layout, record, say)
-    if record is None or not taken:
+    records = [] if force else _known(layout, stage, read, by, known)
+    record = next((each for each in records if _taken(layout, each)), None)
+    taken = record is not None
+    if records and not taken:
+        say(f"the cache has not what stage {stage} left, as it was signed; it is done again")
+    if record is None:
         dvc_cache.drop_odd(layout)
         dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.boxed)
         record = _computed(layout, stage, read, by)
-    elif record.said.tree_sha256 != (tree := files.read_json(layout.code)["tree_sha256"]) or (
-        record != known and record.said.environment.run != layout.root.name
-    ):
-        record = stage_record.verify(stage_record.taken(record, tree, by.signer), by.lines)
+    elif record != known and _is_another_runs(record, layout):
+        record = stage_record.verify(stage_record.taken(record, _tree(layout), by.signer), by.lines)
+    if taken:
+        say(f"stage {stage} was done before with the same inputs; its outputs are those that were signed")
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=taken, record=record)
 
 
 def _known(
     layout: Layout, stage: str, read: stage_record.Digests, by: Worker, known: SignedRecord | None
-) -> SignedRecord | None:
-    if known and kept.is_of(known, stage_record.inputs_digest(stage, read), by.boxed):
-        return known
-    return kept.find(layout, stage, read, by.lines, by.boxed)
+) -> list[SignedRecord]:
+    """The records of this very work, that of this run first."""
+    inputs = stage_record.inputs_digest(stage, read)
+    own = known if known and kept.is_of(known, inputs, by.boxed) and known.said.tree_sha256 == _tree(layout) else None
+    return [record for record in (own, kept.find(layout, stage, read, by.lines, by.boxed)) if record]
 
 
-def _taken(layout: Layout, record: SignedRecord, say: Say) -> bool:
+def _is_another_runs(record: SignedRecord, layout: Layout) -> bool:
+    return record.said.environment.run != layout.root.name or record.said.tree_sha256 != _tree(layout)
+
+
+def _tree(layout: Layout) -> str:
+    return str(files.read_json(layout.code)["tree_sha256"])
+
+
+def _taken(layout: Layout, record: SignedRecord) -> bool:
     """Whether the very outputs of a record lie in place now, from before or out of the cache."""
     stage, lock = record.said.name, kept.lock_of(layout, record)
     if materials.left(stage, layout) == record.left:
@@ -80,14 +92,10 @@ def _taken(layout: Layout, record: SignedRecord, say: Say) -> bool:
             dvc.commit(layout, stage)  # it ended just before a kill
             _cached(layout, record)
         return True
-    if lock is None:
+    if lock is None or not dvc_cache.restore(layout, lock, record.left):
         return False
-    if dvc_cache.restore(layout, lock, record.left):
-        dvc_lock.put(layout.root, stage, lock)
-        say(f"stage {stage} was done before with the same inputs; its outputs come from the cache, as signed")
-        return True
-    say(f"the cache has not what stage {stage} left, as it was signed; it is done again")
-    return False
+    dvc_lock.put(layout.root, stage, lock)
+    return True
 
 
 def _computed(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:

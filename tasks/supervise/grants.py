@@ -83,7 +83,8 @@ def _target(path: Path, layout: Layout) -> Path:
     """What a path leads to. Inside the state that is the same thing, or, of what stands in for a checkout
     (`tasks.reproduce`), the same in the checkout's."""
     real = path.resolve()
-    if STATE in real.parts:
+    own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
+    if STATE in real.parts and not own:
         place = real.parts[len(real.parts) - real.parts[::-1].index(STATE) :]
         if not path.is_relative_to(layout.state) or place != path.relative_to(layout.state).parts:
             raise Refused(f"{path} leads to {real}, which no stage reads by that name; remove it")

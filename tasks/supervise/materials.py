@@ -31,11 +31,14 @@ def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
 
 
 def marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
-    """What changes with a file that the stage reads: inode, size, times of its content and of itself."""
+    """What changes with a file that the stage reads: inode, size, times of its content and of itself. Another link to
+    it, from another run, changes the last, so it asks for a second look and says nothing by itself."""
     _, _, which = stage.partition("@")
     named = [layout.root / name for name in (*RUNS[stage].dependencies(which), "params.yaml", "inputs/stages.json")]
     paths = [path for top in named for path in ([top] if top.is_file() else sorted(top.rglob("*")))]
-    return {str(path): (it.st_ino, it.st_size, it.st_mtime_ns, it.st_ctime_ns) for path in paths if (it := path.stat())}
+    return {
+        str(path): (it.st_ino, it.st_size, it.st_mtime_ns, it.st_ctime_ns) for path in paths if (it := path.lstat())
+    }
 
 
 def left(stage: str, layout: Layout) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -35,7 +36,8 @@ def run(
     own exit code. Raises Unavailable where it was ended since `over` said why.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows
-    ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
     asked, past = threading.Event(), list[str]()
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
 

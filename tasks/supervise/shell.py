@@ -123,7 +123,7 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
         made = _box(stage, layout, place)
         over = limits.watch(LIMITS, place)
         code = process.run(box.command(made, command), box.environment(made), starter, over=over)
-        _require_no_links(stage, layout, made)
+        _remove_links(stage, layout, made)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
 
@@ -147,15 +147,17 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
     within = Path(stage.replace("@", "/")).parent
     for folder in (made.tree, made.outputs / within, made.measured / within, *made.writes):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _require_no_links(stage, layout, made)  # of one that was killed before it could be looked after
+    _remove_links(stage, layout, made)  # of one that was killed before it could be looked after
     shown.lay_out(stage, layout, reads, made.tree)
     return made
 
 
-def _require_no_links(stage: str, layout: Layout, made: Box) -> None:
+def _remove_links(stage: str, layout: Layout, made: Box) -> None:
     for folder in (layout.state / name for name in FOLLOWED):
-        if folder in made.writes:
-            taken.require_no_links(folder, stage)
+        if folder in made.writes and (links := taken.remove_links(folder)):
+            print(
+                f"{stage}: links in {folder} lead nowhere any more: {', '.join(map(str, links[:3]))}", file=sys.stderr
+            )
 
 
 def _tracked(layout: Layout) -> dict[str, str]:
@@ -174,10 +176,11 @@ def _take(stage: str, layout: Layout, made: Box) -> None:
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
     """Where it is a file of the stage's own: a link would show what the stage does not reach."""
     said = error_file(place, stage)
-    if said.is_symlink() or (said.exists() and said.stat().st_nlink > 1):
-        return
-    with contextlib.suppress(OSError), open_plain(said) as file:
-        write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
+    with contextlib.suppress(OSError):
+        if said.is_symlink() or said.stat().st_nlink > 1:
+            return
+        with open_plain(said) as file:
+            write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
 
 
 @contextmanager

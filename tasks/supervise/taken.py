@@ -41,16 +41,18 @@ def take(left: Path, target: Path, stage: str) -> None:
     left.rename(target)
 
 
-def require_no_links(folder: Path, stage: str) -> None:
-    """Raises Refused where a stage left links in a folder that it keeps, and removes them: others follow them."""
+def remove_links(folder: Path) -> list[Path]:
+    """Remove the links in a folder that stages keep, since others follow them. Returns which these were.
+
+    Other stages may be at work there. Raises Refused where its folders lie too deep in each other.
+    """
     try:
         links = [path for path in _all(folder) if path.is_symlink()]
     except OSError as error:
-        raise Refused(f"what stage {stage} keeps in {folder} cannot be read ({error.strerror}); look there") from None
+        raise Refused(f"{folder} cannot be looked through ({error.strerror}); remove what lies there") from None
     for path in links:
-        path.unlink()
-    if links:
-        raise Refused(f"stage {stage} left links in {folder}, which are removed: {', '.join(map(str, links[:3]))}")
+        path.unlink(missing_ok=True)
+    return links
 
 
 def remove(folder: Path) -> None:
@@ -63,11 +65,14 @@ def _all(folder: Path) -> Iterator[Path]:
     found = [folder]
     while found:
         path = found.pop()
+        try:
+            inside = list(path.iterdir()) if stat.S_ISDIR(path.lstat().st_mode) else []
+        except FileNotFoundError:  # in a folder that several stages keep
+            continue
         yield path
-        if stat.S_ISDIR(path.lstat().st_mode):
-            if len(path.parts) - len(folder.parts) >= DEEPEST:
-                raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
-            found += path.iterdir()
+        if inside and len(path.parts) - len(folder.parts) >= DEEPEST:
+            raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
+        found += inside
 
 
 def _why_not(path: Path) -> str | None:

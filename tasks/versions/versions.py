@@ -64,7 +64,8 @@ def sign(
         now = ledger.now()
         _require_role(person, governance.policy, now)
         known = _counted(ledger, governance, tree_sha256)
-        own = [entry for entry, signed in known if signed.said.person == person.id]
+        held = set(person.roles_at(now))
+        own = [entry for entry, it in known if it.said.person == person.id and held <= set(_held(it))]
         if own and not withdraw:
             return own[-1]
         if withdraw and not known:
@@ -84,17 +85,24 @@ def sign(
 
 
 def standing(ledger: Ledger, governance: Governance, tree_sha256: str) -> Standing:
-    entries = list(_read(ledger, governance, tree_sha256))
+    said = [each for _, each in _said(ledger, governance, tree_sha256)]
     signed = tuple(it for _, it in _counted(ledger, governance, tree_sha256))
-    last = entries[-1][1].said if entries else None
-    withdrawn = last if last and last.verb == "withdraw" else None
+    back = [each for each in said if each.verb == "withdraw"]
+    withdrawn = back[-1] if back and not signed else None
     return Standing(signed, lacking(governance.policy.changes.code, signed), withdrawn)
 
 
 def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
     """Raises Refused where a governed run may not be made of a version."""
+    if governance.local:
+        return
+    if not governance.policy.changes.code:
+        raise Refused(
+            f"the policy in force names nobody who signs code off, which environment {governance.policy.environment} "
+            "asks for: say under `changes` who does, `code: [{role: NAME}]`, and have it adopted: hallmark policy adopt"
+        )
     found = standing(ledger, governance, tree_sha256)
-    if not governance.local and (found.lacking or found.withdrawn):
+    if found.lacking or found.withdrawn:
         raise Refused(
             f"commit {commit[:12]} is no version that was signed off: {found.text}; who reviewed it says so with: "
             f"hallmark code adopt {commit[:12]} --as ID --reason TEXT"
@@ -133,18 +141,25 @@ def counts(signed: Signed[Version], policy: Policy, tree_sha256: str) -> bool:
 def _counted(ledger: Ledger, governance: Governance, tree_sha256: str) -> list[tuple[Entry, Signed[Version]]]:
     """The adoptions since it was taken back last."""
     found: list[tuple[Entry, Signed[Version]]] = []
-    for entry, signed in _read(ledger, governance, tree_sha256):
-        found = [] if signed.said.verb == "withdraw" else [*found, (entry, signed)]
-    return found
-
-
-def _read(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Signed[Version]]]:
-    """What counts of what was signed about a version, oldest first."""
-    for entry in ledger.entries(KIND, tree_sha256):
+    for entry, said in _said(ledger, governance, tree_sha256):
+        if said.verb == "withdraw":
+            found = []
+            continue
         with suppress(HallmarkError):
             signed = read_signed(entry, VERSION, governance)
             if counts(signed, governance.policy, tree_sha256):
-                yield entry, signed
+                found.append((entry, signed))
+    return found
+
+
+def _said(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
+    """What was said about a version here, oldest first. A withdrawal counts also where nobody can verify it any more,
+    since it can only hold things back: whoever took a version back may have left, or lost the role."""
+    for entry in ledger.entries(KIND, tree_sha256):
+        with suppress(HallmarkError, KeyError, TypeError):
+            said = VERSION.said(entry.body["envelope"])
+            if (said.tree_sha256, said.environment) == (tree_sha256, governance.policy.environment):
+                yield entry, said
 
 
 def _held(signed: Signed[Version]) -> list[str]:

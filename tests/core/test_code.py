@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core import code
+from tasks.core.errors import InputError
 
 MODULE = '''"""Says what it is."""
 
@@ -117,6 +118,25 @@ def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
     assert before == code.of_stage(source, "clean")
     (tmp_path / name).write_text((tmp_path / name).read_text() + "\nLAYERS = 3\n")
     assert code.of_stage(tmp_path, "clean") != before
+
+
+@pytest.mark.attack(rights="commit", stopped="where code can read a docstring, every byte of it counts")
+def test_a_docstring_that_may_be_run_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = root / "tasks" / "stages" / "join.py"
+    monkeypatch.setattr(code, "files_of", lambda root, _: code.files_behind(root, ["tasks.stages.join"]))
+    digests = []
+    for ending in ("", "\nprint(helper.__doc__)\n"):
+        for said in ("Clean.", "Cleans."):
+            module.write_text(MODULE + ending)
+            (root / "tasks" / "core" / "helper.py").write_text(HELPER.replace("Clean.", said))
+            digests.append(code.of_stage(root, "clean"))
+    assert digests[0] == digests[1] and digests[2] != digests[3]
+
+
+def test_code_that_is_no_python_is_told(root: Path) -> None:
+    (root / "tasks" / "core" / "helper.py").write_text("def clean(row:\n")
+    with pytest.raises(InputError, match=r"helper\.py:1: is no Python that this version reads"):
+        names(root)
 
 
 def test_what_is_left_is_the_code(root: Path) -> None:

@@ -74,6 +74,28 @@ def test_a_list_with_other_names_brings_and_removes_nothing_but_itself(layout: L
     assert (layout.stage("clean") / "left").exists(), "nothing was put in place"
 
 
+@pytest.mark.parametrize("more", ["../../../../victim", "/VICTIM", "artefacts/ingest"])
+def test_a_lock_about_something_else_as_well_removes_nothing(layout: Layout, tmp_path: Path, more: str) -> None:
+    (victim := tmp_path / "victim").mkdir()
+    (layout.stage("ingest")).mkdir(parents=True)
+    put(layout, "3" * 32 + ".dir", listing())
+    out = {"path": more.replace("/VICTIM", str(victim)), "md5": "3" * 32 + ".dir"}
+    assert not restore(layout, {"outs": [*LOCK["outs"], out]})
+    assert victim.exists() and layout.stage("ingest").exists()
+
+
+@pytest.mark.parametrize("how", ["pipe", "deep", "long"])
+def test_a_list_that_cannot_be_read_is_removed(layout: Layout, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dvc_cache, "MOST", 2**20)
+    place = put(layout, f"{LISTING}.dir", b"[" * 10_000 if how == "deep" else b" " * (2**20 + 1))
+    if how == "pipe":
+        place.unlink()
+        os.mkfifo(place)
+    assert not restore(layout)
+    dvc_cache.drop_wrong(layout, LOCK, LEFT)
+    assert not place.exists()
+
+
 @pytest.mark.parametrize("lock", [{}, {"outs": None}, {"outs": [{}]}, {"outs": [{"path": "x", "md5": 5}]}, {"outs": 3}])
 def test_a_lock_that_says_nothing_brings_nothing(layout: Layout, lock: dict[str, Any]) -> None:
     assert not restore(layout, lock)

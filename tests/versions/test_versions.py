@@ -1,5 +1,6 @@
 """Versions of the code: who signs one off, who takes it back, and what counts of that."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -82,6 +83,27 @@ def test_whoever_may_sign_may_take_back_what_others_signed_and_it_may_be_signed_
         require(house)
     sign(house, "risk-one")
     require(house)
+
+
+@pytest.mark.attack(rights="approver", stopped="a withdrawal counts whatever became of whoever withdrew")
+def test_a_withdrawal_outlasts_the_role_and_the_person(house: House) -> None:
+    outside(house)
+    sign(house, "risk-one")
+    sign(house, "both", withdraw=True)
+    without = PEOPLE.replace("  - {id: both, name: Two hats, roles: [data-owner, risk]}\n", "")
+    policy = POLICY.replace("environment: local", "environment: production").replace("count: 2", "count: 1")
+    reload(house, policy, keyed(without, house.state))
+    with pytest.raises(Refused, match="both took it back"):
+        require(house)
+
+
+def test_a_policy_of_before_asks_for_one_that_names_who_signs(house: House) -> None:
+    outside(house)
+    policy = house.governance.policy
+    of_before = policy.model_copy(update={"changes": policy.changes.model_copy(update={"code": []})})
+    house.governance = replace(house.governance, policy=of_before)
+    with pytest.raises(Refused, match="the policy in force names nobody who signs code off, which environment prod"):
+        require(house)
 
 
 def test_who_may_not(house: House) -> None:

@@ -151,6 +151,7 @@ class _Ordering:
 
         Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
         """
+        judge.require(self.governance.policy)
         statement = self.back_to.promotion.model_copy(
             update={
                 "action": "rollback",

@@ -32,7 +32,7 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
     yield _ok("code", _code(attested, promotion))
-    if promotion.judge:
+    if promotion.judge or attested.policy.judges:
         yield _ok("judge", _judge(attested, promotion.judge))
     yield _ok("champion", _succeeds(attested, promotion))
     roles: dict[str, str] = {}
@@ -153,7 +153,9 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
     return f"{who} asked for the run and signed that, as policy allows"
 
 
-def _judge(attested: Attested, judge: Judge) -> str:
+def _judge(attested: Attested, judge: Judge | None) -> str:
+    if judge is None:
+        raise Refused("policy names which Hallmarks judge, and the promotion statement does not say which one did")
     if why := why_not(judge, attested.policy):
         raise Refused(f"it was promoted by what may not judge: {why}")
     return f"it was promoted by {judge}"
