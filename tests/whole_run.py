@@ -32,7 +32,7 @@ def passed(project: Path) -> Run:
     run = create(project, RUN)
     for step in STEPS:
         if isinstance(step, Gate):
-            _pass(run, step.name)
+            pass_gate(run, step.name)
         else:
             for name in step.runs:
                 bring(run, name)
@@ -48,7 +48,7 @@ def bring(run: Run, name: str) -> StageOutcome:
     return outcome
 
 
-def _pass(run: Run, gate: str) -> None:
+def pass_gate(run: Run, gate: str) -> None:
     ledger, governance = run.ledger(), run.governance()
     recorded = chain.require(gate, run.layout, run.id, ledger, governance)
     found = evidence.collect(gate, run.layout, run.params, governance.policy, run.asked, recorded=recorded)

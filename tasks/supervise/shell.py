@@ -80,6 +80,7 @@ def run(stage: str, layout: Layout) -> int:
     if os.environ.get(box.BOXED):
         made, code = _in_a_box(stage, layout, command, starter)
     else:
+        shown.require_code(stage, layout, layout.root)
         made, code = None, process.run(command, os.environ, starter, boxed=False)
     if not code:
         if materials.marks(stage, layout) != marks and materials.read(stage, layout) != read:

@@ -26,10 +26,7 @@ def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> No
         target = tree / path.relative_to(layout.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    if code.of_stage(tree, RUNS[stage].name) != files.read_json(layout.stages)[stage]:
-        raise Refused(
-            f"the code of stage {stage} in {layout.root} is not what the run was resolved with; start a new run"
-        )
+    require_code(stage, layout, tree)
     for name in ("artefacts", "measured"):
         (tree / name).mkdir()
     if layout.params not in reads:
@@ -41,6 +38,14 @@ def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> No
         place = tree / path.relative_to(layout.root)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.mkdir(exist_ok=True) if path.is_dir() else place.touch()
+
+
+def require_code(stage: str, layout: Layout, tree: Path) -> None:
+    """Raises Refused where what lies in `tree` is not the code that the run was resolved with."""
+    if code.of_stage(tree, RUNS[stage].name) != files.read_json(layout.stages)[stage]:
+        raise Refused(
+            f"the code of stage {stage} in {layout.root} is not what the run was resolved with; start a new run"
+        )
 
 
 def inputs(stage: str, layout: Layout) -> list[Path]:
