@@ -11,9 +11,9 @@ import os
 import secrets
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -108,8 +108,9 @@ def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Box | None,
 
 
 def _packages() -> list[str]:
-    """`NAME==VERSION` of all that is installed."""
-    return sorted(f"{each.name.lower()}=={each.version}" for each in metadata.distributions() if each.name)
+    """`NAME-VERSION.dist-info` of all that is installed; to ask each for its metadata takes a fifth of a second."""
+    places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    return sorted({path.name for place in places for path in Path(place).glob("*.dist-info")})
 
 
 def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | None) -> tuple[Box, int]:
