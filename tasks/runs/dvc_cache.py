@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.files import read_at_most, sha256_file
+from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
 
@@ -23,13 +24,13 @@ MOST = 256 * 2**20
 MD5 = re.compile(r"[0-9a-f]{32}")
 
 
-def restore(layout: Layout, lock: Mapping[str, Any], left: Digests) -> bool:
+def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> bool:
     """Put the outputs of a record in place, as links where the disk has them. False where the cache has not all of
     them as they were; what it has under a wrong name is removed."""
-    found = _objects(layout, lock, left)
-    if found is None or drop_wrong(layout, lock, left) or not all(map(_is_plain, found.values())):
+    found = _objects(layout, stage, lock, left)
+    if found is None or drop_wrong(layout, stage, lock, left) or not all(map(_is_plain, found.values())):
         return False
-    for place in {layout.root / out["path"] for out in lock["outs"]}:
+    for place in layout.outputs(stage, RUNS[stage].measures):
         shutil.rmtree(place, ignore_errors=True)
     for name, path in found.items():
         place = layout.root / name
@@ -41,9 +42,10 @@ def restore(layout: Layout, lock: Mapping[str, Any], left: Digests) -> bool:
     return True
 
 
-def drop_wrong(layout: Layout, lock: Mapping[str, Any], left: Digests) -> int:
-    """Remove what lies in place of a stage's outputs in the cache and is something else. Returns how many these are."""
-    found = _objects(layout, lock, left)
+def drop_wrong(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> int:
+    """Remove what lies in place of a stage's outputs in the cache and is something else; of a list that cannot be read,
+    or names others, the list. Returns how many these are."""
+    found = _objects(layout, stage, lock, left)
     if found is None:
         return sum(map(_drop, _listings(layout, lock)))
     wrong = {path for name, path in found.items() if _there(path) and not _is(path, left[name])}
@@ -59,12 +61,13 @@ def drop_odd(layout: Layout) -> None:
                     path.unlink()
 
 
-def _objects(layout: Layout, lock: Mapping[str, Any], left: Digests) -> dict[str, Path] | None:
+def _objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> dict[str, Path] | None:
     """Where the cache has each output of a record; None where what lock and cache say is not about these."""
     found: dict[str, Path] = {}
+    places = {path.relative_to(layout.root).as_posix() for path in layout.outputs(stage, RUNS[stage].measures)}
     try:
         for out in lock["outs"]:
-            if not any(name.startswith(f"{out['path']}/") for name in left):  # it is about something else as well
+            if out["path"] not in places:  # it is about something else as well
                 return None
             listing = json.loads(read_at_most(_object(layout, out["md5"]), MOST))
             found |= {f"{out['path']}/{item['relpath']}": _object(layout, item["md5"]) for item in listing}

@@ -92,7 +92,7 @@ def _taken(layout: Layout, record: SignedRecord) -> bool:
             dvc.commit(layout, stage)  # it ended just before a kill
             _cached(layout, record)
         return True
-    if lock is None or not dvc_cache.restore(layout, lock, record.left):
+    if lock is None or not dvc_cache.restore(layout, stage, lock, record.left):
         return False
     dvc_lock.put(layout.root, stage, lock)
     return True
@@ -116,7 +116,7 @@ def _cached(layout: Layout, record: SignedRecord) -> None:
     stage = record.said.name
     lock = dvc_lock.of_stage(layout.root, stage) or {}
     if materials.left(stage, layout) != record.left:
-        dvc_cache.drop_wrong(layout, lock, record.left)
+        dvc_cache.drop_wrong(layout, stage, lock, record.left)
         for place in layout.outputs(stage, RUNS[stage].measures):
             shutil.rmtree(place, ignore_errors=True)
         raise Refused(

@@ -40,7 +40,7 @@ def listing(*items: Any) -> bytes:
 
 
 def restore(layout: Layout, lock: dict[str, Any] = LOCK) -> bool:
-    return dvc_cache.restore(layout, lock, LEFT)
+    return dvc_cache.restore(layout, "clean", lock, LEFT)
 
 
 def test_what_is_there_as_signed_is_put_in_place(layout: Layout) -> None:
@@ -68,13 +68,13 @@ def test_a_list_with_other_names_brings_and_removes_nothing_but_itself(layout: L
     text = listing(*items).replace(b"VICTIM", os.fsencode(victim))
     place = put(layout, f"{LISTING}.dir", text)
     assert not restore(layout)
-    dvc_cache.drop_wrong(layout, LOCK, LEFT)
+    dvc_cache.drop_wrong(layout, "clean", LOCK, LEFT)
     assert victim.exists() and not place.exists()
     assert not (layout.state.parent.parent / "outside").exists() and not Path("/tmp/hallmark-outside").exists()
     assert (layout.stage("clean") / "left").exists(), "nothing was put in place"
 
 
-@pytest.mark.parametrize("more", ["../../../../victim", "/VICTIM", "artefacts/ingest"])
+@pytest.mark.parametrize("more", ["../../../../victim", "/VICTIM", "artefacts/ingest", "artefacts", "."])
 def test_a_lock_about_something_else_as_well_removes_nothing(layout: Layout, tmp_path: Path, more: str) -> None:
     (victim := tmp_path / "victim").mkdir()
     (layout.stage("ingest")).mkdir(parents=True)
@@ -92,7 +92,7 @@ def test_a_list_that_cannot_be_read_is_removed(layout: Layout, how: str, monkeyp
         place.unlink()
         os.mkfifo(place)
     assert not restore(layout)
-    dvc_cache.drop_wrong(layout, LOCK, LEFT)
+    dvc_cache.drop_wrong(layout, "clean", LOCK, LEFT)
     assert not place.exists()
 
 
