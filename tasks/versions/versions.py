@@ -102,7 +102,7 @@ def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: st
             "asks for: say under `changes` who does, `code: [{role: NAME}]`, and have it adopted: hallmark policy adopt"
         )
     found = standing(ledger, governance, tree_sha256)
-    if found.lacking or found.withdrawn:
+    if found.lacking:
         raise Refused(
             f"commit {commit[:12]} is no version that was signed off: {found.text}; who reviewed it says so with: "
             f"hallmark code adopt {commit[:12]} --as ID --reason TEXT"

@@ -11,8 +11,9 @@ from tasks.core.errors import Refused
 from tasks.core.files import read_json, write_json
 from tasks.core.graph import DATA_STAGES
 from tasks.gates import chain
+from tasks.policy.judge import Judge
 from tasks.registry.release import bundle, contents
-from tasks.registry.verify import attestations, made, trust, verification
+from tasks.registry.verify import attestations, attested, made, trust, verification
 from tasks.trust import dsse, keys, stage_record
 from tests.recorded import record, sign
 from tests.registry.forging import resign
@@ -156,12 +157,44 @@ def test_a_gap_in_the_chain_shows_even_where_every_gate_looked_at_it(released: H
         made._chained(files.attested, files.records, files.listing)
 
 
+def same(_: dict[str, Any], __: dict[str, str]) -> None:
+    """A record as it was."""
+
+
+@pytest.mark.attack(rights="gate key", stopped="outside local a release is of code that was signed off, also offline")
+def test_offline_too_code_is_signed_off_outside_local(released: House) -> None:
+    files = Attested(released, "train", same)
+    assert "nobody signed its version of the code off" in attested._code(files.attested, files.promotion)
+    elsewhere = files.promotion.model_copy(update={"environment": "production"})
+    with pytest.raises(Refused, match="its version of the code was not signed off: it lacks the signature of somebody"):
+        attested._code(files.attested, elsewhere)
+
+
+@pytest.mark.attack(rights="gate key", stopped="a release was promoted by a Hallmark that may judge, also offline")
+@pytest.mark.parametrize(
+    ("judge", "why"),
+    [
+        (None, "the promotion statement does not say which one did"),
+        (Judge(version="1", sha256="b" * 64, editable=True), "an editable install"),
+        (Judge(version="1", sha256="b" * 64, editable=False), "is none of those that policy names under `judges`"),
+    ],
+)
+def test_offline_too_what_promoted_may_judge(released: House, judge: Judge | None, why: str) -> None:
+    files = Attested(released, "train", same)
+    update = {"environment": "production", "judges": ["a" * 64]}
+    files.attested.policy = files.attested.policy.model_copy(update=update)
+    with pytest.raises(Refused, match=why):
+        attested._judge(files.attested, judge)
+    assert attested._judge(files.attested, Judge(version="1", sha256="a" * 64, editable=False))
+
+
 class Attested:
     """What verification reads of a release, with one record changed and nothing that refers to it."""
 
     def __init__(self, house: House, name: str, change: Change) -> None:
         folder = house.bundle()
         signed = verification.require(folder, house.governance)
+        self.promotion = signed.promotion
         self.listing = signed.promotion.files
         kept = [n for n in self.listing if n.startswith("attestations/")]
         files = contents.read(folder, self.listing, [*kept, *attestations.PARSED])

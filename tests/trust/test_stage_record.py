@@ -1,0 +1,84 @@
+"""The record of a stage: about its own outputs, each once, and taken from the record of the same work alone."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tasks.core.errors import Refused
+from tasks.trust import dsse, keys, stage_record
+from tasks.trust.stage_record import Environment, StageRecord
+
+WORKER = keys.signer(Ed25519PrivateKey.generate())
+OTHER = keys.signer(Ed25519PrivateKey.generate())
+LEFT = {"artefacts/predict/base/rows": "1" * 64, "measured/predict/base/facts.json": "2" * 64}
+RECORD = StageRecord(
+    name="predict@base",
+    command=["python"],
+    materials=stage_record.materials({"tasks": "3" * 64, "artefacts/split": "4" * 64}),
+    environment=Environment(run="first", sandbox="bubblewrap 0.11.0", network=False, platform="x", packages="5" * 64),
+    tree_sha256="6" * 64,
+)
+
+pytestmark = pytest.mark.attack(rights="worker", stopped="a record is about one stage, and names all of it once")
+
+
+def verified(envelope: dict[str, Any]) -> stage_record.SignedRecord:
+    return stage_record.verify(envelope, [WORKER.public_line])
+
+
+def test_what_was_computed_is_taken_with_the_record_of_that() -> None:
+    first = verified(stage_record.sign(RECORD, LEFT, WORKER))
+    second = verified(stage_record.taken(first, "7" * 64, WORKER))
+    third = verified(stage_record.taken(second, "8" * 64, WORKER))
+    assert second.said.taken_from == third.said.taken_from == first.sha256, "of the computation, however often taken"
+    assert (third.left, third.said.inputs, third.said.tree_sha256) == (first.left, first.said.inputs, "8" * 64)
+    with pytest.raises(Refused, match="is of no computation"):
+        stage_record.verify_computed(second.envelope, [WORKER.public_line])
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({"materials": stage_record.materials({"tasks": "9" * 64})}, LEFT),
+        ({"environment": RECORD.environment.model_copy(update={"sandbox": None})}, LEFT),
+        ({}, {**LEFT, "artefacts/predict/base/rows": "9" * 64}),
+        ({"taken_from": "9" * 64}, LEFT),
+        ({"byproducts": {}}, LEFT),
+    ],
+    ids=["other materials", "another sandbox", "other outputs", "another record", "no record"],
+)
+def test_what_is_taken_is_what_was_computed(change: dict[str, Any], left: dict[str, str]) -> None:
+    taken = verified(stage_record.taken(verified(stage_record.sign(RECORD, LEFT, WORKER)), "7" * 64, WORKER)).said
+    with pytest.raises(Refused):
+        verified(stage_record.sign(taken.model_copy(update=change), left, WORKER))
+
+
+def test_the_computation_is_signed_by_a_key_that_counts_too() -> None:
+    foreign = stage_record.verify(stage_record.sign(RECORD, LEFT, OTHER), [OTHER.public_line])
+    with pytest.raises(Refused, match="is signed by"):
+        verified(stage_record.taken(foreign, "7" * 64, WORKER))
+
+
+@pytest.mark.parametrize(
+    "path", ["artefacts/predict/candidate/rows", "artefacts/predict/base2/rows", "gates/data.json"]
+)
+def test_it_is_about_outputs_of_its_own_stage(path: str) -> None:
+    with pytest.raises(Refused, match="which is no output of it"):
+        verified(stage_record.sign(RECORD, {**LEFT, path: "1" * 64}, WORKER))
+
+
+def test_it_names_nothing_twice() -> None:
+    twice = RECORD.model_copy(update={"materials": [*RECORD.materials, RECORD.materials[0]]})
+    with pytest.raises(Refused, match="names something twice"):
+        verified(stage_record.sign(twice, LEFT, WORKER))
+    statement = dsse.statement(stage_record.PREDICATE_TYPE, LEFT, RECORD.said)
+    statement["subject"].append(statement["subject"][-1])
+    with pytest.raises(Refused):
+        verified(dsse.sign(statement, WORKER))
+
+
+def test_a_folder_is_known_by_the_files_in_it() -> None:
+    assert stage_record.below("artefacts/predict/base/rows", LEFT) == "1" * 64
+    assert stage_record.below("artefacts/predict/base", LEFT) not in (None, "1" * 64)
+    assert stage_record.below("artefacts/predict/bas", LEFT) is None
