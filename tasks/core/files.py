@@ -1,10 +1,10 @@
 """Digests, canonical JSON, and outputs that appear whole or not at all."""
 
 import errno
-import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -121,6 +121,12 @@ def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
+def aside_of(path: Path) -> Path:
+    """What is written whole under this name first, which `_aside` gave; the path itself where it is no such name."""
+    match = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", path.name)
+    return path.with_name(match.group(1)) if match else path
+
+
 def write_new(path: Path, data: bytes) -> bool:
     """Write a private file (mode 0600) that is not there yet; False where it is.
 
@@ -149,9 +155,9 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     already was left by one that was killed, and goes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    ours = f".{glob.escape(target.name)}.{'[0-9a-f]' * 16}"  # as `_aside` names it, and no .NAME.old of somebody's
-    for left in target.parent.glob(ours):
-        shutil.rmtree(left, ignore_errors=True)
+    for left in target.parent.iterdir():
+        if left != target and aside_of(left) == target:
+            shutil.rmtree(left, ignore_errors=True)
     aside = _aside(target)
     aside.mkdir(mode=0o777 if mode is None else 0o700)
     try:

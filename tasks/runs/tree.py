@@ -16,7 +16,7 @@ from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinde
 from pathlib import Path, PurePosixPath
 
 from tasks.core.errors import InputError
-from tasks.core.files import sha256_bytes, sha256_file
+from tasks.core.files import aside_of, sha256_bytes, sha256_file
 from tasks.runs.repository import Repository
 
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
@@ -57,7 +57,8 @@ class Tree:
         return sha256_bytes(b"".join(lines))
 
     def differs(self, worktree: Path, but: Sequence[str]) -> list[str]:
-        """Paths of a worktree that are not as they are here, sorted, besides those below the paths `but`."""
+        """Paths of a worktree that are not as they are here, sorted, besides those below the paths `but`, and what a
+        killed writer of one of them left beside it: nothing reads it."""
         here = {entry.path: entry for entry in self.entries if not _below(entry.path, but)}
         there = {path: _on_disk(worktree, path) for path in _paths(worktree, but)}
         return sorted(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
@@ -133,7 +134,9 @@ def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
         place = Path(folder).relative_to(worktree)
         links = [name for name in names if Path(folder, name).is_symlink()]
         names[:] = [name for name in names if name not in links and not _below((place / name).as_posix(), but)]
-        yield from (path for name in files + links if not _below(path := (place / name).as_posix(), but))
+        for path in ((place / name).as_posix() for name in files + links):
+            if not _below(path, but) and aside_of(Path(path)).as_posix() not in but:
+                yield path
 
 
 def _on_disk(worktree: Path, path: str) -> Entry:

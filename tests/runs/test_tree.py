@@ -206,3 +206,10 @@ def test_what_a_run_makes_is_left_out_by_whole_names(clone: Path) -> None:
     for path in ("gates/data.json", "gates.py", "deep/gates/data.json"):
         planted(path)(clone)
     assert asked.differs(clone, [".git", "gates"]) == ["deep/gates/data.json", "gates.py"]
+
+
+def test_what_a_killed_writer_left_beside_a_file_of_the_run_is_no_change(clone: Path) -> None:
+    asked = read(clone)
+    for path in (".dvc.lock.0123456789abcdef", ".dvc/.config.0123456789abcdef", ".other.lock.0123456789abcdef"):
+        planted(path)(clone)
+    assert asked.differs(clone, [".git", "dvc.lock", ".dvc/config"]) == [".other.lock.0123456789abcdef"]
