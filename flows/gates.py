@@ -13,6 +13,7 @@ from flows import artifacts
 from flows.lifecycle import doing, note
 from flows.stages import with_its_sources
 from tasks.core.errors import Refused, Unavailable
+from tasks.declarations import declarations
 from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
@@ -82,8 +83,9 @@ def ask(run: Run, name: GateName) -> Evidence:
     adopted = promotions.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
     with doing(run.id, f"collecting evidence for the {name} gate"):
         recorded = chain.require(name, run.layout, run.id, ledger, governed)
+        declared = declarations.digests(declarations.kept(ledger, governed, run.declared()))
         collected = evidence.collect(
-            name, run.layout, run.params, governed.policy, run.asked, before, adopted, recorded
+            name, run.layout, run.params, governed.policy, run.asked, before, adopted, recorded, declared
         )
     asked = gates.ask(ledger, collected)
     evidence.write(asked, run.layout)

@@ -28,7 +28,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from flows import deployed
 from flows.lifecycle import run_id
 from flows.partly import Parts
-from tasks.consent import withdrawals
+from tasks.consent import consent, withdrawals
+from tasks.consent.withdrawals import Withdrawal
 from tasks.core.errors import HallmarkError
 from tasks.gates import cases, gates
 from tasks.gates.cases import Case
@@ -39,7 +40,6 @@ from tasks.policy.governance import Governance
 from tasks.runs.rules import Rules
 from tasks.runs.run import layout_of, open_run
 from tasks.runs.taking_up import is_elsewhere
-from tasks.sources import sources
 
 PAGE = 200
 """Flow runs asked for at once; Prefect's server gives no more."""
@@ -120,7 +120,7 @@ class Parked:
 
         glances = [each for each in overview(ledger, governed) if not isinstance(each.stands, _Elsewhere)]
         self._open = {each.entry.subject for each in glances}
-        taken = {id(governance): set(withdrawals.in_force(ledger, governance)) for governance in rules.read}
+        taken = {id(governance): withdrawals.in_force(ledger, governance) for governance in rules.read}
         return {
             run
             for each in glances
@@ -128,11 +128,10 @@ class Parked:
             and (_is_answered(each, judged[run]) or self._is_held_back(run, taken[id(judged[run])]))
         }
 
-    def _is_held_back(self, run: str, taken: set[str]) -> bool:
+    def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]]) -> bool:
         """Whether a source of a run is among those that were withdrawn."""
         try:
-            pinned = sources.load_resolved(layout_of(self._root, run).sources).sources if taken else []
-            return not taken.isdisjoint(item.source.id for item in pinned)
+            return bool(taken and withdrawals.reached(taken, consent.resolved(layout_of(self._root, run))))
         except HallmarkError:
             return False
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from tasks.consent import signed_withdrawal
 from tasks.core.payload.manifest import Manifest
+from tasks.declarations import signed_declaration
 from tasks.gates import signed_decision, signed_request
 from tasks.gates.evidence import Evidence
 from tasks.incidents import signed_incident
@@ -65,6 +66,7 @@ FORMATS = (
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
     _of("Decision at a gate", signed_decision.DECISION),
     _of("Signature under a version of the code", signed_version.VERSION),
+    _of("Adoption of a source or a use-case card", signed_declaration.DECLARATION),
     Format("Record of a stage", stage_record.TYPE, StageRecord),
     Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
     _of("Withdrawal and restoration of a source", signed_withdrawal.BY_PERSON),

@@ -8,6 +8,7 @@ The rooms, from the ground up; each imports those above it in this list alone (p
     stages/     data, train, evaluate, package: the only code that runs from a run's own commit
     ledger/     the append-only record
     policy/     people, rules, what is in force
+    declarations/ sources and use-case cards as their owners adopted them
     inquiry/    questions about data
     incidents/  what a person has to look into
     versions/   which versions of the code were signed off

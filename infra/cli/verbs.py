@@ -7,6 +7,10 @@ CODE = {
     "adopt": Verb("code:adopt", "Sign a version of the code off.", "acts"),
     "withdraw": Verb("code:withdraw", "Take back a version that was signed off.", "acts"),
 }
+CARD = {
+    "list": Verb("card:list_cards", "List use-case cards that are in force."),
+    "adopt": Verb("card:adopt", "Sign the card of a use case that you answer for.", "acts"),
+}
 DATA = {
     "inventory": Verb("data.inventory:inventory", "Show every source: owner, class, freshness, quality."),
     "manifest": Verb("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
@@ -15,6 +19,7 @@ DATA = {
     "show": Verb("data.show:show", "Show one record as its source had it.", "acts"),
     "where": Verb("data.where:where", "Show everything that a record or a person is in."),
     "records": Verb("data.records:records", "Show the records behind a release, by source."),
+    "adopt": Verb("data.adopt:adopt", "Sign what sources.yaml says of a source that you own.", "acts"),
     "withdraw": Verb("data.withdraw:withdraw", "Withdraw a source that you own.", "acts"),
 }
 GATES = {
@@ -74,6 +79,7 @@ ALL: dict[str, Verb | Verbs] = {
     "reproduce": Verb("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
     "backup": Verb("backup:backup", "Back up the state of this checkout while it is in use."),
     "restore": Verb("backup:restore", "Put a backup back where there is no state yet.", "itself"),
+    "card": Verbs("Sign off what a use case is for and has to reach.", CARD),
     "code": Verbs("Sign off the code that governed runs are made of.", CODE),
     "data": Verbs("Look at sources, their rows and single records.", DATA),
     "gates": Verbs("List the gates that wait, look at evidence, decide.", GATES),

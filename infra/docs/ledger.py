@@ -16,6 +16,10 @@ KINDS = (
     Kind("governance.signed", "digest of the adoption", "`envelope`: the same, signed by another person"),
     Kind("governance.adopted", "digest of the adoption", "`envelope`: the same with every signature it needed"),
     Kind("code.signed", "digest of a tree", "`envelope`: somebody signs a version of the code off, or takes that back"),
+    Kind(
+        "declaration.signed", "`source/ID` or `card/NAME`",
+        "`envelope`: somebody adopts a source as sources.yaml declares it, or the card of a use case",
+    ),
     Kind("run.requested", "run", "`envelope`: the signed request"),
     Kind("run.resolved", "run", "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source"),
     Kind(

@@ -41,7 +41,7 @@ def keys(root: Path) -> Iterator[Finding]:
             yield Finding(f"others can read {path}", f"chmod 600 {path}")
     if vault.exists(state):
         vault_keys.load(state)
-    machines = [name for name in ("gate", "scheduler", "ledger") if name not in OPTIONAL]
+    machines = [name for name in ("gate", "ledger") if name not in OPTIONAL]
     absent = [name for name in machines if not (folder / name).exists()]
     if folder.is_dir() and absent:
         yield Finding(

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.consent import withdrawals
-from tasks.consent.signed_withdrawal import Withdrawal
+from tasks.consent.withdrawals import Use, Withdrawal
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params, load
 from tasks.gates import cases, signed_decision, signed_request
@@ -138,5 +138,6 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
 
 
 def _withdrawn(said: Declared, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
-    standing = withdrawals.in_force(ledger, governance)
-    return [each for name in sorted(said.dataset.sources) for each in standing.get(name, [])]
+    uses = [Use(name, origin.sha256) for name, origin in said.dataset.sources.items()]
+    held = withdrawals.reached(withdrawals.in_force(ledger, governance), uses)
+    return list({each.sha256: each for standing in held.values() for each in standing}.values())

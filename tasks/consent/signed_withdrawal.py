@@ -31,6 +31,11 @@ class Notice(Dated):
     reason: str
     restores: Sha256 | None
     """Of restore: the digest of the withdrawal that it takes back."""
+    contents: list[Sha256] = []
+    """Of withdraw: the digests of what the source held, as far as is known: the same under another name is withdrawn
+    too."""
+    location: str | None = None
+    """Of withdraw: where it lies, as sources.yaml writes it; null in what an earlier version wrote."""
     environment: str | None = None
     """Of restore: the one in which the installation's signature counts."""
     owned_under: str | None = None
@@ -57,6 +62,9 @@ class Withdrawal:
     """None: it cannot be verified."""
     about: frozenset[str]
     """The source that was signed; where it cannot be verified, what the entry and the statement name."""
+    contents: frozenset[str]
+    location: str | None
+    """What a source of another name may not hold, and where it may not lie."""
     why_not: str
     """Why it cannot be verified; empty where it was."""
 
@@ -87,8 +95,13 @@ def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
     try:
         notice = _signed(entry, BY_PERSON, governance, "withdraw")
     except HallmarkError as error:
-        return Withdrawal(entry, _digest(entry), None, _named(entry), str(error))
-    return Withdrawal(entry, _digest(entry), notice, frozenset({notice.source}), "")
+        said = _said(entry)
+        contents, location = said.get("contents"), said.get("location")
+        held = frozenset(map(str, contents)) if isinstance(contents, list) else frozenset[str]()
+        place = location if isinstance(location, str) else None
+        return Withdrawal(entry, _digest(entry), None, _named(entry), held, place, str(error))
+    about, held = frozenset({notice.source}), frozenset(notice.contents)
+    return Withdrawal(entry, _digest(entry), notice, about, held, notice.location, "")
 
 
 def restoration(entry: Entry, governance: Governance) -> Notice | None:
@@ -137,5 +150,14 @@ def _named(entry: Entry) -> frozenset[str]:
         statement = dsse.peek(_envelope(entry.body.get("envelope")))
     except Refused:
         return frozenset({entry.subject})
-    named = statement["predicate"].get("source", entry.subject)
+    named = _said(entry).get("source", entry.subject)
     return frozenset({entry.subject, str(named), *map(str, dsse.subjects(statement))})
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    """The predicate, whoever signed it; empty where there is none."""
+    try:
+        predicate: dict[str, Any] = dsse.peek(_envelope(entry.body.get("envelope")))["predicate"]
+    except Refused:
+        return {}
+    return predicate

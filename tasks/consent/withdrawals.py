@@ -2,6 +2,7 @@
 
     withdraw, restore   the owner signs, the ledger keeps
     in_force            which sources are withdrawn now
+    reached             which of the sources that something uses are withdrawn, by name, content or place
     held_back           why something that uses sources may not go on, in words
 
 A withdrawal counts whoever signed it, and also where that cannot be verified: it can only hold things back, and must
@@ -10,29 +11,52 @@ pass, and counts by who withdrew it, or where this installation's key signed tha
 A source that sources.yaml names no longer, but runs still use, is withdrawn by who owned it in the newest of them.
 """
 
-from collections.abc import Collection
+import posixpath
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 from tasks.consent import signed_withdrawal
 from tasks.consent.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
 from tasks.core.config import clear
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.layout import Layout
-from tasks.gates import signed_request
+from tasks.declarations import declarations
+from tasks.gates import cases, signed_request
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 from tasks.sources import sources
-from tasks.sources.sources import Source
+from tasks.sources.sources import ResolvedSource, Source
 
-__all__ = ["PREDICATE_TYPE", "RESTORED", "WITHDRAWN", "Withdrawal", "held_back", "in_force", "restore", "withdraw"]
+__all__ = [
+    "PREDICATE_TYPE", "RESTORED", "WITHDRAWN", "Use", "Withdrawal",
+    "held_back", "in_force", "reached", "restore", "withdraw",
+]  # fmt: skip
 
 
-def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str) -> Entry:
+@dataclass(frozen=True)
+class Use:
+    """A source as something uses it: a run, a release."""
+
+    name: str
+    sha256: str | None = None
+    """Of its content, where that is known."""
+    location: str | None = None
+
+    @staticmethod
+    def of(item: ResolvedSource) -> "Use":
+        return Use(item.source.id, item.sha256, item.source.location)
+
+
+def withdraw(
+    ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str, contents: Collection[str] = ()
+) -> Entry:
     """Record that an owner takes back their source. Withdrawn twice by one person is withdrawn once: the first entry
-    comes back.
+    comes back. `contents` are digests of what it holds now; those of what was read of it before are known.
 
     Raises InputError for an unknown source or person and without a reason, Refused for whoever is not the owner.
     """
@@ -42,7 +66,8 @@ def withdraw(ledger: Ledger, governance: Governance, source_id: str, person_id: 
     def draft() -> Entry | list[Draft]:
         known = in_force(ledger, governance).get(source_id, [])
         own = next((each for each in known if each.person == person.id), None)
-        return own.entry if own else [_draft(ledger, governance, source, person, reason, None)]
+        held = sorted({*contents, *_contents(ledger, governance, source_id)})
+        return own.entry if own else [_draft(ledger, governance, source, person, reason, None, held)]
 
     return signed_entry.record(ledger, governance, person, draft)
 
@@ -79,17 +104,35 @@ def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawa
     return standing
 
 
-def held_back(ledger: Ledger, governance: Governance, source_ids: Collection[str]) -> str | None:
+def reached(standing: dict[str, list[Withdrawal]], uses: Iterable[Use]) -> dict[str, list[Withdrawal]]:
+    """By the name under which something uses it, the withdrawals in force of each source that is withdrawn: under that
+    name, or under another with the same content or at the same place. `standing` is what `in_force` gives."""
+    every = {each.sha256: each for named in standing.values() for each in named}
+    hit = {
+        use.name: [each for each in every.values() if each in standing.get(use.name, []) or _is_the_same(use, each)]
+        for use in uses
+    }
+    return {name: each for name, each in sorted(hit.items()) if each}
+
+
+def held_back(ledger: Ledger, governance: Governance, uses: Iterable[Use]) -> str | None:
     """Who withdrew which of the sources, when, why, and what can be done; None where none is withdrawn."""
     known = in_force(ledger, governance)
-    withdrawn = {name: known[name] for name in sorted(source_ids) if name in known}
+    withdrawn = reached(known, uses)
     if not withdrawn:
         return None
-    texts = dict.fromkeys(str(each) for standing in withdrawn.values() for each in standing)
-    back = (
-        f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(ledger, governance, name, standing)}"
-        f"{governance.option}"
+    texts = dict.fromkeys(
+        f"{each}{'' if name in each.about else f'; {name} is the same, by its content or where it lies'}"
         for name, standing in withdrawn.items()
+        for each in standing
+    )
+    names = dict.fromkeys(
+        own for standing in withdrawn.values() for each in standing for own in sorted(each.about & known.keys())
+    )
+    back = (
+        f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(ledger, governance, name, known[name])}"
+        f"{governance.option}"
+        for name in names
     )
     return (
         f"{'; '.join(texts)}. Start a run whose sources.yaml does without, or ask the owner, who may take it back: "
@@ -98,8 +141,9 @@ def held_back(ledger: Ledger, governance: Governance, source_ids: Collection[str
 
 
 def _draft(
-    ledger: Ledger, governance: Governance, source: Source, person: Person, reason: str, restores: Withdrawal | None
-) -> Draft:
+    ledger: Ledger, governance: Governance, source: Source, person: Person, reason: str,
+    restores: Withdrawal | None, contents: Collection[str] = (),
+) -> Draft:  # fmt: skip
     if not reason.strip():
         raise InputError("say why with --reason, so that others can follow it later")
     clear(reason, "the reason")
@@ -109,6 +153,8 @@ def _draft(
         person=person.id,
         reason=reason.strip(),
         restores=restores.sha256 if restores else None,
+        contents=list(contents),
+        location=None if restores else source.location,
         environment=governance.policy.environment if restores else None,
         owned_under=governance.place if restores and restores.person != person.id else None,
         time=ledger.now(),
@@ -132,26 +178,48 @@ def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdraw
 
 
 def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
-    """As the sources.yaml in force has it; one that is there no longer, as the newest run here that read it."""
-    named = {source.id: source for source in sources.load(governance.folder).sources}
+    """As it was adopted, in `local` as sources.yaml has it; one that is there no longer, as the newest run here that
+    read it."""
+    named = declarations.inventory(ledger, governance)
     source = named.get(source_id) or _of_runs(ledger, governance, source_id)
     if source is None:
-        known = ", ".join(named)
-        raise InputError(f"source {source_id!r} is not in sources.yaml, which has {known}, and no run here read it")
+        known = ", ".join(named) or "none"
+        where = "in sources.yaml, which has" if governance.local else "among those adopted, which are"
+        raise InputError(f"source {source_id!r} is not {where} {known}, and no run here read it")
     return source
 
 
+def _contents(ledger: Ledger, governance: Governance, source_id: str) -> set[str]:
+    """Digests of what was read of a source: by the runs that are here, and by those that asked a data gate anywhere."""
+    asked = set[str]()
+    with suppress(HallmarkError):  # of a ledger that is damaged: what is known is withdrawn all the same
+        datasets = [case.evidence.dataset for case in cases.read(ledger, gate="data")]
+        asked = {it.sources[source_id].sha256 for it in datasets if it and source_id in it.sources}
+    return asked | {item.sha256 for _, item in _pinned(governance) if item.source.id == source_id}
+
+
+def _is_the_same(use: Use, withdrawn: Withdrawal) -> bool:
+    place = posixpath.normpath(withdrawn.location) if withdrawn.location else None
+    return use.sha256 in withdrawn.contents or (use.location is not None and posixpath.normpath(use.location) == place)
+
+
 def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:
+    return next(
+        (
+            item.source for layout, item in _pinned(governance)
+            if item.source.id == source_id and not _of_others(ledger, layout, governance)
+        ),
+        None,
+    )  # fmt: skip
+
+
+def _pinned(governance: Governance) -> Iterator[tuple[Layout, ResolvedSource]]:
+    """The sources of the runs that are here, newest first."""
     layouts = [Layout(path.parents[1]) for path in (governance.state / "runs").glob("*/inputs/sources.json")]
     for layout in sorted(layouts, key=lambda layout: (layout.made, layout.root.name), reverse=True):
-        try:
-            pinned = sources.load_resolved(layout.sources).sources
-        except InputError:  # of a run that was broken off, or damaged
-            continue
-        source = next((item.source for item in pinned if item.source.id == source_id), None)
-        if source and not _of_others(ledger, layout, governance):
-            return source
-    return None
+        with suppress(InputError):  # of a run that was broken off, or damaged
+            for item in sources.load_resolved(layout.sources).sources:
+                yield layout, item
 
 
 def _of_others(ledger: Ledger, layout: Layout, governance: Governance) -> bool:

@@ -77,7 +77,7 @@ def body(evidence: Evidence) -> dict[str, Any]:
 
 def _about(evidence: Evidence) -> tuple[object, ...]:
     """What decisions are about. Figures measured anew put no other question."""
-    return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded
+    return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
 
 
 def read(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[Case]:

@@ -24,9 +24,9 @@ from tasks.core.graph import LOOKS_AT, STAGES, SUBJECTS
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
+from tasks.declarations.bar import Adopted, Bar
 from tasks.gates import chain
 from tasks.gates.chain import Recorded
-from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.change import Change, compare
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
@@ -36,6 +36,8 @@ from tasks.sources import sources
 from tasks.sources.dataset import DECLARED, Dataset, declared
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
+
+NOTHING: Mapping[str, Sha256] = {}
 
 
 class Subject(Frozen):
@@ -115,6 +117,9 @@ class Evidence(Summary):
     recorded: dict[str, Recorded] = {}
     """The signed record of each stage looked at, by the name that DVC knows; none where a version made it that had
     none, and such a run is not promoted any more."""
+    declared: dict[str, Sha256] = {}
+    """By `source/ID` and `card/NAME`, what their owners adopted and the run keeps to; outside environment `local` all
+    of its sources and its card, and none where a version made it that asked nobody."""
 
     @property
     def purpose_sha256(self) -> Sha256:
@@ -143,8 +148,10 @@ def collect(
     before: "Evidence | None" = None,
     adopted: Adopted | None = None,
     recorded: Mapping[str, SignedRecord] | None = None,
+    declared: Mapping[str, Sha256] = NOTHING,
 ) -> Evidence:
-    """Gather the evidence for a gate from what the stages before it left in `layout`, as `recorded`.
+    """Gather the evidence for a gate from what the stages before it left in `layout`, as `recorded`, of what was
+    `declared` and adopted.
 
     `before` is the data gate's evidence of the dataset approved last, `adopted` what the version adopted last is held
     to. Raises InputError where the gate's subject is
@@ -182,6 +189,7 @@ def collect(
         dataset=dataset,
         change=changed(before, dataset),
         recorded=chain.named(recorded or {}),
+        declared=dict(declared),
     )
 
 

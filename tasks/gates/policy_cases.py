@@ -20,8 +20,8 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.graph import SUBJECTS
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.params.values import Name, Text
+from tasks.declarations.bar import Adopted, Bar
 from tasks.gates import decisions, gates, signed_request
-from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.checks import check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
 from tasks.gates.evidence import Asks, Evidence

@@ -1,7 +1,8 @@
-"""Whose single records somebody may look at: what sources.yaml says now, not what it said when a run began.
+"""Whose single records somebody may look at: what its owner has adopted last, not what was said when a run began. In
+environment `local` that is what sources.yaml says.
 
 Who was taken off `access` looks at no old run either, and who was put there looks at them all. Of a source that
-sources.yaml no longer names, the run's own record says who owned it and looked after it: they may look, and no role.
+is declared no longer, the run's own record says who owned it and looked after it: they may look, and no role.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from tasks.core.errors import Refused
+from tasks.declarations import declarations
+from tasks.ledger.ledger import open_ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.sources import sources
 from tasks.sources.sources import Source
 
 
@@ -35,7 +37,7 @@ class Access:
     roles: frozenset[str]
     """That they hold now."""
     inventory: Mapping[str, Source]
-    """The sources of sources.yaml in force, by id."""
+    """The sources in force, by id."""
 
     def sees(self, recorded: Recorded) -> bool:
         """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
@@ -55,7 +57,7 @@ class Access:
         """In words who may look."""
         now = self.inventory.get(recorded.id)
         if now is None:
-            return "who owned it in that run or looked after it, since sources.yaml no longer names it"
+            return "who owned it in that run or looked after it, since it is declared no longer"
         return f"its owner, its steward, or role {' or '.join(now.access)}"
 
 
@@ -66,4 +68,4 @@ def in_force(governed: Governance, person_id: str) -> Access:
     """
     person = governed.identify(person_id)
     roles = frozenset(person.roles_at(datetime.now(UTC)))
-    return Access(person, roles, {source.id: source for source in sources.load(governed.folder).sources})
+    return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))

@@ -14,7 +14,7 @@ from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
 from tasks.policy import satisfiable
 from tasks.policy.people import MACHINES, OPTIONAL, MachineName, People, Person
-from tasks.policy.policy import LOCAL, Policy
+from tasks.policy.policy import LOCAL, SCHEDULER, Policy
 from tasks.sources.sources import Sources, variables
 from tasks.trust import keys, model_key, signing, ssh_agent, validity
 from tasks.trust.keys import Signer
@@ -91,13 +91,14 @@ class Governance:
         return person
 
     def signer(self, who: Person | MachineName, at: datetime | None = None, given: Signer | None = None) -> Signer:
-        """What signs for a person or machine: `given`, else what `signing` finds; a machine has its key as a file here.
+        """What signs for a person or machine: `given`, else what `signing` finds. A machine has its key as a file here;
+        the scheduler's may lie elsewhere.
 
         Raises InputError where there is none, Refused where it is not one that people.yaml has for them `at` then.
         """
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
         path, current = self.state / "keys" / name, validity.lines(known, at)
-        if given is None and isinstance(who, Person):
+        if given is None and (isinstance(who, Person) or who == SCHEDULER):
             given = signing.of_person(path, current)
         elif given is None and path.exists():
             given = signing.from_file(path)
@@ -112,10 +113,10 @@ class Governance:
         return given
 
     def _way_to_a_key(self, who: Person | MachineName) -> str:
-        if isinstance(who, str):
-            return "put it there" if self.people.keys_of_machine(who) else f"run `{self.init_command}` to make it"
-        if not who.keys:
+        if not (who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)):
             return f"run `{self.init_command}` to make it"
+        if isinstance(who, str) and who != SCHEDULER:
+            return "put it there"
         agent = "which has none of theirs" if ssh_agent.running() else f"which {ssh_agent.SOCKET} names"
         return f"put it there, name its file in {signing.VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
 

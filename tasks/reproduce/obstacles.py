@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from tasks.consent import withdrawals
+from tasks.consent import consent, withdrawals
 from tasks.core import code
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
@@ -13,7 +13,6 @@ from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.sources import sources
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
 SHOWN = 5
@@ -27,8 +26,7 @@ def known(layout: Layout, released: Manifest, params: Params) -> list[str]:
 
 def withdrawn(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
     """Why the release's sources may not be read again, where an owner has withdrawn one."""
-    named = [item.source.id for item in sources.load_resolved(layout.sources).sources]
-    return withdrawals.held_back(ledger, governance, named)
+    return withdrawals.held_back(ledger, governance, consent.resolved(layout))
 
 
 def _read_otherwise(layout: Layout, released: Manifest) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Asking for a run: a person signs on their own machine, and the run takes nothing that was not signed.
 
 A flow run's parameters can be written by whoever reaches Prefect, so they count only where a signed request says the
-same. Where no person signs, the installation asks as `scheduler`.
+same. The scheduler, which is no person, signs with its own key too. In environment `local` alone the installation signs
+as `scheduler` what nobody signed, so that a schedule of Prefect's can start a run.
 """
 
 from datetime import datetime
@@ -23,9 +24,12 @@ Envelope = dict[str, Any]
 
 
 def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
-    """The request, signed with the key of the person who asks. Raises InputError or Refused as `Governance.signer`."""
-    now = ledger.now()
-    signer = governance.signer(governance.actor(request.requested_by, now), now)
+    """The request, signed with the key of the person who asks, or the scheduler's.
+
+    Raises InputError or Refused as `Governance.signer`.
+    """
+    now, who = ledger.now(), request.requested_by
+    signer = governance.signer(SCHEDULER if who == SCHEDULER else governance.actor(who, now), now)
     return signed_request.sign(complete(checkout, request, now), signer)
 
 
@@ -49,6 +53,12 @@ def take(
     known = signed_request.recorded(ledger, governance, request.named)
     if known is None and envelope is None:
         _require_scheduler(request)
+        if not governance.local:
+            raise Refused(
+                f"run {request.named} is asked for and nobody signed that: whoever reaches Prefect could ask as the "
+                f"scheduler, which counts in environment local alone; have the scheduler's key sign: hallmark run --as "
+                f"{SCHEDULER}"
+            )
         time = ledger.now()
         envelope = signed_request.sign(complete(checkout, request, time), governance.signer(SCHEDULER, time))
     signed = known or signed_request.read(envelope or {}, governance)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from tasks.core.errors import Refused
 from tasks.core.params.params import Params
-from tasks.gates.checks.bar import Bar, laxer
+from tasks.declarations.bar import Bar, laxer
 from tasks.gates.checks.checks import checks_of
 from tasks.gates.checks.purpose import unapproved
 from tasks.ledger.ledger import Ledger

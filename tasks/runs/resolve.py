@@ -12,16 +12,18 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tasks.consent import withdrawals
+from tasks.consent.withdrawals import Use
 from tasks.core import code, config, files, yaml_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
+from tasks.declarations import declarations
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import champion
 from tasks.runs.pin import resolve_sources
 from tasks.sources import sources, vault_keys
-from tasks.sources.sources import Sources
+from tasks.sources.sources import Sources, Suites
 from tasks.trust.gate_statement import Authority
 
 
@@ -47,7 +49,8 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
         raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
     _known_owners(params, governance)
     named = sources.load(governance.folder)
-    refuse_withdrawn(named, ledger, governance)
+    suites = sources.load_suites(governance.folder, named)
+    require_adopted(named, suites, params, ledger, governance)
     resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.state).fingerprint)
     authority = Authority(
         gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
@@ -56,17 +59,20 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
         tier=params.use_case.risk_tier,
     )
     files.write_json(layout.sources, resolved.model_dump(mode="json"))
-    files.write_json(layout.suites, sources.load_suites(governance.folder, named).model_dump(mode="json"))
+    files.write_json(layout.suites, suites.model_dump(mode="json"))
     code.write(layout)
     files.write_json(layout.code, {"tree_sha256": tree_sha256})
     files.write_json(layout.authority, authority.model_dump(mode="json"))
     champion.write(layout, champion.current(ledger, governance, params.use_case.name))
 
 
-def refuse_withdrawn(named: Sources, ledger: Ledger, governance: Governance) -> None:
-    """Raises Refused where an owner has withdrawn one of the sources."""
-    if held := withdrawals.held_back(ledger, governance, [source.id for source in named.sources]):
+def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:
+    """Raises Refused where an owner has withdrawn one of the sources, or has not adopted what is declared."""
+    uses = [Use(each.id, location=each.location) for each in named.sources]
+    if held := withdrawals.held_back(ledger, governance, uses):
         raise Refused(held)
+    card = declarations.of_params(params, governance.policy)
+    declarations.require(ledger, governance, [*declarations.of_files(named, suites), *card])
 
 
 def _known_owners(params: Params, governance: Governance) -> None:

@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.consent import withdrawals
+from tasks.consent import consent, withdrawals
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params, load
+from tasks.declarations import declarations
+from tasks.declarations.signed_declaration import Declared
 from tasks.gates import signed_request
 from tasks.gates.rules import asking as asking_rules
 from tasks.gates.signed_request import Request, SignedRequest
@@ -21,7 +23,7 @@ from tasks.runs.foreseen import foreseen
 from tasks.runs.pin import check_sources
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
-from tasks.runs.resolve import read_params, refuse_withdrawn, resolve
+from tasks.runs.resolve import read_params, require_adopted, resolve
 from tasks.runs.tree import Tree
 from tasks.sources import sources
 from tasks.supervise import box
@@ -69,7 +71,8 @@ class Run:
 
     def as_asked(self) -> None:
         """Raises Refused where the worktree no longer holds the tree that was asked for, or other parameters or inputs,
-        and where that tree has to be signed off and is not any more, InputError for a commit that no run is made of.
+        and where that tree, its sources or its card have to be adopted and are not any more; InputError for a commit
+        that no run is made of.
 
         A stage is the run's own code and may write there, and in the worktree of any other run; what it changed or
         left would run, and nobody asked for it. What git ignores counts too.
@@ -83,11 +86,15 @@ class Run:
         if self.governance().policy.tier(self.params.use_case.risk_tier).gates:
             versions.require(self.ledger(), self.governance(), asked.sha256, self.request.commit)
         records.resolved(self.ledger(), self.layout, self.id)
+        declarations.require(self.ledger(), self.governance(), self.declared())
+
+    def declared(self) -> list[Declared]:
+        """What it reads and asks of itself, as it was resolved."""
+        return declarations.of_run(self.layout, self.params, self.governance().policy)
 
     def held_back(self) -> str | None:
         """Why the run may not go on, where an owner has withdrawn a source of it; None where none has."""
-        named = [item.source.id for item in sources.load_resolved(self.layout.sources).sources]
-        return withdrawals.held_back(self.ledger(), self.governance(), named)
+        return withdrawals.held_back(self.ledger(), self.governance(), consent.resolved(self.layout))
 
     def commit(self, message: str) -> str:
         """Commit what the run has made so far on its ref, and return the commit."""
@@ -143,8 +150,7 @@ def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Go
         raise Refused(refused)
     gates = governed.policy.tier(tier).gates
     named = sources.load(governed.folder)
-    sources.load_suites(governed.folder, named)
-    refuse_withdrawn(named, ledger, governed)
+    require_adopted(named, sources.load_suites(governed.folder, named), params, ledger, governed)
     own = [source.id for source in named.sources if source.owner == request.requested_by]
     if own and "data" in gates and gates["data"].asks_owners and not request.demo_approvals:
         raise InputError(

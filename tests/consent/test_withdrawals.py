@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from tasks.consent import withdrawals
+from tasks.consent.withdrawals import Use
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes, write_json
 from tasks.core.layout import Layout
+from tasks.declarations import declarations, signing
 from tasks.gates.signed_request import record
 from tasks.ledger.ledger import Entry
 from tasks.policy import governance
 from tasks.runs.resolve import resolve
-from tasks.sources import vault_keys
+from tasks.sources import sources, vault_keys
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, POLICY, House, keyed, raw, reload
@@ -34,7 +36,7 @@ def owned(house: House) -> House:
 
 def declare(house: House, *owners: str) -> None:
     """Write sources.yaml, with one owner for each source."""
-    named = [source("a.csv", id=name, owner=who, steward=who) for name, who in zip(IDS, owners, strict=True)]
+    named = [source(f"{name}.csv", id=name, owner=who, steward=who) for name, who in zip(IDS, owners, strict=True)]
     document = {"sources": [item.model_dump(mode="json") for item in named]}
     write_bytes(house.governance.folder / "sources.yaml", json.dumps(document).encode())  # JSON is YAML
 
@@ -52,7 +54,18 @@ def restore(house: House, who: str = "owner", name: str = "tickets", reason: str
 
 
 def held(house: House, *names: str) -> str | None:
-    return withdrawals.held_back(house.ledger, house.governance, names or IDS)
+    return held_back(house, *map(Use, names or IDS))
+
+
+def held_back(house: House, *uses: Use) -> str | None:
+    return withdrawals.held_back(house.ledger, house.governance, uses)
+
+
+def adopt(house: House, who: str) -> None:
+    """The tickets, as sources.yaml declares them."""
+    inventory = sources.load(folder(house))
+    declared = declarations.of_files(inventory, sources.load_suites(folder(house), inventory))
+    signing.sign(house.ledger, house.governance, who, declared[:1], "mine")
 
 
 def forge(house: House, kind: str, name: str, who: str, key: str, **changes: Any) -> None:
@@ -297,6 +310,7 @@ def test_what_a_new_owner_gave_again_in_another_environment_is_not_given_here(ow
     restore(owned, "both")
     people = keyed(PEOPLE, owned.state)
     reload(owned, policy=POLICY.replace("environment: local", "environment: prod"), people=people)
+    adopt(owned, "both")
     assert by(owned) == ["owner"]
     restore(owned, "both")
     assert by(owned) == []
@@ -321,6 +335,55 @@ def resolved_with(house: House, run: str, owner: str, at: int) -> Layout:
     write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
     os.utime(layout.sources, (at, at))
     return layout
+
+
+@pytest.mark.attack(rights="commit", stopped="a withdrawal holds by content and by place, under whatever name")
+@pytest.mark.parametrize(
+    "use",
+    [
+        Use("other", sha256="1" * 64),
+        Use("other", sha256="2" * 64),
+        Use("other", location="tickets.csv"),
+        Use("other", location="./x/..//tickets.csv"),
+    ],
+    ids=["as a run read it", "as it is now", "the same place", "the same place, spelled otherwise"],
+)
+def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: Use) -> None:
+    pinned = ResolvedSource(source=source("old.csv", id="tickets", owner="owner"), sha256="1" * 64, bytes=1)
+    layout = Layout(owned.state / "runs" / "before")
+    write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
+    assert held_back(owned, use) is None
+    withdrawals.withdraw(owned.ledger, owned.governance, "tickets", "owner", "consent ended", ["2" * 64])
+    told = held_back(owned, use) or ""
+    assert "source tickets was withdrawn by owner" in told
+    assert "other is the same, by its content or where it lies" in told
+    assert "hallmark data withdraw tickets --restore --reason TEXT --as owner" in told
+    assert held_back(owned, Use("other", sha256="3" * 64, location="chats.csv")) is None
+    restore(owned)
+    assert held_back(owned, use) is None
+
+
+@pytest.mark.attack(rights="database", stopped="a withdrawal that was changed holds back what it names, content too")
+def test_a_changed_withdrawal_holds_its_content_back_too(owned: House) -> None:
+    contents = ["1" * 64, 7]
+    forge(owned, withdrawals.WITHDRAWN, "tickets", "owner", "asker", contents=contents, location="x/a.csv")
+    forge(owned, withdrawals.WITHDRAWN, "tickets", "owner", "asker", contents="no list", location=["no text"])
+    for use in (Use("other", sha256="1" * 64), Use("other", location="x/a.csv")):
+        assert "cannot be verified" in (held_back(owned, use) or "")
+
+
+@pytest.mark.attack(rights="commit", stopped="outside environment local an owner is who the adopted source names")
+def test_outside_local_who_writes_sources_yaml_owns_nothing(owned: House) -> None:
+    outside = POLICY.replace("environment: local", "environment: production")
+    reload(owned, outside, keyed(PEOPLE, owned.state))
+    adopt(owned, "owner")
+    withdraw(owned)
+    declare(owned, "both", "both")
+    with pytest.raises(Refused, match="both does not own source tickets; only owner may"):
+        restore(owned, "both")
+    with pytest.raises(InputError, match="'chats' is not among those adopted, which are tickets"):
+        withdraw(owned, "both", "chats")
+    assert held(owned, "tickets")
 
 
 def test_a_source_that_only_runs_still_have_is_withdrawn_by_who_owned_it(owned: House) -> None:
@@ -353,7 +416,8 @@ def test_a_new_run_that_names_the_source_is_refused(owned: House, tmp_path: Path
     layout = Layout(tmp_path / "checkout")
     (layout.state).mkdir(parents=True)
     vault_keys.create(layout.state)
-    (layout.root / "a.csv").write_bytes(table(messages(3)))
+    for name in IDS:
+        (layout.root / f"{name}.csv").write_bytes(table(messages(3)))
     resolve(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
     withdraw(owned)
     layout.sources.unlink()

@@ -7,8 +7,8 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
+from tasks.declarations.bar import Adopted, Bar
 from tasks.gates import gates
-from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.purpose import unapproved
 from tasks.gates.evidence import Evidence
 from tasks.policy.gate_rules import STANDING

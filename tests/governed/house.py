@@ -10,9 +10,9 @@ from pathlib import Path
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
+from tasks.declarations.bar import Adopted
 from tasks.gates import evidence as evidence_module
 from tasks.gates import gates, signed_request
-from tasks.gates.checks.bar import Adopted
 from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_request import Request, SignedRequest

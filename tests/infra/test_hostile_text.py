@@ -19,8 +19,8 @@ from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
+from tasks.declarations.bar import Bar
 from tasks.gates import decisions
-from tasks.gates.checks.bar import Bar
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.registry.release import promotions
@@ -177,6 +177,8 @@ COMMANDS: dict[str, list[str]] = {
     "data inventory": [], "data manifest": ["one"], "data quarantine": ["one"], "data conflicts": ["one", *AS_OWNER],
     "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data where": ["--record", "0" * 16],
     "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],
+    "data adopt": ["messages", "--reason", TEXT, *AS_OWNER],
+    "card list": [], "card adopt": ["--reason", TEXT, "--as", "product-owner"],
     "code list": [], "code adopt": ["--reason", TEXT, "--as", "risk-officer"],
     "code withdraw": ["HEAD", "--reason", TEXT, "--as", "risk-officer"],
     "gates list": ["--all"], "gates show": ["one", "data"],

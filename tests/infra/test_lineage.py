@@ -15,7 +15,7 @@ from tasks.core.errors import HallmarkError
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
-from tasks.gates.checks.bar import Bar
+from tasks.declarations.bar import Bar
 from tasks.inquiry.lineage import build
 from tasks.inquiry.lineage.person import SOUGHT
 from tasks.ledger.ledger import open_ledger

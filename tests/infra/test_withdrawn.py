@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.gates.checks.bar import Bar
+from tasks.declarations.bar import Bar
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Promotion

@@ -6,15 +6,18 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
+from tasks.declarations import declarations, signing
 from tasks.inquiry import access, disclose
 from tasks.inquiry.conflicts import pairs
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES
+from tasks.sources import sources
 from tasks.sources.sources import Source
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
+from tests.governed.house import keyed
 from tests.stages.data.build import Run, messages, params, source, table
 
 CHANGES = "changes: {policy: [{role: desk}], people: [{role: desk}], code: [{role: desk}]}"
@@ -48,6 +51,30 @@ def govern(run: Run, *sources: Source) -> Governance:
     loaded = governance.load(folder, run.layout.state)
     governance.initialise(run.layout.state, loaded.people)
     return loaded
+
+
+@pytest.mark.attack(rights="commit", stopped="outside environment local who may look is said by what was adopted")
+def test_outside_local_nobody_puts_themselves_on_the_list(old: Run) -> None:
+    govern(old, source("data.csv", **THEN | {"access": ["data_owner"]}))
+    governed = outside_local(old)
+    ledger = open_ledger(old.layout.state)
+    with pytest.raises(Refused, match="auditor may not look at records of src: that takes who owned it"):
+        look(old, governed, "auditor")
+    inventory = sources.load(governed.folder)
+    declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
+    signing.sign(ledger, governed, "owner", declared, "mine")
+    write_json(governed.folder / "sources.yaml", {"sources": [source("data.csv", **OTHER).model_dump(mode="json")]})
+    with pytest.raises(Refused, match="that takes its owner, its steward, or role data_owner"):
+        look(old, governed, "auditor")
+    assert look(old, governed, "owner").row == 1
+
+
+def outside_local(run: Run) -> Governance:
+    """The same elsewhere, with everybody's key in people.yaml."""
+    folder, state = run.root / "governance", run.layout.state
+    (folder / "policy.yaml").write_text(POLICY.replace("environment: local", "environment: production"))
+    (folder / "people.yaml").write_text(keyed(PEOPLE, state))
+    return governance.load(folder, state)
 
 
 def look(run: Run, governed: Governance, who: str) -> disclose.Shown:
@@ -84,7 +111,7 @@ def test_a_source_that_is_named_no_more_is_for_its_owner_and_steward_of_then(old
     governed = govern(old, source("other.csv", id="other", **OTHER))
     for who in ("owner", "steward"):
         assert look(old, governed, who).row == 1
-    with pytest.raises(Refused, match=r"who owned it in that run or looked after it, since sources.yaml no longer"):
+    with pytest.raises(Refused, match=r"who owned it in that run or looked after it, since it is declared no longer"):
         look(old, governed, "auditor")
 
 

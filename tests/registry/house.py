@@ -15,6 +15,7 @@ from tasks.core.files import sha256_bytes, write_json
 from tasks.core.graph import GATES, LOOKS_AT, STAGES
 from tasks.core.layout import Layout
 from tasks.core.params import params
+from tasks.declarations import declarations
 from tasks.gates import chain, decisions, evidence, gates, signed_request, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
@@ -256,7 +257,11 @@ class House:
         seen = [name for stage in LOOKS_AT[gate] for name in STAGES[stage].runs]
         record(layout, self.ledger, self.state / "keys" / "worker", seen)
         recorded = chain.require(gate, layout, layout.root.name, self.ledger, self.governance)
-        found = evidence.collect(gate, layout, checked, policy, asked, adopted=adopted, recorded=recorded)
+        keeps_to = declarations.of_run(layout, checked, policy)
+        kept = declarations.digests(declarations.kept(self.ledger, self.governance, keeps_to))
+        found = evidence.collect(
+            gate, layout, checked, policy, asked, adopted=adopted, recorded=recorded, declared=kept
+        )
         evidence.write(found, layout)
         return gates.ask(self.ledger, found)
 

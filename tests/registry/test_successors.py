@@ -9,8 +9,8 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params import params
+from tasks.declarations import bar
 from tasks.gates import decisions, gates, statement
-from tasks.gates.checks import bar
 from tasks.gates.evidence import Evidence
 from tasks.policy.gate_rules import STANDING
 from tasks.registry.promote import champion, rollback

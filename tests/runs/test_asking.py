@@ -3,15 +3,19 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flows import lifecycle
-from tasks.core.errors import Refused
+from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
+from tasks.policy.policy import SCHEDULER
+from tasks.runs import asking
+from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
 from tasks.trust import dsse
@@ -157,6 +161,34 @@ def test_the_scheduler_asks_for_what_nobody_signed(project: Path) -> None:
     commit(project, "Later")
     again = create(project, RunRequest(run_id="nightly"))
     assert again.request.commit != git(project, "rev-parse", "HEAD"), "it goes on with the commit it began with"
+
+
+def test_the_scheduler_signs_with_a_key_that_may_lie_elsewhere(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, governed, key = Repository.open(project), installed_governance(project, None), tmp_path / "key"
+    request = RunRequest(run_id="signed", requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
+    (project / ".hallmark" / "keys" / SCHEDULER).rename(key)
+    try:
+        with pytest.raises(InputError, match="the private key of scheduler is wanted"):
+            asking.sign(checkout, open_ledger(governed.state), governed, request)
+        monkeypatch.setenv("HALLMARK_KEY", str(key))
+        envelope = asking.sign(checkout, open_ledger(governed.state), governed, request)
+    finally:
+        key.rename(project / ".hallmark" / "keys" / SCHEDULER)
+    assert create(project, request, envelope).request.requested_by == SCHEDULER
+
+
+@pytest.mark.attack(rights="orchestrator", stopped="outside environment local the scheduler asks with its key alone")
+def test_outside_local_the_api_asks_for_nothing(project: Path) -> None:
+    """As whoever reaches Prefect would, in an installation that has every machine's key."""
+    governed = installed_governance(project, None)
+    policy = governed.policy.model_copy(update={"environment": "production"})
+    outside = replace(governed, policy=policy)
+    ledger, request = open_ledger(governed.state), RunRequest(run_id="unsigned")
+    with pytest.raises(Refused, match=r"nobody signed that: .* sign: hallmark run --as scheduler"):
+        asking.take(Repository.open(project), ledger, outside, request, None)
+    assert signed_request.recorded(ledger, governed, "unsigned") is None
 
 
 def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Path, tmp_path: Path) -> None:

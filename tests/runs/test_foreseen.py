@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
-from tasks.gates.checks.bar import Bar
+from tasks.declarations.bar import Bar
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Promotion
 from tasks.runs.foreseen import Foreseen, foreseen

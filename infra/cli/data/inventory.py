@@ -5,12 +5,14 @@ from typing import Any
 
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import declaring, shared
 from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Withdrawal
+from tasks.declarations import declarations, standing
 from tasks.inquiry.inventory import Holding, take, trend
-from tasks.ledger.ledger import open_ledger
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.runs import journal
 from tasks.runs.run import installed_governance
@@ -38,13 +40,25 @@ def inventory(
     held, gates = take(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
     made = releases.by_source(ledger, governed)
     uses = _uses(held, withdrawals.in_force(ledger, governed), runs, made.on)
+    adopted = _adopted(ledger, governed)
     if as_json:
-        rows = {holding.source.id: _row(holding, gates) for holding in held}
+        rows = {holding.source.id: _row(holding, gates) | {"adopted": adopted[holding.source.id]} for holding in held}
         shared.print_json([rows.get(name, {"source": {"id": name}}) | use for name, use in uses.items()])
     else:
         _show(held, gates, uses)
+        for name, text in adopted.items():
+            if text:
+                console.print(f"source/{name}: {text}")
     if notice := made.notice():
         shared.notice(notice, as_json)
+
+
+def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
+    """By source, who adopted what sources.yaml says of it, or who has to; None where environment local asks nobody."""
+    inventory, now = sources.load(governed.folder), standing.read(ledger, governed)
+    declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
+    asked = not governed.local or any(each.subject in now.in_force for each in declared)
+    return {each.source.id: declaring.row(each, now, governed)["text"] if asked else None for each in declared}
 
 
 def _uses(

@@ -1,5 +1,6 @@
 """`hallmark data withdraw`: an owner takes back a source, or gives it again."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,11 +8,14 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.consent import withdrawals
+from tasks.consent.withdrawals import Use
 from tasks.core.errors import HallmarkError
+from tasks.declarations import declarations
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.registry.promote.releases import Trained
+from tasks.runs import pin
 from tasks.runs.run import installed_governance
 
 
@@ -25,17 +29,21 @@ def withdraw(
 ) -> None:
     """Withdraw a source that you own, or give it again with --restore.
 
-    New runs that name it are refused. Runs that have it stop before their next stage or gate. Nothing trained on it is
-    promoted. Earlier releases stay, and the command names them.
+    New runs that name it are refused, and those that read the same content or place under another name. Runs that have
+    it stop before their next stage or gate. Nothing trained on it is promoted. Earlier releases stay, and the command
+    names them.
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """
     root = shared.root()
     ledger = open_ledger(root / ".hallmark")
     governed = installed_governance(root, str(governance) if governance else None)
-    record = withdrawals.restore if restore else withdrawals.withdraw
-    entry = record(ledger, governed, source, shared.identity(who), reason)
-    held = withdrawals.held_back(ledger, governed, [source]) if restore else None
+    if restore:
+        entry = withdrawals.restore(ledger, governed, source, shared.identity(who), reason)
+    else:
+        held_now = _contents(ledger, governed, source, root)
+        entry = withdrawals.withdraw(ledger, governed, source, shared.identity(who), reason, held_now)
+    held = withdrawals.held_back(ledger, governed, [Use(source)]) if restore else None
     given = restore and not held
     if not as_json:
         console.print(_confirmed(source, entry, restore, held))
@@ -47,6 +55,14 @@ def withdraw(
         return
     for label in [] if given else made.on.get(source, []):
         console.print(f"  release {label} was trained on it and stays valid; only another release takes its place")
+
+
+def _contents(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
+    """The digest of what it holds now; none where it cannot be read, which is no reason to keep it in use."""
+    try:
+        return [pin.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
+    except (HallmarkError, KeyError):
+        return []
 
 
 def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> str:

@@ -11,7 +11,7 @@ from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.use_case import SuccessMetric
-from tasks.gates.checks.bar import Adopted, Bar, laxer
+from tasks.declarations.bar import Adopted, Bar, laxer
 from tasks.gates.checks.purpose import Purpose, unapproved
 from tasks.policy.gate_rules import STANDING, Check, Gate
 from tasks.sources.dataset import Dataset

@@ -13,6 +13,7 @@ from tasks.registry.release import contents, gate_results, model_signature, prov
 from tasks.registry.release.bundle import (
     ATTESTATIONS,
     CODE,
+    DECLARATIONS,
     GOVERNANCE,
     PAYLOAD,
     PROMOTION,
@@ -45,8 +46,12 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
-    for number, signed in enumerate(candidate.code, start=1):
-        dsse.write(target / CODE / f"{number:02}.json", signed.envelope)
+    for folder, envelopes in (
+        (DECLARATIONS, [signed.envelope for signed in candidate.declared]),
+        (CODE, [signed.envelope for signed in candidate.code]),
+    ):
+        for number, envelope in enumerate(envelopes, start=1):
+            dsse.write(target / folder / f"{number:02}.json", envelope)
     for name, record in candidate.records.items():
         dsse.write(target / STAGES / f"{name}.json", record.envelope)
     for number, envelope in enumerate(governance.chain, start=1):

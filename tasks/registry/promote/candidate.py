@@ -4,7 +4,7 @@ The stages ran with the run's own code; here the installed Hallmark and the gove
 the ledger and the files that lie there now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,12 @@ from tasks.core.params import params
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
+from tasks.declarations import declarations
+from tasks.declarations.bar import Adopted, Bar
+from tasks.declarations.signed_declaration import Declaration
 from tasks.gates import cases, chain, gates, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
 from tasks.gates.cases import Case
-from tasks.gates.checks.bar import Adopted, Bar
 from tasks.gates.checks.purpose import Purpose
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import Standing
@@ -72,8 +74,11 @@ class Candidate:
     """Of every stage, by the name that DVC knows: what it read and left."""
     code: tuple[Signed[Version], ...]
     """Who signed its version of the code off; in environment `local` it may be nobody."""
+    declared: tuple[Signed[Declaration], ...]
+    """Who adopted its sources and its card; in environment `local` it may be nobody."""
     people: tuple[Person, ...]
-    """Who decided at any gate, asked for the run or signed its code off, by id; each with their keys."""
+    """Who decided at any gate, asked for the run, signed its code off, or adopted its sources and its card or is named
+    there, by id; each with their keys."""
 
     @property
     def dataset(self) -> Dataset:
@@ -112,6 +117,8 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
     code_signed = versions.standing(ledger, governance, asked.request.tree_sha256).signed
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
     people |= {signed.said.person for signed in code_signed}
+    adopted = _adopted(layout, evidence, ledger, governance)
+    people |= {name for signed in adopted for name in (signed.said.person, *signed.said.owners)}
     candidate = Candidate(
         layout=layout,
         run=run,
@@ -123,7 +130,10 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
         gates=passed,
         records=chain.of_run(ledger, governance, run),
         code=code_signed,
-        people=tuple(_with_keys(name, governance) for name in sorted(people - {SCHEDULER})),
+        declared=adopted,
+        people=tuple(
+            _with_keys(name, governance) for name in sorted(people - {SCHEDULER}) if governance.people.get(name)
+        ),
     )
     _made_of_what_passed(candidate)
     _as_recorded(candidate, governance)
@@ -172,6 +182,21 @@ def _passed(gate: GateName, layout: Layout, run: str, ledger: Ledger, governance
         approved_by=tuple(sorted(f"{d.person} as {d.role}" for d in counted if d.verb == "approve")),
         deciders=frozenset(decision.person for decision in counted),
     )
+
+
+def _adopted(
+    layout: Layout, evidence: Sequence[Evidence], ledger: Ledger, governance: Governance
+) -> tuple[Signed[Declaration], ...]:
+    """What owners signed who adopted what the run keeps to, and every gate looked at. Raises Refused where that is not
+    all that environment asks for."""
+    declared = declarations.of_run(layout, params.load(layout.params), governance.policy)
+    declarations.require(ledger, governance, declared)
+    adopted = declarations.kept(ledger, governance, declared)
+    now = declarations.digests(adopted)
+    if not governance.local and (other := [each.gate for each in evidence if each.declared != now]):
+        raise Refused(f"sources or card were adopted anew since gate {', '.join(other)} looked at them; run again")
+    seen = [subject for subject in adopted if all(each.declared.get(subject) == now[subject] for each in evidence)]
+    return tuple(signed for subject in sorted(seen) for signed in adopted[subject].signed)
 
 
 def _with_keys(name: str, governance: Governance) -> Person:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
-from tasks.gates.checks.bar import Adopted, raised
+from tasks.declarations.bar import Adopted, raised
 from tasks.ledger.ledger import Ledger
 from tasks.policy import judge
 from tasks.policy.governance import Governance

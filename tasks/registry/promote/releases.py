@@ -134,7 +134,11 @@ class Trained:
 
 def by_source(ledger: Ledger, governance: Governance) -> Trained:
     """The releases by the sources that they were trained on."""
-    return _by(ledger, governance, lambda release: consent.trained_on(Path(release.bundle) / bundle.PAYLOAD))
+    return _by(ledger, governance, lambda release: _trained_on(release))
+
+
+def _trained_on(release: Release) -> list[str]:
+    return [use.name for use in consent.trained_on(Path(release.bundle) / bundle.PAYLOAD)]
 
 
 def by_dataset(ledger: Ledger, governance: Governance) -> Trained:

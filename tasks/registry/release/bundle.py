@@ -5,6 +5,7 @@
         evidence/GATE.json      what each gate looked at
         decisions/GATE/NN.json  what people signed there, in the order of the ledger
         gates/GATE.json         the gate's statement
+        declarations/NN.json    what owners signed who adopted its sources and its card
         code/NN.json            what people signed who let runs be made of its version of the code
         stages/STAGE.json       the record of each stage: what it read and left, signed by the worker
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
@@ -45,6 +46,8 @@ GOVERNANCE = f"{ATTESTATIONS}/governance"
 """Empty and so not there where nothing was adopted: under proposed files, in environment `local`."""
 STAGES = f"{ATTESTATIONS}/stages"
 """Not there in a release of a version that recorded none."""
+DECLARATIONS = f"{ATTESTATIONS}/declarations"
+"""Not there where nobody adopted any, which environment `local` allows."""
 CODE = f"{ATTESTATIONS}/code"
 """Not there where nobody signed the code off, which environment `local` allows."""
 REQUEST = provenance.REQUEST

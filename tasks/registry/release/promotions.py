@@ -12,7 +12,7 @@ from tasks.core.config import Frozen
 from tasks.core.errors import Refused
 from tasks.core.graph import in_order
 from tasks.core.params.values import Sha256
-from tasks.gates.checks.bar import Adopted, Bar
+from tasks.declarations.bar import Adopted, Bar
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.judge import Judge
@@ -58,7 +58,7 @@ class Promotion(Dated):
     replaces: Replaced | None
     """None for the first of a model."""
     bar: Bar
-    """What the next version is held to (gates/checks/bar.py): this one's success metrics, and in place of one that
+    """What the next version is held to (declarations/bar.py): this one's success metrics, and in place of one that
     was waived as laxer the one before it."""
     approved_by: dict[GateName, list[str]]
     """Who approved at each gate, in words: `PERSON as ROLE`."""

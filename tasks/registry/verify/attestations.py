@@ -5,9 +5,13 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from tasks.core import config, yaml_text
 from tasks.core.errors import Refused
 from tasks.core.graph import in_order
+from tasks.core.params.use_case import UseCase
 from tasks.core.payload.manifest import Manifest
+from tasks.declarations import signed_declaration
+from tasks.declarations.signed_declaration import Declaration
 from tasks.gates import signed_request
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import DECISION, Decision
@@ -29,7 +33,8 @@ from tasks.versions import signed_version
 from tasks.versions.signed_version import Version
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
-PARSED = (MANIFEST, DATASET, f"{bundle.PAYLOAD}/params.yaml")
+PARAMS = f"{bundle.PAYLOAD}/params.yaml"
+PARSED = (MANIFEST, DATASET, PARAMS)
 """What is parsed of the payload."""
 
 
@@ -91,6 +96,18 @@ class Attested:
             read_envelope(self._envelope(name), signed_version.VERSION, self.signers)
             for name in self.files.below(bundle.CODE)
         ]
+
+    def declared(self) -> list[SignedBy[Declaration]]:
+        """What owners signed who adopted its sources and its card."""
+        return [
+            read_envelope(self._envelope(name), signed_declaration.DECLARATION, self.signers)
+            for name in self.files.below(bundle.DECLARATIONS)
+        ]
+
+    def card(self) -> UseCase:
+        """Of the payload's parameters. Raises Refused or ValueError where they hold none."""
+        given = config.plain(yaml_text.load(self.files.bytes(PARAMS).decode(), PARAMS))
+        return UseCase.model_validate(given.get("use_case") if isinstance(given, dict) else None)
 
     def decisions(self, gate: GateName) -> list[Decided]:
         """The gate's decisions."""

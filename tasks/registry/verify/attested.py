@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tasks.core.errors import Refused
 from tasks.core.graph import SUBJECTS
-from tasks.gates.checks.bar import raised
+from tasks.declarations.bar import raised
 from tasks.gates.evidence import check_asks, require_checks
 from tasks.gates.missing import still_needed
 from tasks.gates.rules import asking, beside
@@ -14,7 +14,7 @@ from tasks.registry.release import bundle
 from tasks.registry.release.contents import Contents
 from tasks.registry.release.promotions import Promotion, Signed
 from tasks.registry.release.report import Check
-from tasks.registry.verify import decided, forms, made, trust
+from tasks.registry.verify import decided, declared, forms, made, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
@@ -32,6 +32,7 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
     yield _ok("manifest", _manifest(attested, promotion))
     yield _ok("request", _requested(attested, promotion))
     yield _ok("code", _code(attested, promotion))
+    yield from declared.checks(attested, promotion)
     if promotion.judge or attested.policy.judges:
         yield _ok("judge", _judge(attested, promotion.judge))
     yield _ok("champion", _succeeds(attested, promotion))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tasks.core.document import why
 from tasks.core.errors import HallmarkError, Refused
-from tasks.policy.governance import Governance
+from tasks.policy.governance import LOCAL, Governance
 from tasks.policy.read_signed import Signers
 from tasks.registry.release import bundle, contents, promotions
 from tasks.registry.release.contents import Contents, shown
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import Promotion, Signed
 from tasks.registry.release.report import Check, Verification
-from tasks.registry.verify import attestations, attested, left_out, made, recorded, sizes, trust
+from tasks.registry.verify import attestations, attested, declared, left_out, made, recorded, sizes, trust
 from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE
 from tasks.trust import dsse
@@ -73,12 +73,17 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
     except (HallmarkError, OSError, ValueError, RecursionError) as error:
         checks.append(Check(about="", state="no", text=_in_words(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
-    unchecked = UNCHECKED if signed is None or _has_records(signed) else [made.UNCHECKED, *UNCHECKED]
+    unchecked = [*(_before(signed.promotion) if signed else ()), *UNCHECKED]
     return Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=unchecked), signed
 
 
-def _has_records(signed: Signed) -> bool:
-    return any(name.startswith(f"{bundle.STAGES}/") for name in signed.promotion.files)
+def _before(promotion: Promotion) -> Iterator[str]:
+    """What cannot be told of a release that an earlier version made."""
+    there = {name.rsplit("/", 1)[0] for name in promotion.files}
+    if bundle.STAGES not in there:
+        yield made.UNCHECKED
+    if bundle.DECLARATIONS not in there and promotion.environment != LOCAL:
+        yield declared.UNCHECKED
 
 
 def _in_words(error: Exception) -> str:

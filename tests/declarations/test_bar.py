@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasks.core.params.use_case import SuccessMetric
-from tasks.gates.checks.bar import Adopted, Bar, laxer, raised
+from tasks.declarations.bar import Adopted, Bar, laxer, raised
 
 BEFORE = {"name": "right", "fact": "evaluate.exact_match", "bound": "value", "at_least": 0.4}
 FAST = {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900}

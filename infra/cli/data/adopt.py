@@ -1,0 +1,54 @@
+"""`hallmark data adopt`: an owner signs what sources.yaml declares of a source."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli import declaring, shared
+from tasks.core.errors import InputError, Refused
+from tasks.declarations import declarations, signing, standing
+from tasks.declarations.signed_declaration import SourceDeclared
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.runs.run import installed_governance
+from tasks.sources import sources
+
+
+def adopt(
+    reason: declaring.Reason,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE…", help="Ids of sources; left out, all that wait for you.")
+    ] = None,
+    who: shared.As = None,
+    governance: shared.Governance = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Show what changed in sources.yaml since a source was adopted last, and sign what it says now.
+
+    Outside environment `local` a run reads sources as they were adopted, and no others. Their owner signs. Where a
+    source changes hands, the owner before signs too. So does the owner of another source at the same place. For an
+    owner who holds no role any more somebody signs who signs people off.
+
+    Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
+    """
+    root = shared.root()
+    ledger = open_ledger(root / ".hallmark")
+    governed = installed_governance(root, str(governance) if governance else None)
+    person = shared.identity(who)
+    declaring.sign(_meant(names or [], ledger, governed, person), ledger, governed, person, reason, as_json)
+
+
+def _meant(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[SourceDeclared]:
+    """Those named, or all that wait for this person. Raises InputError for an unknown one, Refused for none."""
+    inventory = sources.load(governed.folder)
+    declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
+    known = {each.source.id: each for each in declared}
+    if unknown := sorted(set(names) - known.keys()):
+        raise InputError(f"{', '.join(map(repr, unknown))} is not in sources.yaml, which has {', '.join(known)}")
+    if names:
+        return [known[name] for name in dict.fromkeys(names)]
+    now, at = standing.read(ledger, governed), ledger.now()
+    person = governed.actor(who, at)
+    if waiting := [each for each in declared if signing.is_asked(person, each, now, governed, at)]:
+        return waiting
+    raise Refused(f"no source of sources.yaml waits for {who}; `hallmark data inventory` shows whose they are")

@@ -1,0 +1,67 @@
+"""What `hallmark data adopt` and `hallmark card adopt` share: show what is new, sign it, say where it stands."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.core.shown import one_line
+from tasks.declarations import declarations, signing, standing
+from tasks.declarations.signed_declaration import Declared
+from tasks.declarations.standing import Standing
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+
+Reason = Annotated[str, typer.Option(help="What you looked at. The ledger keeps it.")]
+
+
+def sign(
+    declared: Sequence[Declared], ledger: Ledger, governed: Governance, who: str, reason: str, as_json: bool
+) -> None:
+    before = standing.read(ledger, governed)
+    if not as_json:
+        for each in declared:
+            console.print(changed(each, before))
+    entries = signing.sign(ledger, governed, who, declared, reason)
+    now = standing.read(ledger, governed)
+    rows = [row(each, now, governed) for each in declared]
+    if as_json:
+        shared.print_json([it | {"ledger_entry": entry.seq} for it, entry in zip(rows, entries, strict=True)])
+        return
+    for it, entry in zip(rows, entries, strict=True):
+        console.print(f"{it['declared']}: {it['text']}; entry {entry.seq} of the ledger")
+
+
+def changed(declared: Declared, now: Standing) -> str:
+    """What is new in a declaration against the one in force, with both values."""
+    known = now.in_force.get(declared.subject)
+    if known is None:
+        return f"{declared.subject}: nobody has adopted it before, so you sign for all that it declares"
+    before = known.declared
+    lines = [
+        one_line(f"  {key}: {was} becomes {becomes}")
+        for key, was, becomes in declarations.differences(before, declared)
+    ]
+    return "\n".join([f"{declared.subject}: {len(lines) or 'nothing'} changes{':' * bool(lines)}", *lines])
+
+
+def row(declared: Declared, now: Standing, governed: Governance) -> dict[str, Any]:
+    """Where a declaration stands."""
+    waits = signing.waits_for(declared, now, governed)
+    signed = now.in_force[declared.subject].signed if now.has(declared) else now.signed(declared)
+    by = sorted({each.said.person for each in signed})
+    text = f"waits for {', '.join(waits)}" if waits else f"in force, signed by {', '.join(by)}"
+    known = now.in_force.get(declared.subject)
+    if waits and known:
+        differ = [key for key, _, _ in declarations.differences(known.declared, declared)]
+        text += f"; in force is another, which differs in {', '.join(differ)}"
+    return {
+        "declared": declared.subject,
+        "sha256": declared.sha256,
+        "state": "open" if waits else "in force",
+        "waits_for": waits,
+        "signed_by": by,
+        "text": text,
+    }

@@ -1,0 +1,109 @@
+"""What an owner signs who adopts a source or the card of a use case."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from tasks.core.document import Document
+from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.params.params import Params
+from tasks.core.params.use_case import UseCase
+from tasks.core.params.values import Name, Sha256, Text
+from tasks.declarations.bar import Bar
+from tasks.policy.read_signed import Dated, Kind
+from tasks.sources.sources import Source, Suites, Terms
+from tasks.trust import dsse
+
+PREDICATE_TYPE = "urn:hallmark:declaration:v1"
+KIND = "declaration.signed"
+"""Of the ledger's entries; their subject is `source/ID` or `card/NAME`."""
+
+
+class SourceDeclared(Document):
+    """A source as sources.yaml has it, and the digests of what else there decides about its rows."""
+
+    source: Source
+    suite: Sha256 | None
+    """Of its Great Expectations suite."""
+    dataset_suite: Sha256 | None
+    terms: Sha256
+    """Of the company's own words, which are secrets."""
+    edition_words: Sha256
+
+    @property
+    def subject(self) -> str:
+        return f"source/{self.source.id}"
+
+    @property
+    def owner(self) -> str:
+        return self.source.owner
+
+
+class CardDeclared(Document):
+    """The card of a use case, and how its figures are judged."""
+
+    card: UseCase
+    bar: Bar
+
+    @property
+    def subject(self) -> str:
+        return f"card/{self.card.name}"
+
+    @property
+    def owner(self) -> str:
+        return self.card.owners.business
+
+
+Declared = SourceDeclared | CardDeclared
+
+
+class Declaration(Dated):
+    """The predicate; the statement's subject is `source/ID` or `card/NAME`, by the digest of what is declared."""
+
+    declared: Declared
+    owners: Annotated[list[Name], Field(min_length=1)]
+    """Who all has to sign, sorted: its owner, whoever owned it before, who else owns data at the same place."""
+    follows: Sha256 | None
+    """What was in force in its place; null where nothing was."""
+    environment: Name
+    """In which it counts."""
+    person: Name
+    """Who signs this."""
+    reason: Text
+
+    @model_validator(mode="after")
+    def _owner_signs(self) -> "Declaration":
+        if self.declared.owner not in self.owners or self.owners != sorted(set(self.owners)):
+            raise ValueError("owners: sorted, each once, the declared owner among them")
+        return self
+
+
+DECLARATION = Kind(PREDICATE_TYPE, Declaration, "a declaration", by=lambda declaration: declaration.person)
+
+
+def statement(said: Declaration) -> dict[str, Any]:
+    return dsse.statement(PREDICATE_TYPE, {said.declared.subject: said.declared.sha256}, said.said)
+
+
+def is_about_what_it_declares(said: Declaration, subjects: Mapping[str, str]) -> bool:
+    return dict(subjects) == {said.declared.subject: said.declared.sha256}
+
+
+def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[str]) -> SourceDeclared:
+    suite = suites.by_source.get(source.id)
+    return SourceDeclared(
+        source=source,
+        suite=_digest(suite.model_dump(mode="json")) if suite else None,
+        dataset_suite=_digest(suites.dataset.model_dump(mode="json")) if suites.dataset else None,
+        terms=_digest(terms),
+        edition_words=_digest(edition_words),
+    )
+
+
+def of_card(params: Params) -> CardDeclared:
+    return CardDeclared(card=params.use_case, bar=Bar.of(params))
+
+
+def _digest(value: Any) -> str:
+    return sha256_bytes(canonical_json(value))

@@ -1,0 +1,88 @@
+"""Signing what is declared: each by its owner, and by whoever else has to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from tasks.core.config import clear
+from tasks.core.errors import InputError, Refused
+from tasks.declarations import signed_declaration, standing
+from tasks.declarations.signed_declaration import KIND, Declaration, Declared
+from tasks.declarations.standing import Standing
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import signed_entry
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.signed_entry import Draft
+
+
+def sign(
+    ledger: Ledger, governance: Governance, person_id: str, declared: Sequence[Declared], reason: str
+) -> list[Entry]:
+    """Record that somebody adopts what is declared, all of it or nothing; the newest entry about each comes back.
+
+    Twice by one person is once. Raises Refused for whoever is not asked, or where the owner may not own it; InputError
+    for an unknown person and without a reason.
+    """
+    person = governance.actor(person_id, ledger.now())
+    if not clear(reason, "the reason").strip():
+        raise InputError("say with --reason what you looked at, so that others can follow it later")
+
+    def drafts() -> Entry | list[Draft]:
+        now, at = standing.read(ledger, governance), ledger.now()
+        new = [each for each in declared if not _has_signed(person, each, now)]
+        said = [_draft(each, person, now, at, governance, reason.strip()) for each in new]
+        return said or ledger.entries(KIND, declared[-1].subject)[-1]
+
+    signed_entry.record(ledger, governance, person, drafts)
+    return [ledger.entries(KIND, each.subject)[-1] for each in declared]
+
+
+def waits_for(declared: Declared, now: Standing, governance: Governance) -> list[str]:
+    """The owners who have still to sign it, sorted; nobody where it is in force."""
+    if now.has(declared):
+        return []
+    return standing.lacking(now.place(declared).owners, now.signed(declared), governance.people)
+
+
+def is_asked(person: Person, declared: Declared, now: Standing, governance: Governance, at: datetime) -> bool:
+    """Whether a declaration waits for this person's signature."""
+    owners = waits_for(declared, now, governance)
+    return person.id in owners or (
+        not _has_signed(person, declared, now) and _stands_in(person, owners, governance, at)
+    )
+
+
+def _draft(
+    declared: Declared, person: Person, now: Standing, at: datetime, governance: Governance, reason: str
+) -> Draft:
+    place, policy = now.place(declared), governance.policy
+    held = standing.roles(governance.people, declared.owner, at)
+    if not standing.may_own(declared, held, policy):
+        wanted = " or ".join(standing.of_owners(declared, policy)) or "nobody, since its risk tier has no gates"
+        raise Refused(
+            f"{declared.subject}: its owner {declared.owner} holds {', '.join(held) or 'no role'}, and policy asks for "
+            f"{wanted}"
+        )
+    if person.id not in place.owners and not is_asked(person, declared, now, governance, at):
+        raise Refused(f"{declared.subject} is adopted by {' and '.join(place.owners)}, not by {person.id}")
+    said = Declaration(
+        declared=declared,
+        owners=list(place.owners),
+        follows=place.follows,
+        environment=policy.environment,
+        person=person.id,
+        reason=reason,
+        time=at,
+    )
+    return Draft(KIND, declared.subject, signed_declaration.statement(said))
+
+
+def _has_signed(person: Person, declared: Declared, now: Standing) -> bool:
+    """Whether nothing is left that this person could sign: it is in force, or waits for others."""
+    return now.has(declared) or any(each.said.person == person.id for each in now.signed(declared))
+
+
+def _stands_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:
+    """Whether one of the owners holds no role any more, and this person may sign for them."""
+    role = not set(standing.stand_ins(governance.policy)).isdisjoint(person.roles_at(at))
+    return role and any(not standing.roles(governance.people, owner, at) for owner in owners)

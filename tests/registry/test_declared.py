@@ -1,0 +1,173 @@
+"""Outside environment local a release is of sources and a card that their owners adopted, and anybody checks that."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import Refused
+from tasks.core.params import params
+from tasks.declarations import declarations, signed_declaration, signing
+from tasks.declarations.signed_declaration import Declared
+from tasks.policy import judge
+from tasks.policy.judge import Judge
+from tasks.registry.promote import releases
+from tasks.registry.release import bundle
+from tasks.registry.verify import verification
+from tasks.sources.sources import Source, Suites
+from tasks.trust import dsse
+from tasks.versions import versions
+from tests.registry.forging import resign, rewrite
+from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy
+
+OWNERS = {"source/tickets": "owner", "card/triage": "product"}
+
+
+@pytest.fixture
+def production(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house outside environment local, whose code was signed off and whose Hallmark may judge."""
+    monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="0" * 64, editable=False))
+    house.governance = house.in_environment("production")
+    versions.sign(house.ledger, house.governance, "risk-officer", "0" * 64, COMMIT, "reviewed")
+    return house
+
+
+def adopt(house: House, *declared: Declared) -> None:
+    for each in declared:
+        signing.sign(house.ledger, house.governance, OWNERS[each.subject], [each], "as agreed")
+
+
+def of(house: House, **card: object) -> list[Declared]:
+    """What runs of the house declare."""
+    layout = house.begin("looked-at", **card)
+    declared = declarations.of_run(layout, params.load(layout.params), house.governance.policy)
+    shutil.rmtree(layout.root)
+    return declared
+
+
+def released(house: House) -> Path:
+    adopt(house, *of(house))
+    house.release("run-1")
+    return house.bundle()
+
+
+def test_a_release_says_who_adopted_what_it_was_made_of(production: House) -> None:
+    checked = verification.verify(released(production), production.governance)
+    assert checked.ok, checked.against
+    (told,) = [check.text for check in checked.checks if check.about == "declarations"]
+    assert told == "card/triage, source/tickets: as adopted by owner, product, and every gate looked at that"
+    names = [path.name for path in (production.bundle() / bundle.DECLARATIONS).iterdir()]
+    assert sorted(names) == ["01.json", "02.json"]
+
+
+def test_in_local_a_release_says_that_nobody_did(house: House) -> None:
+    house.release("run-1")
+    checked = verification.verify(house.bundle(), house.governance)
+    (told,) = [check.text for check in checked.checks if check.about == "declarations"]
+    assert checked.ok and told == "nobody adopted its sources and its card: as environment local allows"
+
+
+@pytest.mark.attack(rights="commit", stopped="what is promoted was made of sources and a card that were adopted")
+@pytest.mark.parametrize("subject", OWNERS)
+def test_what_nobody_adopted_is_not_promoted(production: House, subject: str) -> None:
+    adopt(production, *(each for each in of(production) if each.subject != subject))
+    with pytest.raises(Refused, match=f"{subject} was adopted by nobody"):
+        production.release("run-1")
+    assert not production.bundle().exists()
+
+
+@pytest.mark.attack(rights="commit", stopped="what is promoted is what was adopted when its gates looked at it")
+def test_what_was_adopted_anew_meanwhile_is_not_promoted(production: House) -> None:
+    declared = of(production)
+    adopt(production, *declared)
+    ready = production.ready("run-1")
+    adopt(production, *(of(production, problem="rank employees")))
+    with pytest.raises(Refused, match="card/triage asks less than what was adopted, or is another: problem differs"):
+        production.promote(ready)
+    easier = [PARAMS["use_case"]["success_metrics"][0] | {"at_least": 0.6}, *PARAMS["use_case"]["success_metrics"][1:]]
+    adopt(production, *(of(production, success_metrics=easier)))
+    with pytest.raises(Refused, match="sources or card were adopted anew since gate data, evaluation, release looked"):
+        production.promote(ready)
+
+
+def test_a_run_that_asks_more_than_its_card_is_promoted(production: House) -> None:
+    adopt(production, *of(production))
+    harder = [PARAMS["use_case"]["success_metrics"][0] | {"at_least": 0.74}, *PARAMS["use_case"]["success_metrics"][1:]]
+    production.release("run-1", success_metrics=harder)
+    assert verification.verify(production.bundle(), production.governance).ok
+
+
+def signed(house: House, folder: Path, name: str, key: str = "", **changes: Any) -> None:
+    """Another declaration in the place of one, signed by whom it names or with another key."""
+    path = next(
+        path for path in (folder / bundle.DECLARATIONS).iterdir()
+        if signed_declaration.DECLARATION.said(dsse.read(path)).declared.subject == name
+    )  # fmt: skip
+    said = signed_declaration.DECLARATION.said(dsse.read(path)).model_copy(update=changes)
+    dsse.write(path, dsse.sign(signed_declaration.statement(said), house.key(key or said.person)))
+
+
+def other_source(**changes: object) -> Declared:
+    suites = Suites(by_source={}, dataset=None)
+    return signed_declaration.of_source(Source.model_validate(SOURCE["source"] | changes), suites, {}, [])
+
+
+def unsigned(folder: Path) -> None:
+    shutil.rmtree(folder / bundle.DECLARATIONS)
+
+
+def without_evidence(house: House, folder: Path) -> None:
+    """As a release of before: no gate says that anything was declared, and nothing is there."""
+    unsigned(folder)
+    for path in (folder / bundle.ATTESTATIONS / "evidence").iterdir():
+        rewrite(path, lambda evidence: evidence.pop("declared"))
+
+
+FORGED: dict[str, tuple[Callable[[House, Path], object], str]] = {
+    "no declarations": (lambda h, f: unsigned(f), "nobody adopted card/triage, source/tickets"),
+    "none, and no evidence of them": (without_evidence, "evidence of gate|decision|gate data"),
+    "a card by somebody else": (
+        lambda h, f: signed(h, f, "card/triage", person="engineer"),
+        "what engineer signed of card/triage does not count",
+    ),
+    "a card with another key": (lambda h, f: signed(h, f, "card/triage", key="gate"), "is signed by"),
+    "a card of another environment": (
+        lambda h, f: signed(h, f, "card/triage", environment="staging"), "does not count for this release",
+    ),
+    "another source": (
+        lambda h, f: signed(h, f, "source/tickets", declared=other_source(access=["requester"])),
+        "looked at another source/tickets than was adopted",
+    ),
+    "another owner besides": (
+        lambda h, f: signed(h, f, "source/tickets", owners=["owner", "product"]),
+        "source/tickets lacks the signature of product",
+    ),
+    "a source that is not in it": (
+        lambda h, f: signed(h, f, "source/tickets", declared=other_source(id="letters")),
+        "looked at another source/letters",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.attack(rights="gate key", stopped="owners' signatures are verified again in the release, offline")
+@pytest.mark.parametrize("what", FORGED)
+def test_a_release_with_other_declarations_does_not_verify(production: House, tmp_path: Path, what: str) -> None:
+    folder = copy(released(production), tmp_path / "copied")
+    change, why = FORGED[what]
+    change(production, folder)
+    resign(production, folder)
+    assert re.search(why, releases.verify(folder, production.governance).against)
+
+
+def test_what_an_earlier_version_promoted_is_told(production: House) -> None:
+    """It has no declarations, and says outside environment local that nothing is known of them."""
+    folder = released(production)
+    signed = verification.require(folder, production.governance)
+    files = {name: sha256 for name, sha256 in signed.promotion.files.items() if bundle.DECLARATIONS not in name}
+    before = signed.promotion.model_copy(update={"files": files})
+    (told,) = verification._before(before)
+    assert told == "who adopted its sources and its card: it was promoted before they were adopted"
+    assert list(verification._before(signed.promotion)) == []
