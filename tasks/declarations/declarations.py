@@ -39,10 +39,9 @@ def of_run(layout: Layout, params: Params, policy: Policy) -> list[Declared]:
         suites = Suites.model_validate_json(layout.suites.read_bytes())
     except (OSError, ValueError):
         raise InputError(f"{layout.suites}: cannot be read; start a new run") from None
-    named = Sources(
-        sources=[item.source for item in resolved.sources], terms=resolved.terms, edition_words=resolved.edition_words
-    )
-    return [*of_files(named, suites), *of_params(params, policy)]
+    named = [item.source for item in resolved.sources]
+    read = [signed_declaration.of_source(each, suites, resolved.terms, resolved.edition_words) for each in named]
+    return [*read, *of_params(params, policy)]
 
 
 def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
+from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.gates import gates
@@ -34,9 +35,14 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def in_suites(_: House, layout: Layout) -> None:
+    suite = {"name": "other", "expectations": [{"type": "expect_column_to_exist", "why": "w"}]}
+    write_json(layout.suites, {"by_source": {}, "dataset": suite})
+
+
 CHANGES: dict[str, tuple[GateName, Change]] = {
     "data": ("data", in_file("artefacts/split/result.json")),
-    "suite": ("data", in_file("inputs/suites.json")),
+    "suite": ("data", in_suites),
     "parameters": ("evaluation", in_file("params.yaml")),
     "code": ("evaluation", in_file("tasks/stages/train/train.py")),
     "model": ("evaluation", in_file("artefacts/train/adapter/adapter_model.safetensors")),

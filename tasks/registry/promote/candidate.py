@@ -189,7 +189,10 @@ def _adopted(
 ) -> tuple[Signed[Declaration], ...]:
     """What owners signed who adopted what the run keeps to, and every gate looked at. Raises Refused where that is not
     all that environment asks for."""
-    declared = declarations.of_run(layout, params.load(layout.params), governance.policy)
+    try:
+        declared = declarations.of_run(layout, params.load(layout.params), governance.policy)
+    except InputError as error:
+        raise Refused(str(error)) from None
     declarations.require(ledger, governance, declared)
     adopted = declarations.kept(ledger, governance, declared)
     now = declarations.digests(adopted)
