@@ -1,0 +1,127 @@
+"""Outside environment local: an installed wheel, a root key elsewhere, and all adopted by those who answer for it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.checkouts import Checkouts
+from tests.governed.house import keyed
+from tests.run_states import wait_for, wait_until
+from tests.tiny_project import PEOPLE, ROOT, checked, commit
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+LOOKED = ("--reason", "looked at it")
+
+
+class Production:
+    """A checkout of environment production, and the Hallmark that is installed for it."""
+
+    def __init__(self, project: Path, python: Path) -> None:
+        self.project, self._python = project, python
+        self._variables = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """`hallmark WORDS`; what it prints, both streams."""
+        done = self._run(words)
+        return checked(done, words, code).stdout + done.stderr
+
+    def read(self, *words: str) -> Any:
+        return json.loads(checked(self._run((*words, "--json")), words, 0).stdout)
+
+    def _run(self, words: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
+        command = self._python.with_name("hallmark")
+        return subprocess.run(
+            [command, *words], cwd=self.project, env=self._variables, capture_output=True, text=True, timeout=600
+        )
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the packages of this one and a wheel of the project.
+
+    Files have a second name there in place of a copy, which takes seconds, not minutes.
+    """
+    place = tmp_path_factory.mktemp("installed")
+    try:
+        shutil.copytree(sys.prefix, place / "venv", symlinks=True, copy_function=os.link)
+    except OSError as error:
+        pytest.skip(f"the environment cannot be linked to the temporary folder: {error.strerror}")
+    python = place / "venv" / "bin" / "python"
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    source = shutil.copytree(
+        ROOT, place / "source", ignore=shutil.ignore_patterns(".*", "tests", "site", "build", "*.egg-info", "artefacts")
+    )
+    built = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(source)]
+    subprocess.run([*pip, *built], check=True, capture_output=True)
+    (wheel,) = place.glob("*.whl")
+    subprocess.run([*pip, "uninstall", "--yes", "hallmark"], check=True, capture_output=True)
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    return python
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, python: Path) -> Iterator[Production]:
+    project = checkouts.warm(tmp_path_factory.mktemp("production") / "project", ledger=False)
+    governance = project / "infra" / "governance"
+    policy = (governance / "policy.yaml").read_text()
+    (governance / "policy.yaml").write_text(policy.replace("environment: local", "environment: production"))
+    (governance / "people.yaml").write_text(keyed(PEOPLE, project / ".hallmark"))
+    commit(project, "Production")
+    here = Production(project, python)
+    yield here
+    here("down")
+
+
+def test_a_run_goes_to_production_once_everybody_has_signed(production: Production) -> None:
+    hallmark = production
+    root = hallmark.project.with_name("root")
+    for name in ("root", "root.pub"):
+        (hallmark.project / ".hallmark" / "keys" / name).rename(root.with_name(name))
+    shutil.copy(root.with_name("root.pub"), hallmark.project / ".hallmark" / "keys")
+    told = hallmark("policy", "adopt", "infra/governance", "--root-key", str(root))
+    assert "in force" in told
+    run = ("run", "--as", "ml-engineer")
+    assert "source/messages was adopted by nobody" in (told := hallmark(*run, code=1)), told
+    assert "card/tiny was adopted by nobody" in told
+    hallmark("data", "adopt", "--as", "data-owner", *LOOKED)
+    hallmark("card", "adopt", "--as", "product-owner", *LOOKED)
+    assert "is no version that was signed off" in hallmark(*run, code=1)
+    hallmark("code", "adopt", "--as", "risk-officer", *LOOKED)
+    taken_back(hallmark)
+    released(hallmark)
+
+
+def taken_back(hallmark: Production) -> None:
+    """The version is taken back while a run of it waits: it goes no further."""
+    parked = hallmark.read("run", "--as", "ml-engineer")
+    assert parked["status"] == "waiting", parked["error"]
+    hallmark("code", "withdraw", "HEAD", "--as", "risk-officer", "--reason", "reads past its input")
+    hallmark("gates", "approve", parked["run"], "data", "--as", "data-owner", *LOOKED)
+    ended = wait_for(hallmark.project, parked["run"], "failed", "promoted")
+    assert "risk-officer took it back" in ended["error"] and "(reads past its input)" in ended["error"]
+    hallmark("code", "adopt", "--as", "risk-officer", *LOOKED)
+
+
+def released(hallmark: Production) -> None:
+    run = hallmark.read("run", "--as", "scheduler")["run"]
+    for gate, person in (("evaluation", "product-owner"), ("release", "risk-officer")):
+        wait_until(
+            hallmark.project, run, lambda known, gate=gate: known["gates"].get(gate, {}).get("state") == "waiting"
+        )
+        hallmark("gates", "approve", run, gate, "--as", person, *LOOKED)
+    ended = wait_for(hallmark.project, run, "promoted", "failed")
+    assert ended["status"] == "promoted", ended["error"]
+    assert ended["gates"]["data"]["decided_by"] == ["data-owner"], "who let the same data pass for the run before"
+    fingerprint = hallmark("identity", "root").split()[-1]
+    told = hallmark("releases", "verify", str(hallmark.project / ".hallmark/releases/tiny-1"), "--root", fingerprint)
+    assert "card/tiny, source/messages: as adopted by data-owner, product-owner, and every gate looked" in told
+    assert "was signed off by risk-officer" in told and "scheduler asked for the run and signed that" in told
+    assert "every stage ran in a sandbox" in told
