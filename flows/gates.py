@@ -83,6 +83,8 @@ def ask(run: Run, name: GateName) -> Evidence:
     adopted = promotions.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
     with doing(run.id, f"collecting evidence for the {name} gate"):
         recorded = chain.require(name, run.layout, run.id, ledger, governed)
+        if name == "release":
+            agreed(run)
         declared = declarations.digests(declarations.kept(ledger, governed, run.declared()))
         collected = evidence.collect(
             name, run.layout, run.params, governed.policy, run.asked, before, adopted, recorded, declared
@@ -96,6 +98,17 @@ def ask(run: Run, name: GateName) -> Evidence:
         artifacts.sources(asked)
         artifacts.pages(run)
     return asked
+
+
+def agreed(run: Run) -> None:
+    """Raises Refused where policy asks for more machines that make the same of the run; what it made is where these
+    find it."""
+    try:
+        run.require_agreed()
+    except Refused:
+        note(run.id, commit=run.commit("Wait for other machines to make the same"))
+        run.push()
+        raise
 
 
 def failing(standing: Standing) -> bool:

@@ -1,42 +1,79 @@
 """`hallmark reproduce`"""
 
+import os
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.registered import Label, in_force
+from infra.cli.registered import in_force
 from infra.cli.screen import Screen
 from infra.cli.shared import console
 from infra.cli.terminal import Terminal
+from tasks.core.errors import InputError, Unavailable
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.reproduce import rebuild
+from tasks.reproduce.original import Original
 from tasks.reproduce.rebuild import Reproduction
 from tasks.runs.repository import Repository
+from tasks.runs.request import checked_run_id
+from tasks.runs.run import GIT_REMOTE, ref_of
 
 EXIT = {"identical": 0, "differs": 1, "incomplete": 3}
 
 
 def reproduce(
-    release: Label,
+    named: Annotated[str, typer.Argument(metavar="RELEASE|RUN", help="A release, or a run whose package is made.")],
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the worktree, so that you can look for a difference.")
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Build a release again from its run's commit, with nothing from a cache, and compare the digest of every stage.
+    """Build a release or a run again from its commit, with nothing from a cache, and compare the digest of every stage.
+
+    The worker's key of this machine signs each stage that comes out the same. Where policy asks for several machines, a
+    run is built again before its release gate.
 
     Exit code 0: identical; 1: something differs; 3: something is away, and the rest is the same.
 
     Example: hallmark reproduce support-triage-1
     """
     ledger, governed = in_force()
-    promoted = releases.get(ledger, governed, release)
+    checkout = Repository.open(shared.root())
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
-        made = rebuild.reproduce(Repository.open(shared.root()), promoted, ledger, governed, screen, keep)
+        screen.working(f"verifying {named}")
+        original = _original(named, checkout, ledger, governed)
+        made = rebuild.reproduce(checkout, original, ledger, governed, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
     raise typer.Exit(EXIT[made.verdict])
+
+
+def _original(named: str, checkout: Repository, ledger: Ledger, governed: Governance) -> Original:
+    if any(release.label == named for release in releases.list_releases(ledger, governed)):
+        return Original.of_release(releases.get(ledger, governed, named), governed)
+    try:
+        commit = _commit_of(checked_run_id(named), checkout)
+    except InputError:
+        releases.get(ledger, governed, named)  # says which there are
+        raise
+    return Original.of_run(named, commit, ledger, governed)
+
+
+def _commit_of(run: str, checkout: Repository) -> str:
+    """What a run made last; another machine's is fetched. Raises InputError where there is no such run."""
+    try:
+        return checkout.commit_of(ref_of(run))
+    except InputError:
+        remote = os.environ.get(GIT_REMOTE)
+        if not remote:
+            raise
+    try:
+        return checkout.fetch(remote, ref_of(run))
+    except Unavailable as error:
+        raise InputError(f"run {run} is neither here nor at {GIT_REMOTE}: {error}") from None
 
 
 def _show(made: Reproduction) -> None:
@@ -50,10 +87,13 @@ def _show(made: Reproduction) -> None:
     if made.verdict == "differs":
         console.print(f"note: another kind of processor may give other bits; this one: {made.machine}")
     words = {
-        "identical": "identical: every stage and the payload have the release's digests",
-        "differs": "differs: what was built is not the release",
+        "identical": "identical: every stage and the payload have the same digests",
+        "differs": "differs: what was built is something else",
         "incomplete": "incomplete: what could be built is the same, and some could not be",
     }
-    console.print(f"{made.release}, run {made.run} at {made.commit[:12]}: {words[made.verdict]}")
+    about = f"{made.release}, run {made.run}" if made.release else f"run {made.run}"
+    console.print(f"{about} at {made.commit[:12]}: {words[made.verdict]}")
+    if not made.release and made.records:
+        console.print(f"the worker's key of this machine signed {len(made.records)} of {len(made.stages)} stages")
     if made.kept:
         console.print(f"kept: {made.kept}")

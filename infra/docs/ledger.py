@@ -66,6 +66,9 @@ KINDS = (
         "newest that it has",
     ),
     Kind(
+        "run.reproduced", "run", "as `release.reproduced`, of a run whose package is made",
+    ),
+    Kind(
         "release.reproduced", "release",
         "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`, `records`",
     ),

@@ -3,6 +3,7 @@
 signed_request.py   who asks for a run, before anything of it is made
 evidence.py         figures, checks and digests of what the stages left, as one file
 chain.py            the signed records of stages, held against what lies there
+agreed.py           whether other machines made the same
 checks/             what is checked: checks.py, purpose.py, bar.py, change.py
 cases.py            which gates were asked, are open, were closed
 approved.py         what passed a gate last

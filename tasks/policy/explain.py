@@ -38,6 +38,8 @@ def _tier(tier: Tier, people: People) -> Iterator[str]:
     asking = "everybody in people.yaml" if tier.requesters is None else " or ".join(
         _holders(role, people) for role in tier.requesters
     )  # fmt: skip
+    if tier.machines > 1:
+        yield f"{tier.machines} machines make the same of a run, stage by stage, before its release gate asks"
     both = [*([asking] if asking else []), *(["the scheduler"] if tier.scheduler else [])]
     yield f"runs are asked for by {' or '.join(both)}"
     if not tier.gates:

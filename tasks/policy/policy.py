@@ -65,6 +65,9 @@ class Tier(Frozen):
     """Whether the scheduler may ask for runs under its own identity."""
     separation: Separation = Separation()
     """Who must be different people."""
+    machines: Annotated[int, Field(ge=1, le=9)] = 1
+    """How many machines, each with a key of its own among those of the worker, have to have made the same of a run
+    before it is released (`hallmark reproduce RUN`)."""
     break_glass: BreakGlass | None = None
     """Null: every rollback is ordered as the release gate's roles allow."""
 

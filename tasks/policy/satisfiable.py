@@ -72,6 +72,15 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
         if missing := _short(needs):
             yield ["changes", what], f"each signs once, and {missing}"
     for name, tier in policy.tiers.items():
+        workers = len(people.keys_of_machine("worker")) or 1  # that of `hallmark init`
+        if tier.machines > workers:
+            yield (
+                ["tiers", name, "machines"],
+                (
+                    f"a release takes {tier.machines} machines, and people.yaml has keys of {workers}; add one for "
+                    "each under machines.worker"
+                ),
+            )
         problem = "" if name in lacking else _tier_problem(policy, tier, people, at)
         if problem:
             yield ["tiers", name], problem

@@ -19,9 +19,13 @@ SHOWN = 5
 """Library versions told of; there may be hundreds."""
 
 
-def known(layout: Layout, released: Manifest, params: Params) -> list[str]:
+def known(layout: Layout, released: Manifest | None, params: Params) -> list[str]:
     """In words what makes other bytes likely, before a stage has run."""
-    return [*_read_otherwise(layout, released), *_libraries(layout.root / "constraints.txt"), *_machine(params)]
+    return [
+        *(_read_otherwise(layout, released) if released else ()),
+        *_libraries(layout.root / "constraints.txt"),
+        *_machine(params),
+    ]
 
 
 def withdrawn(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:

@@ -1,7 +1,8 @@
-"""A release built again from its own run's commit, stage by stage, each compared with the manifest's digest.
+"""A release, or a run before its release, built again from the run's commit, stage by stage, each compared with the
+digest of what the stage left.
 
-A stage that comes out otherwise, or cannot be built, is put in place from the run that made the release, where that is
-still here and has the manifest's digest; so the stages behind it are compared on the inputs that the release had.
+A stage that comes out otherwise, or cannot be built, is put in place from the run that made it first, where that is
+still here and has the same digest; so the stages behind it are compared on the inputs that they had.
 """
 
 import shutil
@@ -20,24 +21,22 @@ from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
-from tasks.core.payload.manifest import Manifest
+from tasks.gates import agreed
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote.releases import Release
 from tasks.registry.release import bundle
-from tasks.registry.verify import verification
-from tasks.reproduce import obstacles
+from tasks.reproduce import obstacles, original
+from tasks.reproduce.original import Original
 from tasks.reproduce.place import place
 from tasks.runs import dvc
 from tasks.runs import stage as made
 from tasks.runs.repository import Repository
 from tasks.runs.stage import Worker
 from tasks.supervise import box, kept, materials
-from tasks.trust import dsse, stage_record
-from tasks.trust.stage_record import SignedRecord
+from tasks.trust import stage_record
 
 REPRODUCED = "release.reproduced"
-"""Ledger entry: how it came out; its subject is the release."""
+"""Ledger entry: how it came out; its subject is the release. That of a run is `agreed.AGAIN`."""
 Verdict = Literal["identical", "differs", "incomplete"]
 
 
@@ -46,7 +45,7 @@ class StageAgain(Frozen):
     came_out: Literal["same", "differs", "cannot"]
     seconds: float
     wanted: Sha256
-    """The manifest's digest of what the stage left; of `package`, the payload's."""
+    """The digest of what the stage left; of `package`, the payload's."""
     found: Sha256 | None
     """Null where it could not be built."""
     why: str
@@ -54,8 +53,9 @@ class StageAgain(Frozen):
 
 
 class Reproduction(Frozen):
-    release: str
-    sha256: Sha256
+    release: str | None
+    sha256: Sha256 | None
+    """Null where it is that of a run, which may have no release."""
     run: str
     commit: str
     verdict: Verdict
@@ -74,10 +74,9 @@ class Reproduction(Frozen):
 @dataclass(frozen=True)
 class _Work:
     layout: Layout
-    release: Release
-    manifest: Manifest
+    of: Original
     original: Layout
-    """Of the run that made the release; it may be gone."""
+    """Of the run that made it first; it may be gone."""
     withdrawn: str | None
     watcher: "Watcher"
     by: Worker | None
@@ -99,34 +98,30 @@ class Watcher(Protocol):
         """A stage came out, in words."""
 
 
-def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance: Governance,
+def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Governance,
               watcher: Watcher, keep: bool = False) -> Reproduction:  # fmt: skip
     """Build it again and record how it came out. Nothing else is left, and nothing of the checkout is written.
 
-    Raises Refused for a release that does not verify, Unavailable where its commit is not in this clone.
+    Raises Unavailable where its commit is not in this clone.
     """
-    watcher.working(f"verifying {release.label}")
-    folder = Path(release.bundle)
-    verification.require(folder, governance)
-    released = manifest.read(folder / bundle.PAYLOAD)
-    with place(checkout, release.label, _commit(checkout, release), keep) as layout:
+    with place(checkout, of.label, _commit(checkout, of), keep) as layout:
         work = _Work(
             layout=layout,
-            release=release,
-            manifest=released,
-            original=Layout(governance.state / "runs" / release.run),
+            of=of,
+            original=Layout(governance.state / "runs" / of.run),
             withdrawn=obstacles.withdrawn(layout, ledger, governance),
             watcher=watcher,
             by=_worker(governance, ledger),
             boxed=box.wanted(governance.policy.environment),
         )
+        released = manifest.read(Path(of.release.bundle) / bundle.PAYLOAD) if of.release else None
         notes = obstacles.known(layout, released, params.load(layout.params))
         stages = list(_stages(work))
         result = Reproduction(
-            release=release.label,
-            sha256=release.sha256,
-            run=release.run,
-            commit=release.commit,
+            release=of.release.label if of.release else None,
+            sha256=of.release.sha256 if of.release else None,
+            run=of.run,
+            commit=of.commit,
             verdict=_verdict(stages),
             stages=stages,
             notes=notes,
@@ -134,17 +129,18 @@ def reproduce(checkout: Repository, release: Release, ledger: Ledger, governance
             records=work.records,
             kept=str(layout.root) if keep else None,
         )
-    ledger.append(REPRODUCED, release.label, result.model_dump(mode="json", exclude={"kept"}))
+    kind = REPRODUCED if of.release else agreed.AGAIN
+    ledger.append(kind, of.label, result.model_dump(mode="json", exclude={"kept"}))
     return result
 
 
-def _commit(checkout: Repository, release: Release) -> str:
+def _commit(checkout: Repository, of: Original) -> str:
     try:
-        return checkout.commit_of(release.commit)
+        return checkout.commit_of(of.commit)
     except InputError:
         raise Unavailable(
-            f"the commit {release.commit[:12]} of run {release.run} is not in this clone; fetch it: "
-            f"git fetch REMOTE refs/hallmark/runs/{release.run}"
+            f"the commit {of.commit[:12]} of run {of.run} is not in this clone; fetch it: "
+            f"git fetch REMOTE refs/hallmark/runs/{of.run}"
         ) from None
 
 
@@ -153,7 +149,7 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
     absent: set[str] = set()
     for folder in (folder for stage in STAGES.values() for folder in stage.folders):
         name = folder.replace("/", "@")
-        wanted = work.manifest.stages.get(folder, work.release.payload_sha256)
+        wanted = work.of.wanted[folder]
         missing = sorted(path for path in absent if any(read.startswith(f"artefacts/{path}") for read in reads[name]))
         started = time.monotonic()
         work.watcher.working(name)
@@ -163,7 +159,7 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
         else:
             restored = folder != "package" and _restore(work, folder, wanted)
             absent |= set() if restored or folder == "package" else {folder}
-            on = "; the stages behind it are compared on the release's own output" if restored else ""
+            on = "; the stages behind it are compared on what it left first" if restored else ""
             why += on if why else on.removeprefix("; ")
         again = StageAgain(
             stage=name,
@@ -193,8 +189,7 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
             supervised=work.supervised,
             boxed=work.boxed,
         )
-        left = work.layout.stage(folder)
-        return files.tree_digest(left / bundle.PAYLOAD if folder == "package" else left), ""
+        return files.tree_digest(work.layout.root / original.place(folder)), ""
     except (HallmarkError, ValueError) as error:
         return None, str(error)
 
@@ -206,21 +201,13 @@ def _worker(governance: Governance, ledger: Ledger) -> Worker | None:
 
 
 def _keep_record(work: _Work, name: str) -> None:
-    """A second machine's signature for what the release's own record says; none where its materials are others."""
+    """A second machine's signature for what the first record says; none where its materials are others."""
     if work.by is None:
         return
     record = kept.find(work.layout, name, materials.read(name, work.layout), work.by.lines, work.by.boxed)
-    theirs = Path(work.release.bundle) / bundle.STAGES / f"{name}.json"
-    if record and (not theirs.exists() or _agree(record, stage_record.unverified(dsse.read(theirs)))):
+    theirs = work.of.records.get(name)
+    if record and (theirs is None or stage_record.agree(record, theirs)):
         work.records[name] = record.envelope
-
-
-def _agree(ours: SignedRecord, theirs: SignedRecord) -> bool:
-    """Whether both are of the same work, with the same outputs; what a stage measures differs each time."""
-    outputs = [
-        {path: sha256 for path, sha256 in each.left.items() if path.startswith("artefacts/")} for each in (ours, theirs)
-    ]
-    return ours.said.inputs_sha256 == theirs.said.inputs_sha256 and outputs[0] == outputs[1]
 
 
 def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:
@@ -234,7 +221,7 @@ def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:
 
 
 def _restore(work: _Work, folder: str, wanted: str) -> bool:
-    """Put the release's own output of a stage in place, where the run that made it still has it."""
+    """Put what a stage left first in place, where the run that made it still has it."""
     theirs, ours = work.original.stage(folder), work.layout.stage(folder)
     try:
         if not theirs.is_dir() or files.tree_digest(theirs) != wanted:

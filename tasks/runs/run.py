@@ -11,7 +11,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.params import Params, load
 from tasks.declarations import declarations
 from tasks.declarations.signed_declaration import Declared
-from tasks.gates import signed_request
+from tasks.gates import agreed, chain, signed_request
 from tasks.gates.rules import asking as asking_rules
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -91,6 +91,13 @@ class Run:
     def declared(self) -> list[Declared]:
         """What it reads and asks of itself, as it was resolved."""
         return declarations.of_run(self.layout, self.params, self.governance().policy)
+
+    def require_agreed(self) -> None:
+        """Raises Refused where policy asks for more machines that make the same of a run than did."""
+        ledger, governed = self.ledger(), self.governance()
+        records = chain.of_run(ledger, governed, self.id)
+        machines = governed.policy.tier(self.params.use_case.risk_tier).machines
+        agreed.require(machines, records, agreed.of_run(ledger, governed, self.id, records), self.id)
 
     def held_back(self) -> str | None:
         """Why the run may not go on, where an owner has withdrawn a source of it; None where none has."""

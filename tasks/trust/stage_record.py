@@ -147,6 +147,14 @@ def _same_work(one: SignedRecord, other: SignedRecord) -> bool:
     )  # fmt: skip
 
 
+def agree(one: SignedRecord, other: SignedRecord) -> bool:
+    """Whether both are of the same work, with the same outputs; what a stage measures differs each time."""
+    outputs = [
+        {path: sha256 for path, sha256 in each.left.items() if path.startswith("artefacts/")} for each in (one, other)
+    ]
+    return one.said.inputs_sha256 == other.said.inputs_sha256 and outputs[0] == outputs[1]
+
+
 def unverified(envelope: Mapping[str, Any]) -> SignedRecord:
     """A record of a release that has been verified as a whole. Raises Refused where it is none."""
     return _signed(envelope, dsse.peek(envelope))

@@ -1,21 +1,27 @@
 """Where a release is built again, what stands in the way, and, slowly, a whole release rebuilt bit by bit."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.core.errors import Refused
 from tasks.core.files import tree_digest, write_json
+from tasks.inquiry.lineage import build
+from tasks.registry.promote import promotion
 from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.place import place
 from tasks.reproduce.rebuild import StageAgain
 from tasks.runs.repository import Repository
-from tasks.trust import dsse, stage_record
+from tasks.runs.run import Run
+from tasks.trust import dsse, keys, stage_record
 from tests import in_process, whole_run
 from tests.checkouts import Checkouts
 from tests.dvc_stages import run_of
-from tests.tiny_project import commit, git, hallmark, hallmark_json
+from tests.tiny_project import adopt, commit, git, hallmark, hallmark_json
 
 
 @pytest.fixture
@@ -123,31 +129,42 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     """A stage of minutes shows that it goes on, in its own words; what else it prints is not shown."""
     watcher, layout = Heard(), run_of(tmp_path, CLEAN)
     nothing: Any = None
-    work = rebuild._Work(layout, nothing, nothing, layout, None, watcher, by=None, boxed=False, supervised=False)
+    work = rebuild._Work(layout, nothing, layout, None, watcher, by=None, boxed=False, supervised=False)
     found, why = rebuild._build(work, "clean", "clean", [])
     assert found == tree_digest(layout.stage("clean")) and not why
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
 
 
 @pytest.mark.slow
-def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_path: Path, checkouts: Checkouts) -> None:
+def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_said(
+    tmp_path: Path, checkouts: Checkouts
+) -> None:
     project = checkouts.warm(tmp_path / "project")
-    own = whole_run.promote(project).layout
+    second = two_machines(project)
+    run = whole_run.passed(project)
+    told = "policy asks for 2 machines that make the same of a run before it is released, and fewer did of stage base_"
+    with pytest.raises(Refused, match=told):
+        promote(run)
+    own = run.layout
     before = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
     files = tree_digest(project / ".hallmark" / "releases")
     checkpoints = sorted((project / ".hallmark" / "checkpoints").rglob("*"))
 
-    made = hallmark_json(project, "reproduce", "tiny-1")
+    with on_another_machine(project, second):
+        made = hallmark_json(project, "reproduce", whole_run.RUN)
     assert made["verdict"] == "identical", made
     assert len(made["stages"]) == 12 and {stage["came_out"] for stage in made["stages"]} == {"same"}
-    (release,) = hallmark_json(project, "releases", "list")
-    assert made["stages"][-1]["found"] == release["payload_sha256"]
-    signed_again(Path(release["bundle"]), made["records"])
     assert all(stage["seconds"] > 0.3 for stage in made["stages"]), "a stage that came from a cache takes no time"
     now = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
     assert now == before
     assert tree_digest(project / ".hallmark" / "releases") == files
     assert sorted((project / ".hallmark" / "checkpoints").rglob("*")) == checkpoints
+    promote(run)
+    (release,) = hallmark_json(project, "releases", "list")
+    assert made["stages"][-1]["found"] == release["payload_sha256"]
+    signed_again(Path(release["bundle"]), made["records"])
+    told = in_process.hallmark(project, "releases", "verify", release["bundle"])
+    assert "2 machines made the same of every stage, each with a worker's key of its own" in told
 
     looked_back(project, tmp_path, release)
 
@@ -165,6 +182,37 @@ def test_a_release_comes_out_bit_by_bit_and_what_cannot_be_built_is_said(tmp_pat
     assert "may not be read again" in out["ingest"]["why"] and "a test" in out["ingest"]["why"]
     assert "base_model.sha256: expected" in out["base_model"]["why"]
     assert out["train"]["why"].startswith("it reads what could not be built: base_model")
+
+
+def promote(run: Run) -> None:
+    build.add(run.layout, run.params.use_case.name)
+    promotion.promote(run.layout, run.id, run.commit("Gates passed"), run.ledger(), run.governance())
+
+
+def two_machines(project: Path) -> Path:
+    """Have policy ask for two machines; the folder of the second one's key."""
+    folder, place = project / "infra" / "governance", project.with_name("second")
+    keys.create(place, "worker")
+    lines = [(each / "worker.pub").read_text().strip() for each in (project / ".hallmark" / "keys", place)]
+    policy = (folder / "policy.yaml").read_text()
+    (folder / "policy.yaml").write_text(policy.replace("  limited:\n", "  limited:\n    machines: 2\n"))
+    with (folder / "people.yaml").open("a") as file:
+        file.write(f"machines:\n  worker: {{keys: [{', '.join(lines)}]}}\n")
+    commit(project, "Two machines")
+    adopt(project)
+    return place
+
+
+@contextmanager
+def on_another_machine(project: Path, key: Path) -> Iterator[None]:
+    """With the key of another machine in the place of this one's, and nothing kept of what this one made."""
+    own, names = project / ".hallmark" / "keys", ("worker", "worker.pub")
+    for name in names:
+        (own / name).rename(own / f"{name}.first")
+        shutil.copy(key / name, own / name)
+    yield
+    for name in names:
+        (own / f"{name}.first").replace(own / name)
 
 
 def signed_again(bundle: Path, records: dict) -> None:

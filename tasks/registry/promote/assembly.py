@@ -11,6 +11,7 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote.candidate import Candidate
 from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.release.bundle import (
+    AGAIN,
     ATTESTATIONS,
     CODE,
     DECLARATIONS,
@@ -54,6 +55,9 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
             dsse.write(target / folder / f"{number:02}.json", envelope)
     for name, record in candidate.records.items():
         dsse.write(target / STAGES / f"{name}.json", record.envelope)
+    for name, records in candidate.again.items():
+        for number, record in enumerate(records, start=1):
+            dsse.write(target / AGAIN / name / f"{number:02}.json", record.envelope)
     for number, envelope in enumerate(governance.chain, start=1):
         dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
     files.write_bytes(attestations / "policy.json", governance.policy.spelled)

@@ -20,7 +20,7 @@ from tasks.core.payload.manifest import Manifest
 from tasks.declarations import declarations
 from tasks.declarations.bar import Adopted, Bar
 from tasks.declarations.signed_declaration import Declaration
-from tasks.gates import cases, chain, gates, signed_decision, signed_request
+from tasks.gates import agreed, cases, chain, gates, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
 from tasks.gates.cases import Case
 from tasks.gates.checks.purpose import Purpose
@@ -72,6 +72,8 @@ class Candidate:
     gates: Mapping[GateName, PassedGate]
     records: Mapping[str, SignedRecord]
     """Of every stage, by the name that DVC knows: what it read and left."""
+    again: agreed.Again
+    """What other machines left of the same stages."""
     code: tuple[Signed[Version], ...]
     """Who signed its version of the code off; in environment `local` it may be nobody."""
     declared: tuple[Signed[Declaration], ...]
@@ -119,6 +121,9 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
     people |= {signed.said.person for signed in code_signed}
     adopted = _adopted(layout, evidence, ledger, governance)
     people |= {name for signed in adopted for name in (signed.said.person, *signed.said.owners)}
+    records = chain.of_run(ledger, governance, run)
+    again = agreed.of_run(ledger, governance, run, records)
+    agreed.require(governance.policy.tier(tier).machines, records, again, run)
     candidate = Candidate(
         layout=layout,
         run=run,
@@ -128,7 +133,8 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
         manifest=manifest.read(layout.stage("package") / "payload"),
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
-        records=chain.of_run(ledger, governance, run),
+        records=records,
+        again=again,
         code=code_signed,
         declared=adopted,
         people=tuple(

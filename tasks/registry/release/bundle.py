@@ -8,6 +8,7 @@
         declarations/NN.json    what owners signed who adopted its sources and its card
         code/NN.json            what people signed who let runs be made of its version of the code
         stages/STAGE.json       the record of each stage: what it read and left, signed by the worker
+        again/STAGE/NN.json     records of the same by other machines
         results/GATE.json       the gate as an in-toto test result (gate_results.py)
         governance/NNNN.json    the adoptions of policy and people, from the root key on: whose keys count for what
         policy.json people.json the policy in force, and the keys and roles of those who decided or asked for the run:
@@ -48,6 +49,8 @@ STAGES = f"{ATTESTATIONS}/stages"
 """Not there in a release of a version that recorded none."""
 DECLARATIONS = f"{ATTESTATIONS}/declarations"
 """Not there where nobody adopted any, which environment `local` allows."""
+AGAIN = f"{ATTESTATIONS}/again"
+"""Not there where no other machine built the run again."""
 CODE = f"{ATTESTATIONS}/code"
 """Not there where nobody signed the code off, which environment `local` allows."""
 REQUEST = provenance.REQUEST

@@ -90,6 +90,14 @@ class Attested:
         records = [stage_record.verify(self._envelope(name), self.worker) for name in self.files.below(bundle.STAGES)]
         return {record.said.name: record for record in records}
 
+    def again(self) -> dict[str, list[SignedRecord]]:
+        """Records of its stages by other machines, by the name that DVC knows."""
+        found: dict[str, list[SignedRecord]] = {}
+        for name in self.files.below(bundle.AGAIN):
+            record = stage_record.verify_computed(self._envelope(name), self.worker)
+            found.setdefault(record.said.name, []).append(record)
+        return found
+
     def code(self) -> list[SignedBy[Version]]:
         """What was signed under its version of the code."""
         return [

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tasks.core import config, files, yaml_text
 from tasks.core.errors import Refused
+from tasks.gates import agreed
 from tasks.policy.governance import LOCAL
 from tasks.registry.release import bundle
 from tasks.registry.release.promotions import Promotion
@@ -25,6 +26,8 @@ def checks(attested: Attested, promotion: Promotion, listing: Mapping[str, str])
     yield _ok(_outputs(attested, records, listing))
     yield _ok(_chained(attested, records, listing))
     yield _ok(_sandboxed(records, promotion.environment))
+    if again := _again(attested, records, promotion.tier):
+        yield _ok(again)
 
 
 def _outputs(attested: Attested, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
@@ -100,6 +103,18 @@ def _sandboxed(records: Mapping[str, SignedRecord], environment: str) -> str:
     online = sorted(name for name, record in records.items() if record.said.environment.network)
     but = f"; {', '.join(online)} had a network" * bool(online)
     return f"every stage ran in a sandbox ({by}), where it saw its own code and inputs{but}"
+
+
+def _again(attested: Attested, records: Mapping[str, SignedRecord], tier: str) -> str:
+    """Other machines made the same, as many as policy asks for; empty where it asks for none and none did."""
+    again, machines = attested.again(), attested.policy.tier(tier).machines
+    for name, others in again.items():
+        if name not in records or not all(stage_record.agree(records[name], each) for each in others):
+            raise Refused(f"another machine left something else of stage {name} than is in this release")
+    if short := agreed.lacking(machines, records, again):
+        raise Refused(f"policy asks for {machines} machines, and fewer made the same of stage {', '.join(short)}")
+    least = next(number for number in range(9, 0, -1) if not agreed.lacking(number, records, again))
+    return f"{least} machines made the same of every stage, each with a worker's key of its own" * (least > 1)
 
 
 def _ok(text: str) -> Check:
