@@ -1,0 +1,128 @@
+"""Where policy asks for two machines, a run is released once both have made the same of every stage."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.graph import RUNS
+from tasks.core.layout import Layout
+from tasks.gates import agreed, chain
+from tasks.policy import in_force
+from tasks.registry.release import bundle
+from tasks.registry.verify import verification
+from tasks.trust import dsse, keys, stage_record
+from tests.recorded import sign
+from tests.registry.forging import resign
+from tests.registry.house import House, copy
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def second(house: House) -> Path:
+    """The key of another machine, whose tier `low` asks for two."""
+    place = house.root / "second"
+    keys.create(place, "worker")
+    lines = [(folder / "worker.pub").read_text().strip() for folder in (house.state / "keys", place)]
+    house.adopt(lambda people: f"{people}machines:\n  worker: {{keys: [{', '.join(lines)}]}}\n", "people.yaml")
+    house.adopt(lambda policy: policy.replace("  low:\n", "  low:\n    machines: 2\n"))
+    return place / "worker"
+
+
+def again(house: House, layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
+    """What a machine signs that built the run again, in a worktree of its own."""
+    return {name: sign(layout, name, key, **said) for name in RUNS}
+
+
+def put(house: House, layout: Layout, records: object) -> None:
+    house.ledger.append(agreed.AGAIN, layout.root.name, {"records": records})
+
+
+def released(house: House, second: Path) -> Path:
+    layout = house.ready("run-1")
+    put(house, layout, again(house, layout, second))
+    house.promote(layout)
+    return house.bundle()
+
+
+def test_a_run_that_one_machine_made_is_not_released(house: House, second: Path) -> None:
+    layout = house.ready("run-1")
+    told = "policy asks for 2 machines .* and fewer did of stage base_model, clean, .*hallmark reproduce run-1; then"
+    with pytest.raises(Refused, match=told):
+        house.promote(layout)
+    put(house, layout, again(house, layout, second))
+    house.promote(layout)
+    checked = verification.verify(house.bundle(), house.governance)
+    assert checked.ok, checked.against
+    assert "2 machines made the same of every stage, each with a worker's key of its own" in str(checked)
+
+
+def other_output(house: House, layout: Layout, key: Path) -> dict[str, Any]:
+    """All the same but for what `train` left there."""
+    records = again(house, layout, key)
+    record = stage_record.unverified(records["train"])
+    left = record.left | {"artefacts/train/adapter/adapter_model.safetensors": "1" * 64}
+    return records | {"train": stage_record.sign(record.said, left, keys.signer(keys.load_private(key)))}
+
+
+def other_materials(house: House, layout: Layout, key: Path) -> dict[str, Any]:
+    return again(house, layout, key, materials=stage_record.materials({"tasks": "1" * 64}))
+
+
+def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
+    """Signed by the other machine without computing anything: taken from the first one's."""
+    signer = keys.signer(keys.load_private(key))
+    known = chain.of_run(house.ledger, house.governance, layout.root.name)
+    return {name: stage_record.taken(record, record.said.tree_sha256, signer) for name, record in known.items()}
+
+
+REFUSED: dict[str, Callable[[House, Layout, Path], object]] = {
+    "the same machine": lambda h, run, _: again(h, run, h.state / "keys" / "worker"),
+    "a key of nobody": lambda h, run, _: again(h, run, h.state / "keys" / "gate"),
+    "other outputs": other_output,
+    "other materials": other_materials,
+    "taken, not computed": taken,
+    "one stage is missing": lambda h, run, key: {n: e for n, e in again(h, run, key).items() if n != "evaluate"},
+    "no records": lambda h, run, key: "none",
+    "no envelopes": lambda h, run, key: {"train": {"payload": "x"}},
+}
+
+
+@pytest.mark.attack(rights="database", stopped="another machine counts by its own key, for the same work and outputs")
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_second_machine_does_not_count(house: House, second: Path, what: str) -> None:
+    layout = house.ready("run-1")
+    put(house, layout, REFUSED[what](house, layout, second))
+    with pytest.raises(Refused, match="policy asks for 2 machines"):
+        house.promote(layout)
+
+
+@pytest.mark.attack(rights="gate key", stopped="a release holds the other machine's records, which anybody checks")
+@pytest.mark.parametrize("what", ["one is gone", "all are gone", "another output", "its own again"])
+def test_offline_too_two_machines_made_it(house: House, second: Path, tmp_path: Path, what: str) -> None:
+    folder = copy(released(house, second), tmp_path / "copied")
+    (record,) = (folder / bundle.AGAIN / "train").iterdir()
+    own = house.state / "keys" / "worker"
+    if what == "one is gone":
+        shutil.rmtree(record.parent)
+    elif what == "all are gone":
+        shutil.rmtree(folder / bundle.AGAIN)
+    elif what == "another output":
+        dsse.write(record, other_output(house, house.run("run-1"), second)["train"])
+    else:
+        dsse.write(record, sign(house.run("run-1"), "train", own))
+    resign(house, folder)
+    against = str(verification.verify(folder, house.governance).against)
+    assert ("left something else" if what == "another output" else "policy asks for 2 machines") in against
+
+
+def test_policy_asks_for_no_more_machines_than_have_keys(house: House) -> None:
+    path = house.governance.folder / "policy.yaml"
+    path.write_text(path.read_text().replace("  low:\n", "  low:\n    machines: 2\n"))
+    told = r"tiers\.low\.machines: a release takes 2 machines, and people\.yaml has keys of 1; add one for each"
+    with pytest.raises(InputError, match=told):
+        in_force.proposed(house.governance.folder, house.state)
