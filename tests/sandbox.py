@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.supervise import box
+from tasks.supervise import box, calls
 from tasks.supervise.box import Box
 from tasks.supervise.limits import Limits
 
@@ -29,8 +29,11 @@ def make(place: Path, **more: Any) -> Box:
 def inside(made: Box, source: str) -> Any:
     """What Python `source` leaves in `found` when it runs in the box."""
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
-    command, environment = box.command(made, words), box.environment(made)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    with calls.filtered() as handle:
+        done = subprocess.run(
+            box.command(made, words, handle), env=box.environment(made), pass_fds=box.handles(handle),
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.core.errors import Unavailable
+from tasks.supervise import calls
 
 BUBBLEWRAP = "bwrap"
 OLDEST = (0, 8)
@@ -72,10 +73,11 @@ def why_not() -> str | None:
     version = tuple(int(part) for part in told.split()[-1].split(".")[:2] if part.isdigit()) if told else ()
     if version < OLDEST:
         return f"bubblewrap {'.'.join(map(str, OLDEST))} or newer is needed, and this is {told.strip() or 'unknown'}"
-    tried = subprocess.run(
-        [program, *_separated(False), *_system(), *_python(), sys.executable, "-I", "-c", ""],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    with calls.filtered() as handle:
+        tried = subprocess.run(
+            [program, *_separated(False, handle), *_system(), *_python(), sys.executable, "-I", "-c", ""],
+            capture_output=True, text=True, pass_fds=handles(handle),
+        )  # fmt: skip
     if not tried.returncode:
         return None
     said = tried.stderr.strip().splitlines() or ["it says nothing"]
@@ -108,11 +110,11 @@ def require_hidden(path: Path) -> None:
             )
 
 
-def command(box: Box, words: Iterable[str]) -> list[str]:
+def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[str]:
     """`words` inside the box. To be started with `environment` and no other: the first process inside is bubblewrap
-    itself, and /proc tells with what it was started."""
+    itself, and /proc tells with what it was started. `handle`: of a filter of system calls, which it inherits."""
     return [
-        *(_program() or BUBBLEWRAP, *_separated(box.network), *_system(), *_home(), *_python()),
+        *(_program() or BUBBLEWRAP, *_separated(box.network, handle), *_system(), *_home(), *_python()),
         *_devices(box.devices),
         *_mounted("--ro-bind", box.tree, box.root),
         *_mounted("--bind", box.outputs, box.root / "artefacts"),
@@ -138,12 +140,18 @@ def home() -> Path | None:
     return path if path.is_dir() and path != Path("/") else None
 
 
-def _separated(network: bool) -> list[str]:
+def handles(handle: int | None) -> tuple[int, ...]:
+    """What a process inherits besides its standard streams."""
+    return () if handle is None else (handle,)
+
+
+def _separated(network: bool, handle: int | None) -> list[str]:
     """From the machine: everything that bubblewrap can take away."""
+    filtered = [] if handle is None else ["--seccomp", str(handle)]
     alone = ["user", "ipc", "pid", "uts", *([] if network else ["net"])]
     return [
         *(f"--unshare-{name}" for name in alone),
-        *("--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent"),
+        *("--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent", *filtered),
     ]
 
 

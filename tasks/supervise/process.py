@@ -28,18 +28,22 @@ def run(
     starter: int | None,
     boxed: bool = True,
     over: Callable[[], str | None] = lambda: None,
+    handles: tuple[int, ...] = (),
 ) -> int:
     """Exit code of a stage, or of its sandbox, which has that environment alone. When it returns, no process of it is
     left.
 
-    The stage is asked to end by SIGTERM, SIGINT, and the end of process `starter`; then it has failed, whatever its
-    own exit code. Raises Unavailable where it was ended since `over` said why.
+    `handles` are inherited besides the standard streams. The stage is asked to end by SIGTERM, SIGINT, and the end of
+    process `starter`; then it has failed, whatever its own exit code. Raises Unavailable where it was ended since
+    `over` said why.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
     asked, past = threading.Event(), list[str]()
-    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=handles
+    ) as process:
 
         def stop() -> None:
             asked.set()

@@ -26,7 +26,7 @@ from tasks.sources import vault_keys
 from tasks.stages import same_python
 from tasks.stages.runner import STARTED_BY, error_file
 from tasks.stages.train import tracking
-from tasks.supervise import box, grants, kept, limits, materials, process, shown, taken
+from tasks.supervise import box, calls, grants, kept, limits, materials, process, shown, taken
 from tasks.supervise.box import Box
 from tasks.supervise.limits import Limits
 from tasks.trust import keys, stage_record
@@ -124,7 +124,9 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
     with _place(layout.state / PLACE) as place:
         made = _box(stage, layout, place)
         over = limits.watch(LIMITS, place)
-        code = process.run(box.command(made, command), box.environment(made), starter, over=over)
+        with calls.filtered() as handle:
+            words, inherited = box.command(made, command, handle), box.handles(handle)
+            code = process.run(words, box.environment(made), starter, over=over, handles=inherited)
         _remove_links(stage, layout, made)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code

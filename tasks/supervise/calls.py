@@ -1,0 +1,103 @@
+"""Which system calls a stage cannot make: such as reach past its sandbox, or into parts of the kernel that are seldom
+looked at.
+
+bubblewrap takes away what has a namespace. Keyrings and some families of sockets have none. The filter is a program of
+the kernel's own small machine (seccomp(2), BPF). libseccomp's Python would write it too, and takes longer to load than
+bubblewrap to start.
+"""
+
+import errno
+import os
+import platform
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Machine(NamedTuple):
+    arch: int
+    """AUDIT_ARCH_… of linux/audit.h."""
+    socket: int
+    ioctl: int
+    closed: tuple[int, ...]
+    """The numbers of `CLOSED`, in its order."""
+
+
+CLOSED = (
+    "add_key", "request_key", "keyctl",  # the keyrings of whoever runs Hallmark
+    "bpf", "perf_event_open", "userfaultfd",  # of use to debuggers, and to attacks on the kernel
+    "io_uring_setup", "io_uring_enter", "io_uring_register",  # makes other calls, which no filter sees
+    "ptrace", "process_vm_readv", "process_vm_writev", "kcmp",  # the memory of other processes
+    "fanotify_init", "name_to_handle_at", "open_by_handle_at",  # a file without a path
+)  # fmt: skip
+"""A stage that makes one of them is told that it may not (EPERM)."""
+GENERIC = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265)
+MACHINES = {
+    "x86_64": Machine(
+        arch=0xC000003E, socket=41, ioctl=16,
+        closed=(248, 249, 250, 321, 298, 323, 425, 426, 427, 101, 310, 311, 312, 300, 303, 304),
+    ),
+    "aarch64": Machine(arch=0xC00000B7, socket=198, ioctl=29, closed=GENERIC),
+}  # fmt: skip
+"""Little-endian all; on another one there is no filter."""
+OPEN = (1, 2, 10, 16)
+"""Families of sockets: Unix, IPv4, IPv6, and netlink, by which programs ask for the addresses of the machine. AF_VSOCK,
+which leads to the host of a virtual machine, is in no namespace."""
+TYPED = (0x5412, 0x541C)
+"""TIOCSTI and TIOCLINUX of ioctl(2): text as if somebody had typed it."""
+OTHER_NUMBERS = 0x40000000
+"""From here on x86-64 has a second number for each call (x32)."""
+
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+"""BPF: load a word of what is asked, jump where it is or is at least a value, end."""
+NUMBER, ARCH, ARGUMENTS = 0, 4, 16
+"""Where a call's number, its machine and its arguments stand; of an argument the kernel looks at the lower word."""
+ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
+
+Step = tuple[int, int, int, int]
+"""Code, steps to skip where it holds and where not, value."""
+
+
+@contextmanager
+def filtered() -> Iterator[int | None]:
+    """A handle of the filter, which `bwrap --seccomp` reads once; None where this machine has none."""
+    known = MACHINES.get(platform.machine())
+    if known is None:
+        yield None
+        return
+    handle = os.memfd_create("calls")
+    try:
+        os.write(handle, program(known))
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def program(machine: Machine) -> bytes:
+    """The filter, as the kernel reads it."""
+    steps: list[Step] = [
+        (LOAD, 0, 0, ARCH),
+        (EQUAL, 1, 0, machine.arch),
+        (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, 0, 1, OTHER_NUMBERS),
+        (RETURN, 0, 0, KILL),
+        *(step for number in machine.closed for step in _where(number, [(RETURN, 0, 0, ERROR | errno.EPERM)])),
+        *_where(machine.socket, _argument(0, OPEN, ALLOW, ERROR | errno.EAFNOSUPPORT)),
+        *_where(machine.ioctl, _argument(1, TYPED, ERROR | errno.EPERM, ALLOW)),
+        (RETURN, 0, 0, ALLOW),
+    ]
+    return b"".join(struct.pack("<HBBI", *step) for step in steps)
+
+
+def _where(number: int, then: list[Step]) -> list[Step]:
+    """What is done with a call of this number, and ends there."""
+    return [(EQUAL, 0, len(then), number), *then]
+
+
+def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[Step]:
+    """The answer by an argument: one where it is among values, another where not."""
+    known = [step for value in values for step in ((EQUAL, 0, 1, value), (RETURN, 0, 0, those))]
+    return [(LOAD, 0, 0, ARGUMENTS + 8 * place), *known, (RETURN, 0, 0, others)]
