@@ -16,7 +16,7 @@ from tasks.runs import journal, records
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
-from tasks.runs.request import RunRequest, derived_run_id, new_run_id
+from tasks.runs.request import RunRequest, checked_run_id, derived_run_id, new_run_id
 from tasks.runs.run import Run, create, on_record
 from tasks.runs.taking_up import is_elsewhere
 
@@ -34,11 +34,11 @@ def run_id(flow_run: FlowRun) -> str:
     """The id of the run that a flow run executes: the one asked for, else one that follows from the flow run.
 
     A run asked for in Prefect's form or by a schedule has none in its parameters, and has to keep its own over every
-    suspension.
+    suspension. Raises InputError where whoever made the flow run gave it something else for an id.
     """
-    asked: str | None = (flow_run.parameters.get("request") or {}).get("run_id")
-    if asked:
-        return asked
+    request = flow_run.parameters.get("request")
+    if isinstance(request, dict) and request.get("run_id"):
+        return checked_run_id(str(request["run_id"]))
     assert flow_run.created is not None, "a flow run that the server knows has a time of creation"
     return derived_run_id(flow_run.created, flow_run.id.hex)
 

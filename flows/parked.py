@@ -125,13 +125,14 @@ class Parked:
             run
             for each in glances
             if (run := each.entry.subject) in judged
-            and (_is_answered(each, judged[run]) or self._is_held_back(run, taken[id(judged[run])]))
+            and (_is_answered(each, judged[run]) or self._is_held_back(run, taken[id(judged[run])], judged[run]))
         }
 
-    def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]]) -> bool:
+    def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:
         """Whether a source of a run is among those that were withdrawn."""
         try:
-            return bool(taken and withdrawals.reached(taken, consent.resolved(layout_of(self._root, run))))
+            used = consent.resolved(layout_of(self._root, run)) if taken else []
+            return bool(withdrawals.reached(taken, used, governed))
         except HallmarkError:
             return False
 
@@ -197,7 +198,8 @@ def named(root: Path, client: SyncPrefectClient, state: StateType, runs: Collect
 def in_state(
     root: Path, client: SyncPrefectClient, *states: StateType, name: FlowRunFilterName | None = None
 ) -> list[FlowRun]:
-    """Every flow run of the checkout in one of the states, page by page."""
+    """Every flow run of the checkout in one of the states, page by page, but such as name no run: these somebody made
+    who reaches the server."""
     flow_runs: list[FlowRun] = []
     ours = deployed.name(root)
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
@@ -210,4 +212,11 @@ def in_state(
         )  # fmt: skip
         flow_runs += page
         if len(page) < PAGE:
-            return flow_runs
+            return [flow_run for flow_run in flow_runs if _names_a_run(flow_run)]
+
+
+def _names_a_run(flow_run: FlowRun) -> bool:
+    try:
+        return bool(run_id(flow_run))
+    except HallmarkError:
+        return False

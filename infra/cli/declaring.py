@@ -50,7 +50,8 @@ def changed(declared: Declared, now: Standing) -> str:
 def row(declared: Declared, now: Standing, governed: Governance) -> dict[str, Any]:
     """Where a declaration stands."""
     waits = signing.waits_for(declared, now, governed)
-    signed = now.in_force[declared.subject].signed if now.has(declared) else now.signed(declared)
+    begun = now.signed(declared, governed.state.parent)
+    signed = now.in_force[declared.subject].signed if now.has(declared) else begun
     by = sorted({each.said.person for each in signed})
     text = f"waits for {', '.join(waits)}" if waits else f"in force, signed by {', '.join(by)}"
     known = now.in_force.get(declared.subject)

@@ -48,8 +48,15 @@ def _state_of(checkout: Path) -> Path:
 
 
 def _keep_private(state: Path) -> None:
-    """Shut state that others may enter, as an earlier version made it, and say so."""
-    if state.is_dir() and state.stat().st_uid == os.getuid() and state.stat().st_mode & UMASK:
+    """Shut state that others may enter, as an earlier version made it, and say so.
+
+    Raises InputError where it is another user's, who may put other keys and another ledger there.
+    """
+    if not state.is_dir():
+        return
+    if state.stat().st_uid != os.getuid():
+        raise InputError(f"{state} belongs to another user ({state.stat().st_uid}); work as that user, or chown -R it")
+    if state.stat().st_mode & UMASK:
         state.chmod(0o700)
         print(f"others could enter {state}; it is for its owner alone now (mode 0700)", file=sys.stderr)
 

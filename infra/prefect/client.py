@@ -1,5 +1,6 @@
 """Start a run on the Prefect server and ask how it stands."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -25,18 +26,24 @@ ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
 
 @contextmanager
 def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
-    """A client of the server that is up. Raises Unavailable where it does not answer."""
+    """A client of the server that is up. Raises Unavailable where it does not answer.
+
+    Inside the block the current folder is that of the server: Prefect takes settings, and by these code to run, from
+    the prefect.toml, pyproject.toml and .env of the folder that it finds itself in.
+    """
     given = access.environment(root, up.api, own=up.server is not None) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     # Prefect reads its settings when it is first imported; without them its client would start a server of its own.
     os.environ.update(given)
     import httpx
-    from prefect.client.orchestration import SyncPrefectClient
 
     try:
-        with SyncPrefectClient(
-            up.api, auth_string=given.get("PREFECT_API_AUTH_STRING"), api_key=given.get("PREFECT_API_KEY")
-        ) as client:
-            yield client
+        with contextlib.chdir(access.folder(root)):
+            from prefect.client.orchestration import SyncPrefectClient
+
+            with SyncPrefectClient(
+                up.api, auth_string=given.get("PREFECT_API_AUTH_STRING"), api_key=given.get("PREFECT_API_KEY")
+            ) as client:
+                yield client
     except httpx.HTTPError as error:
         if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
             raise Unavailable(f"the Prefect server at {up.api} {_wants(root, up)}") from error

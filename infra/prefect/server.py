@@ -94,6 +94,8 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
+    if _died(root):  # others may have listened on its port since, and been told the secret
+        access.secret_file(root).unlink(missing_ok=True)
     stop(root)
     if api := os.environ.get("PREFECT_API_URL"):
         server = None
@@ -107,6 +109,15 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
     # Nobody else may read it: a short password can be guessed from its digest.
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
+
+
+def _died(root: Path) -> bool:
+    """Whether a server of this checkout's own is gone that nobody stopped."""
+    path = access.folder(root) / "up.json"
+    if not path.exists():
+        return False
+    server = Up.model_validate_json(path.read_bytes()).server
+    return server is not None and not server.serves(root)
 
 
 def stop(root: Path) -> bool:

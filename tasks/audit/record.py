@@ -139,5 +139,5 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
 
 def _withdrawn(said: Declared, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
     uses = [Use(name, origin.sha256) for name, origin in said.dataset.sources.items()]
-    held = withdrawals.reached(withdrawals.in_force(ledger, governance), uses)
+    held = withdrawals.reached(withdrawals.in_force(ledger, governance), uses, governance)
     return list({each.sha256: each for standing in held.values() for each in standing}.values())

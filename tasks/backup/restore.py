@@ -8,6 +8,7 @@ from tasks.backup import contents, judge
 from tasks.backup.contents import Manifest
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.policy import adopting
 from tasks.runs.repository import Repository
 
 
@@ -42,6 +43,10 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None
                 for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE}/")
             }}),
         )  # fmt: skip
+        if (root_key := adopting.root_fingerprint(aside)) != manifest.root:
+            raise Refused(
+                f"its manifest says that the root of trust is {manifest.root}, and what it holds is {root_key}"
+            )
         entries = judge.require_holds(aside, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")

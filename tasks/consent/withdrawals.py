@@ -11,10 +11,10 @@ pass, and counts by who withdrew it, or where this installation's key signed tha
 A source that sources.yaml names no longer, but runs still use, is withdrawn by who owned it in the newest of them.
 """
 
-import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.consent import signed_withdrawal
 from tasks.consent.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
@@ -29,7 +29,7 @@ from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
-from tasks.sources import sources
+from tasks.sources import places, sources
 from tasks.sources.sources import ResolvedSource, Source
 
 __all__ = [
@@ -104,12 +104,15 @@ def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawa
     return standing
 
 
-def reached(standing: dict[str, list[Withdrawal]], uses: Iterable[Use]) -> dict[str, list[Withdrawal]]:
+def reached(
+    standing: dict[str, list[Withdrawal]], uses: Iterable[Use], governance: Governance
+) -> dict[str, list[Withdrawal]]:
     """By the name under which something uses it, the withdrawals in force of each source that is withdrawn: under that
     name, or under another with the same content or at the same place. `standing` is what `in_force` gives."""
-    every = {each.sha256: each for named in standing.values() for each in named}
+    root = governance.state.parent
+    every = list({each.sha256: each for named in standing.values() for each in named}.values())
     hit = {
-        use.name: [each for each in every.values() if each in standing.get(use.name, []) or _is_the_same(use, each)]
+        use.name: [it for it in every if it in standing.get(use.name, []) or _is_the_same(use, it, root)]
         for use in uses
     }
     return {name: each for name, each in sorted(hit.items()) if each}
@@ -118,7 +121,7 @@ def reached(standing: dict[str, list[Withdrawal]], uses: Iterable[Use]) -> dict[
 def held_back(ledger: Ledger, governance: Governance, uses: Iterable[Use]) -> str | None:
     """Who withdrew which of the sources, when, why, and what can be done; None where none is withdrawn."""
     known = in_force(ledger, governance)
-    withdrawn = reached(known, uses)
+    withdrawn = reached(known, uses, governance)
     if not withdrawn:
         return None
     texts = dict.fromkeys(
@@ -198,9 +201,12 @@ def _contents(ledger: Ledger, governance: Governance, source_id: str) -> set[str
     return asked | {item.sha256 for _, item in _pinned(governance) if item.source.id == source_id}
 
 
-def _is_the_same(use: Use, withdrawn: Withdrawal) -> bool:
-    place = posixpath.normpath(withdrawn.location) if withdrawn.location else None
-    return use.sha256 in withdrawn.contents or (use.location is not None and posixpath.normpath(use.location) == place)
+def _is_the_same(use: Use, withdrawn: Withdrawal, root: Path) -> bool:
+    if use.sha256 in withdrawn.contents:
+        return True
+    if use.location is None or withdrawn.location is None:
+        return False
+    return places.place(use.location, root) == places.place(withdrawn.location, root)
 
 
 def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:

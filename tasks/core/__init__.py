@@ -5,6 +5,7 @@ shown.py      text as it may be shown: no character obeyed that a reader does no
 pages.py      in templates of HTML
 moments.py    times that somebody else wrote, in UTC
 files.py      digests, canonical JSON, outputs that appear whole or not at all
+journals.py   SQLite's journals that name what is none of theirs
 locks.py      one process at a time
 yaml_text.py  YAML text, bounded before anything is made of it
 config.py     YAML into frozen objects, every mistake reported together with file and line

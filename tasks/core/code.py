@@ -23,7 +23,7 @@ from tasks.core.layout import Layout
 
 STARTS = ("tasks.stages.start", "tasks.stages.runner")
 """What a stage is started by, besides its own module."""
-AMBIGUOUS = re.compile(rb"[\r\f\0]|\A\xef\xbb\xbf|\A(.*\n)?.*coding[:=]")
+AMBIGUOUS = re.compile(rb"[\r\f\0]|\\\n|\A\xef\xbb\xbf|\A(.*\n)?.*coding[:=]")
 """By which Python may read a source otherwise than what is worked out here: of such a file every byte counts."""
 
 

@@ -42,7 +42,7 @@ def is_held(path: Path) -> bool:
 
 def _opened(path: Path) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("w")
+    return path.open("a")
 
 
 def _take(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:

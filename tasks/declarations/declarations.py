@@ -5,6 +5,7 @@ of its model as the card that the business owner adopted. `local` takes what the
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError, Refused
@@ -48,8 +49,11 @@ def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]
     """Raises Refused, with everything that is not as it was adopted and who adopts it; never in `local`."""
     if governance.local:
         return
-    now, policy = standing.read(ledger, governance).in_force, governance.policy
-    if wrong := [f"{each.subject} {why}" for each in declared if (why := why_not(each, now, policy))]:
+    now, policy, root = standing.read(ledger, governance).in_force, governance.policy, governance.state.parent
+    wrong = [
+        f"{each.subject} {why}" for each in declared if (why := why_not(each, now, policy) or _beside(each, now, root))
+    ]
+    if wrong:
         raise Refused("\n".join(wrong))
 
 
@@ -84,6 +88,16 @@ def why_not(declared: Declared, adopted: Mapping[str, InForce], policy: Policy) 
         return f"asks less than what was adopted, or is another: {'; '.join(differ)}; {how}" if differ else ""
     differ = [] if known.declared == declared else [key for key, _, _ in differences(known.declared, declared)]
     return f"is not what was adopted: {', '.join(differ)} differ; {how}" if differ else ""
+
+
+def _beside(declared: Declared, adopted: Mapping[str, InForce], root: Path) -> str:
+    """Which source lies at the same place on this machine whose owner has not signed this one; empty where none."""
+    by = {each.said.person for each in adopted[declared.subject].signed}
+    others = [each.declared for each in adopted.values() if standing.at_one_place(each.declared, declared, root)]
+    for other in others:
+        if other.owner not in by:
+            return f"lies where {other.subject} lies, and {other.owner} has not signed it; have it adopted here"
+    return ""
 
 
 def differences(before: Declared, now: Declared) -> Iterator[tuple[str, Any, Any]]:

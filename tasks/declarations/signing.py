@@ -29,7 +29,7 @@ def sign(
 
     def drafts() -> Entry | list[Draft]:
         now, at = standing.read(ledger, governance), ledger.now()
-        new = [each for each in declared if not _has_signed(person, each, now)]
+        new = [each for each in declared if not _has_signed(person, each, now, governance)]
         said = [_draft(each, person, now, at, governance, reason.strip()) for each in new]
         return said or ledger.entries(KIND, declared[-1].subject)[-1]
 
@@ -41,21 +41,22 @@ def waits_for(declared: Declared, now: Standing, governance: Governance) -> list
     """The owners who have still to sign it, sorted; nobody where it is in force."""
     if now.has(declared):
         return []
-    return standing.lacking(now.place(declared).owners, now.signed(declared), governance.people)
+    root = governance.state.parent
+    return standing.lacking(now.place(declared, root).owners, now.signed(declared, root), governance.people)
 
 
 def is_asked(person: Person, declared: Declared, now: Standing, governance: Governance, at: datetime) -> bool:
     """Whether a declaration waits for this person's signature."""
     owners = waits_for(declared, now, governance)
     return person.id in owners or (
-        not _has_signed(person, declared, now) and _stands_in(person, owners, governance, at)
+        not _has_signed(person, declared, now, governance) and _stands_in(person, owners, governance, at)
     )
 
 
 def _draft(
     declared: Declared, person: Person, now: Standing, at: datetime, governance: Governance, reason: str
 ) -> Draft:
-    place, policy = now.place(declared), governance.policy
+    place, policy = now.place(declared, governance.state.parent), governance.policy
     held = standing.roles(governance.people, declared.owner, at)
     if not standing.may_own(declared, held, policy):
         wanted = " or ".join(standing.of_owners(declared, policy)) or "nobody, since its risk tier has no gates"
@@ -77,9 +78,10 @@ def _draft(
     return Draft(KIND, declared.subject, signed_declaration.statement(said))
 
 
-def _has_signed(person: Person, declared: Declared, now: Standing) -> bool:
+def _has_signed(person: Person, declared: Declared, now: Standing, governance: Governance) -> bool:
     """Whether nothing is left that this person could sign: it is in force, or waits for others."""
-    return now.has(declared) or any(each.said.person == person.id for each in now.signed(declared))
+    signed = now.signed(declared, governance.state.parent)
+    return now.has(declared) or any(each.said.person == person.id for each in signed)
 
 
 def _stands_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:

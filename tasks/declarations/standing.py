@@ -1,15 +1,17 @@
 """Which declarations are in force: what the ledger's signatures add up to, in its order.
 
 A declaration is in force once everybody has signed it who has to: its owner, who owned it before, and who else owns a
-source that lies at the same place. For somebody who holds no role any more a role signs that signs people off. What was
-signed names what it takes the place of, so that it counts in that place alone and not again later.
+source that lies at the same place, as far as its text tells. What a location names besides is known where it lies:
+whoever signs there asks these owners too, and a run there takes nothing that they have not signed (declarations.py).
+For somebody who holds no role any more a role signs that signs people off. What was signed names what it takes the
+place of, so that it counts in that place alone and not again later.
 """
 
-import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import HallmarkError
@@ -20,6 +22,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.policy import LOCAL, Policy
 from tasks.policy.read_signed import Known, Signed, read_signed
+from tasks.sources import places
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ class Standing:
     begun: Mapping[tuple[str, Place], tuple[Signed[Declaration], ...]]
     """By digest and place, what was signed of what is not in force yet."""
 
-    def place(self, declared: Declared) -> Place:
+    def place(self, declared: Declared, root: Path | None = None) -> Place:
+        """`root`: of a checkout, where locations are looked up too."""
         before = self.in_force.get(declared.subject)
-        others = [each.declared for each in self.in_force.values() if _at_one_place(each.declared, declared)]
+        others = [each.declared for each in self.in_force.values() if at_one_place(each.declared, declared, root)]
         owners = {declared.owner, *(each.owner for each in ([before.declared] if before else []) + others)}
         return Place(before.declared.sha256 if before else None, tuple(sorted(owners)))
 
@@ -55,9 +59,9 @@ class Standing:
         known = self.in_force.get(declared.subject)
         return known is not None and known.declared == declared
 
-    def signed(self, declared: Declared) -> tuple[Signed[Declaration], ...]:
+    def signed(self, declared: Declared, root: Path | None = None) -> tuple[Signed[Declaration], ...]:
         """What was signed of a declaration that is not in force, in the place that it would take now."""
-        return self.begun.get((declared.sha256, self.place(declared)), ())
+        return self.begun.get((declared.sha256, self.place(declared, root)), ())
 
 
 def read(ledger: Ledger, governance: Governance) -> Standing:
@@ -72,7 +76,8 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             if signed.sha256 in seen or not counts(signed, governance.policy, governance.people):
                 continue
             seen.add(signed.sha256)
-            if place != Standing(in_force, begun).place(said.declared):
+            wanted = Standing(in_force, begun).place(said.declared)
+            if place.follows != wanted.follows or not set(wanted.owners) <= set(place.owners):
                 continue
             known = begun[said.declared.sha256, place] = (*begun.get((said.declared.sha256, place), ()), signed)
             if lacking(place.owners, known, governance.people):
@@ -138,9 +143,12 @@ def _stands_in(signed: Signed[Declaration], policy: Policy) -> bool:
     return not set(stand_ins(policy)).isdisjoint(signed.person.roles_at(signed.at))
 
 
-def _at_one_place(one: Declared, other: Declared) -> bool:
-    """Whether two sources of different names lie at the same place, as they write it."""
+def at_one_place(one: Declared, other: Declared, root: Path | None) -> bool:
+    """Whether two sources of different names lie at the same place, as they write it or as it is found from `root`."""
     if not (isinstance(one, SourceDeclared) and isinstance(other, SourceDeclared)):
         return False
-    places = [posixpath.normpath(each.source.location) for each in (one, other)]
-    return one.source.id != other.source.id and places[0] == places[1]
+    if one.source.id == other.source.id:
+        return False
+    first, second = one.source.location, other.source.location
+    found = root is not None and places.place(first, root) == places.place(second, root)
+    return found or places.written(first) == places.written(second)

@@ -14,6 +14,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
     canonical_json,
+    read_at_most,
     sha256_bytes,
     sha256_file,
     tree_digest,
@@ -37,6 +38,8 @@ from tasks.sources.dataset import DECLARED, Dataset, declared
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
 
+MOST = 64 * 2**20
+"""Bytes of a result.json: far more than figures take."""
 NOTHING: Mapping[str, Sha256] = {}
 
 
@@ -297,11 +300,11 @@ def _folders(stage: str) -> list[tuple[str, str]]:
 
 def _read(path: Path, prefix: str) -> Facts:
     try:
-        facts = facts_module.parse(json.loads(path.read_bytes()).get("facts", {}))
+        facts = facts_module.parse(json.loads(read_at_most(path, MOST)).get("facts", {}))
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError, OSError) as error:
-        raise InputError(f"{path}: expected JSON with a `facts` mapping ({error}); run its stage again") from None
+    except (ValueError, AttributeError, OSError, RecursionError) as error:
+        raise InputError(f"{path}: expected JSON with a `facts` mapping ({why(error)}); run its stage again") from None
     for name, fact in facts.items():
         if not all(math.isfinite(number) for number in (fact.value, fact.low, fact.high) if number is not None):
             raise InputError(f"{path}: fact {name} is {fact}, expected finite numbers; run its stage again")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasks.core import locks
 from tasks.core.errors import Refused
+from tasks.runs.request import checked_run_id
 
 PATIENCE_SECONDS = 2.0
 """How long to ask for a run that is held: whoever only looks whether it is holds it for a moment too."""
@@ -26,4 +27,4 @@ def held(state: Path, run_id: str) -> bool:
 
 
 def _path(state: Path, run_id: str) -> Path:
-    return state / "runs" / f"{run_id}.lock"
+    return state / "runs" / f"{checked_run_id(run_id)}.lock"

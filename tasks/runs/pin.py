@@ -7,8 +7,17 @@ from pathlib import Path
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
-from tasks.sources.sources import ResolvedSource, ResolvedSources, ResolvedTruth, Source, Sources, minor_version
+from tasks.sources.sources import (
+    ResolvedSource,
+    ResolvedSources,
+    ResolvedTruth,
+    Source,
+    Sources,
+    expand,
+    minor_version,
+)
 from tasks.stages.data.readers.content import BLOCK, opened
+from tasks.supervise import grants
 
 
 def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
@@ -42,6 +51,7 @@ def check_sources(inventory: Sources, root: Path) -> None:
     wrong, away = [], []
     for source in inventory.sources:
         try:
+            _require_data(source, root)
             with opened(source, root):
                 pass
         except InputError as error:
@@ -60,11 +70,18 @@ def check_sources(inventory: Sources, root: Path) -> None:
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
     """The source with the SHA-256 and the size in bytes of its content now, a local file or an S3 object."""
     digest, size = hashlib.sha256(), 0
+    _require_data(source, root)
     with opened(source, root) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
+
+
+def _require_data(source: Source, root: Path) -> None:
+    location, layout = expand(source.location), Layout(root)
+    if "://" not in location:
+        grants.require_data(source.id, layout.locate(str(Path(location).expanduser())), layout)
 
 
 def _truth(path: str, root: Path) -> ResolvedTruth:

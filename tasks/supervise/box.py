@@ -167,6 +167,7 @@ def _system() -> list[str]:
         if path.exists():
             mounts += _mounted("--ro-bind", path, path)
     mounts += ["--proc", "/proc", "--dev", "/dev"]
+    mounts += _mounted("--ro-bind", Path("/proc/sys"), Path("/proc/sys"))  # which root may write, capabilities or not
     for name in ("/dev/shm", "/tmp"):
         mounts += ["--perms", "1777", "--tmpfs", name]
     return mounts

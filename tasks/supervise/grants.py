@@ -96,8 +96,25 @@ def _sources(layout: Layout) -> Iterator[Path]:
     for item in sources.load_resolved(layout.sources).sources:
         location = sources.expand(item.source.location)
         if "://" not in location:
-            yield layout.locate(str(Path(location).expanduser()))
+            path = layout.locate(str(Path(location).expanduser()))
+            require_data(item.source.id, path, layout)
+            yield path
     yield layout.state / vault_keys.FILE
+
+
+def require_data(source: str, path: Path, layout: Layout) -> None:
+    """Raises InputError where a source lies among what Hallmark keeps, what a person keeps for programs, or what is no
+    file of a disk: whoever writes sources.yaml would have `ingest` read keys."""
+    where, home = path.resolve(), box.home()
+    within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
+    hidden = bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
+    machine = any(where.is_relative_to(place) for place in NO_DISK)
+    state = where.is_relative_to(layout.state.resolve()) and not where.is_relative_to(layout.root.resolve())
+    if machine or hidden or state:
+        raise InputError(
+            f"source {source}: its location lies in {layout.state.name}, in a hidden folder of a home, or in "
+            f"{', '.join(NO_DISK)}, where no data is; correct its location in sources.yaml"
+        )
 
 
 def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
@@ -181,6 +198,9 @@ def _champion(layout: Layout) -> Iterator[Path]:
 
 
 STATE = ".hallmark"
+DATA_AT_HOME = (".cache", ".local")
+"""Hidden folders of a home that data may lie in; others hold keys and settings."""
+NO_DISK = ("/proc", "/sys", "/dev")
 FETCHED = "models"
 """Folder of models that were fetched; whoever reads one compares its digest."""
 TRACKED = "mlflow"

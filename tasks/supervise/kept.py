@@ -18,6 +18,8 @@ from tasks.trust import dsse, stage_record
 from tasks.trust.stage_record import Digests, SignedRecord
 
 FOLDER = "records"
+MOST = 2**20
+"""Bytes of what dvc.lock says of a stage."""
 
 
 def keep(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
@@ -50,8 +52,8 @@ def keep_lock(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> 
 def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
     """None where nothing is kept that can be read."""
     try:
-        lock = json.loads(_lock(layout, record).read_bytes())
-    except (OSError, ValueError):
+        lock = json.loads(files.read_at_most(_lock(layout, record), MOST))
+    except (OSError, ValueError, RecursionError):
         return None
     return lock if isinstance(lock, dict) else None
 

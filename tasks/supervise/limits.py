@@ -4,6 +4,7 @@ It is looked at from outside, once a second: limits of the kernel count what all
 address space, of which Ray and CUDA take more than there is.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 
 GIB = 2**30
+LEAST_FILES = 10_000
+"""More files that the disk has to take, or the same share as of its bytes where that is fewer."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def watch(limits: Limits, place: Path) -> Callable[[], str | None]:
         memory = psutil.virtual_memory()
         if memory.available < min(limits.memory_left * memory.total, limits.most_left):
             return f"the machine has {memory.available / GIB:.1f} GiB of memory left, of {memory.total / GIB:.1f}"
+        if (files := os.statvfs(place)).f_files and files.f_favail < min(limits.disk_left * files.f_files, LEAST_FILES):
+            return f"the disk of {place} takes {files.f_favail:,} more files, of {files.f_files:,}"
         disk = shutil.disk_usage(place)
         if disk.free < min(limits.disk_left * disk.total, limits.most_left):
             return f"the disk of {place} has {disk.free / GIB:.2f} GiB left, of {disk.total / GIB:.1f}"

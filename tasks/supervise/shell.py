@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from tasks.core import journals
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.files import canonical_json, open_plain, read_json, sha256_bytes, write_bytes
 from tasks.core.graph import RUNS
@@ -127,7 +128,7 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
         with calls.filtered() as handle:
             words, inherited = box.command(made, command, handle), box.handles(handle)
             code = process.run(words, box.environment(made), starter, over=over, handles=inherited)
-        _remove_links(stage, layout, made)
+        _remove_strange(stage, layout, made)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
 
@@ -151,16 +152,17 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
     within = Path(stage.replace("@", "/")).parent
     for folder in (made.tree, made.outputs / within, made.measured / within, *made.writes):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _remove_links(stage, layout, made)  # of one that was killed before it could be looked after
+    _remove_strange(stage, layout, made)  # of one that was killed before it could be looked after
     shown.lay_out(stage, layout, reads, made.tree)
     return made
 
 
-def _remove_links(stage: str, layout: Layout, made: Box) -> None:
+def _remove_strange(stage: str, layout: Layout, made: Box) -> None:
     for folder in (layout.state / name for name in FOLLOWED):
-        if folder in made.writes and (links := taken.remove_links(folder)):
+        if folder in made.writes and (removed := [*taken.remove_strange(folder), *journals.remove_strange(folder)]):
             print(
-                f"{stage}: links in {folder} lead nowhere any more: {', '.join(map(str, links[:3]))}", file=sys.stderr
+                f"{stage}: what is no plain file in {folder} was removed: {', '.join(map(str, removed[:3]))}",
+                file=sys.stderr,
             )
 
 
@@ -173,8 +175,8 @@ def _tracked(layout: Layout) -> dict[str, str]:
 def _take(stage: str, layout: Layout, made: Box) -> None:
     folder = stage.replace("@", "/")
     for left, target in zip((made.outputs, made.measured), layout.outputs(stage, RUNS[stage].measures), strict=False):
-        if (left / folder).exists():
-            taken.take(left / folder, target, stage)
+        if (own := taken.within(left, folder, stage)).exists():
+            taken.take(own, target, stage)
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:

@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tasks.core.errors import Refused
 
@@ -41,18 +41,32 @@ def take(left: Path, target: Path, stage: str) -> None:
     left.rename(target)
 
 
-def remove_links(folder: Path) -> list[Path]:
-    """Remove the links in a folder that stages keep, since others follow them. Returns which these were.
+def within(left: Path, folder: str, stage: str) -> Path:
+    """The folder of a stage in what it may write. Raises Refused where a link leads there, or to what it lies in."""
+    path = left
+    for part in PurePosixPath(folder).parts:
+        path = path / part
+        if path.is_symlink():
+            raise Refused(
+                f"stage {stage} left {path.relative_to(left.parent)}, which is a link; nothing of it is taken"
+            )
+    return path
+
+
+def remove_strange(folder: Path) -> list[Path]:
+    """Remove all but plain files and folders from a folder that stages keep: links, which others follow, and pipes,
+    which others wait for. Returns which these were.
 
     Other stages may be at work there. Raises Refused where its folders lie too deep in each other.
     """
     try:
-        links = [path for path in _all(folder) if path.is_symlink()]
+        strange = [path for path in _all(folder) if not (path.is_symlink() or path.is_file() or path.is_dir())]
+        strange += [path for path in _all(folder) if path.is_symlink()]
     except OSError as error:
         raise Refused(f"{folder} cannot be looked through ({error.strerror}); remove what lies there") from None
-    for path in links:
+    for path in strange:
         path.unlink(missing_ok=True)
-    return links
+    return strange
 
 
 def remove(folder: Path) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from tasks.core import journals
 from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
 from tasks.core.payload import manifest
@@ -202,6 +203,7 @@ class Registry:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its 7 take four minutes to say no
         self.local.mkdir(parents=True, exist_ok=True)
+        journals.remove_strange(self.local)
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 

@@ -4,13 +4,14 @@ Writes artefacts/base_model/ with `model/` (safetensors, tokenizer, chat templat
 """
 
 import json
+import shutil
 from pathlib import Path
 
 from tasks.core import facts
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import copy_tree, tree_digest, whole_folder, write_json
+from tasks.core.files import copy_tree, path_digest, tree_digest, whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
@@ -49,8 +50,13 @@ def run(params: Params, layout: Layout) -> Result:
         announce("base_model", "bringing it into safetensors")
         if fetched.is_dir():
             copy_tree(fetched, model)
+            origins.verify(tree_digest(model), base)  # of the copy: other stages write where it was fetched to
         else:
-            convert.from_gguf(fetched, model)
+            own = folder / "fetched.gguf"
+            shutil.copyfile(fetched, own)
+            origins.verify(path_digest(own), base)
+            convert.from_gguf(own, model)
+            own.unlink()
         check_model(model)
         announce("base_model", "digesting what came out")
         result = Result(

@@ -1,0 +1,86 @@
+"""A stage whose code is hostile, under its real supervisor, in a state that has all that it must not reach."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import code
+from tasks.core.files import sha256_file, write_json
+from tasks.core.layout import Layout
+from tasks.supervise.box import BOXED
+from tasks.trust import keys
+
+ROOT = Path(__file__).parents[2]
+CLEAN = Path("tasks/stages/data/clean/clean.py")
+FRAME = """
+import json, os, sys
+from pathlib import Path
+from tasks.core.config import Frozen
+
+class Params(Frozen):
+    pass
+
+def run(params, layout):
+    state, root, found = layout.state, layout.root, {{}}
+{body}
+    print("FOUND " + json.dumps(found), flush=True)
+"""
+SECRET = "planted where no stage has any business"
+SECRETS = (
+    *("keys/gate", "keys/ledger", "keys/vault", "keys/scheduler", "keys/ml-engineer", "ledger.db", "vault/vault.db"),
+    *("prefect/secret", "prefect/storage/result.pickle", "records/0.json", "cache/files/md5/00/1", "bases/0/weights"),
+    *("releases/a-1/payload/x", "runs/r2/artefacts/split/train.parquet", "runs/r2/params.yaml", "heads/1.json"),
+    *("ingested/0/messages/rows.parquet", "checkpoints/0/step-1/x", "models/0/config.json", "mlflow/mlflow.db"),
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    found: Any
+    """What the stage says that it reached; None where it says nothing."""
+    code: int
+    told: str
+    """All that came out of its supervisor."""
+
+
+def a_run(folder: Path) -> Layout:
+    """The worktree of a run in a checkout with keys, ledger, vault, caches and another run, a secret in each."""
+    layout = Layout(folder / "checkout" / ".hallmark" / "runs" / "r1")
+    layout.inputs.mkdir(parents=True)
+    for name in SECRETS:
+        path = layout.state / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SECRET)
+    keys.create(layout.state / "keys", "worker")
+    layout.params.write_text("data: {}\nuse_case: {success_metrics: [harder]}\n")
+    write_json(layout.code, {"tree_sha256": "0" * 64})
+    for name in ("dvc.yaml", "dvc.lock", "inputs/sources.json", "gates/data.json", "artefacts/ingest/rows.parquet"):
+        path = layout.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("as it was")
+    layout.sources.unlink()
+    return layout
+
+
+def bring(layout: Layout, body: str, more: Mapping[str, str] | None = None) -> Ended:
+    """Stage `clean` with `body` for its code, as DVC has it started; `more` is in its supervisor's environment."""
+    shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    text = FRAME.format(body="\n".join(f"    {line}" for line in body.strip("\n").splitlines()))
+    (layout.root / CLEAN).write_text(text)
+    write_json(layout.stages, {"clean": code.of_stage(layout.root, "clean")})
+    command = [Path(sys.executable).with_name("hallmark-stage"), "-c", "python -I tasks/stages/start.py clean"]
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], BOXED: "1", **(more or {})}
+    done = subprocess.run(command, cwd=layout.root, env=environment, capture_output=True, text=True, timeout=120)
+    said = [line.removeprefix("FOUND ") for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    return Ended(json.loads(said[-1]) if said else None, done.returncode, done.stdout + done.stderr)
+
+
+def as_it_is(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder."""
+    return {str(path.relative_to(folder)): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
