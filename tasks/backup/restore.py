@@ -44,9 +44,7 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None
             }}),
         )  # fmt: skip
         if (root_key := adopting.root_fingerprint(aside)) != manifest.root:
-            raise Refused(
-                f"its manifest says that the root of trust is {manifest.root}, and what it holds is {root_key}"
-            )
+            raise Refused(f"its manifest says that its root key is {manifest.root}, and what it holds is {root_key}")
         entries = judge.require_holds(aside, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")

@@ -15,7 +15,7 @@ from tasks.core.params.values import Sha256
 from tasks.declarations import signed_declaration, standing
 from tasks.declarations.bar import Adopted, laxer
 from tasks.declarations.signed_declaration import CardDeclared, Declared, SourceDeclared
-from tasks.declarations.standing import InForce
+from tasks.declarations.standing import InForce, Standing
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Policy
@@ -49,10 +49,9 @@ def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]
     """Raises Refused, with everything that is not as it was adopted and who adopts it; never in `local`."""
     if governance.local:
         return
-    now, policy, root = standing.read(ledger, governance).in_force, governance.policy, governance.state.parent
-    wrong = [
-        f"{each.subject} {why}" for each in declared if (why := why_not(each, now, policy) or _beside(each, now, root))
-    ]
+    now, policy, root = standing.read(ledger, governance), governance.policy, governance.state.parent
+    found = ((each.subject, why_not(each, now.in_force, policy) or _beside(each, now, root)) for each in declared)
+    wrong = [f"{subject} {why}" for subject, why in found if why]
     if wrong:
         raise Refused("\n".join(wrong))
 
@@ -90,11 +89,10 @@ def why_not(declared: Declared, adopted: Mapping[str, InForce], policy: Policy) 
     return f"is not what was adopted: {', '.join(differ)} differ; {how}" if differ else ""
 
 
-def _beside(declared: Declared, adopted: Mapping[str, InForce], root: Path) -> str:
+def _beside(declared: Declared, now: Standing, root: Path) -> str:
     """Which source lies at the same place on this machine whose owner has not signed this one; empty where none."""
-    by = {each.said.person for each in adopted[declared.subject].signed}
-    others = [each.declared for each in adopted.values() if standing.at_one_place(each.declared, declared, root)]
-    for other in others:
+    by = {each.said.person for each in now.in_force[declared.subject].signed}
+    for other in now.beside(declared, root):
         if other.owner not in by:
             return f"lies where {other.subject} lies, and {other.owner} has not signed it; have it adopted here"
     return ""

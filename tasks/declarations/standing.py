@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,16 +44,22 @@ class Place(NamedTuple):
 @dataclass(frozen=True)
 class Standing:
     in_force: Mapping[str, InForce]
-    """By subject."""
+    """By subject, in the order in which something of that name came into force first."""
     begun: Mapping[tuple[str, Place], tuple[Signed[Declaration], ...]]
     """By digest and place, what was signed of what is not in force yet."""
 
     def place(self, declared: Declared, root: Path | None = None) -> Place:
         """`root`: of a checkout, where locations are looked up too."""
         before = self.in_force.get(declared.subject)
-        others = [each.declared for each in self.in_force.values() if at_one_place(each.declared, declared, root)]
-        owners = {declared.owner, *(each.owner for each in ([before.declared] if before else []) + others)}
+        owners = {declared.owner, *(each.owner for each in self.beside(declared, root))}
+        owners |= {before.declared.owner} if before else set()
         return Place(before.declared.sha256 if before else None, tuple(sorted(owners)))
+
+    def beside(self, declared: Declared, root: Path | None) -> list[Declared]:
+        """The sources at the same place that came into force before any of this name did: who is later has no say."""
+        earlier = takewhile(lambda subject: subject != declared.subject, self.in_force)
+        known = (self.in_force[subject].declared for subject in earlier)
+        return [each for each in known if _at_one_place(each, declared, root)]
 
     def has(self, declared: Declared) -> bool:
         """Whether it is in force."""
@@ -143,7 +150,7 @@ def _stands_in(signed: Signed[Declaration], policy: Policy) -> bool:
     return not set(stand_ins(policy)).isdisjoint(signed.person.roles_at(signed.at))
 
 
-def at_one_place(one: Declared, other: Declared, root: Path | None) -> bool:
+def _at_one_place(one: Declared, other: Declared, root: Path | None) -> bool:
     """Whether two sources of different names lie at the same place, as they write it or as it is found from `root`."""
     if not (isinstance(one, SourceDeclared) and isinstance(other, SourceDeclared)):
         return False

@@ -109,8 +109,8 @@ def require_data(source: str, path: Path, layout: Layout) -> None:
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
     hidden = bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
     machine = any(where.is_relative_to(place) for place in NO_DISK)
-    state = where.is_relative_to(layout.state.resolve()) and not where.is_relative_to(layout.root.resolve())
-    if machine or hidden or state:
+    own = layout.root.resolve() != layout.state.parent.resolve() and where.is_relative_to(layout.root.resolve())
+    if machine or hidden or (where.is_relative_to(layout.state.resolve()) and not own):
         raise InputError(
             f"source {source}: its location lies in {layout.state.name}, in a hidden folder of a home, or in "
             f"{', '.join(NO_DISK)}, where no data is; correct its location in sources.yaml"

@@ -83,6 +83,18 @@ def test_what_is_restored_verifies_and_decides_on(house: House, tmp_path: Path) 
     assert publish.publish(ledger, back).newest, "it goes on from the head that was backed up"
 
 
+@pytest.mark.attack(rights="disk", stopped="what a backup says of its root key is compared with what it holds")
+def test_the_root_of_somebody_else_is_not_shown_for_that_of_the_backup(house: House, tmp_path: Path) -> None:
+    """A backup of another project whose manifest names the root key that the owner told."""
+    manifest = save(house.root, tmp_path / "backup", with_keys=True)
+    told = manifest.model_copy(update={"root": f"SHA256:{'A' * 43}"})
+    (tmp_path / "backup" / "manifest.json").write_text(told.model_dump_json())
+    there = clone(house, tmp_path / "there")
+    with pytest.raises(Refused, match="its manifest says that its root key is SHA256:AAAA"):
+        restore(there, tmp_path / "backup")
+    assert not (there / ".hallmark").exists()
+
+
 def test_it_is_for_its_owner_alone_and_keys_are_in_it_only_on_request(house: House, tmp_path: Path) -> None:
     for with_keys in (False, True):
         target = tmp_path / f"backup-{with_keys}"

@@ -252,6 +252,7 @@ def test_a_store_that_answers_falsely_is_told(
     assert "root:" not in str(told.value) and set(answers.asked) <= {"/bucket/data.csv", "/bucket", "/bucket/"}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_object_itself_is_read(
     server: tuple[Answers, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

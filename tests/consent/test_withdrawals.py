@@ -345,13 +345,17 @@ def resolved_with(house: House, run: str, owner: str, at: int) -> Layout:
         Use("other", sha256="2" * 64),
         Use("other", location="tickets.csv"),
         Use("other", location="./x/..//tickets.csv"),
+        Use("other", location="${NOT_SET_HERE:-tickets.csv}"),
+        Use("other", location="link.csv"),
     ],
-    ids=["as a run read it", "as it is now", "the same place", "the same place, spelled otherwise"],
+    ids=["as a run read it", "as it is now", "the same place", "spelled otherwise", "by a variable", "by a link"],
 )
 def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: Use) -> None:
     pinned = ResolvedSource(source=source("old.csv", id="tickets", owner="owner"), sha256="1" * 64, bytes=1)
     layout = Layout(owned.state / "runs" / "before")
     write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
+    (owned.state.parent / "x").mkdir()
+    (owned.state.parent / "link.csv").symlink_to("tickets.csv")
     assert held_back(owned, use) is None
     withdrawals.withdraw(owned.ledger, owned.governance, "tickets", "owner", "consent ended", ["2" * 64])
     told = held_back(owned, use) or ""

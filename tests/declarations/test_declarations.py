@@ -9,6 +9,7 @@ from tasks.core.params.params import Params
 from tasks.declarations import declarations, signed_declaration, signing, standing
 from tasks.declarations.signed_declaration import KIND, CardDeclared, Declared, SourceDeclared
 from tasks.sources.sources import Source, Suites
+from tasks.trust import dsse, keys
 from tests.governed.house import PARAMS, PEOPLE, POLICY, House, keyed, reload
 
 MORE = """\
@@ -42,8 +43,6 @@ LEAD = PARAMS["use_case"] | {"owners": {"business": "lead", "technical": "lead",
 @pytest.fixture
 def outside(house: House) -> House:
     """A house outside environment local, with a second owner, a second lead and a higher tier."""
-    from tasks.trust import keys
-
     for name in ("second", "lead-two", "demo-lead"):
         keys.create(house.state / "keys", name)
     reload(house, placed("production"), keyed(PEOPLE + MORE, house.state))
@@ -140,6 +139,41 @@ def test_the_same_file_under_another_name_takes_its_owner_too(outside: House, lo
         require(outside, copied)
 
 
+@pytest.mark.attack(rights="commit", stopped="a place is known where it lies, however its location is written")
+@pytest.mark.parametrize("how", ["absolute", "two slashes", "a variable", "a link", "a folder that is a link"])
+def test_a_place_is_known_however_it_is_written(outside: House, how: str) -> None:
+    """Also where somebody else's signature was put on the ledger elsewhere, where it is no such place."""
+    root = outside.state.parent
+    (root / "data").mkdir()
+    (root / "data" / "tickets.csv").write_text("a\n")
+    (root / "link.csv").symlink_to(root / "data" / "tickets.csv")
+    (root / "folder").symlink_to("data")
+    ways = {
+        "absolute": f"{root}/data/tickets.csv",
+        "two slashes": f"/{root}/data/tickets.csv",
+        "a variable": "${NOT_SET_HERE:-data}/tickets.csv",
+        "a link": "link.csv",
+        "a folder that is a link": "folder/tickets.csv",
+    }
+    sign(outside, "owner", source())
+    copied = source(id="own", owner="second", location=ways[how])
+    sign(outside, "second", copied)
+    assert waits(outside, copied) == ["owner"]
+    said = signed_declaration.Declaration(
+        declared=copied, owners=["second"], follows=None, environment="production", person="second", reason="r",
+        time=outside.ledger.now(),
+    )  # fmt: skip
+    envelope = dsse.sign(signed_declaration.statement(said), outside.key("second"))
+    outside.ledger.append(KIND, copied.subject, {"envelope": envelope})
+    assert not waits(outside, copied), "by the ledger alone it is in force"
+    with pytest.raises(Refused, match="source/own lies where source/tickets lies, and owner has not signed it"):
+        require(outside, copied)
+    require(outside, source())
+    other = source(region="us")
+    sign(outside, "owner", other)
+    require(outside, other)
+
+
 def left(house: House) -> None:
     """The owner's role ended, after they had signed."""
     ended = f"[{{role: data-owner, valid_before: '{house.ledger.now().isoformat()}'}}]"
@@ -212,8 +246,6 @@ def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
     (entry,) = outside.ledger.entries(KIND)
     other = entry.body["envelope"]
     said = signed_declaration.DECLARATION.said(other)
-    from tasks.trust import dsse
-
     for changes, key in (
         ({"environment": "staging"}, "owner"),
         ({"owners": ["owner", "second"]}, "owner"),
