@@ -16,6 +16,7 @@ from infra.prefect.settings import Settings
 from tasks.core import files, locks
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Unavailable
+from tasks.policy import judge
 from tasks.runs.environment import BYTECODE, isolated
 
 PORT = 4200
@@ -53,6 +54,8 @@ class Up(Frozen):
     runner: Process
     settings: Settings = Settings()
     """What both were started with."""
+    hallmark: str | None = None
+    """Digest of the Hallmark that the runner executes; null for an editable install, which changes all the time."""
 
     @property
     def ui(self) -> str:
@@ -85,6 +88,11 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
         up = find(root)
         if up is None:
             return _start(root, say)
+    if up.hallmark and up.hallmark != _installed():
+        raise InputError(
+            f"the runner executes another Hallmark (SHA-256 {up.hallmark[:12]}) than this command: `hallmark down`, "
+            "then this command again; runs in progress go on by themselves"
+        )
     if other := up.settings.differ(os.environ, also):
         raise InputError(
             f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
@@ -105,10 +113,16 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
         server, api = _serve(root, say)
     given = access.environment(root, api, own=server is not None)
     runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], given)
-    up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ))
+    up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ), hallmark=_installed())
     # Nobody else may read it: a short password can be guessed from its digest.
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
+
+
+def _installed() -> str | None:
+    """Digest of this Hallmark; None for an editable install."""
+    here = judge.here()
+    return None if here.editable else here.sha256
 
 
 def _died(root: Path) -> bool:

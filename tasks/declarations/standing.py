@@ -90,7 +90,8 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             if lacking(place.owners, known, governance.people):
                 continue
             in_force[said.declared.subject] = InForce(said.declared, known)
-            for mark in [mark for mark, each in begun.items() if each[0].said.declared.subject == entry.subject]:
+            subject = said.declared.subject
+            for mark in [mark for mark, each in begun.items() if each[0].said.declared.subject == subject]:
                 del begun[mark]
     return Standing(in_force, begun)
 

@@ -19,7 +19,9 @@ from infra.prefect import access, client, ports, server
 from infra.prefect.server import Process, Up
 from infra.prefect.settings import Settings
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.core.files import write_json
+from tasks.core.files import read_json, write_json
+from tasks.policy import judge
+from tasks.policy.judge import Judge
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
@@ -140,6 +142,15 @@ def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         yield project
         file.unlink()
         idle.kill()
+
+
+def test_a_runner_of_another_version_is_asked_to_start_anew(with_runner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = with_runner / ".hallmark" / "prefect" / "up.json"
+    write_json(file, read_json(file) | {"hallmark": "a" * 64})
+    told = hallmark(with_runner, "run", "--as", "ml-engineer", code=2)
+    assert "the runner executes another Hallmark (SHA-256 aaaaaaaaaaaa) than this command: `hallmark down`" in told
+    monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="a" * 64, editable=False))
+    assert "up: http://127.0.0.1:1" in hallmark(with_runner, "up")
 
 
 def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_start_anew(
