@@ -15,7 +15,7 @@ from tasks.core.errors import HallmarkError, Unavailable
 
 MISSING = (
     "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
-    "the platform is `pip install 'hallmark[platform]'`"
+    "the platform is, in a clone, `pip install -c constraints.txt '.[platform]'`"
 )
 
 app = typer.Typer(

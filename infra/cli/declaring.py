@@ -1,5 +1,6 @@
 """What `hallmark data adopt` and `hallmark card adopt` share: show what is new, sign it, say where it stands."""
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -7,13 +8,15 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.core.params.use_case import SuccessMetric
 from tasks.core.shown import one_line
-from tasks.declarations import declarations, signing, standing
-from tasks.declarations.signed_declaration import Declared
+from tasks.declarations import bar, declarations, signing, standing
+from tasks.declarations.signed_declaration import CardDeclared, Declared
 from tasks.declarations.standing import Standing
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
+METRICS = "success_metrics"
 Reason = Annotated[str, typer.Option(help="What you looked at. The ledger keeps it.")]
 
 
@@ -24,6 +27,9 @@ def sign(
     if not as_json:
         for each in declared:
             console.print(changed(each, before))
+        names = ", ".join(each.subject for each in declared)
+        if sys.stdin.isatty() and not typer.confirm(f"sign {names} as shown?"):
+            raise typer.Exit(1)
     entries = signing.sign(ledger, governed, who, declared, reason)
     now = standing.read(ledger, governed)
     rows = [row(each, now, governed) for each in declared]
@@ -38,13 +44,22 @@ def changed(declared: Declared, now: Standing) -> str:
     """What is new in a declaration against the one in force, with both values."""
     known = now.in_force.get(declared.subject)
     if known is None:
-        return f"{declared.subject}: nobody has adopted it before, so you sign for all that it declares"
+        said = (one_line(f"  {key}: {_in_words(key, value)}") for key, value in declarations.keys(declared).items())
+        return "\n".join([f"{declared.subject}: nobody has adopted it before, so you sign for all of this:", *said])
     before = known.declared
-    lines = [
-        one_line(f"  {key}: {was} becomes {becomes}")
-        for key, was, becomes in declarations.differences(before, declared)
-    ]
-    return "\n".join([f"{declared.subject}: {len(lines) or 'nothing'} changes{':' * bool(lines)}", *lines])
+    differ = [each for each in declarations.differences(before, declared) if each[0] != METRICS]
+    lines = [one_line(f"  {key}: {was} becomes {becomes}") for key, was, becomes in differ]
+    if isinstance(before, CardDeclared) and isinstance(declared, CardDeclared):
+        metrics = bar.compared(before.card.success_metrics, declared.card.success_metrics)
+        lines += [one_line(f"  {METRICS}: {text}") for text in metrics]
+    count = f"{len(lines)} change{'s' * (len(lines) > 1)}:" if lines else "nothing changes"
+    return "\n".join([f"{declared.subject}: {count}", *lines])
+
+
+def _in_words(key: str, value: Any) -> str:
+    if key == METRICS:
+        return "; ".join(bar.compared([], [SuccessMetric.model_validate(each) for each in value]))
+    return str(value)
 
 
 def row(declared: Declared, now: Standing, governed: Governance) -> dict[str, Any]:

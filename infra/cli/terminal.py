@@ -5,7 +5,7 @@ a line is written, for what never was a plain string. Nothing is read as rich's 
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console, RenderableType
 from rich.segment import Segment
@@ -17,6 +17,19 @@ from tasks.core.shown import visible
 class Terminal(Console):
     def __init__(self, **how: Any) -> None:
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, "soft_wrap": True} | how)
+
+    @property
+    def file(self) -> IO[str]:
+        """What is beneath all that stands before the stream: rich looks through one of these alone, and while something
+        moves there are two. What it writes there is its own: text was made visible when it was rendered."""
+        found = super().file
+        while beneath := getattr(found, "rich_proxied_file", None):
+            found = beneath
+        return found
+
+    @file.setter
+    def file(self, file: IO[str]) -> None:
+        self._file = file
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(visible(text), **how)

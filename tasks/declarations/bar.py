@@ -58,6 +58,16 @@ def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
     return changes
 
 
+def compared(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]:
+    """In words each metric that is new, gone or asks for something else."""
+    was, becomes = ({metric.name: _in_words(metric) for metric in metrics} for metrics in (before, now))
+    return [
+        f"{was.get(name) or f'{name!r} is new:'} {'becomes ' * (name in was)}{becomes.get(name, 'none')}"
+        for name in {**was, **becomes}
+        if was.get(name) != becomes.get(name)
+    ]
+
+
 def _rows(bar: Bar) -> float:
     return math.inf if bar.base_rows is None else bar.base_rows
 

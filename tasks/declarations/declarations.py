@@ -100,11 +100,12 @@ def _beside(declared: Declared, now: Standing, root: Path) -> str:
 
 def differences(before: Declared, now: Declared) -> Iterator[tuple[str, Any, Any]]:
     """The keys in which two declarations of one subject differ, with both values; of suites and terms the digests."""
-    was, becomes = _keys(before), _keys(now)
+    was, becomes = keys(before), keys(now)
     yield from ((key, was[key], becomes.get(key)) for key in was if was[key] != becomes.get(key))
 
 
-def _keys(declared: Declared) -> dict[str, Any]:
+def keys(declared: Declared) -> dict[str, Any]:
+    """All that is declared, by key."""
     if isinstance(declared, CardDeclared):
         return declared.bar.model_dump(mode="json") | declared.card.model_dump(mode="json")
     beside = declared.model_dump(mode="json", exclude={"source"})

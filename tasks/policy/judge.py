@@ -62,7 +62,7 @@ def why_not(judge: Judge, policy: Policy) -> str:
     if judge.editable:
         return (
             f"{judge} in {HOME}, judges in environment {LOCAL} alone: whoever edits that folder changes the gates; "
-            f"for {policy.environment} install a wheel: pip wheel --no-deps . && pip install hallmark-*.whl"
+            f"for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
         )
     if policy.judges and judge.sha256 not in policy.judges:
         return (

@@ -51,7 +51,7 @@ def check_sources(inventory: Sources, root: Path) -> None:
     wrong, away = [], []
     for source in inventory.sources:
         try:
-            _require_data(source, root)
+            require_data(source, root)
             with opened(source, root):
                 pass
         except InputError as error:
@@ -70,7 +70,7 @@ def check_sources(inventory: Sources, root: Path) -> None:
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
     """The source with the SHA-256 and the size in bytes of its content now, a local file or an S3 object."""
     digest, size = hashlib.sha256(), 0
-    _require_data(source, root)
+    require_data(source, root)
     with opened(source, root) as file:
         while block := file.read(BLOCK):
             digest.update(block)
@@ -78,7 +78,8 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
 
 
-def _require_data(source: Source, root: Path) -> None:
+def require_data(source: Source, root: Path) -> None:
+    """Raises InputError where a source lies where no data is, or a variable of its location is not set."""
     location, layout = expand(source.location), Layout(root)
     if "://" not in location:
         grants.require_data(source.id, layout.locate(str(Path(location).expanduser())), layout)

@@ -15,7 +15,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("fresh") / "project")
+    """With a second source, which is a key."""
+    project = checkouts.ready(tmp_path_factory.mktemp("fresh") / "project")
+    path = project / "infra" / "governance" / "sources.yaml"
+    entry = path.read_text().partition("sources:\n")[2]
+    key = entry.replace("id: messages", "id: keys").replace("examples/messages.csv", ".hallmark/keys/gate")
+    path.write_text(path.read_text() + key)
+    return project
 
 
 def edited(path: Path, before: str, after: str) -> None:
@@ -26,7 +32,8 @@ def edited(path: Path, before: str, after: str) -> None:
 
 def test_an_owner_sees_what_changes_and_signs_it(project: Path) -> None:
     told = in_process.hallmark(project, "data", "adopt", "--as", "data-owner", "--reason", "mine")
-    assert "source/messages: nobody has adopted it before, so you sign for all that it declares" in told
+    assert "source/messages: nobody has adopted it before, so you sign for all of this:" in told
+    assert "  retention_days: 36500\n" in told and "  access: ['data_owner']\n" in told
     assert "source/messages: in force, signed by data-owner; entry" in told
     again = in_process.hallmark(project, "data", "adopt", "--as", "data-owner", "--reason", "mine", code=1)
     assert "no source of sources.yaml waits for data-owner" in again
@@ -48,6 +55,7 @@ def test_a_business_owner_signs_a_card_and_sees_where_another_stands(project: Pa
     assert "environment local takes it as it is: it was adopted by nobody; to adopt it: hallmark card adopt" in told
     told = in_process.hallmark(project, "card", "adopt", "--as", "product-owner", "--reason", "as agreed")
     assert "card/tiny: in force, signed by product-owner" in told
+    assert "'fast enough' (measured.predict.latency_p95_ms) at most 60000" in told
     assert in_process.hallmark(project, "card", "list").strip() == (
         "params.yaml has card/tiny: in force, signed by product-owner"
     )
@@ -58,6 +66,11 @@ def test_a_business_owner_signs_a_card_and_sees_where_another_stands(project: Pa
     other.write_text((project / "params.yaml").read_text().replace("at_least: -0.5", "at_least: 0.5"))
     told = in_process.hallmark(project, "card", "list", "--params", "other.yaml")
     assert "it is no laxer than what is in force, so runs may be made with it" in told
+    told = in_process.hallmark(
+        project, "card", "adopt", "--params", "other.yaml", "--as", "product-owner", "--reason", "harder"
+    )
+    words = "'not worse than the base model' (evaluate.gain_over_base) at least -0.5 becomes"
+    assert f"card/tiny: 1 change:\n  success_metrics: {words} 'not worse" in told and "at least 0.5" in told
     other.write_text((project / "params.yaml").read_text().replace("name: tiny", "name: small"))
     rows = in_process.hallmark_json(project, "card", "list", "--params", "other.yaml")
     assert [(row["declared"], row["state"]) for row in rows] == [("card/small", "open"), ("card/tiny", "in force")]
@@ -70,12 +83,10 @@ def test_a_business_owner_signs_a_card_and_sees_where_another_stands(project: Pa
         (("data", "adopt", "messages", "--as", "data-owner", "--reason", " "), "say with --reason what you", 2),
         (("data", "adopt", "messages", "--as", "risk-officer", "--reason", "x"), "is adopted by data-owner, not by", 1),
         (("data", "adopt", "--as", "nobody", "--reason", "x"), "is nobody in people.yaml", 2),
+        (("data", "adopt", "keys", "--as", "data-owner", "--reason", "x"), "where no data is; correct its location", 2),
         (("card", "adopt", "--as", "data-owner", "--reason", "x"), "card/tiny is adopted by product-owner, not by", 1),
         (("card", "adopt", "--params", "none.yaml", "--as", "product-owner", "--reason", "x"), "none.yaml", 2),
     ],
 )
-def test_what_is_wrong_is_said(
-    checkouts: Checkouts, tmp_path: Path, words: tuple[str, ...], told: str, code: int
-) -> None:
-    project = checkouts.ready(tmp_path / "project")
-    assert told in in_process.hallmark(project, *words, code=code)
+def test_what_is_wrong_is_said(fresh: Path, words: tuple[str, ...], told: str, code: int) -> None:
+    assert told in in_process.hallmark(fresh, *words, code=code)

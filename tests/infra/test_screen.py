@@ -1,6 +1,10 @@
 """What a command prints while work goes on."""
 
+import contextlib
 import io
+import os
+import pty
+import sys
 import time
 
 import pytest
@@ -42,6 +46,36 @@ def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
     with busy("verifying triage-1", console):
         time.sleep(0.4)
     assert "verifying triage-1 0s" in written.getvalue()
+
+
+MOVES = """
+import time
+from tasks.core import shown
+shown.guard()
+from infra.cli.shared import console
+from infra.cli.screen import Screen
+with Screen(console) as told:
+    told.working("train")
+    time.sleep(0.4)
+    told.line("hostile \\x1b[2J text")
+    print("as \\x1b[2J print says it")
+"""
+
+
+def test_in_a_terminal_the_line_that_moves_is_obeyed_and_text_is_not() -> None:
+    """What moves is made of control characters of rich's own; those of a text are spelled out."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", MOVES])
+    written = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while data := os.read(terminal, 65536):
+            written += data
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    assert b"\x1b[32m" in written and b"starting\r\x1b[2K" in written
+    assert b"hostile <U+001B>[2J text" in written and b"as  print says it" in written
+    assert written.count(b"<U+001B>") == 1
 
 
 def test_without_a_console_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

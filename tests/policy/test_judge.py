@@ -38,7 +38,7 @@ def test_an_editable_one_judges_in_local_alone() -> None:
     assert here.editable, "the tests run from a checkout"
     assert judge.why_not(here, policy("local")) == ""
     told = judge.why_not(here, policy())
-    assert "an editable install" in told and "for production install a wheel: pip wheel" in told
+    assert "an editable install" in told and "for production install it from a clone: pip install -c" in told
 
 
 @pytest.mark.attack(rights="disk", stopped="policy may name which Hallmarks judge, by the digest of their files")

@@ -10,6 +10,7 @@ from tasks.declarations import declarations, signing, standing
 from tasks.declarations.signed_declaration import SourceDeclared
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
+from tasks.runs import pin
 from tasks.runs.run import installed_governance
 from tasks.sources import sources
 
@@ -35,7 +36,10 @@ def adopt(
     ledger = open_ledger(root / ".hallmark")
     governed = installed_governance(root, str(governance) if governance else None)
     person = shared.identity(who)
-    declaring.sign(_meant(names or [], ledger, governed, person), ledger, governed, person, reason, as_json)
+    meant = _meant(names or [], ledger, governed, person)
+    for each in meant:
+        pin.require_data(each.source, root)
+    declaring.sign(meant, ledger, governed, person, reason, as_json)
 
 
 def _meant(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[SourceDeclared]:
