@@ -1,6 +1,6 @@
 """What the sandbox and the signed record of a stage cost, against `dvc repro` as a user would run the stage without.
 
-    python benchmarks/stage_record.py [--rounds 5] [--stages-alone | --training-alone] [--out benchmarks/results/stage_record.json]
+    python benchmarks/stage_record.py [--rounds 5] [--stages-alone | --training-alone] [--out FILE]
 
 On the tiny use case of the tests, in turn in every round, medians over the rounds:
 
