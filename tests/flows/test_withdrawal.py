@@ -72,7 +72,8 @@ def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(pr
     assert row["withdrawn"].endswith("(consent ended)") and (row["runs"], row["releases"]) == ([run], [])
     assert f"in runs: {run}; in releases: none" in hallmark(project, "data", "inventory")
 
-    hallmark(project, "gates", "approve", run, "data", "--reason", "seen", *OWNER)  # helps nothing
+    told = hallmark(project, "gates", "approve", run, "data", "--reason", "seen", *OWNER)
+    assert "the run goes no further, whatever is decided here: source messages was withdrawn by data-owner" in told
     told = tiny_project.hallmark(project, "run", "--resume", run, code=1)
     assert "source messages was withdrawn by data-owner" in told
     hallmark(project, *RESTORE)

@@ -98,7 +98,7 @@ def _shown(run: str, gate: str, deed: str, digest: str | None, yes: bool, as_jso
     _same(case, digest)
     if as_json:
         return question
-    page.show(case, question.standing(), question.ledger)
+    page.show(case, question.standing(), question.ledger, question.governance)
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         console.print()
         if not typer.confirm(f"{deed} at the {gate} gate, on the evidence above ({case.sha256[:12]})?"):

@@ -90,4 +90,4 @@ def show(run: asked.RunId, gate: asked.Gate, as_json: shared.Json = False) -> No
         more = {"asked": case.entry.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}
         shared.print_json(asked.row(case.evidence, standing) | more)
     else:
-        page.show(case, standing, question.ledger)
+        page.show(case, standing, question.ledger, question.governance)

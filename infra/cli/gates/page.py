@@ -6,6 +6,8 @@ from rich.table import Table
 
 from infra.cli import datasets
 from infra.cli.shared import console
+from tasks.consent import withdrawals
+from tasks.consent.withdrawals import Use
 from tasks.core.facts import Fact
 from tasks.core.shown import one_line
 from tasks.gates import since
@@ -14,15 +16,20 @@ from tasks.gates.evidence import Asks, Evidence
 from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
 from tasks.gates.since import Since
 from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
 
 MOST = 5
 """Files named one by one; the others are counted."""
 
 
-def show(case: Case, standing: Standing, ledger: Ledger) -> None:
+def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -> None:
     """Print the page."""
     evidence, before = case.evidence, since.last_passed(case.evidence, ledger)
     console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
+    if evidence.dataset:
+        uses = [Use(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
+        if held := withdrawals.held_back(ledger, governed, uses):
+            console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
     console.print(_head(case, standing, ledger.now()))
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
     console.print()
@@ -45,6 +52,7 @@ def _head(case: Case, standing: Standing, now: datetime) -> Table:
         "evidence": f"SHA-256 {case.sha256}",
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
         "made by": _made(evidence),
+        "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
