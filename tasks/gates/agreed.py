@@ -28,7 +28,7 @@ def of_run(ledger: Ledger, governance: Governance, run: str, records: Mapping[st
             with suppress(Refused):
                 again = stage_record.verify_computed(envelope, lines)
                 own = records.get(again.said.name)
-                if own and again.keyid != own.keyid and stage_record.agree(own, again):
+                if own and again.keyid != own.computed_by and stage_record.agree(own, again):
                     found[again.said.name][again.keyid] = again
     return {name: list(by_key.values()) for name, by_key in found.items()}
 
@@ -44,5 +44,7 @@ def require(machines: int, records: Mapping[str, SignedRecord], again: Again, ru
 
 def lacking(machines: int, records: Mapping[str, SignedRecord], again: Again) -> list[str]:
     """The stages of which fewer machines than these left the same, sorted."""
-    made = {name: {record.keyid, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()}
+    made = {
+        name: {record.computed_by, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()
+    }
     return sorted(name for name, by in made.items() if len(by) < machines)

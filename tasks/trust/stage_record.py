@@ -94,6 +94,12 @@ class SignedRecord(Frozen):
         """As other documents refer to it."""
         return dsse.digest(self.envelope)
 
+    @property
+    def computed_by(self) -> str:
+        """Fingerprint of the key of the machine that computed it, where another one took it."""
+        original = self.said.byproducts.get("record") if self.said.taken_from else None
+        return dsse.signers(original)[0] if original else self.keyid
+
 
 def inputs_digest(stage: str, materials: Digests) -> str:
     """SHA-256 of a stage's name and materials."""

@@ -101,6 +101,23 @@ def test_what_is_no_second_machine_does_not_count(house: House, second: Path, wh
         house.promote(layout)
 
 
+@pytest.mark.attack(rights="database", stopped="a machine that took what another computed has made nothing")
+def test_who_took_it_from_the_other_machine_is_no_second_one(house: House, second: Path) -> None:
+    """All computed by the other machine, taken by this one, and built again by the other."""
+    layout = house.ready("run-1")
+    computed = {name: stage_record.unverified(envelope) for name, envelope in again(house, layout, second).items()}
+    own = house.key("worker")
+    of_run = {
+        name: stage_record.unverified(stage_record.taken(record, record.said.tree_sha256, own))
+        for name, record in computed.items()
+    }
+    assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
+    put(house, layout, again(house, layout, second))
+    found = agreed.of_run(house.ledger, house.governance, "run-1", of_run)
+    assert agreed.lacking(2, of_run, found) == sorted(RUNS)
+    assert agreed.lacking(1, of_run, found) == []
+
+
 @pytest.mark.attack(rights="gate key", stopped="a release holds the other machine's records, which anybody checks")
 @pytest.mark.parametrize("what", ["one is gone", "all are gone", "another output", "its own again"])
 def test_offline_too_two_machines_made_it(house: House, second: Path, tmp_path: Path, what: str) -> None:
