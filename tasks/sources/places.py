@@ -22,4 +22,7 @@ def place(location: str, root: Path) -> str:
     scheme, found, rest = filled.partition("://")
     if found:
         return f"{scheme.lower()}://{posixpath.normpath(f'/{rest}').lstrip('/')}"
-    return os.path.realpath(root / Path(filled).expanduser())
+    try:
+        return os.path.realpath(root / Path(filled).expanduser())
+    except (OSError, ValueError, RuntimeError):  # it is no path
+        return written(location)

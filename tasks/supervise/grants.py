@@ -1,5 +1,6 @@
 """What a stage gets beside its code, its parameters and its inputs. One that is not named here gets nothing more."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def _sources(layout: Layout) -> Iterator[Path]:
 def require_data(source: str, path: Path, layout: Layout) -> None:
     """Raises InputError where a source lies among what Hallmark keeps, what a person keeps for programs, or what is no
     file of a disk: whoever writes sources.yaml would have `ingest` read keys."""
-    where, home = path.resolve(), box.home()
+    where, home = Path(os.path.realpath(path)), box.home()
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
     hidden = bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
     machine = any(where.is_relative_to(place) for place in NO_DISK)
