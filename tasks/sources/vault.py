@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, migrations
+from tasks.core import database, journals, migrations
 from tasks.core.errors import InputError, Refused
 from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
@@ -175,6 +175,7 @@ def _move(state: Path) -> None:
 def _private(path: Path) -> Engine:
     """A SQLite file that is nobody else's to read from its first byte."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    journals.remove_strange(path.parent)  # `ingest`, which is a run's own code, writes here
     engine = database.sqlite(path)
     path.touch(mode=0o600)
     return engine

@@ -60,8 +60,7 @@ def remove_strange(folder: Path) -> list[Path]:
     Other stages may be at work there. Raises Refused where its folders lie too deep in each other.
     """
     try:
-        strange = [path for path in _all(folder) if not (path.is_symlink() or path.is_file() or path.is_dir())]
-        strange += [path for path in _all(folder) if path.is_symlink()]
+        strange = [path for path in _all(folder) if path.is_symlink() or not (path.is_file() or path.is_dir())]
     except OSError as error:
         raise Refused(f"{folder} cannot be looked through ({error.strerror}); remove what lies there") from None
     for path in strange:

@@ -116,6 +116,8 @@ def test_who_took_it_from_the_other_machine_is_no_second_one(house: House, secon
     found = agreed.of_run(house.ledger, house.governance, "run-1", of_run)
     assert agreed.lacking(2, of_run, found) == sorted(RUNS)
     assert agreed.lacking(1, of_run, found) == []
+    as_a_release_has_it = {name: [record] for name, record in computed.items()}
+    assert agreed.lacking(2, of_run, as_a_release_has_it) == sorted(RUNS)
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release holds the other machine's records, which anybody checks")

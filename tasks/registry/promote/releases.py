@@ -134,7 +134,7 @@ class Trained:
 
 def by_source(ledger: Ledger, governance: Governance) -> Trained:
     """The releases by the sources that they were trained on."""
-    return _by(ledger, governance, lambda release: _trained_on(release))
+    return _by(ledger, governance, _trained_on)
 
 
 def _trained_on(release: Release) -> list[str]:
