@@ -3,6 +3,7 @@
 errors.py     what can go wrong, and the exit code of each
 shown.py      text as it may be shown: no character obeyed that a reader does not see
 pages.py      in templates of HTML
+object_store.py  S3 and stores like it, whose connections end and who send nobody elsewhere
 moments.py    times that somebody else wrote, in UTC
 files.py      digests, canonical JSON, outputs that appear whole or not at all
 journals.py   SQLite's journals that name what is none of theirs

@@ -24,6 +24,12 @@ class Answers:
     to: dict[str, tuple[int, str]] = field(default_factory=dict)
     cut: bool = False
     """It hangs up in the middle of the object."""
+    elsewhere: str = ""
+    """The address it sends the caller to."""
+    lengths: bool = True
+    """It says how long its answers are."""
+    asked: list[str] = field(default_factory=list)
+    """The paths that were asked for."""
 
 
 @pytest.fixture
@@ -47,8 +53,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
             if code and self.command == "GET":
                 body = f"<Error><Code>{code}</Code><Message>as the test says</Message></Error>".encode()
                 length = len(body)
+            answers.asked.append(self.path)
             self.send_response(status)
-            self.send_header("Content-Length", str(length if status == 200 or body else 0))
+            if answers.elsewhere:
+                self.send_header("Location", answers.elsewhere)
+            if answers.lengths:
+                self.send_header("Content-Length", str(length if status == 200 or body else 0))
+            else:
+                self.close_connection = True
             self.send_header("ETag", '"first"')
             self.end_headers()
             self.wfile.write(body)
@@ -129,6 +141,21 @@ def test_an_overloaded_store_ends_ingest_with_nothing_written(run: Run, store: A
     with pytest.raises(Unavailable, match="the store answers 503"):
         ingest.run(params(), run.layout)
     assert not run.layout.stage("ingest").exists()
+
+
+@pytest.mark.attack("a store of objects sends the reader of a source to another address of this machine")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_no_store_sends_its_reader_elsewhere(run: Run, store: Answers, method: str, status: int) -> None:
+    store.to[method] = (status, "Moved")
+    store.elsewhere = "/elsewhere/secret"
+    assert isinstance(refused(run), HallmarkError)
+    assert store.asked and not [path for path in store.asked if "elsewhere" in path]
+
+
+def test_a_store_that_does_not_say_how_long_an_object_is_is_refused(run: Run, store: Answers) -> None:
+    store.lengths = False
+    assert isinstance(refused(run), HallmarkError)
 
 
 def test_a_store_that_hangs_up_is_unavailable(run: Run, store: Answers) -> None:

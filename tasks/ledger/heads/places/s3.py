@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tasks.core import object_store
 from tasks.core.errors import Unavailable
 from tasks.ledger.head_files import filename, size_of
 
@@ -47,14 +48,13 @@ class S3:
 
     @contextmanager
     def _reached(self) -> Iterator[Any]:
-        import s3fs
         from aiohttp import ClientError as Broken
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            # A cached instance would keep listings and credentials from before.
-            yield s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, config_kwargs=PATIENCE)
+            with object_store.reached(**PATIENCE) as store:
+                yield store
         except FileNotFoundError:
             raise Unavailable(f"{self.name} is away: there is no such bucket; make it, or correct the name") from None
-        except (BotoCoreError, Broken, ClientError, OSError) as error:
+        except (BotoCoreError, Broken, ClientError, OSError, RecursionError) as error:
             raise Unavailable(f"{self.name} cannot be used ({error})") from None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 
 BLOCK = 8 << 20
@@ -30,12 +31,14 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
-        with _opened(location, where) as file:
+        with object_store.reached() as store, _opened(store, location, where) as file:
             yield file
     except (FileNotFoundError, PermissionError):
         raise
     except ParamValidationError:
         raise _refused(where, "it names no bucket that there could be") from None
+    except RecursionError:  # botocore asks a store that answers 301 where the bucket is, for each such answer
+        raise _refused(where, "it only sends us elsewhere") from None
     except (BotoCoreError, Broken, ConnectionError, TimeoutError) as error:
         # Its text holds the URL, and so what variables of the location stand for.
         raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
@@ -46,13 +49,11 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
         raise failure from None
 
 
-def _opened(location: str, where: str) -> Any:
-    import s3fs
-
-    # A cached instance would keep listings and credentials from before.
-    files = s3fs.S3FileSystem(skip_instance_cache=True)
+def _opened(store: Any, location: str, where: str) -> Any:
     try:
-        return files.open(location, "rb", block_size=BLOCK, cache_type="readahead")
+        return store.open(location, "rb", block_size=BLOCK, cache_type="readahead")
+    except KeyError:  # of an answer without a length
+        raise _refused(where, "it does not say how long the object is") from None
     except ValueError:  # of a bucket without a key
         raise InputError(f"{where} names no object; expected s3://BUCKET/KEY") from None
 
