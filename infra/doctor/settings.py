@@ -12,7 +12,11 @@ from tasks.core import graph
 from tasks.core.params import params
 from tasks.ledger import glance, ledger
 from tasks.policy import in_force
+from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import promotion
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest, new_run_id
+from tasks.runs.run import check_request
 
 PREFIX = "HALLMARK_"
 KNOWN = {variable.name for variable in (*KEPT, *READ)}
@@ -89,3 +93,14 @@ def promotions(root: Path) -> Iterator[Finding]:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
     if not unfinished:
         yield Finding("all finished")
+
+
+def runs(root: Path) -> Iterator[Finding]:
+    """Raises HallmarkError with what keeps a run of params.yaml from being asked for: code, sources or a card that
+    nobody adopted, a source out of reach, people who cannot decide."""
+    if not ledger.is_there(root / ".hallmark") or ledger.reach_ledger(root / ".hallmark").lost():
+        return
+    checkout = Repository.open(root)
+    asked = RunRequest(run_id=new_run_id(), requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
+    _, governed = check_request(checkout, asked)
+    yield Finding(f"one of params.yaml can be asked for in environment {governed.policy.environment}")

@@ -1,6 +1,7 @@
 """Find entries: by kind, subject, run, person and time. What entries say is shown; no signature is checked here."""
 
 import sys
+import textwrap
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +16,11 @@ from tasks.trust import dsse
 ENVELOPE = {"payload", "payloadType", "signatures"}
 RUNS, PEOPLE = {"run"}, {"person", "requested_by", "decided_by", "who"}
 """Keys under which bodies and signed statements name a run and a person."""
+
+FIRST = ("person", "requested_by", "decision", "verdict", "reason")
+"""Keys whose values are worth most to a reader of one line."""
+WIDE = 60
+"""Characters of one value in that line."""
 
 
 class Wanted(Frozen):
@@ -62,10 +68,12 @@ def opened(body: Any) -> Any:
 
 
 def gist(entry: Entry) -> str:
-    """An entry's plain values in one line, the shorter ones first."""
+    """An entry's plain values in one line: who and why first, then the others that are short."""
     said = {key: str(value) for key, value in _scalars(opened(entry.body)) if value not in ("", None)}
-    short = [(key, value) for key, value in said.items() if len(value) <= 60 and not _digest(value)]
-    return " ".join(f"{key}={value}" for key, value in short[:8])
+    first = {key: said.pop(key) for key in FIRST if key in said}
+    short = {key: value for key, value in said.items() if len(value) <= WIDE and not _digest(value)}
+    shown = {key: textwrap.shorten(value, WIDE, placeholder=" …") for key, value in [*first.items(), *short.items()]}
+    return " ".join(f"{key}={value}" for key, value in list(shown.items())[:8])
 
 
 def _named(body: Any, keys: set[str]) -> set[str]:

@@ -91,6 +91,7 @@ def test_a_run_goes_to_production_once_everybody_has_signed(production: Producti
     run = ("run", "--as", "ml-engineer")
     assert "source/messages was adopted by nobody" in (told := hallmark(*run, code=1)), told
     assert "card/tiny was adopted by nobody" in told
+    assert "source/messages was adopted by nobody" in hallmark("doctor", code=1)
     hallmark("data", "adopt", "--as", "data-owner", *LOOKED)
     hallmark("card", "adopt", "--as", "product-owner", *LOOKED)
     assert "is no version that was signed off" in hallmark(*run, code=1)

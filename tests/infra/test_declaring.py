@@ -35,6 +35,8 @@ def test_an_owner_sees_what_changes_and_signs_it(project: Path) -> None:
     assert "source/messages: nobody has adopted it before, so you sign for all of this:" in told
     assert "  retention_days: 36500\n" in told and "  access: ['data_owner']\n" in told
     assert "source/messages: in force, signed by data-owner; entry" in told
+    shown = in_process.hallmark(project, "ledger", "show", "--kind", "declaration.signed")
+    assert "person=data-owner reason=mine" in " ".join(shown.split())
     again = in_process.hallmark(project, "data", "adopt", "--as", "data-owner", "--reason", "mine", code=1)
     assert "no source of sources.yaml waits for data-owner" in again
     edited(project / "infra/governance/sources.yaml", "retention_days: 36500", "retention_days: 30")

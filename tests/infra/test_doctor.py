@@ -131,6 +131,7 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "packages",
         "in place of ==1.0",
     ),
+    "a source that is away": (lambda p: (p / "examples" / "messages.csv").unlink(), "runs", "correct its location"),
     "a ledger that is lost": (lambda p: _lose_ledger(p, keep=b""), "governance", "restore BACKUP"),
     "a ledger that is empty": (lambda p: _lose_ledger(p), "governance", "speaks of"),
     "a ledger that is no database": (lambda p: _lose_ledger(p, b"text" * 9999), "databases", "is damaged"),

@@ -47,6 +47,14 @@ def ask(project: Path, **facts: float) -> Evidence:
     return cases.ask(ledger, asked)
 
 
+def test_a_gate_that_there_is_not_is_told_with_those_that_there_are(project: Path) -> None:
+    told = hallmark(project, "gates", "show", RUN, "price", code=2)
+    assert "there is no gate 'price'; expected one of data, evaluation, release" in " ".join(told.split())
+    assert "has asked nothing at the gate data" in " ".join(
+        hallmark(project, "gates", "show", RUN, "data", code=2).split()
+    )
+
+
 def bring_keys(project: Path) -> None:
     """Out of environment local: people.yaml has everybody's public key, the same on every machine."""
     people, policy = (project / "infra" / "governance" / name for name in ("people.yaml", "policy.yaml"))

@@ -6,6 +6,7 @@ import typer
 
 from infra.cli import shared
 from tasks.core.errors import InputError, Refused
+from tasks.core.graph import GATES
 from tasks.gates import cases, gates
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence, Summary
@@ -35,10 +36,12 @@ class Question(NamedTuple):
 
 def find(run: str, gate: str) -> Question:
     """A gate as it was asked last. Raises InputError where it never was."""
+    if gate not in GATES:
+        raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
     ledger = open_ledger(shared.root() / ".hallmark")
     asked = [case for case in cases.read(ledger, run) if case.evidence.gate == gate]
     if not asked:
-        raise InputError(f"run {run} has asked nothing at a gate {gate!r}; `hallmark gates list --all` shows what was")
+        raise InputError(f"run {run} has asked nothing at the gate {gate}; `hallmark gates list --all` shows what was")
     return Question(asked[-1], governance(asked[-1].evidence), ledger)
 
 

@@ -3,7 +3,7 @@
 Writes artefacts/base_model/ with `model/` (safetensors, tokenizer, chat template) and `result.json`.
 """
 
-import json
+import math
 import shutil
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
 from tasks.stages.train import convert, origins
+from tasks.stages.train.origins import understood
 
 MODEL = "model"
 """Folder of the converted model inside the stage's output."""
@@ -55,7 +56,8 @@ def run(params: Params, layout: Layout) -> Result:
             own = folder / "fetched.gguf"
             shutil.copyfile(fetched, own)
             origins.verify(path_digest(own), base)
-            convert.from_gguf(own, model)
+            with understood("its GGUF file"):
+                convert.from_gguf(own, model)
             own.unlink()
         check_model(model)
         announce("base_model", "digesting what came out")
@@ -79,28 +81,28 @@ def describe(base: BaseModelParams) -> str:
 
 
 def check_model(model: Path) -> None:
-    """Raise InputError unless `model` has config, safetensors weights, a tokenizer and a chat template."""
+    """Raise InputError unless `model` has a config, safetensors weights, a tokenizer and a chat template."""
     if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
         raise InputError(
             "base model: expected config.json and *.safetensors (pickled weights can run code and are not read), "
             f"got {', '.join(sorted(path.name for path in model.iterdir()))}; choose a model in this form"
         )
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
-    if not AutoTokenizer.from_pretrained(model).chat_template:
+    with understood("config.json"):
+        AutoConfig.from_pretrained(model)
+    with understood("its tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(model)
+    if not tokenizer.chat_template:
         raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
 
 
 def count_parameters(model: Path) -> int:
-    """Elements of all tensors in the safetensors files, read from their headers alone."""
+    """Elements of all tensors in the safetensors files, read from their headers alone. Raises InputError."""
+    from safetensors import safe_open
+
     total = 0
-    for path in model.glob("*.safetensors"):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = 1
-                for size in tensor["shape"]:
-                    count *= size
-                total += count
+    for path in sorted(model.glob("*.safetensors")):
+        with understood(path.name), safe_open(path, framework="numpy") as weights:
+            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
     return total

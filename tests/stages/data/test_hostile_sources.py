@@ -1,11 +1,15 @@
 """Sources that change, unpack without end or hold what breaks others: refused with a reason, or read as text."""
 
+import encodings
 import gzip
+import io
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -19,7 +23,7 @@ from tasks.sources import vault_keys
 from tasks.sources.sources import Source
 from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import ingest, kept
-from tasks.stages.data.readers import content, csv_reader
+from tasks.stages.data.readers import content, csv_reader, decoding
 from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
 from tests.stages.data.build import Run, messages, params, source, table
@@ -256,6 +260,13 @@ def test_a_location_that_leads_nowhere_is_refused(tmp_path: Path, location: str)
     (tmp_path / "data.csv").write_bytes(CSV)
     with pytest.raises(InputError, match="source src: "):
         resolve_source(source(location), tmp_path)
+
+
+def test_every_codec_of_python_reads_a_source_or_is_refused_in_words() -> None:
+    for _, encoding, _ in pkgutil.iter_modules(encodings.__path__):
+        for text in (CSV, "text,label\nGr\xfc\xdfe,a\n".encode("latin-1"), "text,label\nGrüße - hallo,a\n".encode()):
+            with suppress(InputError):
+                decoding.text(io.BytesIO(text), source("data.csv", encoding=encoding)).read()
 
 
 @pytest.mark.parametrize("encoding", ["idna", "undefined", "utf\0-8"])

@@ -204,6 +204,52 @@ def test_pickled_weights_are_not_read(tiny: Path, tmp_path: Path) -> None:
         run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
 
 
+def header(text: bytes, length: int | None = None) -> bytes:
+    """A safetensors file of a header alone."""
+    return (len(text) if length is None else length).to_bytes(8, "little") + text
+
+
+SPOILT: dict[str, tuple[str, bytes]] = {
+    "weights without a header": ("model.safetensors", b"abc"),
+    "a header of 2^63 bytes": ("model.safetensors", header(b"{}", 2**63)),
+    "a header that is no JSON": ("model.safetensors", header(b"{" * 5000)),
+    "a shape below nothing": (
+        "model.safetensors",
+        header(b'{"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}') + b"abcd",
+    ),
+    "a tensor that ends outside": (
+        "model.safetensors",
+        header(b'{"w": {"dtype": "F32", "shape": [1000000000000], "data_offsets": [0, 4000000000000]}}'),
+    ),
+    "a config that is no JSON": ("config.json", b"\xff\xfe{"),
+    "a config that is a list": ("config.json", b"[1, 2]"),
+    "a config of an unknown model": ("config.json", b'{"model_type": "nobody-knows-this"}'),
+    "a config of wrong types": ("config.json", b'{"model_type": "llama", "num_hidden_layers": "many"}'),
+    "a tokenizer cut short": ("tokenizer.json", b'{"version": "1.0", "model": {"type": "BPE", "vocab": {'),
+    "a tokenizer of an unknown kind": ("tokenizer.json", b'{"version": "1.0", "model": {"type": "None"}}'),
+}
+
+
+@pytest.mark.attack("a base model's folder holds what its libraries cannot read")
+@pytest.mark.parametrize("what", list(SPOILT))
+def test_a_model_that_cannot_be_read_is_refused_in_words(what: str, tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    name, content = SPOILT[what]
+    (tmp_path / "model" / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"base model: .* cannot be read"):
+        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+    assert not (tmp_path / "artefacts" / "base_model").exists()
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 3, 100, 5_000])
+def test_a_gguf_file_cut_short_is_refused_in_words(index: Path, gguf: Path, tmp_path: Path, kept_bytes: int) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(gguf.read_bytes()[:kept_bytes])
+    write_wheel(index, {"tiny_gguf/model.gguf": cut})
+    with pytest.raises(InputError, match="base model: its GGUF file cannot be read"):
+        run(tmp_path, wheel="tiny-gguf==1.0", sha256=sha256_file(cut))
+
+
 def test_a_model_without_chat_template_is_refused(tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, tmp_path / "model")
     (tmp_path / "model" / "chat_template.jinja").unlink()

@@ -105,9 +105,10 @@ def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> No
     if wrong is None:
         one_byte = len("é".encode(encoding, "ignore")) == 1
         if one_byte and not utf8 and undecodable(file, "utf-8") is None:
-            first = undecodable(file, "ascii")
-            assert first is not None, "text of ASCII alone was let pass above"
-            raise _wrong(source, first[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
+            beyond = undecodable(file, "ascii")
+            if beyond is None:
+                raise _wrong(source, 0, "plain ASCII, as is all of it", "utf-8")
+            raise _wrong(source, beyond[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
     elif not (utf8 and _some_decode(file)):
         likely = next((name for name in LIKELY if undecodable(file, name) is None), None)
         raise _wrong(source, wrong[0], f"byte 0x{wrong[1]:02x}", likely)
