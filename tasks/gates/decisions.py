@@ -1,8 +1,9 @@
 """People decide: approve, reject, waive, withdraw. What they sign is in signed_decision.py, what counts in rules/."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from tasks.core.config import clear
 from tasks.core.errors import InputError, Refused
@@ -27,6 +28,20 @@ from tasks.trust.keys import Signer
 VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants decided, as they say it."""
+
+    verb: Verb
+    reason: str
+    role: str | None = None
+    """None: the one that they hold."""
+    checks: Sequence[str] = ()
+    """Of waive: names of the failed checks."""
+    expires: datetime | None = None
+    """Of waive: until when it counts, with a time zone."""
+
+
 def decide(
     ledger: Ledger,
     governance: Governance,
@@ -47,11 +62,37 @@ def decide(
 
     Raises Refused where the rules say no, InputError where something is missing or wrong.
     """
-    person = governance.actor(person_id, ledger.now())
-    _form(verb, reason, checks, expires)
-    signer = governance.signer(person, ledger.now(), signer)
-    wish = _Wish(person, signer, verb, reason.strip(), role, sorted(set(checks)), expires)
-    return signed_entry.record(ledger, governance, person, lambda: _draft(ledger, governance, evidence, wish), signer)
+    wish = _wish(ledger, governance, Wish(verb, reason, role, tuple(checks), expires), person_id, signer)
+    return signed_entry.record(
+        ledger, governance, wish.person, lambda: _draft(ledger, governance, evidence, wish), wish.signer
+    )
+
+
+def draw(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, public_line: str
+) -> Entry | Sequence[Draft]:
+    """The decision as a person signs it elsewhere, with the key of that public line; or the entry that says it already.
+
+    Raises as `decide`.
+    """
+    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
+    return signed_entry.draw(ledger, lambda: _draft(ledger, governance, evidence, wish))
+
+
+def take(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, envelope: dict[str, Any],
+    public_line: str,
+) -> Entry:  # fmt: skip
+    """Record what `draw` gave and the person signed. Raises as `decide`, and Refused where it is something else, or the
+    signature is not theirs."""
+    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
+    return signed_entry.enter(
+        ledger, governance, wish.person, lambda: _draft(ledger, governance, evidence, wish), [envelope]
+    )
+
+
+def _elsewhere(_: bytes) -> bytes:
+    raise AssertionError("whoever holds this key signs where the key is")
 
 
 def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
@@ -78,16 +119,19 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What somebody wants decided."""
+class _Wish(Wish):
+    """The same, in proper form, and whose it is."""
 
-    person: Person
-    signer: Signer
-    verb: Verb
-    reason: str
-    role: str | None
-    checks: list[str]
-    expires: datetime | None
+    person: Person = field(kw_only=True)
+    signer: Signer = field(kw_only=True)
+
+
+def _wish(ledger: Ledger, governance: Governance, wanted: Wish, person_id: str, signer: Signer | None) -> _Wish:
+    person = governance.actor(person_id, ledger.now())
+    _form(wanted.verb, wanted.reason, wanted.checks, wanted.expires)
+    signer = governance.signer(person, ledger.now(), signer)
+    tidy = replace(wanted, reason=wanted.reason.strip(), checks=sorted(set(wanted.checks)))
+    return _Wish(tidy.verb, tidy.reason, tidy.role, tidy.checks, tidy.expires, person=person, signer=signer)
 
 
 def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Wish) -> Entry | list[Draft]:
@@ -131,7 +175,7 @@ def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Go
         purpose_sha256=evidence.purpose_sha256,
         demo=evidence.demo,
         reason=wish.reason,
-        checks=wish.checks,
+        checks=list(wish.checks),
         expires=wish.expires,
         withdraws=_withdrawn(own, wish.role) if wish.verb == "withdraw" else [],
         time=now,

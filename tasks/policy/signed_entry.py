@@ -14,7 +14,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tasks.trust.unchanged import require_same
+from tasks.trust.unchanged import require_fresh, require_same
 
 
 class Draft(NamedTuple):
@@ -36,30 +36,45 @@ def record(
     """The entry that was there, or the last that was recorded, all together or none.
 
     `drafts` is asked twice, each time in a transaction. `signer` signs for the person; left out, it is the one that
-    `Governance.signer` finds. Raises what these raise, and Refused where what was signed is not what is asked any more,
-    the key counts no more, or something else was adopted since `governance` was read.
+    `Governance.signer` finds. Raises what these raise, and as `enter`.
     """
-    with ledger.transaction():
-        wanted = drafts()
+    wanted = draw(ledger, drafts)
     if isinstance(wanted, Entry):
         return wanted
     signer = signer or governance.signer(person, ledger.now())
-    envelopes = [dsse.sign(draft.statement, signer) for draft in wanted]
+    return enter(ledger, governance, person, drafts, [dsse.sign(draft.statement, signer) for draft in wanted])
+
+
+def draw(ledger: Ledger, drafts: Drafts) -> Entry | Sequence[Draft]:
+    """What a person is to sign as things stand, wherever their key is; or the entry that says it already."""
+    with ledger.transaction():
+        return drafts()
+
+
+def enter(
+    ledger: Ledger, governance: Governance, person: Person, drafts: Drafts, envelopes: Sequence[dict[str, Any]]
+) -> Entry:
+    """Record what a person signed. Raises Refused where that is not what is asked any more, the key counts no more, it
+    was drawn too long ago, or something else was adopted since `governance` was read."""
+    signed = [dsse.peek(envelope) for envelope in envelopes]
     with ledger.transaction():
         in_force.require_still(ledger, governance)
-        now = drafts()
-        if isinstance(now, Entry):
-            return now
-        require_same([draft.statement for draft in wanted], [draft.statement for draft in now])
-        for envelope in envelopes:
-            governance.verify(envelope, person, ledger.now())
+        wanted, now = drafts(), ledger.now()
+        if isinstance(wanted, Entry):
+            return wanted
+        require_same(signed, [draft.statement for draft in wanted])
+        for envelope, statement in zip(envelopes, signed, strict=True):
+            require_fresh(statement, now)
+            governance.verify(envelope, person, now)
         return [
-            ledger.append(draft.kind, draft.subject, _body(draft, envelope, governance))
-            for draft, envelope in zip(wanted, envelopes, strict=True)
+            ledger.append(draft.kind, draft.subject, _body(statement, draft.countersigned, envelope, governance))
+            for draft, statement, envelope in zip(wanted, signed, envelopes, strict=True)
         ][-1]
 
 
-def _body(draft: Draft, envelope: dict[str, Any], governance: Governance) -> dict[str, Any]:
-    if not draft.countersigned:
+def _body(
+    statement: dict[str, Any], countersigned: bool, envelope: dict[str, Any], governance: Governance
+) -> dict[str, Any]:
+    if not countersigned:
         return {"envelope": envelope}
-    return {"envelope": envelope, "countersigned": dsse.sign(draft.statement, governance.signer("gate"))}
+    return {"envelope": envelope, "countersigned": dsse.sign(statement, governance.signer("gate"))}

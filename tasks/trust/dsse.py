@@ -80,10 +80,14 @@ def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Sai
 
 def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     """A DSSE envelope over the canonical JSON of `statement`; its keyid is the key's fingerprint."""
-    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
-    keyid = keys.fingerprint(signer.public_line)
-    envelope.signatures[keyid] = Signature(keyid, signer.sign(envelope.pae()).hex())
-    return envelope.to_dict()
+    unsigned = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
+    return sealed(unsigned.payload, signer.public_line, signer.sign(unsigned.pae()))
+
+
+def sealed(payload: bytes, public_line: str, signature: bytes) -> dict[str, Any]:
+    """The envelope of a payload that was signed elsewhere. Nobody has checked the signature."""
+    keyid = keys.fingerprint(public_line)
+    return Envelope(payload, PAYLOAD_TYPE, {keyid: Signature(keyid, signature.hex())}).to_dict()
 
 
 def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:

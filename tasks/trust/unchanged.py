@@ -1,9 +1,16 @@
 """Whether what somebody signed is still what is asked, once they have signed."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.core.errors import Refused
+from tasks.core.moments import in_utc
+from tasks.trust.validity import shown
+
+LONGEST = timedelta(hours=12)
+"""How long somebody may take to sign."""
+SLACK = timedelta(seconds=5)
 
 
 def require_same(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
@@ -17,6 +24,20 @@ def changed() -> Refused:
         "what is to be signed has changed while it was being signed, by what somebody else recorded meanwhile; nothing "
         "was recorded. Look at it and sign it anew"
     )
+
+
+def require_fresh(statement: dict[str, Any], now: datetime) -> None:
+    """Raises Refused where a statement says that it was made long ago, or later than now. Whoever signs elsewhere may
+    write another time into it."""
+    try:
+        age = now - in_utc(datetime.fromisoformat(statement["predicate"]["time"]))
+    except (ValueError, TypeError, KeyError):
+        raise changed() from None
+    if not -SLACK <= age <= LONGEST:
+        raise Refused(
+            f"what was signed says that it is of {statement['predicate']['time']}, and it is {shown(now)}; nothing was "
+            "recorded. Look at it and sign it anew"
+        )
 
 
 def _undated(statement: dict[str, Any]) -> dict[str, Any]:
