@@ -159,14 +159,9 @@ def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
 
 
 def _row(chain: Chain, number: int) -> dict[str, Any]:
-    adopted, before = chain.adoptions[number], chain.adoptions[number - 1] if number else None
-    signers = [
-        adoption.signer(part, before, adopted.time) if before else None
-        for part in adoption.signatures(chain.envelopes[number])
-    ]
-    names = [person.id if person else "the root key" for person in signers]
-    return {"sequence": adopted.sequence, "time": _time(chain.entries[number].time), "signed_by": names,
-            "digest": adoption.digest(adopted), "entry": chain.entries[number].seq}  # fmt: skip
+    adopted, entry = chain.adoptions[number], chain.entries[number]
+    return {"sequence": adopted.sequence, "time": _time(entry.time), "signed_by": chain.signed_by(number),
+            "digest": adoption.digest(adopted), "entry": entry.seq}  # fmt: skip
 
 
 def _time(moment: datetime) -> str:

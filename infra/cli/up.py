@@ -4,13 +4,14 @@ from pathlib import Path
 
 from flows import deployed
 from infra.cli.shared import console, root
+from infra.console import server as pages
 from infra.prefect import server
 from tasks.core.errors import InputError
 from tasks.sources import sources
 
 
 def up() -> None:
-    """Start the Prefect server and the runner of this checkout on loopback, if they are not up.
+    """Start the Prefect server, the runner and the console of this checkout on loopback, if they are not up.
 
     Example: hallmark up
     """
@@ -20,6 +21,7 @@ def up() -> None:
     if secret := started.asks_for(where):
         console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
     console.print(f"deployment: {deployed.full_name(where)}")
+    console.print(f"console: {pages.start(where, console.print).origin}")
 
 
 def _read_from(where: Path) -> set[str]:

@@ -11,6 +11,12 @@ CARD = {
     "list": Verb("card:list_cards", "List use-case cards that are in force."),
     "adopt": Verb("card:adopt", "Sign the card of a use case that you answer for.", "acts"),
 }
+CONSOLE = {
+    "start": Verb("console:start", "Start the console of this checkout.", "itself"),
+    "password": Verb("console:password", "Set the password that you sign in with.", "acts"),
+    "accounts": Verb("console:list_accounts", "List who has a password."),
+    "revoke": Verb("console:revoke", "Take a person's password away, end their sessions.", "itself"),
+}
 DATA = {
     "inventory": Verb("data.inventory:inventory", "Show every source: owner, class, freshness, quality."),
     "manifest": Verb("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
@@ -70,8 +76,8 @@ ALL: dict[str, Verb | Verbs] = {
     "init": Verb("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
     "run": Verb("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
     "status": Verb("status:status", "Show where runs stand, and what they wait for."),
-    "up": Verb("up:up", "Start the Prefect server and the runner of this checkout.", "itself"),
-    "down": Verb("down:down", "Stop the Prefect server and the runner.", "itself"),
+    "up": Verb("up:up", "Start Prefect, the runner and the console of this checkout.", "itself"),
+    "down": Verb("down:down", "Stop Prefect, the runner and the console.", "itself"),
     "doctor": Verb("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
     "params": Verb("params:params", "Check a params file, or print its schema.", "itself"),
     "resolve": Verb("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
@@ -80,6 +86,7 @@ ALL: dict[str, Verb | Verbs] = {
     "backup": Verb("backup:backup", "Back up the state of this checkout while it is in use."),
     "restore": Verb("backup:restore", "Put a backup back where there is no state yet.", "itself"),
     "card": Verbs("Sign off what a use case is for and has to reach.", CARD),
+    "console": Verbs("Pages to decide on and to read the record.", CONSOLE),
     "code": Verbs("Sign off the code that governed runs are made of.", CODE),
     "data": Verbs("Look at sources, their rows and single records.", DATA),
     "gates": Verbs("List the gates that wait, look at evidence, decide.", GATES),

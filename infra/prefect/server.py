@@ -1,10 +1,7 @@
 """Start, find and stop the Prefect server and runner of a checkout. State lies in .hallmark/prefect/."""
 
-import contextlib
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -13,36 +10,16 @@ import psutil
 
 from infra.prefect import access, notify, ports
 from infra.prefect.settings import Settings
+from infra.processes import Process, end, end_all, spawn
 from tasks.core import files, locks
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Unavailable
 from tasks.policy import judge
-from tasks.runs.environment import BYTECODE, isolated
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
 """Environment variable: another port to try first."""
-
-
-class Process(Frozen):
-    pid: int
-    started: float
-    """Creation time, so that a pid given to another process later is not mistaken for ours."""
-
-    def alive(self) -> bool:
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    def serves(self, root: Path) -> bool:
-        """Whether it is alive and was started for this checkout: in a copied one up.json names the original's."""
-        try:
-            return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(access.folder(root))
-        except (psutil.Error, OSError):
-            return False
 
 
 class Up(Frozen):
@@ -73,7 +50,7 @@ def find(root: Path) -> Up | None:
         return None
     up = Up.model_validate_json(path.read_bytes())
     wanted = [process for process in (up.server, up.runner) if process is not None]
-    return up if all(process.serves(root) for process in wanted) else None
+    return up if all(process.serves(access.folder(root)) for process in wanted) else None
 
 
 def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
@@ -112,7 +89,7 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
     else:
         server, api = _serve(root, say)
     given = access.environment(root, api, own=server is not None)
-    runner = _spawn(root, "runner", ["-m", "infra.prefect.runner"], given)
+    runner = spawn(access.folder(root), "runner", ["-m", "infra.prefect.runner"], given)
     up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ), hallmark=_installed())
     # Nobody else may read it: a short password can be guessed from its digest.
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
@@ -131,7 +108,7 @@ def _died(root: Path) -> bool:
     if not path.exists():
         return False
     server = Up.model_validate_json(path.read_bytes()).server
-    return server is not None and not server.serves(root)
+    return server is not None and not server.serves(access.folder(root))
 
 
 def stop(root: Path) -> bool:
@@ -140,11 +117,12 @@ def stop(root: Path) -> bool:
     if not path.exists():
         return False
     up = Up.model_validate_json(path.read_bytes())
-    running, serving = up.runner.serves(root), up.server is not None and up.server.serves(root)
+    own = access.folder(root)
+    running, serving = up.runner.serves(own), up.server is not None and up.server.serves(own)
     if running:
         _end_runner(up.runner)
     if up.server is not None and serving:
-        _end(up.server)
+        end(up.server)
     path.unlink()
     return running or serving
 
@@ -156,7 +134,7 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
             command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            server = _spawn(root, "server", command, access.server_environment(root, api))
+            server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
             if _ready(api, server, port, access.folder(root) / "server.log"):
                 return server, api
         say(f"port {wanted} is in use; taking a free one")
@@ -169,22 +147,6 @@ def _port() -> int:
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
         raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
     return int(given)
-
-
-def _spawn(root: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
-    """A process of its own session that outlives this command, its output in a log.
-
-    It runs what is installed, compiled from its sources: neither it nor the flow runs that it starts import what else
-    lies in the checkout, nor bytecode that lies beside a source. It starts outside of what git brings: Prefect takes
-    settings from the prefect.toml, pyproject.toml and .env of the folder that it is started in.
-    """
-    with (access.folder(root) / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", *command],
-            cwd=access.folder(root), env=isolated(given), umask=files.UMASK, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 
 
 def _ready(api: str, server: Process, port: int, log: Path, seconds: float = 300) -> bool:
@@ -200,10 +162,10 @@ def _ready(api: str, server: Process, port: int, log: Path, seconds: float = 300
             time.sleep(0.2)
     except BaseException:
         if server.alive():
-            _end(server)
+            end(server)
         raise
     if server.alive():
-        _end(server)
+        end(server)
     elif ports.free(port) is None:
         return False
     raise Unavailable(f"the Prefect server at {api} does not answer; its log is {log}")
@@ -220,20 +182,4 @@ def _end_runner(process: Process) -> None:
     stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
     for running in (runner, *flow_runs):
         running.kill()
-    _end_all(stages)
-
-
-def _end(process: Process) -> None:
-    """End a process and its children, gently first."""
-    parent = psutil.Process(process.pid)
-    _end_all([parent, *parent.children(recursive=True)])
-
-
-def _end_all(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=15)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    end_all(stages)

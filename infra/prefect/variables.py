@@ -55,5 +55,11 @@ READ = (
     Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none"),
     Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key"),
     Variable("HALLMARK_PREFECT_PORT", "port of the embedded Prefect server", "4200, or a free port"),
+    Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
+    Variable(
+        "HALLMARK_CONSOLE_ORIGIN",
+        "the https address that a proxy on this machine serves the console under",
+        "`http://127.0.0.1:PORT`",
+    ),
 )
 """Each command reads these for itself."""

@@ -13,6 +13,7 @@ signed_decision.py  what they sign, and how it is read back
 rules/              the rules of decisions, each once; three ask them: before signing, when judged, offline
 weigh.py            which decisions count, and why the others don't
 missing.py          what a gate still wants, in words
+words.py            its evidence in words, the same on a terminal and on a page
 gates.py            where the gate stands: passed, failed, rejected, waiting, expired
 overview.py         where all that stand open stand
 reminders.py        what is due at a gate that waits

@@ -166,9 +166,10 @@ class Ledger:
             rows = self._tables.find(connection, after, upto, kind, subject)
         return [ledger_entry.read(row) for row in rows]
 
-    def newest_first(self, kind: str) -> Iterator[Entry]:
-        """Entries of one kind, the last first; whoever stops early has read few."""
-        before = 2**63 - 1
+    def newest_first(self, kind: str | None = None, below: int | None = None) -> Iterator[Entry]:
+        """Entries, of one kind and with seq below a number where these are given, the last first; whoever stops early
+        has read few."""
+        before = 2**63 - 1 if below is None else below
         while True:
             with self._reading() as connection:
                 page = self._tables.newest(connection, kind, before, PAGE)

@@ -5,6 +5,7 @@ import textwrap
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from tasks.core.config import Frozen
@@ -51,6 +52,12 @@ def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
     """The last entries that fit, all where `last` is None, oldest first. Raises Refused at one that was changed."""
     fit = (entry for row in ledger.rows() if wanted.fits(entry := ledger_entry.read(row)))
     return list(deque(fit, maxlen=None if last is None else min(last, sys.maxsize)))
+
+
+def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None) -> list[Entry]:
+    """The newest entries that fit, newest first; of those below a number where one is given. Raises as `find`."""
+    kind = wanted.kind if wanted.kind and "." in wanted.kind else None
+    return list(islice(filter(wanted.fits, ledger.newest_first(kind, below)), most))
 
 
 def opened(body: Any) -> Any:

@@ -113,9 +113,9 @@ class Tables:
             query = query.limit(most)
         return list(map(Row._make, connection.execute(query).fetchall()))
 
-    def newest(self, connection: Connection, kind: str, before: int, most: int) -> list[Row]:
-        """The last rows of one kind with seq below `before`, the last first."""
-        query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.seq < before)
+    def newest(self, connection: Connection, kind: str | None, before: int, most: int) -> list[Row]:
+        """The last rows with seq below `before`, of one kind where it is given, the last first."""
+        query = select(ENTRIES).where(ENTRIES.c.seq < before, *[ENTRIES.c.kind == kind] * (kind is not None))
         return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
 
     def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:

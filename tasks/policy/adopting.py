@@ -63,6 +63,13 @@ class Chain:
     def newest(self) -> Adoption | None:
         return self.in_force.adoption if self.in_force else None
 
+    def signed_by(self, number: int) -> list[str]:
+        """Who signed the adoption at a place in the chain."""
+        adopted, before = self.adoptions[number], self.adoptions[number - 1] if number else None
+        parts = adoption.signatures(self.envelopes[number])
+        people = [adoption.signer(part, before, adopted.time) if before else None for part in parts]
+        return [person.id if person else "the root key" for person in people]
+
 
 @dataclass(frozen=True)
 class Proposal:

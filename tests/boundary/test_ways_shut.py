@@ -15,7 +15,8 @@ from flows import lifecycle
 from flows.parked import _names_a_run
 from infra.cli import shared
 from infra.prefect import access, server
-from infra.prefect.server import Process, Up
+from infra.prefect.server import Up
+from infra.processes import Process
 from tasks.core import code, journals, locks
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout

@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 import infra.cli
+from infra import processes
 from infra.cli import follow
 from infra.prefect import access, client, ports, server
-from infra.prefect.server import Process, Up
+from infra.prefect.server import Up
 from infra.prefect.settings import Settings
+from infra.processes import Process
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.policy import judge
@@ -207,7 +209,7 @@ def test_a_server_of_another_checkout_is_not_taken_for_ones_own(project: Path, m
         answers = iter([port])
         monkeypatch.setattr(ports, "free", lambda wanted: next(answers, None) or free(wanted))
         process, api = server._serve(project, told.append)
-        server._end(process)
+        processes.end(process)
         other.shutdown()
     assert f":{port}/" not in api
     assert told == [f"port {port} is in use; taking a free one"]

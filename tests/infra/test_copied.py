@@ -12,8 +12,9 @@ import pytest
 
 from flows import deployed
 from infra.prefect import access, server
-from infra.prefect.server import Process, Up
+from infra.prefect.server import Up
 from infra.prefect.settings import Settings
+from infra.processes import Process
 from tasks.core.files import tree_manifest, write_json
 from tasks.gates import cases, evidence
 from tasks.runs import installation, journal

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.prefect import server
+from infra import processes
+from infra.prefect import access
 
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'json.tool', '--help']); print('over')"
 AGAIN = """
@@ -37,7 +38,7 @@ def test_what_lies_in_the_checkout_is_not_run_by_the_runner(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"import os; os.close(os.open({str(tmp_path / 'evil')!r}, os.O_CREAT))\n")
     monkeypatch.setenv("PYTHONPATH", str(planted) if where == "PYTHONPATH" else "")
-    process = server._spawn(root, "probe", ["-c", CHILD], dict(os.environ))
+    process = processes.spawn(access.folder(root), "probe", ["-c", CHILD], dict(os.environ))
     psutil.Process(process.pid).wait(timeout=60)
     log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.endswith("over\n") and "usage: python -m json.tool" in log, (log, sys.executable)
@@ -60,7 +61,7 @@ def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> Non
     assert evil.exists()
     evil.unlink()
     (root / "again").write_text(again := AGAIN.replace("ROOT", str(root)))
-    process = server._spawn(root, "probe", ["-c", again], dict(os.environ))
+    process = processes.spawn(access.folder(root), "probe", ["-c", again], dict(os.environ))
     psutil.Process(process.pid).wait(timeout=60)
     log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.endswith("over\n") and not evil.exists(), log
@@ -82,7 +83,7 @@ def test_no_settings_of_prefect_are_taken_from_the_checkout(tmp_path: Path, name
     (tmp_path / name).write_text(BROUGHT[name])
     taken = subprocess.run([sys.executable, "-c", SETTINGS], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert taken.stdout == "7\n", "the attack is one, as Prefect starts otherwise"
-    process = server._spawn(tmp_path, "probe", ["-c", SETTINGS], dict(os.environ))
+    process = processes.spawn(access.folder(tmp_path), "probe", ["-c", SETTINGS], dict(os.environ))
     psutil.Process(process.pid).wait(timeout=60)
     log = (tmp_path / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.strip().isdigit() and log != "7\n", log

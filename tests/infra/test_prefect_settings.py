@@ -23,7 +23,8 @@ LOOKS = """
 import sys
 from pathlib import Path
 from infra.prefect import client
-from infra.prefect.server import Process, Up
+from infra.prefect.server import Up
+from infra.processes import Process
 root = Path(sys.argv[1])
 nobody = Process(pid=1, started=0.0)
 up = Up(api="http://127.0.0.1:9/api", server=None, runner=nobody)

@@ -1,6 +1,6 @@
 """A gate's evidence as a person reads it before deciding: what it is about, the checks, what changed, who decides."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.table import Table
 
@@ -8,18 +8,13 @@ from infra.cli import datasets
 from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
-from tasks.core.facts import Fact
 from tasks.core.shown import one_line
-from tasks.gates import since
+from tasks.gates import since, words
 from tasks.gates.cases import Case
-from tasks.gates.evidence import Asks, Evidence
 from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
 from tasks.gates.since import Since
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-
-MOST = 5
-"""Files named one by one; the others are counted."""
 
 
 def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -> None:
@@ -36,7 +31,7 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
     if evidence.dataset:
         datasets.show(evidence.dataset, evidence.change)
     else:
-        console.print(f" {_changed(before)}")
+        console.print(f" {words.changed(before)}")
     for decision in standing.decisions:
         console.print(f" {_decision(decision)}")
     for wanted in standing.waiting_for:
@@ -45,49 +40,25 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
 
 def _head(case: Case, standing: Standing, now: datetime) -> Table:
     evidence, purpose = case.evidence, case.evidence.purpose
-    waits = f", {_days(now - case.entry.time)} ago" if case.closed is None else ""
-    left = f", in {_days(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
+    waits = f", {words.span(now - case.entry.time)} ago" if case.closed is None else ""
+    left = f", in {words.span(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
     lines = {
         "subject": f"output of {evidence.subject.stage} {evidence.subject.sha256}",
         "evidence": f"SHA-256 {case.sha256}",
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
-        "made by": _made(evidence),
+        "made by": words.made(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
         "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.requested_by}",
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
-        "who": _who(evidence.asks),
+        "who": words.who(evidence.asks),
     }
     table = Table(show_header=False, box=None, padding=(0, 1))
     for name, text in lines.items():
         table.add_row(name, text)
     return table
-
-
-def _made(evidence: Evidence) -> str:
-    """How its stages ran, as their supervisor signed it."""
-    boxes = {it.sandbox for it in evidence.recorded.values()}
-    named = ", ".join(sorted(filter(None, boxes)))
-    where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
-    taken = sum(it.computed_in != evidence.run for it in evidence.recorded.values())
-    said = f"{len(evidence.recorded)} stages, each signed with what it read and left; run {where}"
-    return (said + f"; {taken} of them in an earlier run" * bool(taken)) if evidence.recorded else "nobody signed how"
-
-
-def _who(asks: Asks) -> str:
-    roles = [
-        f"every owner of a source ({', '.join(asks.owners)})" if role.owners and asks.owners
-        else f"{role.count} in role {role.role}"
-        for role in asks.roles
-    ]  # fmt: skip
-    said = " and ".join(roles) or "nobody: the checks alone decide"
-    return said + (
-        f"; role {asks.waive.role} may waive a failed check for {asks.waive.max_days:g} days"
-        if asks.waive
-        else "; nobody may waive a check"
-    )
 
 
 def _checks(standing: Standing, before: Since | None) -> Table:
@@ -100,23 +71,8 @@ def _checks(standing: Standing, before: Since | None) -> Table:
 
 def _cells(check: CheckStanding) -> list[str]:
     result = check.result
-    value = Fact(value=result.value, low=result.low, high=result.high) if result.value is not None else "absent"
-    wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
-    bound = "" if result.bound == "value" else f"{result.bound} end "
-    verdict = f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}" if check.waived_by else result.verdict
     name = f"{result.name} ({result.fact})" + f": {result.why}" * bool(result.why)
-    return [name, verdict, str(value), f"{bound}{wanted}"]
-
-
-def _changed(before: Since | None) -> str:
-    if before is None:
-        return "this gate has let nothing of the use case pass before"
-    if not before.files:
-        return f"every file is as in run {before.run}, which passed here last"
-    named = ", ".join(before.files[:MOST]) + f" and {len(before.files) - MOST} more, which --json has" * (
-        len(before.files) > MOST
-    )
-    return f"since run {before.run}, which passed here last, {len(before.files)} files differ: {named}"
+    return [name, words.outcome(check), words.value(result), words.wanted(result)]
 
 
 def _decision(decision: DecisionStanding) -> str:
@@ -124,10 +80,3 @@ def _decision(decision: DecisionStanding) -> str:
     why = one_line(decision.reason)  # a second line could read like one of the page's own
     said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {why}".rstrip()
     return said if decision.counted else f"{said} (does not count: {decision.why_not})"
-
-
-def _days(span: timedelta) -> str:
-    """A span of time to two significant units."""
-    minutes = max(0, int(span.total_seconds() // 60))
-    days, hours = minutes // 1440, minutes // 60 % 24
-    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

@@ -1,0 +1,80 @@
+"""`hallmark console`: where the pages are, and who may open them."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from infra.console import server
+from infra.console.accounts import Accounts
+from infra.console.sessions import Sessions
+from infra.console.store import open_store
+from tasks.core.errors import InputError
+from tasks.runs.run import installed_governance
+
+Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
+
+
+def start(as_json: shared.Json = False) -> None:
+    """Start the console of this checkout on loopback, if it is not up. `hallmark down` stops it.
+
+    Example: hallmark console start
+    """
+    where = shared.root()
+    up = server.start(where, lambda text: shared.notice(text, as_json))
+    people = Accounts(open_store(where / ".hallmark")).people()
+    if as_json:
+        shared.print_json({"url": up.origin, "people": people})
+        return
+    console.print(f"console: {up.origin} (stop with `hallmark down`)")
+    if not people:
+        console.print("nobody can sign in yet: hallmark console password --as ID")
+
+
+def password(
+    who: shared.As = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from standard input.")] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Set the password that you sign in to the console with. Your key shows that you are who you say.
+
+    Example: hallmark console password --as data-owner
+    """
+    where = shared.root()
+    person = installed_governance(where, None).identify(shared.identity(who))
+    if not stdin and not sys.stdin.isatty():
+        raise InputError("there is no terminal to ask at; give the password with --stdin")
+    given = sys.stdin.readline().rstrip("\n") if stdin else typer.prompt(
+        "password", hide_input=True, confirmation_prompt="once more"
+    )  # fmt: skip
+    engine = open_store(where / ".hallmark")
+    Accounts(engine).put(person.id, given)
+    ended = Sessions(engine).end_all(person.id)
+    document = {"person": person.id, "sessions_ended": ended}
+    shared.print_json(document) if as_json else console.print(f"{person.id} signs in with it from now on")
+
+
+def list_accounts(as_json: shared.Json = False) -> None:
+    """List who has a password.
+
+    Example: hallmark console accounts
+    """
+    people = Accounts(open_store(shared.root() / ".hallmark")).people()
+    if as_json:
+        shared.print_json(people)
+        return
+    console.print("\n".join(people) or "nobody has a password: hallmark console password --as ID")
+
+
+def revoke(person: Person, as_json: shared.Json = False) -> None:
+    """Take a person's password away and end their sessions.
+
+    Example: hallmark console revoke data-owner
+    """
+    engine = open_store(shared.root() / ".hallmark")
+    had, ended = Accounts(engine).remove(person), Sessions(engine).end_all(person)
+    document = {"person": person, "had_password": had, "sessions_ended": ended}
+    said = f"{person} has no password any more; {ended} sessions ended" if had else f"{person} had no password"
+    shared.print_json(document) if as_json else console.print(said)

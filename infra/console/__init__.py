@@ -1,0 +1,19 @@
+"""The console: pages on which people decide, look at runs and releases, and read the record.
+
+It judges nothing itself: what it shows comes from the ledger and the runs as every command reads them, and a decision
+is signed by the person's own key in their browser. The server holds nobody's key.
+
+site.py       what a page reads: the ledger and the governance in force
+store.py      the console's own database: accounts and sessions
+accounts.py   passwords of people in people.yaml, and the lock after wrong ones
+sessions.py   who is signed in, until when
+guard.py      what every request has to pass, and the headers of every answer
+pages.py      the table of pages: path, view, template, who may look
+actions.py    the table of what a person may do, and who may
+views/        one file a page: what it shows, as a typed document that is also its JSON
+app.py        all of it as one application
+signing.py    what a browser is given to sign, and what comes back
+answers.py    a view as HTML, JSON or CSV
+server.py     start, find and stop it
+serve.py      the process
+"""

@@ -1,0 +1,54 @@
+"""What every request has to pass, and the headers of every answer."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+MOST = 256 << 10
+"""Bytes of what a browser may send."""
+SAFE = ("GET", "HEAD")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""Nothing from outside, nothing inline, in nobody's frame."""
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def guard(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
+    """A middleware that lets through what a page of this origin may ask."""
+
+    async def guarded(request: Request, call_next: Next) -> Response:
+        wrong = _why_not(request, origin)
+        answer = PlainTextResponse(wrong[1], wrong[0]) if wrong else await call_next(request)
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        if not request.url.path.startswith("/static/"):
+            answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    return guarded
+
+
+def _why_not(request: Request, origin: str) -> tuple[int, str] | None:
+    """Status and reason of a request that nothing looks at."""
+    if request.headers.get("host", "") != urlsplit(origin).netloc:  # a name of somebody else that leads here
+        return 421, f"this console is at {origin}"
+    if request.method in SAFE:
+        return None
+    if request.headers.get("origin") != origin:  # browsers say it of every POST
+        return 403, "this was sent by no page of the console"
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        return 411, "expected a Content-Length"
+    if int(length) > MOST:
+        return 413, f"expected at most {MOST} bytes, got {length}"
+    return None

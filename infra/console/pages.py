@@ -1,0 +1,60 @@
+"""The table of pages. Each is a view, a template and who may look; its JSON is below /api, its CSV where it is a list.
+
+The application makes its routes of this table and of actions.py, and of nothing else; a test walks both with every
+role.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from infra.console.views.gate import gate
+from infra.console.views.inbox import inbox
+from infra.console.views.incidents import incident, incidents
+from infra.console.views.key import key
+from infra.console.views.ledger import entry, ledger
+from infra.console.views.policy import policy
+from infra.console.views.releases import at, release, releases
+from infra.console.views.runs import run, runs
+
+Who = Literal["anybody", "person"]
+"""`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads everything, since an auditor
+has to; what is about one person's data is in no page (`hallmark data show`)."""
+
+
+class Page(NamedTuple):
+    path: str
+    title: str
+    view: Callable[..., Any]
+    template: str
+    menu: bool = False
+    """It stands in the navigation."""
+    live: bool = False
+    """It is fetched again every few seconds while it is open."""
+    who: Who = "person"
+
+
+PAGES = (
+    Page("/", "Inbox", inbox, "inbox.html", menu=True, live=True),
+    Page("/gates/{run}/{gate}", "Gate", gate, "gate.html"),
+    Page("/runs", "Runs", runs, "runs.html", menu=True, live=True),
+    Page("/runs/{run}", "Run", run, "run.html", live=True),
+    Page("/releases", "Releases", releases, "releases.html", menu=True),
+    Page("/releases/{label}", "Release", release, "release.html"),
+    Page("/production", "In production", at, "at.html", menu=True),
+    Page("/incidents", "Incidents", incidents, "incidents.html", menu=True),
+    Page("/incidents/{incident}", "Incident", incident, "incident.html"),
+    Page("/policy", "Policy", policy, "policy.html", menu=True),
+    Page("/ledger", "Ledger", ledger, "ledger.html", menu=True),
+    Page("/ledger/{number}", "Ledger entry", entry, "entry.html"),
+    Page("/key", "Your key", key, "key.html"),
+)
+
+
+def api_path(page: Page) -> str:
+    """Where the JSON of a page is."""
+    return "/api/inbox" if page.path == "/" else f"/api{page.path}"
+
+
+def csv_path(page: Page) -> str:
+    """Where the CSV of a list is."""
+    return f"{'/inbox' if page.path == '/' else page.path}.csv"

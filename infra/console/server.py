@@ -1,0 +1,121 @@
+"""Start, find and stop the console of a checkout. State lies in .hallmark/console/."""
+
+import os
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from infra.prefect import ports
+from infra.processes import Process, end, spawn
+from tasks.core import files, locks
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Unavailable
+
+PORT = 4220
+PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
+"""Environment variable: another port to try first."""
+ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
+"""Environment variable: the https address that a proxy serves the console under."""
+SECONDS = 60
+"""How long it may take to answer first."""
+
+
+class Up(Frozen):
+    """.hallmark/console/up.json"""
+
+    origin: str
+    """Where people reach it."""
+    port: int
+    """That it listens on, on loopback."""
+    process: Process
+
+
+def folder(root: Path) -> Path:
+    return root / ".hallmark" / "console"
+
+
+def find(root: Path) -> Up | None:
+    """The console that is up for this checkout, or None."""
+    path = folder(root) / "up.json"
+    if not path.exists():
+        return None
+    up = Up.model_validate_json(path.read_bytes())
+    return up if up.process.serves(folder(root)) else None
+
+
+def start(root: Path, say: Callable[[str], None]) -> Up:
+    """Have the console up. Raises Unavailable with the log's path, InputError for a setting that is none."""
+    folder(root).mkdir(parents=True, exist_ok=True)
+    with locks.turn(folder(root) / "up.lock", "another command starts the console"):
+        return find(root) or _start(root, say)
+
+
+def stop(root: Path) -> bool:
+    """Stop what `start` started here; True where it was up."""
+    up = find(root)
+    if up is not None:
+        end(up.process)
+    (folder(root) / "up.json").unlink(missing_ok=True)
+    return up is not None
+
+
+def _start(root: Path, say: Callable[[str], None]) -> Up:
+    for wanted in (_port(), 0):
+        port = ports.free(wanted)
+        if port is not None:
+            origin = _origin(port)
+            command = ["-m", "infra.console.serve", str(root), origin, str(port)]
+            process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
+            if _ready(process, port, folder(root) / "console.log"):
+                up = Up(origin=origin, port=port, process=process)
+                files.write_bytes(folder(root) / "up.json", up.model_dump_json(indent=2).encode())
+                return up
+        say(f"port {wanted} is in use; taking a free one for the console")
+    raise Unavailable("no free port on 127.0.0.1")
+
+
+def _port() -> int:
+    given = os.environ.get(PORT_VARIABLE) or str(PORT)
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
+        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
+    return int(given)
+
+
+def _origin(port: int) -> str:
+    """The address that people reach the console at. Raises InputError for a setting that is no https address."""
+    given = os.environ.get(ORIGIN_VARIABLE, "").rstrip("/")
+    if not given:
+        return f"http://127.0.0.1:{port}"
+    parts = urlsplit(given)
+    if parts.scheme != "https" or not parts.netloc or parts.path or parts.query or "@" in parts.netloc:
+        raise InputError(f"{ORIGIN_VARIABLE}: expected an address such as https://hallmark.example.com, got {given!r}")
+    return given
+
+
+def _ready(process: Process, port: int, log: Path) -> bool:
+    """Wait until it answers; False where another process was faster to take the port."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and process.alive():
+        if ports.held_by(process.pid, port) and _answers(port):
+            return True
+        time.sleep(0.1)
+    if process.alive():
+        end(process)
+    elif ports.free(port) is None:
+        return False
+    raise Unavailable(f"the console does not answer; its log is {log}")
+
+
+def _answers(port: int) -> bool:
+    """Whether anything answers: which name it wants to be called by is its own affair."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (urllib.error.URLError, OSError):
+        return False

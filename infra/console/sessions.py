@@ -1,0 +1,73 @@
+"""Who is signed in. A browser holds a random token, the database its digest, so that a copy of that opens nothing."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, insert, select, update
+
+from infra.console.store import SESSIONS
+from tasks.core.database import reaching
+from tasks.core.files import sha256_bytes
+
+IDLE = timedelta(minutes=30)
+"""After which a session that nobody used is over."""
+LONGEST = timedelta(hours=10)
+"""After which any is."""
+STEP = timedelta(minutes=1)
+"""How exactly the last use is kept, so that not every page writes."""
+
+
+@dataclass(frozen=True)
+class Session:
+    person: str
+    form_token: str
+
+    def owns(self, token: str) -> bool:
+        """Whether a form was given out to this session."""
+        return hmac.compare_digest(self.form_token.encode(), token.encode())
+
+
+class Sessions:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(self, person: str, now: datetime) -> str:
+        """The token of a new session."""
+        token, moment = secrets.token_urlsafe(32), now.replace(tzinfo=None)
+        row = {
+            "token_sha256": _digest(token), "person": person, "form_token": secrets.token_urlsafe(32),
+            "began": moment, "seen": moment,
+        }  # fmt: skip
+        with reaching("the console's database"), self._engine.begin() as connection:
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.began < moment - LONGEST))
+            connection.execute(insert(SESSIONS).values(row))
+        return token
+
+    def find(self, token: str, now: datetime) -> Session | None:
+        """None where there is no such session any more, or time is over. It counts as used."""
+        moment = now.replace(tzinfo=None)
+        theirs = SESSIONS.c.token_sha256 == _digest(token)
+        with reaching("the console's database"):
+            with self._engine.connect().execution_options(takes_turn=False) as connection:
+                row = connection.execute(select(SESSIONS).where(theirs)).one_or_none()
+            if row is None or moment - row.began > LONGEST or moment - row.seen > IDLE:
+                return None
+            if abs(moment - row.seen) > STEP:
+                with self._engine.begin() as connection:
+                    connection.execute(update(SESSIONS).where(theirs).values(seen=moment))
+        return Session(row.person, row.form_token)
+
+    def end(self, token: str) -> None:
+        with reaching("the console's database"), self._engine.begin() as connection:
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == _digest(token)))
+
+    def end_all(self, person: str) -> int:
+        """End every session of a person; returns how many there were."""
+        with reaching("the console's database"), self._engine.begin() as connection:
+            return int(connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount)
+
+
+def _digest(token: str) -> str:
+    return sha256_bytes(token.encode())

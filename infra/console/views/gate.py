@@ -1,0 +1,204 @@
+"""One gate: the verdict, the checks, what changed, who has decided, and what a person may do about it."""
+
+from datetime import datetime
+
+from infra.console.site import Here
+from infra.console.views.inbox import may_do
+from tasks.consent import withdrawals
+from tasks.consent.withdrawals import Use
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.graph import GATES
+from tasks.gates import cases, gates, since, words
+from tasks.gates.cases import Case
+from tasks.gates.evidence import Evidence
+from tasks.gates.gates import CheckStanding, DecisionStanding
+from tasks.gates.since import Since
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.runs.request import checked_run_id
+
+
+class Check(Frozen):
+    name: str
+    fact: str
+    holds: bool
+    outcome: str
+    value: str
+    wanted: str
+    before: str
+    """The figure where this gate passed last; empty where it never did."""
+    why: str
+    waivable: bool
+    """Whether policy lets somebody waive it."""
+
+
+class SourceRow(Frozen):
+    """A source as its owner looks at it."""
+
+    name: str
+    owner: str
+    licence: str
+    content: str
+    """new, changed or same since the dataset approved last; empty where there is none."""
+    rows: int
+    aside: int
+    aside_share: float
+    by_rule: dict[str, int]
+    protected: dict[str, int]
+    """How often text of each class was found."""
+    actions: dict[str, str]
+    """What is done with it."""
+    train: int
+    test: int
+
+
+class GatePage(Frozen):
+    """A gate, from its question to where it stands."""
+
+    run: str
+    gate: str
+    use_case: str
+    tier: str
+    demo: bool
+    state: str
+    verdict: str
+    held_back: str
+    """Why the run goes no further whatever is decided; empty where nothing holds it."""
+    evidence_sha256: str
+    """What a decision is about."""
+    asked: datetime
+    deadline: datetime
+    closed: datetime | None
+    facts: dict[str, str]
+    """What the page says first, name to text."""
+    checks: list[Check]
+    sources: list[SourceRow]
+    changes: list[str]
+    """What changed since the gate passed last, in words."""
+    decisions: list[DecisionStanding]
+    mine: list[str]
+    """What this person may do, in words."""
+    own: bool
+    """This person has a decision here that counts, and may withdraw it."""
+    keys: list[str]
+    """Fingerprints of this person's keys that count now."""
+    report: bool
+    """There is an evaluation report to open."""
+    docs: bool
+    """There are Data Docs to open."""
+
+
+def question(here: Here, run: str, gate: str) -> tuple[Case, Governance]:
+    """A gate as it was asked last, and what it is judged by. Raises InputError where it never was."""
+    if gate not in GATES:
+        raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
+    asked = [case for case in cases.read(here.ledger, run) if case.evidence.gate == gate]
+    if not asked:
+        raise InputError(f"run {run} has asked nothing at the gate {gate}")
+    return asked[-1], here.rules.of(run) or here.governance
+
+
+def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
+    """Raises InputError for a gate that was never asked, and what judging it raises."""
+    checked_run_id(run)
+    case, governed = question(here, run, gate)
+    evidence = case.evidence
+    standing = gates.judge_case(case, here.ledger, governed, here.now)
+    before = since.last_passed(evidence, here.ledger)
+    still_open = case.closed is None
+    looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
+    return GatePage(
+        run=run,
+        gate=gate,
+        use_case=evidence.use_case,
+        tier=evidence.tier,
+        demo=evidence.demo,
+        state=standing.state,
+        verdict=words.verdict(standing),
+        held_back=_held_back(here, evidence, governed),
+        evidence_sha256=case.sha256,
+        asked=case.entry.time,
+        deadline=standing.deadline,
+        closed=case.closed.time if case.closed else None,
+        facts=_facts(evidence),
+        checks=[_check(check, before, evidence) for check in sorted(standing.checks, key=_first)],
+        sources=_sources(evidence),
+        changes=_changes(evidence, before),
+        decisions=standing.decisions,
+        mine=may_do(here, evidence, standing, person) if still_open and standing.state == "waiting" else [],
+        own=still_open and any(it.counted and it.person == person.id for it in standing.decisions),
+        keys=[key.fingerprint for key in governed.keys_of(person) if key.counts(here.now)],
+        report="report.html" in looked,
+        docs="index.html" in looked,
+    )
+
+
+def _first(check: CheckStanding) -> int:
+    """Failed ones, then those that a waiver lets pass, then the others."""
+    return 2 if check.holds and not check.waived_by else 1 if check.holds else 0
+
+
+def _held_back(here: Here, evidence: Evidence, governed: Governance) -> str:
+    if evidence.dataset is None:
+        return ""
+    uses = [Use(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
+    return withdrawals.held_back(here.ledger, governed, uses) or ""
+
+
+def _facts(evidence: Evidence) -> dict[str, str]:
+    purpose = evidence.purpose
+    return {
+        "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
+        "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
+        "asked by": evidence.requested_by,
+        "who decides": words.who(evidence.asks),
+        "made by": words.made(evidence),
+        "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
+        "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
+        "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",
+    }
+
+
+def _check(check: CheckStanding, before: Since | None, evidence: Evidence) -> Check:
+    result, waive = check.result, evidence.asks.waive
+    return Check(
+        name=result.name,
+        fact=result.fact,
+        holds=check.holds,
+        outcome=words.outcome(check),
+        value=words.value(result),
+        wanted=words.wanted(result),
+        before=before.value(result.fact) if before else "",
+        why=result.why,
+        waivable=waive is not None and waive.covers(result.name),
+    )
+
+
+def _sources(evidence: Evidence) -> list[SourceRow]:
+    if evidence.dataset is None:
+        return []
+    change = evidence.change
+    return [
+        SourceRow(
+            name=name,
+            owner=origin.owner,
+            licence=origin.licence,
+            content=change.sources[name].content if change else "",
+            rows=origin.taken,
+            aside=sum(origin.aside.values()),
+            aside_share=origin.aside_share,
+            by_rule=origin.aside,
+            protected={str(key): count for key, count in origin.protected.items() if count},
+            actions={str(key): str(action) for key, action in origin.actions.items()},
+            train=origin.rows["train"],
+            test=origin.rows["test"],
+        )
+        for name, origin in sorted(evidence.dataset.sources.items(), key=lambda item: (item[1].owner, item[0]))
+    ]
+
+
+def _changes(evidence: Evidence, before: Since | None) -> list[str]:
+    if evidence.dataset is not None:
+        return list(words.dataset(evidence.dataset, evidence.change))
+    return [words.changed(before)]

@@ -1,0 +1,59 @@
+"""Incidents: what somebody has to look into, whose it is, and how it ended."""
+
+from datetime import datetime
+
+from infra.console.site import Here
+from tasks.core.config import Frozen
+from tasks.incidents import incidents as record
+from tasks.incidents.incidents import Incident
+from tasks.policy.people import Person
+
+
+class IncidentRow(Frozen):
+    incident: str
+    severity: str
+    state: str
+    opened: datetime
+    about: str
+    text: str
+    owner: str
+    answer_by: datetime | None
+    by: str
+    """Whose deed it is about; empty: nobody's."""
+    entry: int
+    closed: str
+    """By whom and why; empty while it is open."""
+
+
+class Incidents(Frozen):
+    rows: list[IncidentRow]
+    """Open ones first, then the newest."""
+
+
+def incidents(here: Here, person: Person) -> Incidents:
+    """Open ones first, then the newest."""
+    known = [row(each) for each in record.read(here.ledger, here.governance)]
+    newest = sorted(known, key=lambda each: each.opened, reverse=True)
+    return Incidents(rows=sorted(newest, key=lambda each: each.state == "closed"))
+
+
+def incident(here: Here, person: Person, incident: str) -> IncidentRow:
+    """Raises InputError where there is none of that id."""
+    return row(record.get(here.ledger, here.governance, incident))
+
+
+def row(each: Incident) -> IncidentRow:
+    closing = each.closing
+    return IncidentRow(
+        incident=each.id,
+        severity=each.severity,
+        state=each.state,
+        opened=each.entry.time,
+        about=each.opening.about,
+        text=each.opening.text,
+        owner=f"role {each.opening.role}" if each.opening.role else "anybody",
+        answer_by=each.opening.answer_by,
+        by=each.opening.by or "",
+        entry=each.entry.seq,
+        closed=f"{closing.person}: {closing.reason}" if closing else "",
+    )

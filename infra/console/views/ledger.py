@@ -1,0 +1,85 @@
+"""Entries of the ledger, newest first, and one with all that it says."""
+
+from datetime import datetime
+from typing import Any
+
+from infra.console.site import Here
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.shown import json_text
+from tasks.ledger import search
+from tasks.ledger.ledger import Entry
+from tasks.ledger.search import Wanted
+from tasks.policy.people import Person
+
+PAGE = 50
+"""Entries on one page."""
+
+
+class EntryRow(Frozen):
+    entry: int
+    time: datetime
+    kind: str
+    subject: str
+    says: str
+
+
+class Entries(Frozen):
+    rows: list[EntryRow]
+    kind: str
+    subject: str
+    run: str
+    about: str
+    """Id of a person; empty: anybody."""
+    older: int | None
+    """Entries below this number are on the next page; null where there are none."""
+    count: int
+    """Of the whole ledger."""
+
+
+class EntryPage(Frozen):
+    entry: int
+    time: datetime
+    kind: str
+    subject: str
+    body: dict[str, Any]
+    """Envelopes opened, their signatures unverified."""
+    text: str
+    """The same as JSON, for reading."""
+
+
+def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
+           below: int = 0) -> Entries:  # fmt: skip
+    """A page of what fits. Raises Refused at an entry that was changed."""
+    wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None)
+    found = search.newest(here.ledger, wanted, PAGE + 1, below or None)
+    rows = [_row(entry) for entry in found[:PAGE]]
+    return Entries(
+        rows=rows,
+        kind=kind,
+        subject=subject,
+        run=run,
+        about=about,
+        older=rows[-1].entry if len(found) > PAGE else None,
+        count=here.ledger.count(),
+    )
+
+
+def _row(entry: Entry) -> EntryRow:
+    return EntryRow(entry=entry.seq, time=entry.time, kind=entry.kind, subject=entry.subject, says=search.gist(entry))
+
+
+def entry(here: Here, person: Person, number: int) -> EntryPage:
+    """Raises InputError where there is no such entry, Refused where it was changed."""
+    found = search.newest(here.ledger, Wanted(), 1, number + 1)
+    if not found or found[0].seq != number:
+        raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
+    body = search.opened(found[0].body)
+    return EntryPage(
+        entry=number,
+        time=found[0].time,
+        kind=found[0].kind,
+        subject=found[0].subject,
+        body=body,
+        text=json_text(body, indent=2),
+    )

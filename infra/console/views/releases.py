@@ -1,0 +1,88 @@
+"""Every release, one with its verification, and what was in production at a moment."""
+
+from datetime import datetime
+from pathlib import Path
+
+from infra.console.site import Here
+from tasks.core.config import Frozen
+from tasks.policy.people import Person
+from tasks.registry.history import history
+from tasks.registry.history.history import Moment
+from tasks.registry.promote import releases as promoted
+from tasks.registry.promote.releases import Release
+from tasks.registry.promote.waivers import Reliance
+from tasks.registry.release.report import Verification
+
+
+class ReleaseRow(Frozen):
+    release: str
+    aliases: list[str]
+    promoted: datetime
+    run: str
+    tier: str
+    demo: bool
+    waivers: int
+    """Checks that failed and a waiver let pass."""
+    expired: int
+    """Of these, that count no more."""
+    sha256: str
+
+
+class Releases(Frozen):
+    rows: list[ReleaseRow]
+    """Newest first."""
+    problems: list[str]
+    """What is wrong with promotions in the ledger, in words."""
+
+
+class ReleasePage(Frozen):
+    release: Release
+    label: str
+    waivers: list[Reliance]
+    verified: Verification
+
+
+class At(Frozen):
+    asked: str
+    """As the reader gave it; empty: now."""
+    moment: Moment
+
+
+def releases(here: Here, person: Person) -> Releases:
+    """Newest first."""
+    with here.ledger.reading():
+        listed = promoted.list_releases(here.ledger, here.governance)
+        rows = [_row(release, promoted.waived(release, here.ledger, here.governance)) for release in listed]
+        problems = promoted.problems(here.ledger, here.governance)
+    return Releases(rows=sorted(rows, key=lambda row: row.promoted, reverse=True), problems=list(problems))
+
+
+def _row(release: Release, relied: list[Reliance]) -> ReleaseRow:
+    return ReleaseRow(
+        release=str(release.label),
+        aliases=release.aliases,
+        promoted=release.promoted_at,
+        run=release.run,
+        tier=release.tier,
+        demo=release.demo,
+        waivers=len(relied),
+        expired=sum(not each.counts for each in relied),
+        sha256=release.sha256,
+    )
+
+
+def release(here: Here, person: Person, label: str) -> ReleasePage:
+    """Verified anew from its folder, as `hallmark releases verify` does. Raises InputError where there is none."""
+    known = promoted.get(here.ledger, here.governance, label)
+    return ReleasePage(
+        release=known,
+        label=str(known.label),
+        waivers=promoted.waived(known, here.ledger, here.governance),
+        verified=promoted.verify(Path(known.bundle), here.governance),
+    )
+
+
+def at(here: Here, person: Person, when: str = "") -> At:
+    """What was in production then, and who had decided it. Raises InputError for what is no time, or has not come."""
+    asked = when.strip()
+    return At(asked=asked, moment=history.at(asked or here.now.isoformat(), here.ledger, here.governance))

@@ -1,0 +1,121 @@
+"""Every run of this checkout, and one: its stages, gates and figures."""
+
+from datetime import UTC, datetime
+
+from infra.console.site import Here
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.policy.people import Person
+from tasks.runs import journal
+from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.runs.summary import summarise
+
+
+class RunRow(Frozen):
+    run: str
+    use_case: str
+    status: str
+    requested_by: str
+    demo: bool
+    began: datetime | None
+    doing: str
+    """What it is at, or waits for, in words."""
+    release: str
+    seconds: float
+    """That its stages took."""
+
+
+class Runs(Frozen):
+    rows: list[RunRow]
+    """Newest first."""
+
+
+class Score(Frozen):
+    metric: str
+    model: str
+    value: str
+
+
+class RunPage(Frozen):
+    run: str
+    use_case: str
+    status: str
+    requested_by: str
+    demo: bool
+    began: datetime | None
+    commit: str
+    release: str
+    error: str
+    doing: str
+    going: bool
+    """A process executes it now."""
+    stages: dict[str, StageLine]
+    gates: dict[str, GateLine]
+    scores: list[Score]
+    report: bool
+    docs: bool
+
+
+def runs(here: Here, person: Person) -> Runs:
+    """Newest first."""
+    known = reversed(journal.read_all(here.state))
+    return Runs(rows=[_row(here, each) for each in known])
+
+
+def _row(here: Here, known: Journal) -> RunRow:
+    return RunRow(
+        run=known.run,
+        use_case=known.use_case,
+        status=known.status,
+        requested_by=known.requested_by,
+        demo=known.demo,
+        began=_began(here, known.run),
+        doing=_doing(known),
+        release=known.release or "",
+        seconds=sum(line.seconds for line in known.stages.values()),
+    )
+
+
+def _began(here: Here, run: str) -> datetime | None:
+    made = Layout(here.state / "runs" / run).made
+    return datetime.fromtimestamp(made, UTC) if made else None
+
+
+def _doing(known: Journal) -> str:
+    if known.error:
+        return known.error
+    at_work = next((f"{name}: {line.progress}" for name, line in known.stages.items() if line.state == "running"), "")
+    waits = "; ".join(f"{name} gate: {wanted}" for name, gate in known.gates.items()
+                      if gate.state == "waiting" for wanted in gate.waiting_for)  # fmt: skip
+    return known.doing or at_work or (waits if known.status == "waiting" else "")
+
+
+def run(here: Here, person: Person, run: str) -> RunPage:
+    """Raises InputError where there is no such run."""
+    known, summary = journal.read(here.state, run), summarise(here.state, run)
+    if known is None or summary is None:
+        raise InputError(f"there is no run {run!r} here")
+    stands = journal.as_it_stands(here.state, known)
+    return RunPage(
+        run=run,
+        use_case=stands.use_case,
+        status=stands.status,
+        requested_by=stands.requested_by,
+        demo=stands.demo,
+        began=_began(here, run),
+        commit=stands.commit or "",
+        release=stands.release or "",
+        error=stands.error or "",
+        doing=_doing(stands),
+        going=stands.status == "running",
+        stages=stands.stages,
+        gates=stands.gates,
+        scores=[
+            Score(metric=metric, model=model, value=str(fact))
+            for model, scores in summary.scores.items()
+            for metric, fact in scores.items()
+        ],
+        report=summary.report is not None,
+        docs=summary.data_docs is not None,
+    )

@@ -1,0 +1,64 @@
+"""Processes that outlive the command that starts them, and how they are ended."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.runs.environment import BYTECODE, isolated
+
+
+class Process(Frozen):
+    pid: int
+    started: float
+    """Creation time, so that a pid given to another process later is not mistaken for ours."""
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def serves(self, folder: Path) -> bool:
+        """Whether it is alive and was started in this folder: in a copied checkout its file names the original's."""
+        try:
+            return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
+        except (psutil.Error, OSError):
+            return False
+
+
+def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
+    """A process of its own session that outlives this command, started in `folder`, its output in `NAME.log` there.
+
+    It runs what is installed, compiled from its sources: neither it nor the flow runs that it starts import what else
+    lies in the checkout, nor bytecode that lies beside a source. It starts outside of what git brings: Prefect takes
+    settings from the prefect.toml, pyproject.toml and .env of the folder that it is started in.
+    """
+    with (folder / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", *command],
+            cwd=folder, env=isolated(given), umask=files.UMASK, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
+
+
+def end(process: Process) -> None:
+    """End a process and its children, gently first."""
+    parent = psutil.Process(process.pid)
+    end_all([parent, *parent.children(recursive=True)])
+
+
+def end_all(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, left = psutil.wait_procs(processes, timeout=15)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

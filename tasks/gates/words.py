@@ -1,0 +1,144 @@
+"""A gate's evidence in words, the same on a terminal and on a page: how it was made, who decides, what changed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+
+from tasks.core.facts import Fact
+from tasks.gates.checks.change import Change, Moved, SourceChange
+from tasks.gates.checks.checks import CheckResult
+from tasks.gates.evidence import Asks, Evidence
+from tasks.gates.gates import CheckStanding, Standing
+from tasks.gates.since import Since
+from tasks.sources.dataset import SIDES, Dataset
+
+MOST = 5
+"""Departments, languages, kinds, settings or files told one by one where they differ; the others are counted."""
+
+
+def verdict(standing: Standing) -> str:
+    """Where a gate stands, in a sentence."""
+    failed = [check for check in standing.checks if not check.holds]
+    waived = [check for check in standing.checks if check.holds and check.waived_by]
+    checks = f"{len(standing.checks)} check{'s' * (len(standing.checks) != 1)}"
+    said = f"{len(failed)} of {checks} failed" if failed else f"all {checks} hold" if standing.checks else "no check"
+    said += f", {len(waived)} by a waiver" * bool(waived)
+    waits = f"; it waits for {'; '.join(standing.waiting_for)}" if standing.waiting_for else ""
+    return f"{standing.state}: {said}{waits}"
+
+
+def made(evidence: Evidence) -> str:
+    """How its stages ran, as their supervisor signed it."""
+    boxes = {it.sandbox for it in evidence.recorded.values()}
+    named = ", ".join(sorted(filter(None, boxes)))
+    where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
+    taken = sum(it.computed_in != evidence.run for it in evidence.recorded.values())
+    said = f"{len(evidence.recorded)} stages, each signed with what it read and left; run {where}"
+    return (said + f"; {taken} of them in an earlier run" * bool(taken)) if evidence.recorded else "nobody signed how"
+
+
+def who(asks: Asks) -> str:
+    """Who decides, and who may waive."""
+    roles = [
+        f"every owner of a source ({', '.join(asks.owners)})" if role.owners and asks.owners
+        else f"{role.count} in role {role.role}"
+        for role in asks.roles
+    ]  # fmt: skip
+    said = " and ".join(roles) or "nobody: the checks alone decide"
+    return said + (
+        f"; role {asks.waive.role} may waive a failed check for {asks.waive.max_days:g} days"
+        if asks.waive
+        else "; nobody may waive a check"
+    )
+
+
+def outcome(check: CheckStanding) -> str:
+    """The verdict of a check, or the waiver that it holds by."""
+    if check.waived_by:
+        return f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}"
+    return check.result.verdict
+
+
+def value(result: CheckResult) -> str:
+    """The figure that a check looked at, with its interval."""
+    if result.value is None:
+        return "absent"
+    return str(Fact(value=result.value, low=result.low, high=result.high))
+
+
+def wanted(result: CheckResult) -> str:
+    """The bound of a check."""
+    bound = "" if result.bound == "value" else f"{result.bound} end "
+    return bound + (f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}")
+
+
+def span(time: timedelta) -> str:
+    """A span of time to two significant units."""
+    minutes = max(0, int(time.total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def dataset(dataset: Dataset, change: Change | None) -> Iterator[str]:
+    """What is to be said of a dataset as a whole, and what changed since the one approved last."""
+    if change is None:
+        yield f"rows: {', '.join(f'{side} {dataset.rows[side]:,}' for side in SIDES)}; no dataset was approved before"
+        return
+    yield f"compared with the dataset approved in run {change.run} ({change.subject_sha256[:12]}):"
+    yield f"rows: {', '.join(f'{side} {arrow(change.rows[side])}' for side in SIDES)}"
+    for name, source in change.sources.items():
+        if moved := list(_moves(source)):
+            yield f"source {name}: {', '.join(moved)}"
+    yield from _differing("put aside", change.quarantined, len(change.quarantined), _percent)
+    for name in ("department", "language", "kind"):
+        yield from _differing(name, change.segments[name])
+    yield from _differing("settings", change.settings)
+
+
+def changed(before: Since | None) -> str:
+    """Which files differ from those of the run that passed a gate last."""
+    if before is None:
+        return "this gate has let nothing of the use case pass before"
+    if not before.files:
+        return f"every file is as in run {before.run}, which passed here last"
+    named = ", ".join(before.files[:MOST]) + f" and {len(before.files) - MOST} more, which --json has" * (
+        len(before.files) > MOST
+    )
+    return f"since run {before.run}, which passed here last, {len(before.files)} files differ: {named}"
+
+
+def by_rule(counts: Mapping[str, int]) -> str:
+    """By rule, the most frequent first, in brackets."""
+    said = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _moves(source: SourceChange) -> Iterator[str]:
+    """What changed of a source; that one was added stands in the table."""
+    if source.content in ("added", "removed"):
+        yield from ["removed"] * (source.content == "removed")
+        return
+    yield from (f"{name} {arrow(pair)}" for name, pair in source.terms.items())
+    for name, pair in (("rows", source.taken), ("in the dataset", source.rows)):
+        if not pair.same:
+            yield f"{name} {arrow(pair)}"
+    if not source.aside_share.same:
+        yield f"put aside {_percent(source.aside_share)}"
+
+
+def _differing(
+    what: str, moved: Mapping[str, Moved], most: int = MOST, shown: Callable[[Moved], str] | None = None
+) -> Iterator[str]:
+    """What differs, in a line."""
+    differ = [f"{name or 'none'} {(shown or arrow)(pair)}" for name, pair in moved.items() if not pair.same]
+    if differ:
+        more = f" and {len(differ) - most} more, which --json has" * (len(differ) > most)
+        yield f"{what}: {', '.join(differ[:most])}{more}"
+
+
+def arrow(pair: Moved) -> str:
+    before, now = (f"{value:,}" if isinstance(value, int) else str(value) for value in (pair.before, pair.now))
+    return now if pair.same else f"{before} → {now}"
+
+
+def _percent(pair: Moved) -> str:
+    return " → ".join(f"{float(value or 0):.1%}" for value in (pair.before, pair.now))

@@ -1,0 +1,131 @@
+"""Every route of the console is in its tables, and answers each role as they say."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+
+from infra.console.actions import ACTIONS
+from infra.console.app import COOKIE, application
+from infra.console.pages import PAGES, api_path, csv_path
+from infra.console.sessions import Sessions
+from infra.console.site import Site
+from infra.console.store import open_store
+from tests.console.conftest import PASSWORD, WAITING
+from tests.whole_run import RUN
+
+ORIGIN = "http://127.0.0.1:4220"
+GIVEN = {"run": RUN, "gate": "data", "label": "tiny-1", "number": "5", "incident": "none", "path": ""}
+NOBODY = "nobody"
+ROLES = ("data-owner", "ml-engineer", "product-owner", "risk-officer")
+
+
+@pytest.fixture(scope="module")
+def app(lived_in: Path) -> FastAPI:
+    return application(Site(lived_in, ORIGIN))
+
+
+@pytest.fixture
+def client(app: FastAPI) -> TestClient:
+    return TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
+
+
+def signed_in(client: TestClient, person: str) -> TestClient:
+    answer = client.post("/sign-in", data={"person": person, "password": PASSWORD})
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def tabled() -> set[tuple[str, str]]:
+    pages = {("GET", path) for page in PAGES for path in (page.path, api_path(page))}
+    lists = {("GET", csv_path(page)) for page in PAGES if "rows" in page.view.__annotations__["return"].model_fields}
+    return pages | lists | {(action.method, action.path) for action in ACTIONS}
+
+
+def routes(app: FastAPI) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for route in app.routes:
+        if isinstance(route, Mount):
+            assert route.path == "/static"
+            continue
+        assert isinstance(route, Route) or hasattr(route, "methods")
+        found |= {(method, route.path) for method in route.methods - {"HEAD"}}
+    return found
+
+
+def test_there_is_no_route_that_the_tables_do_not_have(app: FastAPI) -> None:
+    assert routes(app) == tabled()
+
+
+@pytest.mark.parametrize("path", sorted(path for method, path in tabled() if method == "GET"))
+def test_who_is_not_signed_in_is_shown_nothing(client: TestClient, path: str) -> None:
+    who = {action.path: action.who for action in ACTIONS}.get(path, "person")
+    answer = client.get(path.replace("{path:path}", "").format(**GIVEN))
+    assert answer.status_code == (200 if who == "anybody" else 401 if path.startswith("/api/") else 303)
+    assert who == "anybody" or "tiny" not in answer.text
+
+
+@pytest.mark.parametrize("person", ROLES)
+def test_every_role_reads_every_page(client: TestClient, person: str) -> None:
+    signed_in(client, person)
+    for method, path in sorted(tabled()):
+        if method != "GET" or "report" in path:
+            continue
+        answer = client.get(path.replace("{path:path}", "").format(**GIVEN))
+        wanted = 400 if "{incident}" in path else 200
+        assert answer.status_code == wanted, (path, answer.text)
+
+
+def test_nothing_is_done_without_a_form_of_the_session(client: TestClient) -> None:
+    """Neither with another's token, nor from another origin, nor by who is not signed in."""
+    signed_in(client, "data-owner")
+    wanted = {"verb": "approve", "evidence": "0" * 64, "reason": "x", "public_key": "ssh-ed25519 AAAA"}
+    for action in (each for each in ACTIONS if each.method == "POST" and each.who == "person"):
+        path = action.path.format(run=WAITING, gate="data")
+        body = {"data": {"form_token": "other"}} if path == "/sign-out" else {"json": wanted}
+        assert client.post(path, **body, headers={"x-form-token": "other"}).status_code in (400, 409)
+        assert client.post(path, **body, headers={"origin": "http://evil.example"}).status_code == 403
+        assert client.post(path, **body, headers={"origin": ""}).status_code == 403
+        client_of_nobody = TestClient(client.app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
+        assert client_of_nobody.post(path, **body).status_code in (303, 401)
+    assert client.get("/").status_code == 200, "still signed in"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", "localhost:4220", "127.0.0.1:4220.evil.example"])
+def test_another_name_for_this_machine_is_not_answered(client: TestClient, host: str) -> None:
+    assert client.get("/sign-in", headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example", "/\\evil.example", "https://evil.example/", "/\tevil", "javascript:alert(1)", "evil", "/\n/x"],
+)
+def test_no_page_sends_a_reader_elsewhere(client: TestClient, path: str) -> None:
+    answer = client.post("/sign-in", data={"person": "data-owner", "password": PASSWORD, "next": path})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+def test_who_lost_their_role_or_session_is_out(client: TestClient, lived_in: Path) -> None:
+    sessions = Sessions(open_store(lived_in / ".hallmark"))
+    signed_in(client, "colleague")
+    assert client.get("/").status_code == 200
+    assert sessions.end_all("colleague") == 1
+    assert client.get("/").status_code == 303
+    client.cookies.set(COOKIE, "made up")
+    assert client.get("/api/runs").status_code == 401
+
+
+def test_headers_let_a_browser_run_nothing_of_others(client: TestClient) -> None:
+    answer = client.get("/sign-in")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy and answer.headers["cache-control"] == "no-store"
+    cookie = client.post("/sign-in", data={"person": "data-owner", "password": PASSWORD}).headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie
+
+
+def test_a_body_without_end_is_not_read(client: TestClient) -> None:
+    assert client.post("/sign-in", content=b"x" * (300 << 10)).status_code == 413
+    assert client.post("/sign-in", content=iter([b"x"])).status_code == 411

@@ -1,0 +1,92 @@
+"""Passwords and sessions: what they open, for how long, and what locks them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from infra.console.accounts import LOCK, MOST, TRIES, WRONG, Accounts
+from infra.console.sessions import IDLE, LONGEST, Sessions
+from infra.console.store import ACCOUNTS, SESSIONS, open_store
+from tasks.core.errors import InputError, Refused
+
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+PASSWORD = "a long enough one"
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Accounts:
+    made = Accounts(open_store(tmp_path))
+    made.put("ada", PASSWORD)
+    return made
+
+
+def test_a_password_opens_its_own_account_alone(accounts: Accounts) -> None:
+    accounts.require("ada", PASSWORD, NOW)
+    for person, password in (("ada", PASSWORD + "!"), ("bea", PASSWORD), ("ada", ""), ("", ""), ("ada", "x" * 10_000)):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require(person, password, NOW)
+    assert accounts.people() == ["ada"] and accounts.remove("ada") and not accounts.remove("ada")
+    with pytest.raises(Refused, match=WRONG):
+        accounts.require("ada", PASSWORD, NOW)
+
+
+def test_no_password_is_kept(accounts: Accounts, tmp_path: Path) -> None:
+    with open_store(tmp_path).connect() as connection:
+        kept = connection.execute(select(ACCOUNTS.c.password)).scalar_one()
+    assert PASSWORD not in kept and kept.startswith("$argon2id$")
+    assert PASSWORD.encode() not in b"".join(path.read_bytes() for path in tmp_path.rglob("console.db*"))
+
+
+@pytest.mark.parametrize("password", ["", "short", "x" * 257])
+def test_a_password_has_a_length(accounts: Accounts, password: str) -> None:
+    with pytest.raises(InputError, match="expected a password of 12 to 256 characters"):
+        accounts.put("bea", password)
+
+
+@pytest.mark.attack(rights="API", stopped="an account locks after five wrong passwords, for longer each time")
+def test_wrong_passwords_lock_an_account(accounts: Accounts) -> None:
+    for _ in range(TRIES):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require("ada", "wrong password", NOW)
+    with pytest.raises(Refused, match="too many wrong passwords: try again after 12:01:00 UTC"):
+        accounts.require("ada", PASSWORD, NOW)
+    later = NOW + LOCK + timedelta(seconds=1)
+    with pytest.raises(Refused, match=WRONG):
+        accounts.require("ada", "wrong again", later)
+    with pytest.raises(Refused, match="too many"):
+        accounts.require("ada", PASSWORD, later + LOCK)
+    accounts.require("ada", PASSWORD, later + MOST)
+    for _ in range(TRIES - 1):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require("ada", "wrong password", later + MOST)
+    accounts.require("ada", PASSWORD, later + MOST)
+
+
+def test_a_session_is_over_when_nobody_uses_it_and_after_a_day_of_work(tmp_path: Path) -> None:
+    sessions = Sessions(open_store(tmp_path))
+    token = sessions.begin("ada", NOW)
+    found = sessions.find(token, NOW + IDLE)
+    assert found is not None and found.person == "ada"
+    assert sessions.find(token, NOW + 2 * IDLE) is not None, "it was used meanwhile"
+    assert sessions.find(token, NOW + 3 * IDLE + timedelta(minutes=2)) is None
+    token, now = sessions.begin("ada", NOW), NOW
+    while now <= NOW + LONGEST:
+        assert sessions.find(token, now) is not None
+        now += IDLE
+    assert sessions.find(token, now) is None
+    with open_store(tmp_path).connect() as connection:
+        kept = connection.execute(select(SESSIONS.c.token_sha256)).scalars().all()
+    assert token not in kept
+
+
+def test_sessions_end_one_by_one_and_all_of_a_person(tmp_path: Path) -> None:
+    sessions = Sessions(open_store(tmp_path))
+    first, second, other = (sessions.begin(who, NOW) for who in ("ada", "ada", "bea"))
+    sessions.end(first)
+    assert sessions.find(first, NOW) is None and sessions.find(second, NOW) is not None
+    assert sessions.end_all("ada") == 1 and sessions.find(second, NOW) is None
+    assert sessions.find(other, NOW) is not None and sessions.find("", NOW) is None
+    one, two = sessions.find(other, NOW), Sessions(open_store(tmp_path)).begin("bea", NOW)
+    assert one is not None and not sessions.find(two, NOW).owns(one.form_token), "a form is of one session"

@@ -1,0 +1,209 @@
+"""The console in a real browser: a data owner decides with a key of the browser, and every page can be used by all."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.console.pages import PAGES
+from tasks.core.layout import Layout
+from tasks.gates import signed_decision
+from tasks.ledger.ledger import open_ledger
+from tasks.runs.run import installed_governance
+from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate
+from tests.console.test_access import GIVEN
+from tests.in_process import adopt, hallmark
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+SIZES = {"phone": (360, 740), "desk": (1440, 900)}
+WEIGHT = 150_000
+"""Bytes of a first view."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Tests run as root in CI, where Chromium has no sandbox of its own.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def opened(browser: Any, console: Console, person: str, **how: Any) -> Any:
+    """A page of a person who has signed in. Whatever it logs as an error fails the test that looks at `faults`."""
+    page = browser.new_context(**how).new_page()
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
+    page.goto(f"{console.origin}/")
+    page.fill("[name=person]", person)
+    page.fill("[name=password]", PASSWORD)
+    page.click("button:has-text('Sign in')")
+    page.wait_for_url(f"{console.origin}/")
+    return page
+
+
+def with_key(page: Any, console: Console, person: str) -> None:
+    """Make a key in the browser and have it adopted, as the page says."""
+    page.goto(f"{console.origin}/key")
+    page.click("#make-key")
+    page.wait_for_selector("#enrol:not([hidden])")
+    public = console.root.with_name(f"{person}.pub")
+    public.write_text(page.inner_text("#public-line") + "\n")
+    hallmark(console.root, "identity", "import", person, str(public))
+    adopt(console.root)
+
+
+def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, console: Console) -> None:
+    """Three clicks on two pages from the inbox; the server never has the key, and what is shown is what is signed."""
+    page = opened(browser, console, "data-owner")
+    page.click(f"a[href='/gates/{WAITING}/data']")
+    page.wait_for_selector("#no-key:not([hidden])")
+    assert page.is_disabled("#decision button")
+    with_key(page, console, "data-owner")
+    page.goto(f"{console.origin}/key")
+    page.wait_for_selector("text=a key of yours that counts")
+
+    page.goto(f"{console.origin}/")
+    page.click(f"a[href='/gates/{WAITING}/data']")
+    page.check("[value=approve]")
+    page.fill("[name=reason]", "counts as agreed <b>&</b>")
+    page.click("text=Sign and record")
+    page.wait_for_selector("text=Withdraw my decision")
+    said = page.inner_text("main")
+    assert "passed: all 4 checks hold" in said.lower() and "counts as agreed <b>&</b>" in said
+
+    ledger = open_ledger(console.root / ".hallmark")
+    governed = installed_governance(console.root, None)
+    entry = ledger.entries(signed_decision.KIND)[-1]
+    signed = signed_decision.read(entry, governed)
+    assert (signed.decision.person, signed.decision.verb) == ("data-owner", "approve")
+    assert signed.keyid in {key.fingerprint for key in governed.people.get("data-owner").keys}
+    assert signed.evidence_sha256 == page.get_attribute("#decision", "data-evidence")
+    assert not list((console.root / ".hallmark" / "console").glob("*key*")) and not page.faults
+
+
+@pytest.fixture(scope="module")
+def open_gate(console: Console) -> str:
+    """A run whose data gate nobody decides."""
+    wait_at_data_gate(console.root, "20260103-000000-cafe", **{"data.seed": "3"})
+    return "20260103-000000-cafe"
+
+
+def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: Console, open_gate: str) -> None:
+    """Somebody writes while the run asks anew: nothing is recorded, and what they wrote is there after a reload."""
+    run = open_gate
+    page = opened(browser, console, "data-owner")
+    with_key(page, console, "data-owner")
+    page.goto(f"{console.origin}/gates/{run}/data")
+    page.check("[value=reject]")
+    page.fill("[name=reason]", "half a sentence")
+    page.evaluate("document.getElementById('decision').dataset.evidence = 'f'.repeat(64)")
+    page.click("text=Sign and record")
+    page.wait_for_selector("text=other evidence by now")
+    page.goto(f"{console.origin}/runs")
+    page.go_back()
+    assert page.input_value("[name=reason]") == "half a sentence"
+    decided = [
+        signed_decision.claimed(each) for each in open_ledger(console.root / ".hallmark").entries("gate.decision")
+    ]
+    assert ("data-owner", "reject") not in decided
+
+
+def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
+    browser: Any, console: Console, open_gate: str
+) -> None:
+    page = opened(browser, console, "data-owner")
+    with_key(page, console, "data-owner")
+    page.goto(f"{console.origin}/gates/{open_gate}/data")
+
+    def lie(route: Any) -> None:
+        wanted = route.request.post_data_json | {"verb": "reject"}
+        answer = route.fetch(post_data=wanted)
+        route.fulfill(response=answer)
+
+    page.route("**/draw", lie)
+    page.check("[value=approve]")
+    page.fill("[name=reason]", "fine")
+    page.click("text=Sign and record")
+    page.wait_for_selector("text=something else to sign than this page shows")
+
+
+def pages() -> list[str]:
+    return [page.path.format(**GIVEN | {"run": WAITING}) for page in PAGES if "{incident}" not in page.path] + [
+        "/runs/20260101-000000-abcd",
+        "/gates/20260101-000000-abcd/evaluation",
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_works_for_all(browser: Any, console: Console, theme: str, tmp_path: Path) -> None:
+    """axe finds nothing, no page is wider than a phone or heavier than it should be, and none logs an error."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    for width, height in SIZES.values():
+        page = opened(
+            browser,
+            console,
+            "data-owner",
+            color_scheme=theme,
+            viewport={"width": width, "height": height},
+            bypass_csp=True,
+        )
+        for path in pages():
+            page.goto(f"{console.origin}{path}")
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            found = Axe().run(page).response["violations"]
+            assert not found, (path, [(each["id"], each["nodes"][0]["html"]) for each in found])
+        assert not page.faults
+
+
+def test_a_first_view_is_light(browser: Any, console: Console) -> None:
+    page = opened(browser, console, "data-owner")
+    weights: dict[str, int] = {}
+    page.on("response", lambda answer: weights.__setitem__(answer.url, len(answer.body())))
+    page.goto(f"{console.origin}/gates/{WAITING}/data")
+    page.wait_for_load_state("networkidle")
+    assert 0 < sum(weights.values()) <= WEIGHT, weights
+
+
+def test_a_run_in_progress_shows_how_far_it_is_without_a_reload(browser: Any, console: Console) -> None:
+    from tests.console.conftest import write_journal
+
+    page = opened(browser, console, "ml-engineer")
+    page.goto(f"{console.origin}/runs/{WAITING}")
+    page.evaluate("window.same = true")
+    write_journal(console.root, WAITING, "failed", error="no space left <script>alert(1)</script>")
+    page.wait_for_selector("text=no space left <script>alert(1)</script>", timeout=15_000)
+    assert page.evaluate("window.same") and not page.faults
+
+
+def test_the_page_of_a_run_is_reached_by_keyboard(browser: Any, console: Console) -> None:
+    page = opened(browser, console, "ml-engineer")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_data_docs_and_report_run_nothing(browser: Any, console: Console) -> None:
+    run = "20260101-000000-abcd"
+    page = opened(browser, console, "data-owner")
+    docs = next((Layout(console.root / ".hallmark" / "runs" / run).stage("validate") / "docs").rglob("index.html"))
+    page.goto(f"{console.origin}/runs/{run}/docs/")
+    assert page.title()
+    docs_text = docs.read_text()
+    docs.chmod(0o644)
+    docs.write_text(docs_text.replace("</body>", "<script>document.title = 'ran'</script></body>"))
+    page.goto(f"{console.origin}/runs/{run}/docs/")
+    assert page.title() != "ran"
+    docs.write_text(docs_text)
+    for path in ("../../../../keys/gate", "..%2f..%2f..%2f..%2fkeys%2fgate", "/etc/passwd"):
+        assert page.request.get(f"{console.origin}/runs/{run}/docs/{path}").status in (400, 404)
