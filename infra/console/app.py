@@ -27,7 +27,7 @@ from infra.console.site import Here, Site
 from infra.console.store import open_store
 from infra.console.views.files import docs_file, report_file
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.core.shown import visible
+from tasks.core.shown import json_text, visible
 from tasks.policy.people import Person
 
 COOKIE = "hallmark_session"
@@ -41,6 +41,13 @@ Token = Annotated[str, Header(max_length=100)]
 
 class NotSignedIn(Exception):
     """Nobody is signed in, or time is over."""
+
+
+class Spelled(JSONResponse):
+    """JSON in which every character shows."""
+
+    def render(self, content: Any) -> bytes:
+        return json_text(content).encode()
 
 
 class Visitor(BaseModel):
@@ -62,7 +69,9 @@ class _Console:
         self.accounts, self.sessions = Accounts(engine), Sessions(engine)
         self.pages: jinja2.Environment = answers.environment()
         self.secure = urlsplit(site.origin).scheme == "https"
-        self.app = FastAPI(title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+        self.app = FastAPI(
+            title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json", default_response_class=Spelled
+        )
         self.app.middleware("http")(guard(site.origin))
         self.app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
         for page in PAGES:
@@ -215,7 +224,7 @@ class _Console:
         @self.app.exception_handler(NotSignedIn)
         async def not_signed_in(request: Request, _: Exception) -> Response:
             if _is_program(request):
-                return JSONResponse({"error": "sign in first"}, 401)
+                return Spelled({"error": "sign in first"}, 401)
             asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/sign-in?next={quote(asked)}", HTTP_303_SEE_OTHER)
 
@@ -234,7 +243,7 @@ class _Console:
 
     def _wrong(self, request: Request, status: int, text: str) -> Response:
         if _is_program(request):
-            return JSONResponse({"error": visible(text)}, status)
+            return Spelled({"error": visible(text)}, status)
         return self._page("error.html", request, None, status, title="That did not work", text=text)
 
 

@@ -76,6 +76,14 @@ def read_all(state: Path) -> list[Journal]:
     return [as_it_stands(state, Journal.model_validate_json(file.read_bytes())) for file in written]
 
 
+def newest(state: Path, most: int, below: str = "") -> list[Journal]:
+    """The runs with the last ids, newest first, as they stand; of those with ids before one where it is given. An id
+    begins with the time at which it was given out."""
+    names = sorted((file.stem for file in (state / "runs").glob("*.json")), reverse=True)
+    wanted = [name for name in names if not below or name < below][:most]
+    return [as_it_stands(state, Journal.model_validate_json(path(state, name).read_bytes())) for name in wanted]
+
+
 def _made(file: Path) -> float:
     """When the run of a journal was made; of one that was never resolved, when its journal was written last."""
     return Layout(file.with_suffix("")).made or file.stat().st_mtime

@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from starlette.testclient import TestClient
 
 from infra.cli import main, verbs
 from infra.cli.lazy import Verbs
+from infra.console.accounts import Accounts
+from infra.console.app import application
+from infra.console.pages import PAGES, Page, api_path, csv_path
+from infra.console.site import Site
+from infra.console.store import open_store
 from tasks.consent import withdrawals
 from tasks.core import config
 from tasks.core.config import Frozen
@@ -159,6 +165,7 @@ def said(project: Path, *args: str) -> str:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(told):
         patch.chdir(project)
         patch.setattr(sys, "argv", ["hallmark", *args])
+        patch.setattr(sys, "stdin", io.StringIO(TEXT))
         try:
             main()
         except SystemExit:
@@ -178,6 +185,7 @@ COMMANDS: dict[str, list[str]] = {
     "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data where": ["--record", "0" * 16],
     "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],
     "data adopt": ["messages", "--reason", TEXT, *AS_OWNER],
+    "console password": ["--stdin", *AS_OWNER], "console accounts": [], "console revoke": [TEXT],
     "card list": [], "card adopt": ["--reason", TEXT, "--as", "product-owner"],
     "code list": [], "code adopt": ["--reason", TEXT, "--as", "risk-officer"],
     "code withdraw": ["HEAD", "--reason", TEXT, "--as", "risk-officer"],
@@ -197,8 +205,8 @@ COMMANDS: dict[str, list[str]] = {
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "incidents list": ["--all"], "incidents show": [TEXT], "incidents close": [TEXT, "--reason", TEXT, *AS_OWNER],
 }  # fmt: skip
-STARTERS = {"run", "up"}
-"""They start Prefect; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
+STARTERS = {"run", "up", "console start"}
+"""They start servers; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
 
 
 def every_verb() -> set[str]:
@@ -228,3 +236,18 @@ def test_no_command_passes_hidden_characters_on(project: Path, command: str) -> 
 def test_the_project_holds_hostile_text(project: Path) -> None:
     for command in ("data inventory", "gates show", "status", "identity list", "policy check"):
         assert "<U+001B>" in said(project, *command.split(), *COMMANDS[command]), command
+
+
+@pytest.mark.attack(rights="approver", stopped="pages, their JSON and their CSV spell out what does not show")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
+def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page: Page) -> None:
+    accounts = Accounts(open_store(project / ".hallmark"))
+    accounts.put("data-owner", "a password of some length")
+    origin = "http://127.0.0.1:1"
+    reader = TestClient(application(Site(project, origin)), base_url=origin, headers={"origin": origin})
+    reader.post("/sign-in", data={"person": "data-owner", "password": "a password of some length"})
+    given = {"run": "one", "gate": "data", "label": "tiny-1", "number": "5", "incident": "none"}
+    for path in (page.path, api_path(page), csv_path(page)):
+        answer = reader.get(path.format(**given))
+        shown = answer.text.replace("\r\n", "\n")  # as lines of a CSV end
+        assert answer.status_code in (200, 400, 404, 409) and not RAW.search(shown), (path, shown)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.console.site import Here
+from infra.console.views.runs import Many
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.shown import json_text
@@ -49,18 +50,18 @@ class EntryPage(Frozen):
 
 
 def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
-           below: int = 0) -> Entries:  # fmt: skip
+           below: int = 0, most: Many = PAGE) -> Entries:  # fmt: skip
     """A page of what fits. Raises Refused at an entry that was changed."""
     wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None)
-    found = search.newest(here.ledger, wanted, PAGE + 1, below or None)
-    rows = [_row(entry) for entry in found[:PAGE]]
+    found = search.newest(here.ledger, wanted, most + 1, below or None)
+    rows = [_row(entry) for entry in found[:most]]
     return Entries(
         rows=rows,
         kind=kind,
         subject=subject,
         run=run,
         about=about,
-        older=rows[-1].entry if len(found) > PAGE else None,
+        older=rows[-1].entry if len(found) > most else None,
         count=here.ledger.count(),
     )
 

@@ -1,6 +1,9 @@
 """Every run of this checkout, and one: its stages, gates and figures."""
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from infra.console.site import Here
 from tasks.core.config import Frozen
@@ -10,6 +13,12 @@ from tasks.policy.people import Person
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
 from tasks.runs.summary import summarise
+
+PAGE = 100
+"""Runs on one page."""
+MOST = 10_000
+"""Lines that one answer holds."""
+Many = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class RunRow(Frozen):
@@ -29,6 +38,8 @@ class RunRow(Frozen):
 class Runs(Frozen):
     rows: list[RunRow]
     """Newest first."""
+    older: str
+    """Runs before this id are on the next page; empty where there are none."""
 
 
 class Score(Frozen):
@@ -57,10 +68,11 @@ class RunPage(Frozen):
     docs: bool
 
 
-def runs(here: Here, person: Person) -> Runs:
-    """Newest first."""
-    known = reversed(journal.read_all(here.state))
-    return Runs(rows=[_row(here, each) for each in known])
+def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs:
+    """A page of them, newest first."""
+    known = journal.newest(here.state, most + 1, below)
+    rows = [_row(here, each) for each in known[:most]]
+    return Runs(rows=rows, older=rows[-1].run if len(known) > most else "")
 
 
 def _row(here: Here, known: Journal) -> RunRow:

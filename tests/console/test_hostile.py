@@ -1,0 +1,126 @@
+"""Markup, formulas and characters that do not show, wherever a stranger's text reaches a page, JSON or a CSV."""
+
+import csv
+import io
+from itertools import product
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from infra.console.accounts import Accounts
+from infra.console.answers import FORMULA
+from infra.console.app import application
+from infra.console.site import Site
+from infra.console.store import open_store
+from tasks.runs import journal
+from tasks.runs.journal import Journal, StageLine
+from tests.checkouts import Checkouts
+from tests.console.conftest import PASSWORD
+from tests.core.test_shown import RAW
+
+ORIGIN = "http://127.0.0.1:4220"
+TAGS = (
+    "<script>hit()</script>", "<img src=x onerror=hit()>", "<svg onload=hit()>", "<svg><script>hit()</script></svg>",
+    "<iframe srcdoc='<script>parent.hit()</script>'>", "<body onload=hit()>", "<input autofocus onfocus=hit()>",
+    "<details open ontoggle=hit()>", "<video><source onerror=hit()>", "<math><mi xlink:href=javascript:hit()>",
+    "<a href=javascript:hit()>x</a>", "<form action=javascript:hit()><button>", "<style>@import '//evil'</style>",
+    "<link rel=stylesheet href=//evil>", "<meta http-equiv=refresh content='0;url=//evil'>", "<base href=//evil/>",
+    "<template><script>hit()</script></template>", "<object data=javascript:hit()>", "<embed src=javascript:hit()>",
+    "<marquee onstart=hit()>", "<div hx-get=//evil hx-trigger=load>", "<div hx-on:load=hit()>", "<!--", "<![CDATA[",
+)  # fmt: skip
+OURS = {"a", "body", "div", "form", "input", "link", "meta", "script"}
+"""Tags that a page of the console has itself."""
+BREAKS = ("", '">', "'>", "</td>", "</textarea>", "</title>", "</script>", "\u2028", "{{7*7}}", "${7*7}")
+FORMULAS = (
+    "=1+1",
+    "+1",
+    "-1+1",
+    "@SUM(A1)",
+    "=cmd|' /C calc'!A0",
+    "\t=1",
+    "\r=1",
+    " =1",
+    '=HYPERLINK("//evil")',
+    "'=1",
+)
+HIDDEN = ("\x1b[2J", "\u202e", "\u200b", "\x07", "\x9b", "\u2066", "\ufeff", "\x00", "\x7f", "\u2069")
+ALL = [f"{broken}{tag}" for broken, tag in product(BREAKS, TAGS)] + [*FORMULAS, *HIDDEN]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    """Each text is the error, the use case and the progress of a run of its own."""
+    folder = checkouts.ready(tmp_path_factory.mktemp("hostile-console") / "project")
+    for number, text in enumerate(ALL):
+        stages = {"ingest": StageLine(state="running", progress=text)}
+        error = text if number % 2 else None
+        known = Journal(run=f"2026-{number:04}", requested_by=text, use_case=text, status="failed", error=error,
+                        stages=stages, release=text)  # fmt: skip
+        journal.write(folder / ".hallmark", known)
+    Accounts(open_store(folder / ".hallmark")).put("data-owner", PASSWORD)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reader(project: Path) -> TestClient:
+    client = TestClient(application(Site(project, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
+    assert client.post("/sign-in", data={"person": "data-owner", "password": PASSWORD}).status_code == 200
+    return client
+
+
+def test_there_are_enough() -> None:
+    assert len(set(ALL)) > 100
+
+
+@pytest.mark.attack(rights="stage", stopped="a page escapes every text, and spells out what does not show")
+def test_no_text_becomes_a_part_of_a_page(reader: TestClient) -> None:
+    paths = ["/runs?most=1000", *(f"/runs/2026-{number:04}" for number in range(len(ALL)))]
+    plain = {tag.split()[0].strip("<>").split(">")[0] for tag in TAGS} - OURS
+    for path in paths:
+        answer = reader.get(path)
+        assert answer.status_code == 200 and not RAW.search(answer.text), path
+        body = answer.text.split("<main", 1)[1]
+        assert "<script" not in body and "hit()>" not in body and "javascript:hit()>" not in body
+        assert not [name for name in plain if f"<{name}" in body], path
+
+
+@pytest.mark.attack(rights="stage", stopped="no cell of a CSV is a formula to a spreadsheet")
+def test_no_cell_is_a_formula(reader: TestClient) -> None:
+    lines = list(csv.reader(io.StringIO(reader.get("/runs.csv?most=10000").text)))
+    assert len(lines) == len(ALL) + 1
+    for cell in (cell for line in lines[1:] for cell in line):
+        assert not cell.lstrip().startswith(FORMULA) and not RAW.search(cell), cell
+
+
+@pytest.mark.attack(rights="stage", stopped="a browser runs nothing of what a page shows")
+def test_a_browser_runs_none_of_it(project: Path) -> None:
+    """All on one page, which lists every run."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.console.test_in_a_browser import CHROMIUM
+
+    if CHROMIUM is None:
+        pytest.skip("no chromium here")
+    from tests.tiny_project import hallmark, hallmark_json
+
+    with pytest.MonkeyPatch.context() as own:
+        own.setenv("HALLMARK_CONSOLE_PORT", "0")
+        origin = hallmark_json(project, "console", "start")["url"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.add_init_script("window.hits = 0; window.hit = () => { window.hits += 1 }")
+        page.goto(f"{origin}/runs?most=1000")
+        page.fill("[name=person]", "data-owner")
+        page.fill("[name=password]", PASSWORD)
+        page.click("button")
+        page.wait_for_selector("table")
+        page.wait_for_timeout(500)
+        assert page.evaluate("window.hits") == 0
+        assert page.evaluate("document.querySelectorAll('main script, main img, main svg, main iframe').length") == 0
+        assert not [url for url in asked if not url.startswith(origin)]
+        browser.close()
+    hallmark(project, "down")
