@@ -54,6 +54,8 @@ class RunRequest(Frozen):
     """Overrides of single parameters: dotted key to YAML value, e.g. {"training.lora_rank": "32"}."""
     demo_approvals: bool = False
     """Demo identities decide at once; written on everything the run makes."""
+    reason: str | None = None
+    """Why the run is asked for, in words. Schedules and triggers give theirs."""
 
     @property
     def named(self) -> str:
