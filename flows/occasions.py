@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import PrefectException
 
 from flows import deployed
 from flows.partly import Parts
@@ -82,16 +83,16 @@ class Occasions:
         if not waiting:
             return []
         parts = Parts()
-        try:
-            with get_client(sync_client=True) as client:
-                for taken in waiting:
-                    parts.attempt(f"run {taken.run}", partial(self._begin, client, ledger, taken))
-        except httpx.HTTPError as error:
-            raise Unavailable(f"the Prefect server does not answer ({error})") from None
+        with get_client(sync_client=True) as client:
+            for taken in waiting:
+                parts.attempt(f"run {taken.run} waits", partial(self._begin, client, ledger, taken))
         return parts.done()
 
     def _begin(self, client: SyncPrefectClient, ledger: Ledger, taken: Taken) -> list[str]:
-        flow_run = create(client, self._root, taken)
+        try:
+            flow_run = create(client, self._root, taken)
+        except (httpx.HTTPError, PrefectException) as error:
+            raise Unavailable(f"Prefect does not take it ({error or type(error).__name__})") from None
         taking.started(ledger, self._book, taken.key, taken.run, flow_run)
         return [f"run {taken.run} was handed to Prefect"]
 

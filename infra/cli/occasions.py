@@ -39,7 +39,13 @@ def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:
     """Take an occasion in somebody's name, have Prefect make its run, and say what became of it."""
     ask = requests.asks(Repository.open(at.root), at.ledger, at.governed, occasion, who)
     entry = taking.take(at.ledger, at.book, occasion, installation.of(at.root), ask)
-    said = {"key": occasion.key, "name": occasion.name, "run": None, "passed_over": None, "known": entry is None}
+    said: dict[str, object] = {
+        "key": occasion.key,
+        "name": occasion.name,
+        "run": None,
+        "passed_over": None,
+        "known": entry is None,
+    }
     if entry is None:
         known = at.book.find(occasion.key)
         _tell(said | {"run": known.run if known else None}, as_json)

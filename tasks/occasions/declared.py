@@ -105,7 +105,7 @@ class Schedule(Asks):
             return times.newest(self.cron, times.zone(self.timezone), since, upto)
         assert self.every is not None
         number = (upto - self._anchor()) // self.every
-        last = (self._anchor() + number * self.every).astimezone(UTC)
+        last = self._anchor() + number * self.every
         return last if number >= 0 and since < last else None
 
     def local(self, moment: datetime) -> str:
@@ -113,7 +113,8 @@ class Schedule(Asks):
         return f"{moment.astimezone(times.zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
     def _anchor(self) -> datetime:
-        return (self.anchor or ANCHOR).replace(tzinfo=times.zone(self.timezone))
+        """In UTC: between moments of one zone Python counts by the clock on the wall."""
+        return (self.anchor or ANCHOR).replace(tzinfo=times.zone(self.timezone)).astimezone(UTC)
 
 
 class Watches(Asks):

@@ -51,7 +51,10 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
         with suppress(HallmarkError):
             signed = read_signed(entry, DECLARATION, governance)
             said = signed.said
-            if said.environment != governance.policy.environment or sha256_bytes(said.text.encode()) != said.file_sha256:
+            if (
+                said.environment != governance.policy.environment
+                or sha256_bytes(said.text.encode()) != said.file_sha256
+            ):
                 continue
             newest, problem = said, ""
             try:

@@ -85,10 +85,10 @@ def _there_and_back(moment: datetime, tz: ZoneInfo) -> datetime:
 
 
 def every_after(length: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:
-    """Every moment later than `after` that is a whole number of lengths from `anchor` (both aware), not before it."""
+    """Every moment later than `after` (aware) that is a number of lengths from `anchor` (in UTC), not before it."""
     number = max(0, (after - anchor) // length + 1)
     while True:
-        yield (anchor + number * length).astimezone(UTC)
+        yield anchor + number * length
         number += 1
 
 
