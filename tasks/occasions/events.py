@@ -74,13 +74,18 @@ def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Ite
 
 
 def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: Place) -> Iterator[Occasion]:
+    """One for each waiver, however many checks it waives."""
     newest = promotions.read(place.ledger, place.governance, _use_case(trigger, place)).newest
-    soon = place.ledger.now() + timedelta(days=trigger.days_before)
-    for each in waivers.relied_on(place.ledger, place.governance, newest) if newest else ():
-        if newest and each.expires and each.expires <= soon:
-            words = f"a waiver of champion {newest.promotion.label} ends: check {each.check!r} at the {each.gate} gate"
-            what = f"{newest.promotion.label}/{each.entry}/{each.expires:%Y-%m-%d}"
-            yield occasion(name, trigger, what, f"{words}, {each.expires:%Y-%m-%d %H:%M} UTC")
+    if newest is None:
+        return
+    label, soon = newest.promotion.label, place.ledger.now() + timedelta(days=trigger.days_before)
+    ending: dict[tuple[int | None, datetime], list[str]] = {}
+    for each in waivers.relied_on(place.ledger, place.governance, newest):
+        if each.expires and each.expires <= soon:
+            ending.setdefault((each.entry, each.expires), []).append(f"{each.check!r} at the {each.gate} gate")
+    for (entry, expires), checks in ending.items():
+        words = f"a waiver of champion {label} ends on {expires:%Y-%m-%d %H:%M} UTC: {', '.join(checks)}"
+        yield occasion(name, trigger, f"{label}/{entry}", words)
 
 
 def _incident(name: str, trigger: IncidentOpened, since: datetime, place: Place) -> Iterator[Occasion]:
