@@ -39,7 +39,7 @@ class Occasions:
         self._root = root
         self._ledger: Ledger | None = None
         self._book = Book()
-        self._standing: tuple[int, Standing] | None = None
+        self._known: tuple[int, Governance, Standing] | None = None
         self._next: dict[str, float] = {}
 
     def look(self, _: Path | None = None) -> list[str]:
@@ -48,8 +48,7 @@ class Occasions:
         ledger, parts = self._reach(), Parts()
         if self._is_idle(ledger):
             return []
-        governed = installed_governance(self._root, None)
-        now = self._in_force(ledger, governed)
+        governed, now = self._in_force(ledger)
         if now.problem:
             parts.failed([f"the schedules in force cannot be read: {now.problem}"])
         place = Place(self._root, ledger, governed, self._book.update(ledger))
@@ -98,9 +97,10 @@ class Occasions:
 
     def _is_idle(self, ledger: Ledger) -> bool:
         """Whether nothing is in force, and the ledger has not grown since that was looked up."""
-        known = self._standing
-        idle = known is not None and known[0] == ledger.last() and not (known[1].deployments.named or known[1].problem)
-        return idle and not self._book.waiting(installation.of(self._root))
+        if self._known is None or self._known[0] != ledger.last():
+            return False
+        now = self._known[2]
+        return not (now.deployments.named or now.problem or self._book.waiting(installation.of(self._root)))
 
     def _is_time(self, name: str, trigger: Watches) -> bool:
         """Whether a trigger looks now; the time of the next look is set then."""
@@ -116,12 +116,13 @@ class Occasions:
             self._ledger = open_ledger(self._root / ".hallmark")
         return self._ledger
 
-    def _in_force(self, ledger: Ledger, governed: Governance) -> Standing:
-        """Read anew where the ledger has grown."""
+    def _in_force(self, ledger: Ledger) -> tuple[Governance, Standing]:
+        """Read anew where the ledger has grown: nothing else changes what is in force."""
         last = ledger.last()
-        if self._standing is None or self._standing[0] != last:
-            self._standing = last, standing.read(ledger, governed)
-        return self._standing[1]
+        if self._known is None or self._known[0] != last:
+            governed = installed_governance(self._root, None)
+            self._known = last, governed, standing.read(ledger, governed)
+        return self._known[1:]
 
 
 def create(client: SyncPrefectClient, root: Path, taken: Taken) -> str:

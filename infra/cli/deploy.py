@@ -8,6 +8,7 @@ import typer
 
 from infra.cli import occasions, shared
 from infra.cli.shared import console
+from infra.prefect import server
 from tasks.occasions import checked, deciding, standing
 from tasks.occasions.declared import DEFAULT, Deployments
 from tasks.runs.repository import Repository
@@ -41,7 +42,7 @@ def deploy(
     if not as_json:
         told = f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
         console.print(told)
-    if wanted.concurrency != at.standing.deployments.concurrency:
+    if wanted.concurrency != at.standing.deployments.concurrency and server.find(at.root):
         shared.notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
     if start:
         up = occasions.start(at, as_json)

@@ -1,6 +1,6 @@
 """Asking for the run of an occasion, in the name of the scheduler or of the person who wants it now."""
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.gates.signed_request import REQUEST
 from tasks.ledger.ledger import Ledger
 from tasks.occasions.book import Taken
@@ -35,4 +35,9 @@ def of(taken: Taken) -> Asked:
     """The request of an occasion that was taken. Raises Refused where what the ledger has is none."""
     envelope = taken.body.get("envelope")
     envelope = envelope if isinstance(envelope, dict) else {}
-    return Asked(RunRequest.of(REQUEST.said(envelope)), envelope)
+    request = RunRequest.of(REQUEST.said(envelope))
+    if request.run_id != taken.run:
+        raise Refused(
+            f"occasion {taken.key} has the request of another run, {request.run_id}; it is asked for by nobody"
+        )
+    return Asked(request, envelope)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ MARGIN = timedelta(days=2)
 LOOKS_BACK = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
 
 
+@cache
 def zone(name: str) -> ZoneInfo:
     """Raises ValueError for what is no zone of the IANA database, with those that are spelled alike."""
     known = zoneinfo.available_timezones()
