@@ -53,7 +53,7 @@ class Asks(Frozen):
     params: str = "params.yaml"
     """Params file of the use case, committed; a relative path starts at the checkout."""
     changes: Annotated[dict[str, str], BeforeValidator(_spelled)] = {}
-    """Overrides of single parameters by dotted key, as `hallmark run --set` takes them."""
+    """Overrides of single parameters by dotted key, as `--set` takes them."""
     cool_down: Duration | None = None
     """How long after a run of this name no other is asked for; what comes meanwhile is passed over."""
 
@@ -172,7 +172,7 @@ class IncidentOpened(Watches):
 
 
 class Event(Watches):
-    """Somebody says `hallmark trigger NAME`, or a machine does so for them."""
+    """Somebody reports it with `hallmark trigger`, or a machine does."""
 
     on: Literal["event"]
     """`event`"""

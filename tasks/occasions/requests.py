@@ -37,7 +37,5 @@ def of(taken: Taken) -> Asked:
     envelope = envelope if isinstance(envelope, dict) else {}
     request = RunRequest.of(REQUEST.said(envelope))
     if request.run_id != taken.run:
-        raise Refused(
-            f"occasion {taken.key} has the request of another run, {request.run_id}; it is asked for by nobody"
-        )
+        raise Refused(f"occasion {taken.key} has the request of another run, {request.run_id}; nothing is asked for")
     return Asked(request, envelope)
