@@ -11,7 +11,6 @@ from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.prefect import client, server
 from infra.prefect.server import Up
-from tasks.core.config import clear
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
@@ -70,7 +69,7 @@ def run(
         request = RunRequest(
             run_id=new_run_id(), requested_by=shared.identity(who), params=params, governance=governance,
             changes=shared.pairs(changes), demo_approvals=demo_approvals,
-            commit=_commit(checkout, demo_approvals, as_json), reason=clear(reason, "the reason") if reason else None,
+            commit=_commit(checkout, demo_approvals, as_json), reason=shared.worded(reason) if reason else None,
         )  # fmt: skip
         asked, governed = check_request(checkout, request)
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)

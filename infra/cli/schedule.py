@@ -8,7 +8,6 @@ import typer
 from infra.cli import occasions, shared
 from infra.cli.occasions import Here
 from infra.cli.shared import console
-from tasks.core.config import clear
 from tasks.occasions import deciding, due
 from tasks.occasions.declared import Schedule
 from tasks.occasions.taking import Occasion
@@ -110,6 +109,6 @@ def run_now(
     at, person = occasions.here(), shared.identity(who)
     at.standing.require(name)
     asks, now = at.standing.deployments.named[name], at.ledger.now()
-    words = f"{name}, asked for now" + (f": {clear(reason.strip(), 'the reason')}" if reason.strip() else "")
+    words = f"{name}, asked for now" + (f": {shared.worded(reason)}" if reason.strip() else "")
     key = f"{name}/now/{due.spelled(now)}-{secrets.token_hex(4)}"
     occasions.ask_now(at, Occasion(key, name, words, asks.params, asks.changes), person, as_json)

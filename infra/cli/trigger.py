@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from infra.cli import occasions, shared
-from tasks.core.config import clear
 from tasks.core.errors import InputError, Refused
 from tasks.occasions import due, events
 from tasks.occasions.declared import Event
@@ -38,8 +37,8 @@ def trigger(
         raise Refused(f"{name} rests: {paused.person} paused it ({paused.reason})")
     if not reason.strip():
         raise InputError("say with --reason what happened, so that others can follow it later")
-    clear(reason, "the reason")
+    words = shared.worded(reason)
     if key is not None and not re.fullmatch(KEY, key):
         raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
     what = key or due.spelled(at.ledger.now())
-    occasions.ask_now(at, events.occasion(name, found, f"event/{what}", reason.strip()), person, as_json)
+    occasions.ask_now(at, events.occasion(name, found, f"event/{what}", words), person, as_json)

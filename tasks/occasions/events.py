@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.declarations import standing as declared_standing
+from tasks.gates.signed_request import MOST_REASON
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
 from tasks.occasions import watched
@@ -50,12 +51,13 @@ def happened(name: str, trigger: Watches, since: datetime, place: Place) -> Iter
 def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -> Occasion:
     """`what` tells it from the other occasions of the trigger."""
     reason = f"trigger {name}: {words}"
+    reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 2]} …"
     return Occasion(f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, facts=facts)
 
 
-def _source(name: str, trigger: SourceChanged, _: datetime, place: Place) -> Iterator[Occasion]:
+def _source(name: str, trigger: SourceChanged, since: datetime, place: Place) -> Iterator[Occasion]:
     named = sources.load(place.governance.folder)
-    if change := watched.look(name, trigger, named, place.ledger, place.book, place.root):
+    if change := watched.look(name, trigger, since, named, place.ledger, place.book, place.root):
         yield occasion(name, trigger, change.id, f"sources changed: {change.words}", contents=change.contents)
 
 

@@ -6,6 +6,7 @@ is lost, the next look begins anew, and compares with nothing.
 
 import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -35,6 +36,8 @@ class Seen(Frozen):
 
     key: str
     """Of the hashes, in hex."""
+    since: datetime
+    """From when the trigger counted then: after a pause, and where it watches something else, it begins anew."""
     sources: dict[str, Sketch]
 
 
@@ -48,7 +51,9 @@ class Change(Frozen):
     """SHA-256 of every source that is watched, by id."""
 
 
-def look(name: str, trigger: SourceChanged, named: Sources, ledger: Ledger, book: Book, root: Path) -> Change | None:
+def look(
+    name: str, trigger: SourceChanged, since: datetime, named: Sources, ledger: Ledger, book: Book, root: Path
+) -> Change | None:
     """The change of a trigger's sources, if it is one. The first look sees nothing to compare with.
 
     Raises InputError for a source that sources.yaml has not, or that cannot be read, Unavailable where one is away.
@@ -60,8 +65,9 @@ def look(name: str, trigger: SourceChanged, named: Sources, ledger: Ledger, book
     contents = {source: each.sha256 for source, each in now.items()}
     last = book.taken(name)
     asked = last is not None and last.body.get("contents") == contents
-    if before is None or before.sources.keys() != now.keys() or asked or _was_read(contents, trigger.params, ledger):
-        _write(path, Seen(key=key.hex(), sources=now), before)
+    anew = before is None or before.since != since or before.sources.keys() != now.keys()
+    if before is None or anew or asked or _was_read(contents, trigger.params, ledger):
+        _write(path, Seen(key=key.hex(), since=since, sources=now), before)
         return None
     shares = {source: sketch.changed(before.sources[source], each) for source, each in now.items()}
     wide = {source: share for source, share in shares.items() if share > trigger.beyond}

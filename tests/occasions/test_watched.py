@@ -1,6 +1,7 @@
 """How much of a source changed, and when a trigger on sources answers to it."""
 
 import random
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tasks.occasions import events, sketch, taking, watched
 from tasks.occasions.book import Book
 from tasks.occasions.declared import SourceChanged
 from tasks.sources.sources import Sources
-from tests.occasions.test_due import signs
+from tests.occasions.test_due import SINCE, signs
 
 KEY = b"k" * 16
 
@@ -50,7 +51,7 @@ class Watch:
     def __init__(self, root: Path, ledger: Ledger, **trigger: object) -> None:
         self.root, self.ledger = root, ledger
         self.trigger = SourceChanged.model_validate({"on": "source_changed", **trigger})
-        self.file = root / "messages.csv"
+        self.file, self.since = root / "messages.csv", SINCE
         source = {
             "id": "messages", "kind": "csv", "location": "messages.csv", "owner": "o", "licence": "CC0-1.0",
             "steward": "o", "access": ["r"], "classification": "internal", "lawful_basis": "b",
@@ -64,7 +65,9 @@ class Watch:
         self.file.write_text("\n".join(lines))
 
     def look(self) -> watched.Change | None:
-        return watched.look("data", self.trigger, self.named, self.ledger, Book().update(self.ledger), self.root)
+        return watched.look(
+            "data", self.trigger, self.since, self.named, self.ledger, Book().update(self.ledger), self.root
+        )
 
     def take(self, change: watched.Change) -> str:
         occasion = events.occasion("data", self.trigger, change.id, change.words, contents=change.contents)
@@ -128,6 +131,15 @@ def test_another_machine_with_the_same_ledger_finds_the_same_change(watch: Watch
 def test_a_state_that_was_lost_begins_anew(watch: Watch) -> None:
     (watch.root / ".hallmark" / "occasions" / "data.json").write_text("{torn")
     watch.write(*ROWS[:50])
+    assert watch.look() is None
+    watch.write(*ROWS)
+    assert watch.look()
+
+
+def test_what_changed_while_it_rested_is_not_made_up_for(watch: Watch) -> None:
+    watch.write(*ROWS[:50])
+    assert watch.look()
+    watch.since += timedelta(hours=1)
     assert watch.look() is None
     watch.write(*ROWS)
     assert watch.look()
