@@ -59,12 +59,13 @@ def take(ledger: Ledger, book: Book, occasion: Occasion, installation: str, ask:
         return None
     now = ledger.now()
     run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
-    asked = None if _cooling(book, occasion, now) else ask(run)
+    why = _cooling(book, occasion, now)
+    asked = None if why else ask(run)
     with ledger.transaction():
         if book.update(ledger).knows(occasion.key):
             return None
-        if asked is None or (why := _cooling(book, occasion, ledger.now())):
-            why = _cooling(book, occasion, now) if asked is None else why
+        why = why or _cooling(book, occasion, now)  # another machine may have taken one since
+        if asked is None or why:
             return _pass_over(ledger, occasion, why)
         body = _body(occasion) | {
             "run": run, "requested_by": asked.request.requested_by, "installation": installation,

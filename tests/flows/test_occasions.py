@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.occasions import Occasions
+from flows.occasions import Occasions, create
 from flows.partly import Partly
+from infra.prefect.runner import RUNS, at_once
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions import deciding, events, requests, taking
@@ -76,11 +77,18 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(project: Pa
     assert asked.request.requested_by == known["requested_by"] == "scheduler"
     assert asked.request.reason == known["reason"] and "schedule hourly, due " in known["reason"]
     assert asked.request.changes == {"data.seed": "7"}
+    (begun,) = ledger.entries(signed_request.KIND, scheduled)
+    taken = next(entry for entry in ledger.entries(TAKEN) if entry.body["run"] == scheduled)
+    seconds = (begun.time - datetime.fromisoformat(taken.body["due"])).total_seconds()
+    print(f"from a schedule's time to its run: {seconds:.1f} s")
     shown = in_process.hallmark(project, "status", scheduled)
     assert f"reason: {known['reason']}" in shown
     with prefect(project) as client:
         runs = [flow_run.parameters["request"]["run_id"] for flow_run in client.read_flow_runs()]
         assert sorted(runs) == sorted([left, scheduled]), "looked at for some seconds, and asked for once"
+        known = Book().update(ledger).find("upstream/event/export-1")
+        (entry,) = ledger.entries(STARTED, "upstream/event/export-1")
+        assert known and create(client, project, known) == entry.body["flow_run"], "asked again it is the same"
         assert {entry.body["flow_run"] for entry in ledger.entries(STARTED)} == {
             str(flow_run.id) for flow_run in client.read_flow_runs()
         }
@@ -97,7 +105,14 @@ def look(looking: Occasions) -> tuple[list[str], list[str]]:
 
 def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path) -> None:
     """A params file that went, a source that is away and comes back, and Prefect, which is away all the time."""
-    declare(project, soon(project, 1) + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n")
+    assert at_once(project) == RUNS
+    declare(
+        project,
+        "concurrency: 3\n"
+        + soon(project, 1)
+        + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n",
+    )
+    assert at_once(project) == 3
     ledger, looking, source = open_ledger(project / ".hallmark"), Occasions(project), project / "examples/messages.csv"
     text = source.read_text()
     source.unlink()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import occasions
+from infra.doctor import looks
 from tasks.core.config import load
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
@@ -12,7 +13,9 @@ from tasks.occasions.book import STARTED, TAKEN
 from tasks.occasions.declared import DEFAULT, Deployments
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
+from tests.infra.test_datasets import ask
 from tests.loaded_modules import ROOT
+from tests.tiny_project import create
 
 FILE = """\
 schedules:
@@ -163,6 +166,28 @@ def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -
     assert "upstream/event/export-2 is passed over: 1h have not passed since the run of" in told
     assert "on record already: no run, it was passed over" in hallmark(project, *event, "export-2")
     assert handed == [first["run"]]
+
+
+def test_whoever_decides_sees_why_the_run_was_asked_for(project: Path) -> None:
+    ask(create(project, "one", reason="trigger upstream: the export is there"))
+    told = " ".join(hallmark(project, "gates", "show", "one", "data").split())
+    assert "for a run of ml-engineer: trigger upstream: the export is there" in told
+
+
+def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None:
+    def lines() -> str:
+        found = looks.lines(project, {"schedules": looks.LOOKS["schedules"]})
+        return " ".join(f"{line.says} {line.do}" for line in found)
+
+    assert "3 in force" in lines()
+    waiting = [run for run in lines().split() if run.startswith("20")]
+    assert len(waiting) == len(open_ledger(project / ".hallmark").entries(TAKEN)), "no server was started here"
+    key = project / ".hallmark" / "keys" / "scheduler"
+    key.rename(project / "elsewhere")
+    try:
+        assert "the private key of scheduler is wanted" in lines()
+    finally:
+        (project / "elsewhere").rename(key)
 
 
 def test_an_event_that_cannot_be_is_refused(project: Path) -> None:

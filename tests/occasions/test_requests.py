@@ -6,10 +6,11 @@ from tasks.core.errors import Refused
 from tasks.gates import signed_request
 from tasks.occasions import requests
 from tasks.occasions.book import TAKEN, Book
+from tasks.occasions.taking import Asked
 from tests.governed.house import House
 
 
-def taken(house: House, run: str, envelope: object) -> requests.Asked:
+def taken(house: House, run: str, envelope: object) -> Asked:
     """As somebody writes it who reaches the ledger's database."""
     body = {"name": "nightly", "reason": "r", "due": None, "run": run, "installation": "here", "envelope": envelope}
     house.ledger.append(TAKEN, f"nightly/{run}", body)
