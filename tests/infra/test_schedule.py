@@ -13,9 +13,7 @@ from tasks.occasions.book import STARTED, TAKEN
 from tasks.occasions.declared import DEFAULT, Deployments
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
-from tests.infra.test_datasets import ask
 from tests.loaded_modules import ROOT
-from tests.tiny_project import create
 
 FILE = """\
 schedules:
@@ -166,12 +164,6 @@ def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -
     assert "upstream/event/export-2 is passed over: 1h have not passed since the run of" in told
     assert "on record already: no run, it was passed over" in hallmark(project, *event, "export-2")
     assert handed == [first["run"]]
-
-
-def test_whoever_decides_sees_why_the_run_was_asked_for(project: Path) -> None:
-    ask(create(project, "one", reason="trigger upstream: the export is there"))
-    told = " ".join(hallmark(project, "gates", "show", "one", "data").split())
-    assert "for a run of ml-engineer: trigger upstream: the export is there" in told
 
 
 def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None:
