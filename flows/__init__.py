@@ -10,6 +10,7 @@
     deployed.py  the name that this checkout's flow has on a Prefect server
     parked.py    parked runs whose gate has closed go on
     watch.py     what keeps orphaned runs going, and what time brings
+    occasions.py runs that schedules and triggers ask for
     partly.py    one part that fails keeps no other from being done
 
 A flow decides when, where and how often something is tried, shows it, and lets it wait. What is done stands in

@@ -69,7 +69,7 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
     with only_one(state(), run):
         _as_before(asked, envelope)
         before = journal.read(state(), run) or Journal(
-            run=run, requested_by=request.requested_by, demo=request.demo_approvals
+            run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
         )
         this = str(flow_run.id) if flow_run else None
         finished = before.stages if this and this == before.flow_run else {}

@@ -35,10 +35,10 @@ def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> s
         gate(run, "data")
         index(run)
 
-        stages(run, "base_model", "train")
         if release := unchanged(run):
             return end(run, "unchanged", release)
 
+        stages(run, "base_model", "train")
         stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
         evaluated(run)
         report(run)

@@ -7,10 +7,12 @@ from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.lifecycle import current, note
-from tasks.core.errors import HallmarkError, Refused
+from flows.lifecycle import current, doing, note
+from tasks.core.errors import Died, HallmarkError, Late, Refused, Unavailable
+from tasks.core.progress import duration
 from tasks.core.shown import markdown
 from tasks.gates import chain
+from tasks.occasions import standing
 from tasks.runs import journal, records
 from tasks.runs import stage as made
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome
@@ -29,8 +31,31 @@ def stages(run: Run, *names: str) -> None:
     for name in names:
         with_its_sources(run)
         if not _remembered(run, name):
-            outcome = stage(run, name)
+            outcome = patiently(run, name)
             records.stage(run.ledger(), run.layout, run.id, outcome)
+
+
+KINDS: tuple[tuple[type[HallmarkError], str], ...] = ((Late, "late"), (Died, "died"), (Unavailable, "away"))
+"""Failures that `retries` of deployments.yaml knows, the narrower before the wider."""
+
+
+def patiently(run: Run, name: str) -> StageOutcome:
+    """A stage, tried again after failures that may pass, as often as what is in force says. Each try is a task run of
+    its own in Prefect. Raises the last failure."""
+    in_force = standing.read(run.ledger(), run.governance()).deployments
+    waits = {kind: iter(retry.waits()) for kind, retry in in_force.retries if retry}
+    while True:
+        try:
+            return stage(run, name, in_force.timeout(name))
+        except HallmarkError as error:
+            kind = next((kind for of, kind in KINDS if isinstance(error, of)), "")
+            seconds = next(waits.get(kind, iter(())), None)
+            if seconds is None:
+                raise
+            get_run_logger().warning(f"stage {name}: {error}; it is tried again in {seconds:g} s")
+            with doing(run.id, f"waiting {duration(seconds)} to try {name} again"):
+                time.sleep(seconds)
+            with_its_sources(run)
 
 
 def with_its_sources(run: Run) -> None:
@@ -57,8 +82,8 @@ def _remembered(run: Run, name: str) -> bool:
 
 
 @task(task_run_name="{name}", persist_result=False)
-def stage(run: Run, name: str) -> StageOutcome:
-    """One stage in the run's worktree; its log and progress show in Prefect.
+def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
+    """One stage in the run's worktree; its log and progress show in Prefect. It has `most` seconds, None: any number.
 
     The signed record of the same work decides whether anything has to be computed, so a rerun or a resume skips what is
     unchanged.
@@ -68,10 +93,10 @@ def stage(run: Run, name: str) -> StageOutcome:
     _line(run, name, StageLine(state="running"))
     try:
         known = chain.of_run(ledger, governed, run.id).get(name)
-        outcome = made.bring(run.layout, name, by, listener.hear, known)
+        outcome = made.bring(run.layout, name, by, listener.hear, known, most=most)
         if name == VAULTED and outcome.cached and (unknown := _unknown_tokens(run)):
             listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
-            outcome = made.bring(run.layout, name, by, listener.hear, force=True)
+            outcome = made.bring(run.layout, name, by, listener.hear, force=True, most=most)
     except HallmarkError:
         _line(run, name, StageLine(state="failed", seconds=listener.seconds()))
         raise

@@ -21,6 +21,7 @@ from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import Closing, Escalation, Opening
 from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
+from tasks.occasions import signed_deed
 from tasks.policy import adoption
 from tasks.policy.read_signed import Kind
 from tasks.registry.promote import orders
@@ -63,6 +64,8 @@ def _of(title: str, kind: Kind[Any]) -> Format:
 FORMATS = (
     Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption, signed=True),
     _of("Request for a run", signed_request.REQUEST),
+    _of("Schedules and triggers in force", signed_deed.DECLARATION),
+    _of("Pause of a schedule, and its end", signed_deed.SWITCH),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
     _of("Decision at a gate", signed_decision.DECISION),
     _of("Signature under a version of the code", signed_version.VERSION),

@@ -16,6 +16,7 @@ The rooms, from the ground up; each imports those above it in this list alone (p
     consent/    sources that their owners took back
     registry/   releases: promoted, verified, admitted, looked back at
     runs/       a run as a git commit
+    occasions/  schedules and triggers: why a run is asked for, and that each makes one
     reproduce/  a release built again
     audit/      its dossier
     backup/     the state of a checkout as one folder, and back

@@ -27,7 +27,7 @@ from tasks.sources import sources
 from tasks.sources.sources import Source
 from tasks.supervise import box
 
-NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals")
+NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals", "reason")
 """What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
 
 
@@ -43,6 +43,7 @@ def run(
         bool,
         typer.Option(help="Let demo identities decide at once. Everything made says so. In environment local only."),
     ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why you ask for it; it is signed with the request.")] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, with its own request.")
     ] = None,
@@ -68,7 +69,7 @@ def run(
         request = RunRequest(
             run_id=new_run_id(), requested_by=shared.identity(who), params=params, governance=governance,
             changes=shared.pairs(changes), demo_approvals=demo_approvals,
-            commit=_commit(checkout, demo_approvals, as_json),
+            commit=_commit(checkout, demo_approvals, as_json), reason=shared.worded(reason) if reason else None,
         )  # fmt: skip
         asked, governed = check_request(checkout, request)
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)

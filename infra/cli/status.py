@@ -51,5 +51,7 @@ def _print_one(summary: Summary) -> None:
     for name, gate in summary.gates.items():
         table.add_row(f"{name} gate", gate.state, "", "; ".join(gate.waiting_for or gate.decided_by))
     console.print(f"run {summary.run}: {summary.status}, {summary.use_case}, asked for by {summary.requested_by}")
+    if summary.reason:
+        console.print(f"reason: {summary.reason}", markup=False)
     console.print(table)
     print_summary(summary)

@@ -72,12 +72,21 @@ INCIDENTS = {
     "show": Verb("incidents:show", "Show one incident, its owner and its end."),
     "close": Verb("incidents:close", "Close an incident with your key.", "acts"),
 }
+SCHEDULE = {
+    "list": Verb("schedule:list_schedules", "List schedules and triggers, and when each is due."),
+    "next": Verb("schedule:coming", "Show the next times at which runs are asked for."),
+    "pause": Verb("schedule:pause", "Let a schedule or trigger rest.", "acts"),
+    "resume": Verb("schedule:resume", "Let one that rests go on.", "acts"),
+    "run-now": Verb("schedule:run_now", "Ask for the run of a schedule now.", "acts"),
+}
 ALL: dict[str, Verb | Verbs] = {
     "init": Verb("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
     "run": Verb("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
     "status": Verb("status:status", "Show where runs stand, and what they wait for."),
     "up": Verb("up:up", "Start Prefect, the runner and the console of this checkout.", "itself"),
     "down": Verb("down:down", "Stop Prefect, the runner and the console.", "itself"),
+    "deploy": Verb("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),
+    "trigger": Verb("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
     "doctor": Verb("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
     "params": Verb("params:params", "Check a params file, or print its schema.", "itself"),
     "resolve": Verb("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
@@ -94,5 +103,6 @@ ALL: dict[str, Verb | Verbs] = {
     "ledger": Verbs("Show, verify, prove and export the ledger.", LEDGER),
     "policy": Verbs("Explain, test and adopt the policy.", POLICY),
     "releases": Verbs("List, show, compare, verify and roll back releases.", RELEASES),
+    "schedule": Verbs("List, pause and resume schedules and triggers.", SCHEDULE),
     "incidents": Verbs("List, show and close incidents.", INCIDENTS),
 }

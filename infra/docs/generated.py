@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from infra.docs import cli, code, formats, ledger, schema, settings
 from tasks.core.params.params import Params
+from tasks.occasions.declared import Deployments
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.sources.sources import Sources, Suite
@@ -50,6 +51,13 @@ PAGES: Mapping[str, Callable[[], str]] = {
         "People and machines with their roles and keys. A change counts once it is "
         "[adopted](../concepts/governance.md).",
         People,
+    ),
+    "reference/deployments.md": settings_file(
+        "deployments.yaml",
+        "Schedules and triggers, and what happens where a stage fails: `infra/prefect/deployments.yaml`. It counts "
+        "once somebody has put it in force with `hallmark deploy`. [The guide](../guides/schedules.md) shows how. A "
+        "length of time is a number and a unit: `90s`, `30m`, `6h`, `7d`, `2w`.",
+        Deployments,
     ),
     "reference/settings.md": settings.page,
     "reference/ledger.md": ledger.page,

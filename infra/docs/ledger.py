@@ -21,6 +21,20 @@ KINDS = (
         "`envelope`: somebody adopts a source as sources.yaml declares it, or the card of a use case",
     ),
     Kind("run.requested", "run", "`envelope`: the signed request"),
+    Kind("deployment.declared", "digest of the file", "`envelope`: somebody puts schedules and triggers in force"),
+    Kind("schedule.paused", "schedule or trigger", "`envelope`: somebody lets it rest"),
+    Kind("schedule.resumed", "schedule or trigger", "`envelope`: somebody lets it go on"),
+    Kind(
+        "occasion.taken", "schedule or trigger, and its time or what happened",
+        "`name`, `reason`, `run`, `requested_by`, `installation`; `due`: the time of a schedule; `missed`: how many "
+        "times before it passed while nothing ran; `contents`: digest of each source that changed; `envelope`: the "
+        "signed request",
+    ),
+    Kind("occasion.started", "as before", "`run`, `flow_run`: its id in Prefect"),
+    Kind(
+        "occasion.passed_over", "as before",
+        "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it",
+    ),
     Kind("run.resolved", "run", "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source"),
     Kind(
         "run.stage", "run",

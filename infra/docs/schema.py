@@ -52,7 +52,7 @@ def _references(value: JsonSchema, suffix: str = "") -> Iterator[tuple[str, str]
     mapping."""
     if "$ref" in value:
         yield suffix, value["$ref"]
-    for each in (*value.get("anyOf", ()), *value.get("allOf", ())):
+    for each in (*value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())):
         yield from _references(each, suffix)
     if "items" in value:
         yield from _references(value["items"], f"{suffix}[]")

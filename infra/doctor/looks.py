@@ -26,6 +26,7 @@ LOOKS: dict[str, Look] = {
     "databases": databases.schemas,
     "governance": settings.governance,
     "promotions": settings.promotions,
+    "schedules": settings.schedules,
     "runs": settings.runs,
     "Prefect": services.prefect,
     "MLflow": services.mlflow,

@@ -11,9 +11,12 @@ from infra.prefect.variables import KEPT, READ
 from tasks.core import graph
 from tasks.core.params import params
 from tasks.ledger import glance, ledger
+from tasks.occasions import standing
+from tasks.occasions.book import Book
 from tasks.policy import in_force
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import promotion
+from tasks.runs import installation
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import check_request
@@ -93,6 +96,27 @@ def promotions(root: Path) -> Iterator[Finding]:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
     if not unfinished:
         yield Finding("all finished")
+
+
+def schedules(root: Path) -> Iterator[Finding]:
+    """Raises HallmarkError with what keeps their runs from being asked for: the scheduler's key, say."""
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    known = ledger.reach_ledger(state)
+    if known.lost() or not ledger.is_there(state):
+        return
+    governed = in_force.load(folder, state, known)
+    now = standing.read(known, governed)
+    if now.problem:
+        yield Finding(f"those in force cannot be read by this version: {now.problem}", "install a later Hallmark")
+        return
+    if not now.deployments.named:
+        yield Finding("none is in force")
+        return
+    governed.signer(SCHEDULER)
+    resting = f", {len(now.paused)} of them rest" if now.paused else ""
+    yield Finding(f"{len(now.deployments.named)} in force with their triggers{resting}")
+    for taken in Book().update(known).waiting(installation.of(root)):
+        yield Finding(f"run {taken.run} is asked for, and Prefect has not heard of it", "hallmark up hands it over")
 
 
 def runs(root: Path) -> Iterator[Finding]:

@@ -6,6 +6,7 @@
     settings.py what a runner keeps from its start
     variables.py every environment variable, with its meaning
     runner.py   the process that executes flow runs and keeps parked ones going
+    deployments.yaml  schedules and triggers, as they are proposed (tasks/occasions)
     notify.py   tell people outside what the ledger says
     client.py   start a run and ask how it stands
 

@@ -58,8 +58,9 @@ def _wants(root: Path, up: Up) -> str:
     return f"was started with another secret than {access.secret_file(root)} holds: `hallmark down`, `hallmark up`"
 
 
-def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None) -> str:
-    """Ask the deployment for a run, with what its person signed; returns the flow run's id."""
+def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None, once: str | None = None) -> str:
+    """Ask the deployment for a run, with what its person signed; returns the flow run's id. Asked again with the same
+    `once` it is the same flow run."""
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
@@ -75,7 +76,8 @@ def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None) 
         else:
             raise Unavailable(f"no runner serves {name} at {up.api}; see .hallmark/prefect/runner.log")
         parameters = {"request": request.model_dump(mode="json"), "envelope": envelope}
-        return str(client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id)
+        made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=once)
+        return str(made.id)
 
 
 def take_up(root: Path, up: Up, flow_run: str) -> bool:

@@ -4,6 +4,8 @@
     ├── InputError    2  what was given is wrong: says what was expected, what came, what to do
     ├── Refused       1  the answer is no: a gate failed, a verification failed
     └── Unavailable   3  something needed is away: a server, a disk, a remote
+        ├── Died         a process ended without saying why
+        └── Late         it took longer than it may
 
 Commands print the message without a traceback and exit with the code. Any other exception is a defect of
 Hallmark's and keeps its traceback.
@@ -35,6 +37,14 @@ class Refused(HallmarkError):
 
 class Unavailable(HallmarkError):
     exit_code = 3
+
+
+class Died(Unavailable):
+    """A process ended without saying why."""
+
+
+class Late(Unavailable):
+    """It took longer than it may."""
 
 
 FULL_DISK = os.strerror(errno.ENOSPC)

@@ -27,6 +27,8 @@ PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 FRESH = timedelta(days=7)
 """How long after it was signed a request may begin a run; one that began goes on however long it takes."""
 
+MOST_REASON = 2000
+"""Characters."""
 RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
 
@@ -46,6 +48,8 @@ class Request(Dated):
     governance: str | None
     changes: dict[str, str]
     demo_approvals: bool
+    reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
+    """Why it is asked for: the schedule and its time, what a trigger answers to, or a person's words."""
     time: datetime
     """The ledger's time when it was signed."""
 

@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +19,10 @@ from configobj import ConfigObj
 
 from tasks.core import graph
 from tasks.core.config import Frozen
-from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.errors import Died, HallmarkError, InputError, Late, Refused, Unavailable
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout, home
+from tasks.core.progress import duration
 from tasks.core.shown import visible
 from tasks.runs import dvc_lock
 from tasks.runs.environment import INTO_A_PROCESS
@@ -109,11 +112,12 @@ def repro(
     apart: bool = False,
     supervised: bool = False,
     boxed: bool = True,
+    most: float | None = None,
 ) -> StageOutcome:
     """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
     With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others. With
     `supervised`, `tasks.supervise` runs the stage and signs what it left, as it does for every stage of a run; with
-    `boxed` in the sandbox or not at all.
+    `boxed` in the sandbox or not at all. After `most` seconds it is ended, which raises Late.
 
     Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
     stage's whole process group before it is passed on.
@@ -124,7 +128,7 @@ def repro(
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     if supervised:
         environment |= {"SHELL": _shell(layout), BOXED: "1" if boxed else ""}
-    lines, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say)
+    lines, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
         raise _failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)
@@ -139,16 +143,21 @@ def commit(layout: Layout, stage: str) -> None:
 
 
 def _dvc(
-    layout: Layout, words: list[str], environment: Mapping[str, str], say: Callable[[str], None]
+    layout: Layout,
+    words: list[str],
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+    most: float | None = None,
 ) -> tuple[list[str], int]:
-    """What DVC printed, and its exit code. An interruption ends its whole process group before it is passed on."""
+    """What DVC printed, and its exit code. An interruption ends its whole process group before it is passed on, and so
+    does the end of the time that it has, after which Late is raised."""
     lines: list[str] = []
     _put_ours(layout)
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
         [*DVC, *words], cwd=layout.root, env=environment, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
-    ) as process:  # fmt: skip
+    ) as process, _within(most, process) as late:  # fmt: skip
         try:
             for line in (visible(line.rstrip()) for line in process.stdout or ()):
                 lines.append(line)
@@ -160,7 +169,29 @@ def _dvc(
             raise
     if code >= 0:
         dvc_lock.release(layout.root)
+    if late.is_set():
+        raise Late(f"stage {words[-1]} took longer than the {duration(most or 0)} that it has, and was ended")
     return lines, code
+
+
+@contextmanager
+def _within(most: float | None, process: "subprocess.Popen[str]") -> Iterator[threading.Event]:
+    """End the process where the block takes longer than `most` seconds; the event tells that it was."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        _end(process)
+
+    timer = threading.Timer(most, end) if most is not None else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield late
+    finally:
+        if timer:
+            timer.cancel()
 
 
 def _put_ours(layout: Layout) -> None:
@@ -298,4 +329,4 @@ def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkErr
     if missing and not any(line.startswith("Running stage") for line in lines):
         return Refused(f"stage {stage} needs {missing}, and that gate has not passed")
     tail = "\n".join(lines[-15:])
-    return Unavailable(f"stage {stage} ended with exit code {exited}; its last lines:\n{tail}")
+    return Died(f"stage {stage} ended with exit code {exited}; its last lines:\n{tail}")

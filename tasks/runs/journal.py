@@ -37,6 +37,8 @@ class GateLine(Frozen):
 class Journal(Frozen):
     run: str
     requested_by: str
+    reason: str | None = None
+    """Why it was asked for, where that was said."""
     use_case: str = ""
     demo: bool = False
     status: Status = "running"

@@ -3,11 +3,14 @@
 import re
 import secrets
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name
-from tasks.gates.signed_request import RUN_ID, Request, RunId
+from tasks.gates.signed_request import MOST_REASON, RUN_ID, Request, RunId
 from tasks.policy.policy import SCHEDULER
 
 NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
@@ -54,6 +57,8 @@ class RunRequest(Frozen):
     """Overrides of single parameters: dotted key to YAML value, e.g. {"training.lora_rank": "32"}."""
     demo_approvals: bool = False
     """Demo identities decide at once; written on everything the run makes."""
+    reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
+    """Why the run is asked for, in words. Schedules and triggers give theirs."""
 
     @property
     def named(self) -> str:

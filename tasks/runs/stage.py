@@ -42,11 +42,19 @@ def worker(governance: Governance, ledger: Ledger) -> Worker:
 
 
 def bring(
-    layout: Layout, stage: str, by: Worker, say: Say, known: SignedRecord | None = None, force: bool = False
+    layout: Layout,
+    stage: str,
+    by: Worker,
+    say: Say,
+    known: SignedRecord | None = None,
+    force: bool = False,
+    most: float | None = None,
 ) -> StageOutcome:
     """Have the outputs of a stage lie in the run's worktree, in the cache and in dvc.lock, with their signed record.
 
     `known` is the record that the ledger has of the stage in this run. With `force` it is computed whatever is known.
+    What is computed has `most` seconds, None: any number.
+
     Raises the stage's own error, Refused where DVC hands out other bytes than the stage left.
     """
     started = time.monotonic()
@@ -58,7 +66,7 @@ def bring(
         say(f"the cache has not what stage {stage} left, as it was signed; it is done again")
     if record is None:
         dvc_cache.drop_odd(layout)
-        dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.boxed)
+        dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.boxed, most=most)
         record = _computed(layout, stage, read, by)
     elif record != known and _is_another_runs(record, layout):
         record = stage_record.verify(stage_record.taken(record, _tree(layout), by.signer), by.lines)

@@ -14,6 +14,7 @@ class Summary(Frozen):
     run: str
     use_case: str
     requested_by: str
+    reason: str | None
     demo: bool
     status: str
     error: str | None

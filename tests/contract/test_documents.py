@@ -22,6 +22,7 @@ from tasks.core import config, yaml_text
 from tasks.core.config import Frozen
 from tasks.core.params.params import Params
 from tasks.gates.policy_cases import Cases
+from tasks.occasions.declared import Deployments
 from tasks.policy.people import People
 from tasks.policy.policy import BreakGlass, Policy
 from tasks.sources.sources import Source, Sources, Suite
@@ -189,6 +190,8 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "name": whole(Suite),
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     "training": of_params,
+    "schedules": whole(Deployments),
+    "retries": whole(Deployments),
 }
 """What a block of YAML is, by its first key."""
 
@@ -205,7 +208,10 @@ def test_yaml_in_the_documents_is_right(block: str) -> None:
     assert SCHEMAS[next(iter(document))](document)
 
 
-FILES = {"params": Params, "policy": Policy, "people": People, "sources": Sources, "suite": Suite}
+FILES = {
+    "params": Params, "policy": Policy, "people": People, "sources": Sources, "suite": Suite,
+    "deployments": Deployments,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("file", FILES)

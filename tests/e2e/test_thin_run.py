@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from tasks.core.errors import Refused
 from tasks.core.files import tree_digest
+from tasks.core.graph import DATA_STAGES
 from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.hold import held
@@ -164,6 +165,7 @@ def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) ->
     again = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
     assert again["status"] == "unchanged", again
     assert {line["state"] for line in again["stages"].values()} == {"cached"}
+    assert set(again["stages"]) == set(DATA_STAGES), "it ends before it trains"
     assert all(line["seconds"] > 0 for line in again["stages"].values())
     (release,) = hallmark_json(project, "releases", "list")
     assert again["release"] == f"{release['name']}-{release['version']}"

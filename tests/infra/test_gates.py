@@ -64,6 +64,18 @@ def bring_keys(project: Path) -> None:
     adopt_anew(project)
 
 
+def test_whoever_decides_sees_why_the_run_was_asked_for(project: Path) -> None:
+    bring_keys(project)
+    why = "trigger upstream: the export is there"
+    request = RunRequest(run_id=RUN, requested_by="ml-engineer", reason=why)
+    state = project / ".hallmark"
+    governed, ledger = governance.load(project / "infra" / "governance", state), open_ledger(state)
+    signed_request.record(ledger, governed, signed(project, request)[1])
+    ask(project)
+    told = " ".join(hallmark(project, "gates", "show", RUN, "release").split())
+    assert f"for a run of ml-engineer: {why}" in told
+
+
 def approve(project: Path, code: int) -> str:
     return hallmark(project, "gates", "approve", RUN, "release", "--as", "risk-officer", "--reason", "fine", code=code)
 

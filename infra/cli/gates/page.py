@@ -9,7 +9,7 @@ from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
 from tasks.core.shown import one_line
-from tasks.gates import since, words
+from tasks.gates import signed_request, since, words
 from tasks.gates.cases import Case
 from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
 from tasks.gates.since import Since
@@ -25,7 +25,7 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
         uses = [Use(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
         if held := withdrawals.held_back(ledger, governed, uses):
             console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
-    console.print(_head(case, standing, ledger.now()))
+    console.print(_head(case, standing, ledger.now(), _reason(evidence.run, ledger, governed)))
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
     console.print()
     if evidence.dataset:
@@ -38,7 +38,13 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
         console.print(f" waits for {wanted}")
 
 
-def _head(case: Case, standing: Standing, now: datetime) -> Table:
+def _reason(run: str, ledger: Ledger, governed: Governance) -> str:
+    """Why the run was asked for, as its signed request says; empty where it says nothing."""
+    asked = signed_request.recorded(ledger, governed, run)
+    return (asked.request.reason if asked else None) or ""
+
+
+def _head(case: Case, standing: Standing, now: datetime, reason: str) -> Table:
     evidence, purpose = case.evidence, case.evidence.purpose
     waits = f", {words.span(now - case.entry.time)} ago" if case.closed is None else ""
     left = f", in {words.span(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
@@ -51,7 +57,8 @@ def _head(case: Case, standing: Standing, now: datetime) -> Table:
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
-        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.requested_by}",
+        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.requested_by}"
+        + f": {one_line(reason)}" * bool(reason),
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
         "who": words.who(evidence.asks),
     }

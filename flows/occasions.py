@@ -1,0 +1,134 @@
+"""Runs that schedules and triggers ask for.
+
+The runner looks every few seconds. What is due is written into the ledger with a request that the scheduler's key has
+signed; then Prefect is asked for the flow run, by the run's id. Prefect has no schedule of its own: whoever reaches it
+could write one, and outside environment `local` no such run begins.
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import PrefectException
+
+from flows import deployed
+from flows.partly import Parts
+from tasks.core.errors import Unavailable
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.occasions import due, events, requests, standing, taking
+from tasks.occasions.book import TAKEN, Book, Taken
+from tasks.occasions.declared import SourceChanged, Watches
+from tasks.occasions.due import Due
+from tasks.occasions.events import Place
+from tasks.occasions.standing import Standing
+from tasks.policy.governance import Governance
+from tasks.runs import installation
+from tasks.runs.repository import Repository
+from tasks.runs.run import installed_governance
+
+TRIGGER_SECONDS = 15.0
+"""How often triggers look; those on sources as each says."""
+
+
+class Occasions:
+    """What a checkout asks for by itself, from look to look."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._ledger: Ledger | None = None
+        self._book = Book()
+        self._known: tuple[int, Governance, Standing] | None = None
+        self._next: dict[str, float] = {}
+
+    def look(self, _: Path | None = None) -> list[str]:
+        """Ask for what is due. Returns in words what was asked for or passed over; raises Partly where something could
+        not be, all the rest was then."""
+        ledger, parts = self._reach(), Parts()
+        if self._is_idle(ledger):
+            return []
+        governed, now = self._in_force(ledger)
+        if now.problem:
+            parts.failed([f"the schedules in force cannot be read: {now.problem}"])
+        place = Place(self._root, ledger, governed, self._book.update(ledger))
+        for each in due.due(now, self._book, ledger.now()):
+            parts.attempt(f"schedule {each.occasion.name}", partial(self._answer, place, each))
+        for name, trigger in now.deployments.triggers.items():
+            if name not in now.paused and self._is_time(name, trigger):
+                parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now))
+        parts.attempt("runs that were asked for", partial(self._finish, ledger))
+        return parts.done()
+
+    def _look_for(self, place: Place, name: str, trigger: Watches, now: Standing) -> list[str]:
+        found = events.happened(name, trigger, now.since[name], place)
+        return [line for each in found for line in self._answer(place, Due(each, ""))]
+
+    def _answer(self, place: Place, each: Due) -> list[str]:
+        occasion = each.occasion
+        if each.passed_over:
+            entry = taking.pass_over(place.ledger, self._book, occasion, each.passed_over)
+        else:
+            ask = requests.asks(Repository.open(self._root), place.ledger, place.governance, occasion)
+            entry = taking.take(place.ledger, self._book, occasion, installation.of(self._root), ask)
+        if entry is None:
+            return []
+        told = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"
+        return [f"{occasion.reason}: {told}"]
+
+    def _finish(self, ledger: Ledger) -> list[str]:
+        """Have Prefect make the flow runs of what was taken here, also by a command or a runner that was killed."""
+        waiting = self._book.update(ledger).waiting(installation.of(self._root))
+        if not waiting:
+            return []
+        parts = Parts()
+        with get_client(sync_client=True) as client:
+            for taken in waiting:
+                parts.attempt(f"run {taken.run} waits", partial(self._begin, client, ledger, taken))
+        return parts.done()
+
+    def _begin(self, client: SyncPrefectClient, ledger: Ledger, taken: Taken) -> list[str]:
+        try:
+            flow_run = create(client, self._root, taken)
+        except (httpx.HTTPError, PrefectException) as error:
+            raise Unavailable(f"Prefect does not take it ({error or type(error).__name__})") from None
+        taking.started(ledger, self._book, taken.key, taken.run, flow_run)
+        return [f"run {taken.run} was handed to Prefect"]
+
+    def _is_idle(self, ledger: Ledger) -> bool:
+        """Whether nothing is in force, and the ledger has not grown since that was looked up."""
+        if self._known is None or self._known[0] != ledger.last():
+            return False
+        now = self._known[2]
+        return not (now.deployments.named or now.problem or self._book.waiting(installation.of(self._root)))
+
+    def _is_time(self, name: str, trigger: Watches) -> bool:
+        """Whether a trigger looks now; the time of the next look is set then."""
+        now = time.monotonic()
+        if now < self._next.get(name, 0.0):
+            return False
+        seconds = trigger.look.total_seconds() if isinstance(trigger, SourceChanged) else TRIGGER_SECONDS
+        self._next[name] = now + seconds
+        return True
+
+    def _reach(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = open_ledger(self._root / ".hallmark")
+        return self._ledger
+
+    def _in_force(self, ledger: Ledger) -> tuple[Governance, Standing]:
+        """Read anew where the ledger has grown: nothing else changes what is in force."""
+        last = ledger.last()
+        if self._known is None or self._known[0] != last:
+            governed = installed_governance(self._root, None)
+            self._known = last, governed, standing.read(ledger, governed)
+        return self._known[1:]
+
+
+def create(client: SyncPrefectClient, root: Path, taken: Taken) -> str:
+    """The flow run of an occasion; asked again it is the same one. Returns its id in Prefect."""
+    asked = requests.of(taken)
+    deployment = client.read_deployment_by_name(deployed.full_name(root))
+    parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
+    made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=taken.run)
+    return str(made.id)

@@ -1,0 +1,62 @@
+"""`hallmark deploy`"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli import occasions, shared
+from infra.cli.shared import console
+from infra.prefect import server
+from tasks.occasions import checked, deciding, standing
+from tasks.occasions.declared import DEFAULT, Deployments
+from tasks.runs.repository import Repository
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="What to put in force.")]
+
+
+def deploy(
+    file: File = Path(DEFAULT),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask at a terminal.")] = False,
+    start: Annotated[bool, typer.Option(help="Start the Prefect server and the runner as `hallmark up` does.")] = True,
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Check a deployments file, show what it changes, put it in force with your signature, and start what runs it.
+
+    A file that is in force already stays as it is.
+
+    Example: hallmark deploy --as ml-engineer
+    """
+    at, person = occasions.here(), shared.identity(who)
+    path = at.root / file
+    wanted, text = checked.check(path, Repository.open(at.root), at.ledger, at.governed)
+    changes = deciding.differences(at.standing.deployments, wanted)
+    if not as_json:
+        _show(wanted, changes, at.standing)
+        if changes and not yes and sys.stdin.isatty() and not typer.confirm("put it in force?"):
+            raise typer.Exit(1)
+    entry = deciding.declare(at.ledger, at.governed, person, text)
+    now = standing.read(at.ledger, at.governed)
+    if not as_json:
+        told = f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
+        console.print(told)
+    if wanted.concurrency != at.standing.deployments.concurrency and server.find(at.root):
+        shared.notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
+    if start:
+        up = occasions.start(at, as_json)
+        shared.notice(f"up: {up.ui} (stop with `hallmark down`)", as_json)
+    if as_json:
+        shared.print_json(
+            {"sha256": now.sha256, "changes": changes, "ledger_entry": entry.seq if entry else None, "started": start}
+        )
+
+
+def _show(wanted: Deployments, changes: list[str], before: standing.Standing) -> None:
+    console.print(f"{len(wanted.schedules)} schedules, {len(wanted.triggers)} triggers", highlight=False)
+    for line in changes or ["nothing changes"]:
+        console.print(f"  {line}", markup=False, highlight=False)
+    for name, paused in before.paused.items():
+        if name in wanted.named:
+            console.print(f"  {name} rests: {paused.person} paused it ({paused.reason})", markup=False, highlight=False)

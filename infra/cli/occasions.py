@@ -1,0 +1,85 @@
+"""What `hallmark deploy`, `schedule` and `trigger` share."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from infra.cli import shared
+from infra.prefect import client, server
+from infra.prefect.server import Up
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.occasions import requests, standing, taking
+from tasks.occasions.book import TAKEN, Book, Taken
+from tasks.occasions.standing import Standing
+from tasks.occasions.taking import Occasion
+from tasks.policy.governance import Governance
+from tasks.runs import installation
+from tasks.runs.repository import Repository
+from tasks.runs.run import installed_governance
+from tasks.sources import sources
+
+
+class Here(NamedTuple):
+    """What a command looks at."""
+
+    root: Path
+    ledger: Ledger
+    governed: Governance
+    standing: Standing
+    book: Book
+
+
+def here() -> Here:
+    root = shared.root()
+    ledger = open_ledger(root / ".hallmark")
+    governed = installed_governance(root, None)
+    return Here(root, ledger, governed, standing.read(ledger, governed), Book().update(ledger))
+
+
+def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:
+    """Take an occasion in somebody's name, have Prefect make its run, and say what became of it."""
+    ask = requests.asks(Repository.open(at.root), at.ledger, at.governed, occasion, who)
+    entry = taking.take(at.ledger, at.book, occasion, installation.of(at.root), ask)
+    said: dict[str, object] = {
+        "key": occasion.key,
+        "name": occasion.name,
+        "run": None,
+        "passed_over": None,
+        "known": entry is None,
+    }
+    if entry is None:
+        known = at.book.find(occasion.key)
+        _tell(said | {"run": known.run if known else None}, as_json)
+        return
+    if entry.kind != TAKEN:
+        _tell(said | {"passed_over": entry.body["why"], "ledger_entry": entry.seq}, as_json)
+        return
+    taken = at.book.update(at.ledger).find(occasion.key)
+    assert taken is not None, "it was taken just now"
+    _tell(said | {"run": taken.run, "flow_run": begin(at, taken, as_json), "ledger_entry": entry.seq}, as_json)
+
+
+def begin(at: Here, taken: Taken, as_json: bool) -> str:
+    """Have Prefect make the flow run of an occasion; where that is away, the runner does once it is back."""
+    up = start(at, as_json)
+    asked = requests.of(taken)
+    flow_run = client.trigger(at.root, up, asked.request, asked.envelope, once=taken.run)
+    taking.started(at.ledger, at.book, taken.key, taken.run, flow_run)
+    return flow_run
+
+
+def start(at: Here, as_json: bool) -> Up:
+    """Have the server and the runner up."""
+    named = sources.variables(sources.load(at.governed.folder).sources)
+    return server.start(at.root, lambda text: shared.notice(text, as_json), also=named)
+
+
+def _tell(said: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        shared.print_json(said)
+    elif said["passed_over"]:
+        shared.console.print(f"{said['key']} is passed over: {said['passed_over']}", markup=False)
+    elif said["known"]:
+        run = f"run {said['run']}" if said["run"] else "no run, it was passed over"
+        shared.console.print(f"{said['key']} is on record already: {run}", markup=False)
+    else:
+        shared.console.print(f"run {said['run']} is asked for: hallmark status {said['run']}", markup=False)

@@ -1,0 +1,114 @@
+"""`hallmark schedule`: what runs by itself, when, and letting it rest."""
+
+import secrets
+from typing import Annotated, Any, Literal
+
+import typer
+
+from infra.cli import occasions, shared
+from infra.cli.occasions import Here
+from infra.cli.shared import console
+from tasks.occasions import deciding, due
+from tasks.occasions.declared import Schedule
+from tasks.occasions.taking import Occasion
+
+Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger (`hallmark schedule list`).")]
+Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
+
+
+def list_schedules(as_json: shared.Json = False) -> None:
+    """List schedules and triggers in force: when each is due next, and what it asked for last.
+
+    Example: hallmark schedule list
+    """
+    at = occasions.here()
+    rows = [_row(name, at) for name in at.standing.deployments.named]
+    if as_json:
+        shared.print_json(rows)
+        return
+    if at.standing.problem:
+        console.print(f"what is in force cannot be read by this version: {at.standing.problem}", markup=False)
+    header = ["name", "when", "state", "next", "last run", "params"]
+    cells = [[row[key] or "" for key in ("name", "when", "state", "next_local", "last_run", "params")] for row in rows]
+    shared.print_columns(header, cells, "no schedule and no trigger is in force: hallmark deploy --as ID")
+
+
+def _row(name: str, at: Here) -> dict[str, Any]:
+    asks, paused, last = at.standing.deployments.named[name], at.standing.paused.get(name), at.book.taken(name)
+    schedule = asks if isinstance(asks, Schedule) else None
+    moment = next(schedule.after(at.ledger.now()), None) if schedule and not paused else None
+    return {
+        "name": name,
+        "kind": "schedule" if schedule else "trigger",
+        "when": schedule.in_words if schedule else f"on {asks.timing['on']}",
+        "state": f"paused by {paused.person}: {paused.reason}" if paused else "active",
+        "next": moment.isoformat() if moment else None,
+        "next_local": f"{schedule.local(moment)} {schedule.timezone}" if schedule and moment else "",
+        "last_run": last.run if last else None,
+        "last_reason": last.reason if last else None,
+        "params": asks.params,
+        "since": at.standing.since[name].isoformat(),
+    }
+
+
+def coming(
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many times to show.")] = 10,
+    as_json: shared.Json = False,
+) -> None:
+    """Show the next times at which schedules ask for runs, in order. Those that rest have none.
+
+    Example: hallmark schedule next --count 5
+    """
+    at = occasions.here()
+    schedules = at.standing.deployments.schedules
+    times = due.coming(at.standing, at.ledger.now(), count)
+    if as_json:
+        shared.print_json([{"name": name, "due": moment.isoformat()} for moment, name in times])
+        return
+    rows = [[f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{schedules[name].local(moment)} {schedules[name].timezone}", name]
+            for moment, name in times]  # fmt: skip
+    shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
+
+
+def pause(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+    """Let a schedule or trigger rest. What comes meanwhile is not made up for.
+
+    Example: hallmark schedule pause nightly --as ml-engineer --reason "the store moves"
+    """
+    _switch("pause", name, reason, who, as_json)
+
+
+def resume(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+    """Let one that rests go on, from now.
+
+    Example: hallmark schedule resume nightly --as ml-engineer --reason "the store has moved"
+    """
+    _switch("resume", name, reason, who, as_json)
+
+
+def _switch(deed: Literal["pause", "resume"], name: str, reason: str, who: str | None, as_json: bool) -> None:
+    at, person = occasions.here(), shared.identity(who)
+    entry = deciding.switch(at.ledger, at.governed, deed, name, person, reason)
+    if as_json:
+        shared.print_json({"name": name, "state": f"{deed}d", "person": person, "ledger_entry": entry.seq})
+        return
+    console.print(f"{name} {'rests' if deed == 'pause' else 'goes on'}: entry {entry.seq} of the ledger", markup=False)
+
+
+def run_now(
+    name: Named,
+    reason: Annotated[str, typer.Option(help="Why now. It is signed with the request.")] = "",
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Ask now, in your own name, for the run that a schedule or trigger asks for, also where it rests. You then decide
+    at none of its gates.
+
+    Example: hallmark schedule run-now nightly --as ml-engineer --reason "the new tickets are there"
+    """
+    at, person = occasions.here(), shared.identity(who)
+    at.standing.require(name)
+    asks, now = at.standing.deployments.named[name], at.ledger.now()
+    words = f"{name}, asked for now" + (f": {shared.worded(reason)}" if reason.strip() else "")
+    key = f"{name}/now/{due.spelled(now)}-{secrets.token_hex(4)}"
+    occasions.ask_now(at, Occasion(key, name, words, asks.params, asks.changes), person, as_json)

@@ -1,0 +1,44 @@
+"""`hallmark trigger`"""
+
+import re
+from typing import Annotated
+
+import typer
+
+from infra.cli import occasions, shared
+from tasks.core.errors import InputError, Refused
+from tasks.occasions import due, events
+from tasks.occasions.declared import Event
+
+KEY = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
+
+
+def trigger(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Trigger with `on: event`.")],
+    reason: Annotated[str, typer.Option(help="What happened. It is signed with the request.")],
+    key: Annotated[
+        str | None, typer.Option(help="What tells this event from others; the same key again makes no second run.")
+    ] = None,
+    who: shared.As = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Say that an event happened: a run is asked for in your name, once for each key.
+
+    A machine that reports events signs as `scheduler`, where the scheduler's key is at hand.
+
+    Example: hallmark trigger upstream --as ml-engineer --key export-2026-03-02 --reason "the export is there"
+    """
+    at, person = occasions.here(), shared.identity(who)
+    at.standing.require(name)
+    found = at.standing.deployments.triggers.get(name)
+    if not isinstance(found, Event):
+        raise InputError(f"{name} is no trigger with `on: event`; to ask for its run now: hallmark schedule run-now")
+    if paused := at.standing.paused.get(name):
+        raise Refused(f"{name} rests: {paused.person} paused it ({paused.reason})")
+    if not reason.strip():
+        raise InputError("say with --reason what happened, so that others can follow it later")
+    words = shared.worded(reason)
+    if key is not None and not re.fullmatch(KEY, key):
+        raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
+    what = key or due.spelled(at.ledger.now())
+    occasions.ask_now(at, events.occasion(name, found, f"event/{what}", words), person, as_json)

@@ -1,0 +1,106 @@
+"""What became of occasions, as the ledger has it: taken, passed over, or taken and not asked for yet.
+
+A runner looks every few seconds, so a book reads what is new alone.
+"""
+
+from bisect import bisect_right, insort
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.core.errors import Refused
+from tasks.ledger.ledger import Entry, Ledger
+
+TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.passed_over"
+"""Kinds of ledger entries; their subject is the occasion's key."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An occasion for which one run is asked."""
+
+    key: str
+    name: str
+    run: str
+    reason: str
+    time: datetime
+    """Of the ledger."""
+    installation: str
+    """Where it is asked for."""
+    body: dict[str, Any]
+
+
+class Book:
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._last = 0
+        self._keys: set[str] = set()
+        self._dues: dict[str, list[datetime]] = {}
+        self._taken: dict[str, list[Taken]] = {}
+        self._waiting: dict[str, Taken] = {}
+        self._by_key: dict[str, Taken] = {}
+
+    def update(self, ledger: Ledger) -> "Book":
+        """Read what the ledger says since the last time. Raises Refused at an entry that Hallmark did not write."""
+        last = ledger.last()
+        if last < self._last:  # another ledger, or an earlier state of it
+            self._forget()
+        if last > self._last:
+            entries = [
+                entry for kind in (TAKEN, PASSED_OVER, STARTED) for entry in ledger.entries(kind, after=self._last)
+            ]
+            for entry in sorted(entries, key=lambda entry: entry.seq):
+                self._take(entry)
+            self._last = last
+        return self
+
+    def knows(self, key: str) -> bool:
+        """Whether an occasion was taken or passed over."""
+        return key in self._keys
+
+    def last_due(self, name: str, now: datetime) -> datetime | None:
+        """The last time of a schedule that was taken or passed over and is not in the future: clocks go back."""
+        dues = self._dues.get(name, [])
+        place = bisect_right(dues, now)
+        return dues[place - 1] if place else None
+
+    def find(self, key: str) -> Taken | None:
+        """The occasion of a key, where it was taken."""
+        return self._by_key.get(key)
+
+    def taken(self, name: str) -> Taken | None:
+        """The last occasion of a name that was taken."""
+        return self._taken[name][-1] if self._taken.get(name) else None
+
+    def taken_by(self, name: str, now: datetime) -> datetime | None:
+        """When one of a name was taken last, by a clock that may have gone back."""
+        return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
+
+    def count(self, name: str) -> int:
+        """How many of a name were taken."""
+        return len(self._taken.get(name, []))
+
+    def waiting(self, installation: str) -> list[Taken]:
+        """Those that this installation took, and whose run it has not asked Prefect for yet."""
+        return [taken for taken in self._waiting.values() if taken.installation == installation]
+
+    def _take(self, entry: Entry) -> None:
+        if entry.kind == STARTED:
+            self._waiting.pop(entry.subject, None)
+            return
+        try:
+            name, due = str(entry.body["name"]), entry.body.get("due")
+            if due is not None:
+                insort(self._dues.setdefault(name, []), datetime.fromisoformat(due))
+            if entry.kind == TAKEN and entry.subject not in self._keys:
+                taken = Taken(
+                    entry.subject, name, str(entry.body["run"]), str(entry.body["reason"]), entry.time,
+                    str(entry.body["installation"]), entry.body,
+                )  # fmt: skip
+                self._taken.setdefault(name, []).append(taken)
+                self._waiting[entry.subject] = self._by_key[entry.subject] = taken
+        except (KeyError, TypeError, ValueError) as error:
+            raise Refused(f"entry {entry.seq} of the ledger was not written by Hallmark: {error!r}") from None
+        self._keys.add(entry.subject)

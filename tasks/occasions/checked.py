@@ -1,0 +1,62 @@
+"""Whether a deployments file can do what it says here: everything that can be known before it is in force."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.core import config, yaml_text
+from tasks.core.errors import HallmarkError, InputError
+from tasks.gates.rules import asking as asking_rules
+from tasks.ledger.ledger import Ledger
+from tasks.occasions.declared import Asks, Deployments, Event, SourceChanged
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
+from tasks.runs.repository import Repository
+from tasks.runs.resolve import read_params
+from tasks.sources import sources
+
+Problem = tuple[tuple[str, ...], str]
+"""Where in the file, and what is wrong there."""
+
+
+def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governance) -> tuple[Deployments, str]:
+    """The file and its text. Raises InputError with every mistake and its line: of the file itself, of a params file
+    that is not committed or cannot be used, of a source that is not there, of a tier that takes no scheduler."""
+    deployments = config.load(path, Deployments)
+    text = path.read_text(encoding="utf-8")
+    document = yaml_text.load(text, str(path))
+    known = {source.id for source in sources.load(governance.folder).sources}
+    problems = [
+        f"{path}:{config.line_of(document, where)}: {'.'.join(where)}: {said}"
+        for where, said in _problems(deployments, checkout, ledger, governance, known)
+    ]
+    if problems:
+        raise InputError("\n".join(problems))
+    return deployments, text
+
+
+def _problems(
+    deployments: Deployments, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
+) -> Iterator[Problem]:
+    for section, each in (("schedules", deployments.schedules), ("triggers", deployments.triggers)):
+        for name, asks in each.items():
+            where = (section, name)
+            for part, said in _of_one(asks, checkout, ledger, governance, known):
+                yield (*where, *part), said
+
+
+def _of_one(
+    asks: Asks, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
+) -> Iterator[Problem]:
+    if not checkout.holds(checkout.commit_of("HEAD"), asks.params):
+        yield ("params",), f"{asks.params} is not committed; a scheduled run is made from committed files"
+        return
+    try:
+        params, _ = read_params(checkout.root / asks.params, asks.changes)
+        tier = params.use_case.risk_tier
+        who = None if isinstance(asks, Event) else SCHEDULER
+        if who and (why := asking_rules.why_not(who, tier, governance.policy, governance.people, ledger.now())):
+            yield ("params",), f"{asks.params} is of risk tier {tier}: {why}"
+    except HallmarkError as error:
+        yield (("changes",) if asks.changes else ("params",)), str(error)
+    if isinstance(asks, SourceChanged) and (unknown := sorted(set(asks.sources or []) - known)):
+        yield ("sources",), f"sources.yaml has no source {', '.join(unknown)}; it has {', '.join(sorted(known))}"

@@ -1,0 +1,115 @@
+"""People put schedules in force, let one rest, and let it go on: each signed, each once."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from tasks.core.config import clear
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import sha256_bytes
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.occasions import standing
+from tasks.occasions.declared import Deployments
+from tasks.occasions.signed_deed import (
+    DECLARED,
+    PAUSED,
+    RESUMED,
+    Declaration,
+    Switch,
+    statement_of_file,
+    statement_of_switch,
+)
+from tasks.policy import signed_entry
+from tasks.policy.governance import Governance
+from tasks.policy.signed_entry import Draft
+
+KINDS = {"pause": PAUSED, "resume": RESUMED}
+
+
+def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
+    """Put a file in force; None where it is in force already.
+
+    Raises InputError and Refused as `Governance.actor` and `signer`, and InputError for a text that is none.
+    """
+    standing.parse(text)
+    person = governance.actor(person_id, ledger.now())
+    digest = sha256_bytes(text.encode())
+    if standing.read(ledger, governance).sha256 == digest:
+        return None
+
+    def draft() -> Entry | list[Draft]:
+        now = standing.read(ledger, governance)
+        if now.sha256 == digest:
+            return ledger.entries(DECLARED, digest)[-1]
+        said = Declaration(
+            person=person.id, file_sha256=digest, text=text, follows=now.sha256,
+            environment=governance.policy.environment, time=ledger.now(),
+        )  # fmt: skip
+        return [Draft(DECLARED, digest, statement_of_file(said))]
+
+    return signed_entry.record(ledger, governance, person, draft)
+
+
+def switch(
+    ledger: Ledger, governance: Governance, deed: Literal["pause", "resume"], name: str, person_id: str, reason: str
+) -> Entry:
+    """Let a schedule or trigger rest, or go on.
+
+    Raises InputError for a name that is not in force and without a reason, Refused where it rests or goes on already.
+    """
+    if not reason.strip():
+        raise InputError("say with --reason why, so that others can follow it later")
+    clear(reason, "the reason")
+    person = governance.actor(person_id, ledger.now())
+
+    def draft() -> list[Draft]:
+        now = standing.read(ledger, governance)
+        now.require(name)
+        _require_other(now.paused.get(name), deed, name)
+        said = Switch(
+            deed=deed, name=name, person=person.id, reason=reason.strip(),
+            environment=governance.policy.environment, time=ledger.now(),
+        )  # fmt: skip
+        return [Draft(KINDS[deed], name, statement_of_switch(said))]
+
+    return signed_entry.record(ledger, governance, person, draft)
+
+
+def _require_other(paused: Switch | None, deed: str, name: str) -> None:
+    if deed == "pause" and paused:
+        raise Refused(f"{name} rests already: {paused.person} paused it ({paused.reason})")
+    if deed == "resume" and not paused:
+        raise Refused(f"{name} does not rest, so there is nothing to resume")
+
+
+def differences(before: Deployments, now: Deployments) -> list[str]:
+    """What a file changes against the one in force, a line each."""
+    was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    gone = {name for name in before.named if name not in now.named}
+    new = {name for name in now.named if name not in before.named}
+    lines = [f"{_kind(now, name)} {name} is new: {_words(now, name)}" for name in now.named if name in new]
+    lines += [f"{_kind(before, name)} {name} is gone" for name in before.named if name in gone]
+    for key in dict.fromkeys([*was, *becomes]):
+        if key[0] in ("schedules", "triggers") and len(key) > 1 and key[1] in gone | new:
+            continue
+        if was.get(key) != becomes.get(key):
+            lines.append(f"{'.'.join(key)}: {_shown(was.get(key))} becomes {_shown(becomes.get(key))}")
+    return lines
+
+
+def _flat(value: Any, where: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    if not isinstance(value, Mapping):
+        return {where: value}
+    return {key: it for name, item in value.items() for key, it in _flat(item, (*where, str(name))).items()}
+
+
+def _kind(deployments: Deployments, name: str) -> str:
+    return "schedule" if name in deployments.schedules else "trigger"
+
+
+def _words(deployments: Deployments, name: str) -> str:
+    schedule = deployments.schedules.get(name)
+    return schedule.in_words if schedule else str(deployments.triggers[name].on)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)

@@ -1,0 +1,58 @@
+"""Lengths of time and moments as people write them in a file: `30m`, `6h`, `7d`; `2026-03-02 03:00`."""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+LONGEST = timedelta(days=366)
+
+
+def parse(given: Any) -> timedelta:
+    """`90s`, `30m`, `6h`, `7d` or `2w` as a length of time. Raises ValueError for anything else."""
+    if isinstance(given, timedelta):
+        return given
+    match = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", str(given).strip())
+    if match is None or isinstance(given, bool):
+        raise ValueError("expected a number and a unit: 90s, 30m, 6h, 7d or 2w")
+    length = timedelta(seconds=int(match[1]) * SECONDS[match[2]])
+    if not timedelta(0) < length <= LONGEST:
+        raise ValueError(f"expected more than nothing and at most {LONGEST.days} days")
+    return length
+
+
+def spell(length: timedelta) -> str:
+    """The shortest text that `parse` reads as this length, in whole seconds."""
+    seconds = int(length.total_seconds())
+    unit = next((name for name in reversed(SECONDS) if seconds >= SECONDS[name] and seconds % SECONDS[name] == 0), "s")
+    return f"{seconds // SECONDS[unit]}{unit}"
+
+
+def local_moment(given: Any) -> datetime:
+    """A moment by the clock on the wall, without a zone. Raises ValueError for anything else."""
+    if zone := getattr(given, "_yaml", {}).get("tz"):
+        raise ValueError(f"it is by the clock of `timezone`, so it takes no zone of its own; leave {zone} out")
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = given.isoformat()
+    if isinstance(given, datetime):
+        given = given.isoformat()
+    try:
+        moment = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise ValueError("expected a day and a time, as in 2026-03-02 03:00") from None
+    if moment.tzinfo is not None:
+        raise ValueError("it is by the clock of `timezone`, so it takes no zone of its own; leave that out")
+    return moment
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse),
+    PlainSerializer(spell, return_type=str),
+    WithJsonSchema({"type": "string", "description": "a number and a unit, as in 30m"}),
+]
+LocalMoment = Annotated[
+    datetime, BeforeValidator(local_moment), WithJsonSchema({"type": "string", "description": "2026-03-02 03:00"})
+]

@@ -1,0 +1,110 @@
+"""What has happened that a trigger answers to, each with the key by which it is answered once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tasks.declarations import standing as declared_standing
+from tasks.gates.signed_request import MOST_REASON
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Ledger
+from tasks.occasions import watched
+from tasks.occasions.book import Book
+from tasks.occasions.declared import (
+    CardChanged,
+    GovernanceChanged,
+    IncidentOpened,
+    SourceChanged,
+    WaiverExpiring,
+    Watches,
+)
+from tasks.occasions.taking import Occasion
+from tasks.policy import adopting
+from tasks.policy.governance import Governance
+from tasks.registry.promote import waivers
+from tasks.registry.release import promotions
+from tasks.runs.resolve import read_params
+from tasks.sources import sources
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where triggers look."""
+
+    root: Path
+    ledger: Ledger
+    governance: Governance
+    book: Book
+
+
+def happened(name: str, trigger: Watches, since: datetime, place: Place) -> Iterator[Occasion]:
+    """Every occasion of a trigger after `since`, oldest first, also those that were taken.
+
+    Raises what the sources, the params file or the ledger raise.
+    """
+    look = LOOKS.get(type(trigger))
+    yield from look(name, trigger, since, place) if look else ()
+
+
+def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -> Occasion:
+    """`what` tells it from the other occasions of the trigger."""
+    reason = f"trigger {name}: {words}"
+    reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 2]} …"
+    return Occasion(f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, facts=facts)
+
+
+def _source(name: str, trigger: SourceChanged, since: datetime, place: Place) -> Iterator[Occasion]:
+    named = sources.load(place.governance.folder)
+    if change := watched.look(name, trigger, since, named, place.ledger, place.book, place.root):
+        yield occasion(name, trigger, change.id, f"sources changed: {change.words}", contents=change.contents)
+
+
+def _governance(name: str, trigger: GovernanceChanged, since: datetime, place: Place) -> Iterator[Occasion]:
+    """Of the adoptions that led to what is in force, so that one that does not verify starts nothing."""
+    for entry in place.ledger.entries(adopting.ADOPTED):
+        if entry.time > since and entry.body.get("envelope") in place.governance.chain:
+            yield occasion(name, trigger, entry.subject[:16], "policy or people were adopted")
+
+
+def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Iterator[Occasion]:
+    card = f"card/{_use_case(trigger, place)}"
+    known = declared_standing.read(place.ledger, place.governance).in_force.get(card)
+    if known and known.signed[-1].at > since:
+        yield occasion(name, trigger, known.declared.sha256[:16], f"the use-case {card} was adopted anew")
+
+
+def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: Place) -> Iterator[Occasion]:
+    """One for each waiver, however many checks it waives."""
+    newest = promotions.read(place.ledger, place.governance, _use_case(trigger, place)).newest
+    if newest is None:
+        return
+    label, soon = newest.promotion.label, place.ledger.now() + timedelta(days=trigger.days_before)
+    ending: dict[tuple[int | None, datetime], list[str]] = {}
+    for each in waivers.relied_on(place.ledger, place.governance, newest):
+        if each.expires and each.expires <= soon:
+            ending.setdefault((each.entry, each.expires), []).append(f"{each.check!r} at the {each.gate} gate")
+    for (entry, expires), checks in ending.items():
+        words = f"a waiver of champion {label} ends on {expires:%Y-%m-%d %H:%M} UTC: {', '.join(checks)}"
+        yield occasion(name, trigger, f"{label}/{entry}", words)
+
+
+def _incident(name: str, trigger: IncidentOpened, since: datetime, place: Place) -> Iterator[Occasion]:
+    for each in incidents.read(place.ledger, place.governance):
+        if each.entry.time > since and (not trigger.what or each.opening.what in trigger.what):
+            yield occasion(name, trigger, each.id, f"incident {each.id} was opened")
+
+
+def _use_case(trigger: Watches, place: Place) -> str:
+    return read_params(place.root / trigger.params, trigger.changes)[0].use_case.name
+
+
+LOOKS: dict[type[Watches], Callable[[str, Any, datetime, Place], Iterator[Occasion]]] = {
+    SourceChanged: _source,
+    GovernanceChanged: _governance,
+    CardChanged: _card,
+    WaiverExpiring: _waiver,
+    IncidentOpened: _incident,
+}
+"""`Event` is not looked for: somebody says it."""

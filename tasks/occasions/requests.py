@@ -1,0 +1,41 @@
+"""Asking for the run of an occasion, in the name of the scheduler or of the person who wants it now."""
+
+from tasks.core.errors import InputError, Refused
+from tasks.gates.signed_request import REQUEST
+from tasks.ledger.ledger import Ledger
+from tasks.occasions.book import Taken
+from tasks.occasions.taking import Ask, Asked, Occasion
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
+from tasks.runs import asking
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+from tasks.runs.run import check_request
+
+
+def asks(checkout: Repository, ledger: Ledger, governance: Governance, occasion: Occasion, who: str = SCHEDULER) -> Ask:
+    """What signs a request for the run of an occasion, at the checkout's HEAD. It raises InputError or Refused with
+    everything that can be known to be wrong with the run, and where the key of `who` is not at hand."""
+
+    def ask(run: str) -> Asked:
+        commit = checkout.commit_of("HEAD")
+        if not checkout.holds(commit, occasion.params):
+            raise InputError(f"{occasion.params} is not committed; a scheduled run is made from committed files")
+        request = RunRequest(
+            run_id=run, requested_by=who, commit=commit, params=occasion.params, changes=occasion.changes,
+            reason=occasion.reason,
+        )  # fmt: skip
+        check_request(checkout, request)
+        return Asked(request, asking.sign(checkout, ledger, governance, request))
+
+    return ask
+
+
+def of(taken: Taken) -> Asked:
+    """The request of an occasion that was taken. Raises Refused where what the ledger has is none."""
+    envelope = taken.body.get("envelope")
+    envelope = envelope if isinstance(envelope, dict) else {}
+    request = RunRequest.of(REQUEST.said(envelope))
+    if request.run_id != taken.run:
+        raise Refused(f"occasion {taken.key} has the request of another run, {request.run_id}; nothing is asked for")
+    return Asked(request, envelope)

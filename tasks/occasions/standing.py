@@ -1,0 +1,91 @@
+"""Which schedules and triggers are in force, since when, and which rest: what the ledger's signatures add up to."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tasks.core import config, yaml_text
+from tasks.core.errors import HallmarkError, InputError
+from tasks.core.files import sha256_bytes
+from tasks.ledger.ledger import Ledger
+from tasks.occasions.declared import DEFAULT, Deployments
+from tasks.occasions.signed_deed import DECLARATION, DECLARED, PAUSED, RESUMED, SWITCH, Declaration, Switch
+from tasks.policy.governance import Governance
+from tasks.policy.read_signed import read_signed
+
+
+@dataclass(frozen=True)
+class Standing:
+    deployments: Deployments = field(default_factory=Deployments)
+    declaration: Declaration | None = None
+    """Who put them in force, and when; None: nobody has."""
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    """By name, from when on it counts as it stands: its declaration, the change of its times, or the end of a pause."""
+    paused: Mapping[str, Switch] = field(default_factory=dict)
+    """By name, who paused it and why."""
+    problem: str = ""
+    """Why this version cannot read what is in force; empty where it can."""
+
+    @property
+    def sha256(self) -> str | None:
+        return self.declaration.file_sha256 if self.declaration else None
+
+    def require(self, name: str) -> None:
+        """Raises InputError where nothing of that name is in force."""
+        if name not in self.deployments.named:
+            known = ", ".join(self.deployments.named) or "none is in force; `hallmark deploy` puts some in force"
+            raise InputError(f"there is no schedule or trigger {name!r}: {known}")
+
+
+def read(ledger: Ledger, governance: Governance) -> Standing:
+    """As of now. What does not verify under the people in force counts for nothing."""
+    newest: Declaration | None = None
+    problem, deployments = "", Deployments()
+    since: dict[str, datetime] = {}
+    before: dict[str, Any] = {}
+    for entry in ledger.entries(DECLARED):
+        with suppress(HallmarkError):
+            signed = read_signed(entry, DECLARATION, governance)
+            said = signed.said
+            if (
+                said.environment != governance.policy.environment
+                or sha256_bytes(said.text.encode()) != said.file_sha256
+            ):
+                continue
+            newest, problem = said, ""
+            try:
+                deployments = parse(said.text)
+            except InputError as error:
+                problem, deployments = str(error), Deployments()
+            timing = {name: each.timing for name, each in deployments.named.items()}
+            since = {name: since[name] if before.get(name) == it else signed.at for name, it in timing.items()}
+            before = timing
+    paused = _paused(ledger, governance, since)
+    return Standing(deployments, newest, since, paused, problem)
+
+
+def _paused(ledger: Ledger, governance: Governance, since: dict[str, datetime]) -> dict[str, Switch]:
+    """Who paused what; `since` is moved to the end of a pause."""
+    paused: dict[str, Switch] = {}
+    for entry in sorted(ledger.entries(PAUSED) + ledger.entries(RESUMED), key=lambda entry: entry.seq):
+        with suppress(HallmarkError):
+            signed = read_signed(entry, SWITCH, governance)
+            said = signed.said
+            if said.environment != governance.policy.environment or entry.subject != said.name:
+                continue
+            if said.deed == "pause":
+                paused[said.name] = said
+            elif paused.pop(said.name, None) and said.name in since:
+                since[said.name] = max(since[said.name], signed.at)
+    return paused
+
+
+@cache
+def parse(text: str) -> Deployments:
+    """The file with this text. Raises InputError with every mistake and its line."""
+    document = yaml_text.load(text, DEFAULT)
+    return config.validate({} if document is None else document, Deployments, Path(DEFAULT))

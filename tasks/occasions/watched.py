@@ -1,0 +1,124 @@
+"""What a trigger on sources saw last, in `.hallmark/occasions/NAME.json`: a sketch of each source.
+
+It moves on once a run has been asked for, or somebody's run of the same params file has read the same content. Where it
+is lost, the next look begins anew, and compares with nothing.
+"""
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks.core import files
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError, InputError, Unavailable
+from tasks.core.files import canonical_json, sha256_bytes
+from tasks.gates.signed_request import KIND as REQUESTED
+from tasks.gates.signed_request import REQUEST
+from tasks.ledger.ledger import Ledger
+from tasks.occasions import sketch
+from tasks.occasions.book import Book
+from tasks.occasions.declared import SourceChanged
+from tasks.occasions.sketch import Sketch
+from tasks.runs.pin import require_data
+from tasks.runs.records import RESOLVED
+from tasks.sources.sources import Source, Sources
+from tasks.stages.data.readers.content import BLOCK, opened
+
+RECENT = 50
+"""Runs that are looked through for one that has read the same."""
+
+
+class Seen(Frozen):
+    """The file of one trigger."""
+
+    key: str
+    """Of the hashes, in hex."""
+    since: datetime
+    """From when the trigger counted then: after a pause, and where it watches something else, it begins anew."""
+    sources: dict[str, Sketch]
+
+
+class Change(Frozen):
+    """That sources differ from what was seen last by more than the trigger says."""
+
+    id: str
+    """The digest that tells it from others."""
+    words: str
+    contents: dict[str, str]
+    """SHA-256 of every source that is watched, by id."""
+
+
+def look(
+    name: str, trigger: SourceChanged, since: datetime, named: Sources, ledger: Ledger, book: Book, root: Path
+) -> Change | None:
+    """The change of a trigger's sources, if it is one. The first look sees nothing to compare with.
+
+    Raises InputError for a source that sources.yaml has not, or that cannot be read, Unavailable where one is away.
+    """
+    path = root / ".hallmark" / "occasions" / f"{name}.json"
+    before = _read(path)
+    key = bytes.fromhex(before.key) if before else secrets.token_bytes(16)
+    now = {source.id: _sketch(source, root, key) for source in _watched(name, trigger, named)}
+    contents = {source: each.sha256 for source, each in now.items()}
+    last = book.taken(name)
+    asked = last is not None and last.body.get("contents") == contents
+    anew = before is None or before.since != since or before.sources.keys() != now.keys()
+    if before is None or anew or asked or _was_read(contents, trigger.params, ledger):
+        _write(path, Seen(key=key.hex(), since=since, sources=now), before)
+        return None
+    shares = {source: sketch.changed(before.sources[source], each) for source, each in now.items()}
+    wide = {source: share for source, share in shares.items() if share > trigger.beyond}
+    if not wide:
+        return None
+    words = ", ".join(f"{source} by {share:.1%} of its lines" for source, share in sorted(wide.items()))
+    told = sha256_bytes(canonical_json({"contents": contents, "after": last.key if last else None}))
+    return Change(id=told[:16], words=f"{words} (more than {trigger.beyond:.1%})", contents=contents)
+
+
+def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
+    known = {source.id: source for source in named.sources}
+    if unknown := sorted(set(trigger.sources or []) - known.keys()):
+        raise InputError(f"trigger {name}: sources.yaml has no source {', '.join(unknown)}; it has {', '.join(known)}")
+    return [source for id_, source in known.items() if trigger.sources is None or id_ in trigger.sources]
+
+
+def _sketch(source: Source, root: Path, key: bytes) -> Sketch:
+    require_data(source, root)
+    try:
+        with opened(source, root) as file:
+            return sketch.of(iter(lambda: file.read(BLOCK), b""), key)
+    except OSError as error:
+        raise Unavailable(f"source {source.id} cannot be read: {error.strerror or error}") from None
+
+
+def _was_read(contents: dict[str, str], params: str, ledger: Ledger) -> bool:
+    """Whether one of the last runs of a params file has read these very contents."""
+    for _, entry in zip(range(RECENT), ledger.newest_first(RESOLVED), strict=False):
+        read = entry.body.get("sources", {})
+        if contents.items() <= read.items() and params in _params(ledger, entry.subject):
+            return True
+    return False
+
+
+def _params(ledger: Ledger, run: str) -> Iterator[str]:
+    """The params file of a run as its requests name it; nothing rests on who signed them."""
+    for entry in ledger.entries(REQUESTED, run):
+        try:
+            yield REQUEST.said(entry.body["envelope"]).params
+        except (HallmarkError, KeyError, TypeError):
+            continue
+
+
+def _read(path: Path) -> Seen | None:
+    try:
+        return Seen.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _write(path: Path, seen: Seen, before: Seen | None) -> None:
+    if seen != before:
+        files.write_bytes(path, seen.model_dump_json().encode(), mode=0o600)

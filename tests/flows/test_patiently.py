@@ -1,0 +1,95 @@
+"""A stage is tried again after failures that may pass, as often as is declared, and ended where it takes too long."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.logging import disable_run_logger
+
+from flows import stages
+from tasks.core.errors import Died, HallmarkError, InputError, Late, Refused, Unavailable
+from tasks.ledger.ledger import open_ledger
+from tasks.occasions import deciding
+from tasks.runs import journal, stage
+from tasks.runs.dvc import StageOutcome
+from tasks.runs.journal import Journal
+from tasks.runs.run import Run
+from tests.checkouts import Checkouts
+from tests.tiny_project import create
+
+FILE = """\
+retries:
+  away: {times: 3, wait: 1s, factor: 10, at_most: 30s}
+  died: {times: 1, wait: 2s}
+timeouts: {train: 2h}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Run:
+    project = checkouts.ready(tmp_path_factory.mktemp("project"))
+    run = create(project, "one")
+    deciding.declare(open_ledger(project / ".hallmark"), run.governance(), "ml-engineer", FILE)
+    journal.write(run.layout.state, Journal(run="one", requested_by="ml-engineer"))
+    return run
+
+
+@pytest.fixture
+def run(made: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    monkeypatch.setenv("HALLMARK_ROOT", str(made.checkout.root))
+    with disable_run_logger():
+        yield made
+
+
+class Failing:
+    """A stage that fails in given ways before it ends well."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *failures: HallmarkError) -> None:
+        self.left, self.waited, self.most = list(failures), list[float](), list[float | None]()
+        patch.setattr(stages, "stage", self)
+        patch.setattr("flows.stages.time.sleep", self.waited.append)
+
+    def __call__(self, run: Run, name: str, most: float | None = None) -> StageOutcome:
+        self.most.append(most)
+        if self.left:
+            raise self.left.pop(0)
+        return StageOutcome(stage=name, seconds=1.0, cached=False)
+
+
+def test_what_is_away_is_waited_for_longer_each_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Failing(monkeypatch, *[Unavailable("the store does not answer")] * 3)
+    assert stages.patiently(run, "train").stage == "train"
+    assert failing.waited == [1, 10, 30] and failing.most == [7200.0] * 4
+
+
+def test_after_the_last_try_it_has_failed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Failing(monkeypatch, *[Unavailable("away")] * 4)
+    with pytest.raises(Unavailable, match="away"):
+        stages.patiently(run, "ingest")
+    assert failing.waited == [1, 10, 30] and failing.most == [None] * 4
+
+
+def test_each_kind_of_failure_has_its_own_tries(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Failing(monkeypatch, Died("killed"), Unavailable("away"), Died("killed"))
+    with pytest.raises(Died):
+        stages.patiently(run, "train")
+    assert failing.waited == [2, 1]
+
+
+@pytest.mark.parametrize("error", [InputError("wrong"), Refused("no"), Late("too long")])
+def test_what_a_person_mends_or_nobody_declared_is_not_tried_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: HallmarkError
+) -> None:
+    failing = Failing(monkeypatch, error)
+    with pytest.raises(type(error)):
+        stages.patiently(run, "train")
+    assert failing.waited == []
+
+
+def test_a_stage_that_takes_too_long_is_ended_with_all_its_processes(run: Run) -> None:
+    """A real one, in its sandbox: it needs more than half a second to start."""
+    with pytest.raises(Late, match="stage ingest took longer than the 0s that it has, and was ended"):
+        stage.bring(run.layout, "ingest", stage.worker(run.governance(), run.ledger()), lambda _: None, most=0.4)
+    assert not [one for one in psutil.Process().children(recursive=True) if "stages" in " ".join(one.cmdline())]
+    assert not (Path(run.layout.stage("ingest")) / "result.json").exists()

@@ -1,0 +1,143 @@
+"""Putting schedules in force, letting them rest: signed, once, and never for what is past."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import sha256_bytes
+from tasks.occasions import deciding, due, standing
+from tasks.occasions.book import Book
+from tasks.occasions.signed_deed import DECLARED, PAUSED, Declaration, Switch, statement_of_file, statement_of_switch
+from tasks.trust import dsse
+from tests.gates.test_reminders import clock
+from tests.governed.house import House
+
+NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
+FILE = 'schedules:\n  nightly: {cron: "0 3 * * *", timezone: Europe/Berlin, missed: latest}\n'
+
+
+def declare(house: House, text: str = FILE, by: str = "lead") -> None:
+    deciding.declare(house.ledger, house.governance, by, text)
+
+
+def found(house: House) -> list[str]:
+    now = standing.read(house.ledger, house.governance)
+    return [each.occasion.key for each in due.due(now, Book().update(house.ledger), house.ledger.now())]
+
+
+def test_a_file_is_in_force_once_it_is_signed_and_the_same_again_is_no_news(house: House) -> None:
+    assert standing.read(house.ledger, house.governance).declaration is None
+    declare(house)
+    declare(house, by="owner")
+    now = standing.read(house.ledger, house.governance)
+    assert now.declaration and now.declaration.person == "lead" and list(now.deployments.schedules) == ["nightly"]
+    (entry,) = house.ledger.entries(DECLARED)
+    assert entry.subject == sha256_bytes(FILE.encode()) == now.sha256
+
+
+@pytest.mark.attack(rights="database", stopped="what is in force is what somebody of people.yaml has signed")
+def test_a_file_that_nobody_signed_starts_nothing(house: House) -> None:
+    declare(house)
+    other = FILE.replace("0 3", "* *")
+    said = Declaration(
+        person="lead", file_sha256=sha256_bytes(other.encode()), text=other, follows=None, environment="local",
+        time=house.ledger.now(),
+    )  # fmt: skip
+    by_another = dsse.sign(statement_of_file(said), house.key("owner"))
+    elsewhere = said.model_copy(update={"environment": "production"})
+    not_its_text = said.model_copy(update={"text": FILE + "# more\n"})
+    for envelope in (
+        by_another, {}, dsse.sign(statement_of_file(elsewhere), house.key("lead")),
+        dsse.sign(statement_of_file(not_its_text), house.key("lead")),
+    ):  # fmt: skip
+        house.ledger.append(DECLARED, said.file_sha256, {"envelope": envelope})
+    pause = Switch(deed="pause", name="nightly", person="lead", reason="r", environment="local", time=said.time)
+    house.ledger.append(PAUSED, "nightly", {"envelope": dsse.sign(statement_of_switch(pause), house.key("owner"))})
+    now = standing.read(house.ledger, house.governance)
+    assert now.sha256 == sha256_bytes(FILE.encode()) and not now.paused
+
+
+def test_a_schedule_counts_from_when_it_was_declared(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(NOON, monkeypatch)
+    declare(house)
+    clock(NOON + timedelta(hours=1), monkeypatch)
+    assert found(house) == [], "this night's time was before it"
+    clock(NOON + timedelta(hours=15), monkeypatch)
+    assert found(house) == ["nightly/2026-03-21T02:00:00Z"]
+
+
+def test_a_changed_time_zone_asks_for_nothing_that_is_past(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(NOON - timedelta(days=3), monkeypatch)
+    declare(house)
+    clock(NOON, monkeypatch)
+    assert found(house) == ["nightly/2026-03-20T02:00:00Z"], "it is made up for"
+    declare(house, FILE.replace("Europe/Berlin", "America/New_York"))
+    assert found(house) == [], "three o'clock in New York was before the change"
+    clock(NOON + timedelta(hours=20), monkeypatch)
+    assert found(house) == ["nightly/2026-03-21T07:00:00Z"]
+
+
+def test_what_does_not_change_when_it_is_due_forgets_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(NOON - timedelta(days=3), monkeypatch)
+    declare(house)
+    clock(NOON, monkeypatch)
+    declare(house, FILE + "  weekly: {cron: 0 3 * * 1, missed: latest}\nconcurrency: 3\n")
+    assert found(house) == ["nightly/2026-03-20T02:00:00Z"]
+
+
+def test_what_rests_asks_for_nothing_and_makes_up_for_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def say(deed: str, name: str = "nightly") -> None:
+        deciding.switch(house.ledger, house.governance, deed, name, "lead", "the store moves")
+
+    clock(NOON, monkeypatch)
+    declare(house)
+    say("pause")
+    with pytest.raises(Refused, match=r"nightly rests already: lead paused it \(the store moves\)"):
+        say("pause")
+    clock(NOON + timedelta(days=2), monkeypatch)
+    assert found(house) == []
+    say("resume")
+    assert found(house) == [], "what came meanwhile is past"
+    with pytest.raises(Refused, match="does not rest"):
+        say("resume")
+    clock(NOON + timedelta(days=3), monkeypatch)
+    assert found(house) == ["nightly/2026-03-23T02:00:00Z"]
+    with pytest.raises(InputError, match="there is no schedule or trigger 'nix': nightly"):
+        say("pause", "nix")
+    with pytest.raises(InputError, match="say with --reason why"):
+        deciding.switch(house.ledger, house.governance, "pause", "nightly", "lead", "  ")
+
+
+def test_a_name_that_went_and_came_back_still_rests(house: House) -> None:
+    declare(house)
+    deciding.switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
+    declare(house, "schedules: {}\n")
+    declare(house)
+    assert set(standing.read(house.ledger, house.governance).paused) == {"nightly"}
+
+
+def test_a_file_of_another_version_is_told_and_starts_nothing(house: House) -> None:
+    declare(house)
+    later = "schedules: {}\nfrom_a_later_version: 1\n"
+    said = Declaration(
+        person="lead", file_sha256=sha256_bytes(later.encode()), text=later, follows=None, environment="local",
+        time=house.ledger.now(),
+    )  # fmt: skip
+    house.ledger.append(DECLARED, said.file_sha256, {"envelope": dsse.sign(statement_of_file(said), house.key("lead"))})
+    now = standing.read(house.ledger, house.governance)
+    assert not now.deployments.schedules and "from_a_later_version: unknown key" in now.problem
+
+
+def test_differences_name_what_is_new_gone_and_otherwise() -> None:
+    before = standing.parse(FILE + "  old: {every: 6h}\n")
+    after = standing.parse(
+        FILE.replace("0 3", "0 4") + "triggers:\n  data: {on: source_changed}\ntimeouts: {train: 12h}\n"
+    )
+    assert deciding.differences(before, after) == [
+        "trigger data is new: source_changed",
+        "schedule old is gone",
+        "schedules.nightly.cron: 0 3 * * * becomes 0 4 * * *",
+        "timeouts.train: nothing becomes 12h",
+    ]
+    assert deciding.differences(after, after) == []

@@ -1,0 +1,108 @@
+"""One occasion makes one run: repeated, from two machines, after a crash."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.occasions import events, taking
+from tasks.occasions.book import PASSED_OVER, STARTED, TAKEN, Book
+from tasks.occasions.declared import Event
+from tasks.occasions.taking import Asked, Occasion
+from tests.occasions.test_due import signs
+
+UPSTREAM = Event(on="event")
+
+
+def event(key: str, trigger: Event = UPSTREAM) -> Occasion:
+    return events.occasion("upstream", trigger, f"event/{key}", "the export is there")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(tmp_path)
+
+
+def test_ten_thousand_replays_make_one_run(ledger: Ledger) -> None:
+    book, began = Book(), time.process_time()
+    entries = [taking.take(ledger, book, event("export-1"), "here", signs) for _ in range(10_000)]
+    seconds = time.process_time() - began
+    print(f"10,000 replayed events: {seconds:.2f} s of processor, {ledger.count()} entry")
+    assert entries[0] is not None and not any(entries[1:])
+    assert ledger.count() == 1 and len(ledger.entries(TAKEN)) == 1
+    assert seconds < 30
+
+
+def test_two_machines_at_once_make_one_run(tmp_path: Path) -> None:
+    open_ledger(tmp_path)
+    found, ready = [], threading.Barrier(4)
+
+    def machine(name: str) -> None:
+        own = open_ledger(tmp_path)
+        ready.wait()
+        for number in range(20):
+            entry = taking.take(own, Book(), event(str(number)), name, signs)
+            found.append(entry and entry.subject)
+
+    threads = [threading.Thread(target=machine, args=(f"machine-{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = [key for key in found if key]
+    assert len(taken) == len(set(taken)) == 20 and len(open_ledger(tmp_path).entries(TAKEN)) == 20
+
+
+def test_what_could_not_be_asked_for_is_not_taken(ledger: Ledger) -> None:
+    def refuses(_: str) -> Asked:
+        raise InputError("the private key of scheduler is wanted")
+
+    with pytest.raises(InputError):
+        taking.take(ledger, Book(), event("1"), "here", refuses)
+    assert not ledger.count()
+    assert taking.take(ledger, Book(), event("1"), "here", signs)
+
+
+def test_a_crash_before_prefect_heard_of_it_is_seen_by_its_own_machine(ledger: Ledger) -> None:
+    entry = taking.take(ledger, Book(), event("1"), "here", signs)
+    assert entry is not None
+    (waiting,) = Book().update(ledger).waiting("here")
+    assert (waiting.key, waiting.run) == (entry.subject, entry.body["run"])
+    assert not Book().update(ledger).waiting("elsewhere"), "two would make two flow runs"
+    book = Book()
+    assert taking.started(ledger, book, waiting.key, waiting.run, "flow-run")
+    assert taking.started(ledger, book, waiting.key, waiting.run, "flow-run") is None
+    assert not book.waiting("here") and not Book().update(ledger).waiting("here")
+    assert len(ledger.entries(STARTED)) == 1
+
+
+def test_events_in_the_cool_down_are_passed_over_once(ledger: Ledger) -> None:
+    trigger, book = Event(on="event", cool_down="1h"), Book()
+    kinds = [taking.take(ledger, book, event(key, trigger), "here", signs) for key in ("1", "2", "2", "3")]
+    assert [entry and entry.kind for entry in kinds] == [TAKEN, PASSED_OVER, None, PASSED_OVER]
+    assert Book().update(ledger).knows("upstream/event/2")
+
+
+def test_nobody_is_asked_to_sign_what_is_passed_over(ledger: Ledger) -> None:
+    trigger, book, asked = Event(on="event", cool_down="1h"), Book(), []
+
+    def counting(run: str) -> Asked:
+        asked.append(run)
+        return signs(run)
+
+    for key in ("1", "2", "1"):
+        taking.take(ledger, book, event(key, trigger), "here", counting)
+    assert len(asked) == 1
+
+
+def test_a_book_reads_a_ledger_that_was_put_back(tmp_path: Path, ledger: Ledger) -> None:
+    book = Book()
+    for key in ("1", "2"):
+        taking.take(ledger, book, event(key), "here", signs)
+    assert book.update(ledger).count("upstream") == 2
+    older = open_ledger(tmp_path / "backup")
+    taking.take(older, Book(), event("1"), "here", signs)
+    assert book.update(older).count("upstream") == 1 and not book.knows("upstream/event/2")

@@ -1,0 +1,159 @@
+"""How much of a source changed, and when a trigger on sources answers to it."""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.occasions import events, sketch, taking, watched
+from tasks.occasions.book import Book
+from tasks.occasions.declared import SourceChanged
+from tasks.sources.sources import Sources
+from tests.occasions.test_due import SINCE, signs
+
+KEY = b"k" * 16
+
+
+def of(lines: list[str]) -> sketch.Sketch:
+    return sketch.of(["\n".join(lines).encode()], KEY)
+
+
+def test_the_share_that_changed_is_exact_for_thousands_of_lines() -> None:
+    lines = [f"row {number}" for number in range(1000)]
+    assert sketch.changed(of(lines), of(lines)) == 0
+    assert sketch.changed(of(lines), of(lines[:-10] + [f"new {n}" for n in range(10)])) == pytest.approx(20 / 1010)
+    assert sketch.changed(of(lines), of([f"other {line}" for line in lines])) == 1
+    assert 0 < sketch.changed(of(lines), of(lines[::-1])) < 0.002, "another order is other bytes"
+    assert sketch.changed(of([]), of(lines)) == 1 and sketch.changed(of(["", ""]), of([""])) > 0
+
+
+def test_of_a_long_source_it_is_an_estimate() -> None:
+    lines = [f"row {number}" for number in range(100_000)]
+    share = sketch.changed(of(lines), of(lines[:90_000]))
+    assert share == pytest.approx(0.1, abs=4 * 0.5 / sketch.LINES**0.5)
+
+
+def test_a_sketch_does_not_depend_on_how_the_content_comes_and_stays_small() -> None:
+    data, cut = "\n".join(f"row {number}" for number in range(20_000)).encode(), random.Random(1)
+    places = sorted(cut.randrange(len(data)) for _ in range(50))
+    blocks = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
+    assert sketch.of(blocks, KEY) == sketch.of([data], KEY)
+    assert len(sketch.of([data], KEY).least) == sketch.LINES
+    assert sketch.of([data], b"other").least != sketch.of([data], KEY).least, "no table of hashes finds a line"
+
+
+class Watch:
+    """A trigger on the messages of a folder, as a runner looks at it."""
+
+    def __init__(self, root: Path, ledger: Ledger, **trigger: object) -> None:
+        self.root, self.ledger = root, ledger
+        self.trigger = SourceChanged.model_validate({"on": "source_changed", **trigger})
+        self.file, self.since = root / "messages.csv", SINCE
+        source = {
+            "id": "messages", "kind": "csv", "location": "messages.csv", "owner": "o", "licence": "CC0-1.0",
+            "steward": "o", "access": ["r"], "classification": "internal", "lawful_basis": "b",
+            "retention_days": 365, "region": "eu", "refresh_days": 1, "approved_uses": ["t"],
+            "mapping": {"prompt": "text", "response": {"intent": "intent"}},
+            "constants": {"task": "t", "language": "en", "kind": "answer", "origin": "synthetic"},
+        }  # fmt: skip
+        self.named = Sources.model_validate({"sources": [source]})
+
+    def write(self, *lines: str) -> None:
+        self.file.write_text("\n".join(lines))
+
+    def look(self) -> watched.Change | None:
+        return watched.look(
+            "data", self.trigger, self.since, self.named, self.ledger, Book().update(self.ledger), self.root
+        )
+
+    def take(self, change: watched.Change) -> str:
+        occasion = events.occasion("data", self.trigger, change.id, change.words, contents=change.contents)
+        entry = taking.take(self.ledger, Book(), occasion, "here", signs)
+        assert entry is not None
+        return entry.kind
+
+
+ROWS = [f"row {number}" for number in range(100)]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Watch:
+    watch = Watch(tmp_path, open_ledger(tmp_path / ".hallmark"), beyond=0.05)
+    watch.write(*ROWS)
+    assert watch.look() is None, "there is nothing to compare with at first"
+    return watch
+
+
+def test_only_a_change_beyond_the_threshold_is_one(watch: Watch) -> None:
+    watch.write(*ROWS, "one more")
+    assert watch.look() is None
+    watch.write(*ROWS, *(f"new {number}" for number in range(10)))
+    change = watch.look()
+    assert change and change.words == "messages by 9.1% of its lines (more than 5.0%)"
+
+
+def test_small_changes_add_up(watch: Watch) -> None:
+    for count in (2, 4):
+        watch.write(*ROWS, *(f"new {number}" for number in range(count)))
+        assert watch.look() is None
+    watch.write(*ROWS, *(f"new {number}" for number in range(6)))
+    assert watch.look()
+
+
+def test_a_change_is_answered_once_and_the_same_again_later_is_another(watch: Watch) -> None:
+    first, keys = watch.look(), []
+    for rows in (ROWS[:50], ROWS, ROWS[:50], ROWS):
+        watch.write(*rows)
+        change = watch.look()
+        assert change and change == watch.look(), "it is found until it is taken"
+        keys.append(change.id)
+        watch.take(change)
+        assert watch.look() is None is first
+    assert len(set(keys)) == 4
+
+
+def test_another_machine_with_the_same_ledger_finds_the_same_change(watch: Watch, tmp_path: Path) -> None:
+    other = Watch(tmp_path / "other", watch.ledger, beyond=0.05)
+    other.root.mkdir()
+    other.write(*ROWS)
+    assert other.look() is None
+    for each in (watch, other):
+        each.write(*ROWS[:50])
+    one, two = watch.look(), other.look()
+    assert one and two and one.id == two.id
+    watch.take(one)
+    assert other.look() is None, "it was taken there"
+
+
+def test_a_state_that_was_lost_begins_anew(watch: Watch) -> None:
+    (watch.root / ".hallmark" / "occasions" / "data.json").write_text("{torn")
+    watch.write(*ROWS[:50])
+    assert watch.look() is None
+    watch.write(*ROWS)
+    assert watch.look()
+
+
+def test_what_changed_while_it_rested_is_not_made_up_for(watch: Watch) -> None:
+    watch.write(*ROWS[:50])
+    assert watch.look()
+    watch.since += timedelta(hours=1)
+    assert watch.look() is None
+    watch.write(*ROWS)
+    assert watch.look()
+
+
+def test_a_source_that_is_away_is_told(watch: Watch) -> None:
+    watch.file.unlink()
+    with pytest.raises(InputError, match=r"source messages: there is no messages\.csv"):
+        watch.look()
+    unknown = Watch(watch.root, watch.ledger, sources=["nix"])
+    with pytest.raises(InputError, match=r"trigger data: sources\.yaml has no source nix; it has messages"):
+        unknown.look()
+
+
+def test_nothing_readable_of_a_source_is_kept(watch: Watch) -> None:
+    kept = watch.root / ".hallmark" / "occasions" / "data.json"
+    assert "row 7" not in kept.read_text() and kept.stat().st_mode & 0o077 == 0

@@ -1,0 +1,107 @@
+"""What the ledger says has happened, as triggers see it: each once, and nothing from before they were declared."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks.core.params.params import load
+from tasks.declarations import signing
+from tasks.declarations.signed_declaration import of_card
+from tasks.incidents import incidents
+from tasks.occasions import events
+from tasks.occasions.book import Book
+from tasks.occasions.declared import Deployments
+from tasks.occasions.events import Place
+from tasks.policy.adopting import ADOPTED
+from tests.registry.conftest import copied
+from tests.registry.house import PARAMS, House
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def happened(house: House, since: datetime = LONG_AGO, **trigger: Any) -> list[tuple[str, str]]:
+    """Key and reason of every occasion of a trigger."""
+    declared = Deployments.model_validate({"triggers": {"t": trigger}}).triggers["t"]
+    place = Place(house.root, house.ledger, house.governance, Book().update(house.ledger))
+    return [(each.key, each.reason) for each in events.happened("t", declared, since, place)]
+
+
+def params(house: House) -> Path:
+    path = house.root / "params.yaml"
+    with path.open("w") as file:
+        YAML().dump(PARAMS, file)
+    return path
+
+
+def test_an_adoption_is_answered_once_and_a_forged_one_never(house: House) -> None:
+    before = house.ledger.now()
+    assert happened(house, before, on="governance_changed") == []
+    house.adopt(lambda text: text.replace("at_least: 2", "at_least: 3"))
+    ((key, reason),) = happened(house, before, on="governance_changed")
+    assert key == f"t/{house.ledger.entries(ADOPTED)[-1].subject[:16]}"
+    assert reason == "trigger t: policy or people were adopted"
+    house.ledger.append(ADOPTED, "0" * 64, {"envelope": {"payload": "", "payloadType": "", "signatures": []}})
+    assert happened(house, before, on="governance_changed") == [(key, reason)]
+
+
+def test_an_incident_is_answered_where_the_trigger_names_its_kind(house: House) -> None:
+    before = house.ledger.now()
+    entry = incidents.open_once(
+        house.ledger, house.governance, "alias-moved", "triage", {}, "major", "risk", "the alias was moved"
+    )
+    assert entry is not None
+    told = [(f"t/{entry.subject}", f"trigger t: incident {entry.subject} was opened")]
+    assert happened(house, before, on="incident") == told
+    assert happened(house, before, on="incident", what=["alias-moved", "break-glass"]) == told
+    assert happened(house, before, on="incident", what=["waiver-expired"]) == []
+    assert happened(house, house.ledger.now(), on="incident") == [], "it was there before the trigger"
+
+
+def test_a_card_that_is_adopted_anew_is_answered(house: House) -> None:
+    path, before = params(house), house.ledger.now()
+    assert happened(house, on="card_changed") == []
+
+    def adopt() -> None:
+        card = of_card(load(path))
+        signing.sign(house.ledger, house.governance, "product", [card], "looked at")
+
+    adopt()
+    ((first, reason),) = happened(house, before, on="card_changed")
+    assert reason == "trigger t: the use-case card/triage was adopted anew"
+    path.write_text(path.read_text().replace("agents", "everybody"))
+    adopt()
+    ((second, _),) = happened(house, before, on="card_changed")
+    assert first != second
+    assert happened(house, house.ledger.now(), on="card_changed") == []
+
+
+@pytest.fixture
+def waived(tmp_path: Path, founded_once: Path) -> House:
+    """Champion triage-1 stands on two waivers that end in 20 days."""
+    house = copied(founded_once, tmp_path / "house")
+    house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
+    params(house)
+    return house
+
+
+def test_a_waiver_is_answered_some_days_before_it_ends(waived: House) -> None:
+    assert happened(waived, on="waiver_expiring", days_before=19) == []
+    (told,) = happened(waived, on="waiver_expiring", days_before=21)
+    assert "a waiver of champion triage-1 ends on " in told[1]
+    assert "'good enough' at the evaluation gate, 'right answers' at the evaluation gate" in told[1]
+    assert happened(waived, on="waiver_expiring", days_before=365) == [told], "its key stays, so it makes one run"
+
+
+@pytest.mark.parametrize("on", ["card_changed", "waiver_expiring"])
+def test_a_params_file_that_is_gone_is_told(house: House, on: str) -> None:
+    look: Callable[[], object] = lambda: happened(house, on=on, params="gone.yaml")  # noqa: E731
+    with pytest.raises(Exception, match=r"gone\.yaml: no such file"):
+        look()
+
+
+def test_events_are_said_and_not_looked_for(house: House) -> None:
+    assert happened(house, on="event") == []
