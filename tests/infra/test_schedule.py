@@ -11,6 +11,7 @@ from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions.book import STARTED, TAKEN
 from tasks.occasions.declared import DEFAULT, Deployments
+from tasks.runs.run import installed_governance
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import ROOT
@@ -150,6 +151,11 @@ def test_who_asks_for_the_run_of_a_schedule_now_signs_for_it(project: Path, hand
     assert (asked.requested_by, asked.reason) == ("ml-engineer", "nightly, asked for now: new tickets")
     assert asked.changes == {"training.epochs": "2"} and handed[-1] == said["run"] and len(set(handed)) == 2
     assert hallmark_json(project, "schedule", "list")[0]["last_run"] == said["run"]
+    said = hallmark_json(project, "schedule", "run-now", "nightly", "--as", "scheduler")
+    (entry,) = ledger.entries(TAKEN, said["key"])
+    assert signed_request.read(entry.body["envelope"], installed_governance(project, None)).request.requested_by == (
+        "scheduler"
+    ), "a machine that has its key"
     assert not ledger.entries(STARTED)
     assert "data-owner" in hallmark(project, "schedule", "run-now", "nightly", "--as", "nobody", code=2)
 
