@@ -7,6 +7,9 @@ role.
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from infra.console.views.audit import audit
+from infra.console.views.changes import changes
+from infra.console.views.data import data
 from infra.console.views.gate import gate
 from infra.console.views.inbox import inbox
 from infra.console.views.incidents import incident, incidents
@@ -15,6 +18,7 @@ from infra.console.views.ledger import entry, ledger
 from infra.console.views.policy import policy
 from infra.console.views.releases import at, release, releases
 from infra.console.views.runs import run, runs
+from infra.console.views.schedules import schedules
 
 Who = Literal["anybody", "person"]
 """`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads everything, since an auditor
@@ -40,7 +44,11 @@ PAGES = (
     Page("/runs/{run}", "Run", run, "run.html", live=True),
     Page("/releases", "Releases", releases, "releases.html", menu=True),
     Page("/releases/{label}", "Release", release, "release.html"),
+    Page("/releases/{before}/to/{now}", "What changed", changes, "changes.html"),
     Page("/production", "In production", at, "at.html", menu=True),
+    Page("/data", "Data", data, "data.html", menu=True),
+    Page("/audit", "Audit", audit, "audit.html", menu=True),
+    Page("/schedules", "Schedules", schedules, "schedules.html", menu=True),
     Page("/incidents", "Incidents", incidents, "incidents.html", menu=True),
     Page("/incidents/{incident}", "Incident", incident, "incident.html"),
     Page("/policy", "Policy", policy, "policy.html", menu=True),

@@ -1,6 +1,6 @@
 """What is missing from a release's evidence, so that nobody has to find out by looking for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tasks.audit.dossier import Framework
@@ -21,8 +21,8 @@ UNMEASURED = {
 """What an evaluation may cover, with words in the names of figures that would say that this one did."""
 
 
-def missing(record: Record, shelf: Shelf, frameworks: list[Framework]) -> Iterator[str]:
-    """In words, what matters most first."""
+def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Framework] = ()) -> Iterator[str]:
+    """In words, what matters most first. `shelf` and `frameworks` are those of a dossier, if it is for one."""
     if record.verification.verdict == "invalid":
         yield f"The release does NOT verify: {record.verification.against}."
     if record.verification.verdict == "incomplete":
@@ -37,7 +37,7 @@ def missing(record: Record, shelf: Shelf, frameworks: list[Framework]) -> Iterat
     metrics = record.params.use_case.success_metrics
     if later := [metric.name for metric in metrics if metric.judged == "production"]:
         yield f"Success metrics that are judged in production, of which there are no figures here: {', '.join(later)}."
-    if shelf.unproven:
+    if shelf and shelf.unproven:
         yield (
             f"{len(shelf.unproven)} of the ledger entries here come without a proof that a signed head of the ledger "
             f"covers them ({shelf.why_unproven}). Those that are signed themselves can be checked all the same."
@@ -63,7 +63,7 @@ def _decisions(record: Record) -> Iterator[str]:
         yield "The approval of the data was given in an earlier run with the same data and policy, and carried over."
 
 
-def _without(frameworks: list[Framework]) -> Iterator[str]:
+def _without(frameworks: Sequence[Framework]) -> Iterator[str]:
     none = [f"{framework.name} {control.id}" for framework in frameworks for control in framework.controls
             if not control.claims]  # fmt: skip
     if none:

@@ -66,6 +66,7 @@ def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str
             return False
         turned = _moment(now)
         if not replace:
+            held.extend([made] * bool(not held and made))  # else what it signed would count no more
             held.append(line)
             return True
         for number, item in enumerate(held):

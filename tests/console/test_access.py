@@ -17,7 +17,16 @@ from tests.console.conftest import PASSWORD, WAITING
 from tests.whole_run import RUN
 
 ORIGIN = "http://127.0.0.1:4220"
-GIVEN = {"run": RUN, "gate": "data", "label": "tiny-1", "number": "5", "incident": "none", "path": ""}
+GIVEN = {
+    "run": RUN,
+    "gate": "data",
+    "label": "tiny-1",
+    "before": "tiny-1",
+    "now": "tiny-1",
+    "number": "5",
+    "incident": "none",
+    "path": "",
+}
 NOBODY = "nobody"
 ROLES = ("data-owner", "ml-engineer", "product-owner", "risk-officer")
 

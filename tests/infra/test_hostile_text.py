@@ -250,7 +250,15 @@ def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page:
     origin = "http://127.0.0.1:1"
     reader = TestClient(application(Site(project, origin)), base_url=origin, headers={"origin": origin})
     reader.post("/sign-in", data={"person": "data-owner", "password": "a password of some length"})
-    given = {"run": "one", "gate": "data", "label": "tiny-1", "number": "5", "incident": "none"}
+    given = {
+        "run": "one",
+        "gate": "data",
+        "label": "tiny-1",
+        "number": "5",
+        "incident": "none",
+        "before": "tiny-1",
+        "now": "tiny-1",
+    }
     for path in (page.path, api_path(page), csv_path(page)):
         answer = reader.get(path.format(**given))
         shown = answer.text.replace("\r\n", "\n")  # as lines of a CSV end

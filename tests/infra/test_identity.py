@@ -90,7 +90,9 @@ def test_an_existing_key_is_brought_once_and_revoked(project: Path) -> None:
     text = (project / FILE).read_text()
     assert "nothing was changed" in hallmark(project, "identity", "import", "gate", f"{brought}.pub")
     assert (project / FILE).read_text() == text
-    assert [key.public_key for key in read(project).machines["gate"].keys] == [line]
+    made = (project / ".hallmark" / "keys" / "gate.pub").read_text().strip()
+    listed = [key.public_key for key in read(project).machines["gate"].keys]
+    assert listed == [made, line], "what the key of `hallmark init` signed goes on to count"
     with pytest.raises(InputError, match="each key stands here once"):
         hallmark(project, "identity", "import", "lead", brought)
     assert (project / FILE).read_text() == text

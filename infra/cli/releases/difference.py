@@ -1,31 +1,22 @@
 """`hallmark releases diff`: what changed between two releases."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from infra import compared
 from infra.cli import datasets, shared
 from infra.cli.registered import in_force
 from infra.cli.shared import console
-from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.gates.checks.change import Moved
-from tasks.inquiry import records_changed
 from tasks.inquiry.records_changed import RecordsChanged
-from tasks.ledger.ledger import Ledger
-from tasks.policy.governance import Governance
-from tasks.registry.history import declared, difference
 from tasks.registry.history.declared import Declared
 from tasks.registry.history.difference import Difference, Figure
-from tasks.registry.promote import releases
-from tasks.runs.repository import Repository
 
 Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or the folder of a release.")]
-CODE = ["tasks", "dvc.yaml", "constraints.txt"]
-"""What decides the bytes of a release, beside its parameters and inputs."""
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
@@ -36,41 +27,9 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
     Example: hallmark releases diff support-triage-1 support-triage-2
     """
     ledger, governed = in_force()
-    changes, latest = between(shared.root(), before, now, ledger, governed)
+    changes, latest = compared.releases_here(shared.root(), before, now, ledger, governed)
     shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, latest)
     raise typer.Exit(1 if changes.before.against or changes.now.against else 0)
-
-
-def between(root: Path, before: str, now: str, ledger: Ledger, governed: Governance) -> tuple[Difference, Declared]:
-    """From one release to the other, and what the later one says of itself."""
-    first, second = (declared.read(folder(name, ledger, governed)) for name in (before, now))
-    code, why = _code(root, first, second)
-    sides = tuple(difference.side(release, _against(release.folder, governed)) for release in (first, second))
-    records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
-    return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
-
-
-def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
-    """Where a release lies: one of this environment, else the folder that `name` is. Raises InputError for neither."""
-    known = {str(release.label): release for release in releases.list_releases(ledger, governed)}
-    if name in known:
-        return Path(known[name].bundle)
-    if not Path(name).is_dir():
-        raise InputError(f"{name!r} is neither a release nor a folder; known: {', '.join(known) or 'none yet'}")
-    return Path(name)
-
-
-def _against(where: Path, governed: Governance) -> str:
-    """Why a release does not verify here; what its folder only lacks proof of is no reason."""
-    verification = releases.verify(where, governed)
-    return verification.against if verification.verdict == "invalid" else ""
-
-
-def _code(root: Path, before: Declared, now: Declared) -> tuple[list[str] | None, str]:
-    try:
-        return Repository.open(root).changed_between(before.promotion.commit, now.promotion.commit, CODE), ""
-    except InputError as error:
-        return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
 
 
 def _show(changes: Difference, now: Declared) -> None:

@@ -1,0 +1,216 @@
+"""The auditor's twelve questions about a release, each answered in words with a link to its proof."""
+
+from collections.abc import Callable, Iterator
+
+from infra.console.site import Here
+from tasks.audit import gaps, record
+from tasks.audit.record import Record
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError
+from tasks.ledger import glance, search
+from tasks.ledger.search import Wanted
+from tasks.policy import in_force
+from tasks.policy.people import Person
+from tasks.registry.promote import releases
+from tasks.registry.promote.releases import CHAMPION, Release
+from tasks.trust.validity import shown
+
+LOOKS = ("source.read", "vault.read", "person.sought")
+"""Kinds of entries that say who looked at data of people."""
+MOST = 20
+"""Looks named one by one."""
+
+
+class Line(Frozen):
+    text: str
+    href: str = ""
+    """Where its proof is; empty where the text is all."""
+
+
+class Question(Frozen):
+    id: str
+    asks: str
+    answer: list[Line]
+
+
+class AuditPage(Frozen):
+    release: str
+    """The release that the answers are about; empty where there is none."""
+    releases: list[str]
+    """Newest first."""
+    verdict: str
+    standing: str
+    questions: list[Question]
+
+
+Answer = Callable[[Here, Record], Iterator[Line]]
+
+
+def audit(here: Here, person: Person, release: str = "") -> AuditPage:
+    """About the champion where no release is named. Raises InputError for a release that is not here."""
+    every = releases.list_releases(here.ledger, here.governance)
+    every.sort(key=lambda each: each.promoted_at, reverse=True)
+    labels = [str(each.label) for each in every]
+    if not every:
+        return AuditPage(release="", releases=[], verdict="", standing="", questions=[])
+    named = releases.get(here.ledger, here.governance, release) if release else _champion(every)
+    gathered = record.gather(named, here.ledger, here.governance)
+    return AuditPage(
+        release=str(named.label),
+        releases=labels,
+        verdict=gathered.verification.verdict,
+        standing=", ".join(named.aliases) or "in no place now",
+        questions=[
+            Question(id=id_, asks=asks, answer=_answered(answer, here, gathered))
+            for id_, (asks, answer) in QUESTIONS.items()
+        ],
+    )
+
+
+def _champion(every: list[Release]) -> Release:
+    return next((each for each in every if CHAMPION in each.aliases), every[0])
+
+
+def _answered(answer: Answer, here: Here, gathered: Record) -> list[Line]:
+    """One that cannot be given says why, and the others stand."""
+    try:
+        return list(answer(here, gathered))
+    except HallmarkError as error:
+        return [Line(text=f"this cannot be said here: {error}")]
+
+
+def who_approved(here: Here, it: Record) -> Iterator[Line]:
+    yield Line(text=f"{it.name_of(it.release.requested_by)} asked for run {it.release.run}",
+               href=f"/ledger/{it.request_entry.seq}" if it.request_entry else "")  # fmt: skip
+    for gate in it.contents.promotion.gates:
+        counted = [each for each in it.decided.get(gate, []) if each.counted]
+        for each in counted:
+            said = each.decision
+            yield Line(
+                text=f"{gate} gate: {said.verb} by {it.name_of(said.person)} as {said.role}, "
+                f"{shown(each.entry.time)}: {said.reason}",
+                href=f"/ledger/{each.entry.seq}",
+            )
+        if not counted:
+            yield Line(text=f"{gate} gate: {', '.join(it.release.approved_by.get(gate, [])) or 'its checks alone'}")
+
+
+def on_what(here: Here, it: Record) -> Iterator[Line]:
+    for gate in it.contents.promotion.gates:
+        evidence = it.contents.evidence[gate]
+        failed = sum(check.verdict == "failed" for check in evidence.checks)
+        yield Line(
+            text=f"{gate} gate: {len(evidence.checks)} checks, {failed} failed, {len(evidence.artefacts)} files by "
+            f"digest; evidence SHA-256 {evidence.sha256[:12]}",
+            href=f"/gates/{it.release.run}/{gate}",
+        )
+
+
+def under_which_policy(here: Here, it: Record) -> Iterator[Line]:
+    digests = {evidence.policy_sha256 for evidence in it.contents.evidence.values()}
+    now = here.governance.policy_sha256
+    for digest in sorted(digests):
+        same = "which is in force now" if digest == now else "in place of which another is in force now"
+        yield Line(text=f"policy SHA-256 {digest[:12]}, {same}; risk tier {it.release.tier}", href="/policy")
+    chain = in_force.chain(here.state, here.ledger)
+    for place, adopted in enumerate(chain.adoptions):
+        if adopted.policy.digest() in digests:
+            yield Line(text=f"adoption {adopted.sequence} of {shown(chain.entries[place].time)}, signed by "
+                       f"{', '.join(chain.signed_by(place))}", href=f"/ledger/{chain.entries[place].seq}")  # fmt: skip
+
+
+def which_data(here: Here, it: Record) -> Iterator[Line]:
+    for name, origin in it.contents.dataset.sources.items():
+        yield Line(
+            text=f"{name}: {origin.taken:,} rows, licence {origin.licence}, {origin.lawful_basis}, class "
+            f"{origin.classification}, SHA-256 {origin.sha256[:12]}",
+            href=f"/gates/{it.release.run}/data",
+        )
+    manifest = it.contents.manifest
+    yield Line(text=f"base model {manifest.base_model_origin}, SHA-256 {manifest.base_model_sha256[:12]}")
+
+
+def whose_data(here: Here, it: Record) -> Iterator[Line]:
+    for name, origin in it.contents.dataset.sources.items():
+        found = sum(origin.protected.values())
+        yield Line(text=f"{name}: owner {it.name_of(origin.owner)}, steward {it.name_of(origin.steward)}; {found:,} "
+                   "stretches of personal or secret text were treated before anything was written")  # fmt: skip
+    for taken in it.withdrawn:
+        yield Line(text=f"withdrawn since: {taken}")
+
+
+def in_production(here: Here, it: Record) -> Iterator[Line]:
+    for reign in it.own:
+        until = f"until {shown(reign.until)}" if reign.until else "and still is"
+        yield Line(text=f"{it.release.label} was in production from {shown(reign.since)} {until}",
+                   href=f"/production?when={reign.since:%Y-%m-%dT%H:%M:%SZ}".replace("+", "%2B"))  # fmt: skip
+    yield Line(text="what was in production at any other moment", href="/production")
+
+
+def what_changed(here: Here, it: Record) -> Iterator[Line]:
+    earlier = [r for r in it.reigns if r.signed.promotion.version < it.release.version]
+    if not earlier:
+        yield Line(text="it is the first of its model")
+        return
+    before = earlier[-1].signed.promotion.label
+    yield Line(text=f"against {before}: data, parameters, code, figures, policy and people",
+               href=f"/releases/{before}/to/{it.release.label}")  # fmt: skip
+
+
+def what_is_waived(here: Here, it: Record) -> Iterator[Line]:
+    relied = releases.waived(it.release, here.ledger, here.governance)
+    for each in relied:
+        yield Line(text=each.describe(), href=f"/ledger/{each.entry}" if each.entry else "")
+    if not relied:
+        yield Line(text="nothing: no check failed")
+
+
+def can_it_be_rebuilt(here: Here, it: Record) -> Iterator[Line]:
+    for entry in it.reproductions:
+        yield Line(text=f"built again on {shown(entry.time)}: {entry.body.get('verdict')}", href=f"/ledger/{entry.seq}")
+    if not it.reproductions:
+        yield Line(text=f"nobody has tried yet: hallmark reproduce {it.release.label} builds it again from commit "
+                   f"{it.release.commit[:12]} and compares every digest")  # fmt: skip
+
+
+def is_the_log_whole(here: Here, it: Record) -> Iterator[Line]:
+    wrong = list(glance.wrong(here.ledger, here.governance))
+    for each in wrong:
+        yield Line(text=each)
+    if not wrong:
+        yield Line(text=f"{here.ledger.count():,} entries; a look at the signed heads found nothing. All of it, and "
+                   "with nothing of this machine trusted: hallmark ledger verify", href="/ledger")  # fmt: skip
+    for each in it.problems:
+        yield Line(text=f"not counted: {each}")
+
+
+def who_looked(here: Here, it: Record) -> Iterator[Line]:
+    looks = [entry for kind in LOOKS for entry in search.newest(here.ledger, Wanted(kind=kind), MOST)]
+    for entry in sorted(looks, key=lambda entry: entry.seq, reverse=True)[:MOST]:
+        yield Line(
+            text=f"{shown(entry.time)}: {entry.kind} by {entry.body.get('person')}: {entry.body.get('reason')}",
+            href=f"/ledger/{entry.seq}",
+        )
+    if not looks:
+        yield Line(text="nobody has looked at a record of a source or into the vault", href="/ledger?kind=source.read")
+
+
+def what_is_not_covered(here: Here, it: Record) -> Iterator[Line]:
+    yield from (Line(text=text) for text in gaps.missing(it))
+    yield from (Line(text=text) for text in it.verification.unchecked)
+
+
+QUESTIONS: dict[str, tuple[str, Answer]] = {
+    "approved": ("Who approved it?", who_approved),
+    "evidence": ("On what evidence?", on_what),
+    "policy": ("Under which policy?", under_which_policy),
+    "data": ("Which data, and under which licence?", which_data),
+    "people": ("Whose data is it?", whose_data),
+    "production": ("When was it in production?", in_production),
+    "changed": ("What changed?", what_changed),
+    "waived": ("What is waived, and until when?", what_is_waived),
+    "rebuilt": ("Can it be rebuilt?", can_it_be_rebuilt),
+    "whole": ("Is the log whole?", is_the_log_whole),
+    "looked": ("Who looked at data?", who_looked),
+    "gaps": ("What is not covered?", what_is_not_covered),
+}
