@@ -102,7 +102,7 @@ def test_an_existing_key_is_brought_once_and_revoked(project: Path) -> None:
     with pytest.raises(Refused, match="would make count again"):
         hallmark(project, *revoke, "2026-03-03")
     hallmark(project, *revoke, "2026-03-01")
-    assert read(project).machines["gate"].keys[0].revoked_as_of == datetime(2026, 3, 1, tzinfo=UTC)
+    assert read(project).machines["gate"].keys[-1].revoked_as_of == datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_a_key_with_a_passphrase_is_made_at_a_terminal(
