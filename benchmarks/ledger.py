@@ -128,24 +128,25 @@ def governed(folder: Path) -> Governance:
     return loaded
 
 
-def fill(state: Path, count: int) -> None:
-    """Entries written past the ledger's own append, whose flush to disk for each would take an hour."""
+def fill(state: Path, count: int, first: int = 1, kind: str = "gate.closed") -> None:
+    """Entries from number `first` on, written past the ledger's own append, whose flush to disk for each would take an
+    hour."""
     began = time.time()
     connection = sqlite3.connect(state / "ledger.db", isolation_level=None)
     unguard(connection)
     connection.execute("BEGIN")
-    connection.executemany("INSERT INTO hallmark_ledger VALUES (?, ?, ?, ?, ?)", rows(count, began))
+    connection.executemany("INSERT INTO hallmark_ledger VALUES (?, ?, ?, ?, ?)", rows(first, count, began, kind))
     mend(connection)
     connection.execute("COMMIT")
     connection.close()
 
 
-def rows(count: int, began: float) -> Any:
+def rows(first: int, count: int, began: float, kind: str) -> Any:
     from datetime import UTC, datetime
 
-    for seq in range(1, count + 1):
+    for seq in range(first, first + count):
         body = json.dumps({**BODY, "n": seq}, sort_keys=True, separators=(",", ":"))
-        yield Row(seq, spell_time(datetime.fromtimestamp(began + seq / 1000, UTC)), "gate.closed", f"run-{seq}", body)
+        yield Row(seq, spell_time(datetime.fromtimestamp(began + seq / 1000, UTC)), kind, f"run-{seq}", body)
 
 
 def appends(folder: Path) -> list[dict[str, Any]]:

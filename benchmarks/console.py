@@ -1,0 +1,130 @@
+"""How long the server takes for each page of the console, over a record that has grown for years.
+
+    python benchmarks/console.py [--runs 10000] [--releases 1000] [--entries 1000000] [--views 20] [--out FILE]
+
+A checkout with that many runs and promotions, and a ledger of that many entries; each page is asked for again and again
+by one reader, and the table has the median and the 95th percentile. The goal is 200 ms at the 95th percentile. Of
+releases the promotions are real and signed; their folders are those of one release.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+GOAL_MS = 200
+PASSWORD = "a password for the benchmark"
+ORIGIN = "http://127.0.0.1:1"
+
+
+def make(place: Path, runs: int, releases: int, entries: int) -> Path:
+    """A checkout with a past."""
+    from benchmarks.ledger import fill
+    from infra.console.accounts import Accounts
+    from infra.console.store import open_store
+    from tests import whole_run
+    from tests.checkouts import Checkouts
+
+    project = Checkouts(place / "checkouts").warm(place / "project")
+    promoted = whole_run.promote(project)
+    state = project / ".hallmark"
+    journals(state, [promoted.id, *ids(runs)])
+    promotions(promoted, releases)
+    fill(state, entries, promoted.ledger().last() + 1, kind="run.stage")
+    Accounts(open_store(state)).put("data-owner", PASSWORD)
+    return project
+
+
+def ids(count: int) -> list[str]:
+    """One every two hours."""
+    began = datetime(2024, 1, 1, tzinfo=UTC)
+    return [f"{began + timedelta(hours=2 * number):%Y%m%d-%H%M%S}-{number:04x}" for number in range(count)]
+
+
+def journals(state: Path, runs: list[str]) -> None:
+    from tasks.core.graph import GATES
+    from tasks.runs import journal
+    from tasks.runs.journal import GateLine, Journal, StageLine
+
+    stages = {name: StageLine(state="done", seconds=10) for name in ("ingest", "clean", "split", "train", "evaluate")}
+    gates = {gate: GateLine(state="passed", decided_by=["data-owner"]) for gate in GATES}
+    for run in runs:
+        known = Journal(run=run, requested_by="ml-engineer", use_case="tiny", status="promoted", release="tiny-1")
+        journal.write(state, known.model_copy(update={"stages": stages, "gates": gates}))
+
+
+def promotions(run: Any, count: int) -> None:
+    """That many more statements of the release that is there."""
+    from tasks.registry.release import promotions as made
+    from tasks.trust import dsse
+
+    ledger, governed = run.ledger(), run.governance()
+    first = made.read(ledger, governed, "tiny").valid[-1]
+    last, promotion = first.sha256, first.promotion
+    for number in range(2, count + 1):
+        promotion = promotion.model_copy(
+            update={"version": number, "sequence": number, "previous": last, "time": ledger.now()}
+        )
+        envelope = made.sign(promotion, promotion.payload_sha256, governed)
+        last = dsse.digest(envelope)
+        ledger.append(made.MADE, "tiny", {"envelope": envelope})
+
+
+def measure(project: Path, views: int) -> list[dict[str, Any]]:
+    from starlette.testclient import TestClient
+
+    from infra.console.app import application
+    from infra.console.pages import PAGES
+    from infra.console.site import Site
+    from tests.whole_run import RUN
+
+    reader = TestClient(application(Site(project, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
+    reader.post("/sign-in", data={"person": "data-owner", "password": PASSWORD})
+    given = {"run": RUN, "gate": "data", "label": "tiny-1", "before": "tiny-1", "now": "tiny-1", "number": "500"}
+    found = []
+    for page in (page for page in PAGES if "{incident}" not in page.path):
+        path = page.path.format(**given)
+        taken = [one(reader, path) for _ in range(views)]
+        at95 = sorted(taken)[max(0, round(0.95 * len(taken)) - 1)]
+        found.append({"page": page.path, "median_ms": statistics.median(taken), "p95_ms": at95, "met": at95 <= GOAL_MS})
+        print(f"{page.path:<28}{found[-1]['median_ms']:9.0f}{at95:9.0f}  {'' if found[-1]['met'] else 'over'}")
+    return found
+
+
+def one(reader: Any, path: str) -> float:
+    """Milliseconds."""
+    began = time.perf_counter()
+    answer = reader.get(path)
+    assert answer.status_code == 200, (path, answer.text)
+    return 1000 * (time.perf_counter() - began)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--releases", type=int, default=1_000)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--views", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "console.json")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        project = make(Path(place), given.runs, given.releases, given.entries)
+        print(f"{'page':<28}{'median':>9}{'95 %':>9}  ms; goal {GOAL_MS} at 95 %")
+        pages = measure(project, given.views)
+    met = sum(page["met"] for page in pages)
+    print(f"{met} of {len(pages)} pages within {GOAL_MS} ms")
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    sizes = {"runs": given.runs, "releases": given.releases, "entries": given.entries, "views": given.views}
+    given.out.write_text(json.dumps({**sizes, "goal_ms": GOAL_MS, "pages": pages}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
