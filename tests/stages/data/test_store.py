@@ -143,7 +143,7 @@ def test_an_overloaded_store_ends_ingest_with_nothing_written(run: Run, store: A
     assert not run.layout.stage("ingest").exists()
 
 
-@pytest.mark.attack("a store of objects sends the reader of a source to another address of this machine")
+@pytest.mark.attack(rights="disk", stopped="a store sends the reader of a source to no other address")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_no_store_sends_its_reader_elsewhere(run: Run, store: Answers, method: str, status: int) -> None:

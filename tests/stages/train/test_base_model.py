@@ -230,7 +230,7 @@ SPOILT: dict[str, tuple[str, bytes]] = {
 }
 
 
-@pytest.mark.attack("a base model's folder holds what its libraries cannot read")
+@pytest.mark.attack(rights="commit", stopped="a base model that its libraries cannot read is refused in words")
 @pytest.mark.parametrize("what", list(SPOILT))
 def test_a_model_that_cannot_be_read_is_refused_in_words(what: str, tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, tmp_path / "model")
