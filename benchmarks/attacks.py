@@ -34,6 +34,7 @@ RIGHTS = {
     "commit": "code and files that a run's own commit brings along",
     "approver": "a person with a key and a role of their own",
     "orchestrator": "Prefect's API",
+    "visitor": "whoever reaches the console's address, or writes what its pages show",
     "registry": "MLflow's API and store",
     "database": "the ledger's database, its triggers dropped",
     "disk": "the files of releases, base models and state",
@@ -176,7 +177,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "attacks.json")
     args = parser.parse_args()
     if path := args.document or args.check:
-        wanted = document(path, table(suite("--collect-only", "-q")[0].sorted(), outcome=False))
+        collected, code = suite("--collect-only", "-q")
+        if code:
+            print(f"the tests could not be collected, so {path} stays as it is", file=sys.stderr)
+            return code
+        wanted = document(path, table(collected.sorted(), outcome=False))
         stale = wanted != path.read_text()
         if args.document:
             path.write_text(wanted)

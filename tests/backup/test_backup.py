@@ -44,8 +44,12 @@ while True:
 
 @pytest.fixture
 def house(tmp_path: Path, released_once: Path) -> House:  # noqa: F811
+    return checkout_of(released_once, tmp_path / "house")
+
+
+def checkout_of(before: Path, root: Path) -> House:
     """A checkout with a release, a head, a gate that waits, and a run's ref."""
-    house = copied(released_once, tmp_path / "house")
+    house = copied(before, root)
     checkout = house.checkout()
     (checkout / ".gitignore").write_text("/.hallmark/\n")
     git(checkout, "init", "--quiet", "--initial-branch", "main")

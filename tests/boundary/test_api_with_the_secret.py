@@ -14,7 +14,7 @@ from tasks.runs.request import RunRequest
 from tasks.runs.resolve import read_params
 from tasks.runs.run import layout_of
 from tests.governed.fixtures import folder, house, made  # noqa: F401
-from tests.governed.house import PEOPLE, POLICY, House, keyed, reload
+from tests.governed.house import House
 
 RUN_IDS = [
     "../../keys", "runs/../../dvc", "/etc/x", "A", "run 1", "run-1\n", "", "a" * 64, "\uff52un", ".git", "-x", "a\0b",
@@ -103,7 +103,6 @@ def test_what_is_no_envelope_asks_for_nothing(house: House, envelope: Any) -> No
 @pytest.mark.attack(
     rights="orchestrator", stopped="a run goes on under its first request alone, whatever comes with another"
 )
-@pytest.mark.parametrize("environment", ["local", "production"])
 @pytest.mark.parametrize(
     "changed",
     [
@@ -120,12 +119,9 @@ def test_what_is_no_envelope_asks_for_nothing(house: House, envelope: Any) -> No
 )
 def test_an_old_envelope_goes_with_no_other_request(
     house: House,  # noqa: F811
-    environment: str,
     changed: dict[str, Any],
 ) -> None:
     """The envelope of a parked run is among its parameters, which everybody reads who has the secret."""
-    if environment != "local":
-        reload(house, POLICY.replace("environment: local", f"environment: {environment}"), keyed(PEOPLE, house.state))
     known = house.request("run-1")
     asked = RunRequest.of(known.request)
     require_same(known, asked, known.envelope)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tasks.core.errors import HallmarkError
 from tasks.core.files import canonical_json, sha256_file
 from tasks.declarations import standing
 from tasks.registry.verify import verification
-from tests.backup.test_backup import clone, house  # noqa: F401
+from tests.backup.test_backup import checkout_of, clone
 from tests.in_process import hallmark, hallmark_json
 from tests.registry.conftest import (  # noqa: F401
     copied,
@@ -28,6 +29,34 @@ from tests.registry.conftest import (  # noqa: F401
 from tests.registry.house import House, copy, writable
 
 Change = Callable[[Any], object]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> House:  # noqa: F811
+    """One for all that only read it."""
+    return checkout_of(released_once, tmp_path_factory.mktemp("house") / "house")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory, house: House) -> Path:
+    """A backup of it, to copy."""
+    backup = tmp_path_factory.mktemp("saved") / "backup"
+    save(house.checkout(), backup, with_keys=False)
+    return backup
+
+
+@pytest.fixture
+def backup(tmp_path: Path, saved: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "backup"))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, house: House) -> bytes:
+    path = tmp_path_factory.mktemp("exported") / "export.jsonl"
+    hallmark(house.checkout(), "ledger", "export", str(path))
+    return path.read_bytes()
+
+
 ODD: dict[str, dict[str, Any]] = {
     "nothing": {},
     "null": {"envelope": None},
@@ -62,8 +91,9 @@ ODD: dict[str, dict[str, Any]] = {
         "rollback.ordered",
     ],
 )
-def test_entries_that_hold_no_statement_change_nothing(house: House, kind: str) -> None:  # noqa: F811
+def test_entries_that_hold_no_statement_change_nothing(tmp_path: Path, released_once: Path, kind: str) -> None:  # noqa: F811
     """Nor does a command fall over them."""
+    house = checkout_of(released_once, tmp_path / "house")
     before = hallmark_json(house.checkout(), "releases", "list")
     for subject in ("triage", "run-1", "run-2", "source/tickets", "card/triage"):
         for body in ODD.values():
@@ -122,12 +152,9 @@ def listed(backup: Path, change: Change) -> None:
     ids=lambda f: f.__name__,
 )
 def test_what_is_no_plain_file_of_a_backup_is_not_put_back(
-    house: House,  # noqa: F811
-    tmp_path: Path,
-    change: Callable[[Path], None],
+    house: House, backup: Path, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
-    backup, other = tmp_path / "backup", clone(house, tmp_path / "clone")
-    save(house.checkout(), backup, with_keys=False)
+    other = clone(house, tmp_path / "clone")
     change(backup)
     with pytest.raises(HallmarkError, match="changed, missing or added"):
         restore(other, backup)
@@ -138,18 +165,17 @@ def test_what_is_no_plain_file_of_a_backup_is_not_put_back(
 @pytest.mark.parametrize(
     "name", ["../../../victim", "VICTIM", "x/../../../../victim", "run-1/../../../../victim", ".."]
 )
-def test_a_run_of_a_backup_is_made_nowhere_else(house: House, tmp_path: Path, name: str) -> None:  # noqa: F811
-    backup, other, victim = tmp_path / "backup", clone(house, tmp_path / "clone"), tmp_path / "victim"
+def test_a_run_of_a_backup_is_made_nowhere_else(house: House, backup: Path, tmp_path: Path, name: str) -> None:
+    other, victim = clone(house, tmp_path / "clone"), tmp_path / "victim"
     victim.mkdir()
     (victim / "work").write_text("of somebody else")
-    save(house.checkout(), backup, with_keys=False)
     listed(backup, lambda manifest: manifest.update(runs=[name.replace("VICTIM", str(victim))]))
     try:
         restore(other, backup)
     except HallmarkError:
         assert not (other / ".hallmark").exists()
     assert (victim / "work").read_text() == "of somebody else"
-    assert {path.name for path in tmp_path.iterdir()} == {"backup", "clone", "house", "victim"}
+    assert {path.name for path in tmp_path.iterdir()} == {"backup", "clone", "victim"}
 
 
 EXPORTS: dict[str, bytes] = {
@@ -166,10 +192,10 @@ EXPORTS: dict[str, bytes] = {
 
 @pytest.mark.attack(rights="database", stopped="an export is verified line by line, and what is no entry is named")
 @pytest.mark.parametrize("line", EXPORTS.values(), ids=EXPORTS.keys())
-def test_a_line_of_an_export_that_is_no_entry_is_told(house: House, tmp_path: Path, line: bytes) -> None:  # noqa: F811
-    export = tmp_path / "export.jsonl"
-    hallmark(house.checkout(), "ledger", "export", str(export))
-    lines = export.read_bytes().split(b"\n")
+def test_a_line_of_an_export_that_is_no_entry_is_told(
+    house: House, exported: bytes, tmp_path: Path, line: bytes
+) -> None:
+    export, lines = tmp_path / "export.jsonl", exported.split(b"\n")
     for place in (0, 1, len(lines) - 2):
         export.write_bytes(b"\n".join([*lines[:place], line, *lines[place + 1 :]]))
         with pytest.raises(AssertionError, match=r"exited with [12]") as refused:
@@ -218,9 +244,7 @@ def a_socket(folder: Path) -> None:
     ids=lambda f: f.__name__,
 )
 def test_a_folder_that_others_read_otherwise_is_no_release(
-    house: House,  # noqa: F811
-    tmp_path: Path,
-    change: Callable[[Path], None],
+    house: House, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     folder = writable(copy(house.bundle(), tmp_path / "outside" / "triage-1"))
     assert verification.verify_from_root(folder, house.root_of_trust).verdict == "valid"

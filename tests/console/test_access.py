@@ -68,6 +68,7 @@ def test_there_is_no_route_that_the_tables_do_not_have(app: FastAPI) -> None:
     assert routes(app) == tabled()
 
 
+@pytest.mark.attack(rights="visitor", stopped="who is not signed in is shown a form to sign in with")
 @pytest.mark.parametrize("path", sorted(path for method, path in tabled() if method == "GET"))
 def test_who_is_not_signed_in_is_shown_nothing(client: TestClient, path: str) -> None:
     who = {action.path: action.who for action in ACTIONS}.get(path, "person")
@@ -87,6 +88,7 @@ def test_every_role_reads_every_page(client: TestClient, person: str) -> None:
         assert answer.status_code == wanted, (path, answer.text)
 
 
+@pytest.mark.attack(rights="visitor", stopped="a POST carries its session's own token, and its page's origin")
 def test_nothing_is_done_without_a_form_of_the_session(client: TestClient) -> None:
     """Neither with another's token, nor from another origin, nor by who is not signed in."""
     signed_in(client, "data-owner")
@@ -102,11 +104,13 @@ def test_nothing_is_done_without_a_form_of_the_session(client: TestClient) -> No
     assert client.get("/").status_code == 200, "still signed in"
 
 
+@pytest.mark.attack(rights="visitor", stopped="the console answers to its own name alone")
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", "localhost:4220", "127.0.0.1:4220.evil.example"])
 def test_another_name_for_this_machine_is_not_answered(client: TestClient, host: str) -> None:
     assert client.get("/sign-in", headers={"host": host}).status_code == 421
 
 
+@pytest.mark.attack(rights="visitor", stopped="after signing in a reader goes to a page of the console")
 @pytest.mark.parametrize(
     "path",
     ["//evil.example", "/\\evil.example", "https://evil.example/", "/\tevil", "javascript:alert(1)", "evil", "/\n/x"],
@@ -135,6 +139,7 @@ def test_headers_let_a_browser_run_nothing_of_others(client: TestClient) -> None
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie
 
 
+@pytest.mark.attack(rights="visitor", stopped="what a browser may send is bounded")
 def test_a_body_without_end_is_not_read(client: TestClient) -> None:
     assert client.post("/sign-in", content=b"x" * (300 << 10)).status_code == 413
     assert client.post("/sign-in", content=iter([b"x"])).status_code == 411

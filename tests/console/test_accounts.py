@@ -45,7 +45,7 @@ def test_a_password_has_a_length(accounts: Accounts, password: str) -> None:
         accounts.put("bea", password)
 
 
-@pytest.mark.attack(rights="API", stopped="an account locks after five wrong passwords, for longer each time")
+@pytest.mark.attack(rights="visitor", stopped="an account locks after five wrong passwords, for longer each time")
 def test_wrong_passwords_lock_an_account(accounts: Accounts) -> None:
     for _ in range(TRIES):
         with pytest.raises(Refused, match=WRONG):

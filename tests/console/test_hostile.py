@@ -73,7 +73,7 @@ def test_there_are_enough() -> None:
     assert len(set(ALL)) > 100
 
 
-@pytest.mark.attack(rights="stage", stopped="a page escapes every text, and spells out what does not show")
+@pytest.mark.attack(rights="visitor", stopped="a page escapes every text, and spells out what does not show")
 def test_no_text_becomes_a_part_of_a_page(reader: TestClient) -> None:
     paths = ["/runs?most=1000", *(f"/runs/2026-{number:04}" for number in range(len(ALL)))]
     plain = {tag.split()[0].strip("<>").split(">")[0] for tag in TAGS} - OURS
@@ -85,7 +85,7 @@ def test_no_text_becomes_a_part_of_a_page(reader: TestClient) -> None:
         assert not [name for name in plain if f"<{name}" in body], path
 
 
-@pytest.mark.attack(rights="stage", stopped="no cell of a CSV is a formula to a spreadsheet")
+@pytest.mark.attack(rights="visitor", stopped="no cell of a CSV is a formula to a spreadsheet")
 def test_no_cell_is_a_formula(reader: TestClient) -> None:
     lines = list(csv.reader(io.StringIO(reader.get("/runs.csv?most=10000").text)))
     assert len(lines) == len(ALL) + 1
@@ -93,7 +93,7 @@ def test_no_cell_is_a_formula(reader: TestClient) -> None:
         assert not cell.lstrip().startswith(FORMULA) and not RAW.search(cell), cell
 
 
-@pytest.mark.attack(rights="stage", stopped="a browser runs nothing of what a page shows")
+@pytest.mark.attack(rights="visitor", stopped="a browser runs nothing of what a page shows")
 def test_a_browser_runs_none_of_it(project: Path) -> None:
     """All on one page, which lists every run."""
     from playwright.sync_api import sync_playwright

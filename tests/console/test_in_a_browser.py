@@ -115,6 +115,7 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
     assert ("data-owner", "reject") not in decided
 
 
+@pytest.mark.attack(rights="visitor", stopped="a browser signs only what its page shows")
 def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     browser: Any, console: Console, open_gate: str
 ) -> None:
@@ -193,6 +194,7 @@ def test_the_page_of_a_run_is_reached_by_keyboard(browser: Any, console: Console
     assert page.evaluate("document.activeElement.closest('main') !== null")
 
 
+@pytest.mark.attack(rights="visitor", stopped="a page that a run made runs nothing, and no other file is given out")
 def test_data_docs_and_report_run_nothing(browser: Any, console: Console) -> None:
     run = "20260101-000000-abcd"
     page = opened(browser, console, "data-owner")

@@ -26,7 +26,8 @@ class Production:
 
     def __init__(self, project: Path, python: Path) -> None:
         self.project, self._python = project, python
-        self._variables = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self._variables = own | {"HALLMARK_PREFECT_PORT": "0"}  # another test's server may have the usual one
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """`hallmark WORDS`; what it prints, both streams."""
@@ -62,8 +63,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(source)]
     subprocess.run([*pip, *built], check=True, capture_output=True)
     (wheel,) = place.glob("*.whl")
-    subprocess.run([*pip, "uninstall", "--yes", "hallmark"], check=True, capture_output=True)
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    installed = ["install", "--no-deps", "--no-index", "--force-reinstall", str(wheel)]
+    subprocess.run([*pip, *installed], check=True, capture_output=True)
     return python
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.core.files import tree_digest, write_json
+from tasks.core.files import tree_digest
+from tasks.core.layout import Layout
 from tasks.inquiry.lineage import build
 from tasks.registry.promote import promotion
 from tasks.reproduce import obstacles, rebuild
+from tasks.reproduce.original import Original
 from tasks.reproduce.place import place
 from tasks.reproduce.rebuild import StageAgain
 from tasks.runs.repository import Repository
@@ -135,6 +137,58 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
 
 
+CHAIN = """
+stages:
+  ingest:
+    cmd: mkdir artefacts/ingest; echo again > artefacts/ingest/rows
+    outs: [artefacts/ingest]
+  clean:
+    cmd: mkdir artefacts/clean; cat artefacts/ingest/rows > artefacts/clean/rows
+    deps: [artefacts/ingest]
+    outs: [artefacts/clean]
+  deduplicate:
+    cmd: mkdir artefacts/deduplicate; cat artefacts/clean/rows > artefacts/deduplicate/rows
+    deps: [artefacts/clean]
+    outs: [artefacts/deduplicate]
+"""
+LOCK = """
+schema: '2.0'
+stages:
+  ingest: {cmd: x, deps: []}
+  clean: {cmd: x, deps: [{path: artefacts/ingest, md5: 00000000000000000000000000000000.dir}]}
+  deduplicate: {cmd: x, deps: [{path: artefacts/clean, md5: 00000000000000000000000000000000.dir}]}
+"""
+LEFT_FIRST = "the stages behind it are compared on what it left first"
+
+
+@pytest.mark.parametrize("left", ["as it was", "nothing", "other bytes"])
+def test_what_cannot_be_built_is_put_in_place_where_the_first_run_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """And the stages behind it are built on that; on nothing that is another's."""
+    layout, first = run_of(tmp_path, CHAIN), Layout(tmp_path / "first")
+    layout.root.joinpath("dvc.lock").write_text(LOCK)
+    layout.stage("ingest").parent.mkdir()
+    chain = ("ingest", "clean", "deduplicate")
+    monkeypatch.setattr(rebuild, "STAGES", {name: rebuild.STAGES[name] for name in chain})
+    for name in chain:
+        first.stage(name).mkdir(parents=True)
+        (first.stage(name) / "rows").write_text("as the source had them")
+    wanted = {name: tree_digest(first.stage(name)) for name in chain}
+    if left == "nothing":
+        shutil.rmtree(first.stage("ingest"))
+    elif left == "other bytes":
+        (first.stage("ingest") / "rows").write_text("others")
+    of = Original("tiny-1", "r0", "0" * 40, wanted, {})
+    work = rebuild._Work(layout, of, first, "taken back", Heard(), by=None, boxed=False, supervised=False)
+    ingest, clean, deduplicate = rebuild._stages(work)
+    assert ingest.why.startswith("its sources may not be read again: taken back")
+    assert ingest.why.endswith(LEFT_FIRST) == (left == "as it was")
+    away = ("cannot", f"it reads what could not be built: ingest; {LEFT_FIRST}")
+    assert (clean.came_out, clean.why) == (("same", "") if left == "as it was" else away)
+    assert (ingest.came_out, deduplicate.came_out, deduplicate.why) == ("cannot", "same", "")
+
+
 @pytest.mark.slow
 def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_said(
     tmp_path: Path, checkouts: Checkouts
@@ -168,18 +222,16 @@ def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_s
 
     looked_back(project, tmp_path, release)
 
-    # A source that may not be read again: the stages behind it are built on what the release's own run still has.
+    # A source that may not be read again, of which the release's own run has nothing any more.
     hallmark(project, "data", "withdraw", "messages", "--as", "data-owner", "--reason", "a test")
-    shutil.rmtree(own.stage("base_model"))
-    write_json(own.stage("validate") / "result.json", {"facts": {}})
+    for name in ("ingest", "base_model"):
+        shutil.rmtree(own.stage(name))
     (project / "examples" / "model" / "config.json").write_text("{}")
     made = hallmark_json(project, "reproduce", "tiny-1", code=3)
     out = {stage["stage"]: stage for stage in made["stages"]}
-    assert made["verdict"] == "incomplete"
-    assert {name for name, stage in out.items() if stage["came_out"] == "same"} == {
-        "clean", "deduplicate", "validate", "split", "evaluate",
-    }  # fmt: skip
+    assert made["verdict"] == "incomplete" and {stage["came_out"] for stage in out.values()} == {"cannot"}
     assert "may not be read again" in out["ingest"]["why"] and "a test" in out["ingest"]["why"]
+    assert out["clean"]["why"].startswith("it reads what could not be built: ingest; the stages behind it are compared")
     assert "base_model.sha256: expected" in out["base_model"]["why"]
     assert out["train"]["why"].startswith("it reads what could not be built: base_model")
 

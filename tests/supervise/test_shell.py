@@ -1,5 +1,6 @@
 """A stage of a run in its sandbox, as DVC starts it: what the run's own code may try, and what its supervisor takes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,30 +61,40 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     return checkouts.ready(tmp_path_factory.mktemp("project") / "project")
 
 
-def run_with(project: Path, added: str) -> Layout:
+@pytest.fixture(scope="module")
+def ingested(project: Path) -> Path:
+    """What `ingest` leaves, whatever `clean` does with it."""
+    layout = create(project, "ingested").layout
+    dvc.repro(layout, "ingest", print, supervised=True)
+    return layout.stage("ingest")
+
+
+def run_with(project: Path, ingested: Path, added: str) -> Layout:
     """A run of a commit whose stage `clean` is another, with what `ingest` leaves."""
     code, genuine = project / CLEAN, (Path(__file__).parents[2] / CLEAN).read_text()
     code.write_text(genuine + added)
     commit(project, "Another way to clean")
     layout = create(project, f"run-{sha256_bytes(added.encode())[:8]}").layout
     (layout.state / "runs" / "other").mkdir(exist_ok=True)
-    dvc.repro(layout, "ingest", print, supervised=True)
+    shutil.copytree(ingested, layout.stage("ingest"))
     return layout
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees its own code, its inputs and nothing else")
-def test_the_runs_own_code_reaches_nothing_that_judges_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runs_own_code_reaches_nothing_that_judges_it(
+    project: Path, ingested: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"):
         monkeypatch.setenv(name, "secret")
-    layout = run_with(project, LOOKS_AROUND)
+    layout = run_with(project, ingested, LOOKS_AROUND)
     with pytest.raises(InputError, match=r"^stage clean: reached: \[\]$"):
         dvc.repro(layout, "clean", print, supervised=True)
     assert not layout.stage("clean").exists() and not list((layout.state / "boxes").iterdir())
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
-def test_what_it_leaves_is_looked_through_before_it_counts(project: Path) -> None:
-    layout = run_with(project, LEAVES_A_LINK)
+def test_what_it_leaves_is_looked_through_before_it_counts(project: Path, ingested: Path) -> None:
+    layout = run_with(project, ingested, LEAVES_A_LINK)
     killed = layout.state / "boxes" / "999999999-abcd"
     killed.mkdir()
     with pytest.raises(Refused, match="stage clean left clean/more, which is no plain file; nothing of it is taken"):
@@ -93,8 +104,8 @@ def test_what_it_leaves_is_looked_through_before_it_counts(project: Path) -> Non
 
 
 @pytest.mark.attack(rights="stage", stopped="why a stage failed is read from a file of its own alone")
-def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path) -> None:
-    layout = run_with(project, SAYS_A_KEY)
+def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path, ingested: Path) -> None:
+    layout = run_with(project, ingested, SAYS_A_KEY)
     with pytest.raises(Unavailable) as told:
         dvc.repro(layout, "clean", print, supervised=True)
     assert "PRIVATE KEY" not in str(told.value) and not (layout.root / "measured" / "clean.error").exists()
