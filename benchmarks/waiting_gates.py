@@ -161,7 +161,7 @@ def fill(database: Path, others: int) -> None:
     guards = [text for (text,) in connection.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")]
     unguard(connection)
     connection.execute("BEGIN")
-    moved = (row._replace(seq=row.seq + last) for row in other_rows(others, time.time()))
+    moved = other_rows(last + 1, others, time.time(), "gate.closed")
     connection.executemany("INSERT INTO hallmark_ledger VALUES (?, ?, ?, ?, ?)", moved)
     mend(connection)
     for guard in guards:
