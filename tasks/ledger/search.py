@@ -5,8 +5,7 @@ import textwrap
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
@@ -54,10 +53,25 @@ def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
     return list(deque(fit, maxlen=None if last is None else min(last, sys.maxsize)))
 
 
-def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None) -> list[Entry]:
-    """The newest entries that fit, newest first; of those below a number where one is given. Raises as `find`."""
+class Looked(NamedTuple):
+    """What a look found."""
+
+    entries: list[Entry]
+    """Newest first."""
+    reached: int | None
+    """The entry that it stopped at; null where it came to the first."""
+
+
+def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None, looks: int | None = None) -> Looked:
+    """The newest entries that fit, of those below a number where one is given. A look goes through at most `looks`
+    entries, for who has not all day. Raises as `find`."""
     kind = wanted.kind if wanted.kind and "." in wanted.kind else None
-    return list(islice(filter(wanted.fits, ledger.newest_first(kind, below)), most))
+    found: list[Entry] = []
+    for number, entry in enumerate(ledger.newest_first(kind, below), start=1):
+        found += [entry] * wanted.fits(entry)
+        if len(found) == most or number == looks:
+            return Looked(found, entry.seq)
+    return Looked(found, None)
 
 
 def opened(body: Any) -> Any:

@@ -6,7 +6,7 @@ from infra.console.site import Here
 from tasks.audit import gaps, record
 from tasks.audit.record import Record
 from tasks.core.config import Frozen
-from tasks.core.errors import HallmarkError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger import glance, search
 from tasks.ledger.search import Wanted
 from tasks.policy import in_force
@@ -39,7 +39,9 @@ class AuditPage(Frozen):
     releases: list[str]
     """Newest first."""
     verdict: str
+    """Of the release's folder; empty where it cannot be looked at."""
     standing: str
+    """Which places it has now; or why nothing can be said."""
     questions: list[Question]
 
 
@@ -54,7 +56,10 @@ def audit(here: Here, person: Person, release: str = "") -> AuditPage:
     if not every:
         return AuditPage(release="", releases=[], verdict="", standing="", questions=[])
     named = releases.get(here.ledger, here.governance, release) if release else _champion(every)
-    gathered = record.gather(named, here.ledger, here.governance)
+    try:
+        gathered = record.gather(named, here.ledger, here.governance)
+    except InputError as error:  # its folder is elsewhere, or damaged
+        return AuditPage(release=str(named.label), releases=labels, verdict="", standing=str(error), questions=[])
     return AuditPage(
         release=str(named.label),
         releases=labels,
@@ -185,7 +190,7 @@ def is_the_log_whole(here: Here, it: Record) -> Iterator[Line]:
 
 
 def who_looked(here: Here, it: Record) -> Iterator[Line]:
-    looks = [entry for kind in LOOKS for entry in search.newest(here.ledger, Wanted(kind=kind), MOST)]
+    looks = [entry for kind in LOOKS for entry in search.newest(here.ledger, Wanted(kind=kind), MOST).entries]
     for entry in sorted(looks, key=lambda entry: entry.seq, reverse=True)[:MOST]:
         yield Line(
             text=f"{shown(entry.time)}: {entry.kind} by {entry.body.get('person')}: {entry.body.get('reason')}",

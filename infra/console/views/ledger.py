@@ -15,6 +15,8 @@ from tasks.policy.people import Person
 
 PAGE = 50
 """Entries on one page."""
+LOOKS = 10_000
+"""Entries that one page looks through."""
 
 
 class EntryRow(Frozen):
@@ -33,7 +35,7 @@ class Entries(Frozen):
     about: str
     """Id of a person; empty: anybody."""
     older: int | None
-    """Entries below this number are on the next page; null where there are none."""
+    """The page looked at entries down to this one, and the next goes on there; null where it came to the first."""
     count: int
     """Of the whole ledger."""
 
@@ -53,17 +55,23 @@ def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: s
            below: int = 0, most: Many = PAGE) -> Entries:  # fmt: skip
     """A page of what fits. Raises Refused at an entry that was changed."""
     wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None)
-    found = search.newest(here.ledger, wanted, most + 1, below or None)
-    rows = [_row(entry) for entry in found[:most]]
+    start = below or (_after_run(here, run) if run else None)
+    found = search.newest(here.ledger, wanted, most, start, LOOKS)
     return Entries(
-        rows=rows,
+        rows=[_row(entry) for entry in found.entries],
         kind=kind,
         subject=subject,
         run=run,
         about=about,
-        older=rows[-1].entry if len(found) > most else None,
+        older=found.reached,
         count=here.ledger.count(),
     )
+
+
+def _after_run(here: Here, run: str) -> int:
+    """A number above those of the entries about a run, as far as they name it: what is about it lies close together."""
+    about = here.ledger.entries(None, run)
+    return about[-1].seq + LOOKS // 2 if about else 2**62
 
 
 def _row(entry: Entry) -> EntryRow:
@@ -72,7 +80,7 @@ def _row(entry: Entry) -> EntryRow:
 
 def entry(here: Here, person: Person, number: int) -> EntryPage:
     """Raises InputError where there is no such entry, Refused where it was changed."""
-    found = search.newest(here.ledger, Wanted(), 1, number + 1)
+    found = search.newest(here.ledger, Wanted(), 1, number + 1).entries if number < 2**62 else []
     if not found or found[0].seq != number:
         raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
     body = search.opened(found[0].body)

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.console.site import Here
+from infra.console.views.runs import Many
 from tasks.core.config import Frozen
 from tasks.policy.people import Person
 from tasks.registry.history import history
@@ -11,7 +12,12 @@ from tasks.registry.history.history import Moment
 from tasks.registry.promote import releases as promoted
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.waivers import Reliance
+from tasks.registry.release import promotions
 from tasks.registry.release.report import Verification
+
+PAGE = 15
+"""Releases on one page: who let failed checks of one pass is looked up in the ledger, in 10 ms."""
+MOST_PROBLEMS = 20
 
 
 class ReleaseRow(Frozen):
@@ -33,6 +39,8 @@ class Releases(Frozen):
     """Newest first."""
     problems: list[str]
     """What is wrong with promotions in the ledger, in words."""
+    older: datetime | None
+    """Releases before this time are on the next page; null where there are none."""
 
 
 class ReleasePage(Frozen):
@@ -48,13 +56,18 @@ class At(Frozen):
     moment: Moment
 
 
-def releases(here: Here, person: Person) -> Releases:
-    """Newest first."""
+def releases(here: Here, person: Person, before: datetime | None = None, most: Many = PAGE) -> Releases:
+    """A page of them, newest first."""
     with here.ledger.reading():
-        listed = promoted.list_releases(here.ledger, here.governance)
-        rows = [_row(release, promoted.waived(release, here.ledger, here.governance)) for release in listed]
-        problems = promoted.problems(here.ledger, here.governance)
-    return Releases(rows=sorted(rows, key=lambda row: row.promoted, reverse=True), problems=list(problems))
+        lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
+        listed = [(release, line) for line in lines for release in promoted.releases_of(line, here.governance)]
+        listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
+        wanted = [each for each in listed if before is None or each[0].promoted_at < before]
+        rows = [_row(release, promoted.waived_in(line, release, here.ledger, here.governance))
+                for release, line in wanted[:most]]  # fmt: skip
+    older = rows[-1].promoted if len(wanted) > most else None
+    problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
+    return Releases(rows=rows, problems=problems, older=older)
 
 
 def _row(release: Release, relied: list[Reliance]) -> ReleaseRow:
@@ -73,11 +86,11 @@ def _row(release: Release, relied: list[Reliance]) -> ReleaseRow:
 
 def release(here: Here, person: Person, label: str) -> ReleasePage:
     """Verified anew from its folder, as `hallmark releases verify` does. Raises InputError where there is none."""
-    known = promoted.get(here.ledger, here.governance, label)
+    known, line = promoted.find(here.ledger, here.governance, label)
     return ReleasePage(
         release=known,
         label=str(known.label),
-        waivers=promoted.waived(known, here.ledger, here.governance),
+        waivers=promoted.waived_in(line, known, here.ledger, here.governance),
         verified=promoted.verify(Path(known.bundle), here.governance),
     )
 

@@ -87,25 +87,36 @@ def list_releases(ledger: Ledger, governance: Governance, name: str | None = Non
 
 def releases_of(line: Promotions, governance: Governance) -> list[Release]:
     """The releases of one model, oldest version first."""
-    newest: dict[int, Signed] = {signed.promotion.version: signed for signed in line.valid}
-    return [_release(newest[version], line, governance) for version in sorted(newest)]
+    newest = {signed.promotion.version: signed for signed in line.valid}
+    first = {signed.promotion.version: signed for signed in reversed(line.valid)}
+    holders = _holders(line)
+    return [_release(newest[version], first[version], holders, governance) for version in sorted(newest)]
 
 
 def get(ledger: Ledger, governance: Governance, label: str) -> Release:
     """The release NAME-VERSION. Raises InputError where there is none of that name."""
-    every = list_releases(ledger, governance)
-    release = next((release for release in every if release.label == label), None)
-    if release is None:
-        known = ", ".join(str(release.label) for release in every) or "none yet"
-        raise InputError(
-            f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}"
-        )
-    return release
+    return find(ledger, governance, label)[0]
+
+
+def find(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
+    """The same, with every promotion of its model."""
+    name = label.rpartition("-")[0]
+    if name in promotions.names(ledger):
+        line = promotions.read(ledger, governance, name)
+        for release in releases_of(line, governance):
+            if release.label == label:
+                return release, line
+    known = ", ".join(str(release.label) for release in list_releases(ledger, governance)) or "none yet"
+    raise InputError(f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}")
 
 
 def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
     """What failed in the run that made a release, who let that pass, and whether that still counts."""
-    line = promotions.read(ledger, governance, release.name)
+    return waived_in(promotions.read(ledger, governance, release.name), release, ledger, governance)
+
+
+def waived_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
+    """The same, of one of a model's promotions."""
     signed = next(signed for signed in line.valid if signed.promotion.version == release.version)
     return waivers.relied_on(ledger, governance, signed)
 
@@ -173,12 +184,12 @@ def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None
     return texts
 
 
-def _release(signed: Signed, line: Promotions, governance: Governance) -> Release:
-    promotion, first = signed.promotion, _first(line, signed.promotion.version)
+def _release(signed: Signed, first: Signed, holders: dict[str, int | None], governance: Governance) -> Release:
+    promotion = signed.promotion
     return Release(
         name=promotion.name,
         version=promotion.version,
-        aliases=aliases(line, promotion.version),
+        aliases=[alias for alias, holder in holders.items() if holder == promotion.version],
         bundle=str(bundle.folder(governance.state, promotion.label).resolve()),
         sha256=signed.release_sha256,
         payload_sha256=promotion.payload_sha256,
@@ -195,13 +206,10 @@ def _release(signed: Signed, line: Promotions, governance: Governance) -> Releas
     )
 
 
-def aliases(line: Promotions, version: int) -> list[str]:
-    """The aliases that belong to a version now."""
+def _holders(line: Promotions) -> dict[str, int | None]:
+    """By alias, the version that it belongs to now."""
     newest, previous = line.newest, line.previous()
-    holders = {CHAMPION: newest.promotion.version if newest else None}
-    holders |= {ROLLBACK: previous.promotion.version if previous else None}
-    return [alias for alias, holder in holders.items() if holder == version]
-
-
-def _first(line: Promotions, version: int) -> Signed:
-    return next(signed for signed in line.valid if signed.promotion.version == version)
+    return {
+        CHAMPION: newest.promotion.version if newest else None,
+        ROLLBACK: previous.promotion.version if previous else None,
+    }
