@@ -166,6 +166,16 @@ class Ledger:
             rows = self._tables.find(connection, after, upto, kind, subject)
         return [ledger_entry.read(row) for row in rows]
 
+    def subjects(self, kind: str) -> list[str]:
+        """What the entries of one kind are about, each once, sorted."""
+        with self._reading() as connection:
+            return self._tables.subjects(connection, kind)
+
+    def rows_about(self, kind: str, subject: str) -> list[Row]:
+        """The rows of the entries of one kind and subject, oldest first, as they lie there and unread."""
+        with self._reading() as connection:
+            return self._tables.find(connection, 0, None, kind, subject)
+
     def newest_first(self, kind: str | None = None, below: int | None = None) -> Iterator[Entry]:
         """Entries, of one kind and with seq below a number where these are given, the last first; whoever stops early
         has read few."""

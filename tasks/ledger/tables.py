@@ -118,6 +118,10 @@ class Tables:
         query = select(ENTRIES).where(ENTRIES.c.seq < before, *[ENTRIES.c.kind == kind] * (kind is not None))
         return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
 
+    def subjects(self, connection: Connection, kind: str) -> list[str]:
+        """Of the entries of one kind, each once, sorted."""
+        return sorted(connection.scalars(select(ENTRIES.c.subject).where(ENTRIES.c.kind == kind).distinct()))
+
     def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
         """Rows of one kind about any of many subjects, oldest first."""
         rows: list[Row] = []

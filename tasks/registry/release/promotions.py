@@ -4,7 +4,6 @@ Each statement names its environment, the release by digest, a sequence number a
 valid one counts, whatever MLflow's aliases say. Nothing unsigned in a ledger entry is believed.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from tasks.core.files import sha256_bytes
 from tasks.core.graph import in_order
 from tasks.core.params.values import Sha256
 from tasks.declarations.bar import Adopted, Bar
+from tasks.ledger import entry as ledger_entry
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.judge import Judge
@@ -149,14 +149,13 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
 
     What came out is remembered by every byte that it depends on: a thousand signatures take half a second.
     """
-    entries = ledger.entries(MADE, name)
-    says = [[entry.seq, entry.time.isoformat(), entry.body] for entry in entries]
+    rows = ledger.rows_about(MADE, name)
     keys = [key.model_dump(mode="json") for key in governance.keys_of("gate")]
-    key = sha256_bytes(json.dumps([name, governance.policy.environment, keys, says]).encode())
+    key = sha256_bytes(repr((name, governance.policy.environment, keys, rows)).encode(errors="surrogateescape"))
     if key not in _remembered:
         if len(_remembered) >= REMEMBERED:
             _remembered.clear()
-        _remembered[key] = _judged(entries, governance, name)
+        _remembered[key] = _judged([ledger_entry.read(row) for row in rows], governance, name)
     return _remembered[key]
 
 
@@ -203,7 +202,7 @@ def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
 
 def names(ledger: Ledger) -> list[str]:
     """Every model that the ledger has promotions of, sorted."""
-    return sorted({entry.subject for entry in ledger.entries(MADE)})
+    return ledger.subjects(MADE)
 
 
 def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) -> None:
