@@ -9,6 +9,7 @@ import typer
 from infra.cli import follow, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
+from infra.console import server as pages
 from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.core.errors import InputError, Unavailable
@@ -154,7 +155,7 @@ def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:
     summary = summarise(where / ".hallmark", started.run_id)
     if summary is None:
         raise Unavailable(f"the flow run {started.flow_run} ended before run {started.run_id} began: {started.up.ui}")
-    shared.print_json(summary.model_dump(mode="json")) if as_json else print_summary(summary)
+    shared.print_json(summary.model_dump(mode="json")) if as_json else print_summary(summary, pages.address(where))
     raise typer.Exit(summary.exit_code)
 
 

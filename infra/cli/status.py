@@ -8,6 +8,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
+from infra.console import server as pages
 from infra.prefect import server
 from tasks.core.errors import InputError
 from tasks.runs import journal
@@ -54,4 +55,4 @@ def _print_one(summary: Summary) -> None:
     if summary.reason:
         console.print(f"reason: {summary.reason}", markup=False)
     console.print(table)
-    print_summary(summary)
+    print_summary(summary, pages.address(shared.root()))

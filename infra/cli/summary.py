@@ -9,8 +9,8 @@ from tasks.core.facts import Fact
 from tasks.runs.summary import Summary
 
 
-def print_summary(summary: Summary) -> None:
-    """The end of a run for a person: how it ended, the figures, what to do next."""
+def print_summary(summary: Summary, pages: str = "") -> None:
+    """The end of a run for a person: how it ended, the figures, what to do next. `pages`: where the console is up."""
     console.print()
     if summary.metrics:
         console.print(scores_table(summary.scores))
@@ -21,6 +21,8 @@ def print_summary(summary: Summary) -> None:
             console.print(f"waits at the {gate} gate for {'; '.join(line.waiting_for)}")
             console.print(f"  look:   hallmark gates show {summary.run} {gate}")
             console.print(f"  decide: hallmark gates approve {summary.run} {gate} --as ID --reason TEXT")
+            if pages:
+                console.print(f"  or on its page: {pages}/gates/{summary.run}/{gate}")
             console.print("the run is parked: no process waits, and it goes on by itself once decided")
     ending = {
         "promoted": f"promoted: {summary.release} is champion",

@@ -47,6 +47,12 @@ def find(root: Path) -> Up | None:
     return up if up.process.serves(folder(root)) else None
 
 
+def address(root: Path) -> str:
+    """Where people reach the console that is up; empty where none is."""
+    up = find(root)
+    return up.origin if up else ""
+
+
 def start(root: Path, say: Callable[[str], None]) -> Up:
     """Have the console up. Raises Unavailable with the log's path, InputError for a setting that is none."""
     folder(root).mkdir(parents=True, exist_ok=True)
