@@ -18,6 +18,8 @@ ACTIONS = (
     Action("POST", "/sign-out", "person", "end this session"),
     Action("POST", "/gates/{run}/{gate}/draw", "person", "have a decision drawn up, to be signed in the browser"),
     Action("POST", "/gates/{run}/{gate}/decide", "person", "record a decision that was signed in the browser"),
+    Action("POST", "/incidents/{incident}/draw", "person", "have the closing of an incident drawn up, to be signed"),
+    Action("POST", "/incidents/{incident}/decide", "person", "record the signed closing of an incident"),
     Action("GET", "/runs/{run}/report", "person", "the evaluation report of a run"),
     Action("GET", "/runs/{run}/docs/{path:path}", "person", "the Data Docs of a run"),
     Action("GET", "/health", "anybody", "whether the console is up"),

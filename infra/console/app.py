@@ -210,6 +210,20 @@ class _Console:
             _require_own(who, request.headers.get("x-form-token", ""))
             return signing.take(self._here(), who.person, run, gate, signed)
 
+        @app.post("/incidents/{incident}/draw", tags=["decide"])
+        def draw_close(
+            incident: str, wanted: signing.Close, x_form_token: Token = "", who: Visitor = visitor
+        ) -> signing.ToSign:
+            _require_own(who, x_form_token)
+            return signing.draw_close(self._here(), who.person, incident, wanted)
+
+        @app.post("/incidents/{incident}/decide", tags=["decide"])
+        def take_close(
+            incident: str, signed: signing.SignedClose, x_form_token: Token = "", who: Visitor = visitor
+        ) -> signing.Done:
+            _require_own(who, x_form_token)
+            return signing.take_close(self._here(), who.person, incident, signed)
+
         @app.get("/runs/{run}/report", include_in_schema=False)
         def report(run: str, who: Visitor = visitor) -> Response:
             return _framed(report_file(self._here(), run))

@@ -1,10 +1,11 @@
-"""What a browser is given to sign, and what comes back: a decision, signed with a key that the server never sees."""
+"""What a browser is given to sign, and what comes back: decisions and closed incidents, signed with a key that the
+server never sees."""
 
 import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +17,9 @@ from tasks.gates import decisions
 from tasks.gates.cases import Case
 from tasks.gates.decisions import Wish
 from tasks.gates.signed_decision import Verb
+from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry
+from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
@@ -56,6 +59,22 @@ class Signed(Wanted):
     """Base64 of the 64 bytes of an ed25519 signature."""
 
 
+class Close(BaseModel):
+    """An incident that somebody wants closed, as their page says it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=2_000)]
+    public_key: Annotated[str, Field(max_length=400)]
+
+
+class SignedClose(Close):
+    """The same, signed."""
+
+    payload: Annotated[str, Field(max_length=64_000)]
+    signature: Annotated[str, Field(max_length=128)]
+
+
 class ToSign(BaseModel):
     """What the browser signs; nothing is asked of it where the decision stands already."""
 
@@ -76,18 +95,38 @@ def draw(here: Here, person: Person, run: str, gate: str, wanted: Wanted) -> ToS
     """The statement to sign. Raises what `decisions.decide` raises, and Refused where other evidence was looked at."""
     case, governed = _looked_at(here, run, gate, wanted)
     drawn = decisions.draw(here.ledger, governed, case.evidence, person.id, wanted.wish(), _line(wanted.public_key))
-    if isinstance(drawn, Entry):
-        return ToSign(payload="", entry=drawn.seq)
-    return ToSign(payload=base64.b64encode(canonical_json(_only(drawn).statement)).decode())
+    return _to_sign(drawn)
 
 
 def take(here: Here, person: Person, run: str, gate: str, signed: Signed) -> Done:
     """Record a signed decision. Raises as `draw`, and Refused where the signature is not theirs."""
     case, governed = _looked_at(here, run, gate, signed)
     line = _line(signed.public_key)
-    envelope = dsse.sealed(_bytes(signed.payload, "payload"), line, _bytes(signed.signature, "signature"))
-    entry = decisions.take(here.ledger, governed, case.evidence, person.id, signed.wish(), envelope, line)
+    entry = decisions.take(here.ledger, governed, case.evidence, person.id, signed.wish(), _envelope(signed), line)
     return Done(entry=entry.seq)
+
+
+def draw_close(here: Here, person: Person, incident: str, wanted: Close) -> ToSign:
+    """The closing of an incident, to sign. Raises what `incidents.close` raises."""
+    _, drafts = incidents.to_close(here.ledger, here.governance, incident, person.id, wanted.reason)
+    return _to_sign(signed_entry.draw(here.ledger, drafts))
+
+
+def take_close(here: Here, person: Person, incident: str, signed: SignedClose) -> Done:
+    """Record the signed closing of an incident. Raises as `draw_close`, and Refused for another's signature."""
+    closer, drafts = incidents.to_close(here.ledger, here.governance, incident, person.id, signed.reason)
+    return Done(entry=signed_entry.enter(here.ledger, here.governance, closer, drafts, [_envelope(signed)]).seq)
+
+
+def _to_sign(drawn: Entry | Sequence[Draft]) -> ToSign:
+    if isinstance(drawn, Entry):
+        return ToSign(payload="", entry=drawn.seq)
+    return ToSign(payload=base64.b64encode(canonical_json(_only(drawn).statement)).decode())
+
+
+def _envelope(signed: Signed | SignedClose) -> dict[str, Any]:
+    line = _line(signed.public_key)
+    return dsse.sealed(_bytes(signed.payload, "payload"), line, _bytes(signed.signature, "signature"))
 
 
 def _looked_at(here: Here, run: str, gate: str, wanted: Wanted) -> tuple[Case, Governance]:

@@ -27,7 +27,8 @@ from tasks.incidents.signed_incident import (
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
-from tasks.policy.signed_entry import Draft
+from tasks.policy.people import Person
+from tasks.policy.signed_entry import Draft, Drafts
 
 __all__ = ["Incident", "close", "escalate_overdue", "get", "open_once", "read"]
 
@@ -106,10 +107,18 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
 
 
 def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str) -> Entry:
-    """Sign that an incident is dealt with, and record it.
+    """Sign that an incident is dealt with, and record it. Raises as `to_close`."""
+    person, drafts = to_close(ledger, governance, incident_id, person_id, reason)
+    return signed_entry.record(ledger, governance, person, drafts)
 
-    Raises InputError for an unknown incident or person and without a reason, Refused for whoever may not close it and
-    where it is closed already.
+
+def to_close(
+    ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str
+) -> tuple[Person, Drafts]:
+    """Who closes an incident, and what they sign.
+
+    Raises InputError for an unknown incident or person and without a reason; what is drafted, Refused for whoever may
+    not close it and where it is closed already.
     """
     if not reason.strip():
         raise InputError("say with --reason what was found and done, so that others can follow it later")
@@ -129,7 +138,7 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
         )  # fmt: skip
         return [Draft(CLOSED, incident.id, signed_incident.statement(said))]
 
-    return signed_entry.record(ledger, governance, person, draft)
+    return person, draft
 
 
 def read(ledger: Ledger, governance: Governance) -> list[Incident]:

@@ -9,6 +9,7 @@ import pytest
 from infra.console.accounts import Accounts
 from infra.console.store import open_store
 from tasks.gates import cases, chain, evidence
+from tasks.incidents import incidents
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
 from tests import whole_run
@@ -30,6 +31,8 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> 
     promoted = whole_run.promote(project)
     write_journal(project, promoted.id, "promoted", release="tiny-1")
     wait_at_data_gate(project, WAITING)
+    incidents.open_once(promoted.ledger(), promoted.governance(), "waiver-expired", "tiny-1", {"check": "enough rows"},
+                        "major", "risk_officer", "A waiver of tiny-1 has expired.")  # fmt: skip
     accounts = Accounts(open_store(project / ".hallmark"))
     for person in ("data-owner", "ml-engineer", "product-owner", "risk-officer", "colleague"):
         accounts.put(person, PASSWORD)

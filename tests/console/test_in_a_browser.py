@@ -10,6 +10,7 @@ import pytest
 from infra.console.pages import PAGES
 from tasks.core.layout import Layout
 from tasks.gates import signed_decision
+from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance
 from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate
@@ -133,6 +134,22 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     page.fill("[name=reason]", "fine")
     page.click("text=Sign and record")
     page.wait_for_selector("text=something else to sign than this page shows")
+
+
+def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any, console: Console) -> None:
+    owner = opened(browser, console, "data-owner")
+    owner.goto(f"{console.origin}/incidents")
+    owner.click("main table a")
+    assert "You cannot close it" in owner.inner_text("main") and not owner.query_selector("#decision")
+    page = opened(browser, console, "risk-officer")
+    with_key(page, console, "risk-officer")
+    page.goto(owner.url)
+    page.fill("[name=reason]", "retraining is planned")
+    page.click("text=Sign and record")
+    page.wait_for_selector("text=risk-officer: retraining is planned")
+    ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
+    (incident,) = incidents.read(ledger, governed)
+    assert incident.closing and incident.closing.person == "risk-officer" and not page.faults
 
 
 def pages() -> list[str]:

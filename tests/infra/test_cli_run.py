@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 import infra.cli
 from infra import processes
 from infra.cli import follow
+from infra.console import server as pages
 from infra.prefect import access, client, ports, server
 from infra.prefect.server import Up
 from infra.prefect.settings import Settings
@@ -133,17 +135,27 @@ def test_settings_are_compared_and_not_kept() -> None:
 
 @pytest.fixture
 def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The project with a process that does nothing in the place of its runner, started with DATA_ROOT=/data."""
+    """The project with processes that do nothing in the place of its runner, started with DATA_ROOT=/data, and of its
+    console."""
     monkeypatch.setenv("DATA_ROOT", "/data")
-    access.folder(project).mkdir(exist_ok=True)
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=access.folder(project)) as idle:
-        runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
+    with idle(access.folder(project)) as runner, idle(pages.folder(project)) as console:
         up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
-        file = project / ".hallmark" / "prefect" / "up.json"
-        write_json(file, up.model_dump(mode="json"))
+        shown = pages.Up(origin="http://127.0.0.1:2", port=2, process=console)
+        files = [access.folder(project) / "up.json", pages.folder(project) / "up.json"]
+        for file, document in zip(files, (up, shown), strict=True):
+            write_json(file, document.model_dump(mode="json"))
         yield project
-        file.unlink()
-        idle.kill()
+        for file in files:
+            file.unlink()
+
+
+@contextmanager
+def idle(folder: Path) -> Iterator[Process]:
+    """A process that does nothing in a folder."""
+    folder.mkdir(exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=folder) as started:
+        yield Process(pid=started.pid, started=psutil.Process(started.pid).create_time())
+        started.kill()
 
 
 def test_a_runner_of_another_version_is_asked_to_start_anew(with_runner: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ ITSELF = {
     "init": "makes the ledger",
     "up": "serves what asks the ledger each time",
     "down": "stops that",
+    "console start": "serves what asks the ledger each time",
+    "console revoke": "asks none",
     "doctor": "says what is wrong with the ledger among all else",
     "params": "asks none",
     "identity create": "changes people.yaml alone",

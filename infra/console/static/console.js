@@ -68,24 +68,30 @@ async function send(path, document_) {
 
 // What the browser signs is what the page shows: another statement is not signed.
 function requireOwn(payload, wanted, form) {
-  const statement = JSON.parse(new TextDecoder().decode(payload)), said = statement.predicate;
+  const statement = JSON.parse(new TextDecoder().decode(payload)), said = statement.predicate, page = form.dataset;
   const digests = statement.subject.map(each => each.digest.sha256);
-  const same = digests.includes(form.dataset.evidence) && said.verb === wanted.verb && said.run === form.dataset.run &&
-    said.gate === form.dataset.gate && said.reason === wanted.reason.trim() &&
-    JSON.stringify([...said.checks].sort()) === JSON.stringify([...wanted.checks].sort());
-  if (!same) throw new Error("the console gave out something else to sign than this page shows; nothing was signed");
+  const sameGate = () => digests.includes(page.evidence) && said.verb === wanted.verb && said.run === page.run &&
+    said.gate === page.gate && JSON.stringify([...said.checks].sort()) === JSON.stringify([...wanted.checks].sort());
+  const same = page.incident ? said.id === page.incident && said.person === page.person : sameGate();
+  if (!same || said.reason !== wanted.reason.trim())
+    throw new Error("the console gave out something else to sign than this page shows; nothing was signed");
 }
 
-async function decide(form, person, tell) {
-  const pair = await ownKey(person);
-  if (!pair) throw new Error("this browser has no key of yours: make one on the page Your key");
-  const fields = new FormData(form);
-  const wanted = {
-    verb: fields.get("verb"), reason: fields.get("reason"), checks: fields.get("verb") === "waive" ? fields.getAll("checks") : [],
-    expires: fields.get("verb") === "waive" ? fields.get("expires") || "" : "",
-    evidence: form.dataset.evidence, public_key: await publicLine(pair, person),
+// What the form says, as the console takes it.
+function wish(form, publicKey) {
+  const fields = new FormData(form), reason = fields.get("reason");
+  if (form.dataset.incident) return {reason, public_key: publicKey};
+  const verb = fields.get("verb"), waives = verb === "waive";
+  return {
+    verb, reason, checks: waives ? fields.getAll("checks") : [], expires: waives ? fields.get("expires") || "" : "",
+    evidence: form.dataset.evidence, public_key: publicKey,
   };
-  const path = `/gates/${form.dataset.run}/${form.dataset.gate}`;
+}
+
+async function decide(form, tell) {
+  const person = form.dataset.person, pair = await ownKey(person), path = form.dataset.path;
+  if (!pair) throw new Error("this browser has no key of yours: make one on the page Your key");
+  const wanted = wish(form, await publicLine(pair, person));
   tell("drawing up what you sign …");
   const drawn = await send(`${path}/draw`, wanted);
   if (drawn.entry) return drawn.entry;
@@ -105,7 +111,7 @@ async function requireKey(form) {
 }
 
 function watchDecision(form) {
-  const told = document.getElementById("told"), button = form.querySelector("button"), draft = `draft ${form.dataset.evidence}`;
+  const told = document.getElementById("told"), button = form.querySelector("button"), draft = `draft ${form.dataset.evidence || form.dataset.incident}`;
   const waive = form.querySelector(".for-waive"), reason = form.elements.reason;
   requireKey(form).catch(error => { told.className = "wrong"; told.textContent = error.message; });
   reason.value = sessionStorage.getItem(draft) || "";
@@ -115,7 +121,7 @@ function watchDecision(form) {
     event.preventDefault();
     button.disabled = true; told.className = "";
     try {
-      const entry = await decide(form, form.dataset.person, text => { told.textContent = text; });
+      const entry = await decide(form, text => { told.textContent = text; });
       sessionStorage.removeItem(draft);
       told.textContent = `recorded: entry ${entry} of the ledger`;
       location.reload();

@@ -6,6 +6,7 @@ from infra.console.site import Here
 from tasks.core.config import Frozen
 from tasks.incidents import incidents as record
 from tasks.incidents.incidents import Incident
+from tasks.incidents.signed_incident import may_not_close
 from tasks.policy.people import Person
 
 
@@ -37,9 +38,20 @@ def incidents(here: Here, person: Person) -> Incidents:
     return Incidents(rows=sorted(newest, key=lambda each: each.state == "closed"))
 
 
-def incident(here: Here, person: Person, incident: str) -> IncidentRow:
+class IncidentPage(Frozen):
+    incident: IncidentRow
+    may_not: str
+    """Why this person may not close it, in words; empty where they may."""
+    keys: list[str]
+    """Fingerprints of this person's keys that count now."""
+
+
+def incident(here: Here, person: Person, incident: str) -> IncidentPage:
     """Raises InputError where there is none of that id."""
-    return row(record.get(here.ledger, here.governance, incident))
+    found = record.get(here.ledger, here.governance, incident)
+    keys = [key.fingerprint for key in here.governance.keys_of(person) if key.counts(here.now)]
+    may_not = "it is closed" if found.closing else may_not_close(found.opening, person, here.now)
+    return IncidentPage(incident=row(found), may_not=may_not or "", keys=keys)
 
 
 def row(each: Incident) -> IncidentRow:
