@@ -17,8 +17,8 @@ TRIES = 5
 LOCK = timedelta(minutes=1)
 """For how long at first; twice as long after each further try."""
 MOST = timedelta(hours=1)
-WRONG = "no such person, or another password"
-"""The same for both, so that nobody learns who has an account."""
+WRONG = "no such person, or another password; after five wrong ones in a row an account rests for a while"
+"""The same whatever it is, so that nobody learns who has an account."""
 
 
 class Accounts:
@@ -65,7 +65,7 @@ class Accounts:
             if row is None:
                 return None
             if row.locked_until and row.locked_until > moment:
-                raise Refused(f"too many wrong passwords: try again after {row.locked_until:%H:%M:%S} UTC")
+                raise Refused(WRONG)
             failed = row.failed + 1
             locked = moment + min(LOCK * 2 ** min(failed - TRIES, 10), MOST) if failed >= TRIES else None
             changed = {"failed": failed, "locked_until": locked}

@@ -30,10 +30,12 @@ from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.shown import json_text, visible
 from tasks.policy.people import Person
 
-COOKIE = "hallmark_session"
 STATUS: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
-FRAMED = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; sandbox"
-"""Of a page that a run made: it runs nothing and asks nobody."""
+FRAMED = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+    "sandbox allow-same-origin"
+)
+"""Of a page that a run made: it runs nothing, asks nobody else, and leads to its own other pages."""
 
 
 Token = Annotated[str, Header(max_length=100)]
@@ -63,12 +65,18 @@ def application(site: Site) -> FastAPI:
     return _Console(site).app
 
 
+def cookie_of(origin: str) -> str:
+    """The name of its cookie: a browser sends cookies to every port of a host, and several consoles may be on one."""
+    parts = urlsplit(origin)
+    return "__Host-hallmark" if parts.scheme == "https" else f"hallmark_{parts.port}"
+
+
 class _Console:
     def __init__(self, site: Site) -> None:
         self.site, engine = site, open_store(site.state)
         self.accounts, self.sessions = Accounts(engine), Sessions(engine)
         self.pages: jinja2.Environment = answers.environment()
-        self.secure = urlsplit(site.origin).scheme == "https"
+        self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
         self.app = FastAPI(
             title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json", default_response_class=Spelled
         )
@@ -84,7 +92,8 @@ class _Console:
 
     def visitor(self, request: Request) -> Visitor:
         """Who asks. Raises NotSignedIn, or Refused for who holds no role any more."""
-        session = self.sessions.find(request.cookies.get(COOKIE, ""), datetime.now(UTC))
+        by_itself = "hx-request" in request.headers
+        session = self.sessions.find(request.cookies.get(self.cookie, ""), datetime.now(UTC), uses=not by_itself)
         if session is None:
             raise NotSignedIn
         try:
@@ -95,7 +104,7 @@ class _Console:
 
     def _serve(self, page: Page) -> None:
         """A page's HTML, its JSON, and its CSV where it is a list."""
-        result = get_type_hints(page.view)["return"]
+        result = get_type_hints(page.view, include_extras=True)["return"]
 
         def html(view: BaseModel, request: Request, visitor: Visitor) -> Response:
             return self._page(page.template, request, visitor, page=page, title=page.title, view=view)
@@ -120,7 +129,7 @@ class _Console:
     ) -> None:  # fmt: skip
         """A GET whose parameters are those of the page's view."""
         given = [each for name, each in inspect.signature(page.view).parameters.items() if name not in GIVEN]
-        hints = get_type_hints(page.view)
+        hints = get_type_hints(page.view, include_extras=True)
 
         @wraps(page.view)
         def endpoint(request: Request, visitor: Visitor, **asked: Any) -> Any:
@@ -151,9 +160,11 @@ class _Console:
     ) -> Response:
         said = {
             "here": request.url.path,
+            "again": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "person": visitor.person if visitor else None,
             "form_token": visitor.session.form_token if visitor else "",
             "page": None,
+            "origin": self.site.origin,
             **more,
         }
         return HTMLResponse(self.pages.get_template(template).render(said), status)
@@ -167,7 +178,7 @@ class _Console:
 
         @app.get("/sign-in", include_in_schema=False)
         def ask(request: Request, next: str = "/") -> Response:
-            return self._page("sign_in.html", request, None, title="Sign in", next=_own(next), wrong="")
+            return self._page("sign_in.html", request, None, title="Sign in", next=_own(next), wrong="", known="")
 
         @app.post("/sign-in", include_in_schema=False)
         def sign_in(
@@ -179,11 +190,11 @@ class _Console:
                 self.accounts.require(person, password, now)
                 self._here().person(person)
             except (InputError, Refused) as error:
-                said = {"title": "Sign in", "next": _own(next), "wrong": str(error)}
+                said = {"title": "Sign in", "next": _own(next), "wrong": str(error), "known": person}
                 return self._page("sign_in.html", request, None, 403, **said)
             answer = RedirectResponse(_own(next), HTTP_303_SEE_OTHER)
             answer.set_cookie(
-                COOKIE, self.sessions.begin(person, now), max_age=int(LONGEST.total_seconds()), path="/",
+                self.cookie, self.sessions.begin(person, now), max_age=int(LONGEST.total_seconds()), path="/",
                 secure=self.secure, httponly=True, samesite="strict",
             )  # fmt: skip
             return answer
@@ -191,9 +202,9 @@ class _Console:
         @app.post("/sign-out", include_in_schema=False)
         def sign_out(request: Request, form_token: Annotated[str, Form()], who: Visitor = visitor) -> Response:
             _require_own(who, form_token)
-            self.sessions.end(request.cookies.get(COOKIE, ""))
+            self.sessions.end(request.cookies.get(self.cookie, ""))
             answer = RedirectResponse("/sign-in", HTTP_303_SEE_OTHER)
-            answer.delete_cookie(COOKIE, path="/")
+            answer.delete_cookie(self.cookie, path="/")
             return answer
 
         @app.post("/gates/{run}/{gate}/draw", tags=["decide"])
@@ -277,7 +288,10 @@ def _is_program(request: Request) -> bool:
 
 def _own(path: str) -> str:
     """A path of this console; its first page in place of any other address."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:  # of an address with half a bracket
+        return "/"
     ours = path.startswith("/") and not (parts.scheme or parts.netloc) and not path.startswith(("//", "/\\"))
     return path if ours and path.isprintable() else "/"
 

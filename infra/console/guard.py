@@ -46,6 +46,8 @@ def _why_not(request: Request, origin: str) -> tuple[int, str] | None:
         return None
     if request.headers.get("origin") != origin:  # browsers say it of every POST
         return 403, "this was sent by no page of the console"
+    if "transfer-encoding" in request.headers:  # its end is not known beforehand, whatever length is said
+        return 411, "expected a Content-Length, and no Transfer-Encoding"
     length = request.headers.get("content-length", "")
     if not length.isdecimal():
         return 411, "expected a Content-Length"

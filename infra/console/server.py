@@ -7,7 +7,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from pydantic import ValidationError
 
 from infra.prefect import ports
 from infra.processes import Process, end, spawn
@@ -43,7 +44,10 @@ def find(root: Path) -> Up | None:
     path = folder(root) / "up.json"
     if not path.exists():
         return None
-    up = Up.model_validate_json(path.read_bytes())
+    try:
+        up = Up.model_validate_json(path.read_bytes())
+    except ValidationError:  # cut off, or somebody's own
+        return None
     return up if up.process.serves(folder(root)) else None
 
 
@@ -70,7 +74,8 @@ def stop(root: Path) -> bool:
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
-    for wanted in (_port(), 0):
+    proxied = bool(os.environ.get(ORIGIN_VARIABLE))
+    for wanted in (_port(root),) if proxied else (_port(root), 0):
         port = ports.free(wanted)
         if port is not None:
             origin = _origin(port)
@@ -79,13 +84,20 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
             if _ready(process, port, folder(root) / "console.log"):
                 up = Up(origin=origin, port=port, process=process)
                 files.write_bytes(folder(root) / "up.json", up.model_dump_json(indent=2).encode())
+                files.write_bytes(folder(root) / "port", str(port).encode())
                 return up
-        say(f"port {wanted} is in use; taking a free one for the console")
+        if not proxied:
+            say(f"port {wanted} is in use; taking a free one for the console, where browsers have no key of it yet")
+    if proxied:  # which goes on sending people to that port, whoever listens there
+        raise Unavailable(f"port {_port(root)} is in use, and a proxy serves it; free it, or set {PORT_VARIABLE}")
     raise Unavailable("no free port on 127.0.0.1")
 
 
-def _port() -> int:
-    given = os.environ.get(PORT_VARIABLE) or str(PORT)
+def _port(root: Path) -> int:
+    """The port to try first: the one before, since browsers keep keys by address, else the usual one. Raises InputError
+    for a setting that is none."""
+    before = folder(root) / "port"
+    given = os.environ.get(PORT_VARIABLE) or (before.read_text() if before.exists() else str(PORT))
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
         raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
     return int(given)
@@ -96,9 +108,11 @@ def _origin(port: int) -> str:
     given = os.environ.get(ORIGIN_VARIABLE, "").rstrip("/")
     if not given:
         return f"http://127.0.0.1:{port}"
-    parts = urlsplit(given)
-    if parts.scheme != "https" or not parts.netloc or parts.path or parts.query or "@" in parts.netloc:
-        raise InputError(f"{ORIGIN_VARIABLE}: expected an address such as https://hallmark.example.com, got {given!r}")
+    if not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?!443$)[0-9]{1,5})?", given):
+        raise InputError(
+            f"{ORIGIN_VARIABLE}: expected an address as browsers send it, such as https://hallmark.example.com, got "
+            f"{given!r}"
+        )
     return given
 
 

@@ -45,8 +45,9 @@ class Sessions:
             connection.execute(insert(SESSIONS).values(row))
         return token
 
-    def find(self, token: str, now: datetime) -> Session | None:
-        """None where there is no such session any more, or time is over. It counts as used."""
+    def find(self, token: str, now: datetime, uses: bool = True) -> Session | None:
+        """None where there is no such session any more, or time is over. Looking for it counts as use, or not: an open
+        page asks by itself."""
         moment = now.replace(tzinfo=None)
         theirs = SESSIONS.c.token_sha256 == _digest(token)
         with reaching("the console's database"):
@@ -54,7 +55,7 @@ class Sessions:
                 row = connection.execute(select(SESSIONS).where(theirs)).one_or_none()
             if row is None or moment - row.began > LONGEST or moment - row.seen > IDLE:
                 return None
-            if abs(moment - row.seen) > STEP:
+            if uses and abs(moment - row.seen) > STEP:
                 with self._engine.begin() as connection:
                     connection.execute(update(SESSIONS).where(theirs).values(seen=moment))
         return Session(row.person, row.form_token)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.core.config import clear
 from tasks.core.errors import InputError, Refused
+from tasks.core.moments import in_utc
 from tasks.gates import cases
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence, check_asks
@@ -15,15 +16,16 @@ from tasks.gates.missing import eligible, needed
 from tasks.gates.rules import beside, table
 from tasks.gates.rules.claim import Claim
 from tasks.gates.rules.person import roles_for
-from tasks.gates.signed_decision import KIND, Decision, Signed, Verb, statement
+from tasks.gates.signed_decision import KIND, Decision, Signed, Verb, claimed, statement
 from tasks.gates.weigh import deadline, roles_before, weigh
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
-from tasks.trust import keys
+from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
+from tasks.trust.unchanged import changed
 
 VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
@@ -86,9 +88,26 @@ def take(
     """Record what `draw` gave and the person signed. Raises as `decide`, and Refused where it is something else, or the
     signature is not theirs."""
     wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
-    return signed_entry.enter(
-        ledger, governance, wish.person, lambda: _draft(ledger, governance, evidence, wish), [envelope]
-    )
+
+    def drafts() -> Entry | Sequence[Draft]:
+        drawn = _draft(ledger, governance, evidence, wish)
+        if not isinstance(drawn, Entry):
+            _require_latest(ledger, evidence, person_id, envelope)
+        return drawn
+
+    return signed_entry.enter(ledger, governance, wish.person, drafts, [envelope])
+
+
+def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope: dict[str, Any]) -> None:
+    """Raises Refused where a person has said something here since they signed: who kept that signature back would have
+    the last word in their name."""
+    try:
+        signed = in_utc(datetime.fromisoformat(dsse.peek(envelope)["predicate"]["time"]))
+    except (KeyError, TypeError, ValueError):
+        raise changed() from None
+    for entry in ledger.entries(KIND, evidence.subject.sha256):
+        if claimed(entry)[0] == person_id and entry.time > signed:
+            raise Refused(f"{person_id} has said something else here since this was signed; look and sign anew")
 
 
 def _elsewhere(_: bytes) -> bytes:

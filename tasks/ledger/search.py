@@ -17,7 +17,7 @@ ENVELOPE = {"payload", "payloadType", "signatures"}
 RUNS, PEOPLE = {"run"}, {"person", "requested_by", "decided_by", "who"}
 """Keys under which bodies and signed statements name a run and a person."""
 
-FIRST = ("person", "requested_by", "decision", "verdict", "reason")
+FIRST = ("person", "requested_by", "verb", "gate", "run", "reason")
 """Keys whose values are worth most to a reader of one line."""
 WIDE = 60
 """Characters of one value in that line."""

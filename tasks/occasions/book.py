@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.errors import Refused
+from tasks.core.moments import in_utc
 from tasks.ledger.ledger import Entry, Ledger
 
 TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.passed_over"
@@ -43,7 +43,7 @@ class Book:
         self._by_key: dict[str, Taken] = {}
 
     def update(self, ledger: Ledger) -> "Book":
-        """Read what the ledger says since the last time. Raises Refused at an entry that Hallmark did not write."""
+        """Read what the ledger says since the last time. What no Hallmark wrote is no occasion."""
         last = ledger.last()
         if last < self._last:  # another ledger, or an earlier state of it
             self._forget()
@@ -92,8 +92,7 @@ class Book:
             return
         try:
             name, due = str(entry.body["name"]), entry.body.get("due")
-            if due is not None:
-                insort(self._dues.setdefault(name, []), datetime.fromisoformat(due))
+            moment = None if due is None else in_utc(datetime.fromisoformat(due))
             if entry.kind == TAKEN and entry.subject not in self._keys:
                 taken = Taken(
                     entry.subject, name, str(entry.body["run"]), str(entry.body["reason"]), entry.time,
@@ -101,6 +100,8 @@ class Book:
                 )  # fmt: skip
                 self._taken.setdefault(name, []).append(taken)
                 self._waiting[entry.subject] = self._by_key[entry.subject] = taken
-        except (KeyError, TypeError, ValueError) as error:
-            raise Refused(f"entry {entry.seq} of the ledger was not written by Hallmark: {error!r}") from None
+        except (KeyError, TypeError, ValueError):
+            return  # whoever can append wrote it: it is no occasion, and keeps no other back
+        if moment is not None:
+            insort(self._dues.setdefault(name, []), moment)
         self._keys.add(entry.subject)

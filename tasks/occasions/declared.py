@@ -78,6 +78,8 @@ class Schedule(Asks):
             raise ValueError("expected either `cron` or `every`")
         if self.anchor and self.every is None:
             raise ValueError("`anchor` belongs to `every`; take it out")
+        if self.anchor and not 1970 <= self.anchor.year <= 2100:
+            raise ValueError(f"expected an `anchor` in the years 1970 to 2100, got {self.anchor.year}")
         return self
 
     @property

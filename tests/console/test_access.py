@@ -1,18 +1,20 @@
 """Every route of the console is in its tables, and answers each role as they say."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select, update
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from infra.console.actions import ACTIONS
-from infra.console.app import COOKIE, application
+from infra.console.app import application, cookie_of
 from infra.console.pages import PAGES, api_path, csv_path
 from infra.console.sessions import Sessions
 from infra.console.site import Site
-from infra.console.store import open_store
+from infra.console.store import SESSIONS, open_store
 from tests.console.conftest import PASSWORD, WAITING
 from tests.whole_run import RUN
 
@@ -126,7 +128,7 @@ def test_who_lost_their_role_or_session_is_out(client: TestClient, lived_in: Pat
     assert client.get("/").status_code == 200
     assert sessions.end_all("colleague") == 1
     assert client.get("/").status_code == 303
-    client.cookies.set(COOKIE, "made up")
+    client.cookies.set(cookie_of(ORIGIN), "made up")
     assert client.get("/api/runs").status_code == 401
 
 
@@ -143,3 +145,39 @@ def test_headers_let_a_browser_run_nothing_of_others(client: TestClient) -> None
 def test_a_body_without_end_is_not_read(client: TestClient) -> None:
     assert client.post("/sign-in", content=b"x" * (300 << 10)).status_code == 413
     assert client.post("/sign-in", content=iter([b"x"])).status_code == 411
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs?most=0", "/runs?most=-1", "/runs?most=10001", "/ledger?below=9223372036854775808", "/ledger?below=-1",
+        "/ledger/9223372036854775808", "/ledger/-1", "/ledger/99999", "/releases?before=nonsense",
+        "/releases?before=2026-01-01", "/production?when=never", "/runs/none", "/runs/..%2f..", "/gates/none/price",
+        f"/runs/{RUN}/docs/%00", f"/runs/{RUN}/docs/{'a' * 300}", "/audit?release=none-1", "/sign-in?next=//[",
+    ],
+)  # fmt: skip
+def test_an_odd_request_is_answered_in_words(app: FastAPI, path: str) -> None:
+    reader = TestClient(app, base_url=ORIGIN, headers={"origin": ORIGIN}, raise_server_exceptions=False)
+    reader.post("/sign-in", data={"person": "data-owner", "password": PASSWORD})
+    answer = reader.get(path)
+    assert answer.status_code < 500 and "Traceback" not in answer.text
+    if not path.startswith(("/sign-in", "/runs/", "/releases?before=2026")):
+        assert "error" in reader.get(f"/api{path}").json()
+
+
+@pytest.mark.attack(rights="visitor", stopped="what a browser may send says how long it is, and is no longer")
+def test_a_body_in_pieces_is_not_read(client: TestClient) -> None:
+    piece = {"content-length": "5", "transfer-encoding": "chunked", "content-type": "application/json"}
+    assert client.post("/gates/x/data/draw", content=b"{}", headers=piece).status_code == 411
+
+
+def test_an_open_page_is_no_use_of_a_session(client: TestClient, lived_in: Path) -> None:
+    signed_in(client, "ml-engineer")
+    store = open_store(lived_in / ".hallmark")
+    with store.begin() as connection:
+        connection.execute(update(SESSIONS).values(seen=datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=20)))
+    assert client.get("/", headers={"hx-request": "true"}).status_code == 200
+    with store.connect() as connection:
+        seen = connection.execute(select(SESSIONS.c.seen).order_by(SESSIONS.c.seen.desc())).scalars().first()
+    assert datetime.now(UTC).replace(tzinfo=None) - seen > timedelta(minutes=19)
+    assert client.get("/").status_code == 200

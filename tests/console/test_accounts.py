@@ -50,12 +50,12 @@ def test_wrong_passwords_lock_an_account(accounts: Accounts) -> None:
     for _ in range(TRIES):
         with pytest.raises(Refused, match=WRONG):
             accounts.require("ada", "wrong password", NOW)
-    with pytest.raises(Refused, match="too many wrong passwords: try again after 12:01:00 UTC"):
+    with pytest.raises(Refused, match=WRONG):
         accounts.require("ada", PASSWORD, NOW)
     later = NOW + LOCK + timedelta(seconds=1)
     with pytest.raises(Refused, match=WRONG):
         accounts.require("ada", "wrong again", later)
-    with pytest.raises(Refused, match="too many"):
+    with pytest.raises(Refused, match=WRONG):
         accounts.require("ada", PASSWORD, later + LOCK)
     accounts.require("ada", PASSWORD, later + MOST)
     for _ in range(TRIES - 1):

@@ -67,13 +67,23 @@ async function send(path, document_) {
 }
 
 // What the browser signs is what the page shows: another statement is not signed.
-function requireOwn(payload, wanted, form) {
+const TYPE = "application/vnd.in-toto+json";
+function sameGate(said, wanted, page, digests) {
+  const until = wanted.expires ? `${wanted.expires}T23:59:59Z` : null, withdraws = wanted.verb === "withdraw";
+  const role = withdraws ? said.role === "" : page.roles.split(" ").includes(said.role);
+  return role && digests.length === 2 && digests.includes(page.evidence) && said.verb === wanted.verb && said.run === page.run &&
+    said.gate === page.gate && said.tier === page.tier && said.use_case === page.useCase && said.policy_sha256 === page.policy &&
+    said.expires === until && (withdraws || said.withdraws.length === 0) &&
+    JSON.stringify([...said.checks].sort()) === JSON.stringify([...wanted.checks].sort());
+}
+function requireOwn(drawn, payload, wanted, form) {
   const statement = JSON.parse(new TextDecoder().decode(payload)), said = statement.predicate, page = form.dataset;
   const digests = statement.subject.map(each => each.digest.sha256);
-  const sameGate = () => digests.includes(page.evidence) && said.verb === wanted.verb && said.run === page.run &&
-    said.gate === page.gate && JSON.stringify([...said.checks].sort()) === JSON.stringify([...wanted.checks].sort());
-  const same = page.incident ? said.id === page.incident && said.person === page.person : sameGate();
-  if (!same || said.reason !== wanted.reason.trim())
+  const kind = page.incident ? "urn:hallmark:incident:v1" : "urn:hallmark:gate-decision:v1";
+  const about = page.incident ? said.id === page.incident : sameGate(said, wanted, page, digests);
+  const now = Math.abs(Date.parse(said.time) - Date.now()) < 24 * 3600 * 1000;
+  if (drawn.payload_type !== TYPE || statement.predicateType !== kind || !about || !now || said.person !== page.person ||
+      said.reason !== wanted.reason.trim())
     throw new Error("the console gave out something else to sign than this page shows; nothing was signed");
 }
 
@@ -96,8 +106,8 @@ async function decide(form, tell) {
   const drawn = await send(`${path}/draw`, wanted);
   if (drawn.entry) return drawn.entry;
   const payload = bytesOf(drawn.payload);
-  requireOwn(payload, wanted, form);
-  const signature = new Uint8Array(await crypto.subtle.sign({name: "Ed25519"}, pair.privateKey, encoded(drawn.payload_type, payload)));
+  requireOwn(drawn, payload, wanted, form);
+  const signature = new Uint8Array(await crypto.subtle.sign({name: "Ed25519"}, pair.privateKey, encoded(TYPE, payload)));
   tell("recording it …");
   return (await send(`${path}/decide`, {...wanted, payload: drawn.payload, signature: base64(signature)})).entry;
 }

@@ -25,10 +25,13 @@ def docs_file(here: Here, run: str, path: str) -> Path:
     folder = (_layout(here, run).stage("validate") / "docs").resolve()
     if not path:
         path = next((str(each.relative_to(folder)) for each in sorted(folder.glob("**/index.html"))), "index.html")
-    wanted = (folder / path).resolve()
-    if not wanted.is_relative_to(folder) or not wanted.is_file() or wanted.suffix not in SHOWN:
-        raise InputError(f"run {run} has no such page in its Data Docs")
-    return wanted
+    try:
+        wanted = (folder / path).resolve()
+        if wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in SHOWN:
+            return wanted
+    except (ValueError, OSError):  # of a zero byte, and of a name longer than any
+        pass
+    raise InputError(f"run {run} has no such page in its Data Docs")
 
 
 def _layout(here: Here, run: str) -> Layout:

@@ -13,10 +13,15 @@ from tasks.gates import cases, gates, since, words
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import CheckStanding, DecisionStanding
+from tasks.gates.rules.person import roles_for
+from tasks.gates.signed_decision import Verb
 from tasks.gates.since import Since
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.runs.request import checked_run_id
+
+VERBS: tuple[Verb, ...] = ("approve", "waive")
+"""What is decided in a role."""
 
 
 class Check(Frozen):
@@ -81,6 +86,9 @@ class GatePage(Frozen):
     """What this person may do, in words."""
     own: bool
     """This person has a decision here that counts, and may withdraw it."""
+    roles: list[str]
+    """In which this person may decide here; one of them is signed."""
+    policy_sha256: str
     keys: list[str]
     """Fingerprints of this person's keys that count now."""
     report: bool
@@ -128,6 +136,8 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         decisions=standing.decisions,
         mine=may_do(here, evidence, standing, person) if still_open and standing.state == "waiting" else [],
         own=still_open and any(it.counted and it.person == person.id for it in standing.decisions),
+        roles=[role for verb in VERBS for role in roles_for(verb, evidence.asks) if role in person.roles_at(here.now)],
+        policy_sha256=evidence.policy_sha256,
         keys=[key.fingerprint for key in governed.keys_of(person) if key.counts(here.now)],
         report="report.html" in looked,
         docs="index.html" in looked,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.console.site import Here
-from infra.console.views.runs import Many
+from infra.console.views.runs import Many, Number
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.shown import json_text
@@ -52,7 +52,7 @@ class EntryPage(Frozen):
 
 
 def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
-           below: int = 0, most: Many = PAGE) -> Entries:  # fmt: skip
+           below: Number = 0, most: Many = PAGE) -> Entries:  # fmt: skip
     """A page of what fits. Raises Refused at an entry that was changed."""
     wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None)
     start = below or (_after_run(here, run) if run else None)
@@ -78,9 +78,9 @@ def _row(entry: Entry) -> EntryRow:
     return EntryRow(entry=entry.seq, time=entry.time, kind=entry.kind, subject=entry.subject, says=search.gist(entry))
 
 
-def entry(here: Here, person: Person, number: int) -> EntryPage:
+def entry(here: Here, person: Person, number: Number) -> EntryPage:
     """Raises InputError where there is no such entry, Refused where it was changed."""
-    found = search.newest(here.ledger, Wanted(), 1, number + 1).entries if number < 2**62 else []
+    found = search.newest(here.ledger, Wanted(), 1, number + 1).entries
     if not found or found[0].seq != number:
         raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
     body = search.opened(found[0].body)

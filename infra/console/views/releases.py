@@ -1,6 +1,6 @@
 """Every release, one with its verification, and what was in production at a moment."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.console.site import Here
@@ -58,6 +58,8 @@ class At(Frozen):
 
 def releases(here: Here, person: Person, before: datetime | None = None, most: Many = PAGE) -> Releases:
     """A page of them, newest first."""
+    if before is not None and before.tzinfo is None:
+        before = before.replace(tzinfo=UTC)
     with here.ledger.reading():
         lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
         listed = [(release, line) for line in lines for release in promoted.releases_of(line, here.governance)]

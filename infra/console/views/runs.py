@@ -19,6 +19,8 @@ PAGE = 100
 MOST = 10_000
 """Lines that one answer holds."""
 Many = Annotated[int, Field(ge=1, le=MOST)]
+Number = Annotated[int, Field(ge=0, lt=2**62)]
+"""Of an entry of the ledger."""
 
 
 class RunRow(Frozen):
@@ -96,7 +98,7 @@ def _began(here: Here, run: str) -> datetime | None:
 
 def _doing(known: Journal) -> str:
     if known.error:
-        return known.error
+        return known.error.strip().splitlines()[-1]
     at_work = next((f"{name}: {line.progress}" for name, line in known.stages.items() if line.state == "running"), "")
     waits = "; ".join(f"{name} gate: {wanted}" for name, gate in known.gates.items()
                       if gate.state == "waiting" for wanted in gate.waiting_for)  # fmt: skip

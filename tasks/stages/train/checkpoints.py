@@ -26,10 +26,13 @@ STATE = "state"
 
 @contextmanager
 def claim(folder: Path) -> Iterator[Path]:
-    """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over."""
+    """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over.
+
+    It is gone once the block ends well, and stays for who goes on where it does not."""
     with turn(folder.with_suffix(".lock"), "another run trains on the same inputs"):
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
+        shutil.rmtree(folder)  # while nobody else has it: who waited makes it anew
 
 
 @dataclass(frozen=True)

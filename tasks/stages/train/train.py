@@ -115,7 +115,6 @@ def run(params: Params, layout: Layout) -> Result:
         write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
         timing = measure(job, curve, time.monotonic() - began, tracker.run_id)
         write_measured(layout, timing)
-    shutil.rmtree(kept)
     return result
 
 

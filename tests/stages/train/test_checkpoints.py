@@ -59,6 +59,16 @@ def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
     assert list(checkpoints.aside(tmp_path, 2).iterdir()) == []
 
 
+def test_a_folder_goes_while_it_is_held_and_stays_where_work_was_broken_off(tmp_path: Path) -> None:
+    """Taken away later, it would be taken from the run that waited for it."""
+    with pytest.raises(ZeroDivisionError), checkpoints.claim(tmp_path / "run") as folder:
+        (folder / "kept").touch()
+        raise ZeroDivisionError
+    with checkpoints.claim(tmp_path / "run") as folder:
+        assert (folder / "kept").exists()
+    assert not folder.exists()
+
+
 def _hold(folder: Path, held: "multiprocessing.synchronize.Event") -> None:
     with checkpoints.claim(folder):
         held.set()
