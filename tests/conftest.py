@@ -1,7 +1,9 @@
 """For all tests."""
 
+import gc
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +37,16 @@ def own_umask() -> Iterator[None]:
     os.umask(UMASK)
     yield
     os.umask(UMASK)
+
+
+@pytest.fixture(autouse=True)
+def sockets_of_a_broken_store(request: pytest.FixtureRequest) -> Iterator[None]:
+    """aiobotocore leaves the sockets of answers that broke off; they go with the test that broke them."""
+    yield
+    if request.node.get_closest_marker("broken_store"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture(scope="session")

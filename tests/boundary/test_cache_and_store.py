@@ -235,6 +235,7 @@ FALSE = {
 }
 
 
+@pytest.mark.broken_store
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # aiohttp's, of what the store cut off
 @pytest.mark.attack(rights="disk", stopped="what a store says beside an object's bytes leads nowhere")
 @pytest.mark.parametrize("what", list(FALSE))

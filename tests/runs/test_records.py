@@ -88,7 +88,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage without Prefect around it."""
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
-    monkeypatch.setattr(flow, "stage", lambda run, name: dvc.repro(run.layout, name, print))
+    monkeypatch.setattr(flow, "stage", lambda run, name, most=None: dvc.repro(run.layout, name, print))
     monkeypatch.setattr(lifecycle, "resolve", lifecycle.resolve.fn)
 
 
@@ -105,7 +105,7 @@ def kinds(run: Run) -> list[str]:
 def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def then_away(run: Run, name: str) -> StageOutcome:
+    def then_away(run: Run, name: str, most: float | None = None) -> StageOutcome:
         outcome = dvc.repro(run.layout, name, print)
         away(monkeypatch)
         return outcome

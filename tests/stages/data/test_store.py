@@ -13,6 +13,7 @@ from tasks.runs.pin import resolve_source
 from tasks.stages.data.ingest import ingest
 from tests.stages.data.build import Run, messages, params, source, table
 
+pytestmark = pytest.mark.broken_store
 OBJECT = table(messages(10))
 PLACE = "s3://bucket-of-secrets/data.csv"
 
