@@ -209,16 +209,16 @@ class _Console:
 
         @app.post("/gates/{run}/{gate}/draw", tags=["decide"])
         def draw(
-            request: Request, run: str, gate: str, wanted: signing.Wanted, who: Visitor = visitor
+            run: str, gate: str, wanted: signing.Wanted, x_form_token: Token = "", who: Visitor = visitor
         ) -> signing.ToSign:
-            _require_own(who, request.headers.get("x-form-token", ""))
+            _require_own(who, x_form_token)
             return signing.draw(self._here(), who.person, run, gate, wanted)
 
         @app.post("/gates/{run}/{gate}/decide", tags=["decide"])
         def decide(
-            request: Request, run: str, gate: str, signed: signing.Signed, who: Visitor = visitor
+            run: str, gate: str, signed: signing.Signed, x_form_token: Token = "", who: Visitor = visitor
         ) -> signing.Done:
-            _require_own(who, request.headers.get("x-form-token", ""))
+            _require_own(who, x_form_token)
             return signing.take(self._here(), who.person, run, gate, signed)
 
         @app.post("/incidents/{incident}/draw", tags=["decide"])

@@ -1,7 +1,10 @@
 """The console in a real browser: a data owner decides with a key of the browser, and every page can be used by all."""
 
+import base64
+import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -115,6 +118,23 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
     assert ("data-owner", "reject") not in decided
 
 
+LIES: dict[str, Any] = {
+    "verb": "reject", "role": "risk_officer", "person": "risk-officer", "run": "another", "gate": "release",
+    "tier": "experiment", "use_case": "another", "policy_sha256": "0" * 64, "reason": "not looked at", "checks": ["x"],
+    "expires": "2099-01-01T23:59:59Z", "withdraws": ["0" * 64], "time": "2001-01-01T00:00:00Z",
+}  # fmt: skip
+
+
+def lie(key: str, value: Any, route: Any) -> None:
+    """What the console gives out to sign, with one thing in it another."""
+    answer = route.fetch()
+    drawn = answer.json()
+    statement = json.loads(base64.b64decode(drawn["payload"]))
+    statement["predicate"][key] = value
+    drawn["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
+    route.fulfill(response=answer, json=drawn)
+
+
 @pytest.mark.attack(rights="visitor", stopped="a browser signs only what its page shows")
 def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     browser: Any, console: Console, open_gate: str
@@ -123,16 +143,14 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/gates/{open_gate}/data")
 
-    def lie(route: Any) -> None:
-        wanted = route.request.post_data_json | {"verb": "reject"}
-        answer = route.fetch(post_data=wanted)
-        route.fulfill(response=answer)
-
-    page.route("**/draw", lie)
     page.check("[value=approve]")
     page.fill("[name=reason]", "fine")
-    page.click("text=Sign and record")
-    page.wait_for_selector("text=something else to sign than this page shows")
+    for key, value in LIES.items():
+        page.route("**/draw", partial(lie, key, value))
+        page.click("text=Sign and record")
+        page.wait_for_selector("text=something else to sign than this page shows")
+        page.unroute("**/draw")
+        page.evaluate("document.getElementById('told').textContent = ''")
 
 
 def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any, console: Console) -> None:
