@@ -6,30 +6,33 @@ For what comes after a run. How a run gets there is tested in tests/e2e and test
 from pathlib import Path
 
 from tasks.core.graph import STEPS, Gate
-from tasks.gates import cases, chain, decisions, evidence, gates, statement
+from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
+from tasks.gates.evidence import Evidence
 from tasks.inquiry.lineage import build
 from tasks.registry.promote import promotion
+from tasks.registry.release import promotions
 from tasks.runs import records, stage
 from tasks.runs.dvc import StageOutcome
 from tasks.runs.run import Run
+from tasks.trust.gate_statement import GateName
 from tests.tiny_project import create
 
 RUN = "20260101-000000-abcd"
 PEOPLE = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-officer"}
 
 
-def promote(project: Path) -> Run:
+def promote(project: Path, run_id: str = RUN, changes: dict[str, str] | None = None) -> Run:
     """The run once its release is champion."""
-    run = passed(project)
+    run = passed(project, run_id, changes)
     build.add(run.layout, run.params.use_case.name)
     commit = run.commit("Gates passed; ready for promotion")
     promotion.promote(run.layout, run.id, commit, run.ledger(), run.governance())
     return run
 
 
-def passed(project: Path) -> Run:
+def passed(project: Path, run_id: str = RUN, changes: dict[str, str] | None = None) -> Run:
     """The run behind its last gate."""
-    run = create(project, RUN)
+    run = create(project, run_id, changes=changes or {})
     for step in STEPS:
         if isinstance(step, Gate):
             pass_gate(run, step.name)
@@ -48,11 +51,19 @@ def bring(run: Run, name: str) -> StageOutcome:
     return outcome
 
 
-def pass_gate(run: Run, gate: str) -> None:
+def pass_gate(run: Run, gate: GateName) -> None:
     ledger, governance = run.ledger(), run.governance()
-    recorded = chain.require(gate, run.layout, run.id, ledger, governance)
-    found = evidence.collect(gate, run.layout, run.params, governance.policy, run.asked, recorded=recorded)
-    asked = cases.ask(ledger, found)
+    asked = ask(run, gate)
     evidence.write(asked, run.layout)
     decisions.decide(ledger, governance, asked, PEOPLE[gate], "approve", "looked at it")
     statement.write_gate(run.layout, asked, gates.settle(ledger, governance, asked), governance)
+
+
+def ask(run: Run, gate: GateName) -> Evidence:
+    """Put the question of a gate on the ledger, as flows.gates does."""
+    ledger, governance, name = run.ledger(), run.governance(), run.params.use_case.name
+    recorded = chain.require(gate, run.layout, run.id, ledger, governance)
+    before = approved.last(ledger, name, False) if gate == "data" else None
+    adopted = promotions.read(ledger, governance, name).adopted(False) if gate == "evaluation" else None
+    params, policy = run.params, governance.policy
+    return cases.ask(ledger, evidence.collect(gate, run.layout, params, policy, run.asked, before, adopted, recorded))

@@ -1,7 +1,7 @@
 """`hallmark schedule`: what runs by itself, when, and letting it rest."""
 
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from infra.cli.occasions import Here
 from infra.cli.shared import console
 from tasks.occasions import deciding, due
 from tasks.occasions.declared import Schedule
+from tasks.occasions.signed_deed import Deed
 from tasks.occasions.taking import Occasion
 
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger (`hallmark schedule list`).")]
@@ -86,7 +87,7 @@ def resume(name: Named, reason: Reason, who: shared.As = None, as_json: shared.J
     _switch("resume", name, reason, who, as_json)
 
 
-def _switch(deed: Literal["pause", "resume"], name: str, reason: str, who: str | None, as_json: bool) -> None:
+def _switch(deed: Deed, name: str, reason: str, who: str | None, as_json: bool) -> None:
     at, person = occasions.here(), shared.identity(who)
     entry = deciding.switch(at.ledger, at.governed, deed, name, person, reason)
     if as_json:

@@ -9,11 +9,15 @@ accounts.py   passwords of people in people.yaml, and the lock after wrong ones
 sessions.py   who is signed in, until when
 guard.py      what every request has to pass, and the headers of every answer
 pages.py      the table of pages: path, view, template, who may look
-actions.py    the table of what a person may do, and who may
+actions.py    the tables of what a person may do, and who may
 views/        one file a page: what it shows, as a typed document that is also its JSON
-app.py        all of it as one application
-signing.py    what a browser is given to sign, and what comes back
+acts/         one file for each thing that is signed in a browser
 answers.py    a view as HTML, JSON or CSV
+context.py    what every route works with: who visits, and how a page is made
+routes.py     the rows of both tables as routes
+entrance.py   signing in and out
+failures.py   what went wrong, in words
+app.py        all of it as one application
 server.py     start, find and stop it
 serve.py      the process
 """

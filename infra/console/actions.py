@@ -1,8 +1,20 @@
-"""The table of what is done with a POST, and of the few answers that are no page."""
+"""The tables of what a person signs in their browser, of what else is done with a POST, and of the few answers that are
+no page."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from infra.console.acts import closing, decision, order, switch
 from infra.console.pages import Who
+
+
+class Signing(NamedTuple):
+    """Two routes: PATH/draw gives what is to be signed, PATH/decide takes it."""
+
+    path: str
+    draw: Callable[..., Any]
+    take: Callable[..., Any]
+    what: str
 
 
 class Action(NamedTuple):
@@ -12,14 +24,19 @@ class Action(NamedTuple):
     what: str
 
 
+SIGNINGS = (
+    Signing("/gates/{run}/{gate}", decision.draw, decision.take, "a decision at a gate"),
+    Signing("/incidents/{incident}", closing.draw, closing.take, "the end of an incident"),
+    Signing("/releases/{label}", order.draw, order.take, "an order that an earlier release be champion again"),
+    Signing("/schedules/{name}", switch.draw, switch.take, "a schedule or trigger rests, or goes on"),
+)
+
 ACTIONS = (
     Action("GET", "/sign-in", "anybody", "the form to sign in with"),
     Action("POST", "/sign-in", "anybody", "sign in with a password"),
     Action("POST", "/sign-out", "person", "end this session"),
-    Action("POST", "/gates/{run}/{gate}/draw", "person", "have a decision drawn up, to be signed in the browser"),
-    Action("POST", "/gates/{run}/{gate}/decide", "person", "record a decision that was signed in the browser"),
-    Action("POST", "/incidents/{incident}/draw", "person", "have the closing of an incident drawn up, to be signed"),
-    Action("POST", "/incidents/{incident}/decide", "person", "record the signed closing of an incident"),
+    *(Action("POST", f"{each.path}/draw", "person", f"have drawn up, to be signed: {each.what}") for each in SIGNINGS),
+    *(Action("POST", f"{each.path}/decide", "person", f"record what was signed: {each.what}") for each in SIGNINGS),
     Action("GET", "/runs/{run}/report", "person", "the evaluation report of a run"),
     Action("GET", "/runs/{run}/docs/{path:path}", "person", "the Data Docs of a run"),
     Action("GET", "/health", "anybody", "whether the console is up"),

@@ -16,9 +16,10 @@ from infra.console.views.incidents import incident, incidents
 from infra.console.views.key import key
 from infra.console.views.ledger import entry, ledger
 from infra.console.views.policy import policy
-from infra.console.views.releases import at, release, releases
+from infra.console.views.release import release
+from infra.console.views.releases import at, releases
 from infra.console.views.runs import run, runs
-from infra.console.views.schedules import schedules
+from infra.console.views.schedules import schedule, schedules
 
 Who = Literal["anybody", "person"]
 """`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads everything, since an auditor
@@ -49,6 +50,7 @@ PAGES = (
     Page("/data", "Data", data, "data.html", menu=True),
     Page("/audit", "Audit", audit, "audit.html", menu=True),
     Page("/schedules", "Schedules", schedules, "schedules.html", menu=True),
+    Page("/schedules/{name}", "Schedule", schedule, "schedule.html"),
     Page("/incidents", "Incidents", incidents, "incidents.html", menu=True),
     Page("/incidents/{incident}", "Incident", incident, "incident.html"),
     Page("/policy", "Policy", policy, "policy.html", menu=True),

@@ -1,7 +1,7 @@
 """People put schedules in force, let one rest, and let it go on: each signed, each once."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from tasks.core.config import clear
 from tasks.core.errors import InputError, Refused
@@ -14,13 +14,15 @@ from tasks.occasions.signed_deed import (
     PAUSED,
     RESUMED,
     Declaration,
+    Deed,
     Switch,
     statement_of_file,
     statement_of_switch,
 )
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
-from tasks.policy.signed_entry import Draft
+from tasks.policy.people import Person
+from tasks.policy.signed_entry import Draft, Drafts
 
 KINDS = {"pause": PAUSED, "resume": RESUMED}
 
@@ -50,12 +52,19 @@ def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -
 
 
 def switch(
-    ledger: Ledger, governance: Governance, deed: Literal["pause", "resume"], name: str, person_id: str, reason: str
-) -> Entry:
+    ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
+) -> Entry:  # fmt: skip
     """Let a schedule or trigger rest, or go on.
 
     Raises InputError for a name that is not in force and without a reason, Refused where it rests or goes on already.
     """
+    return signed_entry.record(ledger, governance, *to_switch(ledger, governance, deed, name, person_id, reason))
+
+
+def to_switch(
+    ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
+) -> tuple[Person, Drafts]:
+    """Who switches a schedule or trigger, and what they sign. Raises as `switch`."""
     if not reason.strip():
         raise InputError("say with --reason why, so that others can follow it later")
     clear(reason, "the reason")
@@ -71,7 +80,7 @@ def switch(
         )  # fmt: skip
         return [Draft(KINDS[deed], name, statement_of_switch(said))]
 
-    return signed_entry.record(ledger, governance, person, draft)
+    return person, draft
 
 
 def _require_other(paused: Switch | None, deed: str, name: str) -> None:

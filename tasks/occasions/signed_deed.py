@@ -12,6 +12,7 @@ DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.
 """Kinds of ledger entries; the subject of the first is the file's digest, of the others a name."""
 TYPE = "urn:hallmark:deployment:v1"
 SWITCH_TYPE = "urn:hallmark:schedule-switch:v1"
+Deed = Literal["pause", "resume"]
 
 
 class Declaration(Dated):
@@ -31,7 +32,7 @@ class Declaration(Dated):
 class Switch(Dated):
     """The predicate of a pause or of its end."""
 
-    deed: Literal["pause", "resume"]
+    deed: Deed
     name: Name
     """Of a schedule or trigger."""
     person: Name

@@ -8,8 +8,8 @@ import pytest
 
 from infra.console.accounts import Accounts
 from infra.console.store import open_store
-from tasks.gates import cases, chain, evidence
 from tasks.incidents import incidents
+from tasks.occasions import deciding
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
 from tests import whole_run
@@ -17,7 +17,14 @@ from tests.checkouts import Checkouts
 from tests.tiny_project import create, hallmark, hallmark_json
 
 PASSWORD = "correct horse battery staple"
+SECOND = "20260101-120000-0dd5"
+"""Its release is champion, and that of whole_run.RUN the one before."""
 WAITING = "20260102-000000-beef"
+SCHEDULES = """
+schedules:
+  weekly: {cron: "0 3 * * sun", timezone: Europe/Berlin}
+  nightly: {cron: "30 2 * * *", timezone: Europe/Berlin, missed: latest}
+"""
 
 
 class Console(NamedTuple):
@@ -30,6 +37,9 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> 
     project = checkouts.warm(tmp_path_factory.mktemp("console") / "project")
     promoted = whole_run.promote(project)
     write_journal(project, promoted.id, "promoted", release="tiny-1")
+    second = whole_run.promote(project, SECOND, {"evaluation.bootstrap_samples": "101"})
+    write_journal(project, second.id, "promoted", release="tiny-2")
+    deciding.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
     incidents.open_once(promoted.ledger(), promoted.governance(), "waiver-expired", "tiny-1", {"check": "enough rows"},
                         "major", "risk_officer", "A waiver of tiny-1 has expired.")  # fmt: skip
@@ -44,10 +54,7 @@ def wait_at_data_gate(project: Path, run_id: str, **changes: str) -> str:
     run = create(project, run_id, changes=changes or {"data.seed": "2"})
     for name in ("ingest", "clean", "deduplicate", "validate", "split"):
         whole_run.bring(run, name)
-    ledger, governed = run.ledger(), run.governance()
-    recorded = chain.require("data", run.layout, run.id, ledger, governed)
-    found = evidence.collect("data", run.layout, run.params, governed.policy, run.asked, recorded=recorded)
-    asked = cases.ask(ledger, found)
+    asked = whole_run.ask(run, "data")
     write_journal(project, run_id, "waiting", gates={"data": GateLine(state="waiting", waiting_for=["data-owner"])})
     return asked.sha256
 

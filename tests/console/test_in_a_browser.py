@@ -14,6 +14,8 @@ from tasks.core.layout import Layout
 from tasks.gates import signed_decision
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
+from tasks.occasions import standing
+from tasks.registry.release import promotions
 from tasks.runs.run import installed_governance
 from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate
 from tests.console.test_access import GIVEN
@@ -51,6 +53,11 @@ def opened(browser: Any, console: Console, person: str, **how: Any) -> Any:
     return page
 
 
+def asked_of(page: Any) -> dict[str, Any]:
+    """What the page gave the browser to compare with what it signs."""
+    return dict(json.loads(page.get_attribute(".signed", "data-asked")))
+
+
 def with_key(page: Any, console: Console, person: str) -> None:
     """Make a key in the browser and have it adopted, as the page says."""
     page.goto(f"{console.origin}/key")
@@ -66,8 +73,8 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
     """Three clicks on two pages from the inbox; the server never has the key, and what is shown is what is signed."""
     page = opened(browser, console, "data-owner")
     page.click(f"a[href='/gates/{WAITING}/data']")
-    page.wait_for_selector("#no-key:not([hidden])")
-    assert page.is_disabled("#decision button")
+    page.wait_for_selector(".no-key:not([hidden])")
+    assert page.is_disabled(".signed button")
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/key")
     page.wait_for_selector("text=a key of yours that counts")
@@ -87,7 +94,7 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
     signed = signed_decision.read(entry, governed)
     assert (signed.decision.person, signed.decision.verb) == ("data-owner", "approve")
     assert signed.keyid in {key.fingerprint for key in governed.people.get("data-owner").keys}
-    assert signed.evidence_sha256 == page.get_attribute("#decision", "data-evidence")
+    assert signed.evidence_sha256 == asked_of(page)["wish"]["evidence"]
     assert not list((console.root / ".hallmark" / "console").glob("*key*")) and not page.faults
 
 
@@ -106,7 +113,9 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
     page.goto(f"{console.origin}/gates/{run}/data")
     page.check("[value=reject]")
     page.fill("[name=reason]", "half a sentence")
-    page.evaluate("document.getElementById('decision').dataset.evidence = 'f'.repeat(64)")
+    asked = asked_of(page)
+    asked["wish"]["evidence"] = "f" * 64
+    page.evaluate("asked => { document.querySelector('.signed').dataset.asked = asked; }", json.dumps(asked))
     page.click("text=Sign and record")
     page.wait_for_selector("text=other evidence by now")
     page.goto(f"{console.origin}/runs")
@@ -121,7 +130,8 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
 LIES: dict[str, Any] = {
     "verb": "reject", "role": "risk_officer", "person": "risk-officer", "run": "another", "gate": "release",
     "tier": "experiment", "use_case": "another", "policy_sha256": "0" * 64, "reason": "not looked at", "checks": ["x"],
-    "expires": "2099-01-01T23:59:59Z", "withdraws": ["0" * 64], "time": "2001-01-01T00:00:00Z",
+    "expires": "2099-01-01T23:59:59Z", "withdraws": ["0" * 64], "demo": True,
+    "purpose_sha256": "0" * 64, "more": 1, "time": "2001-01-01T00:00:00Z",
 }  # fmt: skip
 
 
@@ -150,14 +160,14 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
         page.click("text=Sign and record")
         page.wait_for_selector("text=something else to sign than this page shows")
         page.unroute("**/draw")
-        page.evaluate("document.getElementById('told').textContent = ''")
+        page.evaluate("document.querySelector('.told').textContent = ''")
 
 
 def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any, console: Console) -> None:
     owner = opened(browser, console, "data-owner")
     owner.goto(f"{console.origin}/incidents")
     owner.click("main table a")
-    assert "You cannot close it" in owner.inner_text("main") and not owner.query_selector("#decision")
+    assert "You cannot close it" in owner.inner_text("main") and not owner.query_selector(".signed")
     page = opened(browser, console, "risk-officer")
     with_key(page, console, "risk-officer")
     page.goto(owner.url)
@@ -169,8 +179,50 @@ def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any
     assert incident.closing and incident.closing.person == "risk-officer" and not page.faults
 
 
+def test_a_rollback_is_ordered_on_the_page_of_the_release(browser: Any, console: Console) -> None:
+    """By the role that decides at the release gate; a console that adds an emergency to it gets no signature."""
+    engineer = opened(browser, console, "ml-engineer")
+    engineer.goto(f"{console.origin}/releases/tiny-1")
+    assert not engineer.query_selector(".signed"), "whoever may not order it is not asked"
+    page = opened(browser, console, "risk-officer")
+    with_key(page, console, "risk-officer")
+    page.goto(f"{console.origin}/releases/tiny-1")
+    assert "tiny-2 is champion now" in page.inner_text("main")
+    page.fill("[name=reason]", "wrong queue for refunds")
+    for key, value in (("break_glass", True), ("release", "tiny-2"), ("joins", ["0" * 64]), ("follows", "0" * 64)):
+        page.route("**/draw", partial(lie, key, value))
+        page.click("text=Sign the order")
+        page.wait_for_selector("text=something else to sign than this page shows")
+        page.unroute("**/draw")
+        page.evaluate("document.querySelector('.told').textContent = ''")
+    page.click("text=Sign the order")
+    page.wait_for_selector("#recorded:has-text('tiny-1 is champion again')")
+    ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
+    newest = promotions.read(ledger, governed, "tiny").newest
+    assert newest and (newest.promotion.label, newest.promotion.action) == ("tiny-1", "rollback")
+    assert newest.promotion.requested_by == "risk-officer" and not page.faults
+
+
+def test_a_schedule_rests_and_goes_on_by_its_page(browser: Any, console: Console) -> None:
+    page = opened(browser, console, "ml-engineer")
+    with_key(page, console, "ml-engineer")
+    page.goto(f"{console.origin}/schedules")
+    page.click("a:has-text('nightly')")
+    for button, state in (("Sign and pause", "paused by ml-engineer: the store moves"), ("Sign and resume", "active")):
+        page.fill("[name=reason]", "the store moves")
+        page.click(f"text={button}")
+        page.wait_for_selector(f".badge:has-text('{state}')")
+        assert "Recorded: nightly" in page.inner_text("#recorded")
+    ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
+    assert not standing.read(ledger, governed).paused and not page.faults
+
+
 def pages() -> list[str]:
-    return [page.path.format(**GIVEN | {"run": WAITING}) for page in PAGES if "{incident}" not in page.path] + [
+    return [
+        page.path.format(**GIVEN | {"run": WAITING})
+        for page in PAGES
+        if "{incident}" not in page.path and "{name}" not in page.path
+    ] + [
         "/runs/20260101-000000-abcd",
         "/gates/20260101-000000-abcd/evaluation",
     ]

@@ -32,7 +32,7 @@ def rollback(
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """
     ledger, governed = settled()
-    made, wanted = promotion.rollback(ledger, governed, release, shared.identity(who), reason, role, break_glass)
+    made, wanted, _ = promotion.rollback(ledger, governed, release, shared.identity(who), reason, role, break_glass)
     for text in publish.publish_grown(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
     if as_json:

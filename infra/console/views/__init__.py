@@ -4,12 +4,14 @@ inbox.py      the gates that wait for somebody
 gate.py       one gate: what it looked at, where it stands, and what a person may do
 runs.py       every run of this checkout, and one
 files.py      the evaluation report and the Data Docs of a run
-releases.py   every release, one with its verification, and what was in production at a moment
+releases.py   every release, and what was in production at a moment
+release.py    one release, verified anew, and whether it may be champion again
 changes.py    what changed from one release to another
 audit.py      the auditor's twelve questions about a release
 data.py       every source, and what the last runs made of it
 schedules.py  schedules and triggers, and what comes next
 ledger.py     entries of the ledger, and one
+asked.py      what a page gives its browser, so that it signs what the page shows
 incidents.py  incidents, and one
 policy.py     the policy in words, and who is who
 key.py        the key that a person's browser signs with

@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from infra.console.site import Here
+from infra.console.views.asked import Asked, keys_of
 from infra.console.views.inbox import may_do
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
-from tasks.gates import cases, gates, since, words
+from tasks.gates import cases, gates, signed_decision, since, words
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import CheckStanding, DecisionStanding
@@ -86,11 +87,8 @@ class GatePage(Frozen):
     """What this person may do, in words."""
     own: bool
     """This person has a decision here that counts, and may withdraw it."""
-    roles: list[str]
-    """In which this person may decide here; one of them is signed."""
-    policy_sha256: str
-    keys: list[str]
-    """Fingerprints of this person's keys that count now."""
+    asked_of: Asked | None
+    """What their browser signs; null where there is nothing that they may do."""
     report: bool
     """There is an evaluation report to open."""
     docs: bool
@@ -116,6 +114,8 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
     before = since.last_passed(evidence, here.ledger)
     still_open = case.closed is None
     looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
+    mine = may_do(here, evidence, standing, person) if still_open and standing.state == "waiting" else []
+    own = still_open and any(it.counted and it.person == person.id for it in standing.decisions)
     return GatePage(
         run=run,
         gate=gate,
@@ -134,14 +134,29 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         sources=_sources(evidence),
         changes=_changes(evidence, before),
         decisions=standing.decisions,
-        mine=may_do(here, evidence, standing, person) if still_open and standing.state == "waiting" else [],
-        own=still_open and any(it.counted and it.person == person.id for it in standing.decisions),
-        roles=[role for verb in VERBS for role in roles_for(verb, evidence.asks) if role in person.roles_at(here.now)],
-        policy_sha256=evidence.policy_sha256,
-        keys=[key.fingerprint for key in governed.keys_of(person) if key.counts(here.now)],
+        mine=mine,
+        own=own,
+        asked_of=_asked(here, case, person) if mine or own else None,
         report="report.html" in looked,
         docs="index.html" in looked,
     )
+
+
+def _asked(here: Here, case: Case, person: Person) -> Asked:
+    it, held = case.evidence, person.roles_at(here.now)
+    return Asked(
+        path=f"/gates/{it.run}/{it.gate}",
+        type=signed_decision.PREDICATE_TYPE,
+        person=person.id,
+        keys=keys_of(here, person),
+        about={
+            "run": it.run, "gate": it.gate, "use_case": it.use_case, "tier": it.tier, "demo": it.demo,
+            "policy_sha256": it.policy_sha256, "purpose_sha256": it.purpose_sha256,
+        },
+        digests=[it.subject.sha256, case.sha256],
+        wish={"evidence": case.sha256},
+        roles=[role for verb in VERBS for role in roles_for(verb, it.asks) if role in held],
+    )  # fmt: skip
 
 
 def _first(check: CheckStanding) -> int:

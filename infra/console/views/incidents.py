@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from infra.console.site import Here
+from infra.console.views.asked import Asked, keys_of
 from tasks.core.config import Frozen
 from tasks.incidents import incidents as record
+from tasks.incidents import signed_incident
 from tasks.incidents.incidents import Incident
-from tasks.incidents.signed_incident import may_not_close
+from tasks.incidents.signed_incident import Opening, may_not_close
 from tasks.policy.people import Person
 
 
@@ -42,16 +44,30 @@ class IncidentPage(Frozen):
     incident: IncidentRow
     may_not: str
     """Why this person may not close it, in words; empty where they may."""
-    keys: list[str]
-    """Fingerprints of this person's keys that count now."""
+    asked_of: Asked | None
+    """What their browser signs to close it; null where they may not."""
 
 
 def incident(here: Here, person: Person, incident: str) -> IncidentPage:
     """Raises InputError where there is none of that id."""
     found = record.get(here.ledger, here.governance, incident)
-    keys = [key.fingerprint for key in here.governance.keys_of(person) if key.counts(here.now)]
     may_not = "it is closed" if found.closing else may_not_close(found.opening, person, here.now)
-    return IncidentPage(incident=row(found), may_not=may_not or "", keys=keys)
+    asked = None if may_not else _asked(here, found.opening, person)
+    return IncidentPage(incident=row(found), may_not=may_not or "", asked_of=asked)
+
+
+def _asked(here: Here, opened: Opening, person: Person) -> Asked:
+    return Asked(
+        path=f"/incidents/{opened.id}",
+        type=signed_incident.TYPE,
+        person=person.id,
+        keys=keys_of(here, person),
+        about={
+            "deed": "close", "id": opened.id, "cause": opened.cause, "role": opened.role,
+            "environment": opened.environment,
+        },
+        digests=[opened.cause],
+    )  # fmt: skip
 
 
 def row(each: Incident) -> IncidentRow:

@@ -1,6 +1,7 @@
 """The key that a person's browser signs with."""
 
 from infra.console.site import Here
+from infra.console.views.asked import keys_of
 from tasks.core.config import Frozen
 from tasks.policy.people import Person
 
@@ -14,5 +15,4 @@ class KeyPage(Frozen):
 
 def key(here: Here, person: Person) -> KeyPage:
     """The browser itself says whether it holds one of them."""
-    counting = [key.fingerprint for key in here.governance.keys_of(person) if key.counts(here.now)]
-    return KeyPage(person=person.id, counting=counting, environment=here.governance.policy.environment)
+    return KeyPage(person=person.id, counting=keys_of(here, person), environment=here.governance.policy.environment)

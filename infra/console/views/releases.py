@@ -1,7 +1,6 @@
-"""Every release, one with its verification, and what was in production at a moment."""
+"""Every release, and what was in production at a moment."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from infra.console.site import Here
 from infra.console.views.runs import Many
@@ -13,7 +12,6 @@ from tasks.registry.promote import releases as promoted
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.waivers import Reliance
 from tasks.registry.release import promotions
-from tasks.registry.release.report import Verification
 
 PAGE = 15
 """Releases on one page: who let failed checks of one pass is looked up in the ledger, in 10 ms."""
@@ -41,13 +39,6 @@ class Releases(Frozen):
     """What is wrong with promotions in the ledger, in words."""
     older: datetime | None
     """Releases before this time are on the next page; null where there are none."""
-
-
-class ReleasePage(Frozen):
-    release: Release
-    label: str
-    waivers: list[Reliance]
-    verified: Verification
 
 
 class At(Frozen):
@@ -83,17 +74,6 @@ def _row(release: Release, relied: list[Reliance]) -> ReleaseRow:
         waivers=len(relied),
         expired=sum(not each.counts for each in relied),
         sha256=release.sha256,
-    )
-
-
-def release(here: Here, person: Person, label: str) -> ReleasePage:
-    """Verified anew from its folder, as `hallmark releases verify` does. Raises InputError where there is none."""
-    known, line = promoted.find(here.ledger, here.governance, label)
-    return ReleasePage(
-        release=known,
-        label=str(known.label),
-        waivers=promoted.waived_in(line, known, here.ledger, here.governance),
-        verified=promoted.verify(Path(known.bundle), here.governance),
     )
 
 

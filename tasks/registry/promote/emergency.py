@@ -20,13 +20,24 @@ from tasks.registry.release.promotions import Signed
 
 def rule(governance: Governance, person: Person, target: Signed, at: datetime) -> BreakGlass:
     """What policy says of it. Raises Refused where it names nobody, or not this person's role."""
-    tiers, tier = governance.policy.tiers, target.promotion.tier
-    allowed = tiers[tier].break_glass if tier in tiers else None
+    tier = target.promotion.tier
+    allowed = _rule(governance, tier)
     if allowed is None:
         raise Refused(f"policy lets nobody break the glass in risk tier {tier}; leave out --break-glass")
     if allowed.role not in person.roles_at(at):
         raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {allowed.role}")
     return allowed
+
+
+def roles(governance: Governance, tier: str) -> list[str]:
+    """The role that may break the glass in a risk tier, if policy names one."""
+    allowed = _rule(governance, tier)
+    return [allowed.role] if allowed else []
+
+
+def _rule(governance: Governance, tier: str) -> BreakGlass | None:
+    tiers = governance.policy.tiers
+    return tiers[tier].break_glass if tier in tiers else None
 
 
 def record(order: SignedOrder, made: Signed, allowed: BreakGlass, ledger: Ledger, governance: Governance) -> None:

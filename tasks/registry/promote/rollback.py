@@ -1,7 +1,7 @@
 """Back to an earlier champion: by the orders that policy asks, or at once by breaking the glass."""
 
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.consent import consent
 from tasks.core.config import clear
@@ -15,13 +15,24 @@ from tasks.registry.promote.releases import Release
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Signed
 from tasks.trust import dsse
-from tasks.trust.unchanged import changed, require_same
+from tasks.trust.unchanged import changed, require_fresh, require_same
+
+
+class Wish(NamedTuple):
+    """What somebody wants, as they say it."""
+
+    reason: str
+    role: str | None = None
+    """None: the one that they hold."""
+    break_glass: bool = False
 
 
 class Rollback(NamedTuple):
     release: Release
     waiting_for: list[str]
     """In words, the orders that others still have to give; empty where the release is champion again."""
+    entry: int
+    """Of the ledger: the newest about it."""
 
 
 def rollback(
@@ -34,24 +45,45 @@ def rollback(
     the release does not verify or relies on a waiver that has expired (breaking the glass is allowed to), Unavailable
     where the ledger is away; the champion then stays. While the person signs, others promote.
     """
-    if not reason.strip():
+    ordering = _ordering(ledger, governance, label, person_id, Wish(reason, role, break_glass))
+    signer = governance.signer(ordering.person, ledger.now())
+    return _give(ordering, dsse.sign(ordering.draw(), signer))
+
+
+def draw(ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish) -> dict[str, Any]:
+    """The order as a person signs it elsewhere. Raises as `rollback`."""
+    return _ordering(ledger, governance, label, person_id, wish).draw()
+
+
+def take(
+    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish, envelope: dict[str, Any]
+) -> Rollback:
+    """Record what `draw` gave and the person signed. Raises as `rollback`, and Refused where it is something else, was
+    drawn too long ago, or the signature is not theirs."""
+    return _give(_ordering(ledger, governance, label, person_id, wish), envelope)
+
+
+def _ordering(ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish) -> "_Ordering":
+    if not wish.reason.strip():
         raise InputError("a rollback needs a reason, so that others can follow it later")
-    clear(reason, "the reason")
+    clear(wish.reason, "the reason")
     with intents.turn(governance.state):
         recovery.settle(ledger, governance)
-    name = releases.get(ledger, governance, label).name
-    line = promotions.read(ledger, governance, name)
+    line = promotions.read(ledger, governance, releases.get(ledger, governance, label).name)
     back_to = orders.target(ledger, governance, line, label)
     assert line.newest is not None, "there is no earlier release without a newer one"
-    ordering = _Ordering(ledger, governance, back_to, line.newest, person_id, reason.strip(), role, break_glass)
-    order = ordering.sign()
+    return _Ordering(ledger, governance, back_to, line.newest, person_id, wish)
+
+
+def _give(ordering: "_Ordering", envelope: dict[str, Any]) -> Rollback:
+    ledger, governance, target = ordering.ledger, ordering.governance, ordering.back_to.promotion
     with intents.turn(governance.state):
         recovery.settle(ledger, governance)
-        wanted = ordering.give(order)
+        wanted = ordering.give(envelope)
         if not wanted:
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-                mirror.mirror(ledger, governance, name)
-    return Rollback(releases.get(ledger, governance, label), wanted)
+                mirror.mirror(ledger, governance, target.name)
+    return Rollback(releases.get(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq)
 
 
 class _Ordering:
@@ -61,28 +93,24 @@ class _Ordering:
     """
 
     def __init__(
-        self, ledger: Ledger, governance: Governance, back_to: Signed, newest: Signed, person_id: str, reason: str,
-        role: str | None, break_glass: bool,
-    ) -> None:  # fmt: skip
-        self.role, self.break_glass = role, break_glass
+        self, ledger: Ledger, governance: Governance, back_to: Signed, newest: Signed, person_id: str, wish: Wish
+    ) -> None:
         self.ledger, self.governance, self.back_to, self.newest = ledger, governance, back_to, newest
-        now, self.reason = ledger.now(), reason
-        self.person = governance.actor(person_id, now)
-        self.signer = governance.signer(self.person, now)
+        self.role, self.break_glass, self.reason = wish.role, wish.break_glass, wish.reason.strip()
+        self.person = governance.actor(person_id, ledger.now())
 
-    def sign(self) -> SignedOrder:
-        """Raises Refused where the person may not give the order."""
+    def draw(self) -> dict[str, Any]:
+        """What is to be signed. Raises Refused where the person may not give the order."""
         with self.ledger.transaction():
-            order = self._asked()
-        return SignedOrder(order, dsse.sign(orders.statement(order, self.back_to), self.signer))
+            return orders.statement(self._asked(), self.back_to)
 
-    def give(self, order: SignedOrder) -> list[str]:
+    def give(self, envelope: dict[str, Any]) -> list[str]:
         """Record what was signed, and carry it out if nobody else is asked. Returns what is still wanted.
 
         Only called while holding the turn.
         """
         with self.ledger.transaction():
-            self._still(order)
+            order = self._still(envelope)
             return self._break_glass(order) if self.break_glass else self._join(order)
 
     def _join(self, order: SignedOrder) -> list[str]:
@@ -135,16 +163,18 @@ class _Ordering:
             time=self.ledger.now(),
         )
 
-    def _still(self, signed: SignedOrder) -> None:
-        """Raises Refused where another order would be signed now, something else was adopted or promoted since, or the
-        key that signed counts no more."""
+    def _still(self, envelope: dict[str, Any]) -> SignedOrder:
+        """What was signed. Raises Refused where another order would be signed now, something else was adopted or
+        promoted since, or the key that signed counts no more."""
         in_force.require_still(self.ledger, self.governance)
         newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
         if newest is None or newest.sha256 != self.newest.sha256:
             raise changed()
-        asked = orders.statement(self._asked(), self.back_to)
-        require_same([orders.statement(signed.order, self.back_to)], [asked])
-        self.governance.verify(signed.envelope, self.person, self.ledger.now())
+        said, now = dsse.peek(envelope), self.ledger.now()
+        require_same([said], [orders.statement(self._asked(), self.back_to)])
+        require_fresh(said, now)
+        self.governance.verify(envelope, self.person, now)
+        return SignedOrder(Order.model_validate(said["predicate"]), envelope)
 
     def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> Signed:
         """One ledger entry: the orders and the promotion statement that follows from them.

@@ -1,0 +1,69 @@
+"""A decision at a gate."""
+
+from datetime import UTC, datetime, time
+from typing import Annotated
+
+from pydantic import Field
+
+from infra.console.acts import signed
+from infra.console.acts.signed import Done, Line, Signature, ToSign
+from infra.console.site import Here
+from infra.console.views.gate import question
+from tasks.core.errors import InputError, Refused
+from tasks.gates import decisions
+from tasks.gates.cases import Case
+from tasks.gates.decisions import Wish
+from tasks.gates.signed_decision import Verb
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+
+
+class Wanted(signed.Wanted):
+    verb: Verb
+    evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """SHA-256 of what they looked at."""
+    role: Line = ""
+    """Empty: the one that they hold."""
+    checks: Annotated[list[Line], Field(max_length=100)] = []
+    expires: Annotated[str, Field(max_length=10)] = ""
+    """Of waive: the last day that it counts, e.g. 2026-04-01."""
+
+    def wish(self) -> Wish:
+        """Raises InputError for a day that is none."""
+        return Wish(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of(self.expires))
+
+
+class Signed(Wanted, Signature):
+    """The same, signed."""
+
+
+def draw(here: Here, person: Person, run: str, gate: str, wanted: Wanted) -> ToSign:
+    """The statement to sign. Raises what `decisions.decide` raises, and Refused where other evidence was looked at."""
+    case, governed = _looked_at(here, run, gate, wanted)
+    drawn = decisions.draw(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.line)
+    return signed.to_sign(drawn)
+
+
+def take(here: Here, person: Person, run: str, gate: str, wanted: Signed) -> Done:
+    """Record a signed decision. Raises as `draw`, and Refused where the signature is not theirs."""
+    case, governed = _looked_at(here, run, gate, wanted)
+    line = wanted.line
+    envelope = wanted.sealed(line)
+    entry = decisions.take(here.ledger, governed, case.evidence, person.id, wanted.wish(), envelope, line)
+    return Done(entry=entry.seq, said=f"{wanted.verb}, at the {gate} gate of run {run}")
+
+
+def _looked_at(here: Here, run: str, gate: str, wanted: Wanted) -> tuple[Case, Governance]:
+    case, governed = question(here, run, gate)
+    if case.sha256 != wanted.evidence:
+        raise Refused("the gate has other evidence by now than your page shows; load the page anew and look at it")
+    return case, governed
+
+
+def _end_of(day: str) -> datetime | None:
+    if not day:
+        return None
+    try:
+        return datetime.combine(datetime.strptime(day, "%Y-%m-%d"), time(23, 59, 59), UTC)
+    except ValueError:
+        raise InputError(f"expected a day such as 2026-04-01, got {day!r}") from None

@@ -1,0 +1,54 @@
+"""What went wrong, in words: a page for a reader, JSON for a program."""
+
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.status import HTTP_303_SEE_OTHER
+
+from infra.console.context import Context, NotSignedIn, asked
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.shown import json_text, visible
+
+STATUS: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
+
+
+class Spelled(JSONResponse):
+    """JSON in which every character shows."""
+
+    def render(self, content: Any) -> bytes:
+        return json_text(content).encode()
+
+
+def serve(app: FastAPI, context: Context) -> None:
+    def wrong(request: Request, status: int, text: str) -> Response:
+        if _is_program(request):
+            return Spelled({"error": visible(text)}, status)
+        return context.page("error.html", request, None, status, title="That did not work", text=text)
+
+    @app.exception_handler(NotSignedIn)
+    async def not_signed_in(request: Request, _: Exception) -> Response:
+        if _is_program(request):
+            return Spelled({"error": "sign in first"}, 401)
+        return RedirectResponse(f"/sign-in?next={quote(asked(request))}", HTTP_303_SEE_OTHER)
+
+    @app.exception_handler(HallmarkError)
+    async def known(request: Request, error: HallmarkError) -> Response:
+        return wrong(request, STATUS.get(type(error), 409), str(error))
+
+    @app.exception_handler(HTTPException)
+    async def no_page(request: Request, error: HTTPException) -> Response:
+        return wrong(request, error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
+        said = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+        return wrong(request, 400, said)
+
+
+def _is_program(request: Request) -> bool:
+    return request.url.path.startswith("/api/") or "application/json" in request.headers.get("content-type", "")

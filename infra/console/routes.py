@@ -1,0 +1,122 @@
+"""Every row of pages.py and of actions.SIGNINGS as routes. What a route takes, its view's own signature says."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from inspect import Parameter
+from typing import Annotated, Any, get_type_hints
+
+from fastapi import Depends, FastAPI, Header
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from infra.console import answers
+from infra.console.actions import SIGNINGS, Signing
+from infra.console.context import Context, Visitor
+from infra.console.pages import PAGES, Page, api_path, csv_path
+from infra.console.views.files import docs_file, report_file
+
+GIVEN = ("here", "person")
+"""Parameters of a view that are not the reader's."""
+Token = Annotated[str, Header(max_length=100)]
+FRAMED = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+    "sandbox allow-same-origin"
+)
+"""Of a page that a run made: it runs nothing, asks nobody else, and leads to its own other pages."""
+
+
+def serve(app: FastAPI, context: Context) -> None:
+    for page in PAGES:
+        _serve(app, context, page)
+    for signing in SIGNINGS:
+        _post(app, context, f"{signing.path}/draw", signing, signing.draw)
+        _post(app, context, f"{signing.path}/decide", signing, signing.take)
+    _files(app, context)
+
+
+def _serve(app: FastAPI, context: Context, page: Page) -> None:
+    """A page's HTML, its JSON, and its CSV where it is a list."""
+    result = get_type_hints(page.view, include_extras=True)["return"]
+
+    def html(request: Request, visitor: Visitor, **asked: Any) -> Response:
+        view = page.view(context.here(), visitor.person, **asked)
+        return context.page(page.template, request, visitor, page=page, title=page.title, view=view)
+
+    def json(visitor: Visitor, **asked: Any) -> Any:
+        return page.view(context.here(), visitor.person, **asked)
+
+    def csv(visitor: Visitor, **asked: Any) -> Response:
+        name = csv_path(page).strip("/").replace("/", "-")
+        text = answers.as_csv(page.view(context.here(), visitor.person, **asked), line_of(result))
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
+    app.get(page.path, response_class=HTMLResponse, **hidden)(_endpoint(context, html, page.view, Request))
+    app.get(api_path(page), name=page.path, response_model=result)(_endpoint(context, json, page.view))
+    if is_list(result):
+        app.get(csv_path(page), **hidden)(_endpoint(context, csv, page.view))
+
+
+def _post(app: FastAPI, context: Context, path: str, signing: Signing, act: Callable[..., Any]) -> None:
+    def done(visitor: Visitor, x_form_token: str = "", **asked: Any) -> Any:
+        visitor.require_own(x_form_token)
+        return act(context.here(), visitor.person, **asked)
+
+    result = get_type_hints(act)["return"]
+    endpoint = _endpoint(context, done, act, token=True)
+    app.post(path, name=path, description=signing.what, tags=["sign"], response_model=result)(endpoint)
+
+
+def _endpoint(
+    context: Context, answer: Callable[..., Any], view: Callable[..., Any], *own: type[Request], token: bool = False
+) -> Callable[..., Any]:
+    """`answer` with a signature that FastAPI reads: who visits, and what `view` takes of a reader."""
+    hints = get_type_hints(view, include_extras=True)
+    known = inspect.signature(view).parameters.values()
+    given = [each.replace(annotation=hints[each.name]) for each in known if each.name not in GIVEN]
+    given += [_parameter("request", each) for each in own]
+    given.append(_parameter("visitor", Annotated[Visitor, Depends(context.visitor)]))
+    given += [_parameter("x_form_token", Token).replace(default="")] * token
+
+    def endpoint(**asked: Any) -> Any:
+        return answer(**asked)
+
+    endpoint.__signature__ = inspect.Signature(_ordered(given))  # type: ignore[attr-defined]
+    return endpoint
+
+
+def _parameter(name: str, annotation: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
+
+
+def _ordered(given: Iterable[Parameter]) -> list[Parameter]:
+    return [each.replace(kind=Parameter.KEYWORD_ONLY) for each in given]
+
+
+def is_list(result: Any) -> bool:
+    """Whether a view is one of lines."""
+    return "rows" in result.model_fields
+
+
+def line_of(result: Any) -> type[BaseModel]:
+    """The type of a list's lines."""
+    kind: type[BaseModel] = result.model_fields["rows"].annotation.__args__[0]
+    return kind
+
+
+def _files(app: FastAPI, context: Context) -> None:
+    """Pages that a run made."""
+    visitor = Depends(context.visitor)
+
+    @app.get("/runs/{run}/report", include_in_schema=False)
+    def report(run: str, who: Visitor = visitor) -> Response:
+        return _framed(report_file(context.here(), run))
+
+    @app.get("/runs/{run}/docs/{path:path}", include_in_schema=False)
+    def docs(run: str, path: str, who: Visitor = visitor) -> Response:
+        return _framed(docs_file(context.here(), run, path))
+
+    def _framed(path: Any) -> Response:
+        return FileResponse(path, headers={"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"})

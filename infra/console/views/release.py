@@ -1,0 +1,82 @@
+"""One release: verified anew, what it relies on, and whether it may be champion again."""
+
+from pathlib import Path
+
+from infra.console.site import Here
+from infra.console.views.asked import Asked, keys_of
+from tasks.core.config import Frozen
+from tasks.policy.people import Person
+from tasks.registry.promote import emergency, orders
+from tasks.registry.promote import releases as promoted
+from tasks.registry.promote.orders import SignedOrder
+from tasks.registry.promote.releases import Release
+from tasks.registry.promote.waivers import Reliance
+from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.release.report import Verification
+
+
+class Ordered(Frozen):
+    """An order that waits for others to join it."""
+
+    person: str
+    role: str
+    reason: str
+
+
+class ReleasePage(Frozen):
+    release: Release
+    label: str
+    waivers: list[Reliance]
+    verified: Verification
+    champion: str
+    """The release that is champion now."""
+    ordered: list[Ordered]
+    """Orders that this release be champion again, which count until another is promoted."""
+    waits_for: list[str]
+    """Orders that are still wanted, in words."""
+    asked_of: Asked | None
+    """What their browser signs to order it; null where it is champion, or the person holds no role for that."""
+
+
+def release(here: Here, person: Person, label: str) -> ReleasePage:
+    """Verified anew from its folder, as `hallmark releases verify` does. Raises InputError where there is none."""
+    known, line = promoted.find(here.ledger, here.governance, label)
+    target, newest = _target(line, label), line.newest
+    given = orders.given(here.ledger, here.governance, target, newest) if target and newest else []
+    return ReleasePage(
+        release=known,
+        label=str(known.label),
+        waivers=promoted.waived_in(line, known, here.ledger, here.governance),
+        verified=promoted.verify(Path(known.bundle), here.governance),
+        champion=newest.promotion.label if newest else "",
+        ordered=[Ordered(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
+        waits_for=orders.missing(here.governance, target, given) if target else [],
+        asked_of=_asked(here, person, target, newest, given) if target and newest else None,
+    )
+
+
+def _target(line: Promotions, label: str) -> Signed | None:
+    """The statement to go back to; None of the champion."""
+    if line.newest is None or line.newest.promotion.label == label:
+        return None
+    return next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
+
+
+def _asked(here: Here, person: Person, target: Signed, newest: Signed, given: list[SignedOrder]) -> Asked | None:
+    held, governed = person.roles_at(here.now), here.governance
+    roles = [role for role in orders.deciders(governed, target.promotion.tier) if role in held]
+    breaking = [role for role in emergency.roles(governed, target.promotion.tier) if role in held]
+    if not roles and not breaking:
+        return None
+    label = target.promotion.label
+    return Asked(
+        path=f"/releases/{label}",
+        type=orders.ORDER_TYPE,
+        person=person.id,
+        keys=keys_of(here, person),
+        about={"release": label, "environment": governed.policy.environment, "follows": newest.sha256},
+        digests=[target.release_sha256],
+        roles=roles,
+        breaking=breaking,
+        joins=[each.sha256 for each in given if each.order.person != person.id],
+    )
