@@ -19,6 +19,7 @@ import pytest
 from infra.prefect import access
 from tasks.core.files import UMASK
 from tasks.registry.promote import mirror
+from tasks.runs.run import open_run
 from tests import whole_run
 from tests.tiny_project import hallmark, make_project
 
@@ -49,6 +50,17 @@ class Checkouts(NamedTuple):
     def passed(self, folder: Path) -> Path:
         """A copy of one with a governed run behind its last gate; git does not know where its worktree is now."""
         return _copied(self._once("passed", self._passed), folder)
+
+    def released(self, folder: Path) -> Path:
+        """A copy of one whose run was promoted: tiny-1 is champion. Its cache is warm."""
+        return _copied(self._once("released", self._released), folder)
+
+    def _released(self, folder: Path) -> Path:
+        self.passed(folder)
+        worktree = str(folder / ".hallmark" / "runs" / whole_run.RUN)
+        subprocess.run(["git", "-C", str(folder), "worktree", "repair", worktree], check=True, capture_output=True)
+        whole_run.promote(open_run(folder, whole_run.RUN))
+        return folder
 
     def _initialised(self, folder: Path) -> Path:
         hallmark(self.made(folder), "init")

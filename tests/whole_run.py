@@ -21,18 +21,17 @@ RUN = "20260101-000000-abcd"
 PEOPLE = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-officer"}
 
 
-def promote(project: Path, run_id: str = RUN, changes: dict[str, str] | None = None) -> Run:
-    """The run once its release is champion."""
-    run = passed(project, run_id, changes)
+def promote(run: Run) -> Run:
+    """A run behind its last gate, once its release is champion."""
     build.add(run.layout, run.params.use_case.name)
     commit = run.commit("Gates passed; ready for promotion")
     promotion.promote(run.layout, run.id, commit, run.ledger(), run.governance())
     return run
 
 
-def passed(project: Path, run_id: str = RUN, changes: dict[str, str] | None = None) -> Run:
+def passed(project: Path) -> Run:
     """The run behind its last gate."""
-    run = create(project, run_id, changes=changes or {})
+    run = create(project, RUN)
     for step in STEPS:
         if isinstance(step, Gate):
             pass_gate(run, step.name)

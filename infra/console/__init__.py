@@ -15,6 +15,7 @@ acts/         one file for each thing that is signed in a browser
 answers.py    a view as HTML, JSON or CSV
 context.py    what every route works with: who visits, and how a page is made
 routes.py     the rows of both tables as routes
+disclosing.py one record as its source has it, for a reason
 entrance.py   signing in and out
 failures.py   what went wrong, in words
 app.py        all of it as one application

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from infra.console import entrance, failures, routes
+from infra.console import disclosing, entrance, failures, routes
 from infra.console.context import Context, cookie_of
 from infra.console.failures import Spelled
 from infra.console.guard import guard
@@ -23,6 +23,7 @@ def application(site: Site) -> FastAPI:
     app.middleware("http")(guard(site.origin))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     routes.serve(app, context)
+    disclosing.serve(app, context)
     entrance.serve(app, context)
     failures.serve(app, context)
 

@@ -67,6 +67,7 @@ class Context:
             "person": visitor.person if visitor else None,
             "form_token": visitor.session.form_token if visitor else "",
             "page": None,
+            "embedded": request.headers.get("hx-target", "main") != "main",
             "origin": self.site.origin,
             **more,
         }

@@ -18,6 +18,7 @@ from infra.console.views.ledger import entry, ledger
 from infra.console.views.policy import policy
 from infra.console.views.release import release
 from infra.console.views.releases import at, releases
+from infra.console.views.rows import rows
 from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
 
@@ -43,6 +44,7 @@ PAGES = (
     Page("/gates/{run}/{gate}", "Gate", gate, "gate.html"),
     Page("/runs", "Runs", runs, "runs.html", menu=True, live=True),
     Page("/runs/{run}", "Run", run, "run.html", live=True),
+    Page("/runs/{run}/rows", "Rows", rows, "rows.html"),
     Page("/releases", "Releases", releases, "releases.html", menu=True),
     Page("/releases/{label}", "Release", release, "release.html"),
     Page("/releases/{before}/to/{now}", "What changed", changes, "changes.html"),

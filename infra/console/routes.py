@@ -14,7 +14,7 @@ from infra.console import answers
 from infra.console.actions import SIGNINGS, Signing
 from infra.console.context import Context, Visitor
 from infra.console.pages import PAGES, Page, api_path, csv_path
-from infra.console.views.files import docs_file, report_file
+from infra.console.views.files import docs_file, measured_file, report_file
 
 GIVEN = ("here", "person")
 """Parameters of a view that are not the reader's."""
@@ -113,6 +113,10 @@ def _files(app: FastAPI, context: Context) -> None:
     @app.get("/runs/{run}/report", include_in_schema=False)
     def report(run: str, who: Visitor = visitor) -> Response:
         return _framed(report_file(context.here(), run))
+
+    @app.get("/runs/{run}/measured", include_in_schema=False)
+    def measured(run: str, who: Visitor = visitor) -> Response:
+        return _framed(measured_file(context.here(), run))
 
     @app.get("/runs/{run}/docs/{path:path}", include_in_schema=False)
     def docs(run: str, path: str, who: Visitor = visitor) -> Response:

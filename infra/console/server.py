@@ -74,11 +74,11 @@ def stop(root: Path) -> bool:
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
-    proxied = bool(os.environ.get(ORIGIN_VARIABLE))
+    proxied = _proxied()
     for wanted in (_port(root),) if proxied else (_port(root), 0):
         port = ports.free(wanted)
         if port is not None:
-            origin = _origin(port)
+            origin = proxied or f"http://127.0.0.1:{port}"
             command = ["-m", "infra.console.serve", str(root), origin, str(port)]
             process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
             if _ready(process, port, folder(root) / "console.log"):
@@ -103,12 +103,11 @@ def _port(root: Path) -> int:
     return int(given)
 
 
-def _origin(port: int) -> str:
-    """The address that people reach the console at. Raises InputError for a setting that is no https address."""
+def _proxied() -> str:
+    """The address that a proxy serves the console under; empty where none does. Raises InputError for a setting that is
+    no https address."""
     given = os.environ.get(ORIGIN_VARIABLE, "").rstrip("/")
-    if not given:
-        return f"http://127.0.0.1:{port}"
-    if not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?!443$)[0-9]{1,5})?", given):
+    if given and not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?!443$)[0-9]{1,5})?", given):
         raise InputError(
             f"{ORIGIN_VARIABLE}: expected an address as browsers send it, such as https://hallmark.example.com, got "
             f"{given!r}"

@@ -5,6 +5,7 @@ looks.py            who looked at what is readable, and why
 disclose.py         one record, or one row, as its source had it
 reread.py           a row, read from its source again
 put_aside.py        what the stages of a run took out, for who answers for it
+masked.py           samples of what was masked
 records_changed.py  which records two datasets share
 inventory.py        what is known of each source
 vaulted.py          whether the vault still knows a run's tokens

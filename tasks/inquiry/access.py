@@ -66,6 +66,10 @@ def in_force(governed: Governance, person_id: str) -> Access:
 
     Raises as `Governance.identify`.
     """
-    person = governed.identify(person_id)
+    return of(governed, governed.identify(person_id))
+
+
+def of(governed: Governance, person: Person) -> Access:
+    """What somebody may look at now who is known to be that person."""
     roles = frozenset(person.roles_at(datetime.now(UTC)))
     return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))

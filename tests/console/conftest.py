@@ -1,24 +1,31 @@
 """A checkout with a release in production, a run that waits at its data gate, and the console that serves it."""
 
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import pytest
+import uvicorn
 
 from infra.console.accounts import Accounts
+from infra.console.app import application
+from infra.console.site import Site
 from infra.console.store import open_store
 from tasks.incidents import incidents
+from tasks.ledger.ledger import open_ledger
 from tasks.occasions import deciding
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.runs.run import installed_governance
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.tiny_project import create, hallmark, hallmark_json
 
 PASSWORD = "correct horse battery staple"
-SECOND = "20260101-120000-0dd5"
-"""Its release is champion, and that of whole_run.RUN the one before."""
 WAITING = "20260102-000000-beef"
 SCHEDULES = """
 schedules:
@@ -34,15 +41,13 @@ class Console(NamedTuple):
 
 @pytest.fixture(scope="session")
 def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    project = checkouts.warm(tmp_path_factory.mktemp("console") / "project")
-    promoted = whole_run.promote(project)
-    write_journal(project, promoted.id, "promoted", release="tiny-1")
-    second = whole_run.promote(project, SECOND, {"evaluation.bootstrap_samples": "101"})
-    write_journal(project, second.id, "promoted", release="tiny-2")
-    deciding.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
+    project = checkouts.released(tmp_path_factory.mktemp("console") / "project")
+    ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
+    write_journal(project, whole_run.RUN, "promoted", release="tiny-1")
+    deciding.declare(ledger, governed, "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
-    incidents.open_once(promoted.ledger(), promoted.governance(), "waiver-expired", "tiny-1", {"check": "enough rows"},
-                        "major", "risk_officer", "A waiver of tiny-1 has expired.")  # fmt: skip
+    incidents.open_once(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major", "risk_officer",
+                        "A waiver of tiny-1 has expired.")  # fmt: skip
     accounts = Accounts(open_store(project / ".hallmark"))
     for person in ("data-owner", "ml-engineer", "product-owner", "risk-officer", "colleague"):
         accounts.put(person, PASSWORD)
@@ -72,3 +77,23 @@ def console(lived_in: Path) -> Iterator[Console]:
         started = hallmark_json(lived_in, "console", "start")
     yield Console(lived_in, started["url"])
     hallmark(lived_in, "down")
+
+
+@contextmanager
+def serving(root: Path) -> Iterator[str]:
+    """A console of a checkout in a thread of this process; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    origin = f"http://127.0.0.1:{port}"
+    server = uvicorn.Server(uvicorn.Config(application(Site(root, origin)), port=port, log_level="error"))
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.05)
+    try:
+        yield origin
+    finally:
+        server.should_exit = True
+        thread.join()

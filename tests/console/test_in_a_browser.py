@@ -1,9 +1,6 @@
 """The console in a real browser: a data owner decides with a key of the browser, and every page can be used by all."""
 
-import base64
 import json
-import shutil
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -15,58 +12,16 @@ from tasks.gates import signed_decision
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions import standing
-from tasks.registry.release import promotions
 from tasks.runs.run import installed_governance
-from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate
+from tests.console.browsing import NEEDED, asked_of, browser, lie, opened, with_key
+from tests.console.conftest import WAITING, Console, wait_at_data_gate, write_journal
 from tests.console.test_access import GIVEN
-from tests.in_process import adopt, hallmark
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+pytestmark = NEEDED
+__all__ = ["browser"]
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
 WEIGHT = 150_000
 """Bytes of a first view."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Tests run as root in CI, where Chromium has no sandbox of its own.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-def opened(browser: Any, console: Console, person: str, **how: Any) -> Any:
-    """A page of a person who has signed in. Whatever it logs as an error fails the test that looks at `faults`."""
-    page = browser.new_context(**how).new_page()
-    page.faults = []
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
-    page.goto(f"{console.origin}/")
-    page.fill("[name=person]", person)
-    page.fill("[name=password]", PASSWORD)
-    page.click("button:has-text('Sign in')")
-    page.wait_for_url(f"{console.origin}/")
-    return page
-
-
-def asked_of(page: Any) -> dict[str, Any]:
-    """What the page gave the browser to compare with what it signs."""
-    return dict(json.loads(page.get_attribute(".signed", "data-asked")))
-
-
-def with_key(page: Any, console: Console, person: str) -> None:
-    """Make a key in the browser and have it adopted, as the page says."""
-    page.goto(f"{console.origin}/key")
-    page.click("#make-key")
-    page.wait_for_selector("#enrol:not([hidden])")
-    public = console.root.with_name(f"{person}.pub")
-    public.write_text(page.inner_text("#public-line") + "\n")
-    hallmark(console.root, "identity", "import", person, str(public))
-    adopt(console.root)
 
 
 def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, console: Console) -> None:
@@ -82,7 +37,7 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
     page.goto(f"{console.origin}/")
     page.click(f"a[href='/gates/{WAITING}/data']")
     page.check("[value=approve]")
-    page.fill("[name=reason]", "counts as agreed <b>&</b>")
+    page.fill(".signed [name=reason]", "counts as agreed <b>&</b>")
     page.click("text=Sign and record")
     page.wait_for_selector("text=Withdraw my decision")
     said = page.inner_text("main")
@@ -112,7 +67,7 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/gates/{run}/data")
     page.check("[value=reject]")
-    page.fill("[name=reason]", "half a sentence")
+    page.fill(".signed [name=reason]", "half a sentence")
     asked = asked_of(page)
     asked["wish"]["evidence"] = "f" * 64
     page.evaluate("asked => { document.querySelector('.signed').dataset.asked = asked; }", json.dumps(asked))
@@ -120,7 +75,7 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
     page.wait_for_selector("text=other evidence by now")
     page.goto(f"{console.origin}/runs")
     page.go_back()
-    assert page.input_value("[name=reason]") == "half a sentence"
+    assert page.input_value(".signed [name=reason]") == "half a sentence"
     decided = [
         signed_decision.claimed(each) for each in open_ledger(console.root / ".hallmark").entries("gate.decision")
     ]
@@ -135,16 +90,6 @@ LIES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def lie(key: str, value: Any, route: Any) -> None:
-    """What the console gives out to sign, with one thing in it another."""
-    answer = route.fetch()
-    drawn = answer.json()
-    statement = json.loads(base64.b64decode(drawn["payload"]))
-    statement["predicate"][key] = value
-    drawn["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
-    route.fulfill(response=answer, json=drawn)
-
-
 @pytest.mark.attack(rights="visitor", stopped="a browser signs only what its page shows")
 def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     browser: Any, console: Console, open_gate: str
@@ -154,7 +99,7 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     page.goto(f"{console.origin}/gates/{open_gate}/data")
 
     page.check("[value=approve]")
-    page.fill("[name=reason]", "fine")
+    page.fill(".signed [name=reason]", "fine")
     for key, value in LIES.items():
         page.route("**/draw", partial(lie, key, value))
         page.click("text=Sign and record")
@@ -171,36 +116,12 @@ def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any
     page = opened(browser, console, "risk-officer")
     with_key(page, console, "risk-officer")
     page.goto(owner.url)
-    page.fill("[name=reason]", "retraining is planned")
+    page.fill(".signed [name=reason]", "retraining is planned")
     page.click("text=Sign and record")
     page.wait_for_selector("text=risk-officer: retraining is planned")
     ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
     (incident,) = incidents.read(ledger, governed)
     assert incident.closing and incident.closing.person == "risk-officer" and not page.faults
-
-
-def test_a_rollback_is_ordered_on_the_page_of_the_release(browser: Any, console: Console) -> None:
-    """By the role that decides at the release gate; a console that adds an emergency to it gets no signature."""
-    engineer = opened(browser, console, "ml-engineer")
-    engineer.goto(f"{console.origin}/releases/tiny-1")
-    assert not engineer.query_selector(".signed"), "whoever may not order it is not asked"
-    page = opened(browser, console, "risk-officer")
-    with_key(page, console, "risk-officer")
-    page.goto(f"{console.origin}/releases/tiny-1")
-    assert "tiny-2 is champion now" in page.inner_text("main")
-    page.fill("[name=reason]", "wrong queue for refunds")
-    for key, value in (("break_glass", True), ("release", "tiny-2"), ("joins", ["0" * 64]), ("follows", "0" * 64)):
-        page.route("**/draw", partial(lie, key, value))
-        page.click("text=Sign the order")
-        page.wait_for_selector("text=something else to sign than this page shows")
-        page.unroute("**/draw")
-        page.evaluate("document.querySelector('.told').textContent = ''")
-    page.click("text=Sign the order")
-    page.wait_for_selector("#recorded:has-text('tiny-1 is champion again')")
-    ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
-    newest = promotions.read(ledger, governed, "tiny").newest
-    assert newest and (newest.promotion.label, newest.promotion.action) == ("tiny-1", "rollback")
-    assert newest.promotion.requested_by == "risk-officer" and not page.faults
 
 
 def test_a_schedule_rests_and_goes_on_by_its_page(browser: Any, console: Console) -> None:
@@ -209,7 +130,7 @@ def test_a_schedule_rests_and_goes_on_by_its_page(browser: Any, console: Console
     page.goto(f"{console.origin}/schedules")
     page.click("a:has-text('nightly')")
     for button, state in (("Sign and pause", "paused by ml-engineer: the store moves"), ("Sign and resume", "active")):
-        page.fill("[name=reason]", "the store moves")
+        page.fill(".signed [name=reason]", "the store moves")
         page.click(f"text={button}")
         page.wait_for_selector(f".badge:has-text('{state}')")
         assert "Recorded: nightly" in page.inner_text("#recorded")
@@ -255,8 +176,6 @@ def test_a_first_view_is_light(browser: Any, console: Console) -> None:
 
 
 def test_a_run_in_progress_shows_how_far_it_is_without_a_reload(browser: Any, console: Console) -> None:
-    from tests.console.conftest import write_journal
-
     page = opened(browser, console, "ml-engineer")
     page.goto(f"{console.origin}/runs/{WAITING}")
     page.evaluate("window.same = true")

@@ -4,6 +4,8 @@ inbox.py      the gates that wait for somebody
 gate.py       one gate: what it looked at, where it stands, and what a person may do
 runs.py       every run of this checkout, and one
 files.py      the evaluation report and the Data Docs of a run
+looked_at.py  whether a file of a run is the one that a gate looked at
+rows.py       the rows of a run: put aside, masked, contradicting each other
 releases.py   every release, and what was in production at a moment
 release.py    one release, verified anew, and whether it may be champion again
 changes.py    what changed from one release to another

@@ -1,8 +1,13 @@
-"""Pages that a run made, as they lie in its folder: the evaluation report and the Data Docs."""
+"""Pages that a run made, as they lie in its folder: the evaluation report and the Data Docs.
+
+What stands beside a decision is compared with the digest in the gate's evidence. The report with latency and cost is of
+one machine's clock and has none.
+"""
 
 from pathlib import Path
 
 from infra.console.site import Here
+from infra.console.views import looked_at
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.runs.request import checked_run_id
@@ -12,27 +17,43 @@ SHOWN = (".html", ".css", ".png", ".svg", ".woff", ".woff2")
 
 
 def report_file(here: Here, run: str) -> Path:
-    """Raises InputError where the run has none yet."""
-    layout = _layout(here, run)
-    for path in (layout.root / "measured" / "report.html", layout.stage("evaluate") / "report.html"):
-        if path.is_file():
-            return path
-    raise InputError(f"run {run} has no evaluation report yet")
+    """Raises InputError where the run has none yet, Refused where it is not the one that its gate looked at."""
+    layout = layout_here(here, run)
+    path = layout.stage("evaluate") / "report.html"
+    if not path.is_file():
+        raise InputError(f"run {run} has no evaluation report yet")
+    looked_at.require(here, layout, "evaluation", path)
+    return path
+
+
+def measured_file(here: Here, run: str) -> Path:
+    """The report with latency and cost. Raises InputError where the run has none yet."""
+    path = layout_here(here, run).root / "measured" / "report.html"
+    if not path.is_file():
+        raise InputError(f"run {run} has measured no latency and cost yet")
+    return path
 
 
 def docs_file(here: Here, run: str, path: str) -> Path:
-    """A file of the Data Docs; their first page for an empty path. Raises InputError for what is none of theirs."""
-    folder = (_layout(here, run).stage("validate") / "docs").resolve()
+    """A file of the Data Docs; their first page for an empty path.
+
+    Raises InputError for what is none of theirs, Refused where it is not the one that the gate looked at.
+    """
+    layout = layout_here(here, run)
+    folder = (layout.stage("validate") / "docs").resolve()
     if not path:
         path = next((str(each.relative_to(folder)) for each in sorted(folder.glob("**/index.html"))), "index.html")
     try:
         wanted = (folder / path).resolve()
-        if wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in SHOWN:
-            return wanted
+        shown = wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in SHOWN
     except (ValueError, OSError):  # of a zero byte, and of a name longer than any
-        pass
-    raise InputError(f"run {run} has no such page in its Data Docs")
+        shown = False
+    if not shown:
+        raise InputError(f"run {run} has no such page in its Data Docs")
+    looked_at.require(here, layout, "data", layout.stage("validate") / "docs" / wanted.relative_to(folder))
+    return wanted
 
 
-def _layout(here: Here, run: str) -> Layout:
+def layout_here(here: Here, run: str) -> Layout:
+    """Raises InputError for what is no run's id."""
     return Layout(here.state / "runs" / checked_run_id(run))

@@ -68,6 +68,9 @@ class RunPage(Frozen):
     scores: list[Score]
     report: bool
     docs: bool
+    measured: bool
+    has_rows: bool
+    """It has been through `ingest`."""
 
 
 def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs:
@@ -110,7 +113,7 @@ def run(here: Here, person: Person, run: str) -> RunPage:
     known, summary = journal.read(here.state, run), summarise(here.state, run)
     if known is None or summary is None:
         raise InputError(f"there is no run {run!r} here")
-    stands = journal.as_it_stands(here.state, known)
+    stands, layout = journal.as_it_stands(here.state, known), Layout(here.state / "runs" / run)
     return RunPage(
         run=run,
         use_case=stands.use_case,
@@ -130,6 +133,8 @@ def run(here: Here, person: Person, run: str) -> RunPage:
             for model, scores in summary.scores.items()
             for metric, fact in scores.items()
         ],
-        report=summary.report is not None,
+        report=(layout.stage("evaluate") / "report.html").is_file(),
         docs=summary.data_docs is not None,
+        measured=(layout.root / "measured" / "report.html").is_file(),
+        has_rows=(layout.stage("ingest") / "result.json").is_file(),
     )

@@ -78,23 +78,28 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
     resolved = load_resolved(layout.sources)
     sources = {item.source.id: item.source for item in resolved.sources}
-    named = [entry for entry in _once(read_table(path(layout))) if not undecided or entry["rule"] != DECIDED]
-    places = _places(layout, named)
+    entries = [entry for entry in named(layout) if not undecided or entry["rule"] != DECIDED]
+    places = _places(layout, entries)
     allowed = {name for name, source in sources.items() if access.sees(source)}
-    shown = [entry for entry in named if _sources(entry, places) <= allowed]
-    if named and not shown:
-        needed = sorted(set.union(*(_sources(entry, places) for entry in named)) - allowed)
+    shown = [entry for entry in entries if _sources(entry, places) <= allowed]
+    if entries and not shown:
+        needed = sorted(set.union(*(_sources(entry, places) for entry in entries)) - allowed)
         raise Refused(
-            f"{access.person.id} may see none of the {len(named):,} conflicts of run {layout.root.name}: that takes "
+            f"{access.person.id} may see none of the {len(entries):,} conflicts of run {layout.root.name}: that takes "
             f"owner, steward or a role in `access` of {', '.join(needed)}"
         )
     sides = _sides(layout, shown[:most], sources, places)
     return Conflicts(
         run=layout.root.name,
         total=len(shown),
-        withheld=len(named) - len(shown),
+        withheld=len(entries) - len(shown),
         pairs=[_pair(entry, sides) for entry in shown[:most]],
     )
+
+
+def named(layout: Layout) -> list[dict[str, Any]]:
+    """The pairs of a run, without their texts."""
+    return _once(read_table(path(layout)))
 
 
 def _once(table: pa.Table) -> list[dict[str, Any]]:

@@ -1,0 +1,99 @@
+"""The rows of a run, for its data owners: what was put aside, what was masked, and which records contradict each other.
+
+Counts and reasons are for whoever reads pages. Texts of records are for who may see single records of their source.
+"""
+
+from infra.console.site import Here
+from infra.console.views import looked_at
+from infra.console.views.files import layout_here
+from infra.console.views.runs import Many
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
+from tasks.inquiry import access, masked, put_aside
+from tasks.inquiry.access import Access
+from tasks.inquiry.conflicts import pairs
+from tasks.inquiry.conflicts.pairs import Pair
+from tasks.inquiry.conflicts.words import Piece, compare
+from tasks.inquiry.masked import Masked
+from tasks.inquiry.put_aside import Count, Entry
+from tasks.policy.people import Person
+from tasks.runs.run import governance_of
+
+PAGE = 20
+"""Rows and pairs on one page."""
+FILES = (
+    ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "quarantine"),
+    ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
+)  # fmt: skip
+"""What the page is made of, where the run has it."""
+
+
+class Contradiction(Frozen):
+    """Two records that ask the same and have different targets."""
+
+    pair: Pair
+    prompts: tuple[list[Piece], list[Piece]]
+    """Of the one that went and of the other, in pieces that are the same in both or differ."""
+    targets: tuple[list[Piece], list[Piece]]
+
+
+class RowsPage(Frozen):
+    run: str
+    compared: bool
+    """The files are those that the data gate looked at; false where it was not asked yet."""
+    counts: list[Count]
+    source: str
+    rule: str
+    total: int
+    rows: list[Entry]
+    """The first rows that were put aside, by source and row."""
+    masked: Masked
+    conflicts: list[Contradiction]
+    conflicts_of: int
+    """How many there are that this person may see."""
+    withheld: int
+    """How many there are besides."""
+
+
+def rows(here: Here, person: Person, run: str, source: str = "", rule: str = "", most: Many = PAGE) -> RowsPage:
+    """Raises InputError for a run without records, Refused where its files are not those that the gate looked at."""
+    layout = layout_here(here, run)
+    files = [layout.stage(stage) / f"{name}.parquet" for stage, name in FILES]
+    compared = looked_at.require(here, layout, "data", *(path for path in files if path.exists()))
+    looker = access.of(governance_of(here.site.root, layout), person)
+    every = put_aside.read(layout)
+    wanted = put_aside.read(layout, [source] if source else (), [rule] if rule else ())
+    found, withheld, of = _conflicts(layout, looker)
+    return RowsPage(
+        run=run,
+        compared=compared,
+        counts=every.counts(),
+        source=source,
+        rule=rule,
+        total=wanted.total,
+        rows=wanted.first(most),
+        masked=masked.find(layout, looker),
+        conflicts=found,
+        conflicts_of=of,
+        withheld=withheld,
+    )
+
+
+def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:
+    """The first of them, how many are withheld, and how many the person may see."""
+    try:
+        listed = pairs.find(layout, looker, PAGE)
+    except InputError:  # it has not come so far
+        return [], 0, 0
+    except Refused:  # there are some, and all are of others
+        return [], len(pairs.named(layout)), 0
+    found = [
+        Contradiction(
+            pair=pair,
+            prompts=compare(pair.went.prompt, pair.other.prompt),
+            targets=compare(pair.went.target, pair.other.target),
+        )
+        for pair in listed.pairs
+    ]
+    return found, listed.withheld, listed.total

@@ -1,0 +1,99 @@
+"""Samples of what was masked, for who may see single records: texts as every later stage has them, placeholders marked.
+
+Nothing is read from the vault. What stood there, `disclose.show` says, for a reason that the ledger keeps.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.core.record import batches
+from tasks.inquiry.access import Access
+from tasks.sources.sources import load_resolved
+from tasks.stages.data.protect.placeholders import PLACEHOLDER
+
+EACH = 2
+"""Samples of one class in one source."""
+LOOKS = 20_000
+"""Records that are looked through."""
+AROUND = 80
+"""Letters around a placeholder that are shown."""
+
+
+class Piece(NamedTuple):
+    text: str
+    placeholder: bool
+    """`[address]`, `[email:k3v9x2ab7dqm]`: in place of a value."""
+
+
+class Sample(Frozen):
+    source_id: str
+    record_id: str
+    category: str
+    """Of what was found: name, email, ..."""
+    pieces: list[Piece]
+    """A stretch of the text, in order."""
+
+
+class Masked(Frozen):
+    samples: list[Sample]
+    closed: list[str]
+    """Sources with records that the person may not look at."""
+
+
+def find(layout: Layout, access: Access) -> Masked:
+    """A few samples of each class in each source that a person may see, by source and class.
+
+    Raises InputError for a run without records.
+    """
+    path = layout.stage("ingest") / "records.parquet"
+    if not path.exists():
+        raise InputError(f"run {layout.root.name} has no records here; name one that has been through `ingest`")
+    sources = [item.source for item in load_resolved(layout.sources).sources]
+    open_to = {source.id for source in sources if access.sees(source)}
+    samples = _samples(layout, open_to)
+    closed = [source.id for source in sources if source.id not in open_to]
+    return Masked(samples=sorted(samples, key=lambda each: (each.source_id, each.category)), closed=closed)
+
+
+def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
+    found: list[Sample] = []
+    counted: Counter[tuple[str, str]] = Counter()
+    looked = 0
+    for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "source_id", "messages"]):
+        for record in batch.to_pylist():
+            if record["source_id"] in open_to:
+                found += _of(record, counted)
+        looked += len(batch)
+        if looked >= LOOKS:
+            break
+    return found
+
+
+def _of(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
+    """The first placeholder of each class of which there are too few samples yet."""
+    source_id, found = str(record["source_id"]), []
+    for turn in record["messages"]:  # type: ignore[attr-defined]
+        for match in PLACEHOLDER.finditer(turn["content"]):
+            key = (source_id, match[1])
+            if counted[key] < EACH:
+                counted[key] += 1
+                pieces = _around(turn["content"], match.start(), match.end())
+                sample = Sample(
+                    source_id=source_id, record_id=str(record["record_id"]), category=key[1], pieces=pieces
+                )  # fmt: skip
+                found.append(sample)
+    return found
+
+
+def _around(text: str, start: int, end: int) -> list[Piece]:
+    """The stretch around a placeholder; where the text goes on, an ellipsis says so."""
+    first, last = max(0, start - AROUND), min(len(text), end + AROUND)
+    stretch = f"{'…' * (first > 0)}{text[first:last]}{'…' * (last < len(text))}"
+    pieces, at = [], 0
+    for match in PLACEHOLDER.finditer(stretch):
+        pieces += [Piece(stretch[at : match.start()], False), Piece(match[0], True)]
+        at = match.end()
+    return [piece for piece in [*pieces, Piece(stretch[at:], False)] if piece.text]

@@ -1,0 +1,93 @@
+"""The rows of a run on its page: counts for all, texts for who may see them, single records for a reason."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from infra.console.app import application
+from infra.console.site import Site
+from tasks.core.layout import Layout
+from tasks.inquiry.looks import ROW_READ, TOKENS_READ
+from tasks.ledger.ledger import open_ledger
+from tests.console.conftest import WAITING
+from tests.console.test_access import ORIGIN, signed_in
+
+ROWS = f"/api/runs/{WAITING}/rows"
+SHOWN = f"/runs/{WAITING}/shown"
+
+
+@pytest.fixture(scope="module")
+def app(lived_in: Path) -> FastAPI:
+    return application(Site(lived_in, ORIGIN))
+
+
+def reader(app: FastAPI, person: str) -> TestClient:
+    client = TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
+    return signed_in(client, person)
+
+
+def form_token(client: TestClient) -> str:
+    page = client.get(f"/runs/{WAITING}/rows").text
+    return page.partition('data-form-token="')[2].partition('"')[0]
+
+
+def test_an_owner_sees_what_was_put_aside_and_what_was_masked(app: FastAPI) -> None:
+    said = reader(app, "data-owner").get(ROWS).json()
+    assert said["compared"] and said["masked"]["closed"] == []
+    assert sum(each["rows"] for each in said["counts"]) == said["total"] > 0
+    assert all(row["reason"] for row in said["rows"])
+    sample = next(each for each in said["masked"]["samples"] if each["category"] == "name")
+    text = "".join(piece[0] for piece in sample["pieces"])
+    assert "my name is [name:" in text and "Lovelace" not in text
+    assert [piece[0][:6] for piece in sample["pieces"] if piece[1]] == ["[name:"]
+
+
+@pytest.mark.attack(rights="visitor", stopped="texts of records are for who may see single records of their source")
+def test_who_may_not_see_records_sees_counts_alone(app: FastAPI, lived_in: Path) -> None:
+    client = reader(app, "ml-engineer")
+    said = client.get(ROWS).json()
+    assert said["masked"] == {"samples": [], "closed": ["messages"]} and said["counts"] and said["conflicts"] == []
+    before = open_ledger(lived_in / ".hallmark").last()
+    asked = {"record": "messages:1", "reason": "curious", "form_token": form_token(client)}
+    answer = client.post(SHOWN, data=asked)
+    assert answer.status_code == 409 and "may not look at records of messages" in answer.text
+    assert open_ledger(lived_in / ".hallmark").last() == before
+
+
+def test_a_record_is_shown_for_a_reason_that_the_ledger_keeps(app: FastAPI, lived_in: Path) -> None:
+    client = reader(app, "data-owner")
+    record = client.get(ROWS).json()["masked"]["samples"][0]["record_id"]
+    asked = {"record": record, "reason": " a customer <asked> ", "form_token": form_token(client)}
+    assert client.post(SHOWN, data=asked | {"reason": " "}).status_code == 400
+    assert client.post(SHOWN, data=asked | {"form_token": "another"}).status_code == 409
+    answer = client.post(SHOWN, data=asked)
+    assert answer.status_code == 200 and "Ada Lovelace" in answer.text, answer.text
+    look = open_ledger(lived_in / ".hallmark").entries(TOKENS_READ)[-1]
+    assert (look.body["person"], look.body["reason"]) == ("data-owner", "a customer <asked>")
+    row = client.get(ROWS).json()["rows"][0]
+    answer = client.post(SHOWN, data=asked | {"record": f"{row['source_id']}:{row['row']}"})
+    assert answer.status_code == 200 and row["rule"] in answer.text
+    assert open_ledger(lived_in / ".hallmark").entries()[-1].kind in (ROW_READ, TOKENS_READ)
+
+
+@pytest.mark.attack(rights="worker", stopped="a page beside a decision shows only files that the gate looked at")
+@pytest.mark.parametrize(
+    ("name", "path"), [("ingest/quarantine.parquet", "/runs/{}/rows"), ("validate/docs", "/runs/{}/docs/")]
+)
+def test_a_file_that_was_changed_after_the_question_is_not_shown(
+    app: FastAPI, lived_in: Path, name: str, path: str
+) -> None:
+    client = reader(app, "data-owner")
+    file = Layout(lived_in / ".hallmark" / "runs" / WAITING).root / "artefacts" / name
+    file = next(file.rglob("index.html")) if file.is_dir() else file
+    before = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(before + b" ")
+    try:
+        answer = client.get(path.format(WAITING))
+        assert answer.status_code == 409 and "is not what its data gate looked at" in answer.text
+    finally:
+        file.write_bytes(before)
+    assert client.get(path.format(WAITING)).status_code == 200
