@@ -31,6 +31,6 @@ Where something new goes; the tests in tests/contract/ and of the room name what
     gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
                      rules in every policy.yaml
     signed kind      a `Dated` document and a `Kind` (policy/read_signed.py) in one file; a line in infra/formats.py and
-                     in infra/docs/ledger.py; what it holds up asks it
+                     in tasks/ledger/kinds.py; what it holds up asks it
     training method  a line in core/params/methods.py and in stages/train/handling.py
 """

@@ -43,7 +43,9 @@ def show(
     kind: Annotated[str | None, typer.Option(help="E.g. gate.asked, or gate for all of its kinds.")] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.")] = None,
-    person: Annotated[str | None, typer.Option(metavar="ID", help="Entries that name a person.")] = None,
+    person: Annotated[
+        str | None, typer.Option(metavar="ID", help="Entries that name a person, or that one of their keys signed.")
+    ] = None,
     since: Moment = None,
     until: Moment = None,
     last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit. 0: all.")] = 50,
@@ -53,12 +55,18 @@ def show(
 
     Example: hallmark ledger show --kind gate --since 2026-03-01
     """
-    ledger, _ = _opened()
+    ledger, governed = _opened()
     if entry is not None:
         _show_whole(ledger, entry, as_json)
         return
     wanted = ledger_search.Wanted(
-        kind=kind, subject=subject, run=run, person=person, since=_utc(since), until=_utc(until)
+        kind=kind,
+        subject=subject,
+        run=run,
+        person=person,
+        keys=governed.fingerprints_of(person or ""),
+        since=_utc(since),
+        until=_utc(until),
     )
     entries = ledger_search.find(ledger, wanted, last or None)
     if as_json:

@@ -4,7 +4,7 @@ import csv
 import io
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 from pydantic import BaseModel
@@ -48,15 +48,23 @@ def rows(view: BaseModel) -> list[BaseModel] | None:
 
 
 def as_csv(view: BaseModel, kind: type[BaseModel]) -> str:
-    """Its lines, with the names of their fields first. No cell is a formula to a spreadsheet."""
+    """Its lines below the names of their fields; a field that holds documents is left out. No cell is a formula to a
+    spreadsheet."""
     out = io.StringIO()
-    names = list(kind.model_fields)
+    names = [name for name, field in kind.model_fields.items() if not _nested(field.annotation)]
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(names)
     for row in rows(view) or []:
         said = row.model_dump(mode="json")
         writer.writerow([_cell(said[name]) for name in names])
     return out.getvalue()
+
+
+def _nested(annotation: Any) -> bool:
+    """Whether a field holds documents, which no cell can."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(map(_nested, get_args(annotation)))
 
 
 def _cell(value: Any) -> str:

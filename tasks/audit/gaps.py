@@ -30,6 +30,7 @@ def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Fra
     if record.release.demo:
         yield "Demo identities decided: no person looked at it, and it counts in environment local alone."
     yield from _decisions(record)
+    yield from _adoptions(record)
     names = " ".join(record.contents.figures).lower()
     absent = [what for what, words in UNMEASURED.items() if not any(word in names for word in words)]
     if absent:
@@ -61,6 +62,20 @@ def _decisions(record: Record) -> Iterator[str]:
                if it.counted and it.decision.run != record.release.run]  # fmt: skip
     if carried:
         yield "The approval of the data was given in an earlier run with the same data and policy, and carried over."
+
+
+def _adoptions(record: Record) -> Iterator[str]:
+    """What its owners did not adopt; outside environment `local` no run begins without that."""
+    declared = record.contents.evidence["data"].declared if "data" in record.contents.evidence else {}
+    sources = [name for name in record.contents.dataset.sources if f"source/{name}" not in declared]
+    if sources:
+        yield f"Adopted by no owner, as its run declared them: {_listed('source', sources)}."
+    if not any(name.startswith("card/") for name in declared):
+        yield "The use-case card was adopted by nobody."
+
+
+def _listed(what: str, names: list[str]) -> str:
+    return f"{what}{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def _without(frameworks: Sequence[Framework]) -> Iterator[str]:

@@ -59,6 +59,8 @@ class DecisionStanding(Frozen):
     person: str
     verb: str
     role: str
+    run: str
+    """At whose gate it was made; it may count for later runs with the same data and policy."""
     reason: str
     counted: bool
     why_not: str
@@ -197,6 +199,7 @@ def _decision_standing(w: Weighed) -> DecisionStanding:
         person=person,
         verb=verb,
         role=decision.role if decision else "",
+        run=decision.run if decision else "",
         reason=decision.reason if decision else "",
         counted=w.decision is not None,
         why_not=w.why_not,

@@ -32,6 +32,8 @@ class Wanted(Frozen):
     """A subject, or its beginning."""
     run: str | None = None
     person: str | None = None
+    keys: frozenset[str] = frozenset()
+    """Fingerprints of that person's keys: what one of them signed names the person too."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -44,7 +46,9 @@ class Wanted(Frozen):
             return False
         if self.run and entry.subject != self.run and self.run not in _named(entry.body, RUNS):
             return False
-        return not self.person or self.person in _named(entry.body, PEOPLE)
+        if not self.person or self.person in _named(entry.body, PEOPLE):
+            return True
+        return not self.keys.isdisjoint(_named(entry.body, {"keyid"}))
 
 
 def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
@@ -90,11 +94,22 @@ def opened(body: Any) -> Any:
 
 def gist(entry: Entry) -> str:
     """An entry's plain values in one line: who and why first, then the others that are short."""
-    said = {key: str(value) for key, value in _scalars(opened(entry.body)) if value not in ("", None)}
+    said = {key: str(value) for key, value in _said(opened(entry.body)) if value not in ("", None)}
     first = {key: said.pop(key) for key in FIRST if key in said}
     short = {key: value for key, value in said.items() if len(value) <= WIDE and not _digest(value)}
     shown = {key: textwrap.shorten(value, WIDE, placeholder=" …") for key, value in [*first.items(), *short.items()]}
     return " ".join(f"{key}={value}" for key, value in list(shown.items())[:8])
+
+
+def _said(body: Any) -> Iterator[tuple[str, Any]]:
+    """The values of a body and of the statements in it, and not what those carry along: a policy, say."""
+    for key, value in body.items():
+        if isinstance(value, dict) and "statement" in value:
+            yield from _said(value["statement"].get("predicate") or {})
+        elif not isinstance(value, dict | list):
+            yield key, value
+        elif isinstance(value, list) and all(isinstance(each, str) for each in value):
+            yield key, ", ".join(value)
 
 
 def _named(body: Any, keys: set[str]) -> set[str]:

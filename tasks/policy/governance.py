@@ -56,6 +56,14 @@ class Governance:
         line = _read_public(self.state / "keys" / f"{name}.pub", self.init_command)
         return [Key(public_key=line, installed=True)]
 
+    def fingerprints_of(self, person_id: str) -> frozenset[str]:
+        """Of every key of a person, whenever it counts; of nobody, and of who has none, none."""
+        person = self.people.get(person_id)
+        try:
+            return frozenset(key.fingerprint for key in self.keys_of(person)) if person else frozenset()
+        except InputError:
+            return frozenset()
+
     def verify(self, envelope: Mapping[str, Any], who: Person | MachineName, at: datetime) -> dict[str, Any]:
         """The statement that a person or machine signed with a key that counted `at` then.
 

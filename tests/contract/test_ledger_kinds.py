@@ -4,14 +4,14 @@ import ast
 import re
 from pathlib import Path
 
-from infra.docs import ledger
+from tasks.ledger import kinds
 
 ROOT = Path(__file__).parents[2]
 
 
 def documented() -> dict[str, set[str]]:
     """By kind, the fields of its body."""
-    return {kind.kind: set(re.findall(r"`(\w+)`", kind.body)) for kind in ledger.KINDS}
+    return {kind.kind: set(re.findall(r"`(\w+)`", kind.body)) for kind in kinds.KINDS}
 
 
 def constants(path: Path) -> set[str]:
@@ -38,7 +38,7 @@ def recorded() -> set[str]:
 
 
 def test_every_kind_is_in_the_document() -> None:
-    assert recorded() == documented().keys(), "KINDS in infra/docs/ledger.py describes each kind of entry"
+    assert recorded() == documented().keys(), "KINDS in tasks/ledger/kinds.py describes each kind of entry"
 
 
 def test_what_appends_names_its_kind_by_a_constant() -> None:

@@ -33,5 +33,7 @@ class Asked(Frozen):
 
 
 def keys_of(here: Here, person: Person) -> list[str]:
-    """Fingerprints of a person's keys that count now."""
+    """Fingerprints of a person's keys that count now; none of who has none."""
+    if not here.governance.fingerprints_of(person.id):
+        return []
     return [key.fingerprint for key in here.governance.keys_of(person) if key.counts(here.now)]

@@ -91,9 +91,12 @@ def who_approved(here: Here, it: Record) -> Iterator[Line]:
         counted = [each for each in it.decided.get(gate, []) if each.counted]
         for each in counted:
             said = each.decision
+            carried = said.run != it.release.run
             yield Line(
                 text=f"{gate} gate: {said.verb} by {it.name_of(said.person)} as {said.role}, "
-                f"{shown(each.entry.time)}: {said.reason}",
+                f"{shown(each.entry.time)}: {said.reason}"
+                + f" (given at run {said.run} with the same data and policy, and carried over)"
+                * carried,
                 href=f"/ledger/{each.entry.seq}",
             )
         if not counted:

@@ -36,6 +36,8 @@ class SourceRow(Frozen):
     """Share of these."""
     trend: list[Quality]
     """Oldest first."""
+    last_run: str
+    """That rows and trend end with; empty where it never ran."""
     without: str
     """What the last dataset would lose without it, in words."""
     withdrawn: str
@@ -71,6 +73,7 @@ def _row(holding: Holding, withdrawn: str) -> SourceRow:
         rows=last.rows if last else None,
         put_aside=last.quarantined_share if last else None,
         trend=holding.trend,
+        last_run=last.run if last else "",
         without=_loss(holding),
         withdrawn=withdrawn,
     )

@@ -9,6 +9,7 @@ from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.shown import json_text
 from tasks.ledger import search
+from tasks.ledger.kinds import KINDS
 from tasks.ledger.ledger import Entry
 from tasks.ledger.search import Wanted
 from tasks.policy.people import Person
@@ -49,12 +50,17 @@ class EntryPage(Frozen):
     """Envelopes opened, their signatures unverified."""
     text: str
     """The same as JSON, for reading."""
+    says: str
+    """Its plain values in one line."""
+    meaning: str
+    """What entries of its kind hold, in words; empty of a kind that this version does not know."""
 
 
 def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
            below: Number = 0, most: Many = PAGE) -> Entries:  # fmt: skip
     """A page of what fits. Raises Refused at an entry that was changed."""
-    wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None)
+    keys = here.governance.fingerprints_of(about)
+    wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None, keys=keys)
     start = below or (_after_run(here, run) if run else None)
     found = search.newest(here.ledger, wanted, most, start, LOOKS)
     return Entries(
@@ -91,4 +97,6 @@ def entry(here: Here, person: Person, number: Number) -> EntryPage:
         subject=found[0].subject,
         body=body,
         text=json_text(body, indent=2),
+        says=search.gist(found[0]),
+        meaning=next((kind.body for kind in KINDS if kind.kind == found[0].kind), ""),
     )

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from infra.console.site import Here
+from infra.console.views.asked import keys_of
 from tasks.core.config import Frozen
-from tasks.policy import adopting, explain, in_force
+from tasks.policy import adopting, differences, explain, in_force
+from tasks.policy.adopting import Chain
 from tasks.policy.people import Person
 
 
@@ -22,6 +24,8 @@ class Adopted(Frozen):
     number: int
     time: datetime
     signed_by: list[str]
+    changed: list[str]
+    """Against the adoption before, in words."""
 
 
 class PolicyPage(Frozen):
@@ -46,20 +50,27 @@ def policy(here: Here, person: Person) -> PolicyPage:
         root=adopting.root_fingerprint(here.state),
         lines=list(explain.lines(governed.policy, governed.people)),
         people=[_member(here, each) for each in governed.people.people],
-        adoptions=[
-            Adopted(number=each.sequence, time=chain.entries[place].time, signed_by=chain.signed_by(place))
-            for place, each in reversed(list(enumerate(chain.adoptions)))
-        ],
+        adoptions=[_adopted(chain, place) for place in reversed(range(len(chain.adoptions)))],
         problems=list(chain.problems),
     )
 
 
+def _adopted(chain: Chain, place: int) -> Adopted:
+    it = chain.adoptions[place]
+    before = chain.adoptions[place - 1] if place else None
+    return Adopted(
+        number=it.sequence,
+        time=chain.entries[place].time,
+        signed_by=chain.signed_by(place),
+        changed=differences.between(before.policy, before.people, it.policy, it.people) if before else [],
+    )
+
+
 def _member(here: Here, person: Person) -> Member:
-    counting = [key for key in here.governance.keys_of(person) if key.counts(here.now)]
     return Member(
         id=person.id,
         name=person.name,
         roles=person.roles_at(here.now),
-        keys=[key.fingerprint for key in counting],
+        keys=keys_of(here, person),
         demo=person.demo,
     )

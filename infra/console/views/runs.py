@@ -8,6 +8,7 @@ from pydantic import Field
 from infra.console.site import Here
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
+from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import journal
@@ -17,6 +18,8 @@ from tasks.runs.summary import summarise
 PAGE = 100
 """Runs on one page."""
 MOST = 10_000
+GOES_ON = ("running", "waiting", "interrupted")
+"""States of a run that still has something before it."""
 """Lines that one answer holds."""
 Many = Annotated[int, Field(ge=1, le=MOST)]
 Number = Annotated[int, Field(ge=0, lt=2**62)]
@@ -69,6 +72,10 @@ class RunPage(Frozen):
     report: bool
     docs: bool
     measured: bool
+    reason: str
+    """Why it was asked for; empty where nobody said."""
+    to_come: list[str]
+    """Gates that it has not come to."""
     has_rows: bool
     """It has been through `ingest`."""
 
@@ -128,6 +135,8 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         going=stands.status == "running",
         stages=stands.stages,
         gates=stands.gates,
+        reason=stands.reason or "",
+        to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in GOES_ON else [],
         scores=[
             Score(metric=metric, model=model, value=str(fact))
             for model, scores in summary.scores.items()

@@ -1,0 +1,90 @@
+"""The kinds of entries, in words. A test compares them with the kinds that the code records and with real entries."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    kind: str
+    subject: str
+    body: str
+
+
+KINDS = (
+    Kind("governance.proposed", "digest of the adoption", "`envelope`: policy and people, signed by the first person"),
+    Kind("governance.signed", "digest of the adoption", "`envelope`: the same, signed by another person"),
+    Kind("governance.adopted", "digest of the adoption", "`envelope`: the same with every signature it needed"),
+    Kind("code.signed", "digest of a tree", "`envelope`: somebody signs a version of the code off, or takes that back"),
+    Kind(
+        "declaration.signed", "`source/ID` or `card/NAME`",
+        "`envelope`: somebody adopts a source as sources.yaml declares it, or the card of a use case",
+    ),
+    Kind("run.requested", "run", "`envelope`: the signed request"),
+    Kind("deployment.declared", "digest of the file", "`envelope`: somebody puts schedules and triggers in force"),
+    Kind("schedule.paused", "schedule or trigger", "`envelope`: somebody lets it rest"),
+    Kind("schedule.resumed", "schedule or trigger", "`envelope`: somebody lets it go on"),
+    Kind(
+        "occasion.taken", "schedule or trigger, and its time or what happened",
+        "`name`, `reason`, `run`, `requested_by`, `installation`; `due`: the time of a schedule; `missed`: how many "
+        "times before it passed while nothing ran; `contents`: digest of each source that changed; `envelope`: the "
+        "signed request",
+    ),
+    Kind("occasion.started", "as before", "`run`, `flow_run`: its id in Prefect"),
+    Kind(
+        "occasion.passed_over", "as before",
+        "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it",
+    ),
+    Kind("run.resolved", "run", "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source"),
+    Kind(
+        "run.stage", "run",
+        "`stage`; `outputs`: digest of what the stage left; `read`: digest of each source, dataset, model and gate "
+        "that it read; `cached`: whether it came from the cache; `seconds`; `envelope`: the "
+        "record of it, file by file with SHA-256, signed by the worker's key",
+    ),
+    Kind("run.taken_up", "run", "`installation` on which the run goes on, where it is another one than before"),
+    Kind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),
+    Kind("run.ended", "run", "`status`, `commit`, `release`"),
+    Kind(
+        "gate.asked", "run",
+        "`gate`, `use_case`, `requested_by`, `demo`, `roles`, `days`; `attached`: SHA-256 of the evidence",
+    ),
+    Kind(
+        "gate.decision", "SHA-256 of the gate's subject",
+        "`envelope`: approve, reject, waive or withdraw, with the reason",
+    ),
+    Kind("gate.reminded", "run", "`gate`; `sha256` of the evidence; `roles`, `deadline`"),
+    Kind("gate.escalated", "run", "`gate`, `sha256`, `roles`, `deadline`; `to`: the role"),
+    Kind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
+    Kind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
+    Kind("source.restored", "source", "`envelope`: its owner gives it again"),
+    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source"),
+    Kind("vault.read", "record", "`person`, `reason`, `tokens`"),
+    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`"),
+    Kind(
+        "promotion.intended", "model",
+        "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",
+    ),
+    Kind(
+        "promotion.made", "model",
+        "`envelope`: the statement; `intent`: its entry; of a rollback also `order` and `joined`: the signed orders",
+    ),
+    Kind("promotion.undone", "model", "`intent`, `reason`, `named`"),
+    Kind("promotion.mirrored", "model", "`statement`, `sequence`"),
+    Kind("rollback.ordered", "model", "`envelope`: an order that other people have to join"),
+    Kind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),
+    Kind("admission.refused", "model", "`server`, `statement`, `reason`"),
+    Kind(
+        "admission.rolled_back", "model",
+        "`server`, `release`, `tier`, `sequence`; `statement`: the promotion that the ledger lacks; `found`: the "
+        "newest that it has",
+    ),
+    Kind(
+        "run.reproduced", "run", "as `release.reproduced`, of a run whose package is made",
+    ),
+    Kind(
+        "release.reproduced", "release",
+        "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`, `records`",
+    ),
+    Kind("incident.opened", "incident", "`envelope`: what happened and which role owns it; of an emergency `order`"),
+    Kind("incident.escalated", "incident", "`envelope`"),
+    Kind("incident.closed", "incident", "`envelope`: who closed it and why; `countersigned` by the gate's key"),
+)  # fmt: skip
