@@ -38,6 +38,7 @@ SECONDS = {
     "tests/console/test_access.py": 22,
     "tests/flows/test_occasions.py": 22,
     "tests/infra/test_prefect_api.py": 21,
+    "tests/flows/test_watching.py": 21,
     "tests/stages/train/test_cluster.py": 20,
     "tests/runs/test_records.py": 20,
     "tests/registry/test_notices.py": 19,

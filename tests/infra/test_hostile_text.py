@@ -209,7 +209,7 @@ COMMANDS: dict[str, list[str]] = {
     "schedule run-now": ["nightly", "--reason", TEXT, *AS_OWNER],
     "incidents list": ["--all"], "incidents show": [TEXT], "incidents close": [TEXT, "--reason", TEXT, *AS_OWNER],
 }  # fmt: skip
-STARTERS = {"run", "up", "console start"}
+STARTERS = {"run", "up", "watch", "console start"}
 """They start servers; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
 
 
