@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from prefect import task
@@ -13,6 +13,7 @@ from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.shown import guard_logs, visible
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal, records
+from tasks.runs.across import only_here
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
@@ -66,7 +67,7 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
     flow_run = current()
     run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
     asked = request.model_copy(update={"run_id": run})
-    with only_one(state(), run):
+    with only_one(state(), run), _against_others(run):
         _as_before(asked, envelope)
         before = journal.read(state(), run) or Journal(
             run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
@@ -82,6 +83,14 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         except Exception as error:
             _failed(run, visible(f"{type(error).__name__}: {error}"), 1)
             raise
+
+
+def _against_others(run: str) -> AbstractContextManager[None]:
+    """Other machines are kept from the run, unless it is theirs, which its next stage says."""
+    with suppress(Unavailable):
+        if is_elsewhere(open_ledger(state()), root(), run):
+            return nullcontext()
+    return only_here(root(), run)
 
 
 def _failed(run: str, error: str, exit_code: int) -> None:

@@ -139,9 +139,10 @@ class Leases:
 class Turn:
     """The lease of one name, as one process tries to have it again and again."""
 
-    def __init__(self, leases: Leases, name: str, installation: str) -> None:
+    def __init__(self, leases: Leases, name: str, installation: str, one: bool = False) -> None:
+        """`one`: the processes of an installation are one owner; something else keeps them apart."""
         self._leases, self._name = leases, name
-        self._owner = f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._owner = installation if one else f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
         self._place = f"{socket.gethostname()}, installation {installation}, process {os.getpid()}"
         self._until = 0.0
 
