@@ -135,7 +135,8 @@ class Occasions:
 def create(client: SyncPrefectClient, root: Path, taken: Taken) -> str:
     """The flow run of an occasion; asked again it is the same one. Returns its id in Prefect."""
     asked = requests.of(taken)
-    deployment = client.read_deployment_by_name(deployed.full_name(root))
+    name = deployed.for_run(root, open_ledger(root / ".hallmark"), taken.pool)
+    deployment = client.read_deployment_by_name(name)
     parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
     made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=taken.run)
     return str(made.id)

@@ -17,6 +17,7 @@ SECONDS = {
     "tests/infra/test_shared_prefect.py": 53,
     "tests/infra/test_prefect_access.py": 53,
     "tests/flows/test_postgres_restart.py": 45,
+    "tests/flows/test_pools.py": 45,
     "tests/flows/test_withdrawal.py": 44,
     "tests/registry/test_crash.py": 39,
     "tests/registry/test_kills.py": 36,

@@ -7,6 +7,9 @@
     variables.py every environment variable, with its meaning
     runner.py   the process that executes flow runs
     watch.py    the process that looks after gates, deadlines, schedules and heads; of many one for all
+    pools.py    work pools, as deployments.yaml declares them
+    worker.py   a machine of a work pool
+    execute.py  one flow run of a work pool
     every.py    work that is done again and again
     watching.py who watches, for whoever asks
     deployments.yaml  schedules and triggers, as they are proposed (tasks/occasions)

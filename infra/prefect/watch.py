@@ -18,6 +18,7 @@ from pathlib import Path
 
 from prefect.logging import get_logger
 
+from flows import pooled
 from flows.lifecycle import root
 from flows.occasions import Occasions
 from flows.parked import Parked
@@ -36,6 +37,8 @@ HEAD_SECONDS = 10.0
 """How often a head of the ledger is published where it grew. Beside the watch over runs: a place that is away keeps
 nobody waiting."""
 NEWS_SECONDS = 5.0
+POOLED_SECONDS = 10.0
+"""How often it is looked whether a machine of a pool is gone; its lease lasts longer."""
 OCCASION_SECONDS = 2.0
 """How often schedules and triggers are looked at: a time counts to the second, and a look that finds nothing takes a
 millisecond or two."""
@@ -85,7 +88,11 @@ class Watch:
         yield every(NEWS_SECONDS, "told", self.leading(notify.deliver))
         yield every(OCCASION_SECONDS, "asked for", Occasions(root(), lambda: self._turn.is_mine).look)
         if os.environ.get("PREFECT_API_URL"):
-            yield every(DECIDED_SECONDS, "goes on, its gate is decided", Parked(root()).resume_decided)
+            yield every(DECIDED_SECONDS, "goes on, its gate is decided", Parked(root(), self._pooled).resume_decided)
+            yield every(POOLED_SECONDS, "goes on, its machine was gone", self.leading(pooled.revive))
+
+    def _pooled(self) -> list[str]:
+        return pooled.deployments(root()) if self._turn.is_mine else []
 
 
 def _words(lease: Lease, mine: bool) -> str:

@@ -247,6 +247,7 @@ INTERNAL = {
     "HALLMARK_USE_CASE",
     "HALLMARK_LEDGER",
     "HALLMARK_VAULT",
+    "HALLMARK_POOLED",
 }
 """What a process says to one that it starts, and beginnings of names."""
 
