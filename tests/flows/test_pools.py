@@ -17,8 +17,6 @@ from infra.prefect import access, pools, server
 from tasks.gates import cases, signed_request
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions.book import TAKEN
-from tasks.occasions.declared import Deployments
-from tasks.occasions.pools import Pool
 from tasks.runs import installation, records
 from tasks.runs.taking_up import TAKEN_UP
 from tests.checkouts import Checkouts
@@ -146,10 +144,3 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
         (flow_run,) = client.read_flow_runs()
         states = [state.message for state in client.read_flow_run_states(flow_run.id)]
     assert flow_run.name == run and "its machine was gone" in states
-
-
-def test_a_pool_that_nobody_declared_is_refused() -> None:
-    with pytest.raises(ValueError, match="nightly: there is no pool 'large'; there are small"):
-        Deployments(pools={"small": Pool()}, schedules={"nightly": {"every": "1h", "pool": "large"}})
-    with pytest.raises(ValueError, match="expected an `image` for `type: kubernetes`"):
-        Pool(type="kubernetes")
