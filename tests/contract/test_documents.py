@@ -192,6 +192,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "training": of_params,
     "schedules": whole(Deployments),
     "retries": whole(Deployments),
+    "pools": whole(Deployments),
 }
 """What a block of YAML is, by its first key."""
 
