@@ -86,7 +86,7 @@ ALL: dict[str, Verb | Verbs] = {
     "up": Verb("up:up", "Start Prefect, runner, watch and console of this checkout.", "itself"),
     "down": Verb("down:down", "Stop Prefect, the runner, the watch and the console.", "itself"),
     "watch": Verb("watch:watch", "Watch over gates, deadlines and schedules until Ctrl-C.", "itself"),
-    "work": Verb("work:work", "Execute runs of a work pool on this machine until Ctrl-C.", "itself"),
+    "work": Verb("work:work", "Execute runs of a work pool on this machine until Ctrl-C.", "acts"),
     "deploy": Verb("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),
     "trigger": Verb("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
     "doctor": Verb("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
