@@ -9,6 +9,7 @@
     artifacts.py  what a run shows in Prefect's UI
     deployed.py  the name that this checkout's flow has on a Prefect server
     parked.py    parked runs whose gate has closed go on
+    pooled.py    runs of work pools whose machine is gone go on
     watch.py     what keeps orphaned runs going, and what time brings
     occasions.py runs that schedules and triggers ask for
     partly.py    one part that fails keeps no other from being done

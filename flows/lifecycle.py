@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from prefect import task
@@ -13,12 +13,17 @@ from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.shown import guard_logs, visible
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal, records
+from tasks.runs.across import only_here
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal, Status
+from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, checked_run_id, derived_run_id, new_run_id
-from tasks.runs.run import Run, create, on_record
-from tasks.runs.taking_up import is_elsewhere
+from tasks.runs.run import GIT_REMOTE, Run, create, is_here, layout_of, on_record
+from tasks.runs.taking_up import is_elsewhere, take_up
+
+POOLED = "HALLMARK_POOLED"
+"""Environment variable that a worker sets for what it starts."""
 
 
 def root() -> Path:
@@ -66,7 +71,9 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
     flow_run = current()
     run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
     asked = request.model_copy(update={"run_id": run})
-    with only_one(state(), run):
+    with only_one(state(), run), _against_others(run):
+        if pooled():
+            _bring(run, asked.commit)
         _as_before(asked, envelope)
         before = journal.read(state(), run) or Journal(
             run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
@@ -82,6 +89,30 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         except Exception as error:
             _failed(run, visible(f"{type(error).__name__}: {error}"), 1)
             raise
+
+
+def _against_others(run: str) -> AbstractContextManager[None]:
+    """Other machines are kept from the run, unless it is theirs, which its next stage says."""
+    with suppress(Unavailable):
+        if not pooled() and is_elsewhere(open_ledger(state()), root(), run):
+            return nullcontext()
+    return only_here(root(), run)
+
+
+def pooled() -> bool:
+    """Whether this process works for a pool, whose machines take each other's runs up."""
+    return POOLED in os.environ
+
+
+def _bring(run: str, commit: str | None) -> None:
+    """Fetch a run that another machine of the pool has begun, or has had last; of a new one its commit, where this
+    clone is behind."""
+    checkout, remote = Repository.open(root()), os.environ.get(GIT_REMOTE)
+    if commit and remote and not checkout.knows(commit):
+        checkout.fetch_branches(remote)
+    begun = on_record(root(), run) is not None and open_ledger(state()).entries(records.RESOLVED, run)
+    if begun and (is_elsewhere(open_ledger(state()), root(), run) or not is_here(layout_of(root(), run))):
+        take_up(root(), run)
 
 
 def _failed(run: str, error: str, exit_code: int) -> None:
@@ -121,6 +152,8 @@ def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open it where it is there already."""
     with doing(request.named, "finding and digesting its sources"):
         run = create(root(), request, envelope)
+        if pooled() and not run.ledger().entries(records.RESOLVED, run.id):
+            run.push(first=True)  # once it is on record as resolved, another machine of the pool can go on with it
     records.resolved(run.ledger(), run.layout, run.id)
     note(run.id, use_case=run.params.use_case.name)
     return run

@@ -1,11 +1,12 @@
 """Runs that schedules and triggers ask for.
 
-The runner looks every few seconds. What is due is written into the ledger with a request that the scheduler's key has
+The watch looks every few seconds. What is due is written into the ledger with a request that the scheduler's key has
 signed; then Prefect is asked for the flow run, by the run's id. Prefect has no schedule of its own: whoever reaches it
 could write one, and outside environment `local` no such run begins.
 """
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -33,10 +34,15 @@ TRIGGER_SECONDS = 15.0
 
 
 class Occasions:
-    """What a checkout asks for by itself, from look to look."""
+    """What a checkout asks for by itself, from look to look.
 
-    def __init__(self, root: Path) -> None:
+    Of several machines one leads, and asks for what is due. The others see to the runs that they asked for before, and
+    look at sources all the same, so that whoever comes next knows what these were.
+    """
+
+    def __init__(self, root: Path, leads: Callable[[], bool] = lambda: True) -> None:
         self._root = root
+        self._leads = leads
         self._ledger: Ledger | None = None
         self._book = Book()
         self._known: tuple[int, Governance, Standing] | None = None
@@ -51,18 +57,19 @@ class Occasions:
         governed, now = self._in_force(ledger)
         if now.problem:
             parts.failed([f"the schedules in force cannot be read: {now.problem}"])
-        place = Place(self._root, ledger, governed, self._book.update(ledger))
-        for each in due.due(now, self._book, ledger.now()):
+        place, leads = Place(self._root, ledger, governed, self._book.update(ledger)), self._leads()
+        for each in due.due(now, self._book, ledger.now()) if leads else ():
             parts.attempt(f"schedule {each.occasion.name}", partial(self._answer, place, each))
         for name, trigger in now.deployments.triggers.items():
-            if name not in now.paused and self._is_time(name, trigger):
-                parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now))
+            looks = name not in now.paused and (leads or isinstance(trigger, SourceChanged))
+            if looks and self._is_time(name, trigger):
+                parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now, leads))
         parts.attempt("runs that were asked for", partial(self._finish, ledger))
         return parts.done()
 
-    def _look_for(self, place: Place, name: str, trigger: Watches, now: Standing) -> list[str]:
-        found = events.happened(name, trigger, now.since[name], place)
-        return [line for each in found for line in self._answer(place, Due(each, ""))]
+    def _look_for(self, place: Place, name: str, trigger: Watches, now: Standing, leads: bool) -> list[str]:
+        found = list(events.happened(name, trigger, now.since[name], place))
+        return [line for each in found for line in self._answer(place, Due(each, ""))] if leads else []
 
     def _answer(self, place: Place, each: Due) -> list[str]:
         occasion = each.occasion
@@ -128,7 +135,8 @@ class Occasions:
 def create(client: SyncPrefectClient, root: Path, taken: Taken) -> str:
     """The flow run of an occasion; asked again it is the same one. Returns its id in Prefect."""
     asked = requests.of(taken)
-    deployment = client.read_deployment_by_name(deployed.full_name(root))
+    name = deployed.for_run(root, open_ledger(root / ".hallmark"), taken.pool)
+    deployment = client.read_deployment_by_name(name)
     parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
     made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=taken.run)
     return str(made.id)

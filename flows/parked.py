@@ -1,13 +1,13 @@
 """Parked runs whose gate has closed go on.
 
-The runner asks twice a second. Between two looks only what is new in the ledger is read, and Prefect is asked only
+The watch asks twice a second. Between two looks only what is new in the ledger is read, and Prefect is asked only
 about runs that may go on; so a thousand parked runs cost next to nothing. A decision may land just before its run
 parks, so it is remembered until that goes on. Once a minute all of them are looked at, for what no entry tells: a
 deadline, governance files of somebody's own, a flow run that Prefect was away for.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -54,10 +54,12 @@ class _Elsewhere(HallmarkError):
 
 
 class Parked:
-    """The parked runs of a checkout, from look to look."""
+    """The parked runs of a checkout, from look to look, and those of work pools where it looks after them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, pooled: Callable[[], list[str]] = list) -> None:
+        """`pooled` gives the deployments that pools serve, as long as no other machine looks after them."""
         self._root = root
+        self._pooled = pooled
         self._ledger: Ledger | None = None
         self._last = 0
         self._next = 0.0
@@ -81,8 +83,11 @@ class Parked:
             flow_runs = in_state(self._root, client, parked) if whole else named(self._root, client, parked, wanted)
             for flow_run in flow_runs:
                 parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
+            pooled = named(self._root, client, parked, wanted, self._pooled()) if wanted else []
+            for flow_run in pooled:
+                parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._wake, client, flow_run))
         if whole:
-            self._note_ended(wanted - {run_id(flow_run) for flow_run in flow_runs})
+            self._note_ended(wanted - {run_id(flow_run) for flow_run in (*flow_runs, *pooled)})
         return parts.done()
 
     def answered(self, whole: bool) -> set[str]:
@@ -109,10 +114,10 @@ class Parked:
 
     def _look(self, ledger: Ledger) -> set[str]:
         """Runs whose gate stands open in the ledger and is answered all the same."""
-        rules, judged = Rules(self._root, ledger), dict[str, Governance]()
+        rules, judged, pooled = Rules(self._root, ledger), dict[str, Governance](), self._pooled()
 
         def governed(summary: Summary) -> Governance:
-            governance = rules.of(summary.run)
+            governance = rules.anywhere(summary.run) if pooled else rules.of(summary.run)
             if governance is None:
                 raise _Elsewhere
             judged[summary.run] = governance
@@ -147,6 +152,10 @@ class Parked:
         waits = run not in wanted and (run in self._open or not decided(self._root, run))
         if waits and not is_elsewhere(self._reach(), self._root, run):
             return []
+        return self._wake(client, flow_run)
+
+    def _wake(self, client: SyncPrefectClient, flow_run: FlowRun) -> list[str]:
+        run = run_id(flow_run)
         client.resume_flow_run(flow_run.id)
         self._answered.discard(run)
         return [run]
@@ -187,26 +196,40 @@ def _answered(case: Case, ledger: Ledger, governed: Governance) -> bool:
     return gates.judge(evidence, ledger, governed, ledger.now()).state != "waiting"
 
 
-def named(root: Path, client: SyncPrefectClient, state: StateType, runs: Collection[str]) -> list[FlowRun]:
-    """Flow runs of some of the checkout's runs in one state."""
+def named(
+    root: Path,
+    client: SyncPrefectClient,
+    state: StateType,
+    runs: Collection[str],
+    deployments: list[str] | None = None,
+) -> list[FlowRun]:
+    """Flow runs of some of the checkout's runs, or of other deployments', in one state."""
+    if deployments == []:
+        return []
     names = sorted(runs)
     chunks = [names[start : start + PAGE] for start in range(0, len(names), PAGE)]
-    pages = (in_state(root, client, state, name=FlowRunFilterName(any_=some)) for some in chunks)
+    pages = (
+        in_state(root, client, state, name=FlowRunFilterName(any_=some), deployments=deployments) for some in chunks
+    )
     return [flow_run for page in pages for flow_run in page]
 
 
 def in_state(
-    root: Path, client: SyncPrefectClient, *states: StateType, name: FlowRunFilterName | None = None
+    root: Path,
+    client: SyncPrefectClient,
+    *states: StateType,
+    name: FlowRunFilterName | None = None,
+    deployments: list[str] | None = None,
 ) -> list[FlowRun]:
-    """Every flow run of the checkout in one of the states, page by page, but such as name no run: these somebody made
-    who reaches the server."""
+    """Every flow run of the checkout, or of other deployments, in one of the states, page by page, but such as name no
+    run: these somebody made who reaches the server."""
     flow_runs: list[FlowRun] = []
-    ours = deployed.name(root)
+    ours = [deployed.name(root)] if deployments is None else deployments
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
     while True:
         page = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[deployed.FLOW])),
-            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[ours])),
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=ours)),
             flow_run_filter=FlowRunFilter(state=state, name=name),
             sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(flow_runs),
         )  # fmt: skip

@@ -18,9 +18,7 @@ from tasks.runs import stage as made
 from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome
 from tasks.runs.journal import StageLine
 from tasks.runs.run import Run
-from tasks.runs.taking_up import is_elsewhere
-
-ELSEWHERE = "run {0} was taken up on another machine and goes on there; `hallmark run --resume {0}` takes it back"
+from tasks.runs.taking_up import ELSEWHERE, where
 
 
 def stages(run: Run, *names: str) -> None:
@@ -61,8 +59,8 @@ def patiently(run: Run, name: str) -> StageOutcome:
 def with_its_sources(run: Run) -> None:
     """Raises Refused where an owner has withdrawn a source since the run was resolved, with who did it and why, and for
     a run that has been taken up on another machine."""
-    if is_elsewhere(run.ledger(), run.checkout.root, run.id):
-        raise Refused(ELSEWHERE.format(run.id))
+    if other := where(run.ledger(), run.checkout.root, run.id):
+        raise Refused(ELSEWHERE.format(run.id, other))
     if held := run.held_back():
         raise Refused(f"run {run.id} stops: {held}; then: hallmark run --resume {run.id}")
 

@@ -2,8 +2,12 @@
 
 Beside that, it takes a signed head of the ledger to where its owner cannot rewrite it, whenever the ledger grew.
 
-The runner calls all of it. Who decides has signed an entry of the ledger and need not reach Prefect; a process that was
-killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
+The watch calls all of it (infra/prefect/watch.py). Who decides has signed an entry of the ledger and need not reach
+Prefect; a process that was killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
+
+Of several machines that share a ledger one does what is done for all of them (`time_passes`); each does what lies on it
+alone (`own_time_passes`). Two that do the former at once record each thing once: every step looks at the ledger inside
+of the transaction that it writes in.
 """
 
 from collections.abc import Callable
@@ -36,16 +40,14 @@ ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 
 
 def time_passes(root: Path) -> list[str]:
-    """Remind of gates, escalate and close them; finish or undo promotions that were interrupted; raise incidents over
-    waivers that expired, aliases that somebody moved, ledgers that were rolled back and what nobody confirmed; deliver
-    what was kept of admissions.
+    """Remind of gates, escalate and close them; raise incidents over waivers that expired, ledgers that were rolled
+    back and what nobody confirmed.
 
     Returns in words what was recorded. Raises Partly where something could not be looked at; all the rest was then.
     """
-    ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", Parts()
+    ledger, parts = open_ledger(root / ".hallmark"), Parts()
     rules = Rules(root, ledger)
-    parts.attempt("records kept of admissions", lambda: _deliver(ledger, state))
-    parts.attempt("gates that wait", lambda: _remind(ledger, rules))
+    parts.attempt("gates that wait", lambda: _remind(ledger, rules.anywhere))
     raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
         "waivers": waivers.raise_incidents,
         "ledgers that were rolled back": rolled_back.raise_incidents,
@@ -53,9 +55,22 @@ def time_passes(root: Path) -> list[str]:
     }
     for what, raised in raising.items():
         parts.attempt(what, partial(_raise, raised, ledger, rules))
+    parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.passed_over(ledger)))
+    return parts.done()
+
+
+def own_time_passes(root: Path) -> list[str]:
+    """What no other machine can do: deliver what was kept of admissions, remind of gates whose governance files are
+    here alone, finish or undo promotions that were interrupted here, set back aliases that somebody moved.
+
+    Returns and raises as `time_passes`.
+    """
+    ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", Parts()
+    rules = Rules(root, ledger)
+    parts.attempt("records kept of admissions", lambda: _deliver(ledger, state))
+    parts.attempt("gates that wait", lambda: _remind(ledger, rules.only_here, tell=False))
     parts.attempt("promotions that were interrupted", lambda: promotion.reconcile(ledger, rules.installed()))
     parts.attempt("aliases", lambda: promotion.set_aliases(ledger, rules.installed()))
-    parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.passed_over(ledger)))
     return parts.done()
 
 
@@ -65,22 +80,28 @@ def _deliver(ledger: Ledger, state: Path) -> list[str]:
     return _failing(undelivered.set_aside(state), notes)
 
 
-def _remind(ledger: Ledger, rules: Rules) -> list[str]:
+Judging = Callable[[str], Governance | None]
+"""Takes a run; what its gates are judged by, None where another machine sees to it."""
+
+
+def _remind(ledger: Ledger, judging: Judging, tell: bool = True) -> list[str]:
+    """`tell`: also of gates that cannot be read, whoever's they are."""
     parts = Parts()
     asked = ledger.questions()
     for entry, case in zip(asked, cases.read_open(asked, ledger), strict=True):
         if isinstance(case, Refused):
-            parts.failed([f"{case}; run {entry.subject} is reminded of nothing"])
+            parts.failed([f"{case}; run {entry.subject} is reminded of nothing"] * tell)
         else:
-            parts.attempt(f"gate {case.evidence.gate} of run {entry.subject}", partial(_remind_of, case, ledger, rules))
+            what = f"gate {case.evidence.gate} of run {entry.subject}"
+            parts.attempt(what, partial(_remind_of, case, ledger, judging))
     return parts.done()
 
 
-def _remind_of(case: Case, ledger: Ledger, rules: Rules) -> list[str]:
+def _remind_of(case: Case, ledger: Ledger, judging: Judging) -> list[str]:
     try:
-        governed = rules.of(case.evidence.run)
+        governed = judging(case.evidence.run)
         if governed is None:
-            return []  # its own machine sees to it
+            return []
         recorded = reminders.remind(ledger, governed, case)
     except (InputError, Refused):
         return []  # its run is resumed and says so

@@ -209,7 +209,7 @@ def commit(folder: Path, message: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-def dvc_remote(folder: Path, store: Path) -> None:
+def dvc_remote(folder: Path, store: Path | str) -> None:
     """As `dvc remote add --local --default store STORE` writes it, which takes a second."""
     settings = ConfigObj(str(folder / ".dvc" / "config.local"), encoding="utf-8")
     settings.merge({"core": {"remote": "store"}, 'remote "store"': {"url": str(store)}})

@@ -8,7 +8,7 @@ import typer
 
 from infra.cli import occasions, shared
 from infra.cli.shared import console
-from infra.prefect import server
+from infra.prefect import client, pools, server
 from tasks.occasions import checked, deciding, standing
 from tasks.occasions.declared import DEFAULT, Deployments
 from tasks.runs.repository import Repository
@@ -46,6 +46,9 @@ def deploy(
         shared.notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
     if start:
         up = occasions.start(at, as_json)
+        with client.connected(at.root, up) as prefect:
+            for line in pools.make(prefect, at.ledger, now.deployments.pools):
+                shared.notice(line, as_json)
         shared.notice(f"up: {up.ui} (stop with `hallmark down`)", as_json)
     if as_json:
         shared.print_json(

@@ -7,7 +7,7 @@ from tasks.runs import journal
 
 
 def down() -> None:
-    """Stop the Prefect server, the runner and the console of this checkout.
+    """Stop the Prefect server, runner, watch and console of this checkout.
 
     A run in progress goes on with the next `hallmark up`. Parked runs keep waiting.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from flows import deployed
 from infra.cli import shared
 from infra.prefect import client, server
 from infra.prefect.server import Up
@@ -62,7 +63,8 @@ def begin(at: Here, taken: Taken, as_json: bool) -> str:
     """Have Prefect make the flow run of an occasion; where that is away, the runner does once it is back."""
     up = start(at, as_json)
     asked = requests.of(taken)
-    flow_run = client.trigger(at.root, up, asked.request, asked.envelope, once=taken.run)
+    name = deployed.for_run(at.root, at.ledger, taken.pool)
+    flow_run = client.trigger(at.root, up, asked.request, asked.envelope, once=taken.run, name=name)
     taking.started(at.ledger, at.book, taken.key, taken.run, flow_run)
     return flow_run
 

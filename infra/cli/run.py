@@ -1,5 +1,6 @@
 """`hallmark run`"""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NamedTuple, NoReturn
@@ -16,6 +17,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, journal
+from tasks.runs.across import only_here
 from tasks.runs.asking import Envelope
 from tasks.runs.foreseen import foreseen
 from tasks.runs.hold import only_one
@@ -132,9 +134,11 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
     with only_one(where / ".hallmark", run_id):
         away = is_elsewhere(open_ledger(where / ".hallmark"), where, run_id)
         if away or (known is None and not is_here(layout_of(where, run_id))):
-            take_up(where, run_id)
-            say(f"run {run_id} was fetched, with its outputs")
             known = None
+            with only_here(where, run_id):
+                started, seconds = time.monotonic(), take_up(where, run_id)
+            more = time.monotonic() - started - seconds
+            say(f"run {run_id} was fetched, with its outputs: {seconds:.1f} s of download, {more:.1f} s of checks")
     up = server.start(where, say, also=_read_from(layout_of(where, run_id)))
     say(f"run {run_id} goes on")
     if known and not known.finished and known.flow_run and client.take_up(where, up, known.flow_run):

@@ -112,4 +112,4 @@ def run_now(
     asks, now = at.standing.deployments.named[name], at.ledger.now()
     words = f"{name}, asked for now" + (f": {shared.worded(reason)}" if reason.strip() else "")
     key = f"{name}/now/{due.spelled(now)}-{secrets.token_hex(4)}"
-    occasions.ask_now(at, Occasion(key, name, words, asks.params, asks.changes), person, as_json)
+    occasions.ask_now(at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json)

@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.console import server as pages
-from infra.prefect import server
+from infra.prefect import server, watching
 from tasks.core.errors import InputError
 from tasks.runs import journal
 from tasks.runs.summary import Summary, summarise
@@ -36,6 +36,7 @@ def status(
         return
     up = server.find(shared.root())
     console.print(f"Prefect: {up.ui if up else 'not up (hallmark up)'}")
+    console.print(f"watch: {watching.who(shared.root()).words}", markup=False, highlight=False)
     table = Table("run", "use case", "status", "asked by", "stages", "gates", "release", box=None, header_style="bold")
     for line in known:
         gates = ", ".join(f"{name} {gate.state}" for name, gate in line.gates.items())

@@ -11,7 +11,7 @@ from tasks.sources import sources
 
 
 def up() -> None:
-    """Start the Prefect server, the runner and the console of this checkout on loopback, if they are not up.
+    """Start the Prefect server, runner, watch and console of this checkout on loopback, if they are not up.
 
     Example: hallmark up
     """

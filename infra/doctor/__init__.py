@@ -5,7 +5,7 @@ looks.py      the table of looks, and how each is taken
 installed.py  Python, packages, programs
 places.py     state, keys, disk
 databases.py  ledger, vault and lineage, and the schema of each
-services.py   Prefect, MLflow, Ray, places of heads
+services.py   Prefect, the watch, MLflow, Ray, places of heads
 settings.py   environment variables, params.yaml, dvc.yaml, governance
 
 A look changes nothing, and adding one takes a function and a line in looks.py.

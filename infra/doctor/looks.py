@@ -29,6 +29,7 @@ LOOKS: dict[str, Look] = {
     "schedules": settings.schedules,
     "runs": settings.runs,
     "Prefect": services.prefect,
+    "watch": services.watch,
     "MLflow": services.mlflow,
     "Ray": services.ray,
     "heads": services.heads,

@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from infra.doctor.finding import Finding
-from infra.prefect import server
+from infra.prefect import server, watching
 from tasks.core.errors import Unavailable
+from tasks.ledger import ledger
 from tasks.ledger.heads import publish
 from tasks.ledger.heads.places.named import named
+from tasks.occasions import standing
+from tasks.policy import in_force
 from tasks.registry.promote import mirror
 
 PATIENCE_SECONDS = 5.0
@@ -25,6 +28,23 @@ def prefect(root: Path) -> Iterator[Finding]:
         yield Finding(f"up at {up.api}, with other settings: {', '.join(other)}", "hallmark down, then hallmark up")
     else:
         yield Finding(f"up at {up.api}")
+
+
+def watch(root: Path) -> Iterator[Finding]:
+    """Whether somebody watches; nobody has to where no gate waits and no schedule is in force."""
+    found = watching.who(root)
+    waits = _waits(root) if found.is_missing and ledger.is_there(root / ".hallmark") else ""
+    yield Finding(f"{found.words}; {waits}", "hallmark up, or hallmark watch") if waits else Finding(found.words)
+
+
+def _waits(root: Path) -> str:
+    """What nobody looks after where nobody watches; empty where nothing is."""
+    known, folder = ledger.reach_ledger(root / ".hallmark"), root / "infra" / "governance"
+    if known.lost():
+        return ""
+    gates = len(known.questions())
+    named = len(standing.read(known, in_force.load(folder, root / ".hallmark", known)).deployments.named)
+    return ", ".join(f"{count} {what}" for count, what in ((gates, "open gates"), (named, "schedules")) if count)
 
 
 def mlflow(root: Path) -> Iterator[Finding]:

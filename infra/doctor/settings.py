@@ -25,8 +25,8 @@ PREFIX = "HALLMARK_"
 KNOWN = {variable.name for variable in (*KEPT, *READ)}
 NUMBERS = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
 """Variables that hold one, and the least that it may be."""
-INTERNAL = {"HALLMARK_STARTED_BY"}
-"""Hallmark sets it for a stage."""
+INTERNAL = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED"}
+"""Hallmark sets them for what it starts."""
 
 
 def variables(_: Path) -> Iterator[Finding]:

@@ -58,13 +58,15 @@ def _wants(root: Path, up: Up) -> str:
     return f"was started with another secret than {access.secret_file(root)} holds: `hallmark down`, `hallmark up`"
 
 
-def trigger(root: Path, up: Up, request: RunRequest, envelope: Envelope | None, once: str | None = None) -> str:
-    """Ask the deployment for a run, with what its person signed; returns the flow run's id. Asked again with the same
-    `once` it is the same flow run."""
+def trigger(
+    root: Path, up: Up, request: RunRequest, envelope: Envelope | None, once: str | None = None, name: str | None = None
+) -> str:
+    """Ask a deployment, this checkout's own where none is named, for a run, with what its person signed; returns the
+    flow run's id. Asked again with the same `once` it is the same flow run."""
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
-        name = deployed.full_name(root)
+        name = name or deployed.full_name(root)
         for _ in range(300):  # a runner that has just been started registers the deployment in a few seconds
             try:
                 deployment = client.read_deployment_by_name(name)

@@ -1,8 +1,9 @@
-"""Tell people outside what the ledger says: through a Prefect notification block, or a webhook, or the runner's log.
+"""Tell people outside what the ledger says: through a Prefect notification block, or a webhook, or the watch's log.
 
 HALLMARK_NOTIFY names where: `slack-webhook/ops` is the block `ops` of that type on the Prefect server; `https://…`
 takes a JSON document by POST. What could not be sent is sent at the next try, in the order of the ledger; runs never
-wait for it. `.hallmark/notified.json` says how far it has come.
+wait for it. The ledger's database says beside the ledger how far it has come (tasks/ledger/leases.py), so that another
+machine goes on from there. A notice comes twice where two send at once, or one is killed before it has said so.
 """
 
 import os
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tasks.registry.history.notices import Notice
 
 VARIABLE = "HALLMARK_NOTIFY"
+NAME = "notices"
+BEFORE = "notified.json"
+"""Below `.hallmark/`: how far an earlier version had come."""
 TIMEOUT_SECONDS = 10.0
 PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each try."""
@@ -46,16 +50,17 @@ def deliver(root: Path) -> list[str]:
     Where nobody is to be told they are for the log alone. Raises Unavailable where something could not be sent: that
     and what follows is sent next time.
     """
-    from tasks.ledger.ledger import open_ledger  # every command that asks whether a server is up imports this module
+    from tasks.ledger.leases import open_leases  # every command that asks whether a server is up imports this module
+    from tasks.ledger.ledger import open_ledger
     from tasks.registry.history.notices import notice
     from tasks.runs.run import installed_governance
 
     place, state = target(), root / ".hallmark"
-    ledger, governed = open_ledger(state), installed_governance(root, None)
-    come = _come(state)
+    ledger, governed, leases = open_ledger(state), installed_governance(root, None), open_leases(state)
+    come = leases.come(NAME)
     if come is None:  # what happened before anybody could be told is no news
-        _write(state, ledger.last())
-        return []
+        come = _before(state, ledger.last())
+        leases.advance(NAME, come)
     titles = []
     for entry in ledger.entries(after=come):
         news = notice(entry, governed)
@@ -64,7 +69,7 @@ def deliver(root: Path) -> list[str]:
         if place:
             send(place, news)
         titles.append(news.title)
-        _write(state, entry.seq)
+        leases.advance(NAME, entry.seq)
     return titles
 
 
@@ -94,11 +99,7 @@ def _notify(block: str, news: "Notice") -> None:
     loaded.notify(f"{news.text}\n{news.command}", subject=news.title)
 
 
-def _come(state: Path) -> int | None:
-    """The last entry of the ledger that was dealt with; None before the first time."""
-    path = state / "notified.json"
-    return int(files.read_json(path)["entry"]) if path.exists() else None
-
-
-def _write(state: Path, entry: int) -> None:
-    files.write_json(state / "notified.json", {"entry": entry})
+def _before(state: Path, last: int) -> int:
+    """The last entry of the ledger that an earlier version dealt with, which said so in a file; else `last`."""
+    path = state / BEFORE
+    return int(files.read_json(path)["entry"]) if path.exists() else last

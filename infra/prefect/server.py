@@ -1,4 +1,4 @@
-"""Start, find and stop the Prefect server and runner of a checkout. State lies in .hallmark/prefect/."""
+"""Start, find and stop the Prefect server, runner and watch of a checkout. State lies in .hallmark/prefect/."""
 
 import os
 import re
@@ -29,6 +29,8 @@ class Up(Frozen):
     server: Process | None
     """None where PREFECT_API_URL names a server that somebody else runs."""
     runner: Process
+    watch: Process | None = None
+    """None where an earlier version started it, whose runner watched as well."""
     settings: Settings = Settings()
     """What both were started with."""
     hallmark: str | None = None
@@ -44,7 +46,7 @@ class Up(Frozen):
 
 
 def find(root: Path) -> Up | None:
-    """What is up for this checkout, or None."""
+    """What is up for this checkout, or None. The watch may be gone: nobody who starts or follows a run needs it."""
     path = access.folder(root) / "up.json"
     if not path.exists():
         return None
@@ -75,7 +77,16 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
             f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
         )
-    return up
+    return _watched(root, up)
+
+
+def _watched(root: Path, up: Up) -> Up:
+    """With a watch, if it is gone."""
+    with locks.turn(access.folder(root) / "up.lock", "another command starts Prefect"):
+        known = find(root)
+        if known is None or known.watch is None or known.watch.serves(access.folder(root)):
+            return known or up
+        return _write(root, known.model_copy(update={"watch": _watch(root, known.api, known.server is not None)}))
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
@@ -90,8 +101,19 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
         server, api = _serve(root, say)
     given = access.environment(root, api, own=server is not None)
     runner = spawn(access.folder(root), "runner", ["-m", "infra.prefect.runner"], given)
-    up = Up(api=api, server=server, runner=runner, settings=Settings.of(os.environ), hallmark=_installed())
-    # Nobody else may read it: a short password can be guessed from its digest.
+    watch = _watch(root, api, server is not None)
+    settings = Settings.of(os.environ)
+    return _write(
+        root, Up(api=api, server=server, runner=runner, watch=watch, settings=settings, hallmark=_installed())
+    )
+
+
+def _watch(root: Path, api: str, own: bool) -> Process:
+    return spawn(access.folder(root), "watch", ["-m", "infra.prefect.watch"], access.environment(root, api, own))
+
+
+def _write(root: Path, up: Up) -> Up:
+    """Nobody else may read it: a short password can be guessed from its digest."""
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
@@ -119,6 +141,8 @@ def stop(root: Path) -> bool:
     up = Up.model_validate_json(path.read_bytes())
     own = access.folder(root)
     running, serving = up.runner.serves(own), up.server is not None and up.server.serves(own)
+    if up.watch is not None and up.watch.serves(own):
+        end(up.watch)
     if running:
         _end_runner(up.runner)
     if up.server is not None and serving:

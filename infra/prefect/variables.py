@@ -27,7 +27,7 @@ KEPT = (
         "HALLMARK_NOTIFY",
         "where [notices](../concepts/gates.md#reminders-and-notices) go: a Prefect notification block or the URL of a "
         "webhook",
-        "the runner's log",
+        "the watch's log",
     ),
     Variable(
         "HALLMARK_ROOT_FINGERPRINT",

@@ -20,7 +20,7 @@ from tasks.core.errors import Refused, Unavailable
 @dataclass(frozen=True)
 class Schema:
     name: str
-    """ledger, vault or lineage. They may share a Postgres database, so each has its version in a table of its own."""
+    """ledger, vault, lineage or leases. They may share a database, so each has its version in a table of its own."""
     tables: MetaData
     """As they are in the newest version."""
     make: Callable[[Connection], None]

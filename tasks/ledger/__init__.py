@@ -8,6 +8,7 @@ entry.py      an entry, as a row, as a leaf of the tree, as it is read
 attached.py   what is attached to an entry, and how it is packed
 kinds.py      the kinds of entries, in words
 questions.py  the gates that ask and are not closed yet
+leases.py     which of several machines does what one is enough for
 search.py     entries by kind, run, person, time
 tree/         the tree of RFC 9162: merkle.py, and subtrees.py, roots that are kept
 roots.py      roots over ranges of entries

@@ -40,7 +40,7 @@ KINDS = (
         "that it read; `cached`: whether it came from the cache; `seconds`; `envelope`: the "
         "record of it, file by file with SHA-256, signed by the worker's key",
     ),
-    Kind("run.taken_up", "run", "`installation` on which the run goes on, where it is another one than before"),
+    Kind("run.taken_up", "run", "`installation` and `machine` where the run goes on, if it is another one"),
     Kind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),
     Kind("run.ended", "run", "`status`, `commit`, `release`"),
     Kind(

@@ -25,7 +25,7 @@ from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import finished
 
 if TYPE_CHECKING:  # SQLAlchemy is for whoever opens a ledger; many a module only names one
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
     from tasks.ledger.tables import Tables
 
@@ -312,15 +312,18 @@ def reach_ledger(state: Path) -> Ledger:
 
     Raises InputError for a wrong URL.
     """
-    from tasks.core import database
     from tasks.ledger.tables import Tables
 
-    configured = os.environ.get(VARIABLE)
-    if configured:
-        engine = database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
-    else:
-        engine = database.sqlite(state / FILE, keep_open=True)
-    return Ledger(Tables(engine), state / HEADS)
+    return Ledger(Tables(engine(state)), state / HEADS)
+
+
+def engine(state: Path) -> "Engine":
+    """The database that the ledger is in. Raises InputError for a wrong URL."""
+    from tasks.core import database
+
+    if configured := os.environ.get(VARIABLE):
+        return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
+    return database.sqlite(state / FILE, keep_open=True)
 
 
 def is_there(state: Path) -> bool:

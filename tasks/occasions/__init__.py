@@ -1,6 +1,7 @@
 """Occasions: why and when a run is asked for without anybody typing it, and that each makes one run.
 
 declared.py      deployments.yaml: schedules, triggers, retries, timeouts
+pools.py         work pools
 durations.py     lengths of time and moments as people write them
 times.py         when a schedule is due, over daylight saving
 checked.py       whether a file can do what it says here

@@ -29,6 +29,12 @@ class Taken:
     """Where it is asked for."""
     body: dict[str, Any]
 
+    @property
+    def pool(self) -> str | None:
+        """Which executes it; None: the runner of the installation."""
+        pool = self.body.get("pool")
+        return pool if isinstance(pool, str) else None
+
 
 class Book:
     def __init__(self) -> None:

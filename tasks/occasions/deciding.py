@@ -97,8 +97,12 @@ def differences(before: Deployments, now: Deployments) -> list[str]:
     new = {name for name in now.named if name not in before.named}
     lines = [f"{_kind(now, name)} {name} is new: {_words(now, name)}" for name in now.named if name in new]
     lines += [f"{_kind(before, name)} {name} is gone" for name in before.named if name in gone]
+    lines += [f"pool {name} is new: {pool.in_words}" for name, pool in now.pools.items() if name not in before.pools]
+    lines += [f"pool {name} is gone" for name in before.pools if name not in now.pools]
     for key in dict.fromkeys([*was, *becomes]):
         if key[0] in ("schedules", "triggers") and len(key) > 1 and key[1] in gone | new:
+            continue
+        if key[0] == "pools" and len(key) > 1 and key[1] in before.pools.keys() ^ now.pools.keys():
             continue
         if was.get(key) != becomes.get(key):
             lines.append(f"{'.'.join(key)}: {_shown(was.get(key))} becomes {_shown(becomes.get(key))}")

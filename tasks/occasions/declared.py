@@ -15,6 +15,7 @@ from tasks.core.params.values import Name, Share
 from tasks.incidents.signed_incident import What
 from tasks.occasions import times
 from tasks.occasions.durations import Duration, LocalMoment, spell
+from tasks.occasions.pools import Named, Pool, missing
 
 DEFAULT = "infra/prefect/deployments.yaml"
 SOON = timedelta(minutes=1)
@@ -54,6 +55,8 @@ class Asks(Frozen):
     """Params file of the use case, committed; a relative path starts at the checkout."""
     changes: Annotated[dict[str, str], BeforeValidator(_spelled)] = {}
     """Overrides of single parameters by dotted key, as `--set` takes them."""
+    pool: Named | None = None
+    """Which of `pools` executes it; null: the runner of the machine that asks."""
     cool_down: Duration | None = None
     """How long after a run of this name no other is asked for; what comes meanwhile is passed over."""
 
@@ -227,6 +230,8 @@ class Deployments(Frozen):
     """Runs by the clock, by name."""
     triggers: dict[Called, Trigger] = {}
     """Runs for a reason, by name."""
+    pools: dict[Named, Pool] = {}
+    """Machines that take runs from one queue, by name."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
     """Runs that a runner executes at once, from its next start on; a parked run is none. Null: 5."""
     retries: Retries = Retries()
@@ -238,6 +243,8 @@ class Deployments(Frozen):
     def _names_are_of_one(self) -> Self:
         if both := sorted(set(self.schedules) & set(self.triggers)):
             raise ValueError(f"{', '.join(both)}: the name of a schedule and of a trigger; give one of them another")
+        if wrong := missing(self.named, self.pools):
+            raise ValueError("; ".join(wrong) + f"; there are {', '.join(self.pools) or 'none'}")
         return self
 
     @property

@@ -42,7 +42,9 @@ def _of(name: str, schedule: Schedule, since: datetime, book: Book, now: datetim
     if late:
         reason += ", missed while nothing ran"
     facts = {"missed": more} if len(passed) > 1 else {}
-    occasion = Occasion(key, name, reason, schedule.params, schedule.changes, schedule.cool_down, last, facts)
+    occasion = Occasion(
+        key, name, reason, schedule.params, schedule.changes, schedule.cool_down, last, facts, schedule.pool
+    )
     skipped = late and schedule.missed == "skip"
     return Due(occasion, f"nothing asked for it within {GRACE.seconds // 60} minutes" if skipped else "")
 

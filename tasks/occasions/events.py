@@ -52,7 +52,9 @@ def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -
     """`what` tells it from the other occasions of the trigger."""
     reason = f"trigger {name}: {words}"
     reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 2]} …"
-    return Occasion(f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, facts=facts)
+    return Occasion(
+        f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, None, facts, trigger.pool
+    )
 
 
 def _source(name: str, trigger: SourceChanged, since: datetime, place: Place) -> Iterator[Occasion]:

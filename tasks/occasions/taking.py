@@ -36,6 +36,8 @@ class Occasion:
     """Of a schedule's."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the ledger keeps of it besides."""
+    pool: str | None = None
+    """Which executes the run."""
 
 
 class Asked(NamedTuple):
@@ -96,7 +98,8 @@ def _pass_over(ledger: Ledger, occasion: Occasion, why: str) -> Entry:
 
 def _body(occasion: Occasion) -> dict[str, Any]:
     due = occasion.due.isoformat() if occasion.due else None
-    return {"name": occasion.name, "reason": occasion.reason, "due": due, **occasion.facts}
+    pool = {"pool": occasion.pool} if occasion.pool else {}
+    return {"name": occasion.name, "reason": occasion.reason, "due": due, **pool, **occasion.facts}
 
 
 def _cooling(book: Book, occasion: Occasion, now: datetime) -> str:

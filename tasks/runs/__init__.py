@@ -11,6 +11,7 @@ run.py         create, open and finish a run
 installation.py  which checkout this is
 taking_up.py   a run of another machine goes on here
 hold.py        one process at a time executes a run
+across.py      … and one machine
 stage.py       one stage: taken by a signed record, or computed
 dvc_cache.py   its outputs out of the cache, compared with the record
 dvc.py         a stage through `dvc repro`, with its progress

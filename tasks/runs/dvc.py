@@ -237,9 +237,14 @@ def pull(layout: Layout) -> None:
         _carry(layout, "pull", *stages)
 
 
+def has_remote(root: Path) -> bool:
+    """Whether a checkout has a default remote."""
+    return "remote" in _config(root)["core"]
+
+
 def _has_remote(layout: Layout) -> bool:
     _take_remotes(layout)
-    return "remote" in _config(layout.root)["core"]
+    return has_remote(layout.root)
 
 
 def _carry(layout: Layout, *words: str) -> None:

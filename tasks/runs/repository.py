@@ -146,9 +146,21 @@ class Repository:
         (path / ".git").write_text(f"gitdir: ../{apart.name}\n")
         self.git("reset", "--quiet", "--hard", cwd=path)
 
-    def push(self, remote: str, ref: str) -> None:
-        """Push a ref to the same name at a remote. Raises Unavailable with git's own message, rather than ask."""
-        self.git("push", "--quiet", "--", remote, f"{ref}:{ref}", env=_access())
+    def push(self, remote: str, ref: str, over: bool = False) -> None:
+        """Push a ref to the same name at a remote, `over` in place of whatever is there. Raises Unavailable with git's
+        own message, rather than ask."""
+        self.git("push", "--quiet", "--", remote, f"{'+' * over}{ref}:{ref}", env=_access())
+
+    def fetch_branches(self, remote: str) -> None:
+        """Have every commit of a remote's branches here; no branch or ref of this clone moves. Raises as `fetch`."""
+        self.git("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*", env=_access())
+
+    def knows(self, commit: str) -> bool:
+        """Whether a commit is here."""
+        try:
+            return bool(self.commit_of(commit))
+        except InputError:
+            return False
 
     def fetch(self, remote: str, ref: str) -> str:
         """The commit of a ref at a remote, which is here then; the ref here stays. Raises Unavailable with git's own

@@ -28,6 +28,15 @@ class Rules:
             return None
         return self._named(signed_request.named_governance(self._ledger, run))
 
+    def anywhere(self, run: str) -> Governance | None:
+        """The same also of a run on another machine; None of one that has governance files of its own there."""
+        named = signed_request.named_governance(self._ledger, run)
+        return self._named(None) if named is None else self.of(run)
+
+    def only_here(self, run: str) -> Governance | None:
+        """The same of a run that no other machine can judge: it is here, with governance files of its own."""
+        return None if signed_request.named_governance(self._ledger, run) is None else self.of(run)
+
     @property
     def read(self) -> list[Governance]:
         """What was read so far."""

@@ -109,15 +109,16 @@ class Run:
         self.checkout.git("update-ref", self.ref, commit)
         return commit
 
-    def push(self) -> None:
+    def push(self, first: bool = False) -> None:
         """Push what the run has made so far to where remotes are set, so that another machine can go on with it.
 
-        The ref goes last: where it is, what it names is too. Raises Unavailable where a remote is away.
+        `first`: in place of what a machine left that was killed as it began the run. The ref goes last: where it is,
+        what it names is too. Raises Unavailable where a remote is away.
         """
         try:
             dvc.push(self.layout)
             if remote := os.environ.get(GIT_REMOTE):
-                self.checkout.push(remote, self.ref)
+                self.checkout.push(remote, self.ref, over=first)
         except Unavailable as error:
             raise Unavailable(
                 f"run {self.id} is whole and committed here, but could not be pushed: {error}\nwhen the remote is "

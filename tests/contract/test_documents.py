@@ -192,6 +192,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "training": of_params,
     "schedules": whole(Deployments),
     "retries": whole(Deployments),
+    "pools": whole(Deployments),
 }
 """What a block of YAML is, by its first key."""
 
@@ -247,6 +248,7 @@ INTERNAL = {
     "HALLMARK_USE_CASE",
     "HALLMARK_LEDGER",
     "HALLMARK_VAULT",
+    "HALLMARK_POOLED",
 }
 """What a process says to one that it starts, and beginnings of names."""
 

@@ -1,11 +1,14 @@
 """A run that is parked on one machine is decided and goes on on another, as the guide of the platform engineer says."""
 
+import re
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.taking_up import TAKEN_UP
 from tests.checkouts import Checkouts
@@ -45,7 +48,15 @@ def knows_what_was_not_pushed(first: Path, second: Path) -> None:
         (cache / name).unlink()
 
 
+def went_on(root: Path, run: str) -> datetime:
+    """When the gate that it had parked at closed, once it had been taken up."""
+    ledger = open_ledger(root / ".hallmark")
+    (taken,) = ledger.entries(TAKEN_UP, run)
+    return next(entry.time for entry in ledger.entries(cases.CLOSED, run) if entry.seq > taken.seq)
+
+
 def test_a_parked_run_goes_on_elsewhere(machines: tuple[Path, Path]) -> None:
+    """The first machine's folder is out of reach meanwhile."""
     first, second = machines
     parked = hallmark_json(first, "run", "--as", "ml-engineer")
     run = parked["run"]
@@ -54,8 +65,14 @@ def test_a_parked_run_goes_on_elsewhere(machines: tuple[Path, Path]) -> None:
     knows_what_was_not_pushed(first, second)
     # In environment local it is decided where it is; nobody is there to let it go on.
     hallmark(first, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
+    away = first.rename(first.with_name("away"))
+    began = open_ledger(second / ".hallmark").now()
     told = hallmark(second, "run", "--resume", run)
-    assert f"run {run} was fetched, with its outputs" in told
+    fetched = re.search(rf"run {run} was fetched, with its outputs: (.*) s of download", told)
+    assert fetched, told
+    beyond = (went_on(second, run) - began).total_seconds() - float(fetched[1])
+    print(f"{fetched[0]}; it went on {beyond:.1f} s beyond the download")
+    assert beyond < 120, "30 s on a machine that has nothing else to do"
     known = status(second, run)
     assert known["gates"]["data"]["decided_by"] == ["data-owner"]
     assert known["gates"]["evaluation"]["state"] == "waiting"
@@ -63,6 +80,7 @@ def test_a_parked_run_goes_on_elsewhere(machines: tuple[Path, Path]) -> None:
     assert len(open_ledger(second / ".hallmark").entries(TAKEN_UP, run)) == 1
     hallmark(second, "down")
 
+    away.rename(first)
     hallmark(first, "up")  # its flow run wakes up, since the gate is closed
     assert f"run {run} was taken up on another machine" in wait_for(first, run, "failed")["error"]
     assert not open_ledger(first / ".hallmark").entries("run.ended", run)

@@ -36,7 +36,7 @@ def project(tmp_path: Path, checkouts: Checkouts, database: Cluster, monkeypatch
 
 
 def log(project: Path) -> str:
-    return (project / ".hallmark" / "prefect" / "runner.log").read_text()
+    return (project / ".hallmark" / "prefect" / "watch.log").read_text()
 
 
 def wait(until, seconds: float = 300) -> None:  # type: ignore[no-untyped-def]
@@ -46,13 +46,13 @@ def wait(until, seconds: float = 300) -> None:  # type: ignore[no-untyped-def]
         time.sleep(0.5)
 
 
-def test_a_decision_outlives_the_database_and_the_runner_that_waited_goes_on(project: Path, database: Cluster) -> None:
+def test_a_decision_outlives_the_database_and_the_run_that_waited_goes_on(project: Path, database: Cluster) -> None:
     parked = hallmark_json(project, "run", "--as", "ml-engineer")
-    run, runner = parked["run"], json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["runner"]
-    os.kill(runner["pid"], signal.SIGSTOP)  # so that it has not seen the decision when the database goes
+    run, watch = parked["run"], json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())["watch"]
+    os.kill(watch["pid"], signal.SIGSTOP)  # so that it has not seen the decision when the database goes
     hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
     database.stop()
-    os.kill(runner["pid"], signal.SIGCONT)
+    os.kill(watch["pid"], signal.SIGCONT)
     wait(lambda: "the ledger at postgresql" in log(project))
     told = hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "again", code=3)
     assert "nothing was recorded" in told and "s3cret" not in told

@@ -24,6 +24,7 @@ ITSELF = {
     "init": "makes the ledger",
     "up": "serves what asks the ledger each time",
     "down": "stops that",
+    "watch": "serves what asks the ledger each time",
     "console start": "serves what asks the ledger each time",
     "console revoke": "asks none",
     "doctor": "says what is wrong with the ledger among all else",

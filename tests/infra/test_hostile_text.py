@@ -203,13 +203,13 @@ COMMANDS: dict[str, list[str]] = {
     "releases at": ["2030-01-01"], "releases diff": ["tiny-1", "tiny-1"],
     "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
-    "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
+    "work": [TEXT], "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
     "schedule list": [], "schedule next": [], "schedule pause": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule resume": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule run-now": ["nightly", "--reason", TEXT, *AS_OWNER],
     "incidents list": ["--all"], "incidents show": [TEXT], "incidents close": [TEXT, "--reason", TEXT, *AS_OWNER],
 }  # fmt: skip
-STARTERS = {"run", "up", "console start"}
+STARTERS = {"run", "up", "watch", "console start"}
 """They start servers; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
 
 

@@ -1,21 +1,25 @@
 """A run that one machine pushed is taken up on another, with its outputs, and stops on the first."""
 
 import shutil
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from flows import lifecycle
 from flows.stages import with_its_sources
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import tree_digest
+from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import dvc, journal, records
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
-from tasks.runs.taking_up import is_elsewhere, take_up
+from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_up
 from tests.checkouts import Checkouts
+from tests.object_store import served, settings
 from tests.tiny_project import create, dvc_remote, git
 
 RUN = "20260101-000000-aaaa"
@@ -97,6 +101,55 @@ def test_it_stops_on_the_machine_that_had_it(
     take_up(first, RUN)
     assert not is_elsewhere(open_ledger(first / ".hallmark"), first, RUN)
     assert not list((first / ".hallmark" / "replaced").iterdir())
+
+
+def test_of_two_that_take_it_up_at_once_one_wins(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other is done while this one still downloads: its entry is there first."""
+    ledger, pull = open_ledger(second / ".hallmark"), dvc.pull
+
+    def slow(layout: Layout) -> None:
+        pull(layout)
+        ledger.append(TAKEN_UP, RUN, {"installation": "0ther000", "machine": "another"})
+
+    with monkeypatch.context() as slowly:
+        slowly.setattr(dvc, "pull", slow)
+        with pytest.raises(Refused, match=r"meanwhile \(another, installation 0ther000, since 20.* UTC\); it goes on"):
+            take_up(second, RUN)
+    assert not is_here(layout_of(second, RUN)) and is_elsewhere(ledger, second, RUN)
+    assert take_up(second, RUN) > 0, "who asks after that takes it over"
+    assert not is_elsewhere(ledger, second, RUN)
+    assert ledger.entries(TAKEN_UP, RUN)[-1].body["machine"] == socket.gethostname()
+
+
+def test_a_champion_whose_release_is_elsewhere_is_named(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = "releases/tiny-1/payload"
+    monkeypatch.setattr(
+        Run, "as_asked", lambda run: write_json(run.layout.champion, {"release": "tiny-1", "payload": payload})
+    )
+    with pytest.raises(
+        Unavailable, match=r"compared with tiny-1, .* copy the folder .*\.hallmark/releases/tiny-1 from"
+    ):
+        take_up(second, RUN)
+    assert not is_here(layout_of(second, RUN))
+    (second / ".hallmark" / payload).mkdir(parents=True)
+    take_up(second, RUN)
+
+
+@pytest.mark.s3
+def test_outputs_come_from_an_object_store(pushed: Run, second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as endpoint:
+        for name, value in settings(endpoint).items():
+            monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("runs")
+        dvc_remote(pushed.checkout.root, "s3://runs/store")
+        dvc_remote(second, "s3://runs/store")
+        try:
+            pushed.push()
+            print(f"download from the object store: {take_up(second, RUN):.1f} s")
+        finally:
+            dvc_remote(pushed.checkout.root, pushed.checkout.root.with_name("store"))
+    here = open_run(second, RUN)
+    assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
 
 
 @pytest.mark.parametrize("away", ["git", "store"])

@@ -1,0 +1,89 @@
+"""`hallmark work`"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.shared import console, root
+from infra.prefect import access, client, pools, server
+from infra.prefect.server import Up
+from infra.processes import Process
+from tasks.core.errors import InputError, Unavailable
+from tasks.ledger import ledger as ledgers
+from tasks.ledger.ledger import open_ledger
+from tasks.occasions import standing
+from tasks.occasions.pools import Pool
+from tasks.runs import dvc
+from tasks.runs.environment import BYTECODE, isolated
+from tasks.runs.run import GIT_REMOTE, installed_governance
+
+QUERY_SECONDS = "2"
+"""How often Prefect is asked for runs; its own default is 10."""
+
+
+def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that deployments.yaml declares.")]) -> None:
+    """Execute runs of a work pool on this machine, in the foreground, until Ctrl-C, beside a runner or without one.
+
+    Each machine of a pool takes up what another has begun or parked. What it executes when you end it, another goes on
+    with.
+
+    Example: hallmark work gpu
+    """
+    where = root()
+    declared, ledger = _declared(where, pool), open_ledger(where / ".hallmark")
+    api, own = _server(where)
+    nobody = Up(api=api, server=Process(pid=0, started=0) if own else None, runner=Process(pid=0, started=0))
+    with client.connected(where, nobody) as prefect:
+        for line in pools.make(prefect, ledger, declared):
+            console.print(line, markup=False, highlight=False)
+    for line in _alone(where):
+        console.print(f"note: {line}", markup=False, highlight=False)
+    given = isolated(access.environment(where, api, own=own) | {"PREFECT_WORKER_QUERY_SECONDS": QUERY_SECONDS})
+    console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
+    sys.stdout.flush()
+    os.chdir(access.folder(where))  # Prefect takes settings from the folder that it finds itself in
+    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.worker", pool]
+    os.execve(sys.executable, command, given)
+
+
+def _declared(where: Path, pool: str) -> dict[str, Pool]:
+    """The pools in force. Raises InputError where this one is none of them, or none for machines."""
+    governed = installed_governance(where, None)
+    found = standing.read(open_ledger(where / ".hallmark"), governed).deployments.pools
+    if pool not in found:
+        known = ", ".join(found) or "none is in force; write `pools` in deployments.yaml, then hallmark deploy"
+        raise InputError(f"there is no pool {pool!r}: {known}")
+    if found[pool].type != "process":
+        raise InputError(
+            f"pool {pool} is of type {found[pool].type}: a worker in the cluster takes its runs, see "
+            "docs/guides/machines.md"
+        )
+    return found
+
+
+def _server(where: Path) -> tuple[str, bool]:
+    """API of the Prefect server, and whether it is this checkout's own. Raises Unavailable where there is none."""
+    up = server.find(where)
+    if up:
+        return up.api, up.server is not None
+    if api := os.environ.get("PREFECT_API_URL"):
+        access.folder(where).mkdir(parents=True, exist_ok=True)
+        return api, False
+    raise Unavailable(
+        "no Prefect server is up here: `hallmark up`, or set PREFECT_API_URL to the one that the pool's machines share"
+    )
+
+
+def _alone(where: Path) -> Iterator[str]:
+    """Why no other machine could take up what this one executes."""
+    if not os.environ.get(ledgers.VARIABLE):
+        yield f"{ledgers.VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the pool"
+        return
+    if not os.environ.get(GIT_REMOTE):
+        yield f"{GIT_REMOTE} is not set: runs are pushed nowhere, and no other machine can take one up"
+    if not dvc.has_remote(where):
+        yield "DVC has no default remote here: no other machine can take a run up; `dvc remote add --default NAME URL`"

@@ -1,0 +1,29 @@
+"""Work that a service does again and again."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect.logging import get_logger
+
+from flows.lifecycle import root
+from flows.partly import Partly
+
+
+async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
+    """Do `work` again and again; what fails is tried again."""
+    log, problems = get_logger("hallmark"), set[str]()
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            done, failed = await asyncio.to_thread(work, root()), list[str]()
+        except Partly as error:
+            done, failed = error.done, error.failed
+        except Exception as error:
+            done, failed = [], [str(error)]
+        for line in done:
+            log.info("%s: %s", what, line)
+        for reason in failed:
+            if reason not in problems:  # once, not at every try
+                log.warning("%s: %s; trying again every %g s", getattr(work, "__name__", what), reason, seconds)
+        problems = set(failed)

@@ -1,0 +1,28 @@
+"""One flow run of a work pool: `python -I -m infra.prefect.execute`, PREFECT__FLOW_RUN_ID says which.
+
+The flow is the one that is installed here. What the server says of entry points, pull steps and commands is not read.
+"""
+
+import os
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.engine import handle_engine_signals
+from prefect.flow_engine import run_flow
+
+from flows import lifecycle
+from flows.retrain import retrain
+from tasks.core.shown import guard_logs
+
+
+def main() -> None:
+    guard_logs()
+    os.environ[lifecycle.POOLED] = "1"
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(UUID(os.environ["PREFECT__FLOW_RUN_ID"]))
+    with handle_engine_signals(flow_run.id):
+        run_flow(retrain, flow_run=flow_run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Work pools on the Prefect server as deployments.yaml declares them, and the deployment that each serves.
+
+Prefect says which run is next and whether it may begin. What is executed it does not say: workers take the flow that
+they have themselves, and neither command nor code nor settings from a pool, a deployment or a flow run (worker.py).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import deployed
+from tasks.core import yaml_text
+from tasks.ledger.ledger import Ledger
+from tasks.occasions.pools import Pool
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+JOB = Path(__file__).parents[1] / "kubernetes" / "run.yaml"
+WORKER_TYPE = {"process": "process", "kubernetes": "kubernetes"}
+"""As Prefect calls them."""
+NONE = {"type": "object", "properties": {}}
+COMMAND = ["python", "-I", "-m", "infra.prefect.execute"]
+
+
+def make(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
+    """Have the pools on the server as they are declared. Returns in words what that changed; nothing the second time.
+
+    A pool that is no longer declared is paused, so that runs which wait in it are not lost.
+    """
+    done = [line for name, pool in pools.items() for line in _make(client, ledger, name, pool)]
+    ours = deployed.pool(ledger, "")
+    for there in client.read_work_pools(limit=200):
+        name = there.name.removeprefix(ours)
+        if there.name.startswith(ours) and name not in pools and not there.is_paused:
+            _update(client, there.name, is_paused=True)
+            done.append(f"pool {name} is paused in Prefect: it is not declared any more")
+    return done
+
+
+def _make(client: "SyncPrefectClient", ledger: Ledger, name: str, pool: Pool) -> list[str]:
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectNotFound
+
+    called, wanted = deployed.pool(ledger, name), template(pool)
+    done = []
+    try:
+        there = client.read_work_pool(called)
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=called, type=WORKER_TYPE[pool.type], base_job_template=wanted, concurrency_limit=pool.concurrency
+            )
+        )
+        done.append(f"pool {name} is made in Prefect: {called}")
+    else:
+        if there.type != WORKER_TYPE[pool.type]:
+            client.delete_work_pool(called)
+            return [f"pool {name} was of type {there.type} in Prefect", *_make(client, ledger, name, pool)]
+        if (there.base_job_template, there.concurrency_limit, there.is_paused) != (wanted, pool.concurrency, False):
+            _update(client, called, base_job_template=wanted, concurrency_limit=pool.concurrency, is_paused=False)
+            done.append(f"pool {name} is brought up to date in Prefect")
+    _deploy(client, deployed.in_pool(ledger, name), called)
+    return done
+
+
+def _deploy(client: "SyncPrefectClient", name: str, pool: str) -> None:
+    """The deployment that a pool serves; made again it is the same."""
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.retrain import retrain
+
+    client.create_deployment(
+        flow_id=client.create_flow_from_name(deployed.FLOW),
+        name=name,
+        work_pool_name=pool,
+        entrypoint="flows/retrain.py:retrain",  # Prefect asks for one; no worker of ours follows it
+        parameter_openapi_schema=parameter_schema(retrain).model_dump_for_openapi(),
+        description="One governed run, from sources to release, on any machine of the pool.",
+    )
+
+
+def _update(client: "SyncPrefectClient", name: str, **changes: Any) -> None:
+    from prefect.client.schemas.actions import WorkPoolUpdate
+
+    client.update_work_pool(name, WorkPoolUpdate(**changes))
+
+
+def template(pool: Pool) -> dict[str, Any]:
+    """Prefect's base job template of a pool. It has no variables: what reaches Prefect's API changes no command, image
+    or environment by giving a flow run other values."""
+    if pool.type == "process":
+        return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NONE}
+    manifest = _filled(yaml_text.load(JOB.read_text("utf-8"), str(JOB)), pool)
+    configuration = {"namespace": pool.namespace, "command": " ".join(COMMAND), "env": {}, "job_manifest": manifest}
+    return {"job_configuration": configuration, "variables": NONE}
+
+
+def _filled(value: Any, pool: Pool) -> Any:
+    """With the image and the namespace in their places."""
+    if isinstance(value, Mapping):
+        return {str(key): _filled(item, pool) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, pool) for item in value]
+    return {"IMAGE": pool.image, "NAMESPACE": pool.namespace}.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,99 @@
+"""A machine of a work pool: `python -I -m infra.prefect.worker POOL`, in the checkout it serves.
+
+Prefect's own worker would execute the command, the code and the environment that a pool, a deployment or a flow run
+name, which whoever reaches Prefect's API can write. This one takes the id of a flow run from Prefect, and executes the
+flow that is installed here.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import psutil
+from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
+
+from flows import deployed
+from flows.lifecycle import root
+from infra.prefect import access
+from infra.prefect.runner import RUNS
+from infra.processes import end_all
+from tasks.core.shown import guard_logs
+from tasks.ledger.ledger import open_ledger
+from tasks.runs import installation
+from tasks.runs.environment import BYTECODE, isolated
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+HEARTBEAT_SECONDS = 10
+
+
+class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
+    """Executes each flow run in a process of its own."""
+
+    type = "process"
+    job_configuration = BaseJobConfiguration
+
+    @classmethod
+    def __dispatch_key__(cls) -> str:
+        """So that Prefect's own worker of the type stays what it is."""
+        return "hallmark-process"
+
+    async def run(
+        self,
+        flow_run: "FlowRun",
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> BaseWorkerResult:
+        """`configuration` is what the server says of the job, and is not followed."""
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.execute"],
+            cwd=access.folder(root()), stdin=subprocess.DEVNULL,
+            env=isolated(os.environ | {"PREFECT__FLOW_RUN_ID": str(flow_run.id)}),
+        )  # fmt: skip
+        if task_status:
+            task_status.started(process.pid)
+        status = await asyncio.to_thread(process.wait)
+        return BaseWorkerResult(status_code=status, identifier=str(process.pid))
+
+    async def kill_infrastructure(
+        self, infrastructure_pid: str, configuration: BaseJobConfiguration, grace_seconds: int = 30
+    ) -> None:
+        """End a flow run that was cancelled in Prefect, if it is one of this process's."""
+        for child in psutil.Process().children():
+            if str(child.pid) == infrastructure_pid:
+                await asyncio.to_thread(end_all, [child, *child.children(recursive=True)])
+
+
+async def serve(pool: str) -> None:
+    """Take runs until told to stop; those in progress go on elsewhere then."""
+    where = root()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, _stop)
+    ledger = await asyncio.to_thread(open_ledger, where / ".hallmark")
+    worker = Worker(
+        work_pool_name=deployed.pool(ledger, pool),
+        name=f"{socket.gethostname()}-{installation.of(where)}",
+        create_pool_if_not_found=False,
+        limit=RUNS,
+        heartbeat_interval_seconds=HEARTBEAT_SECONDS,
+    )
+    await worker.start(printer=partial(print, flush=True))
+
+
+def _stop() -> None:
+    """Runs are left as after a crash: their machine lets go of them once its lease is over, and another takes them."""
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    guard_logs()
+    asyncio.run(serve(sys.argv[1]))

@@ -1,0 +1,39 @@
+"""Work pools: where runs of schedules and triggers are executed, if not by the runner of the machine that asks."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.core.config import Frozen
+
+Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""As a schedule's: lower-case letters, digits and `-`, at most 40."""
+
+
+class Pool(Frozen):
+    """Machines, or a cluster, that take runs from one queue."""
+
+    type: Literal["process", "kubernetes"] = "process"
+    """`process`: machines on which `hallmark work NAME` runs. `kubernetes`: a job for each flow run."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Runs at once in the whole pool; a parked one is none. Null: as many as its workers take."""
+    image: Annotated[str, Field(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None = None
+    """Of `kubernetes`, by its digest: Hallmark, and a clone of the project in /srv/hallmark."""
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "hallmark"
+    """Of `kubernetes`."""
+
+    @model_validator(mode="after")
+    def _image_is_for_kubernetes(self) -> Self:
+        if (self.type == "kubernetes") != (self.image is not None):
+            raise ValueError("expected an `image` for `type: kubernetes`, and for that alone")
+        return self
+
+    @property
+    def in_words(self) -> str:
+        most = f", {self.concurrency} at once" if self.concurrency else ""
+        return f"{self.type}{most}"
+
+
+def missing(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
+    """Names of schedules and triggers whose pool is not declared, in words."""
+    return [f"{name}: there is no pool {each.pool!r}" for name, each in asks.items() if each.pool not in (None, *pools)]

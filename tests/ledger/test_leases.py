@@ -1,0 +1,131 @@
+"""Leases: one holder, a successor once a term is over, and clocks that are wrong; in SQLite and Postgres."""
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tasks.ledger import leases
+from tasks.ledger.leases import LEASES, TERM, Leases, Turn, open_leases
+from tasks.ledger.ledger import open_ledger
+from tests.governed.postgres import new_database, started
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with started() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a ledger that is there already."""
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    if request.param == "postgres":
+        found = new_database(request.getfixturevalue("url"), f"l{abs(hash(tmp_path))}")
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", found)
+    open_ledger(tmp_path).append("kind", "subject", {})
+    return tmp_path
+
+
+def shift(found: Leases, by: timedelta) -> None:
+    """As the row is for somebody whose time is `by` later than now."""
+    lease, _ = found.read("watch")
+    assert lease is not None
+    with found._engine.begin() as connection:
+        connection.execute(
+            LEASES.update().values(since=(lease.since - by).isoformat(), until=(lease.until - by).isoformat())
+        )
+
+
+def test_one_has_it_and_another_only_once_its_term_is_over(state: Path) -> None:
+    found, other = open_leases(state), open_leases(state)
+    assert found.read("watch")[0] is None, "reading makes no table"
+    first = found.take("watch", "one", "machine one")
+    assert first.owner == "one" and other.take("watch", "two", "machine two") == first
+    again = found.take("watch", "one", "machine one")
+    assert again.since == first.since and again.until > first.until
+    assert other.take("another", "two", "machine two").owner == "two", "each name is a lease of its own"
+
+    shift(found, TERM + timedelta(seconds=1))
+    later = other.take("watch", "two", "machine two")
+    assert later.owner == "two" and later.since > first.since
+    assert found.take("watch", "one", "machine one") == later, "whoever comes back is told who has it"
+    other.let_go("watch", "one")
+    assert found.take("watch", "one", "machine one").owner == "two", "nobody lets go of another's"
+    other.let_go("watch", "two")
+    assert found.take("watch", "one", "machine one").owner == "one"
+    assert open_ledger(state).count() == 1, "nothing of it is an entry"
+
+
+def test_of_many_at_once_one_has_it(state: Path) -> None:
+    told: list[str] = []
+
+    def take(name: str) -> None:
+        told.append(open_leases(state).take("watch", name, name).owner)
+
+    threads = [threading.Thread(target=take, args=(f"machine {number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 6 and len(set(told)) == 1
+
+
+def test_a_lease_from_a_clock_that_was_ahead_keeps_nobody_waiting(state: Path) -> None:
+    """As one stands there whose holder's machine was put back by a day since, or that somebody wrote by hand."""
+    found = open_leases(state)
+    found.take("watch", "one", "machine one")
+    shift(found, -timedelta(days=1))
+    assert found.take("watch", "two", "machine two").owner == "two"
+    for wrong in ("no time", "2026-01-01T00:00:00", "9999-12-31T23:59:59-12:00"):
+        with found._engine.begin() as connection:
+            connection.execute(text("UPDATE hallmark_leases SET until = :until"), {"until": wrong})
+        assert found.take("watch", "one", "machine one").owner == "one"
+        found.let_go("watch", "one")
+
+
+def test_a_machine_whose_clock_is_wrong_asks_the_database(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = open_leases(state)
+    first = found.take("watch", "one", "machine one")
+
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz=None):  # type: ignore[no-untyped-def]
+            return datetime.now(tz) - timedelta(hours=3)
+
+    monkeypatch.setattr(leases, "datetime", Behind)
+    told = found.take("watch", "two", "machine two")
+    if found._engine.dialect.name == "postgresql":
+        assert told == first, "its own clock counts nowhere"
+    else:
+        assert told.owner == "two", "all processes of SQLite share the clock: it went back for the first as well"
+        monkeypatch.undo()
+        assert found.take("watch", "one", "machine one").owner == "one", "and forward: the second's is over"
+
+
+def test_a_process_knows_whether_it_still_has_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, theirs = (Turn(open_leases(state), "watch", f"{number}" * 8) for number in (1, 2))
+    assert not mine.is_mine
+    assert mine.renew().place.endswith(f"process {os.getpid()}") and mine.is_mine
+    assert theirs.renew().owner.startswith("11111111/") and not theirs.is_mine
+    asleep = leases.time.monotonic() + TERM.total_seconds()
+    monkeypatch.setattr(leases.time, "monotonic", lambda: asleep)
+    assert not mine.is_mine, "as one finds that was stopped for longer than its term"
+    monkeypatch.undo()
+    mine.let_go()
+    assert theirs.renew().owner.startswith("22222222/") and theirs.is_mine and not mine.is_mine
+
+
+def test_how_far_they_have_come_never_goes_back(state: Path) -> None:
+    found = open_leases(state)
+    assert found.come("notices") is None
+    for seq in (5, 3, 7):
+        found.advance("notices", seq)
+    assert found.come("notices") == 7
+    assert found.take("notices", "one", "machine one").owner == "one" and found.come("notices") == 7
+    assert (datetime.now(UTC) - found.read("notices")[1]) < timedelta(minutes=1)

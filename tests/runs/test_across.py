@@ -1,0 +1,76 @@
+"""A run is executed or fetched on one machine at a time, as the lease in a ledger that they share says."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import Refused
+from tasks.ledger.leases import LEASES, TERM, Leases, open_leases
+from tasks.runs import across, installation
+from tasks.runs.across import only_here
+from tests.governed.postgres import started
+
+RUN = "20260101-000000-aaaa"
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+    monkeypatch.setattr(across, "RENEW_SECONDS", 0.3)
+    monkeypatch.setattr(across, "LOOK_SECONDS", 0.1)
+    with started() as url:
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
+        for name in ("one", "two"):
+            (tmp_path / name / ".hallmark").mkdir(parents=True)
+        yield tmp_path / "one", tmp_path / "two"
+
+
+def test_the_second_is_told_who_has_it_and_has_it_once_that_is_done(machines: tuple[Path, Path]) -> None:
+    one, two = machines
+    with only_here(one, RUN):
+        who = (
+            f"is being executed or fetched elsewhere: .*installation {installation.of(one)}, process .* `hallmark down`"
+        )
+        with pytest.raises(Refused, match=who), only_here(two, RUN):
+            pass
+        with only_here(two, "20260101-000000-bbbb"), only_here(one, RUN):
+            pass  # another run, and the same machine: its own lock keeps its processes apart
+    with only_here(two, RUN):
+        pass
+
+
+def test_one_that_died_is_waited_for_until_its_term_is_over(
+    machines: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = machines
+    leases = open_leases(one / ".hallmark")
+    leases.take(f"run/{RUN}", installation.of(one), "one, which was killed")
+    looked: list[float] = []
+
+    def passes(seconds: float) -> None:
+        """Time, in which nobody renews."""
+        looked.append(seconds)
+        lease, _ = leases.read(f"run/{RUN}")
+        assert lease is not None and lease.owner == installation.of(one)
+        if len(looked) == 3:
+            end(leases)
+
+    monkeypatch.setattr(across.time, "sleep", passes)
+    with only_here(two, RUN):
+        assert looked == [0.1] * 3
+        lease, now = leases.read(f"run/{RUN}")
+        assert lease is not None and lease.owner == installation.of(two) and not lease.is_over(now)
+
+
+def end(leases: Leases) -> None:
+    """As if a term had passed."""
+    lease, _ = leases.read(f"run/{RUN}")
+    with leases._engine.begin() as connection:
+        connection.execute(LEASES.update().values(until=(lease.until - TERM - timedelta(seconds=1)).isoformat()))
+
+
+def test_a_ledger_that_nobody_shares_has_no_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+    with only_here(tmp_path, RUN):
+        assert not list(tmp_path.iterdir())
