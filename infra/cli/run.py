@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, NoReturn
 
 import typer
 
-from infra.cli import follow, shared
+from infra.cli import follow, runs, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.console import server as pages
@@ -46,7 +46,10 @@ def run(
     ] = False,
     reason: Annotated[str | None, typer.Option(help="Why you ask for it; it is signed with the request.")] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, with its own request.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Go on with a run that failed or stopped, with its own request.", parser=runs.meant
+        ),
     ] = None,
     detach: Annotated[bool, typer.Option(help="Start the run and return.")] = False,
     as_json: shared.Json = False,

@@ -10,6 +10,7 @@ resolve.py     everything a stage will read that is not code, looked up once and
 run.py         create, open and finish a run
 installation.py  which checkout this is
 taking_up.py   a run of another machine goes on here
+named.py       the run that a part of an id means
 hold.py        one process at a time executes a run
 stage.py       one stage: taken by a signed record, or computed
 dvc_cache.py   its outputs out of the cache, compared with the record

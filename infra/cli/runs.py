@@ -1,0 +1,17 @@
+"""How commands take a run: by its id, or by four characters or more that begin or end one alone."""
+
+import typer
+
+from infra.cli import shared
+from tasks.runs import named
+
+HELP = "Run id, as `hallmark status` shows it, or enough of its beginning or end."
+
+
+def meant(given: str) -> str:
+    """What the command line says, as the id of a run. Raises InputError where it fits several."""
+    return named.meant(shared.root() / ".hallmark", given)
+
+
+ARGUMENT = typer.Argument(metavar="RUN", help=HELP, parser=meant)
+NEWEST = typer.Argument(metavar="RUN", help=f"{HELP} Default: the last run.", parser=meant)
