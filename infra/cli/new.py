@@ -14,6 +14,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.mistakes import Mistakes
 from tasks.core.params.values import NAME
 from tasks.policy import people as people_file
+from tasks.policy.governance import LOCAL
 from tasks.scaffold import answers, mapping, opened, plan
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import Column
@@ -149,6 +150,8 @@ def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
         f"hallmark init --governance {folder}/governance",
         f"hallmark run --as {made.requester} --params {folder}/params.yaml --governance {folder}/governance",
     ]
+    if made.environment != LOCAL:
+        commands[1:] = [f"hallmark data adopt {made.folder.name} --as OWNER", commands[2].partition(" --governance")[0]]
     if as_json:
         written = [f"{folder}/{file.path}" for file in made.files]
         shared.print_json({"written": written, "look": made.look, "next": commands})
@@ -156,6 +159,11 @@ def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
     console.print(f"\nwritten: {folder}/. What it says `not said yet` of, say before anybody approves.")
     if len(add) > 1:
         console.print(f"{add[1]} lies in this checkout, so git keeps it for ever; data about people is better outside")
+    if made.environment != LOCAL:
+        console.print(
+            f"In environment {made.environment} infra/governance alone counts: add the source to the sources.yaml "
+            "there, and its suite, before you go on."
+        )
     console.print("next:\n" + "\n".join(f"  {command}" for command in commands))
 
 

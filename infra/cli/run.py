@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
@@ -14,6 +14,7 @@ from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
+from tasks.core.mistakes import Mistakes
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, journal
 from tasks.runs.asking import Envelope
@@ -70,12 +71,8 @@ def run(
         _refuse_changes(context, resume)
         started = _go_on(where, resume, say)
     else:
-        request = RunRequest(
-            run_id=new_run_id(), requested_by=shared.identity(who), params=params, governance=governance,
-            changes=shared.pairs(changes), demo_approvals=demo_approvals,
-            commit=_commit(checkout, demo_approvals, as_json), reason=shared.worded(reason) if reason else None,
-        )  # fmt: skip
-        asked, governed = check_request(checkout, request)
+        request, mistakes = _request(checkout, params, governance, changes, who, demo_approvals, reason, as_json)
+        asked, governed = check_request(checkout, request, mistakes)
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)
         for each in foreseen(asked, named, ledger, governed, demo_approvals):
             shared.notice(str(each), as_json)
@@ -93,6 +90,24 @@ def run(
         _tell(where, started, as_json)
     elif as_json:
         shared.print_json({"run": started.run_id, "status": "running", "flow_run": started.flow_run})
+
+
+def _request(
+    checkout: Repository, params: str, governance: str | None, changes: list[str] | None, who: str | None,
+    demo_approvals: bool, reason: str | None, as_json: bool,
+) -> tuple[RunRequest, Mistakes]:  # fmt: skip
+    """What the command line asks for, and what is wrong with that alone: what it names is looked at all the same."""
+    mistakes, given = Mistakes(), dict[str, Any]()
+    with mistakes.noted():
+        given["requested_by"] = shared.identity(who)
+    with mistakes.noted():
+        given["changes"] = shared.pairs(changes)
+    with mistakes.noted():
+        given["commit"] = _commit(checkout, demo_approvals, as_json)
+    with mistakes.noted():
+        given["reason"] = shared.worded(reason) if reason else None
+    named = {"run_id": new_run_id(), "params": params, "governance": governance, "demo_approvals": demo_approvals}
+    return RunRequest.model_validate(named | given), mistakes
 
 
 class _Started(NamedTuple):

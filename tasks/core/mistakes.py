@@ -32,4 +32,5 @@ class Mistakes:
         if self.found:
             kinds = [type(error) for error in self.found]
             kind = next((each for each in (InputError, Refused) if any(issubclass(k, each) for k in kinds)), kinds[0])
-            raise kind("\n".join(dict.fromkeys(map(str, self.found))))
+            # Two files may be read for one mistake in a third.
+            raise kind("\n".join(dict.fromkeys(line for error in self.found for line in str(error).splitlines())))

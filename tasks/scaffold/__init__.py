@@ -1,6 +1,7 @@
 """A use case from a data file: what the file shows is guessed, each guess with its reason; the rest is asked.
 
-opened.py     the file: its form, encoding and separator, and a fair sample of its rows
+form.py       what the file is: csv, JSON Lines or Parquet, its encoding, its separator
+opened.py     the names of its columns, and a fair sample of its rows
 columns.py    what each column holds
 mapping.py    which column is which part of a record, and why
 sampled.py    the sample as records, by the code that a run takes

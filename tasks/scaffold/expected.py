@@ -14,8 +14,8 @@ MOST_SPARED = 0.5
 """Share of rows that may be put aside, at most, before somebody should look."""
 
 
-def of_source(name: str, sample: Sampled, rows: int, mapping: dict[str, Any], kept: bool) -> Expected:
-    """What to expect of the file. `kept`: its retention leaves all rows in."""
+def of_source(name: str, sample: Sampled, rows: int, mapping: dict[str, Any]) -> Expected:
+    """What to expect of the file."""
     low, high = sample.prompt_chars
     expectations = [
         _one("expect_table_row_count_to_be_between", {"min_value": max(1, rows // 2)},
@@ -36,7 +36,7 @@ def of_source(name: str, sample: Sampled, rows: int, mapping: dict[str, Any], ke
             expectations.append(
                 _in_set(key, sorted(seen), "The file has these; another is new or misspelt.", mostly=0.95)
             )
-    if sample.dates and kept:
+    if sample.dates:
         expectations.append(
             _one("expect_column_values_to_be_between", {"column": "retention_days_left", "min_value": 0},
                  "What is past its retention was to be deleted, and must not live on in a model.")

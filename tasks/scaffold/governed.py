@@ -62,8 +62,8 @@ def retention(sample: Sampled) -> int:
     return max(DAYS, age + 365)
 
 
-def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[str]]:
-    """policy.yaml of `folder` for a file that leaves so many records to train and to test on; what differs, in words.
+def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
+    """policy.yaml of `folder` for a file that leaves so many records to train and to test on; what differs, and why.
 
     `classes`: targets are names of classes, so that one which is tested has to be trained.
     """
@@ -72,12 +72,12 @@ def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tu
     tiers = document.get("tiers") or {}
     if tier not in tiers:
         raise InputError(f"there is no risk tier {tier!r} in policy.yaml; it has {', '.join(map(str, tiers))}")
-    changed = []
+    changed: list[tuple[str, str]] = []
     for name, gate in (tiers[tier].get("gates") or {}).items():
         checks = gate.get("checks") or []
         changed += [_lower(check, sides) for check in checks if _too_high(check, sides)]
         if not classes and (free := [check for check in checks if check.get("fact") == OF_CLASSES]):
-            changed.append(f"the {name} gate does not ask {free[0]['name']!r}: answers are free text, not classes")
+            changed.append((f"the {name} gate does not ask {free[0]['name']!r}", "answers are free text, not classes"))
             checks[:] = [check for check in checks if check.get("fact") != OF_CLASSES]
             waived = (gate.get("waive") or {}).get("checks") or []
             waived[:] = [each for each in waived if each not in {check["name"] for check in free}]
@@ -110,20 +110,23 @@ def _line(line: str | None, now: Any) -> str | None:
     return re.sub(r"at_least: *[\d.]+", f"at_least: {now['at_least']}", line) if "at_least" in now else line
 
 
-def _noted(changed: list[str]) -> list[str]:
+def _noted(changed: list[tuple[str, str]]) -> list[str]:
     if not changed:
         return ["The policy of the checkout, copied by `hallmark new`."]
-    return ["The policy of the checkout, copied by `hallmark new`, but for what its file cannot reach:", *changed]
+    return [
+        "The policy of the checkout, copied by `hallmark new`, but for what its file cannot reach:",
+        *(f"{what}: {why}" for what, why in changed),
+    ]
 
 
 def _too_high(check: dict[str, Any], sides: tuple[int, int]) -> bool:
     return check.get("fact") in ROWS and check.get("at_least", 0) > 0.85 * sides[ROWS[check["fact"]]]
 
 
-def _lower(check: dict[str, Any], sides: tuple[int, int]) -> str:
+def _lower(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
     """Ask for three quarters of what is there, and say so."""
     before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROWS[check["fact"]]]))
-    return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}"
+    return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}", "the file has no more"
 
 
 def people(folder: Path, owner: str) -> tuple[str, bool]:

@@ -7,34 +7,39 @@ import csv
 import io
 import json
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Literal, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
 from tasks.core.errors import InputError
+from tasks.scaffold import form
 from tasks.sources.sources import Constants, Mapping, Source
-from tasks.stages.data.readers import content, decoding, gzipped
-from tasks.stages.data.readers.delimiters import USUAL
+from tasks.stages.data.readers import content, gzipped
 from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
 
-Kind = Literal["csv", "jsonl", "parquet"]
 MOST_BYTES = 256 << 20
 """Bytes that are looked at, packed or not: some ten seconds."""
 SAMPLE = 20_000
 """Rows that guesses are made from, drawn evenly over the file."""
 LOOKED = 1_000
 """Lines whose fields are collected, of JSON Lines."""
-SCORED = 50
-"""Rows by which a separator is judged."""
 MOST_COLUMNS = 500
+MOST_UNREADABLE = 0.05
+"""Share of the rows; `data.max_malformed_share` of the params.yaml that is written."""
 LONGEST_NAME = 80
 """Characters of a column's name; a longer one is a value."""
 IN_MEMORY = 64 << 20
-ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
-"""In this order; the last two are those without a byte order mark."""
+REWORDED = (
+    (r"correct `kind` or `location`", "save it as csv, jsonl or parquet, and give that"),
+    (r"set `(encoding|delimiter): (\S+)`( in sources.yaml| there)", r"say --\1 \2"),
+    (r"and sources.yaml says", "and --delimiter says"),
+    (r"find out its encoding and declare it in sources.yaml", "find out its encoding, and say --encoding NAME"),
+)
+"""What readers advise, and what that is on this command line."""
 
 
 class Opened(NamedTuple):
@@ -56,13 +61,25 @@ def look(name: str, location: str, root: Path, given: dict[str, str]) -> Opened:
     Raises InputError for what is no table of at least two columns with a header and rows, and for what no reader takes.
     """
     draft = _draft(name, location, {})
-    with _unpacked(draft, root) as file:
-        kind = _kind(file)
-        source = _draft(name, location, {"kind": kind, **_form(file, kind, draft, given)})
+    with _reworded(name), _unpacked(draft, root) as file:
+        kind = form.kind(file)
+        source = _draft(name, location, {"kind": kind, **form.of(file, kind, draft, given)})
         names = _names(file, source)
         source = source.model_copy(update={"mapping": _of_all(names)})
         file.seek(0)
         return _sampled(file, source, names)
+
+
+@contextmanager
+def _reworded(name: str) -> Iterator[None]:
+    """A reader's errors, for somebody who has no sources.yaml to correct yet."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error).removeprefix(f"source {name}: ")
+        for said, meant in REWORDED:
+            text = re.sub(said, meant, text)
+        raise InputError(text) from None
 
 
 def _draft(name: str, location: str, more: dict[str, Any]) -> Source:
@@ -108,69 +125,6 @@ def _too_large(source: Source) -> InputError:
     )
 
 
-def _kind(file: IO[bytes]) -> Kind:
-    head = file.read(1 << 16)
-    file.seek(0)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    return "jsonl" if text[:1] in (b"{", b"[") else "csv"
-
-
-def _form(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dict[str, str]:
-    """Encoding and delimiter, as far as they are not what a source has without saying so."""
-    if kind == "parquet":
-        return {}
-    encoding = _encoding(file, draft.model_copy(update={"kind": kind}), given.get("encoding"))
-    form = {} if encoding == "utf-8" else {"encoding": encoding}
-    if kind == "csv":
-        form["delimiter"] = given.get("delimiter") or _delimiter(_beginning(file, draft, encoding))
-    return form
-
-
-def _encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
-    """The first encoding that the reader of a run takes the file in. Raises what it says of the first one, else."""
-    refused: list[InputError] = []
-    for encoding in [given] if given else ENCODINGS:
-        try:
-            _decoded(file, draft, encoding).detach()
-            return encoding
-        except InputError as error:
-            refused.append(error)
-    if given or "is declared" not in str(refused[0]):  # it is empty, or no text at all
-        raise refused[0]
-    raise InputError(f"{draft.location}: not one of {', '.join(ENCODINGS)} reads it; say which it is: --encoding NAME")
-
-
-def _decoded(file: IO[bytes], draft: Source, encoding: str) -> io.TextIOWrapper:
-    """Whoever is done with it detaches it, so that the file stays open."""
-    return cast(io.TextIOWrapper, decoding.text(file, draft.model_copy(update={"encoding": encoding})))
-
-
-def _beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
-    text = _decoded(file, draft, encoding)
-    beginning = text.read(1 << 18)
-    text.detach()
-    file.seek(0)
-    return beginning
-
-
-def _delimiter(beginning: str) -> str:
-    """What separates most rows into as many fields as the header, and those into most."""
-    return max(USUAL, key=lambda mark: _score(beginning, mark))
-
-
-def _score(beginning: str, mark: str) -> tuple[bool, float, int]:
-    widths = []
-    with suppress(csv.Error):
-        for row in csv.reader(io.StringIO(beginning.replace("\0", ""), newline=""), delimiter=mark):
-            widths += [len(row)] if row else []
-            if len(widths) > SCORED:
-                break
-    width = widths[0] if widths else 0
-    return width > 1, round(widths.count(width) / max(1, len(widths)), 1), width
-
-
 def _names(file: IO[bytes], source: Source) -> list[str]:
     """The names of the columns. Raises InputError for a header that is none."""
     names = {"csv": _of_csv, "jsonl": _of_jsonl, "parquet": _of_parquet}[source.kind](file, source)
@@ -193,7 +147,9 @@ def _names(file: IO[bytes], source: Source) -> list[str]:
 
 
 def _of_csv(file: IO[bytes], source: Source) -> list[str]:
-    rows = csv.reader(io.StringIO(_beginning(file, source, source.encoding), newline=""), delimiter=source.delimiter)
+    rows = csv.reader(
+        io.StringIO(form.beginning(file, source, source.encoding), newline=""), delimiter=source.delimiter
+    )
     try:
         header = next((row for row in rows), [])
     except csv.Error as error:
@@ -204,7 +160,7 @@ def _of_csv(file: IO[bytes], source: Source) -> list[str]:
 def _of_jsonl(file: IO[bytes], source: Source) -> list[str]:
     """The fields of the first objects. Lines that are no objects are for the reader to tell."""
     names: dict[str, None] = {}
-    for line in _beginning(file, source, source.encoding).splitlines()[:LOOKED]:
+    for line in form.beginning(file, source, source.encoding).splitlines()[:LOOKED]:
         with suppress(ValueError, RecursionError):
             value = json.loads(line)
             names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
@@ -228,14 +184,27 @@ def _of_parquet(file: IO[bytes], source: Source) -> list[str]:
 def _sampled(file: IO[bytes], source: Source, names: list[str]) -> Opened:
     """All rows read, as a run reads them, and SAMPLE of them kept."""
     kept: list[Row] = []
-    drawn, malformed, rows = random.Random(17), 0, 0
+    drawn, malformed, rows, first = random.Random(17), 0, 0, ""
     for row in READERS[source.kind](file, source):
         rows += 1
         if isinstance(row, Malformed):
             malformed += 1
+            first = first or row.reason
             continue
         if len(kept) < SAMPLE:
             kept.append(row)
         elif (place := drawn.randrange(rows)) < SAMPLE:
             kept[place] = row
+    if not rows:
+        raise InputError(f"{source.location}: it has a header and no row; give it with its rows")
+    refuse_unreadable(malformed, rows, first, source)
     return Opened(source, names, rows, malformed, sorted(kept, key=lambda row: row.number))
+
+
+def refuse_unreadable(count: int, rows: int, first: str, source: Source) -> None:
+    """Raises InputError where so many rows are not what the form of the file promises that a run would stop."""
+    if count > MOST_UNREADABLE * rows:
+        raise InputError(
+            f"{source.location}: {count:,} of {rows:,} rows cannot be read, and a run stops where it is more than "
+            f"{MOST_UNREADABLE:.0%}; the first one, {first}. Mend the file"
+        )

@@ -42,6 +42,8 @@ class Plan:
     files: list[Planned]
     requester: str
     """Who may ask for its runs."""
+    environment: str
+    """That of the policy."""
     look: list[str]
     """What somebody should look at before the first run."""
 
@@ -53,16 +55,21 @@ def locate(file: str, root: Path) -> str:
         return file
     try:
         path = Path(file).expanduser().resolve()
-        kind = "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
+        kind = _kind(path) if file else ""
     except (OSError, RuntimeError, ValueError):
         raise InputError(f"{file!r} is no path; give that of a csv, jsonl or parquet file") from None
     if kind != "file":
         what = f"it is a {kind}" if kind else "there is no such file"
-        raise InputError(f"{file}: {what}; give the path of a csv, jsonl or parquet file")
+        raise InputError(f"{file or repr(file)}: {what}; give the path of a csv, jsonl or parquet file")
     if "${" in str(path):
         raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
     grants.require_data("FILE", path, Layout(root))
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _kind(path: Path) -> str:
+    """What is there, in words; empty for nothing."""
+    return "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
 
 
 def profile(opened: Opened) -> list[Column]:
@@ -97,7 +104,7 @@ def make(root: Path, name: str, tier: str, answers: Answers, opened: Opened, map
         config.plain(config.read_yaml(root / "params.yaml")),
     )  # fmt: skip
     listed = governed.sources(name, opened, mapped, answers, sample)
-    suite = expected.of_source(name, sample, rows, mapped.keys, governed.retention(sample) > 0)
+    suite = expected.of_source(name, sample, rows, mapped.keys)
     files = [
         Planned("params.yaml", document.text(card[0], _heading(name, requester), card[1]),
                 told.of_params(sample, share, sides)),
@@ -105,12 +112,12 @@ def make(root: Path, name: str, tier: str, answers: Answers, opened: Opened, map
                 told.of_source(opened, mapped, sample)),
         Planned(f"governance/expectations/{name}.yaml", document.text(suite, _SUITE), told.of_suite(suite)),
         Planned("governance/expectations/dataset.yaml", document.text(expected.of_dataset(name, sample), _DATASET), []),
-        Planned("governance/policy.yaml", policy, [("as in the checkout", "but for what follows")] * bool(changed)
-                + [(each, "the file has no more") for each in changed]),
+        Planned("governance/policy.yaml", policy, 
+                [("as in the checkout", "but for what follows")] * bool(changed) + changed),
         Planned("governance/people.yaml", people,
                 [(f"{answers.owner} added, role data_owner", "they were nobody in people.yaml")] * added),
     ]  # fmt: skip
-    plan = Plan(root / FOLDER / name, files, requester, told.look(opened, mapped, sample))
+    plan = Plan(root / FOLDER / name, files, requester, judged.policy.environment, told.look(opened, mapped, sample))
     _check(plan, root)
     return plan
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from tasks.core.errors import InputError
+from tasks.scaffold.opened import refuse_unreadable
 from tasks.sources.sources import Source
 from tasks.stages.data import json_text
 from tasks.stages.data.ingest.mapping import Reject, to_record
@@ -69,19 +70,31 @@ class Sampled:
 
 def take(rows: Sequence[Row], source: Source) -> Sampled:
     """The rows as records of this source. Raises InputError where too few become any."""
-    records, rejected = [], Counter[str]()
+    records, rejected, malformed = [], Counter[str](), list[str]()
     for row in rows:
         try:
             records.append(to_record(row.values, source, Counter()))
         except Reject as reject:
             rejected[reject.rule] += 1
+            malformed += [f"row {row.number}: {reject}"] * reject.malformed
+    refuse_unreadable(len(malformed), len(rows), next(iter(malformed), ""), source)
     if len(records) < LEAST:
         why = ", ".join(f"{rule} {count}" for rule, count in rejected.most_common()) or "it has no more rows"
         raise InputError(
             f"{source.location}: {len(records)} of its {len(rows)} rows become records ({why}), and to train on some "
             f"and test on others takes {LEAST}"
         )
-    return _counted(records, rejected)
+    sample = _counted(records, rejected)
+    if sample.prompts < LEAST:
+        raise InputError(
+            f"{source.location}: its {len(records)} rows ask {sample.prompts} different things, and to train on some "
+            f"and test on others takes {LEAST}; is {_asked(source)!r} the column that asks? --prompt names another"
+        )
+    return sample
+
+
+def _asked(source: Source) -> str:
+    return source.mapping.prompt or source.mapping.messages or ""
 
 
 def _counted(records: list[dict[str, Any]], rejected: Counter[str]) -> Sampled:

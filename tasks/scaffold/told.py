@@ -66,7 +66,7 @@ def look(opened: Opened, mapped: Mapped, sample: Sampled) -> list[str]:
     said = []
     if opened.malformed:
         share = opened.malformed / opened.rows
-        said.append(f"{opened.malformed:,} rows cannot be read ({share:.1%}); a run stops where it is more than 5 %")
+        said.append(f"{opened.malformed:,} rows cannot be read ({share:.1%}); the data gate takes 3 % as it stands")
     if sample.rejected:
         rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected.most_common())
         said.append(f"rows that become no record: {rules}")
