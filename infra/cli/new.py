@@ -76,7 +76,7 @@ def _looked(
     mistakes, looked, mapped, columns = Mistakes(), None, None, list[Column]()
     with mistakes.noted():
         _require_name(name)
-        plan.refuse_existing(root / plan.FOLDER / name)
+        plan.refuse_taken(root / plan.FOLDER / name)
     with mistakes.noted():
         location = plan.locate(file, root)
         looked = opened.look(name if NAME.fullmatch(name) else "new", location, root, form)

@@ -24,7 +24,8 @@ from tasks.scaffold.sampled import Sampled
 DAYS = 3650
 ROWS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
 """Facts that count rows, and which side they count."""
-OF_CLASSES = "split.labels_only_in_test"
+OF_CLASSES = ("split.labels_only_in_test",)
+"""Facts that say nothing where answers are free text."""
 
 
 def sources(
@@ -76,9 +77,9 @@ def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tu
     for name, gate in (tiers[tier].get("gates") or {}).items():
         checks = gate.get("checks") or []
         changed += [_lower(check, sides) for check in checks if _too_high(check, sides)]
-        if not classes and (free := [check for check in checks if check.get("fact") == OF_CLASSES]):
+        if not classes and (free := [check for check in checks if check.get("fact") in OF_CLASSES]):
             changed.append((f"the {name} gate does not ask {free[0]['name']!r}", "answers are free text, not classes"))
-            checks[:] = [check for check in checks if check.get("fact") != OF_CLASSES]
+            checks[:] = [check for check in checks if check.get("fact") not in OF_CLASSES]
             waived = (gate.get("waive") or {}).get("checks") or []
             waived[:] = [each for each in waived if each not in {check["name"] for check in free}]
     return "".join(f"# {line}\n" for line in _noted(changed)) + _written(text, before, document), changed

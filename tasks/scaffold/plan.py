@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.core import config
-from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_full_disk
 from tasks.core.files import whole_folder
 from tasks.core.layout import Layout
 from tasks.core.params import params as parameters_file
@@ -123,15 +124,32 @@ def make(root: Path, name: str, tier: str, answers: Answers, opened: Opened, map
 
 
 def write(plan: Plan) -> None:
-    """All files, or none."""
-    refuse_existing(plan.folder)
-    with whole_folder(plan.folder) as folder:
-        _write(folder, plan.files)
+    """All files, or none. Raises InputError where the place is taken or nobody may write there, Unavailable for a full
+    disk."""
+    refuse_taken(plan.folder)
+    try:
+        with whole_folder(plan.folder) as folder:
+            _write(folder, plan.files)
+    except OSError as error:
+        kind = Unavailable if is_full_disk(error) else InputError
+        raise kind(f"{plan.folder}: cannot be written ({error.strerror or error}); nothing was written") from None
 
 
-def refuse_existing(folder: Path) -> None:
+def refuse_taken(folder: Path) -> None:
+    """Raises InputError where the folder is there, or another use case has its name: models go by that."""
     if folder.exists() or folder.is_symlink():
         raise InputError(f"{folder} is there already, and nothing is written over; take another name, or remove it")
+    root = folder.parent.parent
+    for file in (root / "params.yaml", *sorted(folder.parent.glob("*/params.yaml"))):
+        if _name_of(file) == folder.name:
+            raise InputError(f"{file} has a use case of this name, and its models; take another name")
+
+
+def _name_of(file: Path) -> str | None:
+    """The use case of a params file; None where that cannot be told, which its own run does."""
+    with suppress(InputError, AttributeError, LookupError, TypeError):
+        return str(config.read_yaml(file)["use_case"].get("name")) if file.is_file() else None
+    return None
 
 
 _SOURCES = "Where the data lies, what its columns mean and who answers for it. Its owner signs this at the data gate."

@@ -1,9 +1,10 @@
 """`hallmark new`: what it guesses, what it asks, and that a wrong file is told in words and leaves nothing."""
 
+import errno
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from tasks.core import config
 from tasks.core.params.params import load
 from tasks.policy import policy
-from tasks.scaffold import form, opened
+from tasks.scaffold import form, opened, plan
+from tasks.scaffold.plan import Planned
 from tasks.sources import sources
 from tasks.sources.sources import Source
 from tests.checkouts import Checkouts
@@ -248,6 +250,27 @@ def test_all_that_is_wrong_and_all_that_is_missing_is_told_at_once(project: Path
     for wanted in ("'My Garden!' cannot be a name", "none.csv: there is no such file", *(f"--{key} " for key in SAID)):
         assert wanted in told
     assert not git(project, "status", "--porcelain")
+
+
+def test_a_name_that_another_use_case_has_is_refused(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    told = hallmark(project, "new", "tiny", "--from", str(folder / "data.csv"), *ANSWERS, code=2)
+    assert "params.yaml has a use case of this name, and its models; take another name" in told
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    write = plan._write
+
+    def full(place: Path, files: Sequence[Planned]) -> None:
+        write(place, files)
+        if project in place.parents:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place))
+
+    monkeypatch.setattr(plan, "_write", full)
+    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, code=3)
+    assert "cannot be written (No space left on device); nothing was written" in " ".join(told.split())
+    assert not git(project, "status", "--porcelain", "--ignored", "examples")
 
 
 def test_a_path_that_leads_to_no_file_is_told(project: Path, folder: Path) -> None:
