@@ -15,7 +15,7 @@ from tasks.core.mistakes import Mistakes
 from tasks.core.params.values import NAME
 from tasks.policy import people as people_file
 from tasks.policy.governance import LOCAL
-from tasks.scaffold import answers, mapping, opened, plan
+from tasks.scaffold import answers, mapping, opened, place, plan
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import Column
 from tasks.scaffold.mapping import Mapped, Unclear
@@ -76,9 +76,9 @@ def _looked(
     mistakes, looked, mapped, columns = Mistakes(), None, None, list[Column]()
     with mistakes.noted():
         _require_name(name)
-        plan.refuse_taken(root / plan.FOLDER / name)
+        place.refuse_taken(root / place.FOLDER / name)
     with mistakes.noted():
-        location = plan.locate(file, root)
+        location = place.locate(file, root)
         looked = opened.look(name if NAME.fullmatch(name) else "new", location, root, form)
         columns = plan.profile(looked)
     if columns:
@@ -131,9 +131,7 @@ def _ask(question: answers.Question, root: Path) -> str:
 def _show(made: Plan, root: Path) -> None:
     table = Table("file", "guessed", "why", box=None, header_style="bold")
     for file in made.files:
-        rows = file.guessed or [
-            ("as in the checkout" if file.path.endswith("people.yaml") else "a few expectations", "")
-        ]
+        rows = file.guessed or [("as in the checkout", "")]
         for number, (what, why) in enumerate(rows):
             table.add_row(file.path if not number else "", what, why)
     console.print(f"{made.folder.relative_to(root)}/")

@@ -10,6 +10,7 @@ expected.py   suites, with limits that the next file of the kind keeps as well
 parameters.py params.yaml
 governed.py   sources.yaml, and policy and people as they stand in the checkout
 document.py   YAML with remarks
+place.py      where the file lies, and where the use case is to
 told.py       what was guessed and why, in words
 plan.py       all files together, checked as a run checks them, written whole or not at all
 

@@ -24,7 +24,7 @@ from tasks.scaffold.sampled import Sampled
 DAYS = 3650
 ROWS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
 """Facts that count rows, and which side they count."""
-OF_CLASSES = ("split.labels_only_in_test",)
+OF_CLASSES = {"split.labels_only_in_test"}
 """Facts that say nothing where answers are free text."""
 
 

@@ -14,8 +14,10 @@ from tasks.scaffold.sampled import Sampled
 BYTES_A_TOKEN = 1.5
 TEMPLATE_TOKENS = 64
 """Of the chat template and a short system prompt."""
-TESTED = 130
-"""Records to test on: with a hundred or more left an interval says something."""
+TESTED = 150
+"""Records to test on, so that with the luck of the draw a hundred are left, of which an interval says something."""
+MOST_TESTED = 0.35
+"""Share of the records that are tested, at most."""
 TRAINED = 900
 """Records to train on at first: some minutes on two cores."""
 NOT_SAID = "not said yet"
@@ -32,7 +34,7 @@ def form(sample: Sampled) -> str:
 def shares(rows: int, sample: Sampled) -> tuple[float, int, int]:
     """`data.test_share`, and about how many records that leaves to train on and to test on."""
     prompts = rows * sample.prompts / (sample.records + sum(sample.rejected.values()))
-    share = round(min(0.3, max(0.1, TESTED / max(1.0, prompts))), 2)
+    share = round(min(MOST_TESTED, max(0.1, TESTED / max(1.0, prompts))), 2)
     test = round(prompts * share)
     return share, min(TRAINED, round(prompts - test)), min(2 * TESTED, test)
 

@@ -1,18 +1,15 @@
 """All files of a new use case, with what was guessed and why; checked as a run checks them before one is written."""
 
-import shutil
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tasks.core import config
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_full_disk
 from tasks.core.files import whole_folder
-from tasks.core.layout import Layout
 from tasks.core.params import params as parameters_file
 from tasks.policy import governance as rules
 from tasks.policy import satisfiable
@@ -22,11 +19,12 @@ from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import Column
 from tasks.scaffold.mapping import Mapped
 from tasks.scaffold.opened import Opened
+from tasks.scaffold.place import FOLDER, refuse_taken
+from tasks.scaffold.sampled import Sampled
 from tasks.sources import sources
 from tasks.sources.sources import Constants, Mapping
-from tasks.supervise import grants
 
-FOLDER = "examples"
+Read = TypeVar("Read")
 
 
 class Planned(NamedTuple):
@@ -49,30 +47,6 @@ class Plan:
     """What somebody should look at before the first run."""
 
 
-def locate(file: str, root: Path) -> str:
-    """The location of a file as sources.yaml has it: below the checkout where it lies there. Raises InputError for what
-    is no file, and for one where no data is."""
-    if file.startswith("s3://"):
-        return file
-    try:
-        path = Path(file).expanduser().resolve()
-        kind = _kind(path) if file else ""
-    except (OSError, RuntimeError, ValueError):
-        raise InputError(f"{file!r} is no path; give that of a csv, jsonl or parquet file") from None
-    if kind != "file":
-        what = f"it is a {kind}" if kind else "there is no such file"
-        raise InputError(f"{file or repr(file)}: {what}; give the path of a csv, jsonl or parquet file")
-    if "${" in str(path):
-        raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
-    grants.require_data("FILE", path, Layout(root))
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _kind(path: Path) -> str:
-    """What is there, in words; empty for nothing."""
-    return "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
-
-
 def profile(opened: Opened) -> list[Column]:
     """What each column holds. Raises InputError where the first line is a row of data."""
     made = [columns.profiled(name, opened.sample) for name in opened.names]
@@ -84,43 +58,75 @@ def profile(opened: Opened) -> list[Column]:
     return made
 
 
+@dataclass(frozen=True)
+class Known:
+    """What all files are made of."""
+
+    name: str
+    tier: str
+    answers: Answers
+    opened: Opened
+    mapped: Mapped
+    sample: Sampled
+
+    @property
+    def rows(self) -> int:
+        """Rows that can be read."""
+        return self.opened.rows - self.opened.malformed
+
+
 def make(root: Path, name: str, tier: str, answers: Answers, opened: Opened, mapped: Mapped) -> Plan:
     """The plan, every file of it checked. Raises InputError for answers and names that no file can have."""
-    source = opened.source.model_copy(
-        update={"mapping": Mapping.model_validate(mapped.keys), "constants": Constants(task=name)}
-    )
-    sample = sampled.take(opened.sample, source)
-    rows = opened.rows - opened.malformed
-    share, *sides = parameters.shares(rows, sample)
-    folder = root / "infra" / "governance"
-    policy, changed = governed.policy(folder, tier, (sides[0], sides[1]), parameters.form(sample) != "text")
-    people, added = governed.people(folder, answers.owner)
-    with tempfile.TemporaryDirectory() as aside:
-        trial = Path(aside) / name
-        _write(trial / "governance", [Planned("policy.yaml", policy, []), Planned("people.yaml", people, [])])
-        judged = _told(lambda: rules.load(trial / "governance", root / ".hallmark"), trial, root / FOLDER / name)
+    said = {"mapping": Mapping.model_validate(mapped.keys), "constants": Constants(task=name)}
+    sample = sampled.take(opened.sample, opened.source.model_copy(update=said))
+    known, folder = Known(name, tier, answers, opened, mapped, sample), root / FOLDER / name
+    rules_files = _policy_and_people(known, root / "infra" / "governance")
+    judged = _read_aside(folder, rules_files, lambda trial: rules.load(trial / "governance", root / ".hallmark"))
     requester = _requester(judged, tier, answers.owner)
-    card = parameters.made(
-        name, answers, sample, rows, tier, requester, _business(judged, tier, answers.owner),
+    files = [_params(known, judged, requester, root), _sources(known), *_suites(known), *rules_files]
+    _read_aside(folder, files, lambda trial: _load(trial, root))
+    return Plan(folder, files, requester, judged.policy.environment, told.look(opened, mapped, sample))
+
+
+def _policy_and_people(known: Known, folder: Path) -> list[Planned]:
+    _, *sides = parameters.shares(known.rows, known.sample)
+    classes = parameters.form(known.sample) != "text"
+    policy, changed = governed.policy(folder, known.tier, (sides[0], sides[1]), classes)
+    people, added = governed.people(folder, known.answers.owner)
+    copied = [("as in the checkout", "but for what follows")] * bool(changed)
+    new = [(f"{known.answers.owner} added, role data_owner", "they were nobody in people.yaml")] * added
+    return [
+        Planned("governance/policy.yaml", policy, copied + changed),
+        Planned("governance/people.yaml", people, new),
+    ]
+
+
+def _params(known: Known, judged: Governance, requester: str, root: Path) -> Planned:
+    share, *sides = parameters.shares(known.rows, known.sample)
+    base, business = (
         config.plain(config.read_yaml(root / "params.yaml")),
-    )  # fmt: skip
-    listed = governed.sources(name, opened, mapped, answers, sample)
-    suite = expected.of_source(name, sample, rows, mapped.keys)
-    files = [
-        Planned("params.yaml", document.text(card[0], _heading(name, requester), card[1]),
-                told.of_params(sample, share, sides)),
-        Planned("governance/sources.yaml", document.text(listed[0], _SOURCES, listed[1]),
-                told.of_source(opened, mapped, sample)),
-        Planned(f"governance/expectations/{name}.yaml", document.text(suite, _SUITE), told.of_suite(suite)),
-        Planned("governance/expectations/dataset.yaml", document.text(expected.of_dataset(name, sample), _DATASET), []),
-        Planned("governance/policy.yaml", policy, 
-                [("as in the checkout", "but for what follows")] * bool(changed) + changed),
-        Planned("governance/people.yaml", people,
-                [(f"{answers.owner} added, role data_owner", "they were nobody in people.yaml")] * added),
-    ]  # fmt: skip
-    plan = Plan(root / FOLDER / name, files, requester, judged.policy.environment, told.look(opened, mapped, sample))
-    _check(plan, root)
-    return plan
+        _business(judged, known.tier, known.answers.owner),
+    )
+    made, remarks = parameters.made(
+        known.name, known.answers, known.sample, known.rows, known.tier, requester, business, base
+    )
+    text = document.text(made, _heading(known.name, requester), remarks)
+    return Planned("params.yaml", text, told.of_params(known.sample, share, sides))
+
+
+def _sources(known: Known) -> Planned:
+    made, remarks = governed.sources(known.name, known.opened, known.mapped, known.answers, known.sample)
+    guessed = told.of_source(known.opened, known.mapped, known.sample)
+    return Planned("governance/sources.yaml", document.text(made, _SOURCES, remarks), guessed)
+
+
+def _suites(known: Known) -> list[Planned]:
+    own = expected.of_source(known.name, known.sample, known.rows, known.mapped.keys)
+    whole = expected.of_dataset("dataset", known.sample)
+    return [
+        Planned(f"governance/expectations/{known.name}.yaml", document.text(own, _SUITE), told.of_suite(own)),
+        Planned("governance/expectations/dataset.yaml", document.text(whole, _DATASET), told.of_suite(whole)),
+    ]
 
 
 def write(plan: Plan) -> None:
@@ -133,23 +139,6 @@ def write(plan: Plan) -> None:
     except OSError as error:
         kind = Unavailable if is_full_disk(error) else InputError
         raise kind(f"{plan.folder}: cannot be written ({error.strerror or error}); nothing was written") from None
-
-
-def refuse_taken(folder: Path) -> None:
-    """Raises InputError where the folder is there, or another use case has its name: models go by that."""
-    if folder.exists() or folder.is_symlink():
-        raise InputError(f"{folder} is there already, and nothing is written over; take another name, or remove it")
-    root = folder.parent.parent
-    for file in (root / "params.yaml", *sorted(folder.parent.glob("*/params.yaml"))):
-        if _name_of(file) == folder.name:
-            raise InputError(f"{file} has a use case of this name, and its models; take another name")
-
-
-def _name_of(file: Path) -> str | None:
-    """The use case of a params file; None where that cannot be told, which its own run does."""
-    with suppress(InputError, AttributeError, LookupError, TypeError):
-        return str(config.read_yaml(file)["use_case"].get("name")) if file.is_file() else None
-    return None
 
 
 _SOURCES = "Where the data lies, what its columns mean and who answers for it. Its owner signs this at the data gate."
@@ -171,27 +160,22 @@ def _write(folder: Path, files: Sequence[Planned]) -> None:
         path.write_text(file.text, encoding="utf-8")
 
 
-def _check(plan: Plan, root: Path) -> None:
-    """Read all of them as a run does, somewhere aside."""
+def _read_aside(folder: Path, files: Sequence[Planned], read: Callable[[Path], Read]) -> Read:
+    """What `read` gives of the files, written somewhere aside; its errors name them as they will be called."""
     with tempfile.TemporaryDirectory() as aside:
-        trial = Path(aside) / plan.folder.name
-        _write(trial, plan.files)
-
-        def read() -> None:
-            parameters_file.load(trial / "params.yaml")
-            sources.load_suites(trial / "governance", sources.load(trial / "governance"))
-            rules.load(trial / "governance", root / ".hallmark")
-
-        _told(read, trial, plan.folder)
-        shutil.rmtree(trial)
+        trial = Path(aside) / folder.name
+        _write(trial, files)
+        try:
+            return read(trial)
+        except HallmarkError as error:
+            raise type(error)(str(error).replace(str(trial), str(folder))) from None
 
 
-def _told(read: Any, trial: Path, folder: Path) -> Any:
-    """What `read` gives; its errors name the files as they will be called."""
-    try:
-        return read()
-    except HallmarkError as error:
-        raise type(error)(str(error).replace(str(trial), str(folder))) from None
+def _load(trial: Path, root: Path) -> None:
+    """Read all files as a run does."""
+    parameters_file.load(trial / "params.yaml")
+    sources.load_suites(trial / "governance", sources.load(trial / "governance"))
+    rules.load(trial / "governance", root / ".hallmark")
 
 
 def _requester(judged: Governance, tier: str, owner: str) -> str:
