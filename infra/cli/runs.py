@@ -3,13 +3,14 @@
 import typer
 
 from infra.cli import shared
-from tasks.runs import named
 
 HELP = "Run id, as `hallmark status` shows it, or enough of its beginning or end."
 
 
 def meant(given: str) -> str:
     """What the command line says, as the id of a run. Raises InputError where it fits several."""
+    from tasks.runs import named  # takes a database, which who only asks for help need not wait for
+
     return named.meant(shared.root() / ".hallmark", given)
 
 

@@ -10,8 +10,6 @@ from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.sources.sources import Source, Sources, Suites
 from tasks.stages.data.readers import content, gzipped
-from tasks.stages.data.readers.kinds import READERS
-from tasks.stages.data.validate.questions import TEXTS
 
 SMALL = 8 << 20
 """Bytes of a file that is read before a run reads it; a second for the largest. A store's are not, which takes longer,
@@ -33,6 +31,8 @@ def source(declared: Source, root: Path) -> None:
 
 
 def _first_row(packed: BytesIO, declared: Source) -> None:
+    from tasks.stages.data.readers.kinds import READERS  # pyarrow: half a second
+
     plain = packed
     if declared.kind != "parquet" and gzipped.is_gzip(packed):
         plain = BytesIO()
@@ -71,6 +71,8 @@ def expectations(suites: Suites) -> Iterator[str]:
 def known() -> frozenset[str]:
     """The expectations of Great Expectations and of our own, by the names of their files: to import the library takes
     three seconds. None where it lies in no files; then the run tells."""
+    from tasks.stages.data.validate.questions import TEXTS  # pyarrow again
+
     spec = find_spec("great_expectations")
     core = Path(spec.origin or "").parent / "expectations" / "core" if spec else Path()
     there = {file.stem for file in core.glob("[a-z]*.py")}
