@@ -20,6 +20,7 @@ The rooms, from the ground up; each imports those above it in this list alone (p
     reproduce/  a release built again
     audit/      its dossier
     backup/     the state of a checkout as one folder, and back
+    scaffold/   a use case from a data file
 
 Where something new goes; the tests in tests/contract/ and of the room name what is still missing:
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger import check as ledger_check
@@ -42,7 +42,7 @@ def show(
     entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of one entry, to show it whole.")] = None,
     kind: Annotated[str | None, typer.Option(help="E.g. gate.asked, or gate for all of its kinds.")] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=runs.meant)] = None,
     person: Annotated[
         str | None, typer.Option(metavar="ID", help="Entries that name a person, or that one of their keys signed.")
     ] = None,

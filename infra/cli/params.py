@@ -8,21 +8,41 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
+from tasks.core.mistakes import Mistakes
 from tasks.core.params import params as schema
 
 
 def params(
     check: Annotated[Path | None, typer.Option(metavar="FILE", help="Check a params file.")] = None,
+    governance: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="With --check: these files, and the sources they name, too."),
+    ] = None,
     show_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of params.yaml.")] = False,
 ) -> None:
-    """Check a params file, or print the schema of params.yaml.
+    """Check a params file, with the governance files beside it if you name them, or print the schema of params.yaml.
+    All mistakes of all files are told together.
 
     Example: hallmark params --check params.yaml
     """
     if show_schema:
         shared.print_json(schema.Params.model_json_schema())
     elif check is not None:
-        checked = schema.load(check)
+        checked = _checked(check, governance) if governance else schema.load(check)
         console.print(f"{check}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
     else:
         raise InputError("say --check FILE or --schema")
+
+
+def _checked(file: Path, folder: Path) -> schema.Params:
+    """Both together, as a run of them would be. Raises InputError with all that is wrong."""
+    from tasks.policy import governance as rules  # these read a database and tables
+    from tasks.runs import checking
+
+    root, mistakes = shared.root(), Mistakes()
+    read = checking.files(
+        root, str(file.resolve()), {}, folder, lambda: rules.load(folder, root / ".hallmark"), mistakes
+    )
+    mistakes.refuse()
+    assert read.params
+    return read.params

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from infra.cli.registered import in_force
 from infra.cli.screen import Screen
 from infra.cli.shared import console
@@ -26,7 +26,9 @@ EXIT = {"identical": 0, "differs": 1, "incomplete": 3}
 
 
 def reproduce(
-    named: Annotated[str, typer.Argument(metavar="RELEASE|RUN", help="A release, or a run whose package is made.")],
+    named: Annotated[
+        str, typer.Argument(metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=runs.meant)
+    ],
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the worktree, so that you can look for a difference.")
     ] = False,

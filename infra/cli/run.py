@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from infra.cli import follow, shared
+from infra.cli import follow, runs, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.console import server as pages
@@ -15,6 +15,7 @@ from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
+from tasks.core.mistakes import Mistakes
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import asking, journal
 from tasks.runs.across import only_here
@@ -48,7 +49,10 @@ def run(
     ] = False,
     reason: Annotated[str | None, typer.Option(help="Why you ask for it; it is signed with the request.")] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that failed or stopped, with its own request.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Go on with a run that failed or stopped, with its own request.", parser=runs.meant
+        ),
     ] = None,
     detach: Annotated[bool, typer.Option(help="Start the run and return.")] = False,
     as_json: shared.Json = False,
@@ -69,12 +73,8 @@ def run(
         _refuse_changes(context, resume)
         started = _go_on(where, resume, say)
     else:
-        request = RunRequest(
-            run_id=new_run_id(), requested_by=shared.identity(who), params=params, governance=governance,
-            changes=shared.pairs(changes), demo_approvals=demo_approvals,
-            commit=_commit(checkout, demo_approvals, as_json), reason=shared.worded(reason) if reason else None,
-        )  # fmt: skip
-        asked, governed = check_request(checkout, request)
+        request, mistakes = _request(checkout, params, governance, changes, who, demo_approvals, reason, as_json)
+        asked, governed = check_request(checkout, request, mistakes)
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)
         for each in foreseen(asked, named, ledger, governed, demo_approvals):
             shared.notice(str(each), as_json)
@@ -92,6 +92,24 @@ def run(
         _tell(where, started, as_json)
     elif as_json:
         shared.print_json({"run": started.run_id, "status": "running", "flow_run": started.flow_run})
+
+
+def _request(
+    checkout: Repository, params: str, governance: str | None, changes: list[str] | None, who: str | None,
+    demo_approvals: bool, reason: str | None, as_json: bool,
+) -> tuple[RunRequest, Mistakes]:  # fmt: skip
+    """What the command line asks for, and what is wrong with that alone: what it names is looked at all the same."""
+    mistakes, given = Mistakes(), dict[str, Any]()
+    with mistakes.noted():
+        given["requested_by"] = shared.identity(who)
+    with mistakes.noted():
+        given["changes"] = shared.pairs(changes)
+    with mistakes.noted():
+        given["commit"] = _commit(checkout, demo_approvals, as_json)
+    with mistakes.noted():
+        given["reason"] = shared.worded(reason) if reason else None
+    named = {"run_id": new_run_id(), "params": params, "governance": governance, "demo_approvals": demo_approvals}
+    return RunRequest.model_validate(named | given), mistakes
 
 
 class _Started(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.console import server as pages
@@ -16,7 +16,7 @@ from tasks.runs.summary import Summary, summarise
 
 
 def status(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run in full.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run in full.", parser=runs.meant)] = None,
     as_json: shared.Json = False,
 ) -> None:
     """Show where runs stand: their stages, their gates, and what they wait for.

@@ -81,6 +81,7 @@ SCHEDULE = {
 }
 ALL: dict[str, Verb | Verbs] = {
     "init": Verb("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
+    "new": Verb("new:new", "Scaffold a use case from a data file.", "itself"),
     "run": Verb("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
     "status": Verb("status:status", "Show where runs stand, and what they wait for."),
     "up": Verb("up:up", "Start Prefect, runner, watch and console of this checkout.", "itself"),

@@ -1,6 +1,7 @@
 """What everything rests on, and nothing in it knows of gates or people.
 
 errors.py     what can go wrong, and the exit code of each
+mistakes.py   everything that is wrong, told at once
 shown.py      text as it may be shown: no character obeyed that a reader does not see
 pages.py      in templates of HTML
 object_store.py  S3 and stores like it, whose connections end and who send nobody elsewhere

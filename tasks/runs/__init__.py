@@ -2,6 +2,8 @@
 
 request.py     what somebody asks for
 asking.py      it is signed, and a run takes nothing that was not
+checking.py    all that is wrong with a request, at once
+first_look.py  what the beginnings of its files show
 foreseen.py    which checks will fail whatever it makes
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
 tree.py        the whole tree of a commit: what may be in it, and one digest of it
@@ -10,6 +12,7 @@ resolve.py     everything a stage will read that is not code, looked up once and
 run.py         create, open and finish a run
 installation.py  which checkout this is
 taking_up.py   a run of another machine goes on here
+named.py       the run that a part of an id means
 hold.py        one process at a time executes a run
 across.py      … and one machine
 stage.py       one stage: taken by a signed record, or computed

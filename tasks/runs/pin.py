@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
+from tasks.runs import first_look
 from tasks.sources.sources import (
     ResolvedSource,
     ResolvedSources,
@@ -45,7 +46,7 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
 
 
 def check_sources(inventory: Sources, root: Path) -> None:
-    """Open every source as a run will, so that one that is away is told before the run is started.
+    """Open every source as a run will, so that one that is away, or not as declared, is told before the run is started.
 
     Raises InputError with all that cannot be opened as they are declared, Unavailable where only stores are away.
     """
@@ -53,8 +54,7 @@ def check_sources(inventory: Sources, root: Path) -> None:
     for source in inventory.sources:
         try:
             require_data(source, root)
-            with opened(source, root):
-                pass
+            first_look.source(source, root)
         except InputError as error:
             wrong.append(str(error))
         except Unavailable as error:

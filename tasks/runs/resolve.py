@@ -47,7 +47,7 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
     policy = governance.policy
     if why_not := policy.tier(params.use_case.risk_tier).other_gates():
         raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
-    _known_owners(params, governance)
+    known_owners(params, governance)
     named = sources.load(governance.folder)
     suites = sources.load_suites(governance.folder, named)
     require_adopted(named, suites, params, ledger, governance)
@@ -75,7 +75,8 @@ def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledg
     declarations.require(ledger, governance, [*declarations.of_files(named, suites), *card])
 
 
-def _known_owners(params: Params, governance: Governance) -> None:
+def known_owners(params: Params, governance: Governance) -> None:
+    """Raises InputError where the card names somebody who is nobody."""
     named = params.use_case.owners.model_dump()
     missing = [f"use_case.owners.{role}: {who}" for role, who in named.items() if governance.people.get(who) is None]
     if missing:

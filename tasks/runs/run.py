@@ -8,25 +8,20 @@ from tasks.consent import consent, withdrawals
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
+from tasks.core.mistakes import Mistakes
 from tasks.core.params.params import Params, load
 from tasks.declarations import declarations
 from tasks.declarations.signed_declaration import Declared
 from tasks.gates import agreed, chain, signed_request
-from tasks.gates.rules import asking as asking_rules
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy import governance, in_force, judge, satisfiable
+from tasks.policy import governance, in_force
 from tasks.policy.governance import Governance
-from tasks.policy.policy import SCHEDULER
-from tasks.runs import asking, dvc, dvc_lock, records, tree
-from tasks.runs.foreseen import foreseen
-from tasks.runs.pin import check_sources
+from tasks.runs import asking, checking, dvc, dvc_lock, records, tree
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
-from tasks.runs.resolve import read_params, require_adopted, resolve
+from tasks.runs.resolve import read_params, resolve
 from tasks.runs.tree import Tree
-from tasks.sources import sources
-from tasks.supervise import box
 from tasks.trust import dsse
 from tasks.versions import versions
 
@@ -142,43 +137,19 @@ def installed_governance(checkout: Path, proposed: str | None) -> Governance:
     return theirs
 
 
-def check_request(checkout: Repository, request: RunRequest) -> tuple[Params, Governance]:
-    """Everything about a request that can be known before it starts. Raises InputError or Refused.
+def check_request(
+    checkout: Repository, request: RunRequest, mistakes: Mistakes | None = None
+) -> tuple[Params, Governance]:
+    """Everything about a request that can be known before it starts. Raises InputError or Refused with all that is
+    wrong, and with the `mistakes` that whoever asks has found.
 
     Called by whoever asks, so that a mistake shows at once, and again by the run itself.
     """
-    params, _ = read_params(checkout.root / request.params, request.changes)
-    governed = installed_governance(checkout.root, request.governance)
-    ledger = open_ledger(governed.state)
-    now = ledger.now()
-    if request.requested_by != SCHEDULER:
-        governed.actor(request.requested_by, now)
-    tier = params.use_case.risk_tier
-    if refused := asking_rules.why_not(request.requested_by, tier, governed.policy, governed.people, now):
-        raise Refused(refused)
-    gates = governed.policy.tier(tier).gates
-    named = sources.load(governed.folder)
-    require_adopted(named, sources.load_suites(governed.folder, named), params, ledger, governed)
-    own = [source.id for source in named.sources if source.owner == request.requested_by]
-    if own and "data" in gates and gates["data"].asks_owners and not request.demo_approvals:
-        raise InputError(
-            f"{request.requested_by} owns {', '.join(own)} and would have to approve that at the data gate of a run of "
-            "their own; let somebody else ask for it"
-        )
-    owners = sorted({source.owner for source in named.sources})
-    who, demo = request.requested_by, request.demo_approvals
-    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
-        raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
-    foreseen(params, named, ledger, governed, request.demo_approvals)
-    box.wanted(governed.policy.environment)
-    if gates and not governed.local:
-        judge.require(governed.policy)
-        commit = checkout.commit_of(request.commit or "HEAD")
-        versions.require(ledger, governed, tree.read(checkout, commit).sha256, commit)
-    if request.demo_approvals and governed.policy.environment != "local":
-        raise Refused(f"--demo-approvals counts in environment local only; this is {governed.policy.environment}")
-    check_sources(named, checkout.root)
-    return params, governed
+    wrong = mistakes or Mistakes()
+    read = checking.request(checkout, request, lambda: installed_governance(checkout.root, request.governance), wrong)
+    wrong.refuse()
+    assert read.params and read.governed
+    return read.params, read.governed
 
 
 def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = None) -> Run:

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from infra.cli.data.newest import newest
 from infra.cli.shared import console
 from tasks.core.files import write_bytes
@@ -22,7 +22,7 @@ PRIVATE = 0o600
 
 
 def conflicts(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id. Default: the last run.")] = None,
+    run: Annotated[str | None, runs.NEWEST] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     html: Annotated[

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from infra.cli import datasets, shared
+from infra.cli import datasets, runs, shared
 from tasks.core.errors import InputError
 from tasks.gates import approved, cases, evidence
 from tasks.gates.checks.change import Change
@@ -14,7 +12,7 @@ from tasks.sources.dataset import Dataset
 
 
 def manifest(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")],
+    run: Annotated[str, runs.ARGUMENT],
     as_json: shared.Json = False,
 ) -> None:
     """Show what a run's dataset is made of, source by source, and what changed since the last approved one.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from infra.cli.data.newest import newest
 from infra.cli.shared import console
 from tasks.inquiry import put_aside
@@ -18,7 +18,7 @@ SHORT = 8
 
 
 def quarantine(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id. Default: the last run.")] = None,
+    run: Annotated[str | None, runs.NEWEST] = None,
     source: Annotated[
         list[str] | None, typer.Option("--source", metavar="ID", help="Rows of this source. May be repeated.")
     ] = None,

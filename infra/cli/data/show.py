@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from infra.cli.shared import console
 from tasks.core.shown import visible
 from tasks.inquiry import access, disclose
@@ -15,7 +15,7 @@ from tasks.runs.run import governance_of, layout_of
 
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, its beginning, or SOURCE:ROW.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="Run that the record or row is of.")],
+    run: Annotated[str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=runs.meant)],
     reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
     who: shared.As = None,
     as_json: shared.Json = False,

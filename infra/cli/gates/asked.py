@@ -1,10 +1,14 @@
-"""A gate's question as it was put last, and what it is judged by here."""
+"""A gate's question as it was put last, and what it is judged by here.
+
+What the command line leaves out is filled in where one answer is possible alone: the gate that is open, the run that
+waits. Which it is, is said before anything else.
+"""
 
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from infra.cli import shared
+from infra.cli import runs, shared
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
 from tasks.gates import cases, gates
@@ -15,8 +19,21 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.runs.run import governance_of, is_here, layout_of
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `hallmark status` shows it.")]
-Gate = Annotated[str, typer.Argument(metavar="GATE", help="data, evaluation or release.")]
+
+def _named(given: str) -> str:
+    """A run, or the name of a gate of the one that waits."""
+    return given if given in GATES else runs.meant(given)
+
+
+RunId = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help=f"{runs.HELP} Default: the one that waits.", parser=_named),
+]
+Gate = Annotated[
+    str | None, typer.Argument(metavar="GATE", help="data, evaluation or release. Default: the one that is open.")
+]
+MOST_TOLD = 10
+"""Gates that are told one by one."""
 
 
 class Elsewhere(Refused):
@@ -34,15 +51,49 @@ class Question(NamedTuple):
         return gates.judge(self.case.evidence, self.ledger, self.governance, self.ledger.now())
 
 
-def find(run: str, gate: str) -> Question:
-    """A gate as it was asked last. Raises InputError where it never was."""
-    if gate not in GATES:
+def find(run: str | None, gate: str | None, as_json: bool) -> Question:
+    """A gate as it was asked last; without a run that of the one that waits, without a gate the one that is open.
+
+    Raises InputError where it never was, and where what is left out may be several.
+    """
+    if run in GATES and gate is None:
+        run, gate = None, run
+    if gate is not None and gate not in GATES:
         raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
     ledger = open_ledger(shared.root() / ".hallmark")
-    asked = [case for case in cases.read(ledger, run) if case.evidence.gate == gate]
+    if given := run:
+        run, chosen = given, gate or _open_of(given, ledger)
+    else:
+        run, chosen = _waits(gate, ledger)
+    if (run, chosen) != (given, gate):
+        shared.notice(f"the {chosen} gate of run {run}, which is open", as_json)
+    asked = [case for case in cases.read(ledger, run) if case.evidence.gate == chosen]
     if not asked:
-        raise InputError(f"run {run} has asked nothing at the gate {gate}; `hallmark gates list --all` shows what was")
+        raise InputError(
+            f"run {run} has asked nothing at the gate {chosen}; `hallmark gates list --all` shows what was"
+        )
     return Question(asked[-1], governance(asked[-1].evidence), ledger)
+
+
+def _open_of(run: str, ledger: Ledger) -> str:
+    """The gate of a run that is open. Raises InputError where none is."""
+    waiting = [str(entry.body["gate"]) for entry in ledger.questions() if entry.subject == run]
+    if not waiting:
+        raise InputError(f"no gate of run {run} is open; name the one you mean: {', '.join(GATES)}")
+    return waiting[-1]
+
+
+def _waits(gate: str | None, ledger: Ledger) -> tuple[str, str]:
+    """The run that waits, and its gate, where it is the only one. Raises InputError for none and for several."""
+    waiting = [(entry.subject, str(entry.body["gate"])) for entry in ledger.questions()]
+    waiting = [each for each in waiting if gate in (None, each[1])]
+    what = f"the {gate} gate" if gate else "a gate"
+    if not waiting:
+        raise InputError(f"no run waits at {what}; `hallmark gates list --all` shows those that did")
+    if len(waiting) > 1:
+        last = "\n".join(f"  {run} {name}" for run, name in waiting[-MOST_TOLD:])
+        raise InputError(f"{len(waiting):,} runs wait at {what}; say which one, or its last four characters:\n{last}")
+    return waiting[0]
 
 
 def governance(evidence: Evidence) -> Governance:

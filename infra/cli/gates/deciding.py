@@ -37,33 +37,33 @@ Digest = Annotated[
 
 
 def approve(
-    run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
+    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.As = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask, and sign your approval.
 
-    Example: hallmark gates approve 20260303-120000-a1b2 data --as data-owner --reason "suites clean"
+    Example: hallmark gates approve a1b2 --as data-owner --reason "suites clean"
     """
     _decide(_shown(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role)
 
 
 def reject(
-    run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, role: Role = None,
+    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.As = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask, and sign your rejection. The run stops.
 
-    Example: hallmark gates reject 20260303-120000-a1b2 data --as data-owner --reason "wrong extract"
+    Example: hallmark gates reject a1b2 data --as data-owner --reason "wrong extract"
     """
     _decide(_shown(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role)
 
 
 def waive(
-    run: asked.RunId,
-    gate: asked.Gate,
     check: Annotated[list[str], typer.Option(help="Name of a failed check. May be repeated.")],
     reason: Reason,
     expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
+    run: asked.RunId = None,
+    gate: asked.Gate = None,
     who: shared.As = None,
     digest: Digest = None,
     yes: Yes = False,
@@ -82,18 +82,22 @@ def waive(
 
 
 def withdraw(
-    run: asked.RunId, gate: asked.Gate, reason: Reason, who: shared.As = None, as_json: shared.Json = False
+    reason: Reason,
+    run: asked.RunId = None,
+    gate: asked.Gate = None,
+    who: shared.As = None,
+    as_json: shared.Json = False,
 ) -> None:
     """Withdraw your own decision while the gate is open.
 
     Example: hallmark gates withdraw 20260303-120000-a1b2 data --as data-owner --reason "looked at the wrong run"
     """
-    _decide(asked.find(run, gate), who, "withdraw", reason, as_json)
+    _decide(asked.find(run, gate, as_json), who, "withdraw", reason, as_json)
 
 
-def _shown(run: str, gate: str, deed: str, digest: str | None, yes: bool, as_json: bool) -> Question:
+def _shown(run: str | None, gate: str | None, deed: str, digest: str | None, yes: bool, as_json: bool) -> Question:
     """The question, once the person has had its evidence before them and, at a terminal, has said yes to it."""
-    question = asked.find(run, gate)
+    question = asked.find(run, gate, as_json)
     case = question.case
     _same(case, digest)
     if as_json:
@@ -101,7 +105,7 @@ def _shown(run: str, gate: str, deed: str, digest: str | None, yes: bool, as_jso
     page.show(case, question.standing(), question.ledger, question.governance)
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         console.print()
-        if not typer.confirm(f"{deed} at the {gate} gate, on the evidence above ({case.sha256[:12]})?"):
+        if not typer.confirm(f"{deed} at the {case.evidence.gate} gate, on the evidence above ({case.sha256[:12]})?"):
             raise Refused("nothing was decided")
     return question
 

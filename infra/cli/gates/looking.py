@@ -78,13 +78,13 @@ def _stands(standing: Standing | HallmarkError) -> tuple[str, list[str]]:
     return "elsewhere" if isinstance(standing, asked.Elsewhere) else "void", [str(standing)]
 
 
-def show(run: asked.RunId, gate: asked.Gate, as_json: shared.Json = False) -> None:
+def show(run: asked.RunId = None, gate: asked.Gate = None, as_json: shared.Json = False) -> None:
     """Show the evidence of a gate: its digest, each check, what changed since the last approval, who must decide and
     who has.
 
-    Example: hallmark gates show 20260303-120000-a1b2 data
+    Example: hallmark gates show a1b2
     """
-    question = asked.find(run, gate)
+    question = asked.find(run, gate, as_json)
     case, standing = question.case, question.standing()
     if as_json:
         more = {"asked": case.entry.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+Name = Annotated[str, Field(pattern=NAME.pattern)]
 """Lower-case letters, digits, `-` and `_`: safe in file names, tags and URLs."""
 Text = Annotated[str, Field(min_length=1)]
 

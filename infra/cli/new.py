@@ -1,0 +1,180 @@
+"""`hallmark new`"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.core.errors import InputError, Refused
+from tasks.core.mistakes import Mistakes
+from tasks.core.params.values import NAME
+from tasks.policy import people as people_file
+from tasks.policy.governance import LOCAL
+from tasks.scaffold import answers, mapping, opened, place, plan
+from tasks.scaffold.answers import Answers
+from tasks.scaffold.columns import Column
+from tasks.scaffold.mapping import Mapped, Unclear
+from tasks.scaffold.opened import Opened
+from tasks.scaffold.plan import Plan
+
+LONGEST_NAME = 40
+Said = str | None
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the use case, and of its model.")],
+    file: Annotated[str, typer.Option("--from", metavar="FILE", help="csv, jsonl or parquet; gzip may pack it.")],
+    owner: Annotated[
+        Said, typer.Option(metavar="ID", help="Person who answers for the data, and decides on it.")
+    ] = None,
+    licence: Annotated[Said, typer.Option(metavar="TEXT", help="Licence of the data.")] = None,
+    basis: Annotated[Said, typer.Option(metavar="TEXT", help="Why it may be processed: its lawful basis.")] = None,
+    purpose: Annotated[Said, typer.Option(metavar="TEXT", help="What the model is for, in one sentence.")] = None,
+    prompt: Annotated[Said, typer.Option(metavar="COLUMN", help="Column with what is asked.")] = None,
+    response: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Column with the answer. May be repeated: one JSON object of several."),
+    ] = None,
+    tier: Annotated[str, typer.Option(metavar="TIER", help="Risk tier of policy.yaml.")] = "limited",
+    encoding: Annotated[Said, typer.Option(metavar="NAME", help="Where it is guessed wrong.")] = None,
+    delimiter: Annotated[Said, typer.Option(metavar="CHARACTER", help="Where it is guessed wrong.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask no question before it writes. A pipe and --json never ask.")
+    ] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Scaffold a use case from a data file: parameters, sources, suites, policy and people, in examples/NAME. Shows all
+    that it guessed before it writes, and the next command after it.
+
+    Example: hallmark new letters --from letters.csv --owner data-owner --licence CC0-1.0 --basis "no personal data"
+    --purpose "name the topic of a letter"
+    """
+    root = shared.root()
+    said = {"owner": owner, "licence": licence, "basis": basis, "purpose": purpose}
+    form = {key: value for key, value in (("encoding", encoding), ("delimiter", delimiter)) if value}
+    asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    looked, mapped, known = _looked(root, name, file, form, prompt, response or [], said, asks)
+    made = plan.make(root, name, tier, known, looked, mapped)
+    if not as_json:
+        _show(made, root)
+        if asks and not yes and not typer.confirm(f"write {len(made.files)} files to {made.folder.relative_to(root)}?"):
+            raise Refused("nothing was written")
+    plan.write(made)
+    _tell(made, root, looked, as_json)
+
+
+def _looked(
+    root: Path, name: str, file: str, form: dict[str, str], prompt: Said, response: list[str],
+    said: dict[str, Said], asks: bool,
+) -> tuple[Opened, Mapped, Answers]:  # fmt: skip
+    """The file and its columns, and the answers. Raises InputError with all that is wrong and all that is missing."""
+    mistakes, looked, mapped, columns = Mistakes(), None, None, list[Column]()
+    with mistakes.noted():
+        _require_name(name)
+        place.refuse_taken(root / place.FOLDER / name)
+    with mistakes.noted():
+        location = place.locate(file, root)
+        looked = opened.look(name if NAME.fullmatch(name) else "new", location, root, form)
+        columns = plan.profile(looked)
+    if columns:
+        with mistakes.noted():
+            mapped = _mapped(columns, prompt, response, asks, mistakes)
+    missing = list(answers.missing(said))
+    if missing and not asks:
+        mistakes.add("\n".join(["nobody can be asked here, so say also:", *map(_option, missing)]))
+    mistakes.refuse()
+    assert looked is not None and mapped is not None  # else a mistake was found
+    for question in missing:
+        said[question.name] = _ask(question, root)
+    return looked, mapped, Answers.model_validate({key: (value or "").strip() for key, value in said.items()})
+
+
+def _require_name(name: str) -> None:
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise InputError(
+            f"{name!r} cannot be a name; expected at most {LONGEST_NAME} lower-case letters, digits, - and _, such as "
+            "letters-2026"
+        )
+
+
+def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool, mistakes: Mistakes) -> Mapped | None:
+    """The guess; where it needs more, what a person says at a terminal. Elsewhere a mistake, and None."""
+    try:
+        return mapping.guess(columns, prompt, response)
+    except Unclear as unclear:
+        names = ", ".join(column.name for column in columns if column.name)
+        if not asks:
+            mistakes.add(f"its columns do not say which is which ({names}); say {' and '.join(unclear.wanted)}")
+            return None
+        console.print(f"columns: {names}")
+        prompt = prompt or typer.prompt("Which column is what is asked?")
+        return mapping.guess(columns, prompt, response or [typer.prompt("Which column is the answer?")])
+
+
+def _option(question: answers.Question) -> str:
+    return f"  {question.option} TEXT   {question.asks} (e.g. {question.example})"
+
+
+def _ask(question: answers.Question, root: Path) -> str:
+    if question.name == "owner":
+        people = people_file.load(root / "infra" / "governance").people
+        known = [each.id for each in people if not each.demo and "data_owner" in each.roles_at(None)]
+        console.print(f"data owners: {', '.join(known) or 'none yet'}; another id is added with this role", style="dim")
+    return str(typer.prompt(f"{question.asks} (e.g. {question.example})"))
+
+
+def _show(made: Plan, root: Path) -> None:
+    table = Table("file", "guessed", "why", box=None, header_style="bold")
+    for file in made.files:
+        rows = file.guessed or [("as in the checkout", "")]
+        for number, (what, why) in enumerate(rows):
+            table.add_row(file.path if not number else "", what, why)
+    console.print(f"{made.folder.relative_to(root)}/")
+    console.print(table)
+    for line in made.look:
+        console.print(f"look: {line}")
+
+
+def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
+    folder = made.folder.relative_to(root).as_posix()
+    add = [folder, *([looked.source.location] if _untracked(root, looked.source.location) else [])]
+    commands = [
+        f"git add {' '.join(map(_quoted, add))} && git commit -m {_quoted(f'Use case {made.folder.name}')}",
+        f"hallmark init --governance {folder}/governance",
+        f"hallmark run --as {made.requester} --params {folder}/params.yaml --governance {folder}/governance",
+    ]
+    if made.environment != LOCAL:
+        commands[1:] = [f"hallmark data adopt {made.folder.name} --as OWNER", commands[2].partition(" --governance")[0]]
+    if as_json:
+        written = [f"{folder}/{file.path}" for file in made.files]
+        shared.print_json({"written": written, "look": made.look, "next": commands})
+        return
+    console.print(f"\nwritten: {folder}/. What it says `not said yet` of, say before anybody approves.")
+    if len(add) > 1:
+        console.print(f"{add[1]} lies in this checkout, so git keeps it for ever; data about people is better outside")
+    if made.environment != LOCAL:
+        console.print(
+            f"In environment {made.environment} infra/governance alone counts: add the source to the sources.yaml "
+            "there, and its suite, before you go on."
+        )
+    console.print("next:\n" + "\n".join(f"  {command}" for command in commands))
+
+
+def _untracked(root: Path, location: str) -> bool:
+    """Whether the file lies in the checkout, and git neither has nor ignores it: a run wants a clean checkout."""
+    if location.startswith("s3://") or Path(location).is_absolute():
+        return False
+    command = ["git", "status", "--porcelain", "--untracked-files=all", "--", location]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return bool(told.stdout.strip())
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)

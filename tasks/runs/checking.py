@@ -1,0 +1,134 @@
+"""Everything about a request that can be known before it starts, and all that is wrong with it at once.
+
+A file is looked at whatever is wrong in another. What only follows from a mistake already found is left out: who may
+ask for a run is a question to a policy that could be read.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.mistakes import Mistakes
+from tasks.core.params.params import Params
+from tasks.gates.rules import asking as asking_rules
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import judge, satisfiable
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
+from tasks.runs import first_look, tree
+from tasks.runs.foreseen import foreseen
+from tasks.runs.pin import check_sources
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+from tasks.runs.resolve import known_owners, read_params, require_adopted
+from tasks.sources import sources
+from tasks.sources.sources import Sources, Suites
+from tasks.supervise import box
+from tasks.versions import versions
+
+
+class Files(NamedTuple):
+    """What could be read of a use case; None where it is wrong."""
+
+    params: Params | None
+    governed: Governance | None
+    named: Sources | None
+    suites: Suites | None
+
+
+def request(checkout: Repository, asked: RunRequest, governance: Callable[[], Governance], mistakes: Mistakes) -> Files:
+    """Note all that is wrong with a request. `governance` gives what it is judged by, or raises HallmarkError.
+
+    Where nobody said who asks, whether they may is not looked at.
+    """
+    known = "requested_by" in asked.model_fields_set or not mistakes.found
+    folder = checkout.root / (asked.governance or Path("infra") / "governance")
+    read = files(checkout.root, asked.params, asked.changes, folder, governance, mistakes)
+    if read.governed:
+        ledger = open_ledger(read.governed.state)
+        if known:
+            _who(asked, read, ledger.now(), mistakes)
+        if not mistakes.found:
+            _what(checkout, asked, read, ledger, mistakes)
+    if asked.demo_approvals and read.governed and not read.governed.local:
+        with mistakes.noted():
+            environment = read.governed.policy.environment
+            raise Refused(f"--demo-approvals counts in environment local only; this is {environment}")
+    return read
+
+
+def files(
+    root: Path, params: str, changes: dict[str, str], folder: Path, governance: Callable[[], Governance],
+    mistakes: Mistakes,
+) -> Files:  # fmt: skip
+    """Note all that is wrong in a params file, in governance files and in the sources that these name."""
+    asked = governed = named = suites = None
+    with mistakes.noted():
+        asked, _ = read_params(root / params, changes)
+    with mistakes.noted():
+        governed = governance()
+    with mistakes.noted():
+        named = sources.load(governed.folder if governed else folder)
+    if named:
+        with mistakes.noted():
+            suites = sources.load_suites(governed.folder if governed else folder, named)
+        with mistakes.noted():
+            check_sources(named, root)
+    for text in (*(first_look.tasks(asked, named) if asked and named else ()),
+                 *(first_look.expectations(suites) if suites else ())):  # fmt: skip
+        mistakes.add(text)
+    if asked and governed:
+        with mistakes.noted():
+            governed.policy.tier(asked.use_case.risk_tier)
+            known_owners(asked, governed)
+    return Files(asked, governed, named, suites)
+
+
+def _who(asked: RunRequest, read: Files, now: datetime, mistakes: Mistakes) -> None:
+    """Whether who asks may."""
+    assert read.governed
+    who, governed = asked.requested_by, read.governed
+    with mistakes.noted():
+        if who != SCHEDULER:
+            governed.actor(who, now)
+        tier = read.params.use_case.risk_tier if read.params else None
+        if tier in governed.policy.tiers:
+            if refused := asking_rules.why_not(who, tier, governed.policy, governed.people, now):
+                raise Refused(refused)
+            if read.named:
+                _may_pass(asked, tier, read.named, governed, now)
+
+
+def _may_pass(asked: RunRequest, tier: str, named: Sources, governed: Governance, now: datetime) -> None:
+    """Raises InputError or Refused where the run could pass its gates with nobody's doing."""
+    gates, who, demo = governed.policy.tier(tier).gates, asked.requested_by, asked.demo_approvals
+    own = [source.id for source in named.sources if source.owner == who]
+    if own and "data" in gates and gates["data"].asks_owners and not demo:
+        raise InputError(
+            f"{who} owns {', '.join(own)} and would have to approve that at the data gate of a run of "
+            "their own; let somebody else ask for it"
+        )
+    owners = sorted({source.owner for source in named.sources})
+    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
+        raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
+
+
+def _what(checkout: Repository, asked: RunRequest, read: Files, ledger: Ledger, mistakes: Mistakes) -> None:
+    """Whether what it asks for could pass, as far as that can be told: of files without a mistake."""
+    params, governed, named, suites = read
+    assert params and governed and named and suites
+    gates = governed.policy.tier(params.use_case.risk_tier).gates
+    with mistakes.noted():
+        require_adopted(named, suites, params, ledger, governed)
+    with mistakes.noted():
+        foreseen(params, named, ledger, governed, asked.demo_approvals)
+    with mistakes.noted():
+        box.wanted(governed.policy.environment)
+    if gates and not governed.local:
+        with mistakes.noted():
+            judge.require(governed.policy)
+        with mistakes.noted():
+            commit = checkout.commit_of(asked.commit or "HEAD")
+            versions.require(ledger, governed, tree.read(checkout, commit).sha256, commit)

@@ -1,0 +1,80 @@
+"""Suites with limits drawn from a sample, wide enough that the next file of the kind keeps them too.
+
+A limit that the next month's file breaks teaches its owner to wave failures through. So counts are halved, lengths
+doubled, and of labels and repeats as many again are allowed as there were.
+"""
+
+import math
+from typing import Any
+
+from tasks.scaffold.sampled import Sampled
+
+Expected = dict[str, Any]
+MOST_SPARED = 0.5
+"""Share of rows that may be put aside, at most, before somebody should look."""
+
+
+def of_source(name: str, sample: Sampled, rows: int, mapping: dict[str, Any]) -> Expected:
+    """What to expect of the file."""
+    low, high = sample.prompt_chars
+    expectations = [
+        _one("expect_table_row_count_to_be_between", {"min_value": max(1, rows // 2)},
+             f"The file that this was drawn from has {rows:,} rows; half of that is an export that broke off."),
+        _one("expect_column_values_to_not_be_null", {"column": "prompt"}, "A record without a question teaches none."),
+        _one("expect_column_values_to_be_between",
+             {"column": "prompt_chars", "min_value": max(1, low // 2), "max_value": rounded(2 * high)},
+             f"What is asked has {low:,} to {high:,} characters; twice as many would be something else."),
+        _one("expect_column_values_to_not_be_in_set",
+             {"column": "outcome", "value_set": ["exact_duplicate", "near_duplicate"], "mostly": _mostly(sample)},
+             "More repeats than that would be the file twice."),
+    ]  # fmt: skip
+    if labels := sample.labels:
+        why = f"The file has these {len(labels)}; one row in twenty may have a new one before somebody should look."
+        expectations.append(_in_set("target", labels, why, mostly=0.95))
+    for key, seen in (("language", sample.languages), ("department", sample.departments)):
+        if key in mapping and len(seen) <= 50:
+            expectations.append(
+                _in_set(key, sorted(seen), "The file has these; another is new or misspelt.", mostly=0.95)
+            )
+    if sample.dates:
+        expectations.append(
+            _one("expect_column_values_to_be_between", {"column": "retention_days_left", "min_value": 0},
+                 "What is past its retention was to be deleted, and must not live on in a model.")
+        )  # fmt: skip
+    return {"name": name, "expectations": expectations}
+
+
+def of_dataset(name: str, sample: Sampled) -> Expected:
+    """What to expect of all records together."""
+    distinct = sample.prompts / sample.records
+    expectations = [
+        _one("expect_column_values_to_be_unique", {"column": "record_id"}, "Lineage needs one name for each record."),
+        _one("expect_column_proportion_of_unique_values_to_be_between",
+             {"column": "prompt", "min_value": math.floor(max(0.1, distinct - 0.15) * 100) / 100},
+             f"{distinct:.0%} of the prompts are different; repeated ones make figures look better than they are."),
+        _one("expect_column_values_to_not_be_in_set", {"column": "outcome", "value_set": ["undetectable"]},
+             "A text that cannot be read to its end cannot be cleared of what is personal."),
+        _one("expect_texts_to_hold_nothing_protected",
+             {"columns": ["prompt", "target"], "sample": 400, "at_most": 0.01},
+             "Names and numbers of people stay out of models; these records are looked at again."),
+    ]  # fmt: skip
+    return {"name": name, "expectations": expectations}
+
+
+def rounded(number: float) -> int:
+    """Up to two digits that count: 1,234 becomes 1,300."""
+    step = 10 ** max(0, len(str(math.ceil(number))) - 2)
+    return math.ceil(number / step) * step
+
+
+def _mostly(sample: Sampled) -> float:
+    """Of repeats as many again as there are, and one row in ten in any case."""
+    return round(1 - min(MOST_SPARED, max(0.1, 2 * sample.repeated / sample.records)), 2)
+
+
+def _one(kind: str, kwargs: dict[str, Any], why: str) -> dict[str, Any]:
+    return {"type": kind, "kwargs": kwargs, "why": why}
+
+
+def _in_set(column: str, values: list[str], why: str, mostly: float) -> dict[str, Any]:
+    return _one("expect_column_values_to_be_in_set", {"column": column, "value_set": values, "mostly": mostly}, why)

@@ -1,0 +1,105 @@
+"""The form of a file that nothing is said about: its kind, what encodes its text, what separates its columns."""
+
+import csv
+import io
+from contextlib import suppress
+from typing import IO, Literal, cast
+
+from tasks.core.errors import InputError
+from tasks.sources.sources import Source
+from tasks.stages.data.readers import decoding
+from tasks.stages.data.readers.delimiters import USUAL
+
+Kind = Literal["csv", "jsonl", "parquet"]
+ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
+"""In this order; the last two are those without a byte order mark."""
+SCORED = 50
+"""Rows by which a separator is judged."""
+FOREIGN = 0.3
+"""Share of the letters beyond ASCII from which a text is in no language that cp1252 is for."""
+
+
+def kind(file: IO[bytes]) -> Kind:
+    """By what it begins with, whatever its name."""
+    head = file.read(1 << 16)
+    file.seek(0)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return "jsonl" if text[:1] in (b"{", b"[") else "csv"
+
+
+def of(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dict[str, str]:
+    """Encoding and delimiter, as far as they are not what a source has without saying so."""
+    if kind == "parquet":
+        return {}
+    encoding = _encoding(file, draft.model_copy(update={"kind": kind}), given.get("encoding"))
+    said = {} if encoding == "utf-8" else {"encoding": encoding}
+    if kind == "csv":
+        said["delimiter"] = (
+            _mark(given["delimiter"]) if "delimiter" in given else _delimiter(beginning(file, draft, encoding))
+        )
+    return said
+
+
+def _encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
+    """The first encoding that the reader of a run takes the file in. Raises what it says of the first one, else."""
+    refused: list[InputError] = []
+    for encoding in [given] if given else ENCODINGS:
+        try:
+            decoded(file, draft, encoding).detach()
+            if given or encoding != "cp1252" or not _foreign(file, draft):
+                return encoding
+            break
+        except InputError as error:
+            refused.append(error)
+    if given or "is declared" not in str(refused[0]):  # it is empty, or no text
+        raise refused[0]
+    raise InputError(f"{draft.location}: not one of {', '.join(ENCODINGS)} reads it; say which it is: --encoding NAME")
+
+
+def _foreign(file: IO[bytes], draft: Source) -> bool:
+    """Whether cp1252 makes a text of it that nobody writes."""
+    letters = [one for one in beginning(file, draft, "cp1252") if one.isalpha()]
+    return sum(not one.isascii() for one in letters) > FOREIGN * len(letters)
+
+
+def decoded(file: IO[bytes], draft: Source, encoding: str) -> io.TextIOWrapper:
+    """Whoever is done with it detaches it, so that the file stays open."""
+    return cast(io.TextIOWrapper, decoding.text(file, draft.model_copy(update={"encoding": encoding})))
+
+
+def beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
+    """The first characters of a text."""
+    text = decoded(file, draft, encoding)
+    read = text.read(1 << 18)
+    text.detach()
+    file.seek(0)
+    return read
+
+
+def _mark(given: str) -> str:
+    """A delimiter as somebody typed it, a tab also as a backslash and a t."""
+    mark = given.replace("\\t", "\t")
+    if len(mark) != 1 or mark in '"\r\n\0':
+        raise InputError(f"--delimiter {given!r}: expected one character that is no quote and no line end, such as ;")
+    return mark
+
+
+def _delimiter(beginning: str) -> str:
+    """What separates most rows into as many fields as the header, those into most, and no prose, whose commas a blank
+    follows."""
+    return max(USUAL, key=lambda mark: _score(beginning, mark))
+
+
+def _score(beginning: str, mark: str) -> tuple[bool, float, int, int]:
+    widths: list[int] = []
+    prose = 0
+    with suppress(csv.Error):
+        for row in csv.reader(io.StringIO(beginning.replace("\0", ""), newline=""), delimiter=mark):
+            widths += [len(row)] if row else []
+            prose += sum(field.startswith(" ") for field in row)
+            if len(widths) > SCORED:
+                break
+    width = widths[0] if widths else 0
+    return width > 1, round(widths.count(width) / max(1, len(widths)), 1), width, -prose

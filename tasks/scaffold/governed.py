@@ -1,0 +1,143 @@
+"""The governance files of a new use case: its own sources, and policy and people as they stand in the checkout.
+
+Policy is not this command's to word. What a small file cannot reach, how many rows it wants, is set to what the file
+has, with a remark that says what it was: the risk officer sees both.
+"""
+
+import re
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tasks.core import config, yaml_text
+from tasks.core.errors import InputError
+from tasks.scaffold.answers import Answers
+from tasks.scaffold.document import Remarks
+from tasks.scaffold.mapping import Mapped
+from tasks.scaffold.opened import Opened
+from tasks.scaffold.parameters import NOT_SAID
+from tasks.scaffold.sampled import Sampled
+
+DAYS = 3650
+ROWS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
+"""Facts that count rows, and which side they count."""
+OF_CLASSES = {"split.labels_only_in_test"}
+"""Facts that say nothing where answers are free text."""
+
+
+def sources(
+    name: str, opened: Opened, mapped: Mapped, answers: Answers, sample: Sampled
+) -> tuple[dict[str, Any], Remarks]:
+    """sources.yaml, and remarks on what was guessed."""
+    form = {
+        key: value for key in ("encoding", "delimiter") if (value := getattr(opened.source, key)) not in ("utf-8", ",")
+    }
+    constants = {"task": name, **spoken(mapped, sample)}
+    source = {
+        "id": name, "kind": opened.source.kind, "location": opened.source.location, **form,
+        "owner": answers.owner, "steward": answers.owner, "access": ["data_owner"], "classification": "confidential",
+        "lawful_basis": answers.basis, "licence": answers.licence, "retention_days": retention(sample),
+        "region": NOT_SAID, "refresh_days": DAYS, "approved_uses": [answers.purpose],
+        "description": NOT_SAID, "suite": f"expectations/{name}.yaml",
+        "mapping": mapped.keys, "constants": constants,
+    }  # fmt: skip
+    remarks = {
+        "sources.classification": "public, internal, confidential or restricted: guessed with care",
+        "sources.retention_days": "how long after `effective_from` a record may be used: guessed",
+        "sources.refresh_days": "how old its newest record may be: guessed",
+        "sources.region": "where it is kept, e.g. eu",
+    }
+    return {"sources": [source], "dataset_suite": "expectations/dataset.yaml"}, remarks
+
+
+def spoken(mapped: Mapped, sample: Sampled) -> dict[str, str]:
+    return {"language": sample.spoken} if sample.spoken and "language" not in mapped.keys else {}
+
+
+def retention(sample: Sampled) -> int:
+    """Ten years, or what keeps the oldest record in for another year."""
+    age = (datetime.now(UTC).date() - sample.dates[0]).days if sample.dates else 0
+    return max(DAYS, age + 365)
+
+
+def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
+    """policy.yaml of `folder` for a file that leaves so many records to train and to test on; what differs, and why.
+
+    `classes`: targets are names of classes, so that one which is tested has to be trained.
+    """
+    text = (folder / "policy.yaml").read_text(encoding="utf-8")
+    document, before = (yaml_text.load(text, str(folder / "policy.yaml")) for _ in range(2))
+    tiers = document.get("tiers") or {}
+    if tier not in tiers:
+        raise InputError(f"there is no risk tier {tier!r} in policy.yaml; it has {', '.join(map(str, tiers))}")
+    changed: list[tuple[str, str]] = []
+    for name, gate in (tiers[tier].get("gates") or {}).items():
+        checks = gate.get("checks") or []
+        changed += [_lower(check, sides) for check in checks if _too_high(check, sides)]
+        if not classes and (free := [check for check in checks if check.get("fact") in OF_CLASSES]):
+            changed.append((f"the {name} gate does not ask {free[0]['name']!r}", "answers are free text, not classes"))
+            checks[:] = [check for check in checks if check.get("fact") not in OF_CLASSES]
+            waived = (gate.get("waive") or {}).get("checks") or []
+            waived[:] = [each for each in waived if each not in {check["name"] for check in free}]
+    return "".join(f"# {line}\n" for line in _noted(changed)) + _written(text, before, document), changed
+
+
+def _written(text: str, before: Any, document: Any) -> str:
+    """The text with the checks as the document has them now, and every other line as it was; where lines do not divide
+    the checks, the document as ruamel writes it."""
+    lines: list[str | None] = list(text.splitlines())
+    for tier, said in before["tiers"].items():
+        for name, gate in (said.get("gates") or {}).items():
+            now = {check["name"]: check for check in document["tiers"][tier]["gates"][name].get("checks") or []}
+            for place, check in enumerate(gate.get("checks") or []):
+                at = config.line_of(before, ["tiers", tier, "gates", name, "checks", place, "name"]) - 1
+                lines[at] = _line(lines[at], now.get(check["name"]))
+    edited = "".join(f"{line}\n" for line in lines if line is not None)
+    if config.plain(yaml_text.load(edited, "policy.yaml")) == config.plain(document):
+        return edited
+    out, writer = StringIO(), YAML()
+    writer.width = 4096
+    writer.dump(document, out)
+    return out.getvalue()
+
+
+def _line(line: str | None, now: Any) -> str | None:
+    """The line of a check as it is now; None where the check is gone."""
+    if line is None or now is None:
+        return None
+    return re.sub(r"at_least: *[\d.]+", f"at_least: {now['at_least']}", line) if "at_least" in now else line
+
+
+def _noted(changed: list[tuple[str, str]]) -> list[str]:
+    if not changed:
+        return ["The policy of the checkout, copied by `hallmark new`."]
+    return [
+        "The policy of the checkout, copied by `hallmark new`, but for what its file cannot reach:",
+        *(f"{what}: {why}" for what, why in changed),
+    ]
+
+
+def _too_high(check: dict[str, Any], sides: tuple[int, int]) -> bool:
+    return check.get("fact") in ROWS and check.get("at_least", 0) > 0.85 * sides[ROWS[check["fact"]]]
+
+
+def _lower(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
+    """Ask for three quarters of what is there, and say so."""
+    before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROWS[check["fact"]]]))
+    return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}", "the file has no more"
+
+
+def people(folder: Path, owner: str) -> tuple[str, bool]:
+    """people.yaml of `folder`, with the owner in it; whether they had to be added."""
+    text = (folder / "people.yaml").read_text(encoding="utf-8")
+    document = yaml_text.load(text, str(folder / "people.yaml"))
+    if any(person.get("id") == owner for person in document.get("people") or []):
+        return text, False
+    document["people"].append({"id": owner, "name": owner, "roles": ["data_owner"]})
+    out, writer = StringIO(), YAML()
+    writer.width = 4096
+    writer.dump(document, out)
+    return out.getvalue(), True

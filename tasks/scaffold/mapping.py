@@ -1,0 +1,199 @@
+"""Which column becomes which part of a record, each guess with its reason.
+
+Names count first, and only where the values bear them out; of two columns that no name tells apart the longer texts are
+what is asked.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.core.record import KINDS
+from tasks.core.shown import hidden
+from tasks.scaffold.columns import MOST_DISTINCT, Column
+
+PROMPT = (
+    "prompt", "question", "input", "text", "message", "query", "instruction", "request", "utterance", "body", "content",
+    "description", "ticket", "email", "review", "sentence", "frage", "anfrage", "nachricht", "eingabe", "beschreibung",
+)  # fmt: skip
+RESPONSE = (
+    "response", "answer", "output", "completion", "target", "label", "intent", "category", "class", "topic", "reply",
+    "solution", "resolution", "sentiment", "antwort", "ausgabe", "kategorie", "klasse", "thema", "loesung", "lösung",
+)  # fmt: skip
+LABELS: dict[str, tuple[str, ...]] = {
+    "language": ("language", "lang", "locale", "sprache"),
+    "department": ("department", "team", "desk", "unit", "division", "abteilung"),
+    "geography": ("geography", "country", "region", "market", "land"),
+    "labelled_by": ("labelled_by", "labeled_by", "labeller", "labeler", "annotator", "bearbeitet_von"),
+    "policy_tags": ("policy_tags", "tags"),
+}
+DATES: dict[str, tuple[str, ...]] = {
+    "retired_at": ("retired_at", "retired", "withdrawn", "valid_until", "valid_to", "expires", "zurueckgezogen"),
+    "effective_from": (
+        "effective_from", "date", "created", "created_at", "timestamp", "opened", "started", "updated", "updated_at",
+        "valid_from", "datum", "eingang", "erstellt",
+    ),
+}  # fmt: skip
+IDS = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
+MOST_LABELS = 100
+"""Values of a column that results are reported by."""
+
+
+class Unclear(Exception):
+    """No name and no value says which column is what. Holds the options that say it."""
+
+    def __init__(self, wanted: list[str]) -> None:
+        super().__init__(", ".join(wanted))
+        self.wanted = wanted
+
+
+@dataclass
+class Mapped:
+    keys: dict[str, Any] = field(default_factory=dict)
+    """As `mapping` in sources.yaml has them."""
+    why: dict[str, str] = field(default_factory=dict)
+    """The reason of each key."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Columns that no record has anything of, and why."""
+
+    def take(self, key: str, value: Any, why: str) -> None:
+        self.keys[key], self.why[key] = value, why
+
+
+def guess(columns: Sequence[Column], prompt: str | None, response: Sequence[str]) -> Mapped:
+    """`prompt` and `response` are the columns that somebody named. Raises Unclear, and InputError for a column that is
+    not there or whose name cannot stand in a file that others read."""
+    _require(columns, [*([prompt] if prompt else []), *response])
+    mapped, left = Mapped(), {column.name: column for column in columns if column.name}
+    chat = next((column for column in left.values() if column.mostly(column.chats)), None)
+    if chat and not (prompt or response):
+        mapped.take("messages", chat.name, "lists of turns, each with a role")
+        del left[chat.name]
+    named = {*response, prompt}
+    _labels(mapped, {name: column for name, column in left.items() if name not in named})
+    left = {name: column for name, column in left.items() if name not in mapped.keys.values()}
+    if "messages" not in mapped.keys:
+        _pair(mapped, left, prompt, list(response))
+    _unread(mapped, left)
+    _clear(mapped)
+    return mapped
+
+
+def _require(columns: Sequence[Column], named: Sequence[str]) -> None:
+    there = [column.name for column in columns]
+    if missing := [name for name in named if name not in there]:
+        shown = ", ".join(map(repr, filter(None, there)))
+        raise InputError(f"there is no column {', '.join(map(repr, missing))}; the file has {shown}")
+    if len(set(named)) < len(named):
+        raise InputError("--prompt and --response name the same column twice; each needs its own")
+
+
+def _labels(mapped: Mapped, left: dict[str, Column]) -> None:
+    for key, names in DATES.items():
+        column = _called(names, left)
+        if column and column.mostly(column.dates):
+            mapped.take(key, column.name, "its name, and ISO 8601 dates")
+    for key, names in LABELS.items():
+        column = _called(names, left)
+        if column and column.distinct <= MOST_LABELS and column.mean_chars <= 40:
+            mapped.take(key, column.name, f"its name, and {column.distinct} short values")
+    for column in left.values():
+        if column.values and {value.casefold() for value in column.values} <= set(KINDS):
+            mapped.take("kind", column.name, f"only {', '.join(sorted(column.values))}")
+        elif column.values and {value.casefold() for value in column.values} <= {"train", "test"}:
+            mapped.take("split", column.name, f"only {' and '.join(sorted(column.values))}")
+
+
+def _pair(mapped: Mapped, left: dict[str, Column], prompt: str | None, response: list[str]) -> None:
+    """What is asked, and what is answered."""
+    able = {name: column for name, column in left.items() if column.filled and not _is_id(column)}
+    texts = {name: column for name, column in able.items() if column.mostly(column.texts) and name not in response}
+    asked, why = _prompt(texts, able, prompt, response)
+    rest = {name: column for name, column in able.items() if asked is None or name != asked}
+    answered, because = _response(rest, response)
+    wanted = ["--prompt COLUMN"] * (asked is None) + ["--response COLUMN"] * (answered is None)
+    if wanted:
+        raise Unclear(wanted)
+    mapped.take("prompt", asked, why)
+    mapped.take("response", answered, because)
+
+
+def _prompt(
+    texts: dict[str, Column], able: dict[str, Column], given: str | None, response: list[str]
+) -> tuple[str | None, str]:
+    if given:
+        return given, "you named it"
+    labels = [name for name in able if name not in response and _called(RESPONSE, {name: able[name]})]
+    if column := _called(PROMPT, {name: each for name, each in texts.items() if name not in labels}):
+        return column.name, f"its name, and text of {column.mean_chars:.0f} characters on average"
+    rest = [column for name, column in texts.items() if name not in labels]
+    if len(rest) == 1:
+        return rest[0].name, "the only text beside the answer"
+    if len(rest) == 2 == len(able):
+        longer = max(rest, key=lambda column: (column.distinct, column.mean_chars))
+        return longer.name, "the more varied of two texts"
+    return None, ""
+
+
+def _response(rest: dict[str, Column], given: list[str]) -> tuple[str | dict[str, str] | None, str]:
+    if len(given) > 1:
+        return {name: name for name in given}, "you named them: one JSON object"
+    if given:
+        return given[0], "you named it"
+    if column := _called(RESPONSE, rest):
+        what = f"{column.distinct} values that repeat" if column.repeats else "values that hardly repeat"
+        return column.name, f"its name, and {what}"
+    repeating = [column for column in rest.values() if column.repeats]
+    if len(repeating) == 1:
+        return repeating[0].name, f"the only column of values that repeat ({repeating[0].distinct})"
+    if len(rest) == 1:
+        return next(iter(rest)), "the only column left"
+    return None, ""
+
+
+def _called(names: Sequence[str], columns: dict[str, Column]) -> Column | None:
+    """The column with the first of these names; else the first one of which a name is a word."""
+    spelled = {name: re.sub(r"[\W_]+", "_", name.casefold()).strip("_") for name in columns}
+    for name in names:
+        for column, spelling in spelled.items():
+            if spelling == name:
+                return columns[column]
+    for name in names:
+        for column, spelling in spelled.items():
+            if name in spelling.split("_"):
+                return columns[column]
+    return None
+
+
+def _is_id(column: Column) -> bool:
+    """A number or key of each row, which is no text."""
+    once = column.distinct in (column.filled, MOST_DISTINCT) and column.mean_chars <= 40
+    words = re.sub(r"[\W_]+", "_", column.name.casefold()).strip("_").split("_")
+    return once and bool({words[0], words[-1]} & set(IDS))
+
+
+def _unread(mapped: Mapped, left: dict[str, Column]) -> None:
+    response = mapped.keys.get("response")
+    taken = {value for value in mapped.keys.values() if isinstance(value, str)}
+    taken |= set(response.values()) if isinstance(response, dict) else set()
+    for name, column in left.items():
+        if name in taken:
+            continue
+        if not column.filled:
+            mapped.unread[name] = "empty"
+        elif _is_id(column):
+            mapped.unread[name] = "an id; records have their own, made of source and row"
+        else:
+            mapped.unread[name] = "nothing says what it is for; `mapping` in sources.yaml takes it up"
+
+
+def _clear(mapped: Mapped) -> None:
+    """Raises InputError for names that hold what nobody sees: whoever signs sources.yaml has to read them."""
+    for value in mapped.keys.values():
+        for name in value.values() if isinstance(value, dict) else [value]:
+            if what := hidden(name):
+                raise InputError(
+                    f"the name of the column {name!r} holds the character {what}, which nobody sees; rename the column"
+                )

@@ -1,0 +1,139 @@
+"""params.yaml of a new use case: its card, and what the data asks for; model and training as the checkout has them.
+
+Tokens are not counted, as no model may be here yet: a token has at least a byte and a half of what is written, which
+holds for prose in every script that the sample's model reads.
+"""
+
+from typing import Any
+
+from tasks.scaffold.answers import Answers
+from tasks.scaffold.document import Remarks
+from tasks.scaffold.expected import rounded
+from tasks.scaffold.sampled import Sampled
+
+BYTES_A_TOKEN = 1.5
+TEMPLATE_TOKENS = 64
+"""Of the chat template and a short system prompt."""
+TESTED = 150
+"""Records to test on, so that with the luck of the draw a hundred are left, of which an interval says something."""
+MOST_TESTED = 0.35
+"""Share of the records that are tested, at most."""
+TRAINED = 900
+"""Records to train on at first: some minutes on two cores."""
+NOT_SAID = "not said yet"
+HOW = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
+WINDOW = 8192
+"""Tokens that the sample's model can look at."""
+
+
+def form(sample: Sampled) -> str:
+    """What the targets are: json, label or text."""
+    return "json" if sample.fields else "label" if sample.labels else "text"
+
+
+def shares(rows: int, sample: Sampled) -> tuple[float, int, int]:
+    """`data.test_share`, and about how many records that leaves to train on and to test on."""
+    prompts = rows * sample.prompts / (sample.records + sum(sample.rejected.values()))
+    share = round(min(MOST_TESTED, max(0.1, TESTED / max(1.0, prompts))), 2)
+    test = round(prompts * share)
+    return share, min(TRAINED, round(prompts - test)), min(2 * TESTED, test)
+
+
+def made(
+    name: str, answers: Answers, sample: Sampled, rows: int, tier: str, technical: str, business: str,
+    base: dict[str, Any],
+) -> tuple[dict[str, Any], Remarks]:  # fmt: skip
+    """The document, and remarks on what was guessed. `base` is the params.yaml of the checkout."""
+    what, (share, train, _) = form(sample), shares(rows, sample)
+    data = {
+        "max_malformed_share": 0.05,
+        "min_prompt_chars": 1,
+        "max_prompt_chars": rounded(1.5 * sample.prompt_chars[1]),
+        "max_target_chars": rounded(1.5 * sample.target_chars),
+        "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.95},
+        "test_share": share,
+        "train_rows": TRAINED if train == TRAINED else None,
+        "test_rows": 2 * TESTED,
+        "seed": 17,
+    }
+    target = _tokens(sample.target_bytes)
+    tuned = {"max_length": _window(1.5 * (sample.prompt_bytes + sample.target_bytes))}
+    judged = {
+        "target": "json" if what == "json" else "label",
+        "label_field": sample.label_field,
+        "max_new_tokens": target,
+    }
+    if what != "json":
+        del judged["label_field"]
+    evaluation = {key: value for key, value in base["evaluation"].items() if key != "label_field"}
+    document = {
+        "use_case": _card(name, answers, what, tier, technical, business),
+        "prompts": {name: {"system": HOW[what]}},
+        "data": data,
+        "base_model": base["base_model"],
+        "training": base["training"] | tuned,
+        "evaluation": judged | {key: value for key, value in evaluation.items() if key not in judged},
+    }
+    return document, _remarks(sample, what)
+
+
+def _card(name: str, answers: Answers, what: str, tier: str, technical: str, business: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "problem": answers.purpose,
+        "users": [NOT_SAID],
+        "risk_tier": tier,
+        "approach": "lora",
+        "approach_reason": f"{NOT_SAID}; low-rank adaptation of a small model is what a first run takes",
+        "approved_uses": [answers.purpose],
+        "limitations": [f"{NOT_SAID}; trained on one file"],
+        "escalation_path": NOT_SAID,
+        "owners": {"business": business, "technical": technical, "data": answers.owner},
+        "success_metrics": _metrics(what),
+    }
+
+
+def _metrics(what: str) -> list[dict[str, Any]]:
+    better = {
+        "name": "better than the untuned base model",
+        "fact": "evaluate.gain_over_base",
+        "bound": "low",
+        "at_least": 0.01,
+    }
+    fast = {"name": "nobody waits for an answer", "fact": "measured.predict.latency_p95_ms", "at_most": 60000}
+    if what == "text":
+        return [
+            {"name": "no worse than the untuned base model", "fact": "evaluate.gain_over_base", "at_least": 0.0},
+            fast,
+        ]
+    right = {"name": "the answer is right", "fact": "evaluate.exact_match", "at_least": 0.6}
+    formed = {"name": "the answer has its form", "fact": "evaluate.format_adherence", "at_least": 0.98}
+    return [right, better, formed, fast]
+
+
+def _remarks(sample: Sampled, what: str) -> Remarks:
+    longest, target = sample.prompt_chars[1], sample.target_chars
+    many = {"data.near_duplicates": "answers hardly repeat, so one question may have many right ones"}
+    return {
+        "use_case.risk_tier": "a tier of governance/policy.yaml",
+        "use_case.success_metrics": "proposed; agree on them before training",
+        "data.max_prompt_chars": f"the longest has {longest:,}",
+        "data.max_target_chars": f"the longest has {target:,}",
+        "data.test_share": "of the prompts, so that some hundred are tested",
+        "data.train_rows": "null keeps all",
+        "training.max_length": "tokens; more than the longest row can have",
+        "evaluation.max_new_tokens": "more than the longest target can have",
+    } | (many if what == "text" else {})
+
+
+def _tokens(size: float) -> int:
+    """Tokens that a text of so many bytes has, at most."""
+    return min(WINDOW, round(size / BYTES_A_TOKEN) + 4)
+
+
+def _window(size: float) -> int:
+    """The power of two that holds a row of so many bytes."""
+    wanted, length = _tokens(size) + TEMPLATE_TOKENS, 128
+    while length < min(wanted, WINDOW):
+        length *= 2
+    return length

@@ -1,0 +1,52 @@
+"""Where the data file lies, and where the use case is to lie."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from tasks.core import config
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.supervise import grants
+
+FOLDER = "examples"
+
+
+def locate(file: str, root: Path) -> str:
+    """The location of a file as sources.yaml has it: below the checkout where it lies there. Raises InputError for what
+    is no file, and for one where no data is."""
+    if file.startswith("s3://"):
+        return file
+    try:
+        path = Path(file).expanduser().resolve()
+        kind = _kind(path) if file else ""
+    except (OSError, RuntimeError, ValueError):
+        raise InputError(f"{file!r} is no path; give that of a csv, jsonl or parquet file") from None
+    if kind != "file":
+        what = f"it is a {kind}" if kind else "there is no such file"
+        raise InputError(f"{file or repr(file)}: {what}; give the path of a csv, jsonl or parquet file")
+    if "${" in str(path):
+        raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
+    grants.require_data("FILE", path, Layout(root))
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _kind(path: Path) -> str:
+    """What is there, in words; empty for nothing."""
+    return "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raises InputError where the folder is there, or another use case has its name: models go by that."""
+    if folder.exists() or folder.is_symlink():
+        raise InputError(f"{folder} is there already, and nothing is written over; take another name, or remove it")
+    root = folder.parent.parent
+    for file in (root / "params.yaml", *sorted(folder.parent.glob("*/params.yaml"))):
+        if _name_of(file) == folder.name:
+            raise InputError(f"{file} has a use case of this name, and its models; take another name")
+
+
+def _name_of(file: Path) -> str | None:
+    """The use case of a params file; None where that cannot be told, which its own run does."""
+    with suppress(InputError, AttributeError, LookupError, TypeError):
+        return str(config.read_yaml(file)["use_case"].get("name")) if file.is_file() else None
+    return None

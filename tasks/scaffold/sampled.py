@@ -1,0 +1,149 @@
+"""A sample of rows as records, by the code that a run takes: how long they are, what repeats, what becomes of none."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.scaffold.opened import refuse_unreadable
+from tasks.sources.sources import Source
+from tasks.stages.data import json_text
+from tasks.stages.data.ingest.mapping import Reject, to_record
+from tasks.stages.data.readers.rows import Row
+
+LEAST = 20
+"""Records that can be divided into two sides and still say something."""
+_EN = "the a an of to and is in my i you for it not can how what with have do"
+_DE = "der die das ein eine und ist nicht ich mein meine sie für mit wie was kann habe zu im"
+WORDS = {
+    "en": frozenset(_EN.split()),
+    "de": frozenset(_DE.split()),
+}
+"""By language, words that nearly every sentence of it has some of. Protection knows these two."""
+REPEATED = 4
+"""How often a class comes on average, at least, for its names to be labels."""
+MOST_LABELS = 200
+
+
+@dataclass(frozen=True)
+class Sampled:
+    records: int
+    rejected: Counter[str]
+    """Rows that become no record, by rule."""
+    prompt_chars: tuple[int, int]
+    """Of all turns before the target: the shortest, and the longest."""
+    prompt_bytes: int
+    """Of the longest."""
+    target_chars: int
+    target_bytes: int
+    prompts: int
+    """Different ones, evenly spaced and caseless."""
+    repeated: int
+    """Records that stand there before, prompt and target."""
+    contradicted: int
+    """Prompts with several targets."""
+    targets: Counter[str]
+    fields: dict[str, int]
+    """Of targets that are JSON objects: the fields that all have, and how many values each takes."""
+    languages: Counter[str]
+    departments: Counter[str]
+    dates: tuple[date, date] | None
+    """The oldest and the newest `effective_from`."""
+    spoken: str | None
+    """The language that most prompts are in, of those that protection knows; None where it is another or mixed."""
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the classes, where targets are such names."""
+        few = len(self.targets) <= MOST_LABELS and len(self.targets) * REPEATED <= self.records
+        return sorted(self.targets) if few and self.target_chars <= 80 and not self.fields else []
+
+    @property
+    def label_field(self) -> str | None:
+        """The field of JSON targets whose values are classes, the most detailed one; None where none is."""
+        few = {name: n for name, n in self.fields.items() if n <= MOST_LABELS and n * REPEATED <= self.records}
+        return max(few, key=lambda name: few[name]) if few else next(iter(self.fields), None)
+
+
+def take(rows: Sequence[Row], source: Source) -> Sampled:
+    """The rows as records of this source. Raises InputError where too few become any."""
+    records, rejected, malformed = [], Counter[str](), list[str]()
+    for row in rows:
+        try:
+            records.append(to_record(row.values, source, Counter()))
+        except Reject as reject:
+            rejected[reject.rule] += 1
+            malformed += [f"row {row.number}: {reject}"] * reject.malformed
+    refuse_unreadable(len(malformed), len(rows), next(iter(malformed), ""), source)
+    if len(records) < LEAST:
+        why = ", ".join(f"{rule} {count}" for rule, count in rejected.most_common()) or "it has no more rows"
+        raise InputError(
+            f"{source.location}: {len(records)} of its {len(rows)} rows become records ({why}), and to train on some "
+            f"and test on others takes {LEAST}"
+        )
+    sample = _counted(records, rejected)
+    if sample.prompts < LEAST:
+        raise InputError(
+            f"{source.location}: its {len(records)} rows ask {sample.prompts} different things, and to train on some "
+            f"and test on others takes {LEAST}; is {_asked(source)!r} the column that asks? --prompt names another"
+        )
+    return sample
+
+
+def _asked(source: Source) -> str:
+    return source.mapping.prompt or source.mapping.messages or ""
+
+
+def _counted(records: list[dict[str, Any]], rejected: Counter[str]) -> Sampled:
+    prompts = ["\n".join(turn["content"] for turn in record["messages"][:-1]) for record in records]
+    targets = [record["messages"][-1]["content"] for record in records]
+    keys = [" ".join(prompt.casefold().split()) for prompt in prompts]
+    pairs, dates = set(zip(keys, targets, strict=True)), [each["effective_from"] for each in records]
+    known = [day for day in dates if day]
+    longest = max(prompts, key=lambda prompt: len(prompt.encode()))
+    return Sampled(
+        records=len(records),
+        rejected=rejected,
+        prompt_chars=(min(map(len, prompts)), max(map(len, prompts))),
+        prompt_bytes=len(longest.encode()),
+        target_chars=max(map(len, targets)),
+        target_bytes=max(len(target.encode()) for target in targets),
+        prompts=len(set(keys)),
+        repeated=len(records) - len(pairs),
+        contradicted=len(pairs) - len(set(keys)),
+        targets=Counter(targets),
+        fields=_fields(targets),
+        languages=Counter(record["language"] for record in records),
+        departments=Counter(record["department"] for record in records),
+        dates=(min(known), max(known)) if known else None,
+        spoken=_spoken(prompts),
+    )
+
+
+def _fields(targets: list[str]) -> dict[str, int]:
+    """Empty where one target is no JSON object."""
+    objects = []
+    for target in targets:
+        try:
+            value = json_text.whole(target) if target.startswith("{") else None
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            return {}
+        objects.append(value)
+    shared = set.intersection(*(set(each) for each in objects))
+    return {name: len({str(each[name]) for each in objects}) for name in objects[0] if name in shared}
+
+
+def _spoken(prompts: list[str]) -> str | None:
+    votes: Counter[str | None] = Counter()
+    for prompt in prompts[:2_000]:
+        words = re.findall(r"\w+", prompt.casefold())
+        hits = {language: sum(word in common for word in words) for language, common in WORDS.items()}
+        best = max(hits, key=lambda language: hits[language])
+        votes[best if hits[best] > 2 * min(hits.values()) else None] += 1
+    language, count = votes.most_common(1)[0]
+    return language if count >= 0.7 * sum(votes.values()) else None

@@ -1,0 +1,86 @@
+"""What was guessed and why, as a person reads it before anything is written; and what they should look at."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.scaffold import governed, parameters
+from tasks.scaffold.mapping import Mapped
+from tasks.scaffold.opened import Opened
+from tasks.scaffold.sampled import Sampled
+
+Guessed = list[tuple[str, str]]
+"""What was guessed, and why."""
+RARE = 5
+"""Rows of a label, of which with some luck all are tested."""
+
+
+def of_params(sample: Sampled, share: float, sides: Sequence[int]) -> Guessed:
+    form = parameters.form(sample)
+    why = {
+        "json": "every answer is a JSON object",
+        "label": f"{len(sample.targets)} answers that come again and again",
+        "text": "answers hardly repeat: exact match says little of them",
+    }[form]
+    return [
+        (f"answers are {'free text' if form == 'text' else form}", why),
+        (
+            f"about {sides[0]:,} rows to train on, {sides[1]:,} to test on",
+            f"test_share {share:g} of {sample.prompts:,} prompts",
+        ),
+        ("success metrics", "proposed; agree on them before training"),
+        ("model and training", "as in the checkout's params.yaml"),
+    ]
+
+
+def of_source(opened: Opened, mapped: Mapped, sample: Sampled) -> Guessed:
+    source = opened.source
+    form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * (source.kind != "parquet")
+    form += f", columns apart by {source.delimiter!r}" * (source.kind == "csv")
+    told = [(form, "read off the file")]
+    for key, value in mapped.keys.items():
+        told.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.why[key]))
+    told += [(f"language: {language}", "common words of it") for language in governed.spoken(mapped, sample).values()]
+    return told + [(f"{name!r} is not read", why) for name, why in mapped.unread.items()]
+
+
+def of_suite(suite: dict[str, Any]) -> Guessed:
+    return [(_limit(each), each["why"]) for each in suite["expectations"]]
+
+
+def _limit(expectation: dict[str, Any]) -> str:
+    """An expectation in a line: its name, and its arguments."""
+    kwargs = expectation["kwargs"]
+    said = ", ".join(f"{key} {_short(value)}" for key, value in kwargs.items() if key != "column")
+    about = f"{kwargs['column']}: " if "column" in kwargs else ""
+    return f"{about}{expectation['type'].removeprefix('expect_').replace('_', ' ')}" + f" ({said})" * bool(said)
+
+
+def _short(value: Any) -> str:
+    return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
+
+
+def look(opened: Opened, mapped: Mapped, sample: Sampled) -> list[str]:
+    """What may go wrong in a run, or was guessed with little to go by."""
+    rows, unspoken = sample.records, not governed.spoken(mapped, sample) and "language" not in mapped.keys
+    rare = sum(count < RARE for count in sample.targets.values()) if sample.labels else 0
+    said = []
+    if opened.malformed:
+        share = opened.malformed / opened.rows
+        said.append(f"{opened.malformed:,} rows cannot be read ({share:.1%}); the data gate takes 3 % as it stands")
+    if sample.rejected:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected.most_common())
+        said.append(f"rows that become no record: {rules}")
+    if sample.repeated > 0.1 * rows:
+        said.append(f"{sample.repeated:,} of {rows:,} rows say what another says; the data gate takes 15 %")
+    if sample.contradicted and parameters.form(sample) != "text":
+        several = "questions that are answered in several ways; after a run `hallmark data conflicts` shows them"
+        said.append(f"{sample.contradicted:,} {several}")
+    if rare:
+        said.append(
+            f"{rare:,} labels have fewer than {RARE} rows: one that is tested and not trained fails the data gate"
+        )
+    if unspoken:
+        said.append("no language was recognised; personal data is looked for in English and German text alone")
+    if opened.source.encoding == "cp1252":
+        said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
+    return said

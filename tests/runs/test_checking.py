@@ -1,0 +1,123 @@
+"""One start shows every mistake of every file."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.mistakes import Mistakes
+from tasks.runs import first_look
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
+from tests.stages.data.build import source
+from tests.tiny_project import commit
+
+RUN = ("run", "--as", "ml-engineer", "--governance", "other")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("checking") / "project")
+
+
+@pytest.fixture
+def other(project: Path) -> Path:
+    """Governance files that may be spoilt."""
+    folder = project / "other"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(project / "infra" / "governance", folder)
+    return folder
+
+
+def spoil(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
+def test_mistakes_of_all_files_are_told_by_one_start(project: Path, other: Path) -> None:
+    spoil(other / "people.yaml", "name: Risk officer", "nam: Risk officer")
+    spoil(other / "policy.yaml", "max_days: 90", "max_days: many")
+    spoil(other / "expectations" / "messages.yaml", "expect_table_row_count_to_be_between", "expect_row_count")
+    spoil(other / "expectations" / "messages.yaml", "why: without", "because: without")
+    spoil(other / "sources.yaml", "prompt: text", "prompt: words")
+    spoil(other / "sources.yaml", "task: triage", "task: sorting")
+    told = hallmark(project, *RUN, "--set", "training.epochs=-1", "--set", "training", code=2)
+    for wanted in (
+        "people.yaml:6: people.4.name: missing",
+        "policy.yaml:13: tiers.limited.gates.data.waive.max_days",
+        "messages.yaml:5: expectations.0.because: unknown key",
+        "has no column 'words', which its mapping names",
+        "--set training: expected KEY=VALUE",
+        "this checkout has changes",
+    ):
+        assert wanted in told, told
+
+
+def test_what_only_right_files_show_is_told_together_too(project: Path, other: Path) -> None:
+    spoil(other / "expectations" / "messages.yaml", "expect_table_row_count_to_be_between", "expect_table_row_cont")
+    spoil(other / "sources.yaml", "task: triage", "task: sorting")
+    spoil(project / "params.yaml", "business: product-owner", "business: nobody")
+    try:
+        told = hallmark(project, *RUN[:1], *RUN[3:], "--set", "training.epochs=-1", code=2)
+        assert "who are you?" in told and "training.epochs" in told and "no expectation 'expect_table_row_cont'" in told
+        told = hallmark(project, "params", "--check", "params.yaml", "--governance", "other", code=2)
+    finally:
+        spoil(project / "params.yaml", "business: nobody", "business: product-owner")
+    assert "its task 'sorting' is not in params.yaml" in told
+    assert "no expectation 'expect_table_row_cont'" in told
+    assert "not in people.yaml: use_case.owners.business: nobody" in told
+
+
+def test_right_files_are_found_right_and_one_mistake_is_told_alone(project: Path, other: Path) -> None:
+    told = hallmark(project, "params", "--check", "params.yaml", "--governance", "other")
+    assert "params.yaml: valid, use case tiny" in told
+    commit(project, "Others")
+    told = hallmark(project, "run", "--as", "stranger", "--governance", "other", code=2)
+    assert told.count("\n") == 1 and "'stranger' is nobody in people.yaml" in told
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "wanted"),
+    [
+        (b"", "csv", "is empty"),
+        (b"text;label\na;b\n", "csv", "looks separated by"),
+        (b'{"text": "a", "label": "b"}\n', "csv", "looks like JSON Lines"),
+        (b'{"text": "a"}\n{"text": "b"}\n', "jsonl", "has no column 'label'"),
+        (b"text,label\n\xfc,b\n", "csv", "set `encoding: cp1252`"),
+        (b"PAR1 and nothing", "parquet", "is truncated"),
+    ],
+)
+def test_the_beginning_of_a_source_shows_what_it_is(tmp_path: Path, data: bytes, kind: str, wanted: str) -> None:
+    (tmp_path / "data").write_bytes(data)
+    declared = source("data", kind=kind, mapping={"prompt": "text", "response": "label"})
+    with pytest.raises(InputError, match=wanted):
+        first_look.source(declared, tmp_path)
+
+
+def test_a_large_source_is_opened_and_left_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_look, "SMALL", 10)
+    (tmp_path / "data").write_bytes(b"other,columns\na,b\n")
+    first_look.source(source("data", mapping={"prompt": "text", "response": "label"}), tmp_path)
+
+
+def test_the_expectations_known_by_their_files_are_those_of_the_library() -> None:
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    from tasks.stages.data.validate.own_expectations import texts_hold_nothing_protected  # noqa: F401
+
+    assert set(list_registered_expectation_implementations()) <= first_look.known()
+
+
+def test_the_worst_kind_of_several_is_raised_and_one_stays_what_it_is() -> None:
+    mistakes = Mistakes()
+    mistakes.refuse()
+    for error in (Unavailable("away"), Refused("no\n  since")):
+        with mistakes.noted():
+            raise error
+    with pytest.raises(Refused, match=r"^away\nno\n  since$"):
+        mistakes.refuse()
+    mistakes.add("wrong\naway")
+    with pytest.raises(InputError, match=r"^away\nno\n  since\nwrong$"):
+        mistakes.refuse()

@@ -1,0 +1,328 @@
+"""`hallmark new`: what it guesses, what it asks, and that a wrong file is told in words and leaves nothing."""
+
+import errno
+import gzip
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.core import config
+from tasks.core.params.params import load
+from tasks.policy import policy
+from tasks.scaffold import form, opened, plan
+from tasks.scaffold.plan import Planned
+from tasks.sources import sources
+from tasks.sources.sources import Source
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark, hallmark_json
+from tests.infra.test_gates import Terminal
+from tests.scaffold.files import as_csv, letters
+from tests.tiny_project import git
+
+SAID = {"owner": "data-owner", "licence": "CC0-1.0", "basis": "no personal data", "purpose": "name the topic"}
+ANSWERS = tuple(word for key, value in SAID.items() for word in (f"--{key}", value))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path_factory.mktemp("new") / "project")
+
+
+@pytest.fixture
+def folder(project: Path, tmp_path: Path) -> Iterator[Path]:
+    """Where files of a person lie. Whatever became of them, the checkout is as it was."""
+    yield tmp_path
+    git(project, "clean", "-qfd", "examples")
+
+
+def written(project: Path, data: bytes | str, folder: Path, *more: str, name: str = "data.csv") -> Source:
+    """The source that `hallmark new` declares for this file."""
+    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    told = hallmark_json(project, "new", "garden", "--from", str(folder / name), *ANSWERS, *more)
+    assert told["written"] and told["next"][0].startswith("git add examples/garden")
+    (source,) = sources.load(project / "examples" / "garden" / "governance").sources
+    return source
+
+
+def refused(project: Path, data: bytes | str, folder: Path, *more: str) -> str:
+    (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *more, code=2)
+    assert "Traceback" not in told and not git(project, "status", "--porcelain"), told
+    return told
+
+
+def test_two_columns_become_a_use_case_that_says_what_was_guessed(project: Path, folder: Path) -> None:
+    (folder / "garden.csv").write_text(as_csv(letters()))
+    told = " ".join(hallmark(project, "new", "garden", "--from", str(folder / "garden.csv"), *ANSWERS).split())
+    for wanted in (
+        "prompt: letter the only text beside the answer",
+        "response: topic its name, and 4 values that repeat",
+        "language: en",
+        "answers are label 4 answers that come again and again",
+        "hallmark init --governance examples/garden/governance",
+        "hallmark run --as ml-engineer --params examples/garden/params.yaml --governance examples/garden/governance",
+    ):
+        assert wanted in told
+    made = project / "examples" / "garden"
+    params, (source,) = load(made / "params.yaml"), sources.load(made / "governance").sources
+    assert (params.evaluation.target, params.use_case.approved_uses) == ("label", ["name the topic"])
+    assert (source.owner, source.licence, source.lawful_basis) == ("data-owner", "CC0-1.0", "no personal data")
+    assert source.location == str(folder / "garden.csv"), "it stays where it is, out of git"
+    text = "".join(file.read_text() for file in made.rglob("*.yaml"))
+    assert not any(row["letter"] in text for row in letters()), "no row of a file is written"
+    again = hallmark(project, "new", "garden", "--from", str(folder / "garden.csv"), *ANSWERS, code=2)
+    assert "examples/garden is there already, and nothing is written over" in again
+
+
+def packed(rows: list[dict[str, str]]) -> bytes:
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), out)
+    return out.getvalue().to_pybytes()
+
+
+def lines(rows: list[Any]) -> str:
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+
+
+ROWS = letters(100)
+UMLAUTS = [
+    {"brief": f"Wie oft gieße ich die {row['letter'][-30:]} für müde Blätter?", "thema": "gießen"} for row in ROWS
+]
+CHAT = [
+    {
+        "id": number,
+        "turns": [{"role": "user", "content": row["letter"]}, {"role": "assistant", "content": row["topic"]}],
+    }
+    for number, row in enumerate(ROWS)
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (as_csv(ROWS, ";"), {"kind": "csv", "delimiter": ";"}),
+        (as_csv(ROWS, "\t"), {"delimiter": "\t"}),
+        (as_csv(UMLAUTS).encode("cp1252"), {"encoding": "cp1252"}),
+        (as_csv(UMLAUTS).encode("utf-16"), {"encoding": "utf-16"}),
+        (as_csv(UMLAUTS).encode("utf-16-le"), {"encoding": "utf-16-le"}),
+        (as_csv(UMLAUTS).encode("utf-8-sig"), {"encoding": "utf-8"}),
+        (gzip.compress(as_csv(ROWS).encode()), {"kind": "csv"}),
+        (lines(ROWS), {"kind": "jsonl"}),
+        (packed(ROWS), {"kind": "parquet"}),
+        ("Question, with a comma;Answer\n" + "a, b;c\n" + as_csv(ROWS, ";").partition("\n")[2], {"delimiter": ";"}),
+    ],
+    ids=["semicolon", "tab", "cp1252", "utf-16", "utf-16-le", "mark", "gzip", "jsonl", "parquet", "prose"],
+)
+def test_the_form_is_read_off_the_file_whatever_its_name(
+    project: Path, folder: Path, data: bytes | str, wanted: dict[str, str]
+) -> None:
+    source = written(project, data, folder)
+    assert {key: getattr(source, key) for key in wanted} == wanted
+
+
+def test_chats_are_taken_as_they_are(project: Path, folder: Path) -> None:
+    mapping = written(project, lines(CHAT), folder).mapping
+    assert (mapping.messages, mapping.prompt) == ("turns", None)
+
+
+def test_columns_are_told_by_name_and_by_what_they_hold(project: Path, folder: Path) -> None:
+    rows = [
+        {
+            "nr": str(number), "message": row["letter"], "intent": row["topic"], "queue": "ab"[number % 2],
+            "lang": "en", "created": f"2026-0{1 + number % 9}-03", "updated": "yesterday", "team": "north",
+            "fold": "train",
+        }
+        for number, row in enumerate(ROWS)
+    ]  # fmt: skip
+    mapping = written(project, as_csv(rows), folder).mapping.model_dump(exclude_none=True)
+    assert mapping == {
+        "prompt": "message", "response": "intent", "language": "lang", "effective_from": "created",
+        "department": "team", "split": "fold",
+    }  # fmt: skip
+
+
+def test_what_names_do_not_say_is_asked_for_and_several_answers_become_one_object(project: Path, folder: Path) -> None:
+    rows = [{"x": row["letter"], "y": row["topic"], "z": f"{row['letter']} indeed"} for row in ROWS]
+    told = refused(project, as_csv(rows), folder)
+    assert "its columns do not say which is which (x, y, z); say --prompt COLUMN" in told
+    source = written(project, as_csv(rows), folder, "--prompt", "x", "--response", "y", "--response", "z")
+    assert (source.mapping.prompt, source.mapping.response) == ("x", {"y": "y", "z": "z"})
+    params = load(project / "examples" / "garden" / "params.yaml")
+    assert (params.evaluation.target, params.evaluation.label_field) == ("json", "y")
+
+
+def test_free_answers_are_no_labels(project: Path, folder: Path) -> None:
+    rows = [{"question": row["letter"], "answer": f"Look at number {n} closely"} for n, row in enumerate(ROWS)]
+    governance = project / "infra" / "governance" / "policy.yaml"
+    before = governance.read_text()
+    asked = "          - {name: every label tested was trained, fact: split.labels_only_in_test, at_most: 0}\n"
+    mark = "          - {name: enough rows, fact: split.train_rows"
+    governance.write_text(before.replace(mark, asked + mark).replace("at_least: 10}", "at_least: 1000}  # risk's"))
+    try:
+        written(project, as_csv(rows), folder)
+    finally:
+        governance.write_text(before)
+    made = project / "examples" / "garden"
+    params, own = load(made / "params.yaml"), policy.load(made / "governance")
+    assert params.data.near_duplicates and params.data.near_duplicates.conflict_jaccard is None
+    facts = {check.fact: check.at_least for check in own.gate("limited", "data").checks}
+    assert "split.labels_only_in_test" not in facts and 40 <= (facts["split.train_rows"] or 0) <= 70
+    text = (made / "governance" / "policy.yaml").read_text()
+    assert "where the checkout asks 1000" in text and "# risk's" in text, "and remarks stay"
+
+
+def test_an_owner_whom_nobody_knows_is_added(project: Path, folder: Path) -> None:
+    written(project, as_csv(ROWS), folder, "--owner", "editor")
+    assert "- id: editor" in (project / "examples" / "garden" / "governance" / "people.yaml").read_text()
+
+
+NOTHING = ["", "  \n\n"]
+BINARY = bytes(range(256)) * 20
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        *((data, "is empty; expected at least one row") for data in NOTHING),
+        ("a\nb\nc\n", "it has 1 named column; a use case is learnt from at least two"),
+        (b"\x00\x01" + BINARY, "is binary: "),
+        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl or parquet"),
+        (b"PAR1" + BINARY, "is truncated: it does not end with Parquet's footer"),
+        (gzip.compress(as_csv(ROWS).encode())[:300], "its gzip stream ends early"),
+        ("text,label,label\n" + "a,b,c\n" * 30, "more than one column 'label': the columns 2, 3 from the left"),
+        (as_csv(ROWS).partition("\n")[2], "its first line looks like a row of data"),
+        ("text,label\n", "it has a header and no row"),
+        (as_csv(ROWS[:9]), "9 of its 9 rows become records"),
+        ("text,label\n" + "the same,a\nthe same,b\n" * 30, "ask 1 different things"),
+        (json.dumps(ROWS), "no line of it is a JSON object"),
+        ("[\n" + ",\n".join(map(json.dumps, ROWS)) + "\n]", "looks like one JSON list"),
+        (as_csv(ROWS) + "a,b,c\n" * 20, "20 of 120 rows cannot be read, and a run stops where it is more than 5%"),
+        (as_csv(ROWS).replace("letter,", '"let\u202eter",'), "holds the character <U+202E>, which nobody sees; rename"),
+        ("x" * 100 + ",label\n" + "a,b\n" * 30, "the name of column 1 has 100 characters"),
+        (",".join(map(str, range(501))) + "\n1\n", "501 columns, and at most 500 are looked at"),
+        (("вопрос,ответ\n" + "где мой заказ,да\n" * 40).encode("cp1251"), "say which it is: --encoding NAME"),
+        ('text,label\n"unclosed,a\n' + "b,c\n" * 40, "is truncated: it ends within the quoted field of row 1"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none_is_told_in_words_and_nothing_is_written(
+    project: Path, folder: Path, data: bytes | str, wanted: str
+) -> None:
+    assert wanted in " ".join(refused(project, data, folder).split())
+
+
+def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
+    project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "MOST_BYTES", 1 << 20)
+    for data in (b"a,b\n" + b"\0" * (1 << 21), gzip.compress(b"a,b\n" * (1 << 20))):
+        assert "more than 1,048,576 bytes, and `hallmark new` looks at no larger file" in refused(project, data, folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--encoding", "klingon"), "encoding 'klingon' is not a Python text codec"),
+        (("--delimiter", "ab"), "--delimiter 'ab': expected one character"),
+        (("--prompt", "lettre"), "there is no column 'lettre'; the file has 'letter', 'topic'"),
+        (("--prompt", "topic", "--response", "topic"), "name the same column twice"),
+        (("--tier", "extreme"), "there is no risk tier 'extreme' in policy.yaml; it has experiment, limited"),
+        (("--purpose", "fine\x1b[2J"), "holds the character <U+001B>"),
+        (("--owner", "The Boss"), "people.8.id"),
+        (("--owner", "demo-data-owner"), "nobody could ask for a run of tier limited on data of demo-data-owner"),
+        (("--owner", "risk-officer"), "nobody could ask for a run of tier limited on data of risk-officer"),
+    ],
+)
+def test_a_wrong_answer_is_told_in_words(project: Path, folder: Path, options: tuple[str, ...], wanted: str) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    code = 1 if wanted.startswith("nobody") else 2
+    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *options, code=code)
+    assert wanted in " ".join(told.split()) and not git(project, "status", "--porcelain")
+
+
+def test_all_that_is_wrong_and_all_that_is_missing_is_told_at_once(project: Path, folder: Path) -> None:
+    told = hallmark(project, "new", "My Garden!", "--from", str(folder / "none.csv"), code=2)
+    for wanted in ("'My Garden!' cannot be a name", "none.csv: there is no such file", *(f"--{key} " for key in SAID)):
+        assert wanted in told
+    assert not git(project, "status", "--porcelain")
+
+
+def test_a_name_that_another_use_case_has_is_refused(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    told = hallmark(project, "new", "tiny", "--from", str(folder / "data.csv"), *ANSWERS, code=2)
+    assert "params.yaml has a use case of this name, and its models; take another name" in told
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    write = plan._write
+
+    def full(place: Path, files: Sequence[Planned]) -> None:
+        write(place, files)
+        if project in place.parents:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place))
+
+    monkeypatch.setattr(plan, "_write", full)
+    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, code=3)
+    assert "cannot be written (No space left on device); nothing was written" in " ".join(told.split())
+    assert not git(project, "status", "--porcelain", "--ignored", "examples")
+
+
+def test_a_path_that_leads_to_no_file_is_told(project: Path, folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "${HOME}.csv").write_text(as_csv(ROWS))
+    for file, wanted in {
+        "": "there is no such file", str(folder): "it is a folder", str(folder / "pipe"): "it is a pipe or device",
+        "a\0b": "is no path", str(folder / "${HOME}.csv"): "stands for a variable", "/proc/version": "where no data is",
+    }.items():  # fmt: skip
+        assert wanted in hallmark(project, "new", "garden", "--from", file, *ANSWERS, code=2)
+
+
+def test_a_file_in_the_checkout_is_named_from_there_and_added_with_the_rest(project: Path) -> None:
+    (project / "examples" / "own data.csv").write_text(as_csv(ROWS))
+    try:
+        told = hallmark_json(project, "new", "garden", "--from", "examples/own data.csv", *ANSWERS)
+        assert "git add examples/garden 'examples/own data.csv' &&" in told["next"][0]
+        (source,) = sources.load(project / "examples" / "garden" / "governance").sources
+        assert source.location == "examples/own data.csv"
+    finally:
+        git(project, "clean", "-qfd", "examples")
+
+
+def test_hostile_names_of_columns_stay_names(project: Path, folder: Path) -> None:
+    rows = [{"=cmd|' {{7*7}} <b>": row["letter"], "label: [x] #": row["topic"]} for row in ROWS]
+    mapping = written(project, as_csv(rows), folder).mapping
+    assert (mapping.prompt, mapping.response) == ("=cmd|' {{7*7}} <b>", "label: [x] #")
+
+
+def test_at_a_terminal_it_asks_what_it_cannot_know_and_writes_after_yes(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    command = ("new", "garden", "--from", str(folder / "data.csv"), "--purpose", SAID["purpose"])
+    for answer, code in (("n", 1), ("y", 0)):
+        terminal = Terminal(project, *command)
+        for key, asks in (("owner", "data-owner):"), ("licence", "our own):"), ("basis", "(1) a)):")):
+            terminal.until(asks)
+            os.write(terminal.screen, f"{SAID[key]}\n".encode())
+        before = terminal.until("6 files")
+        assert "prompt: letter" in " ".join(before.split())
+        assert terminal.answer(answer)[0] == code
+        assert (project / "examples" / "garden" / "params.yaml").exists() == (code == 0)
+
+
+def test_only_texts_that_a_file_may_hold_are_dumped_as_yaml(tmp_path: Path) -> None:
+    from tasks.scaffold import document
+
+    value = {"a": {"b": ["x: y", "# no", "null", "1"], "c": None, "d": 0.5}, "e": [{"f": "yes"}, {"f": "é\n\tz"}]}
+    text = document.text(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
+    (tmp_path / "a.yaml").write_text(text)
+    assert config.plain(config.read_yaml(tmp_path / "a.yaml")) == value
+    assert text.startswith("# one\n# two\n") and "# why" in text and "# twice" in text
+
+
+def test_encodings_that_are_tried_are_those_that_there_are() -> None:
+    assert all("x".encode(name) for name in form.ENCODINGS)
