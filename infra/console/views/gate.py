@@ -4,6 +4,8 @@ from datetime import datetime
 
 from infra.console.site import Here
 from infra.console.views.asked import Asked, keys_of
+from infra.console.views.evaluation import Evaluation, read
+from infra.console.views.files import layout_here
 from infra.console.views.inbox import may_do
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
@@ -82,6 +84,8 @@ class GatePage(Frozen):
     sources: list[SourceRow]
     changes: list[str]
     """What changed since the gate passed last, in words."""
+    evaluation: Evaluation | None
+    """At the evaluation gate: the figures that it looked at; null where the run is on another machine."""
     decisions: list[DecisionStanding]
     mine: list[str]
     """What this person may do, in words."""
@@ -133,6 +137,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         checks=[_check(check, before, evidence) for check in sorted(standing.checks, key=_first)],
         sources=_sources(evidence),
         changes=_changes(evidence, before),
+        evaluation=read(here, layout_here(here, run)) if gate == "evaluation" else None,
         decisions=standing.decisions,
         mine=mine,
         own=own,

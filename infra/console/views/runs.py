@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.site import Here
+from infra.console.views.evaluation import Evaluation, read
 from tasks.core.config import Frozen
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
-from tasks.runs.summary import summarise
 
 PAGE = 100
 """Runs on one page."""
@@ -47,12 +47,6 @@ class Runs(Frozen):
     """Runs before this id are on the next page; empty where there are none."""
 
 
-class Score(Frozen):
-    metric: str
-    model: str
-    value: str
-
-
 class RunPage(Frozen):
     run: str
     use_case: str
@@ -68,7 +62,10 @@ class RunPage(Frozen):
     """A process executes it now."""
     stages: dict[str, StageLine]
     gates: dict[str, GateLine]
-    scores: list[Score]
+    evaluation: Evaluation | None
+    """Null before it was evaluated."""
+    wrong: str
+    """Why its figures are not shown; empty where they are, or there are none yet."""
     report: bool
     docs: bool
     measured: bool
@@ -117,10 +114,11 @@ def _doing(known: Journal) -> str:
 
 def run(here: Here, person: Person, run: str) -> RunPage:
     """Raises InputError where there is no such run."""
-    known, summary = journal.read(here.state, run), summarise(here.state, run)
-    if known is None or summary is None:
+    known = journal.read(here.state, run)
+    if known is None:
         raise InputError(f"there is no run {run!r} here")
     stands, layout = journal.as_it_stands(here.state, known), Layout(here.state / "runs" / run)
+    figures, wrong = _figures(here, layout)
     return RunPage(
         run=run,
         use_case=stands.use_case,
@@ -137,13 +135,17 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         gates=stands.gates,
         reason=stands.reason or "",
         to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in GOES_ON else [],
-        scores=[
-            Score(metric=metric, model=model, value=str(fact))
-            for model, scores in summary.scores.items()
-            for metric, fact in scores.items()
-        ],
+        evaluation=figures,
+        wrong=wrong,
         report=(layout.stage("evaluate") / "report.html").is_file(),
-        docs=summary.data_docs is not None,
+        docs=(layout.stage("validate") / "docs").is_dir(),
         measured=(layout.root / "measured" / "report.html").is_file(),
         has_rows=(layout.stage("ingest") / "result.json").is_file(),
     )
+
+
+def _figures(here: Here, layout: Layout) -> tuple[Evaluation | None, str]:
+    try:
+        return read(here, layout), ""
+    except HallmarkError as error:
+        return None, str(error)
