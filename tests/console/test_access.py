@@ -98,8 +98,8 @@ def test_nothing_is_done_without_a_form_of_the_session(client: TestClient) -> No
     wanted = {"verb": "approve", "evidence": "0" * 64, "reason": "x", "public_key": "ssh-ed25519 AAAA"}
     for action in (each for each in ACTIONS if each.method == "POST" and each.who == "person"):
         path = action.path.format(run=WAITING, gate="data", incident="none", label="tiny-1", name="nightly")
-        form = {"form_token": "other", "record": "messages:1", "reason": "x"}
-        body = {"data": form} if path in ("/sign-out", f"/runs/{WAITING}/shown") else {"json": wanted}
+        form = {"form_token": "other", "record": "messages:1", "subject": "Ada", "reason": "x"}
+        body = {"data": form} if path in ("/sign-out", "/where", f"/runs/{WAITING}/shown") else {"json": wanted}
         assert client.post(path, **body, headers={"x-form-token": "other"}).status_code in (400, 409)
         assert client.post(path, **body, headers={"origin": "http://evil.example"}).status_code == 403
         assert client.post(path, **body, headers={"origin": ""}).status_code == 403

@@ -12,6 +12,7 @@ release.py    one release, verified anew, and whether it may be champion again
 changes.py    what changed from one release to another
 audit.py      the auditor's twelve questions about a release
 data.py       every source, and what the last runs made of it
+where.py      everything that a record is in
 schedules.py  schedules and triggers, and what comes next
 ledger.py     entries of the ledger, and one
 asked.py      what a page gives its browser, so that it signs what the page shows
