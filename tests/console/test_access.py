@@ -84,7 +84,7 @@ def test_who_is_not_signed_in_is_shown_nothing(client: TestClient, path: str) ->
 def test_every_role_reads_every_page(client: TestClient, person: str) -> None:
     signed_in(client, person)
     for method, path in sorted(tabled()):
-        if method != "GET" or "report" in path:
+        if method != "GET" or path.endswith(("/report", "/measured")):
             continue
         answer = client.get(path.replace("{path:path}", "").format(**GIVEN))
         wanted = 400 if "{incident}" in path else 200
