@@ -16,7 +16,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions import standing
 from tasks.runs.run import installed_governance
 from tests.console.browsing import NEEDED, asked_of, browser, lie, opened, with_key
-from tests.console.conftest import WAITING, Console, wait_at_data_gate, write_journal
+from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate, write_journal
 from tests.console.test_access import GIVEN
 
 pytestmark = NEEDED

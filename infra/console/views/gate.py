@@ -16,6 +16,7 @@ from tasks.gates import cases, gates, signed_decision, since, words
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import CheckStanding, DecisionStanding
+from tasks.gates.reminders import REMINDED
 from tasks.gates.rules.person import roles_for
 from tasks.gates.signed_decision import Verb
 from tasks.gates.since import Since
@@ -84,6 +85,8 @@ class GatePage(Frozen):
     sources: list[SourceRow]
     changes: list[str]
     """What changed since the gate passed last, in words."""
+    reminded: list[datetime]
+    """When who has to decide was reminded."""
     evaluation: Evaluation | None
     """At the evaluation gate: the figures that it looked at; null where the run is on another machine."""
     decisions: list[DecisionStanding]
@@ -137,6 +140,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         checks=[_check(check, before, evidence) for check in sorted(standing.checks, key=_first)],
         sources=_sources(evidence),
         changes=_changes(evidence, before),
+        reminded=[each.time for each in here.ledger.entries(REMINDED, run) if each.body.get("sha256") == case.sha256],
         evaluation=read(here, layout_here(here, run)) if gate == "evaluation" else None,
         decisions=standing.decisions,
         mine=mine,

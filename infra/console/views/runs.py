@@ -1,6 +1,8 @@
 """Every run of this checkout, and one: its stages, gates and figures."""
 
+from collections import Counter
 from datetime import UTC, datetime
+from statistics import median
 from typing import Annotated
 
 from pydantic import Field
@@ -40,9 +42,21 @@ class RunRow(Frozen):
     """That its stages took."""
 
 
+class Tally(Frozen):
+    """The runs of one use case, of those on the page."""
+
+    use_case: str
+    runs: int
+    ended: dict[str, int]
+    """By status."""
+    seconds: float
+    """Median of what the stages of a promoted run took; 0 where none was."""
+
+
 class Runs(Frozen):
     rows: list[RunRow]
     """Newest first."""
+    tallies: list[Tally]
     older: str
     """Runs before this id are on the next page; empty where there are none."""
 
@@ -81,7 +95,22 @@ def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs
     """A page of them, newest first."""
     known = journal.newest(here.state, most + 1, below)
     rows = [_row(here, each) for each in known[:most]]
-    return Runs(rows=rows, older=rows[-1].run if len(known) > most else "")
+    return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
+
+
+def _tallies(rows: list[RunRow]) -> list[Tally]:
+    by_name: dict[str, list[RunRow]] = {}
+    for row in rows:
+        by_name.setdefault(row.use_case or "not resolved yet", []).append(row)
+    return [
+        Tally(
+            use_case=name,
+            runs=len(own),
+            ended=dict(Counter(row.status for row in own).most_common()),
+            seconds=median([row.seconds for row in own if row.status == "promoted"] or [0]),
+        )
+        for name, own in sorted(by_name.items())
+    ]
 
 
 def _row(here: Here, known: Journal) -> RunRow:
