@@ -2,6 +2,8 @@
 
 inbox.py      the gates that wait for somebody
 gate.py       one gate: what it looked at, where it stands, and what a person may do
+checks.py     the checks of a gate
+dataset.py    what a data gate looked at, source by source
 runs.py       every run of this checkout, and one
 evaluation.py what came out of an evaluation, with intervals
 files.py      the evaluation report and the Data Docs of a run
