@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 GOAL_MS = 200
 PASSWORD = "a password for the benchmark"
 ORIGIN = "http://127.0.0.1:1"
+SCHEDULES = 'schedules:\n  nightly: {cron: "30 2 * * *", timezone: Europe/Berlin}\n'
 
 
 def make(place: Path, runs: int, releases: int, entries: int) -> Path:
@@ -30,14 +31,17 @@ def make(place: Path, runs: int, releases: int, entries: int) -> Path:
     from benchmarks.ledger import fill
     from infra.console.accounts import Accounts
     from infra.console.store import open_store
+    from tasks.occasions import deciding
+    from tasks.runs.run import open_run
     from tests import whole_run
     from tests.checkouts import Checkouts
 
-    project = Checkouts(place / "checkouts").warm(place / "project")
-    promoted = whole_run.promote(project)
+    project = Checkouts(place / "checkouts").released(place / "project")
+    promoted = open_run(project, whole_run.RUN)
     state = project / ".hallmark"
     journals(state, [promoted.id, *ids(runs)])
     promotions(promoted, releases)
+    deciding.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
     fill(state, entries, promoted.ledger().last() + 1, kind="run.stage")
     Accounts(open_store(state)).put("data-owner", PASSWORD)
     return project
@@ -95,7 +99,8 @@ def measure(project: Path, views: int) -> list[dict[str, Any]]:
 
     reader = TestClient(application(Site(project, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
     reader.post("/sign-in", data={"person": "data-owner", "password": PASSWORD})
-    given = {"run": RUN, "gate": "data", "label": "tiny-1", "before": "tiny-1", "now": "tiny-1", "number": "500"}
+    release = dict.fromkeys(("label", "before", "now"), "tiny-1")
+    given = {"run": RUN, "gate": "data", "number": "500", "name": "nightly", **release}
     found = []
     for page in (page for page in PAGES if "{incident}" not in page.path):
         path = page.path.format(**given) + "?release=tiny-1" * (page.path == "/audit")

@@ -12,7 +12,6 @@ from tasks.ledger.search import Wanted
 from tasks.policy import in_force
 from tasks.policy.people import Person
 from tasks.registry.promote import releases
-from tasks.registry.promote.releases import CHAMPION, Release
 from tasks.trust.validity import shown
 
 LOOKS = ("source.read", "vault.read", "person.sought")
@@ -50,12 +49,10 @@ Answer = Callable[[Here, Record], Iterator[Line]]
 
 def audit(here: Here, person: Person, release: str = "") -> AuditPage:
     """About the champion where no release is named. Raises InputError for a release that is not here."""
-    every = releases.list_releases(here.ledger, here.governance)
-    every.sort(key=lambda each: each.promoted_at, reverse=True)
-    labels = [str(each.label) for each in every]
-    if not every:
+    labels = releases.labels(here.ledger, here.governance)
+    if not labels:
         return AuditPage(release="", releases=[], verdict="", standing="", questions=[])
-    named = releases.get(here.ledger, here.governance, release) if release else _champion(every)
+    named = releases.get(here.ledger, here.governance, release or labels[0])
     try:
         gathered = record.gather(named, here.ledger, here.governance)
     except InputError as error:  # its folder is elsewhere, or damaged
@@ -70,10 +67,6 @@ def audit(here: Here, person: Person, release: str = "") -> AuditPage:
             for id_, (asks, answer) in QUESTIONS.items()
         ],
     )
-
-
-def _champion(every: list[Release]) -> Release:
-    return next((each for each in every if CHAMPION in each.aliases), every[0])
 
 
 def _answered(answer: Answer, here: Here, gathered: Record) -> list[Line]:

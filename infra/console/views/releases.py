@@ -9,9 +9,8 @@ from tasks.policy.people import Person
 from tasks.registry.history import history
 from tasks.registry.history.history import Moment
 from tasks.registry.promote import releases as promoted
-from tasks.registry.promote.releases import Release
-from tasks.registry.promote.waivers import Reliance
 from tasks.registry.release import promotions
+from tasks.registry.release.promotions import Promotions, Signed
 
 PAGE = 15
 """Releases on one page: who let failed checks of one pass is looked up in the ledger, in 10 ms."""
@@ -53,17 +52,18 @@ def releases(here: Here, person: Person, before: datetime | None = None, most: M
         before = before.replace(tzinfo=UTC)
     with here.ledger.reading():
         lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
-        listed = [(release, line) for line in lines for release in promoted.releases_of(line, here.governance)]
-        listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
-        wanted = [each for each in listed if before is None or each[0].promoted_at < before]
-        rows = [_row(release, promoted.waived_in(line, release, here.ledger, here.governance))
-                for release, line in wanted[:most]]  # fmt: skip
+        listed = [(signed, line) for line in lines for signed in line.latest()]
+        listed.sort(key=lambda each: each[0].promotion.time, reverse=True)
+        wanted = [each for each in listed if before is None or each[0].promotion.time < before]
+        rows = [_row(here, line, signed) for signed, line in wanted[:most]]
     older = rows[-1].promoted if len(wanted) > most else None
     problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
     return Releases(rows=rows, problems=problems, older=older)
 
 
-def _row(release: Release, relied: list[Reliance]) -> ReleaseRow:
+def _row(here: Here, line: Promotions, signed: Signed) -> ReleaseRow:
+    (release,) = promoted.chosen(line, [signed], here.governance)
+    relied = promoted.waived_in(line, release, here.ledger, here.governance)
     return ReleaseRow(
         release=str(release.label),
         aliases=release.aliases,

@@ -87,10 +87,21 @@ def list_releases(ledger: Ledger, governance: Governance, name: str | None = Non
 
 def releases_of(line: Promotions, governance: Governance) -> list[Release]:
     """The releases of one model, oldest version first."""
-    newest = {signed.promotion.version: signed for signed in line.valid}
+    return chosen(line, line.latest(), governance)
+
+
+def chosen(line: Promotions, newest: Iterable[Signed], governance: Governance) -> list[Release]:
+    """Those of a model's releases of which the newest statements are given."""
     first = {signed.promotion.version: signed for signed in reversed(line.valid)}
-    holders = _holders(line)
-    return [_release(newest[version], first[version], holders, governance) for version in sorted(newest)]
+    holders, state = _holders(line), governance.state.resolve()
+    return [_release(signed, first[signed.promotion.version], holders, state) for signed in newest]
+
+
+def labels(ledger: Ledger, governance: Governance) -> list[str]:
+    """Of every release, the one that was promoted or rolled back to last first."""
+    lines = [promotions.read(ledger, governance, name) for name in promotions.names(ledger)]
+    every = sorted((signed.promotion for line in lines for signed in line.valid), key=lambda it: it.time, reverse=True)
+    return list(dict.fromkeys(promotion.label for promotion in every))
 
 
 def get(ledger: Ledger, governance: Governance, label: str) -> Release:
@@ -103,10 +114,10 @@ def find(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, P
     name = label.rpartition("-")[0]
     if name in promotions.names(ledger):
         line = promotions.read(ledger, governance, name)
-        for release in releases_of(line, governance):
-            if release.label == label:
-                return release, line
-    known = ", ".join(str(release.label) for release in list_releases(ledger, governance)) or "none yet"
+        own = [signed for signed in line.valid if signed.promotion.label == label]
+        if own:
+            return chosen(line, own[-1:], governance)[0], line
+    known = ", ".join(labels(ledger, governance)) or "none yet"
     raise InputError(f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}")
 
 
@@ -184,13 +195,14 @@ def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None
     return texts
 
 
-def _release(signed: Signed, first: Signed, holders: dict[str, int | None], governance: Governance) -> Release:
+def _release(signed: Signed, first: Signed, holders: dict[str, int | None], state: Path) -> Release:
+    """`state` without links: the path of a thousand folders takes its time."""
     promotion = signed.promotion
     return Release(
         name=promotion.name,
         version=promotion.version,
         aliases=[alias for alias, holder in holders.items() if holder == promotion.version],
-        bundle=str(bundle.folder(governance.state, promotion.label).resolve()),
+        bundle=str(bundle.folder(state, promotion.label)),
         sha256=signed.release_sha256,
         payload_sha256=promotion.payload_sha256,
         sequence=promotion.sequence,

@@ -114,6 +114,11 @@ class Promotions:
     def newest(self) -> Signed | None:
         return self.valid[-1] if self.valid else None
 
+    def latest(self) -> list[Signed]:
+        """The newest statement of each version, in the order of their versions."""
+        newest = {signed.promotion.version: signed for signed in self.valid}
+        return [newest[version] for version in sorted(newest)]
+
     def adopted(self, demo: bool) -> Adopted | None:
         """What the version adopted last is held to: of the newest promotion, since going back to an earlier release
         lowers nothing. What demo identities let through binds demo runs alone."""
@@ -151,7 +156,9 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
     """
     rows = ledger.rows_about(MADE, name)
     keys = [key.model_dump(mode="json") for key in governance.keys_of("gate")]
-    key = sha256_bytes(repr((name, governance.policy.environment, keys, rows)).encode(errors="surrogateescape"))
+    key = sha256_bytes(
+        repr((name, governance.policy.environment, keys, [tuple(row) for row in rows])).encode(errors="surrogateescape")
+    )
     if key not in _remembered:
         if len(_remembered) >= REMEMBERED:
             _remembered.clear()
