@@ -23,5 +23,7 @@ environment.py  which variables a process that works for runs gets
 records.py     what a run does, on the ledger
 journal.py     what happened so far, for whoever watches
 summary.py     … as one document
+difference.py  what differs between two runs
+paired.py      … and their candidates, on the rows that both answered
 rules.py       by which governance the gates of many runs are judged
 """
