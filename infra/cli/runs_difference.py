@@ -5,9 +5,8 @@ from typing import Annotated
 from infra.cli import changes as shown
 from infra.cli import datasets, runs, shared
 from infra.cli.shared import console
-from tasks.runs import difference
+from tasks.runs import difference, paired
 from tasks.runs.difference import RunDifference
-from tasks.runs.paired import Paired
 from tasks.sources.dataset import Dataset
 
 Named = Annotated[str, runs.ARGUMENT]
@@ -32,11 +31,12 @@ def _show(changes: RunDifference, dataset: Dataset | None) -> None:
     shown.moves("OUTCOME", changes.outcome)
     shown.moves("PARAMETERS", changes.parameters)
     _data(changes, dataset)
-    files = changes.code
-    shown.code(changes.made_with, files, "see above")
+    shown.code(changes.made_with, changes.code, "see above")
     shown.figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
     if changes.paired:
-        _paired(changes.paired)
+        console.print("\nPAIRED TEST")
+        for line in paired.words(changes.paired):
+            console.print(f"  {line}")
 
 
 def _data(changes: RunDifference, dataset: Dataset | None) -> None:
@@ -50,17 +50,3 @@ def _data(changes: RunDifference, dataset: Dataset | None) -> None:
     for name, pair in changes.digests.items():
         before, now = (str(value or "none")[:12] for value in (pair.before, pair.now))
         console.print(f"  digest of {name}: {before}, now {now}")
-
-
-def _paired(found: Paired) -> None:
-    it = found.comparison
-    console.print(f"\nPAIRED TEST on {it.rows:,} rows that both answered, found by their {found.by}")
-    if found.only_before or found.only_now:
-        console.print(f"  not compared: {found.only_before:,} rows of the first run, {found.only_now:,} of the second")
-    console.print(f"  only the second has right: {it.gained:,}; only the first: {it.lost:,}")
-    gain = it.gain
-    console.print(
-        f"  gain in exact match: {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], McNemar p = {it.p:.3g}"
-    )
-    seen = f"so many rows show a gain of {it.smallest_detectable:.3f} and more with 80 % power"
-    console.print(f"  the second run is {it.verdict}" if it.verdict != "undecided" else f"  undecided: {seen}")

@@ -28,6 +28,20 @@ class Paired(Frozen):
     """The later run against the earlier: `gained` rows it alone has right."""
 
 
+def words(found: Paired) -> list[str]:
+    """The test in sentences."""
+    it = found.comparison
+    gain, interval = f"{it.gain.value:+.3f}", f"[{it.gain.low:+.3f}, {it.gain.high:+.3f}]"
+    lines = [f"{it.rows:,} rows were answered by both; they were found by their {found.by}"]
+    if found.only_before or found.only_now:
+        lines.append(f"not compared: {found.only_before:,} rows of the first run, {found.only_now:,} of the second")
+    lines.append(f"only the second has right: {it.gained:,}; only the first: {it.lost:,}")
+    lines.append(f"gain in exact match: {gain} {interval}, McNemar's exact p = {it.p:.3g}")
+    if it.verdict != "undecided":
+        return [*lines, f"the second run is {it.verdict}"]
+    return [*lines, f"undecided: so many rows show a gain of {it.smallest_detectable:.3f} or more with 80 % power"]
+
+
 class Judged(NamedTuple):
     """How a run judges answers."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.runs import difference, journal
+from tasks.runs import difference, journal, paired
 from tasks.runs.difference import RunDifference
 from tasks.runs.journal import GateLine, Journal
 from tests import whole_run
@@ -71,6 +71,7 @@ def test_parameters_gates_and_answers_that_differ_are_told(once: Path, second: L
     answer(second, lambda number: True)
     answer(Layout(second.root.parent / FIRST), lambda number: number > 5)
     found = compare(once)
+    assert found.paired and "the second run is better" in paired.words(found.paired)
     assert {name: (it.before, it.now) for name, it in found.parameters.items()} == {"training.epochs": (1, 3)}
     assert (found.outcome["data gate"].before, found.outcome["data gate"].now) == (None, "rejected")
     assert found.paired and found.paired.by == "id"
@@ -151,6 +152,6 @@ def test_the_command_prints_tables_or_a_document(once: Path, second: Layout) -> 
     second.params.write_text(second.params.read_text().replace("epochs: 1", "epochs: 3"))
     told = hallmark(once, "runs", "diff", FIRST, "beef")
     assert f"from run {FIRST} (promoted) to {SECOND} (failed)" in told
-    assert "training.epochs" in told and "PAIRED TEST on" in told and "McNemar p = 1" in told
+    assert "training.epochs" in told and "rows were answered by both" in told and "McNemar's exact p = 1" in told
     document = json.loads(hallmark(once, "runs", "diff", FIRST, SECOND, "--json"))
     assert document["parameters"]["training.epochs"] == {"before": 1, "now": 3}

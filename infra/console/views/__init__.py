@@ -3,6 +3,7 @@
 inbox.py      the gates that wait for somebody
 gate.py       one gate: what it looked at, where it stands, and what a person may do
 runs.py       every run of this checkout, and one
+compared.py   what differs between two runs, and a form that picks them
 files.py      the evaluation report and the Data Docs of a run
 looked_at.py  whether a file of a run is the one that a gate looked at
 rows.py       the rows of a run: put aside, masked, contradicting each other
