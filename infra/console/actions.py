@@ -40,6 +40,7 @@ ACTIONS = (
     Action("GET", "/runs/{run}/report", "person", "the evaluation report of a run"),
     Action("GET", "/runs/{run}/measured", "person", "the same report, with latency and cost as measured"),
     Action("POST", "/runs/{run}/shown", "person", "one record as its source has it, for a reason"),
+    Action("POST", "/where", "person", "everything that a person is in, for a reason"),
     Action("GET", "/runs/{run}/docs/{path:path}", "person", "the Data Docs of a run"),
     Action("GET", "/health", "anybody", "whether the console is up"),
     Action("GET", "/openapi.json", "anybody", "what the JSON of each page looks like"),

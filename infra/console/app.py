@@ -10,6 +10,7 @@ from infra.console.context import Context, cookie_of
 from infra.console.failures import Spelled
 from infra.console.guard import guard
 from infra.console.site import Site
+from tasks.core.pages import STYLES
 
 __all__ = ["application", "cookie_of"]
 
@@ -21,6 +22,7 @@ def application(site: Site) -> FastAPI:
         title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json", default_response_class=Spelled
     )
     app.middleware("http")(guard(site.origin))
+    app.mount("/style", StaticFiles(directory=STYLES), name="style")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     routes.serve(app, context)
     disclosing.serve(app, context)

@@ -1,4 +1,7 @@
-"""One record as its source has it: for who may see it, for a reason that the ledger keeps before anything is shown."""
+"""What is about one person, for who may see it: a record as its source has it, and everything that somebody is in.
+
+Each for a reason, which the ledger keeps before anything is shown.
+"""
 
 from typing import Annotated
 
@@ -6,8 +9,10 @@ from fastapi import Depends, FastAPI, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
+from infra import whereabouts
 from infra.console.context import Context, Visitor
 from infra.console.views.files import layout_here
+from infra.console.views.where import Where
 from tasks.inquiry import access, disclose
 from tasks.runs.run import governance_of
 
@@ -25,3 +30,16 @@ def serve(app: FastAPI, context: Context) -> None:
         looker = access.of(governance_of(here.site.root, layout), who.person)
         view = disclose.show(layout, record, looker, reason, here.ledger)
         return context.page("shown.html", request, who, title="Record", view=view, run=run)
+
+    @app.post("/where", include_in_schema=False)
+    def sought(
+        request: Request, who: Annotated[Visitor, Depends(context.visitor)],
+        subject: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=2_000)],
+        form_token: Annotated[str, Form(max_length=100)],
+    ) -> Response:  # fmt: skip
+        who.require_own(form_token)
+        here = context.here()
+        looker = access.of(here.governance, who.person)
+        found = whereabouts.of_person(here.state, subject, reason, looker, here.ledger, here.governance)
+        view = Where(record="", **vars(found))
+        return context.page("where.html", request, who, title="Where is it", view=view, sought=True)

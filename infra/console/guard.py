@@ -31,7 +31,7 @@ def guard(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
         answer = PlainTextResponse(wrong[1], wrong[0]) if wrong else await call_next(request)
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
-        if not request.url.path.startswith("/static/"):
+        if not request.url.path.startswith(("/static/", "/style/")):
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer
 

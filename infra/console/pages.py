@@ -22,6 +22,7 @@ from infra.console.views.releases import at, releases
 from infra.console.views.rows import rows
 from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
+from infra.console.views.where import where
 
 Who = Literal["anybody", "person"]
 """`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads everything, since an auditor
@@ -53,6 +54,7 @@ PAGES = (
     Page("/releases/{before}/to/{now}", "What changed", changes, "changes.html"),
     Page("/production", "In production", at, "at.html", menu=True),
     Page("/data", "Data", data, "data.html", menu=True),
+    Page("/where", "Where is it", where, "where.html"),
     Page("/audit", "Audit", audit, "audit.html", menu=True),
     Page("/schedules", "Schedules", schedules, "schedules.html", menu=True),
     Page("/schedules/{name}", "Schedule", schedule, "schedule.html"),

@@ -1,7 +1,7 @@
 """Every row of pages.py and of actions.SIGNINGS as routes. What a route takes, its view's own signature says."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from inspect import Parameter
 from typing import Annotated, Any, get_type_hints
 
@@ -75,7 +75,11 @@ def _endpoint(
     """`answer` with a signature that FastAPI reads: who visits, and what `view` takes of a reader."""
     hints = get_type_hints(view, include_extras=True)
     known = inspect.signature(view).parameters.values()
-    given = [each.replace(annotation=hints[each.name]) for each in known if each.name not in GIVEN]
+    given = [
+        each.replace(annotation=hints[each.name], kind=Parameter.KEYWORD_ONLY)
+        for each in known
+        if each.name not in GIVEN
+    ]
     given += [_parameter("request", each) for each in own]
     given.append(_parameter("visitor", Annotated[Visitor, Depends(context.visitor)]))
     given += [_parameter("x_form_token", Token).replace(default="")] * token
@@ -83,16 +87,12 @@ def _endpoint(
     def endpoint(**asked: Any) -> Any:
         return answer(**asked)
 
-    endpoint.__signature__ = inspect.Signature(_ordered(given))  # type: ignore[attr-defined]
+    endpoint.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
     return endpoint
 
 
 def _parameter(name: str, annotation: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
-
-
-def _ordered(given: Iterable[Parameter]) -> list[Parameter]:
-    return [each.replace(kind=Parameter.KEYWORD_ONLY) for each in given]
 
 
 def is_list(result: Any) -> bool:

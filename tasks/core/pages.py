@@ -16,10 +16,14 @@ HEAD = Markup("""\
 """How every page begins: whatever a text brings, a browser runs nothing and asks no other place for anything."""
 
 
+STYLES = Path(__file__).parent / "styles"
+"""`colours.css`, which every page includes."""
+
+
 def templates(folder: Path) -> jinja2.Environment:
     """The templates of a folder, each with `head`. A name that nobody gave is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader([folder, STYLES]),
         autoescape=True,
         finalize=shown,
         undefined=jinja2.StrictUndefined,

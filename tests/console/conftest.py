@@ -56,7 +56,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> 
 
 def wait_at_data_gate(project: Path, run_id: str, **changes: str) -> str:
     """A run of other data that has asked its data gate; returns the SHA-256 of its evidence."""
-    run = create(project, run_id, changes=changes or {"data.seed": "2"})
+    run = create(project, run_id, changes=changes or {"data.seed": "2", "data.max_prompt_chars": "60"})
     for name in ("ingest", "clean", "deduplicate", "validate", "split"):
         whole_run.bring(run, name)
     asked = whole_run.ask(run, "data")

@@ -98,7 +98,7 @@ def test_a_browser_runs_none_of_it(project: Path) -> None:
     """All on one page, which lists every run."""
     from playwright.sync_api import sync_playwright
 
-    from tests.console.test_in_a_browser import CHROMIUM
+    from tests.console.browsing import CHROMIUM
 
     if CHROMIUM is None:
         pytest.skip("no chromium here")

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from infra.console.pages import PAGES
+from infra.console.sessions import Sessions
+from infra.console.store import open_store
 from tasks.core.layout import Layout
 from tasks.gates import signed_decision
 from tasks.incidents import incidents
@@ -14,7 +16,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions import standing
 from tasks.runs.run import installed_governance
 from tests.console.browsing import NEEDED, asked_of, browser, lie, opened, with_key
-from tests.console.conftest import WAITING, Console, wait_at_data_gate, write_journal
+from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate, write_journal
 from tests.console.test_access import GIVEN
 
 pytestmark = NEEDED
@@ -106,6 +108,33 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
         page.wait_for_selector("text=something else to sign than this page shows")
         page.unroute("**/draw")
         page.evaluate("document.querySelector('.told').textContent = ''")
+
+
+def test_a_session_that_ends_while_somebody_writes_loses_nothing(
+    browser: Any, console: Console, open_gate: str
+) -> None:
+    page = opened(browser, console, "data-owner")
+    with_key(page, console, "data-owner")
+    page.goto(f"{console.origin}/gates/{open_gate}/data")
+    page.check("[value=reject]")
+    page.fill(".signed [name=reason]", "a long text")
+    Sessions(open_store(console.root / ".hallmark")).end_all("data-owner")
+    page.click("text=Sign and record")
+    page.wait_for_selector(".told:has-text('your session is over')")
+    other = page.context.new_page()
+    other.goto(f"{console.origin}/")
+    other.fill("[name=person]", "data-owner")
+    other.fill("[name=password]", PASSWORD)
+    other.click("button:has-text('Sign in')")
+    other.wait_for_url(f"{console.origin}/")
+    page.reload()
+    assert page.input_value(".signed [name=reason]") == "a long text"
+    page.check("[value=reject]")
+    page.dblclick("text=Sign and record")
+    page.wait_for_selector("#recorded:has-text('reject')")
+    ledger = open_ledger(console.root / ".hallmark")
+    said = [signed_decision.claimed(each) for each in ledger.entries("gate.decision")]
+    assert said.count(("data-owner", "reject")) == 1, "a double click is one decision"
 
 
 def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any, console: Console) -> None:

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from infra.console.app import application
 from infra.console.site import Site
 from tasks.core.layout import Layout
+from tasks.inquiry.lineage.person import SOUGHT
 from tasks.inquiry.looks import ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING
@@ -70,6 +71,21 @@ def test_a_record_is_shown_for_a_reason_that_the_ledger_keeps(app: FastAPI, live
     answer = client.post(SHOWN, data=asked | {"record": f"{row['source_id']}:{row['row']}"})
     assert answer.status_code == 200 and row["rule"] in answer.text
     assert open_ledger(lived_in / ".hallmark").entries()[-1].kind in (ROW_READ, TOKENS_READ)
+
+
+def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -> None:
+    client = reader(app, "data-owner")
+    asked = {"subject": "Ada Lovelace", "reason": "she asked", "form_token": form_token(client)}
+    assert client.post("/where", data=asked | {"reason": ""}).status_code == 400
+    answer = client.post("/where", data=asked)
+    assert answer.status_code == 200 and "/releases/tiny-1" in answer.text, answer.text
+    entry = open_ledger(lived_in / ".hallmark").entries(SOUGHT)[-1]
+    assert entry.body["reason"] == "she asked" and "Ada" not in str(entry.body)
+    record = answer.text.partition("/where?record=")[2].partition('"')[0]
+    assert {row["record"] for row in client.get(f"/api/where?record={record}").json()["rows"]} == {record}
+    closed = reader(app, "ml-engineer")
+    answer = closed.post("/where", data=asked | {"form_token": form_token(closed)})
+    assert answer.status_code == 409 and "may look at records of no source" in answer.text
 
 
 @pytest.mark.attack(rights="worker", stopped="a page beside a decision shows only files that the gate looked at")

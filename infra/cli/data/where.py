@@ -1,22 +1,17 @@
 """`hallmark data where`: everything that a record or a person is in."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from infra import whereabouts
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.inquiry import access
-from tasks.inquiry.lineage import ask, person
-from tasks.inquiry.lineage.ask import Membership
-from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy.governance import Governance
-from tasks.registry.promote import releases
+from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance
-from tasks.sources.dataset import SIDES
 
 
 def where(
@@ -42,42 +37,19 @@ def where(
     state, governed = root / ".hallmark", installed_governance(root, None)
     ledger = open_ledger(state)
     if subject is None:
-        members = _of_record(state, record or "", ledger)
+        found = whereabouts.of_record(state, record or "", ledger, governed)
     else:
-        members = _of_person(state, subject, reason, shared.identity(who), ledger, governed, as_json)
-    released = releases.by_dataset(ledger, governed)
-    if notice := released.notice():
-        shared.notice(notice, as_json)
-    made = {sha256: ask.runs(state, sha256) for sha256 in {member.dataset for member in members}}
-    rows = [
-        vars(member) | {"runs": made[member.dataset], "releases": _trained_on(member, released.on)}
-        for member in members
-    ]
+        looker = access.in_force(governed, shared.identity(who))
+        found = whereabouts.of_person(state, subject, reason, looker, ledger, governed)
+    if found.closed:
+        shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json)
+    if found.notice:
+        shared.notice(found.notice, as_json)
     if as_json:
-        shared.print_json(rows)
+        shared.print_json([row.model_dump(mode="json") for row in found.rows])
         return
     table = Table("record", "source", "row", "dataset", "side", "runs", "releases", box=None, header_style="bold")
-    for member, row in zip(members, rows, strict=True):
-        named = (", ".join(row[name]) for name in ("runs", "releases"))
-        table.add_row(member.record, member.source_id, str(member.row), member.dataset[:12], member.side, *named)
-    console.print(table if rows else "in no dataset, and in nothing that a run keeps beside one")
-
-
-def _of_record(state: Path, record: str, ledger: Ledger) -> list[Membership]:
-    if len(record) < 16 or set(record) - set("0123456789abcdef"):
-        raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
-    return ask.of_record(state, record)
-
-
-def _of_person(
-    state: Path, value: str, reason: str, who: str, ledger: Ledger, governed: Governance, as_json: bool
-) -> list[Membership]:
-    looker = access.in_force(governed, who)
-    sought = person.find(state, value, looker, reason, ledger)
-    if sought.closed:
-        shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(sought.closed)}", as_json)
-    return sought.members
-
-
-def _trained_on(member: Membership, released: dict[str, list[str]]) -> list[str]:
-    return released.get(member.dataset, []) if member.side in SIDES else []
+    for row in found.rows:
+        named = map(", ".join, (row.runs, row.releases))
+        table.add_row(row.record, row.source_id, str(row.row), row.dataset[:12], row.side, *named)
+    console.print(table if found.rows else "in no dataset, and in nothing that a run keeps beside one")

@@ -48,7 +48,7 @@ async function send(path, body) {
     headers: {"content-type": "application/json", "x-form-token": document.body.dataset.formToken},
   });
   const said = await answer.json().catch(() => ({}));
-  if (answer.status === 401) throw new Error("your session is over: sign in in another tab, then sign here again; nothing is lost");
+  if (answer.status === 401) throw new Error("your session is over: sign in in another tab, then load this page anew; your text is kept");
   if (!answer.ok) throw new Error(said.error || `the console answers ${answer.status}`);
   return said;
 }

@@ -3,7 +3,12 @@
 from datetime import datetime
 
 from infra.console.site import Here
+from infra.console.views import checks, dataset
 from infra.console.views.asked import Asked, keys_of
+from infra.console.views.checks import Check
+from infra.console.views.dataset import SourceRow
+from infra.console.views.evaluation import Evaluation, read
+from infra.console.views.files import layout_here
 from infra.console.views.inbox import may_do
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
@@ -13,50 +18,16 @@ from tasks.core.graph import GATES
 from tasks.gates import cases, gates, signed_decision, since, words
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence
-from tasks.gates.gates import CheckStanding, DecisionStanding
+from tasks.gates.gates import DecisionStanding
+from tasks.gates.reminders import REMINDED
 from tasks.gates.rules.person import roles_for
 from tasks.gates.signed_decision import Verb
-from tasks.gates.since import Since
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.runs.request import checked_run_id
 
 VERBS: tuple[Verb, ...] = ("approve", "waive")
 """What is decided in a role."""
-
-
-class Check(Frozen):
-    name: str
-    fact: str
-    holds: bool
-    outcome: str
-    value: str
-    wanted: str
-    before: str
-    """The figure where this gate passed last; empty where it never did."""
-    why: str
-    waivable: bool
-    """Whether policy lets somebody waive it."""
-
-
-class SourceRow(Frozen):
-    """A source as its owner looks at it."""
-
-    name: str
-    owner: str
-    licence: str
-    content: str
-    """new, changed or same since the dataset approved last; empty where there is none."""
-    rows: int
-    aside: int
-    aside_share: float
-    by_rule: dict[str, int]
-    protected: dict[str, int]
-    """How often text of each class was found."""
-    actions: dict[str, str]
-    """What is done with it."""
-    train: int
-    test: int
 
 
 class GatePage(Frozen):
@@ -82,6 +53,10 @@ class GatePage(Frozen):
     sources: list[SourceRow]
     changes: list[str]
     """What changed since the gate passed last, in words."""
+    reminded: list[datetime]
+    """When who has to decide was reminded."""
+    evaluation: Evaluation | None
+    """At the evaluation gate: the figures that it looked at; null where the run is on another machine."""
     decisions: list[DecisionStanding]
     mine: list[str]
     """What this person may do, in words."""
@@ -130,9 +105,11 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         deadline=standing.deadline,
         closed=case.closed.time if case.closed else None,
         facts=_facts(evidence),
-        checks=[_check(check, before, evidence) for check in sorted(standing.checks, key=_first)],
-        sources=_sources(evidence),
-        changes=_changes(evidence, before),
+        checks=checks.shown(standing, before, evidence),
+        sources=dataset.sources(evidence),
+        changes=dataset.changes(evidence, before),
+        reminded=[each.time for each in here.ledger.entries(REMINDED, run) if each.body.get("sha256") == case.sha256],
+        evaluation=read(here, layout_here(here, run)) if gate == "evaluation" else None,
         decisions=standing.decisions,
         mine=mine,
         own=own,
@@ -159,11 +136,6 @@ def _asked(here: Here, case: Case, person: Person) -> Asked:
     )  # fmt: skip
 
 
-def _first(check: CheckStanding) -> int:
-    """Failed ones, then those that a waiver lets pass, then the others."""
-    return 2 if check.holds and not check.waived_by else 1 if check.holds else 0
-
-
 def _held_back(here: Here, evidence: Evidence, governed: Governance) -> str:
     if evidence.dataset is None:
         return ""
@@ -183,47 +155,3 @@ def _facts(evidence: Evidence) -> dict[str, str]:
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
         "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",
     }
-
-
-def _check(check: CheckStanding, before: Since | None, evidence: Evidence) -> Check:
-    result, waive = check.result, evidence.asks.waive
-    return Check(
-        name=result.name,
-        fact=result.fact,
-        holds=check.holds,
-        outcome=words.outcome(check),
-        value=words.value(result),
-        wanted=words.wanted(result),
-        before=before.value(result.fact) if before else "",
-        why=result.why,
-        waivable=waive is not None and waive.covers(result.name),
-    )
-
-
-def _sources(evidence: Evidence) -> list[SourceRow]:
-    if evidence.dataset is None:
-        return []
-    change = evidence.change
-    return [
-        SourceRow(
-            name=name,
-            owner=origin.owner,
-            licence=origin.licence,
-            content=change.sources[name].content if change else "",
-            rows=origin.taken,
-            aside=sum(origin.aside.values()),
-            aside_share=origin.aside_share,
-            by_rule=origin.aside,
-            protected={str(key): count for key, count in origin.protected.items() if count},
-            actions={str(key): str(action) for key, action in origin.actions.items()},
-            train=origin.rows["train"],
-            test=origin.rows["test"],
-        )
-        for name, origin in sorted(evidence.dataset.sources.items(), key=lambda item: (item[1].owner, item[0]))
-    ]
-
-
-def _changes(evidence: Evidence, before: Since | None) -> list[str]:
-    if evidence.dataset is not None:
-        return list(words.dataset(evidence.dataset, evidence.change))
-    return [words.changed(before)]

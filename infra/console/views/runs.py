@@ -1,19 +1,21 @@
 """Every run of this checkout, and one: its stages, gates and figures."""
 
+from collections import Counter
 from datetime import UTC, datetime
+from statistics import median
 from typing import Annotated
 
 from pydantic import Field
 
 from infra.console.site import Here
+from infra.console.views.evaluation import Evaluation, read
 from tasks.core.config import Frozen
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
-from tasks.runs.summary import summarise
 
 PAGE = 100
 """Runs on one page."""
@@ -40,17 +42,23 @@ class RunRow(Frozen):
     """That its stages took."""
 
 
+class Tally(Frozen):
+    """The runs of one use case, of those on the page."""
+
+    use_case: str
+    runs: int
+    ended: dict[str, int]
+    """By status."""
+    seconds: float
+    """Median of what the stages of a promoted run took; 0 where none was."""
+
+
 class Runs(Frozen):
     rows: list[RunRow]
     """Newest first."""
+    tallies: list[Tally]
     older: str
     """Runs before this id are on the next page; empty where there are none."""
-
-
-class Score(Frozen):
-    metric: str
-    model: str
-    value: str
 
 
 class RunPage(Frozen):
@@ -68,7 +76,10 @@ class RunPage(Frozen):
     """A process executes it now."""
     stages: dict[str, StageLine]
     gates: dict[str, GateLine]
-    scores: list[Score]
+    evaluation: Evaluation | None
+    """Null before it was evaluated."""
+    wrong: str
+    """Why its figures are not shown; empty where they are, or there are none yet."""
     report: bool
     docs: bool
     measured: bool
@@ -84,7 +95,22 @@ def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs
     """A page of them, newest first."""
     known = journal.newest(here.state, most + 1, below)
     rows = [_row(here, each) for each in known[:most]]
-    return Runs(rows=rows, older=rows[-1].run if len(known) > most else "")
+    return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
+
+
+def _tallies(rows: list[RunRow]) -> list[Tally]:
+    by_name: dict[str, list[RunRow]] = {}
+    for row in rows:
+        by_name.setdefault(row.use_case or "not resolved yet", []).append(row)
+    return [
+        Tally(
+            use_case=name,
+            runs=len(own),
+            ended=dict(Counter(row.status for row in own).most_common()),
+            seconds=median([row.seconds for row in own if row.status == "promoted"] or [0]),
+        )
+        for name, own in sorted(by_name.items())
+    ]
 
 
 def _row(here: Here, known: Journal) -> RunRow:
@@ -117,10 +143,11 @@ def _doing(known: Journal) -> str:
 
 def run(here: Here, person: Person, run: str) -> RunPage:
     """Raises InputError where there is no such run."""
-    known, summary = journal.read(here.state, run), summarise(here.state, run)
-    if known is None or summary is None:
+    known = journal.read(here.state, run)
+    if known is None:
         raise InputError(f"there is no run {run!r} here")
     stands, layout = journal.as_it_stands(here.state, known), Layout(here.state / "runs" / run)
+    figures, wrong = _figures(here, layout)
     return RunPage(
         run=run,
         use_case=stands.use_case,
@@ -137,13 +164,17 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         gates=stands.gates,
         reason=stands.reason or "",
         to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in GOES_ON else [],
-        scores=[
-            Score(metric=metric, model=model, value=str(fact))
-            for model, scores in summary.scores.items()
-            for metric, fact in scores.items()
-        ],
+        evaluation=figures,
+        wrong=wrong,
         report=(layout.stage("evaluate") / "report.html").is_file(),
-        docs=summary.data_docs is not None,
+        docs=(layout.stage("validate") / "docs").is_dir(),
         measured=(layout.root / "measured" / "report.html").is_file(),
         has_rows=(layout.stage("ingest") / "result.json").is_file(),
     )
+
+
+def _figures(here: Here, layout: Layout) -> tuple[Evaluation | None, str]:
+    try:
+        return read(here, layout), ""
+    except HallmarkError as error:
+        return None, str(error)

@@ -4,3 +4,5 @@ from typing import Literal
 
 Which = Literal["base", "champion", "candidate"]
 MODELS: tuple[Which, ...] = ("base", "champion", "candidate")
+TITLES: dict[Which, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
+"""As pages name them, in the order in which they show them."""

@@ -7,7 +7,7 @@ from typing import Literal
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import SuccessMetric, UseCase
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import TITLES, Which
 from tasks.stages.evaluate.document import Comparison, Group, Metrics
 from tasks.stages.evaluate.examples import SLICES, Example
 from tasks.stages.evaluate.report.account import Account
@@ -15,7 +15,6 @@ from tasks.stages.evaluate.report.drill import Drill
 
 SHOWN = 6
 """Rows of each kind that the report quotes."""
-TITLES: dict[Which, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
 """In the order in which models are shown."""
 
 

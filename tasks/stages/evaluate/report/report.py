@@ -17,7 +17,7 @@ from tasks.core.pages import templates
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import examples
-from tasks.stages.evaluate.contenders import MODELS, Which
+from tasks.stages.evaluate.contenders import MODELS, TITLES, Which
 from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.report import account, charts, data_section, drill, page
 from tasks.stages.evaluate.report.page import Contents
@@ -37,7 +37,7 @@ def render(contents: Contents) -> str:
         card=contents.card,
         metrics=contents.metrics,
         account=contents.account,
-        titles=page.TITLES,
+        titles=TITLES,
         success=page.success(contents),
         headline=page.headline(contents.metrics),
         verdicts={

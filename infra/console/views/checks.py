@@ -1,0 +1,46 @@
+"""The checks of a gate: failed ones first, then those that a waiver lets pass, then the others."""
+
+from tasks.core.config import Frozen
+from tasks.gates import words
+from tasks.gates.evidence import Evidence
+from tasks.gates.gates import CheckStanding, Standing
+from tasks.gates.since import Since
+
+
+class Check(Frozen):
+    name: str
+    fact: str
+    holds: bool
+    outcome: str
+    value: str
+    wanted: str
+    before: str
+    """The figure where this gate passed last; empty where it never did."""
+    why: str
+    waivable: bool
+    """Whether policy lets somebody waive it."""
+
+
+def shown(standing: Standing, before: Since | None, evidence: Evidence) -> list[Check]:
+    """As they stand, with the figures of where the gate passed last."""
+    return [_check(check, before, evidence) for check in sorted(standing.checks, key=_order)]
+
+
+def _order(check: CheckStanding) -> int:
+    """Failed ones, then those that a waiver lets pass, then the others."""
+    return 2 if check.holds and not check.waived_by else 1 if check.holds else 0
+
+
+def _check(check: CheckStanding, before: Since | None, evidence: Evidence) -> Check:
+    result, waive = check.result, evidence.asks.waive
+    return Check(
+        name=result.name,
+        fact=result.fact,
+        holds=check.holds,
+        outcome=words.outcome(check),
+        value=words.value(result),
+        wanted=words.wanted(result),
+        before=before.value(result.fact) if before else "",
+        why=result.why,
+        waivable=waive is not None and waive.covers(result.name),
+    )
