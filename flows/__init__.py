@@ -11,6 +11,7 @@
     parked.py    parked runs whose gate has closed go on
     pooled.py    runs of work pools whose machine is gone go on
     watch.py     what keeps orphaned runs going, and what time brings
+    tracked.py   MLflow's runs, kept as runs stand
     occasions.py runs that schedules and triggers ask for
     partly.py    one part that fails keeps no other from being done
 

@@ -10,10 +10,7 @@ from tasks.registry.history import declared, difference
 from tasks.registry.history.declared import Declared
 from tasks.registry.history.difference import Difference
 from tasks.registry.promote import releases
-from tasks.runs.repository import Repository
-
-CODE = ["tasks", "dvc.yaml", "constraints.txt"]
-"""What decides the bytes of a release, beside its parameters and inputs."""
+from tasks.runs.difference import code_between
 
 
 def releases_here(
@@ -21,7 +18,7 @@ def releases_here(
 ) -> tuple[Difference, Declared]:
     """From one release to the other, and what the later one says of itself."""
     first, second = (declared.read(folder(name, ledger, governed)) for name in (before, now))
-    code, why = _code(root, first, second)
+    code, why = code_between(root, first.promotion.commit, second.promotion.commit)
     sides = tuple(difference.side(release, _against(release.folder, governed)) for release in (first, second))
     records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
     return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
@@ -41,10 +38,3 @@ def _against(where: Path, governed: Governance) -> str:
     """Why a release does not verify here; what its folder only lacks proof of is no reason."""
     verification = releases.verify(where, governed)
     return verification.against if verification.verdict == "invalid" else ""
-
-
-def _code(root: Path, before: Declared, now: Declared) -> tuple[list[str] | None, str]:
-    try:
-        return Repository.open(root).changed_between(before.promotion.commit, now.promotion.commit, CODE), ""
-    except InputError as error:
-        return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"

@@ -67,6 +67,9 @@ RELEASES = {
     "rollback": Verb("releases.rollback:rollback", "Order that an earlier release be champion again.", "itself"),
     "confirm": Verb("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
 }
+RUNS = {
+    "diff": Verb("runs_difference:diff", "Show what differs between two runs, with a paired test."),
+}
 INCIDENTS = {
     "list": Verb("incidents:list_incidents", "List the open incidents."),
     "show": Verb("incidents:show", "Show one incident, its owner and its end."),
@@ -106,6 +109,7 @@ ALL: dict[str, Verb | Verbs] = {
     "ledger": Verbs("Show, verify, prove and export the ledger.", LEDGER),
     "policy": Verbs("Explain, test and adopt the policy.", POLICY),
     "releases": Verbs("List, show, compare, verify and roll back releases.", RELEASES),
+    "runs": Verbs("Compare runs, also those never released.", RUNS),
     "schedule": Verbs("List, pause and resume schedules and triggers.", SCHEDULE),
     "incidents": Verbs("List, show and close incidents.", INCIDENTS),
 }

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from infra.console.views.audit import audit
 from infra.console.views.changes import changes
+from infra.console.views.compared import compare, compared
 from infra.console.views.data import data
 from infra.console.views.gate import gate
 from infra.console.views.inbox import inbox
@@ -46,6 +47,8 @@ PAGES = (
     Page("/runs", "Runs", runs, "runs.html", menu=True, live=True),
     Page("/runs/{run}", "Run", run, "run.html", live=True),
     Page("/runs/{run}/rows", "Rows", rows, "rows.html"),
+    Page("/runs/{first}/to/{second}", "What differs", compared, "compared.html"),
+    Page("/compare", "Compare two runs", compare, "compared.html"),
     Page("/releases", "Releases", releases, "releases.html", menu=True),
     Page("/releases/{label}", "Release", release, "release.html"),
     Page("/releases/{before}/to/{now}", "What changed", changes, "changes.html"),

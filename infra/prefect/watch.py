@@ -5,8 +5,8 @@ ledger, notices. `hallmark up` starts it, `hallmark watch` runs one in the foreg
 
 Of several machines that share a ledger one holds the lease (tasks/ledger/leases.py) and does what is done for all of
 them. What lies on one machine alone, that machine does: parked runs of its own Prefect deployment, promotions that it
-broke off. Whoever holds the lease is gone for good once it has not renewed it for its term, and another machine goes
-on. Nothing rests on there being one: every act is looked up in the ledger before it is recorded.
+broke off, its runs in MLflow. Whoever holds the lease is gone for good once it has not renewed it for its term, and
+another machine goes on. Nothing rests on there being one: every act is looked up in the ledger before it is recorded.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from flows import pooled
 from flows.lifecycle import root
 from flows.occasions import Occasions
 from flows.parked import Parked
+from flows.tracked import Tracked
 from flows.watch import own_time_passes, publish_heads, time_passes
 from infra.prefect import notify
 from infra.prefect.every import every
@@ -42,6 +43,8 @@ POOLED_SECONDS = 10.0
 OCCASION_SECONDS = 2.0
 """How often schedules and triggers are looked at: a time counts to the second, and a look that finds nothing takes a
 millisecond or two."""
+TRACKED_SECONDS = 5.0
+"""How often MLflow is told of runs that changed."""
 TIME_SECONDS = 60.0
 """Deadlines, reminders and expiries are counted in hours and days."""
 
@@ -87,6 +90,7 @@ class Watch:
         yield every(HEAD_SECONDS, "ledger", self.leading(publish_heads))
         yield every(NEWS_SECONDS, "told", self.leading(notify.deliver))
         yield every(OCCASION_SECONDS, "asked for", Occasions(root(), lambda: self._turn.is_mine).look)
+        yield every(TRACKED_SECONDS, "MLflow", Tracked(root()).look)
         if os.environ.get("PREFECT_API_URL"):
             yield every(DECIDED_SECONDS, "goes on, its gate is decided", Parked(root(), self._pooled).resume_decided)
             yield every(POOLED_SECONDS, "goes on, its machine was gone", self.leading(pooled.revive))

@@ -7,9 +7,9 @@ the index of lineage has both datasets, ids still tell of those sources whose co
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
@@ -25,6 +25,16 @@ Known = dict[str, dict[str, Counter[bytes]]]
 """By source and side, how many records have each key."""
 PROMPT = 16
 """Bytes of a key that stand for all but the target."""
+
+
+class Keyed(NamedTuple):
+    """A record by what it says."""
+
+    record: str
+    """Its id."""
+    source: str
+    key: bytes
+    """Of its task, all its turns and its target."""
 
 
 class SourceRecords(Frozen):
@@ -49,19 +59,23 @@ class RecordsChanged(Frozen):
     """Empty where they are the same dataset and where it is not known."""
 
 
+SAME = RecordsChanged(how="same", why="", sources={})
+
+
 def compare(state: Path, before: str, now: str) -> RecordsChanged:
     """Two datasets, each by the digest of its artefacts/split, as far as this machine has them."""
     if before == now:
-        return RecordsChanged(how="same", why="", sources={})
+        return SAME
     here = [ask.run_that_has(state, sha256) for sha256 in (before, now)]
     if here[0] and here[1]:
-        return _compare_texts(here[0], here[1])
+        return between(here[0], here[1])
     gone = " and ".join(sha256[:12] for sha256, layout in zip((before, now), here, strict=True) if layout is None)
     return _compare_ids(state, before, now, f"no run here has the records of dataset {gone} any more")
 
 
-def _compare_texts(before: Layout, now: Layout) -> RecordsChanged:
-    one_key = load_resolved(before.sources).vault == load_resolved(now.sources).vault
+def between(before: Layout, now: Layout) -> RecordsChanged:
+    """Two runs that have their datasets here, by what records say."""
+    one_key = same_vault(before, now)
     why = "" if one_key else "made under different keys of the vault: compared without whom the texts name"
     sources = _changed(*(_by_text(layout, one_key) for layout in (before, now)))
     return RecordsChanged(how="text", why=why, sources=sources)
@@ -82,21 +96,30 @@ def _compare_ids(state: Path, before: str, now: str, gone: str) -> RecordsChange
     return RecordsChanged(how="id", why=why, sources=unlabelled)
 
 
+def same_vault(before: Layout, now: Layout) -> bool:
+    """Whether a token means the same person in both."""
+    return load_resolved(before.sources).vault == load_resolved(now.sources).vault
+
+
 def _by_text(layout: Layout, with_tokens: bool) -> Known:
-    """By what records say; without tokens, whom they name counts for nothing."""
-    plain = str if with_tokens else without_values
     known: Known = {}
     for side in SIDES:
-        for batch in batches(layout.stage("split") / f"{side}.parquet", ["source_id", "task", "messages"]):
-            messages = batch["messages"]
-            rest = conversations.prompts(messages).to_pylist()
-            targets = conversations.targets(messages).to_pylist()
-            for source, task, prompt, target in zip(
-                batch["source_id"].to_pylist(), batch["task"].to_pylist(), rest, targets, strict=True
-            ):
-                key = conversations.digest(f"{task}\n{plain(prompt)}") + conversations.digest(plain(target))
-                _side(known, source, side)[key] += 1
+        for row in keyed(layout, side, with_tokens):
+            _side(known, row.source, side)[row.key] += 1
     return known
+
+
+def keyed(layout: Layout, side: str, with_tokens: bool) -> Iterator[Keyed]:
+    """The records of one side; without tokens, whom they name counts for nothing."""
+    plain = str if with_tokens else without_values
+    columns = ["record_id", "source_id", "task", "messages"]
+    for batch in batches(layout.stage("split") / f"{side}.parquet", columns):
+        messages = batch["messages"]
+        texts = (conversations.prompts(messages).to_pylist(), conversations.targets(messages).to_pylist())
+        ids, sources, tasks = (batch[name].to_pylist() for name in columns[:3])
+        for record, source, task, prompt, target in zip(ids, sources, tasks, *texts, strict=True):
+            key = conversations.digest(f"{task}\n{plain(prompt)}") + conversations.digest(plain(target))
+            yield Keyed(record, source, key)
 
 
 def _by_id(state: Path, sha256: str, of: set[str]) -> Known:

@@ -12,6 +12,8 @@ book.py          what became of occasions, as the ledger has it
 due.py           which times have come, and which were missed
 events.py        what has happened that a trigger answers to
 watched.py       what a trigger on sources saw last
+prompted.py      whether a params file's prompts are others than its last run had
+recent.py        the last runs, and what they were asked for with
 sketch.py        how much of a content changed
 taking.py        an occasion is taken, passed over, or on record already
 requests.py      the signed request for its run

@@ -158,6 +158,13 @@ class CardChanged(Watches):
     """`card_changed`"""
 
 
+class PromptsChanged(Watches):
+    """The prompts of `params`, as the checkout's HEAD has them, differ from those of its last run."""
+
+    on: Literal["prompts_changed"]
+    """`prompts_changed`"""
+
+
 class WaiverExpiring(Watches):
     """A waiver that the champion of `params` relies on is about to expire."""
 
@@ -184,7 +191,8 @@ class Event(Watches):
 
 
 Trigger = Annotated[
-    SourceChanged | GovernanceChanged | CardChanged | WaiverExpiring | IncidentOpened | Event, Field(discriminator="on")
+    SourceChanged | GovernanceChanged | CardChanged | PromptsChanged | WaiverExpiring | IncidentOpened | Event,
+    Field(discriminator="on"),
 ]
 
 

@@ -10,12 +10,13 @@ from tasks.declarations import standing as declared_standing
 from tasks.gates.signed_request import MOST_REASON
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
-from tasks.occasions import watched
+from tasks.occasions import prompted, watched
 from tasks.occasions.book import Book
 from tasks.occasions.declared import (
     CardChanged,
     GovernanceChanged,
     IncidentOpened,
+    PromptsChanged,
     SourceChanged,
     WaiverExpiring,
     Watches,
@@ -77,6 +78,12 @@ def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Ite
         yield occasion(name, trigger, known.declared.sha256[:16], f"the use-case {card} was adopted anew")
 
 
+def _prompts(name: str, trigger: PromptsChanged, _: datetime, place: Place) -> Iterator[Occasion]:
+    """Also of those that differed before the trigger was there: no run has had them yet."""
+    if change := prompted.look(trigger, place.ledger, place.root):
+        yield occasion(name, trigger, change.id, change.words)
+
+
 def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: Place) -> Iterator[Occasion]:
     """One for each waiver, however many checks it waives."""
     newest = promotions.read(place.ledger, place.governance, _use_case(trigger, place)).newest
@@ -106,6 +113,7 @@ LOOKS: dict[type[Watches], Callable[[str, Any, datetime, Place], Iterator[Occasi
     SourceChanged: _source,
     GovernanceChanged: _governance,
     CardChanged: _card,
+    PromptsChanged: _prompts,
     WaiverExpiring: _waiver,
     IncidentOpened: _incident,
 }

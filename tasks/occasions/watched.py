@@ -5,7 +5,6 @@ is lost, the next look begins anew, and compares with nothing.
 """
 
 import secrets
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,22 +12,16 @@ from pydantic import ValidationError
 
 from tasks.core import files
 from tasks.core.config import Frozen
-from tasks.core.errors import HallmarkError, InputError, Unavailable
+from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.gates.signed_request import KIND as REQUESTED
-from tasks.gates.signed_request import REQUEST
 from tasks.ledger.ledger import Ledger
-from tasks.occasions import sketch
+from tasks.occasions import recent, sketch
 from tasks.occasions.book import Book
 from tasks.occasions.declared import SourceChanged
 from tasks.occasions.sketch import Sketch
 from tasks.runs.pin import require_data
-from tasks.runs.records import RESOLVED
 from tasks.sources.sources import Source, Sources
 from tasks.stages.data.readers.content import BLOCK, opened
-
-RECENT = 50
-"""Runs that are looked through for one that has read the same."""
 
 
 class Seen(Frozen):
@@ -96,20 +89,9 @@ def _sketch(source: Source, root: Path, key: bytes) -> Sketch:
 
 def _was_read(contents: dict[str, str], params: str, ledger: Ledger) -> bool:
     """Whether one of the last runs of a params file has read these very contents."""
-    for _, entry in zip(range(RECENT), ledger.newest_first(RESOLVED), strict=False):
-        read = entry.body.get("sources", {})
-        if contents.items() <= read.items() and params in _params(ledger, entry.subject):
-            return True
-    return False
-
-
-def _params(ledger: Ledger, run: str) -> Iterator[str]:
-    """The params file of a run as its requests name it; nothing rests on who signed them."""
-    for entry in ledger.entries(REQUESTED, run):
-        try:
-            yield REQUEST.said(entry.body["envelope"]).params
-        except (HallmarkError, KeyError, TypeError):
-            continue
+    return any(
+        contents.items() <= each.entry.body.get("sources", {}).items() for each in recent.runs_of(ledger, params)
+    )
 
 
 def _read(path: Path) -> Seen | None:

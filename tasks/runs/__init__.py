@@ -22,6 +22,9 @@ dvc_lock.py    dvc.lock, whole whatever happens to DVC
 environment.py  which variables a process that works for runs gets
 records.py     what a run does, on the ledger
 journal.py     what happened so far, for whoever watches
+tracked.py     … as MLflow shows it
 summary.py     … as one document
+difference.py  what differs between two runs
+paired.py      … and their candidates, on the rows that both answered
 rules.py       by which governance the gates of many runs are judged
 """

@@ -68,12 +68,13 @@ def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
 
 
 def _metrics(layout: Layout) -> dict[str, Fact]:
-    evaluated = _facts(layout.stage("evaluate") / "result.json")
-    measured = _facts(layout.measured("predict") / "candidate" / "facts.json")
+    evaluated = facts_in(layout.stage("evaluate") / "result.json")
+    measured = facts_in(layout.measured("predict") / "candidate" / "facts.json")
     return evaluated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
-def _facts(path: Path) -> facts.Facts:
+def facts_in(path: Path) -> facts.Facts:
+    """The figures that a stage stated; none where it has not."""
     return facts.parse(files.read_json(path)["facts"]) if path.exists() else {}
 
 

@@ -25,6 +25,8 @@ GIVEN = {
     "label": "tiny-1",
     "before": "tiny-1",
     "now": "tiny-1",
+    "first": RUN,
+    "second": WAITING,
     "number": "5",
     "incident": "none",
     "name": "nightly",

@@ -205,6 +205,7 @@ COMMANDS: dict[str, list[str]] = {
     "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "work": [TEXT], "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
+    "runs diff": ["one", "one"],
     "schedule list": [], "schedule next": [], "schedule pause": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule resume": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule run-now": ["nightly", "--reason", TEXT, *AS_OWNER],
@@ -259,6 +260,8 @@ def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page:
         "incident": "none",
         "before": "tiny-1",
         "now": "tiny-1",
+        "first": "one",
+        "second": "one",
     }
     for path in (page.path, api_path(page), csv_path(page)):
         answer = reader.get(path.format(**given))

@@ -5,6 +5,7 @@ gate.py       one gate: what it looked at, where it stands, and what a person ma
 checks.py     the checks of a gate
 dataset.py    what a data gate looked at, source by source
 runs.py       every run of this checkout, and one
+compared.py   what differs between two runs, and a form that picks them
 evaluation.py what came out of an evaluation, with intervals
 files.py      the evaluation report and the Data Docs of a run
 looked_at.py  whether a file of a run is the one that a gate looked at

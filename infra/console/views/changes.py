@@ -3,10 +3,10 @@
 from infra import compared
 from infra.console.site import Here
 from tasks.core.config import Frozen
-from tasks.gates.checks.change import Moved
+from tasks.gates.checks.change import Change, Moved
 from tasks.gates.words import arrow
 from tasks.policy.people import Person
-from tasks.registry.history.difference import Difference
+from tasks.registry.history.difference import Difference, Figure
 from tasks.registry.promote import releases as promoted
 
 
@@ -38,29 +38,39 @@ def changes(here: Here, person: Person, before: str, now: str) -> Changes:
 
 
 def _parts(it: Difference) -> dict[str, list[Move]]:
-    sources = [
-        Move(what=f"source {name}", change=source.content)
-        for name, source in it.data.sources.items()
-        if source.content != "same"
-    ]
-    rows = [Move(what=f"{side} rows", change=arrow(pair)) for side, pair in it.data.rows.items() if not pair.same]
-    code = [Move(what=line, change="") for line in it.code or []]
-    code += [Move(what="which files differ", change=it.code_why)] * bool(it.code_why)
-    figures = [
-        Move(what=name, change=f"{figure.before or 'none'} → {figure.now or 'none'}, intervals: {figure.intervals}")
-        for name, figure in it.figures.items()
-        if figure.before != figure.now
-    ]
     return {
-        "data": sources + rows,
-        "parameters": _moves(it.parameters),
-        "code": code + _moves(it.made_with),
-        "base model": _moves(it.base_model),
-        "figures": figures,
-        "policy": _moves(it.policy),
-        "people": _moves(it.people),
+        "data": data(it.data),
+        "parameters": moves(it.parameters),
+        "code": code(it.code, it.code_why) + moves(it.made_with),
+        "base model": moves(it.base_model),
+        "figures": figures(it.figures),
+        "policy": moves(it.policy),
+        "people": moves(it.people),
     }
 
 
-def _moves(moved: dict[str, Moved]) -> list[Move]:
+def data(change: Change) -> list[Move]:
+    sources = [
+        Move(what=f"source {name}", change=source.content)
+        for name, source in change.sources.items()
+        if source.content != "same"
+    ]
+    return sources + [Move(what=f"{side} rows", change=arrow(it)) for side, it in change.rows.items() if not it.same]
+
+
+def code(names: list[str] | None, why: str) -> list[Move]:
+    return [Move(what=line, change="") for line in names or []] + [Move(what="which files differ", change=why)] * bool(
+        why
+    )
+
+
+def figures(found: dict[str, Figure]) -> list[Move]:
+    return [
+        Move(what=name, change=f"{figure.before or 'none'} → {figure.now or 'none'}, intervals: {figure.intervals}")
+        for name, figure in found.items()
+        if figure.before != figure.now
+    ]
+
+
+def moves(moved: dict[str, Moved]) -> list[Move]:
     return [Move(what=name, change=arrow(pair)) for name, pair in moved.items() if not pair.same]

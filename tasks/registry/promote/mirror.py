@@ -193,10 +193,13 @@ def _reach(uri: str) -> None:
 
 
 class Registry:
-    """`with Registry(state) as client:` MLflow's public client; its errors come out as Unavailable."""
+    """`with Registry(state) as client:` MLflow's public client; its errors come out as Unavailable.
 
-    def __init__(self, state: Path) -> None:
-        self.uri = uri(state)
+    `where` is another address than that of the registry, MLflow's of runs.
+    """
+
+    def __init__(self, state: Path, where: str | None = None) -> None:
+        self.uri = where or uri(state)
         self.local = state / "mlflow"
 
     def __enter__(self) -> Any:
@@ -224,4 +227,4 @@ class Registry:
 
     def _away(self, error: Exception) -> Unavailable:
         where = re.sub(r"//([^:@/]*):[^@]*@", r"//\1:***@", self.uri)  # no password in a message
-        return Unavailable(f"MLflow's registry at {where} cannot be used ({str(error).splitlines()[0]}); try again")
+        return Unavailable(f"MLflow at {where} cannot be used ({str(error).splitlines()[0]}); try again")

@@ -1,4 +1,9 @@
-"""MLflow: parameters, curve and digests of a training. Where it is away, training goes on and says so."""
+"""MLflow: the curve of a training while it grows. Where it is away, training goes on and says so.
+
+In a run it joins the MLflow run that has the run's id as a tag, or makes it, and adds the curve alone: the watch says
+the rest of it (`tasks.runs.tracked`) and when it ends. By hand a training is an MLflow run of its own, with parameters
+and digests.
+"""
 
 import os
 import time
@@ -10,6 +15,8 @@ from tasks.core.layout import Layout
 
 COMMIT, USE_CASE = "HALLMARK_COMMIT", "HALLMARK_USE_CASE"
 """Environment variable: the commit of the worktree, for a stage that sees no git."""
+RUN = "hallmark.run"
+"""Tag: the id of the run that an MLflow run shows."""
 
 
 class Tracker:
@@ -20,6 +27,9 @@ class Tracker:
         self.run_id: str | None = None
         """MLflow's id of the run; None while or where there is none."""
         self._client: Any = None
+        self._of = run_of(layout)
+        self._logged = 0
+        """The last step that it has: a training that goes on from a checkpoint says no step twice."""
 
     def start(self, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Open the run."""
@@ -27,12 +37,13 @@ class Tracker:
 
     def log(self, points: list[dict[str, Any]]) -> None:
         """Send points of the curve: loss, learning rate and, where timed, tokens per second."""
-        if self.run_id:
-            self._attempt(lambda: self._client.log_batch(self.run_id, metrics=metrics(points)))
+        new = [point for point in points if point["step"] > self._logged]
+        if self.run_id and new:
+            self._attempt(lambda: self._client.log_batch(self.run_id, metrics=metrics(new)))
 
     def finish(self, status: str) -> None:
-        """Close the run as FINISHED, FAILED or KILLED."""
-        if self.run_id:
+        """Close the MLflow run as FINISHED, FAILED or KILLED; that of a run goes on."""
+        if self.run_id and not self._of:
             self._attempt(lambda: self._client.set_terminated(self.run_id, status))
 
     def _start(self, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
@@ -43,11 +54,15 @@ class Tracker:
         from mlflow.entities import Param
 
         self._client = MlflowClient(tracking_uri(self.layout))
-        experiment = self._client.get_experiment_by_name(self.experiment)
-        place = (self.layout.state / "mlflow" / "artifacts").as_uri()
-        key = experiment.experiment_id if experiment else self._client.create_experiment(self.experiment, place)
-        run_id = self._client.create_run(key, tags=dict(tags), run_name="train").info.run_id
-        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
+        key = experiment(self._client, self.experiment, self.layout)
+        if not self._of:
+            run_id = self._client.create_run(key, tags=dict(tags), run_name="train").info.run_id
+            self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
+        elif known := find(self._client, key, self._of):
+            run_id = known.info.run_id
+            self._logged = max((it.step for it in self._client.get_metric_history(run_id, "loss")), default=0)
+        else:
+            run_id = self._client.create_run(key, tags={RUN: self._of}, run_name=self._of).info.run_id
         self.run_id = run_id
 
     def _attempt(self, action: Callable[[], object]) -> None:
@@ -56,6 +71,25 @@ class Tracker:
         except Exception as error:  # whatever tracking dies of, training does not
             self.run_id = None
             print(f"tracking is away ({type(error).__name__}: {error}); training goes on untracked", flush=True)
+
+
+def experiment(client: Any, name: str, layout: Layout) -> str:
+    """MLflow's key of the experiment of a use case, which is made where there is none."""
+    known = client.get_experiment_by_name(name)
+    place = (layout.state / "mlflow" / "artifacts").as_uri()
+    return str(known.experiment_id if known else client.create_experiment(name, place))
+
+
+def find(client: Any, key: str, run: str) -> Any:
+    """The MLflow run that shows a run; None where there is none."""
+    order, wanted = ["attributes.start_time ASC"], f"tags.`{RUN}` = '{run}'"
+    return next(iter(client.search_runs([key], wanted, max_results=1, order_by=order)), None)
+
+
+def run_of(layout: Layout) -> str:
+    """The id of the run whose worktree this is; empty by hand."""
+    root = layout.root.resolve()
+    return "" if root == layout.state.parent.resolve() else root.name
 
 
 def tracking_uri(layout: Layout) -> str:

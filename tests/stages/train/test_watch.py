@@ -95,6 +95,22 @@ def test_a_training_is_tracked_to_its_end(tmp_path: Path, fails: bool, status: s
     assert run.info.artifact_uri.startswith((tmp_path / ".hallmark").as_uri())
 
 
+def test_in_a_run_the_curve_joins_the_runs_own_and_says_no_step_twice(tmp_path: Path) -> None:
+    """As after a kill: a training that goes on reports its curve from the first step again."""
+    layout = Layout(tmp_path / ".hallmark" / "runs" / "20260303-0300")
+    layout.root.mkdir(parents=True)
+    for upto in (2, 4):
+        tracker = Tracker(layout, "tiny")
+        tracker.start({"lora_rank": 4}, {"hallmark.data": "d1"})
+        tracker.log(POINTS[:upto])
+        tracker.finish("FINISHED")
+    client = MlflowClient(tracking_uri(layout))
+    (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    assert (run.info.run_name, run.data.tags["hallmark.run"]) == ("20260303-0300", "20260303-0300")
+    assert run.info.status == "RUNNING", "the run goes on"
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [1, 2, 3, 4]
+
+
 def test_without_a_server_training_goes_on_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

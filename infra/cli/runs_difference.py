@@ -1,0 +1,52 @@
+"""`hallmark runs diff`: what differs between two runs."""
+
+from typing import Annotated
+
+from infra.cli import changes as shown
+from infra.cli import datasets, runs, shared
+from infra.cli.shared import console
+from tasks.runs import difference, paired
+from tasks.runs.difference import RunDifference
+from tasks.sources.dataset import Dataset
+
+Named = Annotated[str, runs.ARGUMENT]
+
+
+def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
+    """Show what differs between two runs, released or not: parameters, data, code, figures, and a paired test.
+
+    The test counts the rows that both candidates answered, and says which of the two is better. Nothing is verified.
+
+    Example: hallmark runs diff 20260302-0300 20260303-0300
+    """
+    changes, dataset = difference.compare(shared.root(), before, now)
+    shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, dataset)
+
+
+def _show(changes: RunDifference, dataset: Dataset | None) -> None:
+    first, second = (f"{side.run} ({side.status})" for side in (changes.before, changes.now))
+    console.print(f"from run {first} to {second}")
+    for line in changes.lacks:
+        console.print(f"  {line}")
+    shown.moves("OUTCOME", changes.outcome)
+    shown.moves("PARAMETERS", changes.parameters)
+    _data(changes, dataset)
+    shown.code(changes.made_with, changes.code, "see above")
+    shown.figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
+    if changes.paired:
+        console.print("\nPAIRED TEST")
+        for line in paired.words(changes.paired):
+            console.print(f"  {line}")
+
+
+def _data(changes: RunDifference, dataset: Dataset | None) -> None:
+    console.print("\nDATA")
+    if dataset is None or changes.data is None:
+        console.print("  not compared: one of them has no dataset")
+        return
+    datasets.show(dataset, changes.data)
+    if changes.records:
+        shown.records(changes.records)
+    for name, pair in changes.digests.items():
+        before, now = (str(value or "none")[:12] for value in (pair.before, pair.now))
+        console.print(f"  digest of {name}: {before}, now {now}")

@@ -1,0 +1,197 @@
+"""What differs between two runs, also such as were never released: from their worktrees on this machine.
+
+Everything is read as it lies there and nothing is verified: it is for whoever works on a model, and no gate asks for
+it. Two releases are compared by `tasks.registry.history.difference`, from what was signed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks.core import config, files
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Facts
+from tasks.core.layout import Layout
+from tasks.gates import evidence
+from tasks.gates.checks import change
+from tasks.gates.checks.change import Change, Moved
+from tasks.inquiry import records_changed
+from tasks.inquiry.records_changed import RecordsChanged
+from tasks.registry.history import difference
+from tasks.registry.history.declared import flat
+from tasks.registry.history.difference import Figure
+from tasks.runs import journal, paired
+from tasks.runs.journal import Journal
+from tasks.runs.paired import Paired
+from tasks.runs.repository import Repository
+from tasks.runs.run import is_here, layout_of, ref_of
+from tasks.runs.summary import facts_in
+from tasks.sources.dataset import Dataset, Value
+
+CODE = ["tasks", "dvc.yaml", "constraints.txt"]
+"""What decides the bytes of a release, beside its parameters and inputs."""
+APART = ("params.yaml", "inputs/request.json")
+"""Compared by what they say, and never the same."""
+STATED = {"train": "train", "evaluate": "evaluate"}
+"""Prefix of the figures that a stage states, by its folder."""
+
+
+class Side(Frozen):
+    """One of the two."""
+
+    run: str
+    use_case: str
+    status: str
+    evaluated: bool
+
+
+class RunDifference(Frozen):
+    """From one run to another."""
+
+    before: Side
+    now: Side
+    lacks: list[str]
+    """In words what could not be compared, and why."""
+    outcome: dict[str, Moved]
+    """How they ended, who asked, where each gate stands."""
+    parameters: dict[str, Moved]
+    """By dotted key of params.yaml."""
+    data: Change | None
+    """Null where one of them has no dataset."""
+    digests: dict[str, Moved]
+    """Of the content of sources and of each side of the dataset, where they differ."""
+    records: RecordsChanged | None
+    made_with: dict[str, Moved]
+    """Digests of code, inputs and library versions that differ."""
+    code: list[str] | None
+    """Files that differ between their commits, as `git diff --name-status` has them; null where it is not known."""
+    figures: dict[str, Figure]
+    """Every figure of either candidate, with its interval."""
+    same_test: bool
+    """Both have a dataset, with the very same test rows."""
+    paired: Paired | None
+    """On the rows that both answered; null where there are none, or one has no evaluation."""
+
+
+def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset | None]:
+    """From one run to the other, and the dataset of the later one. Raises InputError for one that is not here, or whose
+    files cannot be read."""
+    first, second = _Read(root, before), _Read(root, now)
+    code, why = code_between(root, ref_of(before), ref_of(now))
+    lacks = [*first.lacks(), *second.lacks(), *([f"files of code: {why}"] if why else [])]
+    same = bool(first.dataset and second.dataset and first.dataset.digests["test"] == second.dataset.digests["test"])
+    try:
+        test, why = _paired(first, second, same)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the evaluations of {before} and {now} cannot be read ({type(error).__name__})") from None
+    return RunDifference(
+        before=first.side,
+        now=second.side,
+        lacks=lacks + [f"paired test: {why}"] * bool(why),
+        outcome=change.moved(first.outcome, second.outcome),
+        parameters=change.moved(first.parameters, second.parameters),
+        data=_data(first, second),
+        digests=change.moved(first.digests, second.digests),
+        records=_records(first, second),
+        made_with=change.moved(first.made_with, second.made_with),
+        code=code,
+        figures=difference.figures(first.figures, second.figures),
+        same_test=same,
+        paired=test,
+    ), second.dataset
+
+
+def code_between(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
+    """Which files of code differ between two commits or refs, or why that is not known here."""
+    try:
+        return Repository.open(root).changed_between(before, now, CODE), ""
+    except InputError as error:
+        return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
+
+
+class _Read:
+    """A run, as it lies here."""
+
+    def __init__(self, root: Path, run: str) -> None:
+        state = root / ".hallmark"
+        known, self.layout = journal.read(state, run), layout_of(root, run)
+        if known is None:
+            raise InputError(f"there is no run {run!r} here; `hallmark status` lists those there are")
+        if not is_here(self.layout):
+            raise InputError(f"run {run} has no worktree here, so there is nothing to compare: it was never resolved")
+        self.known: Journal = journal.as_it_stands(state, known)
+        try:
+            self._read()
+        except (OSError, ValueError, ValidationError, AttributeError, TypeError, KeyError) as error:
+            raise InputError(f"what run {run} left cannot be read ({type(error).__name__}: {error})") from None
+
+    def _read(self) -> None:
+        self.dataset = evidence.read_dataset(self.layout)
+        self.parameters = dict(flat(config.plain(config.read_yaml(self.layout.params))))
+        self.made_with = {name: of for name, of in evidence.made_from(self.layout).items() if name not in APART}
+        self.figures = _figures(self.layout)
+        self.evaluated = (self.layout.stage("evaluate") / "result.json").is_file()
+
+    @property
+    def side(self) -> Side:
+        known = self.known
+        return Side(run=known.run, use_case=known.use_case, status=known.status, evaluated=self.evaluated)
+
+    @property
+    def outcome(self) -> dict[str, Value]:
+        known = self.known
+        said: dict[str, Value] = {
+            "use case": known.use_case,
+            "status": known.status,
+            "release": known.release,
+            "asked by": known.requested_by,
+            "demo": known.demo,
+        }
+        return said | {f"{name} gate": gate.state for name, gate in known.gates.items()}
+
+    @property
+    def digests(self) -> dict[str, Value]:
+        if self.dataset is None:
+            return {}
+        sides: dict[str, Value] = {f"{side} rows": sha256 for side, sha256 in self.dataset.digests.items()}
+        return sides | {f"source {name}": origin.sha256 for name, origin in self.dataset.sources.items()}
+
+    def lacks(self) -> Iterator[str]:
+        if self.dataset is None:
+            yield f"run {self.known.run} has no dataset ({self.known.status}): it has not been through the stage split"
+        if not self.evaluated:
+            yield f"run {self.known.run} has no evaluation ({self.known.status}): it has not been through that stage"
+
+
+def _figures(layout: Layout) -> Facts:
+    """Every figure of the candidate, by the names that gates use."""
+    stated = {f"{name}.{fact}": value for stage, name in STATED.items()
+              for fact, value in facts_in(layout.stage(stage) / "result.json").items()}  # fmt: skip
+    measured = facts_in(layout.measured("predict") / "candidate" / "facts.json")
+    return stated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
+
+
+def _data(before: _Read, now: _Read) -> Change | None:
+    if before.dataset is None or now.dataset is None:
+        return None
+    return change.compare(before.dataset, now.dataset, before.known.run, _split(before.layout))
+
+
+def _records(before: _Read, now: _Read) -> RecordsChanged | None:
+    if before.dataset is None or now.dataset is None:
+        return None
+    if before.dataset.digests == now.dataset.digests:
+        return records_changed.SAME
+    return records_changed.between(before.layout, now.layout)
+
+
+def _paired(before: _Read, now: _Read, same_test: bool) -> tuple[Paired | None, str]:
+    if not (before.evaluated and now.evaluated):
+        return None, ""
+    return paired.compare(before.layout, now.layout, same_test)
+
+
+def _split(layout: Layout) -> str:
+    return files.tree_digest(layout.stage("split"))

@@ -1,0 +1,44 @@
+"""Two runs compared on their page: one that was promoted, and one that waits at its data gate."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from infra.console.app import application
+from infra.console.site import Site
+from tests.console.conftest import WAITING
+from tests.console.test_access import ORIGIN, signed_in
+from tests.whole_run import RUN
+
+
+@pytest.fixture(scope="module")
+def reader(lived_in: Path) -> TestClient:
+    client = TestClient(application(Site(lived_in, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
+    return signed_in_quietly(client)
+
+
+def signed_in_quietly(client: TestClient) -> TestClient:
+    client.follow_redirects = False
+    return signed_in(client, "ml-engineer")
+
+
+def test_a_run_without_an_evaluation_says_so_and_the_rest_is_compared(reader: TestClient) -> None:
+    said = reader.get(f"/api/runs/{RUN}/to/{WAITING}").json()
+    assert said["lacks"] == [f"run {WAITING} has no evaluation (waiting): it has not been through that stage"]
+    assert said["parts"]["parameters"] == [{"what": "data.seed", "change": "1 → 2"}]
+    assert "test rows" in {move["what"] for move in said["parts"]["data"]} and said["test"] == []
+
+
+def test_the_form_on_the_page_of_runs_picks_two(reader: TestClient) -> None:
+    page = reader.get("/runs").text
+    assert 'action="/compare"' in page and page.count(f"<option >{WAITING}</option>") == 2
+    picked = reader.get("/compare", params={"first": RUN, "second": RUN}).text
+    assert "rows were answered by both" in picked and "Nothing differs." in picked
+    assert f"<option selected>{RUN}</option>" in picked
+
+
+def test_no_run_or_one_alone_is_told(reader: TestClient) -> None:
+    assert "Compare two runs" in reader.get("/compare", params={"first": RUN}).text
+    answer = reader.get(f"/runs/{RUN}/to/none")
+    assert answer.status_code == 400 and "there is no run" in answer.text

@@ -1,0 +1,130 @@
+"""MLflow's run of a run: found by its id, with tags, figures and a curve that say what was signed."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from flows.partly import Partly
+from flows.tracked import SHOWN, Tracked
+from tasks.core.errors import Unavailable
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.runs import journal
+from tasks.runs.hold import only_one
+from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.stages.train.tracking import Tracker, tracking_uri
+from tests.checkouts import Checkouts
+from tests.whole_run import RUN
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.released(tmp_path_factory.mktemp("tracked") / "project")
+
+
+@pytest.fixture(autouse=True)
+def anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No MLflow run, and nothing that was shown."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (project / ".hallmark" / SHOWN).unlink(missing_ok=True)
+    client = MlflowClient(tracking_uri(Layout(project)))
+    for run in runs(project):
+        client.delete_run(run.info.run_id)
+
+
+def note(project: Path, status: journal.Status, train: Any = "done", **more: Any) -> None:
+    stages = {"split": StageLine(state="cached"), "train": StageLine(state=train, progress=str(time.monotonic()))}
+    known = Journal(run=RUN, requested_by="ml-engineer", use_case="tiny", status=status, stages=stages, **more)
+    journal.write(project / ".hallmark", known)
+
+
+def runs(project: Path) -> list[Any]:
+    client = MlflowClient(tracking_uri(Layout(project)))
+    known = client.get_experiment_by_name("tiny")
+    return list(client.search_runs([known.experiment_id])) if known else []
+
+
+def test_a_run_is_shown_once_with_what_was_signed_of_it(project: Path) -> None:
+    note(project, "promoted", release="tiny-1", gates={"data": GateLine(state="passed")})
+    tracked = Tracked(project)
+    assert tracked.look() == [] == tracked.look()
+    (shown,) = runs(project)
+    assert (shown.info.run_name, shown.info.status) == (RUN, "FINISHED")
+    tags = shown.data.tags
+    wanted = {"run": RUN, "use_case": "tiny", "tier": "limited", "gate.data": "passed", "release": "tiny-1",
+              "stage": "train", "status": "promoted"}  # fmt: skip
+    assert {name: tags[f"hallmark.{name}"] for name in wanted} == wanted and len(tags["hallmark.data"]) == 64
+    said = read_json(project / ".hallmark" / "runs" / RUN / "artefacts" / "evaluate" / "result.json")["facts"]
+    exact, figures = said["exact_match"], shown.data.metrics
+    assert {end: figures[f"evaluate.exact_match{end}"] for end in ("", ".low", ".high")} == {
+        "": exact["value"], ".low": exact["low"], ".high": exact["high"]
+    }  # fmt: skip
+    assert figures["measured.predict.latency_p95_ms"] > 0 and shown.data.params["training.epochs"] == "1"
+    curve = MlflowClient(tracking_uri(Layout(project))).get_metric_history(shown.info.run_id, "loss")
+    assert [point.step for point in curve] == list(range(1, len(curve) + 1)) and curve, "of the training in the cache"
+
+
+def test_it_follows_a_run_from_its_training_to_its_end(project: Path) -> None:
+    """The training makes the MLflow run and sends the curve; a process that is killed ends it, and the next goes on."""
+    tracked, layout = Tracked(project), Layout(project / ".hallmark" / "runs" / RUN)
+    with only_one(project / ".hallmark", RUN):
+        note(project, "running", train="running")
+        tracked.look()
+        assert runs(project) == [], "its training has not begun to tell"
+        tracker = Tracker(layout, "tiny")
+        tracker.start({"epochs": 1}, {})
+        tracker.log([{"step": 1, "loss": 0.5, "lr": 0.1, "tokens": 1}])
+        tracked.look()
+        (shown,) = runs(project)
+        assert (shown.info.status, shown.data.tags["hallmark.status"]) == ("RUNNING", "running")
+    tracked.look()
+    assert [run.info.status for run in runs(project)] == ["KILLED"]
+    note(project, "waiting", gates={"evaluation": GateLine(state="waiting")})
+    tracked.look()
+    (shown,) = runs(project)
+    assert (shown.info.status, shown.data.tags["hallmark.gate.evaluation"]) == ("RUNNING", "waiting")
+    assert shown.data.metrics["loss"] == 0.5, "the curve that it sent stays"
+
+
+def test_a_file_that_changed_since_it_was_signed_shows_nothing(project: Path) -> None:
+    path = project / ".hallmark" / "runs" / RUN / "artefacts" / "evaluate" / "result.json"
+    before = path.read_bytes()
+    path.unlink()
+    path.write_bytes(before.replace(b"exact_match", b"exact_match2"))
+    try:
+        note(project, "promoted")
+        Tracked(project).look()
+        (shown,) = runs(project)
+        assert not [name for name in shown.data.metrics if name.startswith("evaluate.")]
+        assert "train.final_loss" in shown.data.metrics
+    finally:
+        path.write_bytes(before)
+
+
+def test_mlflow_that_is_away_is_told_and_shown_the_run_later(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note(project, "promoted")
+    tracked = Tracked(project)
+    with monkeypatch.context() as away:
+        away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        away.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with pytest.raises(Unavailable, match=r"MLflow at http://127\.0\.0\.1:9 cannot be used"):
+            tracked.look()
+    tracked.look()
+    assert len(runs(project)) == 1
+
+
+def test_a_run_before_its_training_is_none_and_one_that_is_broken_keeps_no_other_back(project: Path) -> None:
+    other = Journal(run="broken", requested_by="x", status="failed", stages={"train": StageLine(state="failed")})
+    early = Journal(run="early", requested_by="x", use_case="tiny", status="failed")
+    for known in (other, early):
+        journal.write(project / ".hallmark", known)
+    os.utime(journal.path(project / ".hallmark", "broken"), (1, 1))
+    note(project, "promoted")
+    with pytest.raises(Partly, match="run broken is not shown in MLflow"):
+        Tracked(project).look()
+    assert [run.info.run_name for run in runs(project)] == [RUN]
+    assert Tracked(project).look() == [], "it is tried again when it changes"

@@ -1,0 +1,120 @@
+"""When a trigger on prompts answers: what HEAD has, against what the last run of the params file had."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.gates import signed_request
+from tasks.occasions import events, prompted
+from tasks.occasions.book import Book
+from tasks.occasions.declared import Deployments
+from tasks.occasions.events import Place
+from tasks.runs.records import RESOLVED
+from tasks.runs.repository import Repository
+from tests.governed.house import House
+
+FIRST = "prompts:\n  intent: {template: Name it.}\ntraining: {seed: 1}\n"
+
+
+def git(root: Path, *args: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@t", *args],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+class Checkout:
+    def __init__(self, house: House, root: Path) -> None:
+        self.house, self.root = house, root
+        root.mkdir()
+        git(root, "init", "-q")
+        self.commit(FIRST)
+
+    def commit(self, text: str, name: str = "params.yaml") -> None:
+        (self.root / name).write_text(text)
+        git(self.root, "add", "-A")
+        git(self.root, "commit", "-qm", "change")
+
+    def run(self, run: str, params: str = "params.yaml", **more: object) -> None:
+        """A run of HEAD that has been resolved."""
+        commit = {"commit": git(self.root, "rev-parse", "HEAD")}
+        envelope = self.house.sign_request(run, params=params, **commit | more)
+        signed_request.record(self.house.ledger, self.house.governance, envelope)
+        self.house.ledger.append(RESOLVED, run, {"sources": {}})
+
+    def look(self, **trigger: object) -> list[tuple[str, str]]:
+        """Key and reason of what the trigger answers to, as the watch asks."""
+        named = Deployments.model_validate({"triggers": {"words": {"on": "prompts_changed", **trigger}}}).triggers
+        place = Place(self.root, self.house.ledger, self.house.governance, Book())
+        found = events.happened("words", named["words"], self.house.ledger.now(), place)
+        return [(each.key, each.reason) for each in found]
+
+
+@pytest.fixture
+def checkout(house: House, tmp_path: Path) -> Checkout:
+    return Checkout(house, tmp_path / "checkout")
+
+
+def test_other_prompts_than_the_last_run_had_are_answered_once_a_run(checkout: Checkout) -> None:
+    checkout.commit(FIRST.replace("Name", "Say"))
+    assert checkout.look() == [], "there is no run to compare with"
+    checkout.run("run-1")
+    assert checkout.look() == []
+    checkout.commit(FIRST)
+    ((key, reason),) = told = checkout.look()
+    assert reason == "trigger words: prompts intent of params.yaml are not those of run run-1"
+    assert checkout.look() == told, "its key stays, so it makes one run"
+    checkout.run("run-2")
+    assert checkout.look() == []
+    checkout.commit(FIRST.replace("Name", "Say"))
+    checkout.run("run-3")
+    checkout.commit(FIRST)
+    ((again, _),) = checkout.look()
+    assert again != key, "the same prompts again, after others, are another occasion"
+
+
+def test_what_is_no_prompt_or_not_committed_asks_for_nothing(checkout: Checkout) -> None:
+    checkout.run("run-1")
+    (checkout.root / "params.yaml").write_text(FIRST.replace("Name", "Say"))
+    assert checkout.look() == []
+    checkout.commit("# why\n" + FIRST.replace("seed: 1", "seed: 2"))
+    assert checkout.look() == []
+
+
+def test_it_compares_with_runs_of_its_own_params_file_and_prompts_alone(checkout: Checkout) -> None:
+    checkout.run("run-1")
+    checkout.commit(FIRST.replace("Name", "Say"))
+    checkout.commit(FIRST, "other.yaml")
+    checkout.run("run-2", params="other.yaml")
+    checkout.run("run-3", changes={"prompts.intent.template": "A try."})
+    ((_, reason),) = checkout.look()
+    assert reason.endswith("run run-1")
+    assert checkout.look(params="other.yaml") == []
+    checkout.run("run-4", changes={"training.seed": "3"})
+    assert checkout.look() == [], "another seed is no other prompt"
+
+
+def test_a_commit_that_is_not_here_is_nothing_to_compare_with(checkout: Checkout) -> None:
+    checkout.run("run-1", commit="c0ffee" * 6 + "c0ff")
+    assert checkout.look() == []
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, r"gone\.yaml: no such file in commit"), ("a: [", r"gone\.yaml")])
+def test_a_params_file_that_head_lacks_or_that_is_no_yaml_is_told(
+    checkout: Checkout, text: str | None, said: str
+) -> None:
+    if text:
+        checkout.commit(text, "gone.yaml")
+    with pytest.raises(InputError, match=said):
+        checkout.look(params="gone.yaml")
+
+
+def test_a_file_without_the_section_has_no_prompts(checkout: Checkout) -> None:
+    checkout.commit("- a list\n", "list.yaml")
+    assert prompted.prompts(Repository.open(checkout.root), "HEAD", "list.yaml") == {}
