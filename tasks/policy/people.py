@@ -15,7 +15,7 @@ from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
-from tasks.policy.gate_rules import LOCAL, Strength
+from tasks.policy.gate_rules import AUDITOR, LOCAL, Strength
 from tasks.trust import hardware
 from tasks.trust.validity import HeldRole, Key
 
@@ -50,7 +50,8 @@ class Person(Frozen):
     name: Text
     """As pages show it."""
     roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
-    """Each a name, or a mapping with role, valid_after, valid_before."""
+    """Each a name, or a mapping with role, valid_after, valid_before. Who is `auditor` and nothing else reads all pages
+    of the console and may not act."""
     keys: Keys = []
     """Each an OpenSSH ed25519 public key line, of a key in hardware too (hardware.py), or a mapping with public_key,
     valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
@@ -61,6 +62,10 @@ class Person(Frozen):
     def roles_at(self, at: datetime | None) -> list[str]:
         """The roles that they hold at a moment, or, of None, at any time; nobody without one may act."""
         return list(dict.fromkeys(held.role for held in self.roles if at is None or held.holds(at)))
+
+    def only_reads(self, at: datetime) -> bool:
+        """Whether they are an auditor then, and nothing else."""
+        return set(self.roles_at(at)) == {AUDITOR}
 
     def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
         """Why their key `keyid`, or, of None, each of their keys, does not do where `wanted` is asked; empty where one

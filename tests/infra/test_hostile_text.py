@@ -259,6 +259,7 @@ def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page:
         "incident": "none",
         "before": "tiny-1",
         "now": "tiny-1",
+        "name": "nightly",
     }
     for path in (page.path, api_path(page), csv_path(page)):
         answer = reader.get(path.format(**given))
