@@ -20,5 +20,6 @@ entrance.py   signing in and out
 failures.py   what went wrong, in words
 app.py        all of it as one application
 server.py     start, find and stop it
+listening.py  how it listens, and whom it waits for how long
 serve.py      the process
 """
