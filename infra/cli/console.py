@@ -11,6 +11,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from infra.console import server
 from infra.console.accounts import Accounts
+from infra.console.oidc.settings import configured
 from infra.console.sessions import Sessions
 from infra.console.store import open_store
 from tasks.core.errors import InputError
@@ -32,7 +33,7 @@ def start(as_json: shared.Json = False) -> None:
         shared.print_json({"url": up.origin, "people": people})
         return
     console.print(f"console: {up.origin} (stop with `hallmark down`)")
-    if not people:
+    if not people and configured().provider is None:
         console.print("nobody can sign in yet: hallmark console password --as ID")
 
 

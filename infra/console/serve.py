@@ -9,6 +9,7 @@ import uvicorn
 
 from infra.console.app import application
 from infra.console.listening import listening
+from infra.console.oidc.settings import configured
 from infra.console.site import Site
 from tasks.core import files
 from tasks.core.shown import guard_logs
@@ -19,7 +20,7 @@ def main(root: str, origin: str, port: str) -> None:
     os.umask(files.UMASK)
     guard_logs()
     behind = urlsplit(origin).scheme == "https"
-    app = application(Site(Path(root), origin))
+    app = application(Site(Path(root), origin), configured())
     uvicorn.Server(listening(app, int(port), behind)).run()
 
 

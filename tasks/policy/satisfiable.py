@@ -92,9 +92,8 @@ def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
     asked: list[tuple[Where, str]] = [(where, role) for where, role, _ in _wanted(policy)]
     asked += [(["changes", what], role.role) for what, roles in policy.changes.each() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
-    yield from (
-        (where, f"role {AUDITOR} reads and changes nothing; name another") for where, r in asked if r == AUDITOR
-    )
+    wrong = f"role {AUDITOR} reads and changes nothing; name another"
+    yield from ((where, wrong) for where, role in asked if role == AUDITOR)
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:

@@ -226,7 +226,7 @@ AUDITED = f"{PEOPLE}  - {{id: auditor, name: Auditor, roles: [auditor]}}\n"
 def test_an_auditor_reads_and_changes_nothing(house: House) -> None:
     reload(house, POLICY, AUDITED)
     assert house.governance.reader("auditor").only_reads(datetime.now(UTC))
-    with pytest.raises(Refused, match="auditor is auditor in people.yaml, who reads everything and changes nothing"):
+    with pytest.raises(Refused, match=r"auditor is auditor in people\.yaml, who reads everything and changes nothing"):
         house.governance.actor("auditor")
     with pytest.raises(Refused, match="who reads everything and changes nothing"):
         house.decide(house.ask(), "auditor")
