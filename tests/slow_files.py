@@ -52,6 +52,7 @@ SECONDS = {
     "tests/infra/test_imports.py": 14,
     "tests/stages/data/test_protect.py": 14,
     "tests/infra/test_declaring.py": 14,
+    "tests/console/test_elsewhere.py": 14,
     "tests/stages/data/test_nothing_readable.py": 13,
     "tests/stages/train/test_base_model.py": 13,
     "tests/infra/test_cli.py": 12,

@@ -1,6 +1,8 @@
 """`hallmark console`: where the pages are, and who may open them."""
 
 import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -9,10 +11,12 @@ from infra.cli import shared
 from infra.cli.shared import console
 from infra.console import server
 from infra.console.accounts import Accounts
+from infra.console.oidc.settings import configured
 from infra.console.sessions import Sessions
 from infra.console.store import open_store
 from tasks.core.errors import InputError
 from tasks.runs.run import installed_governance
+from tasks.trust.validity import shown
 
 Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
 
@@ -29,7 +33,7 @@ def start(as_json: shared.Json = False) -> None:
         shared.print_json({"url": up.origin, "people": people})
         return
     console.print(f"console: {up.origin} (stop with `hallmark down`)")
-    if not people:
+    if not people and configured().provider is None:
         console.print("nobody can sign in yet: hallmark console password --as ID")
 
 
@@ -68,13 +72,27 @@ def list_accounts(as_json: shared.Json = False) -> None:
     console.print("\n".join(people) or "nobody has a password: hallmark console password --as ID")
 
 
+def list_sessions(as_json: shared.Json = False) -> None:
+    """List who is signed in, since when, and when they last looked at a page. `hallmark console revoke ID` ends that.
+
+    Example: hallmark console sessions
+    """
+    still = Sessions(open_store(shared.root() / ".hallmark")).open(datetime.now(UTC))
+    if as_json:
+        shared.print_json([asdict(each) | {"began": str(each.began), "seen": str(each.seen)} for each in still])
+        return
+    rows = [[each.person, shown(each.began), shown(each.seen)] for each in still]
+    shared.print_columns(["person", "since", "last seen"], rows, "nobody is signed in")
+
+
 def revoke(person: Person, as_json: shared.Json = False) -> None:
-    """Take a person's password away and end their sessions.
+    """Take a person's password away and end their sessions. Who signs in elsewhere, by OpenID Connect, may do so again:
+    to keep somebody out, end their roles in people.yaml.
 
     Example: hallmark console revoke data-owner
     """
     engine = open_store(shared.root() / ".hallmark")
     had, ended = Accounts(engine).remove(person), Sessions(engine).end_all(person)
     document = {"person": person, "had_password": had, "sessions_ended": ended}
-    said = f"{person} has no password any more; {ended} sessions ended" if had else f"{person} had no password"
+    said = f"{person} {'has no password any more' if had else 'had no password'}; {ended} sessions ended"
     shared.print_json(document) if as_json else console.print(said)

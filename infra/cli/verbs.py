@@ -15,6 +15,7 @@ CONSOLE = {
     "start": Verb("console:start", "Start the console of this checkout.", "itself"),
     "password": Verb("console:password", "Set the password that you sign in with.", "acts"),
     "accounts": Verb("console:list_accounts", "List who has a password."),
+    "sessions": Verb("console:list_sessions", "List who is signed in, and since when."),
     "revoke": Verb("console:revoke", "Take a person's password away, end their sessions.", "itself"),
 }
 DATA = {

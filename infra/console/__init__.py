@@ -16,9 +16,12 @@ answers.py    a view as HTML, JSON or CSV
 context.py    what every route works with: who visits, and how a page is made
 routes.py     the rows of both tables as routes
 disclosing.py one record as its source has it, for a reason
-entrance.py   signing in and out
+entrance.py   signing in with a password, and out
+elsewhere.py  signing in at a provider of OpenID Connect
+oidc/         what that provider is asked, and what its answer has to say
 failures.py   what went wrong, in words
 app.py        all of it as one application
 server.py     start, find and stop it
+listening.py  how it listens, and whom it waits for how long
 serve.py      the process
 """

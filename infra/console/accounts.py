@@ -1,6 +1,9 @@
 """Passwords of people in people.yaml, for the embedded default. A password opens the pages; it signs nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import Lock
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -25,6 +28,8 @@ class Accounts:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._hasher = engine, PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
+        self._turns: dict[str, Lock] = {}
+        self._all_turns = Lock()
 
     def put(self, person: str, password: str) -> None:
         """Give a person a password, in place of any before. Raises InputError for a short one."""
@@ -48,14 +53,27 @@ class Accounts:
     def require(self, person: str, password: str, now: datetime) -> None:
         """Raises Refused where the password is not theirs, or the account is locked after too many wrong ones.
 
-        The try is counted before the password is looked at, so that many at once are no way around the lock.
+        The try is counted before the password is looked at, so that many at once are no way around the lock. An account
+        has one try at a time: of several right ones at once each is forgotten before the next one counts.
         """
-        kept = self._counted(person, now)
-        if not self._fits(kept or self._nobody, password) or kept is None:
-            raise Refused(WRONG)
-        with reaching("the console's database"), self._engine.begin() as connection:
-            right = {"failed": 0, "locked_until": None}
-            connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(right))
+        with self._turn(person):
+            kept = self._counted(person, now)
+            if not self._fits(kept or self._nobody, password) or kept is None:
+                raise Refused(WRONG)
+            with reaching("the console's database"), self._engine.begin() as connection:
+                right = {"failed": 0, "locked_until": None}
+                connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(right))
+
+    @contextmanager
+    def _turn(self, person: str) -> Iterator[None]:
+        """Nobody waits for who has no account: their names would fill the memory."""
+        if person not in self._turns and person not in self.people():
+            yield
+            return
+        with self._all_turns:
+            turn = self._turns.setdefault(person, Lock())
+        with turn:
+            yield
 
     def _counted(self, person: str, now: datetime) -> str | None:
         """What a password is compared with; None for nobody. Raises Refused for a locked account."""

@@ -34,6 +34,8 @@ SIGNINGS = (
 ACTIONS = (
     Action("GET", "/sign-in", "anybody", "the form to sign in with"),
     Action("POST", "/sign-in", "anybody", "sign in with a password"),
+    Action("GET", "/sign-in/elsewhere", "anybody", "leave for the provider that signs people in"),
+    Action("GET", "/sign-in/callback", "anybody", "come back from there"),
     Action("POST", "/sign-out", "person", "end this session"),
     *(Action("POST", f"{each.path}/draw", "person", f"have drawn up, to be signed: {each.what}") for each in SIGNINGS),
     *(Action("POST", f"{each.path}/decide", "person", f"record what was signed: {each.what}") for each in SIGNINGS),

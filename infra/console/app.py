@@ -5,19 +5,21 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from infra.console import disclosing, entrance, failures, routes
+from infra.console import disclosing, elsewhere, entrance, failures, routes
 from infra.console.context import Context, cookie_of
 from infra.console.failures import Spelled
 from infra.console.guard import guard
+from infra.console.oidc.settings import SignInBy
 from infra.console.site import Site
 from tasks.core.pages import STYLES
 
 __all__ = ["application", "cookie_of"]
+BY_PASSWORD = SignInBy()
 
 
-def application(site: Site) -> FastAPI:
+def application(site: Site, sign_in_by: SignInBy = BY_PASSWORD) -> FastAPI:
     """The console of a checkout. Raises Unavailable where its database cannot be used."""
-    context = Context(site)
+    context = Context(site, sign_in_by)
     app = FastAPI(
         title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json", default_response_class=Spelled
     )
@@ -27,6 +29,7 @@ def application(site: Site) -> FastAPI:
     routes.serve(app, context)
     disclosing.serve(app, context)
     entrance.serve(app, context)
+    elsewhere.serve(app, context)
     failures.serve(app, context)
 
     @app.get("/health", include_in_schema=False)

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from infra.console import answers
 from infra.console.accounts import Accounts
+from infra.console.oidc.settings import SignInBy
 from infra.console.sessions import Session, Sessions
 from infra.console.site import Here, Site
 from infra.console.store import open_store
@@ -35,9 +36,10 @@ class Visitor(BaseModel):
 
 
 class Context:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, sign_in_by: SignInBy) -> None:
         """Raises Unavailable where the console's database cannot be used."""
         engine = open_store(site.state)
+        self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
         self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
         self._templates = answers.environment()

@@ -17,18 +17,20 @@ from tasks.core.errors import InputError, Refused
 def serve(app: FastAPI, context: Context) -> None:
     @app.get("/sign-in", include_in_schema=False)
     def ask(request: Request, next: str = "/") -> Response:
-        return _form(context, request, next)
+        return form(context, request, next)
 
     @app.post("/sign-in", include_in_schema=False)
     def sign_in(
         request: Request, person: Annotated[str, Form(max_length=200)], password: Annotated[str, Form()],
         next: Annotated[str, Form()] = "/",
     ) -> Response:  # fmt: skip
+        if not context.sign_in_by.passwords:
+            return form(context, request, next, 403, wrong="nobody signs in with a password here")
         try:
             context.accounts.require(person, password, datetime.now(UTC))
             context.here().person(person)
         except (InputError, Refused) as error:
-            return _form(context, request, next, 403, wrong=str(error), known=person)
+            return form(context, request, next, 403, wrong=str(error), known=person)
         return let_in(context, person, next)
 
     @app.post("/sign-out", include_in_schema=False)
@@ -44,9 +46,13 @@ def serve(app: FastAPI, context: Context) -> None:
 
 def let_in(context: Context, person: str, where: str) -> Response:
     """Begin a session, and lead to a page of this console."""
-    answer = RedirectResponse(own(where), HTTP_303_SEE_OTHER)
+    return seat(context, RedirectResponse(own(where), HTTP_303_SEE_OTHER), person, datetime.now(UTC))
+
+
+def seat(context: Context, answer: Response, person: str, now: datetime) -> Response:
+    """Begin a session, and hand its cookie out with an answer."""
     answer.set_cookie(
-        context.cookie, context.sessions.begin(person, datetime.now(UTC)), max_age=int(LONGEST.total_seconds()),
+        context.cookie, context.sessions.begin(person, now), max_age=int(LONGEST.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
@@ -62,8 +68,13 @@ def own(path: str) -> str:
     return path if ours and path.isprintable() else "/"
 
 
-def _form(
+def form(
     context: Context, request: Request, where: str, status: int = 200, wrong: str = "", known: str = ""
 ) -> Response:
-    said = {"title": "Sign in", "next": own(where), "wrong": wrong, "known": known}
+    """The page to sign in on."""
+    by = context.sign_in_by
+    said = {
+        "title": "Sign in", "next": own(where), "wrong": wrong, "known": known, "passwords": by.passwords,
+        "provider": by.provider.name if by.provider else "",
+    }  # fmt: skip
     return context.page("sign_in.html", request, None, status, **said)

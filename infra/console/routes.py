@@ -62,7 +62,9 @@ def _serve(app: FastAPI, context: Context, page: Page) -> None:
 def _post(app: FastAPI, context: Context, path: str, signing: Signing, act: Callable[..., Any]) -> None:
     def done(visitor: Visitor, x_form_token: str = "", **asked: Any) -> Any:
         visitor.require_own(x_form_token)
-        return act(context.here(), visitor.person, **asked)
+        here = context.here()
+        here.require_actor(visitor.person.id)
+        return act(here, visitor.person, **asked)
 
     result = get_type_hints(act)["return"]
     endpoint = _endpoint(context, done, act, token=True)

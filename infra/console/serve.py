@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from infra.console.app import application
+from infra.console.listening import listening
+from infra.console.oidc.settings import configured
 from infra.console.site import Site
 from tasks.core import files
 from tasks.core.shown import guard_logs
@@ -18,11 +20,8 @@ def main(root: str, origin: str, port: str) -> None:
     os.umask(files.UMASK)
     guard_logs()
     behind = urlsplit(origin).scheme == "https"
-    app = application(Site(Path(root), origin))
-    uvicorn.run(
-        app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False, server_header=False,
-        proxy_headers=behind, forwarded_allow_ips="127.0.0.1", limit_concurrency=200, timeout_keep_alive=15,
-    )  # fmt: skip
+    app = application(Site(Path(root), origin), configured())
+    uvicorn.Server(listening(app, int(port), behind)).run()
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from infra.console.accounts import Accounts
+from infra.console.oidc.settings import ISSUER, configured
+from infra.console.store import open_store
 from infra.prefect import ports
 from infra.processes import Process, end, spawn
 from tasks.core import files, locks
 from tasks.core.config import Frozen
-from tasks.core.errors import InputError, Unavailable
+from tasks.core.errors import InputError, Refused, Unavailable
 
 PORT = 4220
 PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
@@ -58,7 +61,8 @@ def address(root: Path) -> str:
 
 
 def start(root: Path, say: Callable[[str], None]) -> Up:
-    """Have the console up. Raises Unavailable with the log's path, InputError for a setting that is none."""
+    """Have the console up. Raises Unavailable with the log's path, InputError for a setting that is none, Refused where
+    nobody could sign in."""
     folder(root).mkdir(parents=True, exist_ok=True)
     with locks.turn(folder(root) / "up.lock", "another command starts the console"):
         return find(root) or _start(root, say)
@@ -75,6 +79,7 @@ def stop(root: Path) -> bool:
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
     proxied = _proxied()
+    _require_sign_in(root, proxied)
     for wanted in (_port(root),) if proxied else (_port(root), 0):
         port = ports.free(wanted)
         if port is not None:
@@ -113,6 +118,17 @@ def _proxied() -> str:
             f"{given!r}"
         )
     return given
+
+
+def _require_sign_in(root: Path, proxied: str) -> None:
+    """Raises Refused where others than the people of this machine reach a console that nobody can sign in to,
+    InputError for settings that are none."""
+    by = configured()
+    if proxied and by.provider is None and not Accounts(open_store(root / ".hallmark")).people():
+        raise Refused(
+            f"at {proxied} others reach the console, and no sign-in is configured: name a provider ({ISSUER}), or give "
+            "somebody a password first: hallmark console password --as ID"
+        )
 
 
 def _ready(process: Process, port: int, log: Path) -> bool:

@@ -3,7 +3,7 @@
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, delete, insert, select, update
 
@@ -27,6 +27,16 @@ class Session:
     def owns(self, token: str) -> bool:
         """Whether a form was given out to this session."""
         return hmac.compare_digest(self.form_token.encode(), token.encode())
+
+
+@dataclass(frozen=True)
+class Open:
+    """A session that is not over."""
+
+    person: str
+    began: datetime
+    seen: datetime
+    """When it was used last, to the minute."""
 
 
 class Sessions:
@@ -59,6 +69,14 @@ class Sessions:
                 with self._engine.begin() as connection:
                     connection.execute(update(SESSIONS).where(theirs).values(seen=moment))
         return Session(row.person, row.form_token)
+
+    def open(self, now: datetime) -> list[Open]:
+        """Every session that is not over, the oldest first."""
+        moment = now.replace(tzinfo=None)
+        alive = (SESSIONS.c.began >= moment - LONGEST) & (SESSIONS.c.seen >= moment - IDLE)
+        with reaching("the console's database"), self._engine.connect() as connection:
+            rows = connection.execute(select(SESSIONS).where(alive).order_by(SESSIONS.c.began)).all()
+        return [Open(row.person, row.began.replace(tzinfo=UTC), row.seen.replace(tzinfo=UTC)) for row in rows]
 
     def end(self, token: str) -> None:
         with reaching("the console's database"), self._engine.begin() as connection:

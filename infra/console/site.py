@@ -53,5 +53,9 @@ class Here:
         return self.ledger.now()
 
     def person(self, person_id: str) -> Person:
-        """Raises InputError or Refused for who may not act here."""
-        return self.governance.actor(person_id, self.now)
+        """Who visits. Raises InputError or Refused for who may not read here."""
+        return self.governance.reader(person_id, self.now)
+
+    def require_actor(self, person_id: str) -> None:
+        """Raises as `person`, and Refused for who only reads."""
+        self.governance.actor(person_id, self.now)

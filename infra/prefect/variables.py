@@ -61,5 +61,15 @@ READ = (
         "the https address that a proxy on this machine serves the console under",
         "`http://127.0.0.1:PORT`",
     ),
+    Variable(
+        "HALLMARK_OIDC_ISSUER",
+        "the provider of OpenID Connect that [signs people in](../guides/console.md#sign-in-through-openid-connect) to "
+        "the console: its address, as its tokens say it",
+        "passwords alone",
+    ),
+    Variable("HALLMARK_OIDC_CLIENT_ID", "what that provider calls the console"),
+    Variable("HALLMARK_OIDC_CLIENT_SECRET_FILE", "a file that holds the secret of that client", "a public client"),
+    Variable("HALLMARK_OIDC_NAME", "what the console's button calls that provider", "its host"),
+    Variable("HALLMARK_CONSOLE_PASSWORDS", "`off`: nobody signs in to the console with a password", "`on`"),
 )
 """Each command reads these for itself."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.policy.people import People, Person
+from tasks.policy.people import People, Person, SignIn
 from tasks.policy.policy import Policy
 from tasks.trust.validity import HeldRole, Key
 
@@ -21,6 +21,7 @@ def _people(before: People, after: People) -> Iterator[str]:
             yield f"person {name} is taken out, with what they signed"
         elif name not in old:
             yield f"person {name} is added: {new[name].name}, {_roles(new[name])}"
+            yield from (f"person {name}: sign-in as {each} is added" for each in map(_account, new[name].sign_in))
             yield from (f"person {name}: key {each} is added" for each in map(_key, new[name].keys))
         elif old[name] != new[name]:
             yield from _person(old[name], new[name])
@@ -36,6 +37,7 @@ def _person(before: Person, after: Person) -> Iterator[str]:
     if before.demo != after.demo:
         yield f"{name}: demo {before.demo} becomes {after.demo}"
     yield from _sets(f"{name}: role", {_role(each) for each in before.roles}, {_role(each) for each in after.roles})
+    yield from _sets(f"{name}: sign-in as", set(map(_account, before.sign_in)), set(map(_account, after.sign_in)))
     yield from _sets(f"{name}: key", set(map(_key, before.keys)), set(map(_key, after.keys)))
 
 
@@ -50,6 +52,10 @@ def _roles(person: Person) -> str:
 
 def _role(held: HeldRole) -> str:
     return " ".join(filter(None, [held.role, _period(held)]))
+
+
+def _account(account: SignIn) -> str:
+    return f"{account.subject} of {account.issuer}"
 
 
 def _key(key: Key) -> str:

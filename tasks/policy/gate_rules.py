@@ -7,6 +7,8 @@ from pydantic import AfterValidator, Field, model_validator
 from tasks.core.config import Frozen
 from tasks.core.params.values import Name, Text
 
+AUDITOR = "auditor"
+"""The role that reads every page of the console and changes nothing."""
 LOCAL = "local"
 """The environment in which keys made by `hallmark init` and demo people count."""
 STANDING = {

@@ -13,6 +13,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
 from tasks.policy import satisfiable
+from tasks.policy.gate_rules import AUDITOR
 from tasks.policy.people import MACHINES, OPTIONAL, MachineName, People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
 from tasks.sources.sources import Sources, variables
@@ -78,8 +79,23 @@ class Governance:
     def actor(self, person_id: str, at: datetime | None = None) -> Person:
         """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
 
-        `at` is now by this machine's clock where it is left out. Raises InputError for nobody in people.yaml, Refused
-        for who holds no role then and for a demo identity elsewhere than in environment `local`.
+        `at` is now by this machine's clock where it is left out. Raises as `reader`, and Refused for who is an auditor
+        then and nothing else.
+        """
+        at = at or datetime.now(UTC)
+        person = self.reader(person_id, at)
+        if person.only_reads(at):
+            raise Refused(
+                f"{person.id} is {AUDITOR} in people.yaml, who reads everything and changes nothing; who is to act "
+                "holds another role"
+            )
+        return person
+
+    def reader(self, person_id: str, at: datetime | None = None) -> Person:
+        """Who reads, if they may read here at all.
+
+        Raises InputError for nobody in people.yaml, Refused for who holds no role then and for a demo identity
+        elsewhere than in environment `local`.
         """
         at = at or datetime.now(UTC)
         person = self.people.get(person_id)
@@ -93,8 +109,8 @@ class Governance:
         return person
 
     def identify(self, person_id: str) -> Person:
-        """Who acts, as their key shows. Raises as `actor` and `signer`."""
-        person = self.actor(person_id)
+        """Who is there, as their key shows: to read, or to have a password. Raises as `reader` and `signer`."""
+        person = self.reader(person_id)
         self.signer(person).sign(b"who acts in hallmark\n" + os.urandom(32))  # an agent may list a key it cannot use
         return person
 

@@ -3,19 +3,20 @@
 Whoever leaves keeps their entry, with roles and keys that ended: taken out, what they signed would count no more.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
-from tasks.policy.gate_rules import LOCAL, Strength
+from tasks.policy.gate_rules import AUDITOR, LOCAL, Strength
 from tasks.trust import hardware
 from tasks.trust.validity import HeldRole, Key
 
@@ -39,7 +40,25 @@ def _as_mapping(key: str) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
+ISSUER = re.compile(
+    r"(https://[A-Za-z0-9][A-Za-z0-9.-]*|http://(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]{1,5})?(/[A-Za-z0-9._~%/-]*)?"
+)
 Keys = list[Annotated[Key, _as_mapping("public_key")]]
+
+
+class SignIn(Frozen):
+    """Whom a provider of OpenID Connect knows a person as."""
+
+    issuer: Annotated[str, Field(max_length=500)]
+    """The provider's address, as its tokens say it: https, or http on this machine's loopback."""
+    subject: Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+    """The claim `sub` of its tokens: a provider never gives it to anybody else, as it may an e-mail address. A number
+    stands in quotation marks."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_one(cls, value: str) -> str:
+        return require_issuer(value)
 
 
 class Person(Frozen):
@@ -50,17 +69,24 @@ class Person(Frozen):
     name: Text
     """As pages show it."""
     roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
-    """Each a name, or a mapping with role, valid_after, valid_before."""
+    """Each a name, or a mapping with role, valid_after, valid_before. Who is `auditor` and nothing else reads all pages
+    of the console and may not act."""
     keys: Keys = []
     """Each an OpenSSH ed25519 public key line, of a key in hardware too (hardware.py), or a mapping with public_key,
     valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
     `hallmark init` made under .hallmark/keys/ID counts."""
+    sign_in: list[SignIn] = []
+    """Accounts of a provider of OpenID Connect that sign them in to the console. They open pages and sign nothing."""
     demo: bool = False
     """A stand-in who decides at once under --demo-approvals; never counts without it."""
 
     def roles_at(self, at: datetime | None) -> list[str]:
         """The roles that they hold at a moment, or, of None, at any time; nobody without one may act."""
         return list(dict.fromkeys(held.role for held in self.roles if at is None or held.holds(at)))
+
+    def only_reads(self, at: datetime) -> bool:
+        """Whether they are an auditor then, and nothing else."""
+        return set(self.roles_at(at)) == {AUDITOR}
 
     def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
         """Why their key `keyid`, or, of None, each of their keys, does not do where `wanted` is asked; empty where one
@@ -104,6 +130,7 @@ class People(Document):
     def _each_once(self) -> Self:
         """Two ids with one key would let one human be two deciders, or a machine decide."""
         repeated = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
+        repeated += _twice(list(self._accounts()), "each account at a provider")
         repeated += _twice([(where, key.fingerprint) for where, key in self._keys()], "each key", self._whose)
         if repeated:
             raise config.problems(repeated)
@@ -128,6 +155,18 @@ class People(Document):
     def _whose(self, where: Sequence[str | int]) -> str:
         return self.people[where[1]].id if isinstance(where[1], int) else str(where[1])
 
+    def _accounts(self) -> Iterator[tuple[list[str | int], str]]:
+        for i, person in enumerate(self.people):
+            for j, account in enumerate(person.sign_in):
+                yield ["people", i, "sign_in", j], f"{account.issuer} {account.subject}"
+
+    def known_as(self, issuer: str, subject: str) -> Person | None:
+        """Whom a provider knows as `subject`."""
+        for person in self.people:
+            if any((each.issuer, each.subject) == (issuer, subject) for each in person.sign_in):
+                return person
+        return None
+
     def get(self, person_id: str) -> Person | None:
         return next((person for person in self.people if person.id == person_id), None)
 
@@ -139,6 +178,16 @@ class People(Document):
     def with_role(self, role: str, at: datetime | None) -> list[Person]:
         """Who holds a role at a moment, or, of None, at any time."""
         return [person for person in self.people if role in person.roles_at(at)]
+
+
+def require_issuer(value: str) -> str:
+    """Raises ValueError for what is no provider's address."""
+    if not ISSUER.fullmatch(value):
+        raise ValueError(
+            "expected a provider's address without a query, as in https://login.example.com (http on loopback alone), "
+            f"got {value!r}"
+        )
+    return value
 
 
 def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = None) -> Iterator[tuple[list[Any], str]]:

@@ -12,7 +12,7 @@ from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.core.params.values import Name, Sha256
-from tasks.policy.gate_rules import LOCAL, Check, Escalate, Gate, Hours, Role, Waive
+from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, Escalate, Gate, Hours, Role, Waive
 from tasks.trust.gate_statement import EXPERIMENT, GateName
 
 __all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
@@ -60,7 +60,8 @@ class Tier(Frozen):
     """How high the risk is, among the tiers with gates: what was approved at one level counts at lower ones, and a
     champion is replaced from its own level or a higher one. Needed where there are several such tiers."""
     requesters: list[Name] | None = None
-    """Roles that may ask for a run; null: everybody in people.yaml, empty: nobody but the scheduler."""
+    """Roles that may ask for a run; null: everybody in people.yaml who is not an auditor alone, empty: nobody but the
+    scheduler."""
     scheduler: bool = False
     """Whether the scheduler may ask for runs under its own identity."""
     separation: Separation = Separation()
@@ -78,6 +79,8 @@ class Tier(Frozen):
         """
         if who == SCHEDULER:
             return "" if self.scheduler else NO_SCHEDULER
+        if set(roles) == {AUDITOR}:
+            return f"{who} is {AUDITOR}, who reads everything and asks for nothing"
         if self.requesters is None or set(roles) & set(self.requesters):
             return ""
         asked = " or ".join(self.requesters) or "nobody but the scheduler"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core import config
-from tasks.policy.gate_rules import Gate, Role
+from tasks.policy.gate_rules import AUDITOR, Gate, Role
 from tasks.policy.people import People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy, Tier
 
@@ -60,6 +60,7 @@ def for_run(
 
 
 def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[Where, str]]:
+    yield from _of_auditors(policy)
     lacking = set()
     for where, role, count in _wanted(policy):
         holders = _holders(policy, people, role, at)
@@ -84,6 +85,15 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
         problem = "" if name in lacking else _tier_problem(policy, tier, people, at)
         if problem:
             yield ["tiers", name], problem
+
+
+def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
+    """Where an auditor, who changes nothing, is asked to."""
+    asked: list[tuple[Where, str]] = [(where, role) for where, role, _ in _wanted(policy)]
+    asked += [(["changes", what], role.role) for what, roles in policy.changes.each() for role in roles]
+    asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
+    wrong = f"role {AUDITOR} reads and changes nothing; name another"
+    yield from ((where, wrong) for where, role in asked if role == AUDITOR)
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:

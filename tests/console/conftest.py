@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 
 from infra.console.accounts import Accounts
-from infra.console.app import application
+from infra.console.app import BY_PASSWORD, application
+from infra.console.oidc.settings import SignInBy
 from infra.console.site import Site
 from infra.console.store import open_store
 from tasks.incidents import incidents
@@ -80,13 +81,13 @@ def console(lived_in: Path) -> Iterator[Console]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
+def serving(root: Path, sign_in_by: SignInBy = BY_PASSWORD) -> Iterator[str]:
     """A console of a checkout in a thread of this process; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     origin = f"http://127.0.0.1:{port}"
-    server = uvicorn.Server(uvicorn.Config(application(Site(root, origin)), port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(application(Site(root, origin), sign_in_by), port=port, log_level="error"))
     thread = Thread(target=server.run)
     thread.start()
     while not server.started:

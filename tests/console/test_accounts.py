@@ -1,5 +1,7 @@
 """Passwords and sessions: what they open, for how long, and what locks them."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,6 +64,41 @@ def test_wrong_passwords_lock_an_account(accounts: Accounts) -> None:
         with pytest.raises(Refused, match=WRONG):
             accounts.require("ada", "wrong password", later + MOST)
     accounts.require("ada", PASSWORD, later + MOST)
+
+
+@pytest.mark.parametrize(("password", "opens"), [(PASSWORD, True), ("wrong password", False)])
+def test_several_tries_at_once_are_judged_one_by_one(accounts: Accounts, password: str, opens: bool) -> None:
+    """Eight right ones lock nobody out; eight wrong ones lock."""
+
+    def attempt(_: int) -> bool:
+        try:
+            accounts.require("ada", password, NOW)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(attempt, range(8))) == [opens] * 8
+    with nullcontext() if opens else pytest.raises(Refused, match=WRONG):
+        accounts.require("ada", PASSWORD, NOW)
+
+
+def test_who_is_signed_in_is_listed_until_it_is_over(tmp_path: Path) -> None:
+    sessions = Sessions(open_store(tmp_path))
+    sessions.begin("ada", NOW)
+    used = sessions.begin("bea", NOW + timedelta(minutes=5))
+    assert sessions.find(used, NOW + IDLE)
+    assert [(each.person, each.began, each.seen) for each in sessions.open(NOW + IDLE)] == [
+        ("ada", NOW, NOW), ("bea", NOW + timedelta(minutes=5), NOW + IDLE),
+    ]  # fmt: skip
+    assert [each.person for each in sessions.open(NOW + IDLE + timedelta(minutes=1))] == ["bea"]
+    assert sessions.end_all("bea") == 1 and sessions.open(NOW + IDLE + timedelta(minutes=1)) == []
+    token, now = sessions.begin("ada", NOW), NOW
+    while now < NOW + LONGEST:
+        assert sessions.find(token, now)
+        now += IDLE
+    assert [each.began for each in sessions.open(NOW + LONGEST)] == [NOW]
+    assert sessions.open(NOW + LONGEST + timedelta(seconds=1)) == []
 
 
 def test_a_session_is_over_when_nobody_uses_it_and_after_a_day_of_work(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.console import server
-from tasks.core.errors import InputError, Unavailable
+from infra.console.accounts import Accounts
+from infra.console.store import open_store
+from tasks.core.errors import InputError, Refused, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -33,8 +35,25 @@ def test_behind_a_proxy_it_takes_no_other_port(tmp_path: Path, monkeypatch: pyte
         taken.listen()
         monkeypatch.setenv("HALLMARK_CONSOLE_PORT", str(taken.getsockname()[1]))
         monkeypatch.setenv("HALLMARK_CONSOLE_ORIGIN", "https://hallmark.example.com")
+        Accounts(open_store(tmp_path / ".hallmark")).put("ada", "a long enough one")
         with pytest.raises(Unavailable, match="is in use, and a proxy serves it"):
             server.start(tmp_path, print)
+
+
+@pytest.mark.attack(rights="visitor", stopped="a console that others reach does not start without a sign-in")
+def test_others_reach_no_console_without_sign_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_CONSOLE_ORIGIN", "https://hallmark.example.com")
+    with pytest.raises(Refused, match="others reach the console, and no sign-in is configured"):
+        server.start(tmp_path, print)
+    assert server.find(tmp_path) is None
+    monkeypatch.setenv("HALLMARK_CONSOLE_PASSWORDS", "off")
+    with pytest.raises(InputError, match="HALLMARK_CONSOLE_PASSWORDS=off, and no provider signs anybody in"):
+        server.start(tmp_path, print)
+    monkeypatch.setenv("HALLMARK_OIDC_ISSUER", "https://login.example.com")
+    with pytest.raises(InputError, match="belong together; set HALLMARK_OIDC_CLIENT_ID too"):
+        server.start(tmp_path, print)
+    monkeypatch.setenv("HALLMARK_OIDC_CLIENT_ID", "hallmark")
+    server._require_sign_in(tmp_path, "https://hallmark.example.com")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"origin": 1}', "\x00"])

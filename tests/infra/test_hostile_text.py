@@ -186,7 +186,8 @@ COMMANDS: dict[str, list[str]] = {
     "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data where": ["--record", "0" * 16],
     "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],
     "data adopt": ["messages", "--reason", TEXT, *AS_OWNER],
-    "console password": ["--stdin", *AS_OWNER], "console accounts": [], "console revoke": [TEXT],
+    "console password": ["--stdin", *AS_OWNER], "console accounts": [], "console sessions": [],
+    "console revoke": [TEXT],
     "card list": [], "card adopt": ["--reason", TEXT, "--as", "product-owner"],
     "code list": [], "code adopt": ["--reason", TEXT, "--as", "risk-officer"],
     "code withdraw": ["HEAD", "--reason", TEXT, "--as", "risk-officer"],
@@ -262,6 +263,7 @@ def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page:
         "now": "tiny-1",
         "first": "one",
         "second": "one",
+        "name": "nightly",
     }
     for path in (page.path, api_path(page), csv_path(page)):
         answer = reader.get(path.format(**given))

@@ -217,3 +217,29 @@ def test_withdrawn_the_other_role_is_free_again(house: House) -> None:
     house.decide(asked, "both", "withdraw")
     house.decide(asked, "both", "waive", checks=["enough rows"], expires=in_days(1))
     assert house.judge(asked).checks[0].holds
+
+
+AUDITED = f"{PEOPLE}  - {{id: auditor, name: Auditor, roles: [auditor]}}\n"
+
+
+@pytest.mark.attack(rights="approver", stopped="who only reads may not act, whatever asks them")
+def test_an_auditor_reads_and_changes_nothing(house: House) -> None:
+    reload(house, POLICY, AUDITED)
+    assert house.governance.reader("auditor").only_reads(datetime.now(UTC))
+    with pytest.raises(Refused, match=r"auditor is auditor in people\.yaml, who reads everything and changes nothing"):
+        house.governance.actor("auditor")
+    with pytest.raises(Refused, match="who reads everything and changes nothing"):
+        house.decide(house.ask(), "auditor")
+    assert "auditor, who reads everything and asks for nothing" in house.governance.policy.tier("low").may_not_request(
+        "auditor", ["auditor"]
+    )
+    reload(house, POLICY, AUDITED.replace("[auditor]", "[auditor, risk]"))
+    assert house.governance.actor("auditor").id == "auditor", "another role acts"
+
+
+@pytest.mark.parametrize(
+    "more", ["  low:\n    requesters: [auditor]\n", "  low:\n    separation: {sole_owner: auditor}\n"]
+)
+def test_a_policy_asks_nothing_of_auditors(house: House, more: str) -> None:
+    with pytest.raises(InputError, match="role auditor reads and changes nothing; name another"):
+        reload(house, POLICY.replace("  low:\n", more), AUDITED)

@@ -1,0 +1,90 @@
+"""Signing in at a provider of OpenID Connect: the way there, and back."""
+
+import string
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import FastAPI, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.status import HTTP_303_SEE_OTHER
+
+from infra.console import entrance
+from infra.console.context import Context
+from infra.console.oidc.provider import Provider
+from infra.console.oidc.transactions import SECONDS, Going, Transactions
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.policy.people import Person
+
+CALLBACK = "/sign-in/callback"
+Given = Annotated[str, Query(max_length=4096)]
+
+
+def serve(app: FastAPI, context: Context) -> None:
+    settings, transactions = context.sign_in_by.provider, Transactions()
+    provider = Provider(settings, context.site.origin + CALLBACK) if settings else None
+    cookie = f"{context.cookie}-way"
+
+    @app.get("/sign-in/elsewhere", include_in_schema=False)
+    def leave(request: Request, next: Given = "/") -> Response:
+        if provider is None:
+            return _none(context, request)
+        going, sealed = transactions.begin(entrance.own(next), time.time())
+        try:
+            answer = RedirectResponse(provider.way(going), HTTP_303_SEE_OTHER)
+        except (InputError, Unavailable) as error:
+            return entrance.form(context, request, next, 503, wrong=str(error))
+        # Lax: the way back begins on the provider's page.
+        answer.set_cookie(
+            cookie, sealed, max_age=SECONDS, path="/", secure=context.secure, httponly=True, samesite="lax"
+        )
+        return answer
+
+    @app.get(CALLBACK, include_in_schema=False)
+    def come_back(
+        request: Request, state: Given = "", code: Given = "", iss: Given = "", error: Given = ""
+    ) -> Response:
+        if provider is None:
+            return _none(context, request)
+        going: Going | None = None
+        try:
+            going = transactions.take(request.cookies.get(cookie, ""), state, time.time())
+            subject = provider.subject({"code": code, "iss": iss, "error": error}, going)
+            answer = _arrived(context, request, _person(context, provider.settings.issuer, subject), going.where)
+        except HallmarkError as fault:
+            status = 503 if isinstance(fault, Unavailable) else 403
+            wrong = f"{fault}. Sign in again" if going is None else str(fault)
+            answer = entrance.form(context, request, going.where if going else "/", status, wrong=wrong)
+        if going is not None:  # another's answer takes nobody's own sign-in away
+            answer.delete_cookie(cookie, path="/", secure=context.secure, httponly=True, samesite="lax")
+        return answer
+
+
+def _person(context: Context, issuer: str, subject: str) -> Person:
+    """Whom a provider means. Raises Refused where people.yaml does not know them, or knows them without a role."""
+    here = context.here()
+    person = here.governance.people.known_as(issuer, subject)
+    if person is None:
+        raise Refused(
+            f"{issuer} knows you as {subject}, and nobody in people.yaml signs in so. To add to your entry: "
+            f'sign_in: [{{issuer: "{issuer}", subject: "{subject}"}}]'
+        )
+    return here.person(person.id)
+
+
+def _arrived(context: Context, request: Request, person: Person, where: str) -> Response:
+    """Begin a session, and lead on by a page of this console.
+
+    Not by a redirect: that would go on with a navigation that began on the provider's page, and browsers send a cookie
+    that is SameSite=Strict with none of those.
+    """
+    to = quote(where, safe=string.punctuation)
+    answer = context.page("signed_in.html", request, None, title="Signed in", where=to)
+    answer.headers["Refresh"] = f"0; url={to}"
+    return entrance.seat(context, answer, person.id, datetime.now(UTC))
+
+
+def _none(context: Context, request: Request) -> Response:
+    return entrance.form(context, request, "/", 404, wrong="no provider signs people in here")

@@ -1,0 +1,78 @@
+"""What a provider is asked over HTTP: answers are bounded in size and time, and none sends the console elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+
+from tasks.core.errors import Unavailable
+
+MOST = 256 << 10
+"""Bytes of an answer."""
+SECONDS = 10
+"""For a whole answer."""
+TIMEOUT = httpx2.Timeout(5)
+"""Seconds to connect, and for the next piece."""
+
+
+class Bounded(httpx2.BaseTransport):
+    """Asks directly, through no proxy. Raises Unavailable for an answer that is too long, too slow, packed, or leads
+    elsewhere."""
+
+    def __init__(self) -> None:
+        self._inner = httpx2.HTTPTransport()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.headers["accept-encoding"] = "identity"
+        host = request.url.host
+        with _reaching(host):
+            answer = self._inner.handle_request(request)
+            try:
+                _require_plain(answer, host)
+                body = b"".join(_pieces(answer, host))
+            finally:
+                answer.close()
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=body, request=request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def get_json(url: str) -> Any:
+    """The JSON at an address. Raises Unavailable."""
+    try:
+        with httpx2.Client(transport=Bounded(), timeout=TIMEOUT) as client:
+            answer = client.get(url)
+        if answer.status_code != 200:
+            raise ValueError(f"status {answer.status_code}")
+        return answer.json()
+    except (httpx2.InvalidURL, ValueError, RecursionError) as error:
+        raise Unavailable(f"{url}: expected JSON of the sign-in's provider ({error})") from None
+
+
+@contextmanager
+def _reaching(host: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpx2.HTTPError, OSError) as error:
+        raise Unavailable(f"the sign-in's provider, {host}, does not answer ({type(error).__name__})") from None
+
+
+def _require_plain(answer: httpx2.Response, host: str) -> None:
+    if 300 <= answer.status_code < 400:
+        raise Unavailable(f"the sign-in's provider, {host}, sends the console elsewhere, where it does not go")
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise Unavailable(f"the sign-in's provider, {host}, packs its answer, which nobody asked of it")
+
+
+def _pieces(answer: httpx2.Response, host: str) -> Iterator[bytes]:
+    deadline, length = time.monotonic() + SECONDS, 0
+    for piece in answer.iter_raw():
+        length += len(piece)
+        if length > MOST:
+            raise Unavailable(f"the sign-in's provider, {host}, answers with more than {MOST} bytes")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the sign-in's provider, {host}, takes longer than {SECONDS} seconds to answer")
+        yield piece

@@ -1,0 +1,65 @@
+"""What an ID token has to say (OpenID Connect Core 1.0, section 3.1.3.7) before anybody is signed in by it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from tasks.core.errors import Refused, Unavailable
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+"""Signatures with a private key of the provider. Neither `none`, nor HS*, whose key its verifier has too."""
+KINDS = ("RSA", "EC")
+"""Of keys."""
+LEEWAY = 60
+"""Seconds by which clocks may differ."""
+LONGEST = 600
+"""Seconds since a token was made; it was made for this sign-in."""
+
+
+def subject(token: str, keys: Any, issuer: str, client_id: str, nonce: str, now: float) -> str:
+    """Whom a provider signed in. Raises Refused for a token that is not about this sign-in, Unavailable for keys that
+    are none."""
+    claims = _signed(token, _key_set(keys))
+    for wrong in _wrong(claims, issuer, client_id, nonce, now):
+        raise Refused(f"the provider's token does not count: {wrong}")
+    return str(claims["sub"])
+
+
+def _key_set(keys: Any) -> KeySet:
+    try:
+        return KeySet.import_key_set({"keys": [each for each in keys["keys"] if each.get("kty") in KINDS]})
+    except (JoseError, AttributeError, KeyError, TypeError, ValueError):
+        raise Unavailable("the sign-in's provider gives out no key of RSA or EC to verify its tokens with") from None
+
+
+def _signed(token: str, keys: KeySet) -> Mapping[str, Any]:
+    try:
+        return jwt.decode(token, keys, algorithms=ALGORITHMS).claims
+    except (JoseError, TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"the provider's token does not count: it is not signed by its keys ({error})") from None
+
+
+def _wrong(claims: Mapping[str, Any], issuer: str, client_id: str, nonce: str, now: float) -> Iterator[str]:
+    if claims.get("iss") != issuer:
+        yield f"it is of another issuer than {issuer}"
+    if claims.get("aud") not in (client_id, [client_id]) or claims.get("azp", client_id) != client_id:
+        yield f"it is for others than {client_id}"
+    if claims.get("nonce") != nonce:
+        yield "it was made for another sign-in"
+    if not _number(claims.get("exp")) > now - LEEWAY:
+        yield "it has expired"
+    if not now - LONGEST - LEEWAY <= _number(claims.get("iat")) <= now + LEEWAY:
+        yield "it was not made now"
+    if not _number(claims.get("nbf", now)) <= now + LEEWAY:
+        yield "it does not count yet"
+    if not re.fullmatch("[!-~]{1,255}", str(claims.get("sub"))) or not isinstance(claims.get("sub"), str):
+        yield "its subject is no text of 1 to 255 visible characters"
+
+
+def _number(value: Any) -> float:
+    """Not a number, of what is none: that is before and after nothing."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")

@@ -1,0 +1,150 @@
+"""A provider: its addresses, the way there, and what it says of who came back."""
+
+import re
+import time
+from collections.abc import Mapping
+from threading import BoundedSemaphore, Lock
+from urllib.parse import urlsplit
+
+import httpx2
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+from pydantic import BaseModel, ValidationError
+
+from infra.console.oidc import id_token
+from infra.console.oidc.fetching import TIMEOUT, Bounded, get_json
+from infra.console.oidc.settings import ISSUER, Settings
+from infra.console.oidc.transactions import Going
+from tasks.core.document import why
+from tasks.core.errors import InputError, Refused, Unavailable
+
+KEPT = 600
+"""Seconds for which its addresses are not asked for again; its keys are asked for at each sign-in."""
+REST = 5
+"""Seconds for which a provider that did not say its addresses is not asked again."""
+AT_ONCE = 8
+"""Sign-ins that ask a provider: one that answers slowly is to hold no more of the threads that make pages."""
+
+
+class Discovered(BaseModel):
+    """ISSUER/.well-known/openid-configuration (OpenID Connect Discovery 1.0, section 3), what is used of it."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class Provider:
+    def __init__(self, settings: Settings, callback: str) -> None:
+        """`callback` is the address that people come back to."""
+        self.settings, self.callback = settings, callback
+        self._found: tuple[float, Discovered] | None = None
+        self._failed: tuple[float, InputError | Unavailable] | None = None
+        self._lock, self._few = Lock(), BoundedSemaphore(AT_ONCE)
+
+    def way(self, going: Going) -> str:
+        """Where to send a browser. Raises Unavailable."""
+        found = self._ask()
+        with self._client(found) as client:
+            url, _ = client.create_authorization_url(
+                found.authorization_endpoint, state=going.state, code_verifier=going.verifier, nonce=going.nonce
+            )
+        return str(url)
+
+    def subject(self, answer: Mapping[str, str], going: Going) -> str:
+        """Who came back with an answer. Raises Refused where that is not shown, Unavailable where nobody says."""
+        found = self._ask()
+        _require_own(answer, found)
+        if not self._few.acquire(blocking=False):
+            raise Unavailable("several people sign in at this moment; try again")
+        try:
+            token = self._token(found, answer["code"], going)
+            keys = get_json(found.jwks_uri)
+        finally:
+            self._few.release()
+        return id_token.subject(
+            token, keys, self.settings.issuer, self.settings.client_id, going.nonce, time.time()
+        )  # fmt: skip
+
+    def _token(self, found: Discovered, code: str, going: Going) -> str:
+        try:
+            with self._client(found) as client:
+                given = client.fetch_token(
+                    found.token_endpoint, grant_type="authorization_code", code=code, code_verifier=going.verifier
+                )
+        except OAuthError as error:
+            raise Refused(f"the provider refuses this sign-in: {_code(error.error)}") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError) as error:
+            raise Unavailable(f"the sign-in's provider gives no token ({type(error).__name__})") from None
+        token = given.get("id_token")
+        if not isinstance(token, str):
+            raise Refused("the provider gives no ID token; the client has to be one of OpenID Connect, scope openid")
+        return token
+
+    def _client(self, found: Discovered) -> OAuth2Client:
+        known = self.settings
+        by_post = "client_secret_basic" not in found.token_endpoint_auth_methods_supported
+        method = "none" if not known.client_secret else "client_secret_post" if by_post else "client_secret_basic"
+        return OAuth2Client(
+            known.client_id, known.client_secret or None, token_endpoint_auth_method=method, scope="openid",
+            redirect_uri=self.callback, code_challenge_method="S256", transport=Bounded(), timeout=TIMEOUT,
+        )  # fmt: skip
+
+    def _ask(self) -> Discovered:
+        """Its addresses; one asks at a time, and for a while nobody where it did not answer."""
+        if not self._lock.acquire(timeout=1):
+            raise Unavailable("the sign-in's provider is slow to answer; try again")
+        try:
+            if self._failed and time.monotonic() < self._failed[0]:
+                raise self._failed[1]
+            if self._found is None or time.monotonic() - self._found[0] > KEPT:
+                self._found = time.monotonic(), discover(self.settings.issuer)
+            return self._found[1]
+        except (InputError, Unavailable) as error:
+            self._failed = time.monotonic() + REST, error
+            raise
+        finally:
+            self._lock.release()
+
+
+def discover(issuer: str) -> Discovered:
+    """What a provider says of itself. Raises Unavailable where it says nothing, InputError where it is another, or
+    would be asked without TLS."""
+    url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    try:
+        found = Discovered.model_validate(get_json(url))
+    except ValidationError as error:
+        raise Unavailable(f"{url}: expected what OpenID Connect Discovery says of a provider ({why(error)})") from None
+    if found.issuer != issuer:
+        raise InputError(f"{url}: expected issuer {issuer}, got {found.issuer!r}; set {ISSUER} as its tokens say it")
+    for address in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
+        if not (address.startswith("https://") or _on_this_machine(issuer, address)):
+            raise InputError(f"{url}: expected addresses with https, got {address!r}")
+    return found
+
+
+def _on_this_machine(issuer: str, address: str) -> bool:
+    """Whether both are one origin without TLS, which an issuer is on loopback alone."""
+    try:
+        return issuer.startswith("http://") and urlsplit(address)[:2] == urlsplit(issuer)[:2]
+    except ValueError:  # of an address with half a bracket
+        return False
+
+
+def _require_own(answer: Mapping[str, str], found: Discovered) -> None:
+    """Raises Refused for an answer that is of another provider (RFC 9207), or that is none."""
+    said = answer.get("iss")
+    if said != found.issuer and (said or found.authorization_response_iss_parameter_supported):
+        raise Refused(f"this answer is of another provider than {found.issuer}")
+    if answer.get("error"):
+        raise Refused(f"the provider refuses this sign-in: {_code(answer['error'])}")
+    if not answer.get("code"):
+        raise Refused("the provider's answer has no code")
+
+
+def _code(given: object) -> str:
+    """An error's code as RFC 6749 has them; what else a provider says is for nobody here."""
+    return str(given) if re.fullmatch("[a-z_]{1,64}", str(given)) else "it names no reason"

@@ -1,0 +1,72 @@
+"""An auditor reads every page and changes nothing; the sample's people and one more."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from infra.console.actions import SIGNINGS
+from infra.console.app import application
+from infra.console.pages import PAGES
+from infra.console.site import Site
+from tests.checkouts import Checkouts
+from tests.console.visits import ORIGIN, govern, seated
+from tests.in_process import hallmark
+from tests.tiny_project import PEOPLE
+
+AUDITED = f"{PEOPLE}  - {{id: auditor, name: Auditor, roles: [auditor]}}\n"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return govern(checkouts.ready(tmp_path_factory.mktemp("auditor") / "project"), AUDITED)
+
+
+@pytest.fixture(scope="module")
+def reader(root: Path) -> TestClient:
+    return seated(application(Site(root, ORIGIN)), root, "auditor")
+
+
+@pytest.mark.parametrize("path", [page.path for page in PAGES if "{" not in page.path])
+def test_an_auditor_reads_every_page(reader: TestClient, path: str) -> None:
+    answer = reader.get(path)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.attack(rights="visitor", stopped="an auditor changes nothing, whatever a page lets them ask")
+@pytest.mark.parametrize("path", [f"{each.path}/{verb}" for each in SIGNINGS for verb in ("draw", "decide")])
+def test_no_signing_route_takes_anything_of_an_auditor(reader: TestClient, root: Path, path: str) -> None:
+    """The same of an engineer is judged by what it says."""
+    filled = path.format(run="none", gate="data", incident="none", label="none-1", name="none")
+    wanted = {
+        "reason": "x", "public_key": "ssh-ed25519 AAAA", "verb": "approve", "evidence": "0" * 64, "deed": "pause",
+        "payload": "", "signature": "",
+    }  # fmt: skip
+    taken = _fitting(reader, filled, wanted)
+    assert (taken.status_code, "reads everything and changes nothing" in taken.json()["error"]) == (409, True)
+    engineer = seated(reader.app, root, "ml-engineer")
+    assert "reads everything" not in _fitting(engineer, filled, wanted).json()["error"]
+
+
+def _fitting(client: TestClient, path: str, wanted: dict[str, str]):
+    """The answer to as much of `wanted` as the route takes."""
+    answer = client.post(path, json=wanted)
+    while answer.status_code == 400 and "Extra inputs" in answer.json()["error"]:
+        surplus = [each.split(":")[0] for each in answer.json()["error"].split("; ") if "Extra inputs" in each]
+        wanted = {name: value for name, value in wanted.items() if name not in surplus}
+        answer = client.post(path, json=wanted)
+    return answer
+
+
+@pytest.mark.attack(rights="visitor", stopped="an auditor may not act on the command line either")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "withdraw", "messages", "--reason", "x"], ["data", "adopt", "messages", "--reason", "x"],
+        ["card", "adopt", "--reason", "x"], ["code", "adopt", "HEAD", "--reason", "x"],
+        ["policy", "adopt", "infra/governance"],
+    ],
+)  # fmt: skip
+def test_no_command_takes_anything_of_an_auditor(root: Path, words: list[str]) -> None:
+    told = hallmark(root, *words, "--as", "auditor", code=1)
+    assert "reads everything and changes nothing" in told

@@ -1,0 +1,132 @@
+"""Connections that say nothing, or little, keep nobody out."""
+
+import asyncio
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from threading import Thread
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from infra.console import listening
+from infra.console.listening import AT_ONCE, WAITED_FOR
+
+app = FastAPI()
+
+
+@app.get("/health")
+def health() -> str:
+    return "up"
+
+
+@app.get("/slow")
+async def slow() -> str:
+    await asyncio.sleep(0.5)
+    return "at last"
+
+
+@app.post("/body")
+async def body(request: Request) -> int:
+    return len(await request.body())
+
+
+def served(config: uvicorn.Config) -> Iterator[int]:
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield config.port
+    server.should_exit = True
+    thread.join()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(listening, "SECONDS", 1)
+    yield from served(listening.listening(app, free_port(), behind=False))
+
+
+def answer(port: int, path: str = "/health") -> int:
+    visit = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        visit.request("GET", path)
+        return visit.getresponse().status
+    finally:
+        visit.close()
+
+
+def say(port: int, said: bytes) -> socket.socket:
+    """A connection that says no more than this."""
+    made = socket.create_connection(("127.0.0.1", port), timeout=5)
+    made.sendall(said)
+    return made
+
+
+SAID = {
+    "nothing": b"",
+    "half a head": b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "half a body": b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf",
+}
+
+
+@pytest.mark.attack(rights="visitor", stopped="of connections that owe a request the oldest goes")
+@pytest.mark.parametrize("said", SAID)
+def test_connections_that_owe_a_request_keep_nobody_out(port: int, said: str) -> None:
+    with ExitStack() as held:
+        for _ in range(AT_ONCE + WAITED_FOR):
+            held.enter_context(say(port, SAID[said]))
+        assert answer(port) == 200
+
+
+@pytest.mark.attack(rights="visitor", stopped="connections that stay open after an answer give way")
+def test_connections_that_stay_open_keep_nobody_out(port: int) -> None:
+    with ExitStack() as held:
+        for _ in range(AT_ONCE + 1):
+            each = held.enter_context(say(port, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"))
+            assert each.recv(12) == b"HTTP/1.1 200"
+        assert answer(port) == 200
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_a_request_has_a_limit_of_time(port: int, said: str) -> None:
+    with say(port, SAID[said]) as waits:
+        began = time.monotonic()
+        with suppress(ConnectionResetError):
+            assert waits.recv(1) == b""
+        assert 0.5 < time.monotonic() - began < 4
+
+
+def test_who_is_answered_is_not_put_out(port: int) -> None:
+    with ExitStack() as held:
+        asked = held.enter_context(say(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"))
+        time.sleep(0.1)
+        for _ in range(WAITED_FOR + 50):
+            held.enter_context(say(port, b""))
+        assert asked.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_connection_is_used_again(port: int) -> None:
+    """Also after longer than a request may take, and for several requests at once."""
+    visit = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    for wait in (0, 1.3, 0):
+        time.sleep(wait)
+        visit.request("POST", "/body", body=b"x" * 100_000)
+        assert visit.getresponse().read() == b"100000"
+    visit.close()
+    with say(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 3) as several:
+        received = b""
+        while received.count(b"at last") < 3:
+            received += several.recv(4096) or pytest.fail(f"closed after {received!r}")

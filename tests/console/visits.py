@@ -1,0 +1,38 @@
+"""People at a console in this process, who need no password to be there."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from infra.console.app import cookie_of
+from infra.console.sessions import Sessions
+from infra.console.store import open_store
+from tests.in_process import adopt, hallmark
+
+ORIGIN = "http://127.0.0.1:4220"
+
+
+def govern(root: Path, people: str) -> Path:
+    """Put other people in force in a checkout of the tiny project; returns the checkout."""
+    (root / "infra" / "governance" / "people.yaml").write_text(people)
+    hallmark(root, "init")
+    adopt(root)
+    return root
+
+
+def visiting(app: FastAPI, origin: str = ORIGIN) -> TestClient:
+    """Somebody whom the console does not know yet."""
+    return TestClient(app, base_url=origin, follow_redirects=False, headers={"origin": origin})
+
+
+def seated(app: FastAPI, root: Path, person: str) -> TestClient:
+    """Somebody who is signed in, and whose requests carry the token of their forms."""
+    client = visiting(app)
+    token = Sessions(open_store(root / ".hallmark")).begin(person, datetime.now(UTC))
+    client.cookies.set(cookie_of(ORIGIN), token)
+    (form_token,) = re.findall('data-form-token="([^"]+)"', client.get("/key").text)
+    client.headers["x-form-token"] = form_token
+    return client
