@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core.config import Frozen, clear
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
@@ -96,6 +96,8 @@ def _source(layout: Layout, source_id: str) -> ResolvedSource:
 def _record(layout: Layout, place: Place, person: str, reason: str, ledger: Ledger) -> Shown:
     path, wanted = layout.stage("ingest") / "records.parquet", pc.field("record_id") == place.record_id
     record: dict[str, Any] = pq.read_table(path, filters=wanted).to_pylist()[0]
+    if record["source_id"] != place.source_id:  # who may see it would be told wrongly
+        raise Refused(f"files of the run disagree about the source of record {place.record_id}; nothing is shown")
     texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
     tokens = {token for text in texts for token in IN_TEXT.findall(text)}
     values = open_vault(layout.state).reveal(tokens, looks.at_tokens(ledger, record["record_id"], person, reason))

@@ -75,7 +75,7 @@ def to_switch(
         now.require(name)
         _require_other(now.paused.get(name), deed, name)
         said = Switch(
-            deed=deed, name=name, person=person.id, reason=reason.strip(),
+            deed=deed, name=name, person=person.id, reason=reason.strip(), follows=now.follows(name),
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
         return [Draft(KINDS[deed], name, statement_of_switch(said))]

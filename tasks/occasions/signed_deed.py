@@ -37,6 +37,9 @@ class Switch(Dated):
     """Of a schedule or trigger."""
     person: Name
     reason: str
+    follows: Sha256 | None = None
+    """`dsse.digest` of the switch of that name before, or of the file in force where there was none: nobody records it
+    again later. Null: signed by a version that did not say."""
     environment: Name
     time: datetime
 

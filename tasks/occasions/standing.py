@@ -29,6 +29,12 @@ class Standing:
     """By name, who paused it and why."""
     problem: str = ""
     """Why this version cannot read what is in force; empty where it can."""
+    switched: Mapping[str, str] = field(default_factory=dict)
+    """By name, `dsse.digest` of its last pause or the end of that."""
+
+    def follows(self, name: str) -> str | None:
+        """What the next switch of a name follows."""
+        return self.switched.get(name, self.sha256)
 
     @property
     def sha256(self) -> str | None:
@@ -47,6 +53,7 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
     problem, deployments = "", Deployments()
     since: dict[str, datetime] = {}
     before: dict[str, Any] = {}
+    files: set[str] = set()
     for entry in ledger.entries(DECLARED):
         with suppress(HallmarkError):
             signed = read_signed(entry, DECLARATION, governance)
@@ -64,24 +71,44 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             timing = {name: each.timing for name, each in deployments.named.items()}
             since = {name: since[name] if before.get(name) == it else signed.at for name, it in timing.items()}
             before = timing
-    paused = _paused(ledger, governance, since)
-    return Standing(deployments, newest, since, paused, problem)
+            files.add(said.file_sha256)
+    paused, switched = _switched(ledger, governance, since, files)
+    return Standing(deployments, newest, since, paused, problem, switched)
 
 
-def _paused(ledger: Ledger, governance: Governance, since: dict[str, datetime]) -> dict[str, Switch]:
-    """Who paused what; `since` is moved to the end of a pause."""
+def _switched(
+    ledger: Ledger, governance: Governance, since: dict[str, datetime], files: set[str]
+) -> tuple[dict[str, Switch], dict[str, str]]:
+    """Who paused what, and the digest of the last switch of each name; `since` is moved to the end of a pause."""
     paused: dict[str, Switch] = {}
+    last: dict[str, str] = {}
+    known: set[str] = set()
+    told: set[str] = set()
     for entry in sorted(ledger.entries(PAUSED) + ledger.entries(RESUMED), key=lambda entry: entry.seq):
         with suppress(HallmarkError):
             signed = read_signed(entry, SWITCH, governance)
             said = signed.said
             if said.environment != governance.policy.environment or entry.subject != said.name:
                 continue
+            if said.follows is None and said.name in told:
+                continue  # its name has switches by now that say what they follow
+            if signed.sha256 in known or not _in_turn(said, last.get(said.name), files):
+                continue  # whoever can append wrote an old one again
+            known.add(signed.sha256)
+            told |= {said.name} if said.follows else set()
+            last[said.name] = signed.sha256
             if said.deed == "pause":
                 paused[said.name] = said
             elif paused.pop(said.name, None) and said.name in since:
                 since[said.name] = max(since[said.name], signed.at)
-    return paused
+    return paused, last
+
+
+def _in_turn(said: Switch, before: str | None, files: set[str]) -> bool:
+    """Whether a switch was signed after the one before it. Those of a version that did not say count in their place."""
+    if said.follows is None:
+        return True
+    return said.follows == before if before else said.follows in files
 
 
 @cache

@@ -92,7 +92,12 @@ def schedule(here: Here, person: Person, name: str) -> SchedulePage:
             type=SWITCH_TYPE,
             person=person.id,
             keys=keys_of(here, person),
-            about={"deed": deed, "name": name, "environment": here.governance.policy.environment},
+            about={
+                "deed": deed,
+                "name": name,
+                "environment": here.governance.policy.environment,
+                "follows": stands.follows(name),
+            },
             digests=[sha256_bytes(name.encode())],
             wish={"deed": deed},
         ),

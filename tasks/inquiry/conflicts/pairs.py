@@ -127,12 +127,13 @@ def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> se
 def _sides(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
 ) -> dict[str, Side]:
+    """Raises Refused for a record that is of another source than its row: who may see it would be told wrongly."""
     kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED, KEPT)}
     kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
     return {
         record["record_id"]: Side(
             record_id=record["record_id"],
-            source_id=record["source_id"],
+            source_id=_agreed(record, places),
             row=places[record["record_id"]][1],
             owner=sources[record["source_id"]].owner,
             authority=sources[record["source_id"]].authority,
@@ -144,6 +145,13 @@ def _sides(
         )
         for record in _records(layout, _ids(entries))
     }
+
+
+def _agreed(record: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> str:
+    source_id = str(record["source_id"])
+    if places[record["record_id"]][0] != source_id:
+        raise Refused(f"files of the run disagree about the source of record {record['record_id']}; nothing is shown")
+    return source_id
 
 
 def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
