@@ -8,15 +8,15 @@ from tasks.gates.checks.change import Change
 from tasks.sources.dataset import SIDES, Dataset, Origin
 
 
-def show(dataset: Dataset, change: Change | None) -> None:
-    """Print both."""
+def show(dataset: Dataset, change: Change | None, approved: bool = True) -> None:
+    """Print both; `approved`: the other dataset is the one that was approved last."""
     table = Table(
         "source", "owner", "licence", "rows", "put aside", "protected", *SIDES, "content", box=None, header_style="bold"
     )
     for name, source in sorted(dataset.sources.items(), key=lambda item: (item[1].owner, item[0])):
         table.add_row(name, *_cells(source), change.sources[name].content if change else "")
     console.print(table)
-    for line in words.dataset(dataset, change):
+    for line in words.dataset(dataset, change, approved):
         console.print(f"  {line}")
 
 

@@ -44,7 +44,7 @@ def _data(changes: RunDifference, dataset: Dataset | None) -> None:
     if dataset is None or changes.data is None:
         console.print("  not compared: one of them has no dataset")
         return
-    datasets.show(dataset, changes.data)
+    datasets.show(dataset, changes.data, approved=False)
     if changes.records:
         shown.records(changes.records)
     for name, pair in changes.digests.items():

@@ -78,12 +78,13 @@ def span(time: timedelta) -> str:
     return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
-def dataset(dataset: Dataset, change: Change | None) -> Iterator[str]:
-    """What is to be said of a dataset as a whole, and what changed since the one approved last."""
+def dataset(dataset: Dataset, change: Change | None, approved: bool = True) -> Iterator[str]:
+    """What is to be said of a dataset as a whole, and what changed since the one approved last, or since any other."""
     if change is None:
         yield f"rows: {', '.join(f'{side} {dataset.rows[side]:,}' for side in SIDES)}; no dataset was approved before"
         return
-    yield f"compared with the dataset approved in run {change.run} ({change.subject_sha256[:12]}):"
+    which = "approved in" if approved else "of"
+    yield f"compared with the dataset {which} run {change.run} ({change.subject_sha256[:12]}):"
     yield f"rows: {', '.join(f'{side} {arrow(change.rows[side])}' for side in SIDES)}"
     for name, source in change.sources.items():
         if moved := list(_moves(source)):

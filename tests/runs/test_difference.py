@@ -152,6 +152,7 @@ def test_the_command_prints_tables_or_a_document(once: Path, second: Layout) -> 
     second.params.write_text(second.params.read_text().replace("epochs: 1", "epochs: 3"))
     told = hallmark(once, "runs", "diff", FIRST, "beef")
     assert f"from run {FIRST} (promoted) to {SECOND} (failed)" in told
+    assert f"compared with the dataset of run {FIRST}" in told
     assert "training.epochs" in told and "rows were answered by both" in told and "McNemar's exact p = 1" in told
     document = json.loads(hallmark(once, "runs", "diff", FIRST, SECOND, "--json"))
     assert document["parameters"]["training.epochs"] == {"before": 1, "now": 3}
