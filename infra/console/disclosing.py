@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from infra import whereabouts
 from infra.console.context import Context, Visitor
+from infra.console.views import looked_at
 from infra.console.views.files import layout_here
 from infra.console.views.where import Where
 from tasks.inquiry import access, disclose
@@ -28,7 +29,10 @@ def serve(app: FastAPI, context: Context) -> None:
         here = context.here()
         layout = layout_here(here, run)
         looker = access.of(governance_of(here.site.root, layout), who.person)
-        view = disclose.show(layout, record, looker, reason, here.ledger)
+        files = (layout.stage("ingest") / f"{name}.parquet" for name in ("records", "rows", "quarantine"))
+        with looked_at.written_by(run):
+            looked_at.require(here, layout, "data", *(path for path in files if path.exists()))
+            view = disclose.show(layout, record, looker, reason, here.ledger)
         return context.page("shown.html", request, who, title="Record", view=view, run=run)
 
     @app.post("/where", include_in_schema=False)

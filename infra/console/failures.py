@@ -14,6 +14,7 @@ from infra.console.context import Context, NotSignedIn, asked
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.shown import json_text, visible
 
+LOG = ".hallmark/console/console.log"
 STATUS: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
 
 
@@ -39,6 +40,10 @@ def serve(app: FastAPI, context: Context) -> None:
     @app.exception_handler(HallmarkError)
     async def known(request: Request, error: HallmarkError) -> Response:
         return wrong(request, STATUS.get(type(error), 409), str(error))
+
+    @app.exception_handler(Exception)
+    async def unknown(request: Request, error: Exception) -> Response:
+        return wrong(request, 500, f"the console failed ({type(error).__name__}); its log says where: {LOG}")
 
     @app.exception_handler(HTTPException)
     async def no_page(request: Request, error: HTTPException) -> Response:

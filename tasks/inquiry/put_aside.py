@@ -32,6 +32,10 @@ ORDER = [("source_id", "ascending"), ("row", "ascending")]
 """Of the rows: none is put aside twice."""
 
 
+NAMED = frozenset((*RULES, *NEAR, *SPLIT))
+"""Rules that stages of this version put rows aside by, whatever a file says."""
+
+
 class Count(Frozen):
     source_id: str
     rule: str
@@ -126,7 +130,7 @@ def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
 
 def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Table) -> None:
     used = sorted(table["rule"].unique().to_pylist())
-    if unknown := sorted(set(names) - {*RULES, *NEAR, *SPLIT, *used}):
+    if unknown := sorted(set(names) - {*NAMED, *used}):
         raise InputError(
             f"there is no rule {', '.join(map(repr, unknown))}; run {layout.root.name} put rows aside by "
             f"{', '.join(used) or 'none'}"

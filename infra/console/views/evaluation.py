@@ -1,12 +1,9 @@
 """What came out of a run's evaluation: each figure of each model with its interval, and what was gained and lost."""
 
-from pydantic import ValidationError
-
 from infra.console.site import Here
 from infra.console.views import looked_at
 from tasks.core.config import Frozen
-from tasks.core.document import why
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError
 from tasks.core.layout import Layout
 from tasks.stages.evaluate.contenders import TITLES, Which
 from tasks.stages.evaluate.document import Comparison, Metrics
@@ -44,18 +41,17 @@ class Evaluation(Frozen):
 def read(here: Here, layout: Layout) -> Evaluation | None:
     """None before it was evaluated.
 
-    Raises Refused where the figures are not those that the gate looked at, InputError where they are none.
+    Raises Refused where the figures are not those that the gate looked at, or none.
     """
     path = layout.stage("evaluate") / "metrics.json"
     if not path.is_file():
         return None
     looked_at.require(here, layout, "evaluation", path)
-    try:
-        said = Metrics.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise InputError(
-            f"{path.name} of run {layout.root.name} has no figures that can be read: {why(error)}"
-        ) from None
+    with looked_at.written_by(layout.root.name):
+        return _shown(Metrics.model_validate_json(path.read_bytes()))
+
+
+def _shown(said: Metrics) -> Evaluation:
     whole = said.overall
     models: list[Which] = [which for which in TITLES if which in whole.scores]
     return Evaluation(
@@ -73,3 +69,11 @@ def read(here: Here, layout: Layout) -> Evaluation | None:
         ],
         against=[Against(other=TITLES[which], said=it) for which, it in whole.comparisons.items()],
     )
+
+
+def read_or_why(here: Here, layout: Layout) -> tuple[Evaluation | None, str]:
+    """The same, or why it is not shown."""
+    try:
+        return read(here, layout), ""
+    except HallmarkError as error:
+        return None, str(error)

@@ -7,7 +7,7 @@ from infra.console.views import checks, dataset
 from infra.console.views.asked import Asked, keys_of
 from infra.console.views.checks import Check
 from infra.console.views.dataset import SourceRow
-from infra.console.views.evaluation import Evaluation, read
+from infra.console.views.evaluation import Evaluation, read_or_why
 from infra.console.views.files import layout_here
 from infra.console.views.inbox import may_do
 from tasks.consent import withdrawals
@@ -57,6 +57,8 @@ class GatePage(Frozen):
     """When who has to decide was reminded."""
     evaluation: Evaluation | None
     """At the evaluation gate: the figures that it looked at; null where the run is on another machine."""
+    wrong: str
+    """Why these are not shown; empty where they are."""
     decisions: list[DecisionStanding]
     mine: list[str]
     """What this person may do, in words."""
@@ -91,6 +93,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
     looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
     mine = may_do(here, evidence, standing, person) if still_open and standing.state == "waiting" else []
     own = still_open and any(it.counted and it.person == person.id for it in standing.decisions)
+    figures, wrong = read_or_why(here, layout_here(here, run)) if gate == "evaluation" else (None, "")
     return GatePage(
         run=run,
         gate=gate,
@@ -109,7 +112,8 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         sources=dataset.sources(evidence),
         changes=dataset.changes(evidence, before),
         reminded=[each.time for each in here.ledger.entries(REMINDED, run) if each.body.get("sha256") == case.sha256],
-        evaluation=read(here, layout_here(here, run)) if gate == "evaluation" else None,
+        evaluation=figures,
+        wrong=wrong,
         decisions=standing.decisions,
         mine=mine,
         own=own,

@@ -1,6 +1,14 @@
-"""Whether a file of a run is the one that a gate looked at: a page beside a decision shows no other."""
+"""What a run wrote, before a page shows it: its digest is that which a gate looked at, and it can be read.
 
+Code of a run's own commit may have written anything into its files.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from infra.console.site import Here
 from tasks.core.errors import Refused
@@ -8,6 +16,9 @@ from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.gates import cases
 from tasks.trust.gate_statement import GateName
+
+TOGETHER = 128
+"""Rows that are unpacked at once."""
 
 
 def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
@@ -25,3 +36,25 @@ def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
                 "Whatever it shows, nobody approved it"
             )
     return True
+
+
+@contextmanager
+def written_by(run: str) -> Iterator[None]:
+    """Raises Refused for what is no such file as ours, or says something else than ours."""
+    try:
+        yield
+    except (pa.ArrowException, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise Refused(f"files of run {run} cannot be read as ours are ({type(error).__name__}: {error})") from error
+
+
+def require_small(*paths: Path, most: int) -> None:
+    """Raises Refused for a table that takes more than so many bytes in memory, before it does."""
+    for path in paths:
+        taken = 0
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=TOGETHER):
+                taken += batch.nbytes
+                if taken > most:
+                    raise Refused(
+                        f"{path.name} of stage {path.parent.name} is too large for a page: over {most:,} bytes"
+                    )

@@ -19,14 +19,20 @@ from tasks.inquiry.masked import Masked
 from tasks.inquiry.put_aside import Count, Entry
 from tasks.policy.people import Person
 from tasks.runs.run import governance_of
+from tasks.sources.sources import load_resolved
 
 PAGE = 20
 """Rows and pairs on one page."""
 FILES = (
-    ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "quarantine"),
+    ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "records"), ("clean", "quarantine"),
     ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
+    ("split", "not_drawn"),
 )  # fmt: skip
 """What the page is made of, where the run has it."""
+WHOLE = ("quarantine", "conflicts", "not_drawn")
+"""Of these, what is read whole."""
+MOST_BYTES = 256 << 20
+"""Of one of those in memory: a run's own code writes them, and this process serves everybody."""
 
 
 class Contradiction(Frozen):
@@ -57,27 +63,52 @@ class RowsPage(Frozen):
 
 
 def rows(here: Here, person: Person, run: str, source: str = "", rule: str = "", most: Many = PAGE) -> RowsPage:
-    """Raises InputError for a run without records, Refused where its files are not those that the gate looked at."""
+    """Raises InputError for a run without records, Refused where its files are not those that the gate looked at, or
+    cannot be read."""
     layout = layout_here(here, run)
-    files = [layout.stage(stage) / f"{name}.parquet" for stage, name in FILES]
+    with looked_at.written_by(run):
+        return _rows(here, person, layout, source, rule, most)
+
+
+def _rows(here: Here, person: Person, layout: Layout, source: str, rule: str, most: int) -> RowsPage:
+    run, files = layout.root.name, [layout.stage(stage) / f"{name}.parquet" for stage, name in FILES]
     compared = looked_at.require(here, layout, "data", *(path for path in files if path.exists()))
+    looked_at.require_small(*(path for path in files if path.exists() and path.stem in WHOLE), most=MOST_BYTES)
     looker = access.of(governance_of(here.site.root, layout), person)
+    open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.sees(item.source)}
     every = put_aside.read(layout)
     wanted = put_aside.read(layout, [source] if source else (), [rule] if rule else ())
     found, withheld, of = _conflicts(layout, looker)
     return RowsPage(
         run=run,
         compared=compared,
-        counts=every.counts(),
+        counts=[_counted(each, open_to) for each in every.counts()],
         source=source,
         rule=rule,
         total=wanted.total,
-        rows=wanted.first(most),
+        rows=[_told(each, open_to) for each in wanted.first(most)],
         masked=masked.find(layout, looker),
         conflicts=found,
         conflicts_of=of,
         withheld=withheld,
     )
+
+
+def _counted(count: Count, open_to: set[str]) -> Count:
+    return count.model_copy(update={"rule": _rule(count.rule, count.source_id, open_to)})
+
+
+def _told(entry: Entry, open_to: set[str]) -> Entry:
+    """A row without its words, where the person may not see records of its source. What a stage writes as a reason says
+    nothing of a text, if it is our own stage."""
+    if entry.source_id in open_to:
+        return entry
+    rule = _rule(entry.rule, entry.source_id, open_to)
+    return entry.model_copy(update={"rule": rule, "reason": "", "record_id": None, "winner": None})
+
+
+def _rule(rule: str, source: str, open_to: set[str]) -> str:
+    return rule if source in open_to or rule in put_aside.NAMED else "another rule"
 
 
 def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:

@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.site import Here
-from infra.console.views.evaluation import Evaluation, read
+from infra.console.views.evaluation import Evaluation, read_or_why
 from tasks.core.config import Frozen
-from tasks.core.errors import HallmarkError, InputError
+from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
@@ -147,7 +147,7 @@ def run(here: Here, person: Person, run: str) -> RunPage:
     if known is None:
         raise InputError(f"there is no run {run!r} here")
     stands, layout = journal.as_it_stands(here.state, known), Layout(here.state / "runs" / run)
-    figures, wrong = _figures(here, layout)
+    figures, wrong = read_or_why(here, layout)
     return RunPage(
         run=run,
         use_case=stands.use_case,
@@ -171,10 +171,3 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         measured=(layout.root / "measured" / "report.html").is_file(),
         has_rows=(layout.stage("ingest") / "result.json").is_file(),
     )
-
-
-def _figures(here: Here, layout: Layout) -> tuple[Evaluation | None, str]:
-    try:
-        return read(here, layout), ""
-    except HallmarkError as error:
-        return None, str(error)
