@@ -1,7 +1,11 @@
 """The rows of a run on its page: counts for all, texts for who may see them, single records for a reason."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -12,8 +16,9 @@ from tasks.core.layout import Layout
 from tasks.inquiry.lineage.person import SOUGHT
 from tasks.inquiry.looks import ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
-from tests.console.conftest import WAITING
+from tests.console.conftest import WAITING, write_journal
 from tests.console.test_access import ORIGIN, signed_in
+from tests.whole_run import RUN
 
 ROWS = f"/api/runs/{WAITING}/rows"
 SHOWN = f"/runs/{WAITING}/shown"
@@ -107,3 +112,92 @@ def test_a_file_that_was_changed_after_the_question_is_not_shown(
     finally:
         file.write_bytes(before)
     assert client.get(path.format(WAITING)).status_code == 200
+
+
+UNASKED = "20260105-000000-feed"
+"""A run that has asked no gate, with files of WAITING: nothing is compared, and its code may have written anything."""
+
+
+@pytest.fixture
+def unasked(lived_in: Path) -> Iterator[Layout]:
+    runs = lived_in / ".hallmark" / "runs"
+    shutil.copytree(runs / WAITING, runs / UNASKED, symlinks=True, copy_function=shutil.copyfile)
+    for path in (runs / UNASKED).rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    write_journal(lived_in, UNASKED, "running")
+    yield Layout(runs / UNASKED)
+    shutil.rmtree(runs / UNASKED)
+    (runs / f"{UNASKED}.json").unlink()
+
+
+TEXTS = pa.table({"record_id": ["a"], "other": ["b"], "rule": ["conflict"], "jaccard": [1.0]})
+ODD: dict[str, tuple[str, bytes | pa.Table]] = {
+    "no Parquet": ("ingest/quarantine.parquet", b"PAR1 no"),
+    "nothing": ("clean/quarantine.parquet", b""),
+    "other columns": ("ingest/quarantine.parquet", pa.table({"x": [1]})),
+    "other types": ("clean/quarantine.parquet", pa.table({"source_id": [1], "row": ["a"], "rule": [None]})),
+    "records that are not there": ("deduplicate/conflicts.parquet", TEXTS),
+    "no conflicts": ("deduplicate/conflicts.parquet", b""),
+    "too much": ("ingest/quarantine.parquet", pa.table({"reason": pa.array(["x" * (1 << 20)] * 300)})),
+}
+
+
+@pytest.mark.attack(rights="stage", stopped="odd files of a run are told in words, and break no page")
+@pytest.mark.parametrize("odd", ODD)
+def test_files_that_no_stage_of_ours_wrote_break_no_page(app: FastAPI, unasked: Layout, odd: str) -> None:
+    name, content = ODD[odd]
+    path = unasked.root / "artefacts" / name
+    pq.write_table(content, path) if isinstance(content, pa.Table) else path.write_bytes(content)
+    answer = reader(app, "data-owner").get(f"/runs/{UNASKED}/rows")
+    assert (answer.status_code in (400, 409) and UNASKED in answer.text) or "too large for a page" in answer.text
+
+
+@pytest.mark.attack(rights="stage", stopped="words of a stage are for who may see records of the source")
+def test_a_reason_that_holds_a_text_is_for_who_may_see_the_source(app: FastAPI, unasked: Layout) -> None:
+    path = unasked.stage("clean") / "quarantine.parquet"
+    table = pq.read_table(path).to_pylist()
+    told = [row | {"reason": "Ada Lovelace said so", "rule": "Ada Lovelace"} for row in table]
+    pq.write_table(pa.Table.from_pylist(told, schema=pq.read_schema(path)), path)
+    assert "Ada Lovelace" in reader(app, "data-owner").get(f"/runs/{UNASKED}/rows").text
+    for place in (f"/runs/{UNASKED}/rows", f"/api/runs/{UNASKED}/rows", f"/runs/{UNASKED}/rows.csv"):
+        assert "Ada" not in reader(app, "ml-engineer").get(place).text
+
+
+@pytest.mark.attack(rights="stage", stopped="a record is shown as of the source of its row alone")
+def test_a_record_that_is_of_two_sources_is_shown_to_nobody(app: FastAPI, unasked: Layout) -> None:
+    path = unasked.stage("ingest") / "records.parquet"
+    records = pq.read_table(path).to_pylist()
+    for record in records:
+        record["source_id"] = "secret"
+    pq.write_table(pa.Table.from_pylist(records, schema=pq.read_schema(path)), path)
+    client = reader(app, "data-owner")
+    asked = {"record": records[0]["record_id"], "reason": "to see", "form_token": form_token(client)}
+    answer = client.post(f"/runs/{UNASKED}/shown", data=asked)
+    assert answer.status_code == 409 and "disagree about the source" in answer.text
+
+
+@pytest.mark.attack(rights="worker", stopped="a record is shown as the gate looked at it, or not at all")
+def test_a_record_that_was_changed_after_the_question_is_not_shown(app: FastAPI, lived_in: Path) -> None:
+    path = Layout(lived_in / ".hallmark" / "runs" / WAITING).stage("ingest") / "records.parquet"
+    before, client = path.read_bytes(), reader(app, "data-owner")
+    asked = {"record": "messages:1", "reason": "to see", "form_token": form_token(client)}
+    path.chmod(0o644)
+    path.write_bytes(before + b" ")
+    try:
+        answer = client.post(SHOWN, data=asked)
+        assert answer.status_code == 409 and "is not what its data gate looked at" in answer.text
+    finally:
+        path.write_bytes(before)
+
+
+def test_figures_that_are_none_leave_the_rest_of_a_run_and_of_its_gate(app: FastAPI, lived_in: Path) -> None:
+    path = Layout(lived_in / ".hallmark" / "runs" / RUN).stage("evaluate") / "metrics.json"
+    before, client = path.read_bytes(), reader(app, "product-owner")
+    path.chmod(0o644)
+    path.write_bytes(b"{}")
+    try:
+        for place in (f"/runs/{RUN}", f"/gates/{RUN}/evaluation"):
+            answer = client.get(place)
+            assert answer.status_code == 200 and "is not what its evaluation gate looked at" in answer.text
+    finally:
+        path.write_bytes(before)

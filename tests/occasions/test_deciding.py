@@ -6,9 +6,20 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
+from tasks.ledger.ledger import Entry
 from tasks.occasions import deciding, due, standing
 from tasks.occasions.book import Book
-from tasks.occasions.signed_deed import DECLARED, PAUSED, Declaration, Switch, statement_of_file, statement_of_switch
+from tasks.occasions.signed_deed import (
+    DECLARED,
+    PAUSED,
+    RESUMED,
+    Declaration,
+    Deed,
+    Switch,
+    statement_of_file,
+    statement_of_switch,
+)
+from tasks.policy import signed_entry
 from tasks.trust import dsse
 from tests.gates.test_reminders import clock
 from tests.governed.house import House
@@ -107,6 +118,48 @@ def test_what_rests_asks_for_nothing_and_makes_up_for_nothing(house: House, monk
         say("pause", "nix")
     with pytest.raises(InputError, match="say with --reason why"):
         deciding.switch(house.ledger, house.governance, "pause", "nightly", "lead", "  ")
+
+
+@pytest.mark.attack(rights="database", stopped="a pause or its end counts once, after the one that it follows")
+def test_an_old_switch_that_is_appended_again_changes_nothing(house: House) -> None:
+    declare(house)
+
+    def say(deed: Deed) -> Entry:
+        return deciding.switch(house.ledger, house.governance, deed, "nightly", "lead", "the source is poisoned")
+
+    say("pause")
+    old = say("resume")
+    say("pause")
+    house.ledger.append(RESUMED, "nightly", {"envelope": old.body["envelope"]})
+    assert set(standing.read(house.ledger, house.governance).paused) == {"nightly"}
+    say("resume")
+    assert not standing.read(house.ledger, house.governance).paused
+
+
+@pytest.mark.attack(rights="visitor", stopped="what was signed once is recorded once")
+def test_a_signed_pause_is_not_recorded_again(house: House) -> None:
+    """By who kept it, after somebody else let the schedule go on."""
+    declare(house)
+    person, drafts = deciding.to_switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
+    (draft,) = signed_entry.draw(house.ledger, drafts)
+    kept = dsse.sign(draft.statement, house.key("lead"))
+    assert signed_entry.enter(house.ledger, house.governance, person, drafts, [kept]).kind == PAUSED
+    deciding.switch(house.ledger, house.governance, "resume", "nightly", "lead", "needed tonight")
+    with pytest.raises(Refused, match="has changed while it was being signed"):
+        signed_entry.enter(house.ledger, house.governance, person, drafts, [kept])
+
+
+def test_switches_of_a_version_that_did_not_say_what_they_follow_count(house: House) -> None:
+    declare(house)
+    for deed, kind in (("pause", PAUSED), ("resume", RESUMED), ("pause", PAUSED)):
+        now = house.ledger.now()
+        said = Switch(deed=deed, name="nightly", person="lead", reason=deed, environment="local", time=now)
+            deed=deed, name="nightly", person="lead", reason=deed, environment="local", time=house.ledger.now()
+        )
+        assert said.follows is None
+        envelope = dsse.sign(statement_of_switch(said), house.key("lead"))
+        house.ledger.append(kind, "nightly", {"envelope": envelope})
+    assert set(standing.read(house.ledger, house.governance).paused) == {"nightly"}
 
 
 def test_a_name_that_went_and_came_back_still_rests(house: House) -> None:
