@@ -154,8 +154,6 @@ def test_switches_of_a_version_that_did_not_say_what_they_follow_count(house: Ho
     for deed, kind in (("pause", PAUSED), ("resume", RESUMED), ("pause", PAUSED)):
         now = house.ledger.now()
         said = Switch(deed=deed, name="nightly", person="lead", reason=deed, environment="local", time=now)
-            deed=deed, name="nightly", person="lead", reason=deed, environment="local", time=house.ledger.now()
-        )
         assert said.follows is None
         envelope = dsse.sign(statement_of_switch(said), house.key("lead"))
         house.ledger.append(kind, "nightly", {"envelope": envelope})
