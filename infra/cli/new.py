@@ -103,6 +103,11 @@ def _require_name(name: str) -> None:
             f"{name!r} cannot be a name; expected at most {LONGEST_NAME} lower-case letters, digits, - and _, such as "
             "letters-2026"
         )
+    if name == plan.WHOLE:
+        raise InputError(
+            f"{name!r} cannot be a name: what is expected of all records together is called so, and the source needs a "
+            "suite of its own; take another, such as letters-2026"
+        )
 
 
 def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool, mistakes: Mistakes) -> Mapped | None:

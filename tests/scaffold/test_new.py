@@ -309,6 +309,13 @@ def test_a_file_whose_name_means_something_to_git_is_added_alone(project: Path, 
         git(project, "clean", "-qfd")
 
 
+def test_a_use_case_is_not_called_as_the_suite_of_all_records_is(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    told = hallmark(project, "new", "dataset", "--from", str(folder / "data.csv"), *ANSWERS, code=2)
+    assert "'dataset' cannot be a name: what is expected of all records together is called so" in " ".join(told.split())
+    assert not git(project, "status", "--porcelain")
+
+
 def test_hostile_names_of_columns_stay_names(project: Path, folder: Path) -> None:
     rows = [{"=cmd|' {{7*7}} <b>": row["letter"], "label: [x] #": row["topic"]} for row in ROWS]
     mapping = written(project, as_csv(rows), folder).mapping
