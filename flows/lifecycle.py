@@ -75,9 +75,11 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         if pooled():
             _bring(run, asked.commit)
         _as_before(asked, envelope)
-        before = journal.read(state(), run) or Journal(
-            run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
-        )
+        before = journal.read(state(), run)
+        if before is None or before.status == "unreadable":
+            before = Journal(
+                run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
+            )
         this = str(flow_run.id) if flow_run else None
         finished = before.stages if this and this == before.flow_run else {}
         note(before, status="running", doing="", flow_run=this, stages=finished, error=None, exit_code=0)
@@ -134,6 +136,8 @@ def note(run: str | Journal, **changes: object) -> Journal:
     """Write changes into a run's journal."""
     known = journal.read(state(), run) if isinstance(run, str) else run
     assert known is not None, "a run's journal is made before its first stage"
+    if known.status == "unreadable":  # somebody wrote into it while the run goes on
+        changes = {"status": "running", "error": None} | changes
     changed = known.model_copy(update=changes)
     journal.write(state(), changed)
     return changed

@@ -30,8 +30,11 @@ def meant(state: Path, given: str) -> str:
 
 def _known(state: Path) -> set[str]:
     """The runs of this checkout, and those of others that the ledger has."""
-    here = {file.stem for file in (state / "runs").glob("*.json")}
-    return here | set(open_ledger(state).subjects(signed_request.KIND)) if is_there(state) else here
+    return {*journal.names(state), *_asked_for(state)}
+
+
+def _asked_for(state: Path) -> set[str]:
+    return set(open_ledger(state).subjects(signed_request.KIND)) if is_there(state) else set()
 
 
 def _several(state: Path, given: str, fits: list[str]) -> str:
