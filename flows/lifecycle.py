@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.shown import guard_logs, visible
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import journal, records
+from tasks.runs import journal, named, records
 from tasks.runs.across import only_here
 from tasks.runs.asking import Envelope, require_same
 from tasks.runs.hold import only_one
@@ -65,7 +65,7 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
     """Hold the run, and write down how this execution of it ends: parked, failed, or by `end`.
 
     Yields the request with the run's id in it. Raises Refused, and writes nothing down, where the run is there already
-    and was asked for otherwise.
+    and was asked for otherwise; and InputError where its id is a part of another's.
     """
     guard_logs()
     flow_run = current()
@@ -75,9 +75,11 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         if pooled():
             _bring(run, asked.commit)
         _as_before(asked, envelope)
-        before = journal.read(state(), run) or Journal(
-            run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
-        )
+        before = journal.read(state(), run)
+        if before is None or before.status == "unreadable":
+            before = Journal(
+                run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
+            )
         this = str(flow_run.id) if flow_run else None
         finished = before.stages if this and this == before.flow_run else {}
         note(before, status="running", doing="", flow_run=this, stages=finished, error=None, exit_code=0)
@@ -124,16 +126,20 @@ def _failed(run: str, error: str, exit_code: int) -> None:
 
 
 def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
-    """Raises Refused where the ledger has another request for the run. Where it is away, the run says so later."""
+    """Raises Refused where the ledger has another request for the run, and InputError where it has none and people
+    would take its id for another's. Where it is away, the run says so later."""
     with suppress(Unavailable):
         if known := on_record(root(), request.named):
             require_same(known, request, envelope)
+        named.require_apart(state(), request.named)
 
 
 def note(run: str | Journal, **changes: object) -> Journal:
     """Write changes into a run's journal."""
     known = journal.read(state(), run) if isinstance(run, str) else run
     assert known is not None, "a run's journal is made before its first stage"
+    if known.status == "unreadable":  # somebody wrote into it while the run goes on
+        changes = {"status": "running", "error": None} | changes
     changed = known.model_copy(update=changes)
     journal.write(state(), changed)
     return changed

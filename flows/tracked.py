@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flows.partly import Parts
 from tasks.core import files
-from tasks.core.errors import Unavailable
+from tasks.core.errors import InputError, Unavailable
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 
@@ -42,6 +42,8 @@ class Tracked:
 
     def _one(self, run: str) -> None:
         written = journal.read(self._state, run)
+        if written and written.status == "unreadable":
+            raise InputError(written.error)
         if written is None or "train" not in written.stages:
             return
         known = journal.as_it_stands(self._state, written)
@@ -53,10 +55,10 @@ class Tracked:
             self._shown[run] = _outline(known) if shown else ""
 
     def _changed(self, since: int) -> Iterator[tuple[int, str]]:
-        for path in (self._state / "runs").glob("*.json"):
-            time = path.stat().st_mtime_ns
-            if time > since or path.stem in self._shown:
-                yield time, path.stem
+        for run in journal.names(self._state):
+            time = journal.path(self._state, run).lstat().st_mtime_ns
+            if time > since or run in self._shown:
+                yield time, run
 
     def _since(self) -> int:
         try:

@@ -1,5 +1,6 @@
 """`hallmark new`"""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ from tasks.scaffold.opened import Opened
 from tasks.scaffold.plan import Plan
 
 LONGEST_NAME = 40
+SPECIAL = re.compile(r"^[-:]|[*?\[\\]")
+"""What git does not take for a plain path: options, magic, patterns."""
 Said = str | None
 
 
@@ -100,6 +103,11 @@ def _require_name(name: str) -> None:
             f"{name!r} cannot be a name; expected at most {LONGEST_NAME} lower-case letters, digits, - and _, such as "
             "letters-2026"
         )
+    if name == plan.WHOLE:
+        raise InputError(
+            f"{name!r} cannot be a name: what is expected of all records together is called so, and the source needs a "
+            "suite of its own; take another, such as letters-2026"
+        )
 
 
 def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool, mistakes: Mistakes) -> Mapped | None:
@@ -142,9 +150,10 @@ def _show(made: Plan, root: Path) -> None:
 
 def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
     folder = made.folder.relative_to(root).as_posix()
+    message = f"Use case {made.folder.name}"
     add = [folder, *([looked.source.location] if _untracked(root, looked.source.location) else [])]
     commands = [
-        f"git add {' '.join(map(_quoted, add))} && git commit -m {_quoted(f'Use case {made.folder.name}')}",
+        f"git add {' '.join(_quoted(_pathspec(path)) for path in add)} && git commit -m {_quoted(message)}",
         f"hallmark init --governance {folder}/governance",
         f"hallmark run --as {made.requester} --params {folder}/params.yaml --governance {folder}/governance",
     ]
@@ -169,9 +178,14 @@ def _untracked(root: Path, location: str) -> bool:
     """Whether the file lies in the checkout, and git neither has nor ignores it: a run wants a clean checkout."""
     if location.startswith("s3://") or Path(location).is_absolute():
         return False
-    command = ["git", "status", "--porcelain", "--untracked-files=all", "--", location]
+    command = ["git", "status", "--porcelain", "--untracked-files=all", "--", f":(literal){location}"]
     told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return bool(told.stdout.strip())
+
+
+def _pathspec(path: str) -> str:
+    """As git takes it for this file alone: not for an option, nor for one of its patterns."""
+    return f":(literal){path}" if SPECIAL.search(path) else path
 
 
 def _quoted(text: str) -> str:

@@ -29,6 +29,7 @@ def print_summary(summary: Summary, pages: str = "") -> None:
         "unchanged": f"unchanged: every input equals that of champion {summary.release}",
         "experiment": "done: risk tier experiment, never promoted",
         "failed": f"stopped: {summary.error}",
+        "unreadable": f"unreadable: {summary.error}",
         "interrupted": f"interrupted: its process is gone; go on: hallmark run --resume {summary.run}",
     }
     if summary.status in ending:

@@ -8,6 +8,7 @@ machine goes on from there. A notice comes twice where two send at once, or one 
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
+    from tasks.ledger.ledger import Ledger
     from tasks.registry.history.notices import Notice
 
 VARIABLE = "HALLMARK_NOTIFY"
@@ -25,6 +27,12 @@ BEFORE = "notified.json"
 TIMEOUT_SECONDS = 10.0
 PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each try."""
+AGAIN = timedelta(days=30)
+"""What is told again where nobody knows how far it has come: twice beats never, but years at once nobody would read."""
+BEYOND = (
+    f"notices: the ledger's database said that they had come further than the ledger has; the last {AGAIN.days} days "
+    "are told again. Somebody wrote into its table hallmark_leases, or put an older ledger back"
+)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -61,6 +69,12 @@ def deliver(root: Path) -> list[str]:
     if come is None:  # what happened before anybody could be told is no news
         come = _before(state, ledger.last())
         leases.advance(NAME, come)
+    elif come > ledger.last():
+        come = _again(ledger)
+        leases.take_back(NAME, come)
+        from prefect.logging import get_logger
+
+        get_logger("hallmark").warning(BEYOND)
     titles = []
     for entry in ledger.entries(after=come):
         news = notice(entry, governed)
@@ -97,6 +111,12 @@ def _notify(block: str, news: "Notice") -> None:
 
     loaded: Any = Block.load(block)
     loaded.notify(f"{news.text}\n{news.command}", subject=news.title)
+
+
+def _again(ledger: "Ledger") -> int:
+    """The last entry that is older than what is told again; 0 where none is."""
+    old = ledger.now() - AGAIN
+    return next((entry.seq for entry in ledger.newest_first() if entry.time < old), 0)
 
 
 def _before(state: Path, last: int) -> int:

@@ -30,6 +30,8 @@ from tasks.ledger import ledger
 Value = TypeVar("Value")
 TERM = timedelta(seconds=30)
 """How long a lease lasts unless it is renewed."""
+BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+"""None on macOS, whose monotonic clock stands still too: a lease counts there until its next renewal."""
 METADATA = MetaData()
 LEASES = Table(
     "hallmark_leases",
@@ -42,6 +44,8 @@ LEASES = Table(
     Column("come", BigInteger),
     comment="who does what one machine does for all; nothing is proven by it",
 )
+NO_NUMBER = 2**63 - 1
+"""How far somebody has come whose row says none, as SQLite takes any text: further than any ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
 """With a version of its own, so that the ledger's tables stay as they are."""
 
@@ -100,7 +104,8 @@ class Leases:
         """How far in the ledger those have come who held a lease one after the other; None where nobody has said."""
         with self._reading() as connection:
             there = migrations.version(connection, SCHEMA) is not None
-            return connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if there else None
+            come = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if there else None
+        return come if come is None or isinstance(come, int) else NO_NUMBER
 
     def advance(self, name: str, seq: int) -> None:
         """Say so. It never goes back."""
@@ -113,6 +118,11 @@ class Leases:
             connection.execute(further.values(come=seq))
 
         self._write(turn)
+
+    def take_back(self, name: str, seq: int) -> None:
+        """Say so where the row says what cannot be."""
+        back = LEASES.update().where(LEASES.c.name == name).values(come=seq)
+        self._write(lambda connection: connection.execute(back))
 
     def _write(self, turn: Callable[[Connection], Value]) -> Value:
         with self._reaching():
@@ -149,11 +159,11 @@ class Turn:
     @property
     def is_mine(self) -> bool:
         """Whether this process has it, by its own clock since the last renewal. One that slept has lost it."""
-        return time.monotonic() < self._until
+        return _clock() < self._until
 
     def renew(self) -> Lease:
         """Take or renew it. Returns the one that counts. Raises Unavailable as the ledger does; it runs out then."""
-        asked = time.monotonic()
+        asked = _clock()
         lease = self._leases.take(self._name, self._owner, self._place)
         self._until = asked + TERM.total_seconds() if lease.owner == self._owner else 0.0
         return lease
@@ -162,6 +172,11 @@ class Turn:
         """Have another process take over at once."""
         self._until = 0.0
         self._leases.let_go(self._name, self._owner)
+
+
+def _clock() -> float:
+    """Seconds that pass while the machine is suspended as well, which Linux does not count as monotonic."""
+    return time.clock_gettime(BOOTTIME) if BOOTTIME is not None else time.monotonic()
 
 
 def open_leases(state: Path) -> Leases:

@@ -17,7 +17,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import judge, satisfiable
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import first_look, tree
+from tasks.runs import first_look, named, tree
 from tasks.runs.foreseen import foreseen
 from tasks.runs.pin import check_sources
 from tasks.runs.repository import Repository
@@ -48,6 +48,9 @@ def request(checkout: Repository, asked: RunRequest, governance: Callable[[], Go
     read = files(checkout.root, asked.params, asked.changes, folder, governance, mistakes)
     if read.governed:
         ledger = open_ledger(read.governed.state)
+        if asked.run_id:
+            with mistakes.noted():
+                named.require_apart(read.governed.state, asked.run_id)
         if known:
             _who(asked, read, ledger.now(), mistakes)
         if not mistakes.found:

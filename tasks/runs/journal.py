@@ -11,10 +11,11 @@ from tasks.core import files
 from tasks.core.config import Frozen
 from tasks.core.layout import Layout
 from tasks.runs.hold import held
-from tasks.runs.request import checked_run_id
+from tasks.runs.request import checked_run_id, is_run_id
 
-Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted"]
-"""`interrupted` is never written, here and of a stage: a killed process writes nothing. `as_it_stands` finds it."""
+Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
+"""`interrupted` is never written, here and of a stage: a killed process writes nothing. `as_it_stands` finds it. So
+is `unreadable`, which `read` says of a journal that is none."""
 
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
@@ -67,28 +68,51 @@ def path(state: Path, run_id: str) -> Path:
 
 
 def read(state: Path, run_id: str) -> Journal | None:
-    """What is known of a run; None where there is none of that id. Raises InputError for what is no run's id."""
+    """What is known of a run; None where there is none of that id. Raises InputError for what is no run's id.
+
+    Of a journal that cannot be read no more than that, so that it takes no other run away.
+    """
     file = path(state, run_id)
-    return Journal.model_validate_json(file.read_bytes()) if file.exists() else None
+    if not file.is_file():
+        return None
+    try:
+        known = Journal.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return _unreadable(run_id, f"{file} cannot be read as the journal of a run")
+    return known if known.run == run_id else _unreadable(run_id, f"{file} is the journal of another run")
+
+
+def _unreadable(run_id: str, problem: str) -> Journal:
+    error = f"{problem}; `hallmark run --resume {run_id}` writes it anew; where there is no such run, remove it"
+    return Journal(run=run_id, requested_by="", status="unreadable", error=error)
+
+
+def names(state: Path) -> list[str]:
+    """The runs that have a journal here. A file that has no run's name is nobody's journal."""
+    return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem)]
 
 
 def read_all(state: Path) -> list[Journal]:
     """Every run of this checkout as it stands, oldest first."""
-    written = sorted((state / "runs").glob("*.json"), key=lambda file: (_made(file), file.name))
-    return [as_it_stands(state, Journal.model_validate_json(file.read_bytes())) for file in written]
+    return _standing(state, sorted(names(state), key=lambda name: (_made(path(state, name)), name)))
 
 
 def newest(state: Path, most: int, below: str = "") -> list[Journal]:
     """The runs with the last ids, newest first, as they stand; of those with ids before one where it is given. An id
     begins with the time at which it was given out."""
-    names = sorted((file.stem for file in (state / "runs").glob("*.json")), reverse=True)
-    wanted = [name for name in names if not below or name < below][:most]
-    return [as_it_stands(state, Journal.model_validate_json(path(state, name).read_bytes())) for name in wanted]
+    known = sorted(names(state), reverse=True)
+    return _standing(state, [name for name in known if not below or name < below][:most])
+
+
+def _standing(state: Path, wanted: list[str]) -> list[Journal]:
+    return [as_it_stands(state, known) for name in wanted if (known := read(state, name))]
 
 
 def _made(file: Path) -> float:
     """When the run of a journal was made; of one that was never resolved, when its journal was written last."""
-    return Layout(file.with_suffix("")).made or file.stat().st_mtime
+    return Layout(file.with_suffix("")).made or file.lstat().st_mtime
 
 
 def as_it_stands(state: Path, known: Journal) -> Journal:

@@ -10,6 +10,13 @@ from tasks.runs import journal
 
 PART = re.compile(r"[a-z0-9-]{4,62}")
 """What can be a part of an id. Fewer than four characters fit too many of next year's runs."""
+GIVEN_OUT = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
+"""Ids that `request` draws or derives. No run may be called as a part of one, so whatever names people choose, these
+are free."""
+PART_GIVEN_OUT = re.compile(
+    r"\d{4,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-[0-9a-f]{0,7}|[0-9a-f]{4,8}|\d{0,6}-[0-9a-f]{4,8}|\d{0,8}-\d{6}-[0-9a-f]{4,8}"
+)
+"""What they begin or end with."""
 MOST_TOLD = 10
 """Candidates that are told one by one."""
 
@@ -28,10 +35,37 @@ def meant(state: Path, given: str) -> str:
     return fits[0]
 
 
+def require_apart(state: Path, run_id: str) -> None:
+    """Raises InputError for the id of a new run by which another's would be taken for it, or it for another: one begins
+    or ends with the other. Nor may it be what an id that is given out later begins or ends with."""
+    if run_id in (asked := _asked_for(state)):
+        return
+    given_out = GIVEN_OUT.fullmatch(run_id)
+    if not given_out and PART_GIVEN_OUT.fullmatch(run_id):
+        raise InputError(
+            f"a run cannot be called {run_id!r}: ids such as 20260303-120000-a1b2 begin or end so, and whoever types a "
+            "part of one would mean this run; leave run_id out, or give a name in words"
+        )
+    for known in sorted({*journal.names(state), *asked} - {run_id}):
+        if _is_part(run_id, known) or (_is_part(known, run_id) and not given_out):
+            raise InputError(
+                f"a run cannot be called {run_id!r}: there is run {known}, and one of these begins or ends with the "
+                "other, so that whoever types a part of an id would mean the wrong run; take another name"
+            )
+
+
+def _is_part(part: str, run_id: str) -> bool:
+    """Whether somebody who types one may mean the other."""
+    return bool(PART.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
+
+
 def _known(state: Path) -> set[str]:
     """The runs of this checkout, and those of others that the ledger has."""
-    here = {file.stem for file in (state / "runs").glob("*.json")}
-    return here | set(open_ledger(state).subjects(signed_request.KIND)) if is_there(state) else here
+    return {*journal.names(state), *_asked_for(state)}
+
+
+def _asked_for(state: Path) -> set[str]:
+    return set(open_ledger(state).subjects(signed_request.KIND)) if is_there(state) else set()
 
 
 def _several(state: Path, given: str, fits: list[str]) -> str:

@@ -18,9 +18,13 @@ NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
 
 def checked_run_id(given: str) -> str:
     """`given`, where it is a run's id; paths are made of it. Raises InputError for anything else."""
-    if not re.fullmatch(RUN_ID, given):
+    if not is_run_id(given):
         raise InputError(NO_RUN.format(given))
     return given
+
+
+def is_run_id(given: str) -> bool:
+    return re.fullmatch(RUN_ID, given) is not None
 
 
 def new_run_id() -> str:

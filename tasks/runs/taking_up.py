@@ -131,7 +131,7 @@ def _set_aside(layout: Layout) -> Iterator[None]:
             shutil.rmtree(place, ignore_errors=True)
         _put_back(kept, places)
         raise
-    shutil.rmtree(kept)
+    _discard(kept)
 
 
 def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
@@ -140,4 +140,12 @@ def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
         if (kept / place.name).exists():
             shutil.rmtree(place, ignore_errors=True)
             (kept / place.name).rename(place)
-    shutil.rmtree(kept)
+    _discard(kept)
+
+
+def _discard(kept: Path) -> None:
+    """Under another name first, which nobody looks for: what is half removed is never put back."""
+    gone = kept.with_name(f"{kept.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)  # of somebody who was killed within the next two lines
+    kept.rename(gone)
+    shutil.rmtree(gone)

@@ -25,6 +25,8 @@ from tasks.sources import sources
 from tasks.sources.sources import Constants, Mapping
 
 Read = TypeVar("Read")
+WHOLE = "dataset"
+"""The suite of all records together. A source of this name would have its own suite in the same file."""
 
 
 class Planned(NamedTuple):
@@ -122,10 +124,10 @@ def _sources(known: Known) -> Planned:
 
 def _suites(known: Known) -> list[Planned]:
     own = expected.of_source(known.name, known.sample, known.rows, known.mapped.keys)
-    whole = expected.of_dataset("dataset", known.sample)
+    whole = expected.of_dataset(WHOLE, known.sample)
     return [
         Planned(f"governance/expectations/{known.name}.yaml", document.text(own, _SUITE), told.of_suite(own)),
-        Planned("governance/expectations/dataset.yaml", document.text(whole, _DATASET), told.of_suite(whole)),
+        Planned(f"governance/expectations/{WHOLE}.yaml", document.text(whole, _DATASET), told.of_suite(whole)),
     ]
 
 

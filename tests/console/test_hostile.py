@@ -18,7 +18,9 @@ from tasks.runs.journal import Journal, StageLine
 from tests.checkouts import Checkouts
 from tests.console.conftest import PASSWORD
 from tests.core.test_shown import RAW
+from tests.in_process import hallmark
 
+CUT = "20260105-000000-feed"
 ORIGIN = "http://127.0.0.1:4220"
 TAGS = (
     "<script>hit()</script>", "<img src=x onerror=hit()>", "<svg onload=hit()>", "<svg><script>hit()</script></svg>",
@@ -83,6 +85,23 @@ def test_no_text_becomes_a_part_of_a_page(reader: TestClient) -> None:
         body = answer.text.split("<main", 1)[1]
         assert "<script" not in body and "hit()>" not in body and "javascript:hit()>" not in body
         assert not [name for name in plain if f"<{name}" in body], path
+
+
+@pytest.mark.attack(rights="worker", stopped="a file that is no run's is passed over, a broken journal told")
+def test_an_odd_file_among_the_runs_takes_no_page_away(reader: TestClient, project: Path) -> None:
+    odd = {"2026-0000 (copy).json": "{}", "UPPER.json": "{}", "x\u202ey.json": "{}", f"{CUT}.json": "{"}
+    paths = [project / ".hallmark" / "runs" / name for name in odd]
+    try:
+        for path, content in zip(paths, odd.values(), strict=True):
+            path.write_text(content)
+        for page in ("/", "/runs", "/api/runs", "/runs/2026-0000", "/data", f"/runs/{CUT}", f"/api/runs/{CUT}"):
+            assert reader.get(page).status_code == 200, page
+        assert {row["run"]: row["status"] for row in reader.get("/api/runs").json()["rows"]}[CUT] == "unreadable"
+        assert "unreadable" in hallmark(project, "status") and "UPPER" not in hallmark(project, "status")
+        assert f"run {CUT}: unreadable" in hallmark(project, "status", "20260105")
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 @pytest.mark.attack(rights="visitor", stopped="no cell of a CSV is a formula to a spreadsheet")

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from flows import lifecycle
+from tasks.core.errors import InputError
 from tasks.runs import journal, named
 from tasks.runs.journal import Journal
+from tasks.runs.request import RunRequest, new_run_id
 from tests.checkouts import Checkouts
 from tests.governed.house import put_result
 from tests.in_process import hallmark, hallmark_json
@@ -58,6 +61,32 @@ def test_an_id_that_is_the_beginning_of_another_is_itself(waiting: Path) -> None
     journal.write(waiting / ".hallmark", Journal(run="beef", requested_by="ml-engineer"))
     assert named.meant(waiting / ".hallmark", "beef") == "beef"
     journal.path(waiting / ".hallmark", "beef").unlink()
+
+
+@pytest.mark.attack(rights="approver", stopped="no run is called as a part of another's id")
+@pytest.mark.parametrize(
+    "name", ["abcd", "0-abcd", "20260101", "2027", "20270101-", "dead", "taken-20260101-000000-abcd"]
+)
+def test_no_run_is_called_as_a_part_of_another(waiting: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(waiting))
+    with pytest.raises(InputError, match=f"a run cannot be called '{name}'"):
+        create(waiting, name)
+    with pytest.raises(InputError, match="a run cannot be called"), lifecycle.lifecycle(RunRequest(run_id=name), None):
+        raise AssertionError("it began")
+    assert name not in journal.names(waiting / ".hallmark"), "nor does what failed keep the name"
+    assert named.meant(waiting / ".hallmark", "abcd") == RUN
+
+
+def test_ids_that_are_given_out_are_free_whatever_runs_are_called(tmp_path: Path) -> None:
+    """Else whoever takes a name would keep the runs of a day from beginning."""
+    for one in ("2027", "20270101", "ab12", "weekly"):
+        journal.write(tmp_path, Journal(run=one, requested_by="ml-engineer"))
+    for given in ("20270101-000000-ab12", "20270101-000000-0000ab12", new_run_id(), "week", "abc", "letters"):
+        if given == "week":
+            with pytest.raises(InputError, match="there is run weekly"):
+                named.require_apart(tmp_path, given)
+        else:
+            named.require_apart(tmp_path, given)
 
 
 @pytest.mark.parametrize("words", [[], ["release"], ["abcd"], ["abcd", "release"]])

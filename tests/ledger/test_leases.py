@@ -113,8 +113,8 @@ def test_a_process_knows_whether_it_still_has_it(state: Path, monkeypatch: pytes
     assert not mine.is_mine
     assert mine.renew().place.endswith(f"process {os.getpid()}") and mine.is_mine
     assert theirs.renew().owner.startswith("11111111/") and not theirs.is_mine
-    asleep = leases.time.monotonic() + TERM.total_seconds()
-    monkeypatch.setattr(leases.time, "monotonic", lambda: asleep)
+    asleep = leases._clock() + TERM.total_seconds()
+    monkeypatch.setattr(leases, "_clock", lambda: asleep)
     assert not mine.is_mine, "as one finds that was stopped for longer than its term"
     monkeypatch.undo()
     mine.let_go()
@@ -129,3 +129,25 @@ def test_how_far_they_have_come_never_goes_back(state: Path) -> None:
     assert found.come("notices") == 7
     assert found.take("notices", "one", "machine one").owner == "one" and found.come("notices") == 7
     assert (datetime.now(UTC) - found.read("notices")[1]) < timedelta(minutes=1)
+
+
+@pytest.mark.skipif(leases.BOOTTIME is None, reason="this system has no clock that goes on in a suspended machine")
+def test_a_machine_that_was_suspended_has_lost_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its monotonic clock stood still meanwhile."""
+    turn = Turn(open_leases(tmp_path), "watch", "1" * 8)
+    turn.renew()
+    read = leases.time.clock_gettime
+    monkeypatch.setattr(leases.time, "clock_gettime", lambda clock: read(clock) + 31 * (clock == leases.BOOTTIME))
+    assert not turn.is_mine
+
+
+def test_what_is_no_number_counts_as_further_than_any_ledger_until_it_is_taken_back(state: Path) -> None:
+    found = open_leases(state)
+    found.advance("notices", 5)
+    wrong = "'abc'" if found._engine.dialect.name == "sqlite" else "4611686018427387904"
+    with found._engine.begin() as connection:
+        connection.execute(text(f"UPDATE hallmark_leases SET come = {wrong}"))
+    assert (found.come("notices") or 0) >= 2**62
+    found.take_back("notices", 3)
+    found.advance("notices", 4)
+    assert found.come("notices") == 4

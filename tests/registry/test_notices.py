@@ -1,6 +1,8 @@
 """Notices reach a webhook or a Prefect block once each, in order, and what fails is tried again."""
 
 import json
+import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -181,6 +183,30 @@ def test_without_a_setting_the_log_alone_is_told_and_setting_it_later_brings_no_
     assert len(notify.deliver(happened.root)) == len(EVENTS)
     monkeypatch.setenv(notify.VARIABLE, hook.url)
     assert notify.deliver(happened.root) == [] and hook.taken == []
+
+
+@pytest.mark.attack(rights="database", stopped="what cannot be is taken back, said, and told again")
+@pytest.mark.parametrize("come", [2**62, "abc"])
+def test_a_row_that_says_all_was_told_silences_nothing(
+    happened: House, hook: Hook, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, come: int | str
+) -> None:
+    caplog.set_level("WARNING")
+    monkeypatch.setattr(logging.getLogger("prefect"), "propagate", True)
+    with sqlite3.connect(happened.root / ".hallmark" / "ledger.db") as database:
+        database.execute("UPDATE hallmark_leases SET come = ? WHERE name = ?", (come, notify.NAME))
+    notify.deliver(happened.root)
+    assert [document["event"] for document in hook.taken][-len(EVENTS) :] == EVENTS
+    told = len(hook.taken)
+    again = happen_again(happened)
+    notify.deliver(happened.root)
+    assert [document["about"] for document in hook.taken[told:]] == again, "from there on once, as ever"
+    assert caplog.text.count("notices: the ledger's database said that they had come further") == 1
+
+
+def test_of_what_is_told_again_years_are_left_out(happened: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = happened.ledger.now() + notify.AGAIN + timedelta(days=1)
+    monkeypatch.setattr(Ledger, "now", lambda _: later)
+    assert notify._again(happened.ledger) == happened.ledger.last()
 
 
 def test_what_the_gates_key_did_not_sign_is_told_to_nobody(project: House, hook: Hook) -> None:

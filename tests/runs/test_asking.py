@@ -198,7 +198,7 @@ def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Pat
     params.write_text(params.read_text().replace("seed: 1}", "seed: 2}"))
     with pytest.raises(Refused, match="is not what it was when ml-engineer asked for the run"):
         create(project, asked, envelope)
-    asked, envelope = ask(project, "outside-2", params=str(params))
+    asked, envelope = ask(project, "beside", params=str(params))
     assert create(project, asked, envelope).params.data.seed == 2
 
 

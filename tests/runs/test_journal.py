@@ -1,12 +1,17 @@
 """The journals of all runs, in the order in which the runs were made."""
 
 import os
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.runs import journal
+from tasks.runs import journal, named
 from tasks.runs.journal import Journal
+
+RUN = "20260101-000000-abcd"
 
 
 def made(state: Path, run: str, at: int, resolved: bool = True) -> None:
@@ -23,3 +28,26 @@ def test_the_newest_run_is_the_one_made_last_whatever_its_name(tmp_path: Path) -
     made(tmp_path, "broken-off", 2, resolved=False)
     journal.write(tmp_path, Journal(run="zz", requested_by="ml-engineer", status="failed"))
     assert [line.run for line in journal.read_all(tmp_path)] == ["zz", "broken-off", "20260303-120000-a1b2"]
+
+
+ODD = ("RUN (copy).json", "UPPER.json", "20260101-000000-beef\u202e.json", "a\nb.json", ".json", "-x.json")
+
+
+@pytest.mark.attack(rights="worker", stopped="a file that is no run's is passed over, a broken journal told")
+def test_an_odd_file_takes_no_run_away(tmp_path: Path) -> None:
+    made(tmp_path, RUN, 1)
+    for name in ODD:
+        (tmp_path / "runs" / name).write_text("{}")
+    (tmp_path / "runs" / "folder.json").mkdir()
+    (tmp_path / "runs" / "nowhere.json").symlink_to("nothing")
+    os.mkfifo(tmp_path / "runs" / "pipe.json")
+    (tmp_path / "runs" / "20260105-000000-feed.json").write_text("{")
+    (tmp_path / "runs" / "20260106-000000-feed.json").write_bytes(b"\xff" + journal.path(tmp_path, RUN).read_bytes())
+    shutil.copy(journal.path(tmp_path, RUN), journal.path(tmp_path, "20260107-000000-feed"))
+    known = {RUN: "interrupted"} | {f"2026010{day}-000000-feed": "unreadable" for day in (5, 6, 7)}
+    assert {line.run: line.status for line in journal.read_all(tmp_path)} == known
+    assert [line.run for line in journal.newest(tmp_path, 9)] == sorted(known, reverse=True)
+    assert named.meant(tmp_path, "20260101") == RUN
+    cut, copied = (journal.read(tmp_path, f"2026010{day}-000000-feed") for day in (5, 7))
+    assert cut and cut.error and "cannot be read as the journal of a run" in cut.error and not cut.finished
+    assert copied and copied.error and "is the journal of another run" in copied.error

@@ -14,7 +14,7 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import dvc, journal, records
+from tasks.runs import dvc, journal, records, taking_up
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
 from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_up
@@ -66,6 +66,26 @@ def test_a_run_is_here_with_its_outputs_and_goes_on(pushed: Run, second: Path) -
     assert dvc.repro(here.layout, "ingest", print).cached
     dvc.repro(here.layout, "clean", print)
     assert git(second, "log", "-1", "--format=%s", here.ref) == "Ask at the data gate"
+
+
+def test_what_was_half_removed_in_a_kill_is_never_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(tmp_path / ".hallmark" / "runs" / RUN)
+    (layout.root / "old").mkdir(parents=True)
+    removed = shutil.rmtree
+
+    def killed(path: Path, **_: object) -> None:
+        if (found := next(path.rglob("old"), None)) is not None:
+            found.rmdir()
+            raise KeyboardInterrupt("as SIGKILL: nothing is done after it")
+
+    with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt), taking_up._set_aside(layout):
+        (layout.root / "new").mkdir(parents=True)
+        kill.setattr(taking_up.shutil, "rmtree", killed)
+    assert taking_up.shutil.rmtree is removed
+    with pytest.raises(Refused), taking_up._set_aside(layout):
+        raise Refused("the remote is away")
+    assert [path.name for path in layout.root.iterdir()] == ["new"], "what was taken up, whole"
+    assert not list((layout.state / "replaced").iterdir())
 
 
 def test_it_stops_on_the_machine_that_had_it(

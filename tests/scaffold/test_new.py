@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -292,6 +293,27 @@ def test_a_file_in_the_checkout_is_named_from_there_and_added_with_the_rest(proj
         assert source.location == "examples/own data.csv"
     finally:
         git(project, "clean", "-qfd", "examples")
+
+
+@pytest.mark.parametrize("name", ["-x.csv", ":x.csv", ":(exclude)x.csv", "[ab].csv"])
+def test_a_file_whose_name_means_something_to_git_is_added_alone(project: Path, name: str) -> None:
+    (project / "a.csv").write_text("another's, which the pattern [ab].csv fits")
+    (project / name).write_text(as_csv(ROWS))
+    try:
+        told = hallmark_json(project, "new", "garden", "--from", str(project / name), *ANSWERS)
+        subprocess.run(told["next"][0].split(" && ")[0], shell=True, cwd=project, check=True)
+        added = git(project, "diff", "--cached", "--name-only", "-z").split("\0")
+        assert [path for path in added if path and not path.startswith("examples/garden/")] == [name]
+    finally:
+        git(project, "reset", "-q")
+        git(project, "clean", "-qfd")
+
+
+def test_a_use_case_is_not_called_as_the_suite_of_all_records_is(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    told = hallmark(project, "new", "dataset", "--from", str(folder / "data.csv"), *ANSWERS, code=2)
+    assert "'dataset' cannot be a name: what is expected of all records together is called so" in " ".join(told.split())
+    assert not git(project, "status", "--porcelain")
 
 
 def test_hostile_names_of_columns_stay_names(project: Path, folder: Path) -> None:
