@@ -64,7 +64,7 @@ def deliver(root: Path) -> list[str]:
     from tasks.runs.run import installed_governance
 
     place, state = target(), root / ".hallmark"
-    ledger, governed, leases = open_ledger(state), installed_governance(root, None), open_leases(state)
+    ledger, leases = open_ledger(state), open_leases(state)
     come = leases.come(NAME)
     if come is None:  # what happened before anybody could be told is no news
         come = _before(state, ledger.last())
@@ -75,8 +75,11 @@ def deliver(root: Path) -> list[str]:
         from prefect.logging import get_logger
 
         get_logger("hallmark").warning(BEYOND)
-    titles = []
-    for entry in ledger.entries(after=come):
+    entries, titles = ledger.entries(after=come), list[str]()
+    if not entries:  # as at most looks: the policy in force is not read for it
+        return titles
+    governed = installed_governance(root, None)
+    for entry in entries:
         news = notice(entry, governed)
         if news is None:
             continue
@@ -84,6 +87,7 @@ def deliver(root: Path) -> list[str]:
             send(place, news)
         titles.append(news.title)
         leases.advance(NAME, entry.seq)
+    leases.advance(NAME, entries[-1].seq)
     return titles
 
 
