@@ -25,8 +25,8 @@ def constants(path: Path) -> set[str]:
 
 
 FILES = ("json", "txt", "html", "db", "lock", "yaml", "bundle", "sig")
-OTHERS = {"hallmark.release", "table.records_with_protected_text"}
-"""Texts that look like a kind: a subject of statements, and an expectation."""
+OTHERS = {"hallmark.release", "hallmark.run", "table.records_with_protected_text"}
+"""Texts that look like a kind: a subject of statements, a tag in MLflow, and an expectation."""
 
 
 def recorded() -> set[str]:
