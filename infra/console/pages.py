@@ -25,8 +25,8 @@ from infra.console.views.schedules import schedule, schedules
 from infra.console.views.where import where
 
 Who = Literal["anybody", "person"]
-"""`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads everything, since an auditor
-has to; what is about one person's data is in no page (`hallmark data show`)."""
+"""`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads every page, since an auditor
+has to. Texts of records are on pages for who may see single records of their source (tasks/inquiry/access.py)."""
 
 
 class Page(NamedTuple):

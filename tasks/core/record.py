@@ -97,6 +97,10 @@ def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
             file.write(pa.Table.from_batches([part]))
 
 
+FEW = 128
+"""Rows that are unpacked at once of a file whose texts may be of any length: a run's own code wrote it."""
+
+
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return pq.read_table(path, columns=None if columns is None else list(columns))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.core.record import batches
+from tasks.core.record import FEW, batches
 from tasks.inquiry.access import Access
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
@@ -62,7 +62,7 @@ def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
     found: list[Sample] = []
     counted: Counter[tuple[str, str]] = Counter()
     looked = 0
-    for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "source_id", "messages"]):
+    for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "source_id", "messages"], FEW):
         for record in batch.to_pylist():
             if record["source_id"] in open_to:
                 found += _of(record, counted)

@@ -5,6 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -61,6 +63,19 @@ def judged(run: Run, records: list[dict[str, Any]], authority: int = 0, says: An
     write_json(run.layout.sources, resolved.model_dump(mode="json"))
     places = [{"record_id": r["record_id"], "source_id": r["source_id"], "row": n} for n, r in enumerate(records, 11)]
     run.put_rows(places)
+
+
+@pytest.mark.attack(rights="stage", stopped="a text is shown as of the source that its row says")
+def test_a_text_that_changes_its_source_is_shown_to_nobody(tmp_path: Path) -> None:
+    """`rows.parquet` says whose it is, `clean` has the text: code of a run writes both."""
+    run = Run(tmp_path)
+    judged(run, [each | {"source_id": "a"} for each in two()])
+    assert found(run, "ada").pairs
+    path = run.layout.stage("clean") / "records.parquet"
+    rows = [row | {"source_id": "b"} for row in pq.read_table(path).to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
+    with pytest.raises(Refused, match="disagree about the source"):
+        found(run, "ada")
 
 
 def found(run: Run, who: str = "auditor", most: int = 20, undecided: bool = False) -> pairs.Conflicts:

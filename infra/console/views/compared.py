@@ -1,6 +1,7 @@
 """What differs between two runs, and a form that picks them."""
 
 from infra.console.site import Here
+from infra.console.views import looked_at
 from infra.console.views.changes import Move, code, data, figures, moves
 from infra.console.views.runs import PAGE
 from tasks.core.config import Frozen
@@ -26,8 +27,9 @@ class Compared(Frozen):
 
 
 def compared(here: Here, person: Person, first: str, second: str) -> Compared:
-    """Raises InputError where one of them is not here."""
-    found, _ = difference.compare(here.site.root, first, second)
+    """Raises InputError where one of them is not here, Refused where its files are none of ours."""
+    with looked_at.written_by(f"{first} or {second}"):
+        found, _ = difference.compare(here.site.root, first, second)
     both = found.before.evaluated and found.now.evaluated
     return _page(here, first, second).model_copy(
         update={

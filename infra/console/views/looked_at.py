@@ -14,11 +14,9 @@ from infra.console.site import Here
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
+from tasks.core.record import FEW
 from tasks.gates import cases
 from tasks.trust.gate_statement import GateName
-
-TOGETHER = 128
-"""Rows that are unpacked at once."""
 
 
 def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
@@ -52,7 +50,7 @@ def require_small(*paths: Path, most: int) -> None:
     for path in paths:
         taken = 0
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=TOGETHER):
+            for batch in file.iter_batches(batch_size=FEW):
                 taken += batch.nbytes
                 if taken > most:
                     raise Refused(

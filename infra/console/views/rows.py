@@ -29,7 +29,7 @@ FILES = (
     ("split", "not_drawn"),
 )  # fmt: skip
 """What the page is made of, where the run has it."""
-WHOLE = ("quarantine", "conflicts", "not_drawn")
+WHOLE = ("rows", "quarantine", "conflicts", "not_drawn")
 """Of these, what is read whole."""
 MOST_BYTES = 256 << 20
 """Of one of those in memory: a run's own code writes them, and this process serves everybody."""

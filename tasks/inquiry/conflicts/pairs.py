@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.record import batches, read_table
+from tasks.core.record import FEW, batches, read_table
 from tasks.inquiry.access import Access
 from tasks.sources.sources import Source, load_resolved
 from tasks.stages.data.conversations import prompts, targets
@@ -155,7 +155,7 @@ def _agreed(record: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> st
 
 
 def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
-    for batch in batches(layout.stage("clean") / "records.parquet", READ):
+    for batch in batches(layout.stage("clean") / "records.parquet", READ, FEW):
         records = batch.filter(pc.is_in(batch["record_id"], value_set=ids))
         halves = (half(records["messages"]).to_pylist() for half in (prompts, targets))
         for record, prompt, target in zip(records.to_pylist(), *halves, strict=True):
