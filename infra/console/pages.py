@@ -22,6 +22,7 @@ from infra.console.views.releases import at, releases
 from infra.console.views.rows import rows
 from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
+from infra.console.views.waivers import waivers
 from infra.console.views.where import where
 
 Who = Literal["anybody", "person"]
@@ -60,6 +61,7 @@ PAGES = (
     Page("/schedules/{name}", "Schedule", schedule, "schedule.html"),
     Page("/incidents", "Incidents", incidents, "incidents.html", menu=True),
     Page("/incidents/{incident}", "Incident", incident, "incident.html"),
+    Page("/waivers", "Waivers", waivers, "waivers.html", menu=True),
     Page("/policy", "Policy", policy, "policy.html", menu=True),
     Page("/ledger", "Ledger", ledger, "ledger.html", menu=True),
     Page("/ledger/{number}", "Ledger entry", entry, "entry.html"),

@@ -1,6 +1,7 @@
 """The console in a real browser: a data owner decides with a key of the browser, and every page can be used by all."""
 
 import json
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -57,8 +58,8 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
 
 @pytest.fixture(scope="module")
 def open_gate(console: Console) -> str:
-    """A run whose data gate nobody decides."""
-    wait_at_data_gate(console.root, "20260103-000000-cafe", **{"data.seed": "3"})
+    """A run whose data gate nobody decides at first, with a check that fails."""
+    wait_at_data_gate(console.root, "20260103-000000-cafe", **{"data.seed": "3", "data.train_rows": "5"})
     return "20260103-000000-cafe"
 
 
@@ -108,6 +109,27 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
         page.wait_for_selector("text=something else to sign than this page shows")
         page.unroute("**/draw")
         page.evaluate("document.querySelector('.told').textContent = ''")
+
+
+def test_a_failed_check_is_waived_with_its_last_day(browser: Any, console: Console, open_gate: str) -> None:
+    """It stands first on the page; the page of waivers has it afterwards."""
+    page = opened(browser, console, "risk-officer")
+    with_key(page, console, "risk-officer")
+    page.goto(f"{console.origin}/gates/{open_gate}/data")
+    assert "enough rows" in page.inner_text("main table >> nth=0 >> tbody tr >> nth=0")
+    last = f"{open_ledger(console.root / '.hallmark').now() + timedelta(days=30):%Y-%m-%d}"
+    page.check("[value=waive]")
+    page.check("[name=checks]")
+    page.fill("[name=expires]", last)
+    page.fill(".signed [name=reason]", "a small pilot")
+    page.click("text=Sign and record")
+    page.wait_for_selector("#recorded:has-text('waive')")
+    ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
+    said = signed_decision.read(ledger.entries(signed_decision.KIND)[-1], governed).decision
+    assert (said.verb, said.person, said.checks) == ("waive", "risk-officer", ["enough rows"])
+    assert f"{said.expires:%Y-%m-%dT%H:%M:%S}" == f"{last}T23:59:59"
+    page.goto(f"{console.origin}/waivers")
+    assert "enough rows" in page.inner_text("main") and "a small pilot" in page.inner_text("main") and not page.faults
 
 
 def test_a_session_that_ends_while_somebody_writes_loses_nothing(

@@ -19,6 +19,7 @@ where.py      everything that a record is in
 schedules.py  schedules and triggers, and what comes next
 ledger.py     entries of the ledger, and one
 asked.py      what a page gives its browser, so that it signs what the page shows
+waivers.py    failed checks that somebody let pass, until when
 incidents.py  incidents, and one
 policy.py     the policy in words, and who is who
 key.py        the key that a person's browser signs with

@@ -6,7 +6,7 @@ from infra.console.site import Here
 from infra.console.views import checks, dataset
 from infra.console.views.asked import Asked, keys_of
 from infra.console.views.checks import Check
-from infra.console.views.dataset import SourceRow
+from infra.console.views.dataset import Distribution, SourceRow
 from infra.console.views.evaluation import Evaluation, read_or_why
 from infra.console.views.files import layout_here
 from infra.console.views.inbox import may_do
@@ -51,6 +51,7 @@ class GatePage(Frozen):
     """What the page says first, name to text."""
     checks: list[Check]
     sources: list[SourceRow]
+    distributions: list[Distribution]
     changes: list[str]
     """What changed since the gate passed last, in words."""
     reminded: list[datetime]
@@ -110,6 +111,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         facts=_facts(evidence),
         checks=checks.shown(standing, before, evidence),
         sources=dataset.sources(evidence),
+        distributions=dataset.distributions(evidence),
         changes=dataset.changes(evidence, before),
         reminded=[each.time for each in here.ledger.entries(REMINDED, run) if each.body.get("sha256") == case.sha256],
         evaluation=figures,

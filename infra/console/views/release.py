@@ -5,7 +5,9 @@ from pathlib import Path
 from infra.console.site import Here
 from infra.console.views.asked import Asked, keys_of
 from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError
 from tasks.policy.people import Person
+from tasks.registry.history import declared
 from tasks.registry.promote import emergency, orders
 from tasks.registry.promote import releases as promoted
 from tasks.registry.promote.orders import SignedOrder
@@ -23,11 +25,34 @@ class Ordered(Frozen):
     reason: str
 
 
+class Origin(Frozen):
+    """A source that it was trained on."""
+
+    name: str
+    owner: str
+    rows: int
+    """Of it in the training set."""
+    sha256: str
+
+
+class Lineage(Frozen):
+    """As the release's own folder says; the checks below say whether that holds."""
+
+    sources: list[Origin]
+    dataset: str
+    """SHA-256."""
+    rows: dict[str, int]
+    """By side."""
+    base_model: str
+
+
 class ReleasePage(Frozen):
     release: Release
     label: str
     waivers: list[Reliance]
     verified: Verification
+    lineage: Lineage | None
+    """Null where its folder is not here, or holds something else."""
     champion: str
     """The release that is champion now."""
     ordered: list[Ordered]
@@ -48,10 +73,27 @@ def release(here: Here, person: Person, label: str) -> ReleasePage:
         label=str(known.label),
         waivers=promoted.waived_in(line, known, here.ledger, here.governance),
         verified=promoted.verify(Path(known.bundle), here.governance),
+        lineage=_lineage(known),
         champion=newest.promotion.label if newest else "",
         ordered=[Ordered(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
         waits_for=orders.missing(here.governance, target, given) if target else [],
         asked_of=_asked(here, person, target, newest, given) if target and newest else None,
+    )
+
+
+def _lineage(known: Release) -> Lineage | None:
+    try:
+        said, dataset = declared.read(Path(known.bundle)), promoted.dataset(known)
+    except HallmarkError:
+        return None
+    return Lineage(
+        sources=[
+            Origin(name=name, owner=it.owner, rows=it.rows["train"], sha256=it.sha256)
+            for name, it in sorted(said.dataset.sources.items())
+        ],
+        dataset=dataset,
+        rows=said.dataset.rows,
+        base_model=said.manifest.base_model_origin,
     )
 
 

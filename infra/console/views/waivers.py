@@ -1,0 +1,71 @@
+"""Waivers: which failed checks somebody let pass, until when, and whether that still counts."""
+
+from datetime import datetime
+from itertools import islice
+
+from infra.console.site import Here
+from infra.console.views.runs import Many
+from tasks.core.config import Frozen
+from tasks.core.errors import HallmarkError
+from tasks.gates import signed_decision
+from tasks.gates.signed_decision import KIND, Signed
+from tasks.ledger.ledger import Entry
+from tasks.policy.people import Person
+
+LOOKS = 2_000
+"""Decisions that the page looks through, the newest first."""
+
+
+class WaiverRow(Frozen):
+    run: str
+    gate: str
+    use_case: str
+    checks: list[str]
+    person: str
+    role: str
+    reason: str
+    expires: datetime | None
+    over: bool
+    """Its last day is past."""
+    entry: int
+    """Of the ledger."""
+
+
+class Waivers(Frozen):
+    rows: list[WaiverRow]
+    """Those that end soonest first, then those that are over. Whether one was withdrawn, its gate says."""
+    whole: bool
+    """The page looked through every decision on record."""
+
+
+def waivers(here: Here, person: Person, most: Many = 100) -> Waivers:
+    """Those that their person signed with a key that counted."""
+    decided = list(islice(here.ledger.newest_first(KIND), LOOKS + 1))
+    found = [
+        signed for entry in decided[:LOOKS] if (signed := _signed(here, entry)) and signed.decision.verb == "waive"
+    ]
+    rows = sorted((_row(here, signed) for signed in found), key=lambda row: (row.over, str(row.expires), -row.entry))
+    return Waivers(rows=rows[:most], whole=len(decided) <= LOOKS)
+
+
+def _signed(here: Here, entry: Entry) -> Signed | None:
+    try:
+        return signed_decision.read(entry, here.governance)
+    except HallmarkError:
+        return None
+
+
+def _row(here: Here, signed: Signed) -> WaiverRow:
+    it = signed.decision
+    return WaiverRow(
+        run=it.run,
+        gate=it.gate,
+        use_case=it.use_case,
+        checks=it.checks,
+        person=it.person,
+        role=it.role,
+        reason=it.reason,
+        expires=it.expires,
+        over=it.expires is not None and it.expires < here.now,
+        entry=signed.entry.seq,
+    )
