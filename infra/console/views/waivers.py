@@ -41,9 +41,8 @@ class Waivers(Frozen):
 def waivers(here: Here, person: Person, most: Many = 100) -> Waivers:
     """Those that their person signed with a key that counted."""
     decided = list(islice(here.ledger.newest_first(KIND), LOOKS + 1))
-    found = [
-        signed for entry in decided[:LOOKS] if (signed := _signed(here, entry)) and signed.decision.verb == "waive"
-    ]
+    claimed = [entry for entry in decided[:LOOKS] if signed_decision.claimed(entry)[1] == "waive"]
+    found = filter(None, (_signed(here, entry) for entry in claimed))
     rows = sorted((_row(here, signed) for signed in found), key=lambda row: (row.over, str(row.expires), -row.entry))
     return Waivers(rows=rows[:most], whole=len(decided) <= LOOKS)
 
