@@ -50,8 +50,9 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
 
 def end(process: Process) -> None:
     """End a process and its children, gently first."""
-    parent = psutil.Process(process.pid)
-    end_all([parent, *parent.children(recursive=True)])
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process.pid)
+        end_all([parent, *parent.children(recursive=True)])
 
 
 def end_all(processes: list[psutil.Process]) -> None:

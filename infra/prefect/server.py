@@ -1,5 +1,6 @@
 """Start, find and stop the Prefect server, runner and watch of a checkout. State lies in .hallmark/prefect/."""
 
+import contextlib
 import os
 import re
 import time
@@ -201,9 +202,10 @@ def _end_runner(process: Process) -> None:
     Told gently, runner and flow runs would report the runs as cancelled or crashed, and those would not go on; killed,
     they leave orphans, which the next runner takes up.
     """
-    runner = psutil.Process(process.pid)
-    flow_runs = runner.children()
-    stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
-    for running in (runner, *flow_runs):
-        running.kill()
-    end_all(stages)
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ends by itself, as where its server turns it away
+        runner = psutil.Process(process.pid)
+        flow_runs = runner.children()
+        stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
+        for running in (runner, *flow_runs):
+            running.kill()
+        end_all(stages)

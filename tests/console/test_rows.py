@@ -18,6 +18,7 @@ from tasks.inquiry.looks import ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
 from tests.console.test_access import ORIGIN, signed_in
+from tests.tiny_project import create
 from tests.whole_run import RUN
 
 ROWS = f"/api/runs/{WAITING}/rows"
@@ -118,16 +119,26 @@ UNASKED = "20260105-000000-feed"
 """A run that has asked no gate, with files of WAITING: nothing is compared, and its code may have written anything."""
 
 
-@pytest.fixture
-def unasked(lived_in: Path) -> Iterator[Layout]:
-    runs = lived_in / ".hallmark" / "runs"
-    shutil.copytree(runs / WAITING, runs / UNASKED, symlinks=True, copy_function=shutil.copyfile)
-    for path in (runs / UNASKED).rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+@pytest.fixture(scope="module")
+def running(lived_in: Path) -> Iterator[Layout]:
+    run = create(lived_in, UNASKED)
     write_journal(lived_in, UNASKED, "running")
-    yield Layout(runs / UNASKED)
-    shutil.rmtree(runs / UNASKED)
-    (runs / f"{UNASKED}.json").unlink()
+    yield run.layout
+    shutil.rmtree(run.layout.root)
+    for path in run.layout.root.parent.glob(f"{UNASKED}.*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def unasked(lived_in: Path, running: Layout) -> Layout:
+    waiting = Layout(running.root.parent / WAITING)
+    artefacts = running.root / "artefacts"
+    shutil.rmtree(artefacts, ignore_errors=True)
+    shutil.copytree(waiting.root / "artefacts", artefacts, copy_function=shutil.copyfile)
+    shutil.copyfile(waiting.sources, running.sources)
+    for path in artefacts.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return running
 
 
 TEXTS = pa.table({"record_id": ["a"], "other": ["b"], "rule": ["conflict"], "jaccard": [1.0]})

@@ -52,9 +52,9 @@ def test_no_other_code_compares_the_name_of_a_method() -> None:
     named = re.compile("|".join(f"[\"']{name}[\"']" for name in METHODS))
     files = [path for room in ("tasks", "flows", "infra") for path in (ROOT / room).rglob("*.py")]
     naming = {path.relative_to(ROOT / "tasks").as_posix() for path in files if named.search(path.read_text())}
-    approaches = "core/params/use_case.py"
+    approaches, proposed = "core/params/use_case.py", "scaffold/parameters.py"
     default = "core/params/training.py"
-    assert naming == {"core/params/methods.py", "stages/train/handling.py", approaches, default}
+    assert naming == {"core/params/methods.py", "stages/train/handling.py", approaches, proposed, default}
 
 
 def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout) -> None:

@@ -93,7 +93,7 @@ def test_one_watches_for_all_and_another_takes_over(machines: tuple[Path, Path])
         until(lambda: ours in watching.who(second).words, first)
         with watch(second):
             until(lambda: "watches since" in (access.folder(second) / "watch.log").read_text(), second)
-            declare(ledger, first, seconds=1)
+            declare(ledger, first, seconds=4)
             until(lambda: bool(ledger.entries(TAKEN)), first)
             assert f"installation {ours}, process {one.pid}, since" in hallmark(second, "status")
 
@@ -101,7 +101,7 @@ def test_one_watches_for_all_and_another_takes_over(machines: tuple[Path, Path])
             one.wait()
             shift(leases, TERM)  # in place of waiting
             until(lambda: theirs in watching.who(first).words, second)
-            declare(ledger, first, seconds=1)
+            declare(ledger, first, seconds=4)
             until(lambda: len(ledger.entries(TAKEN)) == 2, second)
             assert asked(ledger) == [ours, theirs], "each occasion once"
     shift(leases, TERM + watching.LATE)
@@ -127,8 +127,8 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     """Both believe to lead, as where the first was asleep for longer than its term."""
     first, second = machines
     ledger = open_ledger(first / ".hallmark")
-    declare(ledger, first, seconds=2)
-    time.sleep(2.5)
+    declare(ledger, first, seconds=4)
+    time.sleep(4.5)
     leading, late = Occasions(first), Occasions(second)
     look(leading)
     assert asked(ledger) == [installation.of(first)]
@@ -138,8 +138,8 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     look(late)
     assert asked(ledger) == [installation.of(first)], "the ledger's time is the database's"
     looking = Occasions(second, leads=lambda: False)
-    declare(ledger, first, seconds=2)
-    time.sleep(2.5)
+    declare(ledger, first, seconds=4)
+    time.sleep(4.5)
     look(looking)
     assert len(asked(ledger)) == 1, "who does not lead asks for nothing"
 

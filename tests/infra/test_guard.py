@@ -22,6 +22,7 @@ from tests.ledger_tampering import mend, unguard
 
 ITSELF = {
     "init": "makes the ledger",
+    "new": "writes files alone",
     "up": "serves what asks the ledger each time",
     "down": "stops that",
     "watch": "serves what asks the ledger each time",

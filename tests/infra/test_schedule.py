@@ -61,7 +61,7 @@ def test_what_stands_in_its_comments_is_right_too(project: Path) -> None:
     text = text.replace("[tickets]", "[messages]")
     (project / "shown.yaml").write_text(text)
     shown = load(project / "shown.yaml", Deployments)
-    assert set(shown.schedules) == {"nightly"} and len(shown.triggers) == 6 and shown.timeouts
+    assert set(shown.schedules) == {"nightly"} and len(shown.triggers) == 8 and shown.timeouts
     told = hallmark(project, "deploy", "shown.yaml", *AS, "--no-start", "--yes")
     assert "trigger waivers is new: waiver_expiring" in told and "in force, signed by ml-engineer" in told
     hallmark(project, "deploy", "own.yaml", *AS, "--no-start")

@@ -124,7 +124,7 @@ def test_a_record_with_other_bytes_in_the_cache_is_computed_again(project: Path,
     planted.write_bytes(b"other bytes")
     planted.chmod(0o444)
     heard: list[str] = []
-    run = create(project, "planted")
+    run = create(project, "in-the-cache")
     done(run, "ingest")
     outcome = made.bring(run.layout, "clean", by(run), heard.append)
     assert not outcome.cached and materials.left("clean", run.layout) == record.left
