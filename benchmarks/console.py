@@ -100,7 +100,7 @@ def measure(project: Path, views: int) -> list[dict[str, Any]]:
     reader = TestClient(application(Site(project, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
     reader.post("/sign-in", data={"person": "data-owner", "password": PASSWORD})
     release = dict.fromkeys(("label", "before", "now"), "tiny-1")
-    given = {"run": RUN, "gate": "data", "number": "500", "name": "nightly", **release}
+    given = {"run": RUN, "first": RUN, "second": RUN, "gate": "data", "number": "500", "name": "nightly", **release}
     found = []
     for page in (page for page in PAGES if "{incident}" not in page.path):
         path = page.path.format(**given) + "?release=tiny-1" * (page.path == "/audit")

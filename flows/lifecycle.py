@@ -161,7 +161,7 @@ def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
         if pooled() and not run.ledger().entries(records.RESOLVED, run.id):
             run.push(first=True)  # once it is on record as resolved, another machine of the pool can go on with it
     records.resolved(run.ledger(), run.layout, run.id)
-    note(run.id, use_case=run.params.use_case.name)
+    note(run.id, use_case=run.params.use_case.name, price_per_hour=run.params.evaluation.price_per_hour)
     return run
 
 

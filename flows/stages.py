@@ -112,6 +112,9 @@ def _unknown_tokens(run: Run) -> int:
 def _line(run: Run, name: str, line: StageLine) -> None:
     known = journal.read(run.layout.state, run.id)
     assert known is not None
+    if (before := known.stages.get(name)) is not None:
+        again = before.state == "failed" and line.state == "running"
+        line = line.model_copy(update={"tries": before.tries + again})
     note(known, stages=known.stages | {name: line})
 
 

@@ -1,12 +1,16 @@
 """`hallmark run`"""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
+from flows import deployed
 from infra.cli import follow, runs, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
@@ -16,7 +20,9 @@ from infra.prefect.server import Up
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.mistakes import Mistakes
-from tasks.ledger.ledger import open_ledger
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.occasions import standing
+from tasks.policy.governance import Governance
 from tasks.runs import asking, journal
 from tasks.runs.across import only_here
 from tasks.runs.asking import Envelope
@@ -24,14 +30,14 @@ from tasks.runs.foreseen import foreseen
 from tasks.runs.hold import only_one
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
-from tasks.runs.run import check_request, is_here, layout_of, open_run
+from tasks.runs.run import GIT_REMOTE, check_request, is_here, layout_of, on_record, open_run
 from tasks.runs.summary import summarise
 from tasks.runs.taking_up import is_elsewhere, take_up
 from tasks.sources import sources
 from tasks.sources.sources import Source
 from tasks.supervise import box
 
-NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals", "reason")
+NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals", "reason", "pool")
 """What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
 
 
@@ -53,6 +59,10 @@ def run(
         typer.Option(
             metavar="RUN", help="Go on with a run that failed or stopped, with its own request.", parser=runs.meant
         ),
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(metavar="POOL", help="Have a machine of this work pool execute it, and return."),
     ] = None,
     detach: Annotated[bool, typer.Option(help="Start the run and return.")] = False,
     as_json: shared.Json = False,
@@ -80,8 +90,10 @@ def run(
             shared.notice(str(each), as_json)
         if why := box.why_not():
             shared.notice(f"stages run without a sandbox, with all that you may do yourself: {why}", as_json)
+        executed_by = _deployment(where, ledger, governed, pool)
         envelope = asking.sign(checkout, ledger, governed, request)
-        started = _begin(where, request, envelope, named.sources, say)
+        started = _begin(where, request, envelope, named.sources, executed_by, say)
+        detach = detach or pool is not None
     with follow.left_to_itself(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
         if secret := started.up.asks_for(where):
@@ -134,12 +146,23 @@ def _on_command_line(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def _deployment(where: Path, ledger: Ledger, governed: Governance, pool: str | None) -> str:
+    """What executes a new run. Raises InputError for a pool that is not declared."""
+    declared = standing.read(ledger, governed).deployments.pools
+    if pool is not None and pool not in declared:
+        raise InputError(
+            f"there is no work pool {pool}: declared are {', '.join(sorted(declared)) or 'none'}; write it into "
+            "deployments.yaml, then `hallmark deploy`"
+        )
+    return deployed.for_run(where, ledger, pool)
+
+
 def _begin(
-    where: Path, request: RunRequest, envelope: Envelope, named: list[Source], say: Callable[[str], None]
+    where: Path, request: RunRequest, envelope: Envelope, named: list[Source], by: str, say: Callable[[str], None]
 ) -> _Started:
     up = server.start(where, say, also=sources.variables(named))
     say(f"run {request.run_id}, asked for by {request.requested_by}{', demo approvals' * request.demo_approvals}")
-    return _Started(up, request.named, client.trigger(where, up, request, envelope))
+    return _Started(up, request.named, client.trigger(where, up, request, envelope, name=by))
 
 
 def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
@@ -153,7 +176,7 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
         away = is_elsewhere(open_ledger(where / ".hallmark"), where, run_id)
         if away or (known is None and not is_here(layout_of(where, run_id))):
             known = None
-            with only_here(where, run_id):
+            with only_here(where, run_id), _meanwhile(where, run_id, say):
                 started, seconds = time.monotonic(), take_up(where, run_id)
             more = time.monotonic() - started - seconds
             say(f"run {run_id} was fetched, with its outputs: {seconds:.1f} s of download, {more:.1f} s of checks")
@@ -163,6 +186,18 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
         return _Started(up, run_id, known.flow_run)
     asked = open_run(where, run_id).asked
     return _Started(up, run_id, client.trigger(where, up, RunRequest.of(asked.request), asked.envelope))
+
+
+@contextmanager
+def _meanwhile(where: Path, run_id: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Prefect starts while the block fetches a run, which takes as long; not for a run that cannot be fetched."""
+    if GIT_REMOTE not in os.environ or on_record(where, run_id) is None:
+        yield
+        return
+    with ThreadPoolExecutor(1) as beside:
+        up = beside.submit(server.start, where, say)
+        yield
+        up.result()
 
 
 def _read_from(layout: Layout) -> set[str]:

@@ -70,6 +70,7 @@ RELEASES = {
 }
 RUNS = {
     "diff": Verb("runs_difference:diff", "Show what differs between two runs, with a paired test."),
+    "stop": Verb("runs_stop:stop", "Stop a run that is in progress here; it can go on later.", "itself"),
 }
 INCIDENTS = {
     "list": Verb("incidents:list_incidents", "List the open incidents."),
@@ -110,7 +111,7 @@ ALL: dict[str, Verb | Verbs] = {
     "ledger": Verbs("Show, verify, prove and export the ledger.", LEDGER),
     "policy": Verbs("Explain, test and adopt the policy.", POLICY),
     "releases": Verbs("List, show, compare, verify and roll back releases.", RELEASES),
-    "runs": Verbs("Compare runs, also those never released.", RUNS),
+    "runs": Verbs("Compare runs, also those never released; stop one.", RUNS),
     "schedule": Verbs("List, pause and resume schedules and triggers.", SCHEDULE),
     "incidents": Verbs("List, show and close incidents.", INCIDENTS),
 }

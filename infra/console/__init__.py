@@ -13,6 +13,8 @@ actions.py    the tables of what a person may do, and who may
 views/        one file a page: what it shows, as a typed document that is also its JSON
 acts/         one file for each thing that is signed in a browser
 answers.py    a view as HTML, JSON or CSV
+tables.py     which tables a view holds, for CSV
+rates.py      how much one person may ask for in a minute
 context.py    what every route works with: who visits, and how a page is made
 routes.py     the rows of both tables as routes
 disclosing.py one record as its source has it, for a reason

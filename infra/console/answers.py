@@ -4,11 +4,12 @@ import csv
 import io
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import jinja2
 from pydantic import BaseModel
 
+from infra.console import tables
 from infra.console.pages import PAGES
 from tasks.core.pages import shown, templates
 from tasks.core.shown import visible
@@ -23,7 +24,7 @@ def environment() -> jinja2.Environment:
     """The templates, which escape everything that they are given."""
     made = templates(FOLDER / "templates")
     made.globals |= {"menu": [page for page in PAGES if page.menu], "span": span}
-    made.filters |= {"exact": exact, "seconds": seconds}
+    made.filters |= {"exact": exact, "seconds": seconds, "usd": usd}
     return made
 
 
@@ -41,30 +42,19 @@ def seconds(value: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
-def rows(view: BaseModel) -> list[BaseModel] | None:
-    """The lines of a view that is a list; None of another."""
-    found = getattr(view, "rows", None)
-    return list(found) if isinstance(found, list) else None
+def usd(value: float) -> str:
+    """An amount with its unit; of small ones, what is not zero."""
+    return f"{value:,.2f} USD" if value >= 0.1 else f"{value:.2g} USD"
 
 
-def as_csv(view: BaseModel, kind: type[BaseModel]) -> str:
-    """Its lines below the names of their fields; a field that holds documents is left out. No cell is a formula to a
-    spreadsheet."""
-    out = io.StringIO()
-    names = [name for name, field in kind.model_fields.items() if not _nested(field.annotation)]
+def as_csv(view: BaseModel, table: str) -> str:
+    """The lines of one of a view's tables below the names of their fields. No cell is a formula to a spreadsheet."""
+    out, lines = io.StringIO(), tables.lines(view, table)
+    names = dict.fromkeys(name for line in lines for name in line) or tables.columns(type(view), table)
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(names)
-    for row in rows(view) or []:
-        said = row.model_dump(mode="json")
-        writer.writerow([_cell(said[name]) for name in names])
+    writer.writerow([_cell(name) for name in names])
+    writer.writerows([_cell(line.get(name)) for name in names] for line in lines)
     return out.getvalue()
-
-
-def _nested(annotation: Any) -> bool:
-    """Whether a field holds documents, which no cell can."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return True
-    return any(map(_nested, get_args(annotation)))
 
 
 def _cell(value: Any) -> str:
@@ -75,4 +65,4 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.lstrip().startswith(FORMULA) or text.startswith(FORMULA) else text
 
 
-__all__ = ["as_csv", "environment", "exact", "rows", "seconds", "shown"]
+__all__ = ["as_csv", "environment", "exact", "seconds", "shown", "usd"]

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from infra.console import answers
 from infra.console.accounts import Accounts
 from infra.console.oidc.settings import SignInBy
+from infra.console.rates import A_MINUTE, SIGN_INS, Rates
 from infra.console.sessions import Session, Sessions
 from infra.console.site import Here, Site
 from infra.console.store import open_store
@@ -41,6 +42,7 @@ class Context:
         engine = open_store(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
+        self.rates, self.sign_ins = Rates(A_MINUTE), Rates(SIGN_INS)
         self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
         self._templates = answers.environment()
 
@@ -48,11 +50,12 @@ class Context:
         return Here(self.site)
 
     def visitor(self, request: Request) -> Visitor:
-        """Who asks. Raises NotSignedIn, or Refused for who holds no role any more."""
+        """Who asks. Raises NotSignedIn, Refused for who holds no role any more, and TooMany."""
         by_itself = "hx-request" in request.headers
         session = self.sessions.find(request.cookies.get(self.cookie, ""), datetime.now(UTC), uses=not by_itself)
         if session is None:
             raise NotSignedIn
+        self.rates.take(session.person)
         try:
             person = self.here().person(session.person)
         except InputError as error:
@@ -69,6 +72,7 @@ class Context:
             "person": visitor.person if visitor else None,
             "form_token": visitor.session.form_token if visitor else "",
             "page": None,
+            "also": {},
             "embedded": request.headers.get("hx-target", "main") != "main",
             "origin": self.site.origin,
             **more,

@@ -24,6 +24,7 @@ def serve(app: FastAPI, context: Context) -> None:
         request: Request, person: Annotated[str, Form(max_length=200)], password: Annotated[str, Form()],
         next: Annotated[str, Form()] = "/",
     ) -> Response:  # fmt: skip
+        context.sign_ins.take(request.client.host if request.client else "")
         if not context.sign_in_by.passwords:
             return form(context, request, next, 403, wrong="nobody signs in with a password here")
         try:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
 from infra.console.context import Context, NotSignedIn, asked
+from infra.console.rates import TooMany
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.shown import json_text, visible
 
@@ -36,6 +37,12 @@ def serve(app: FastAPI, context: Context) -> None:
         if _is_program(request):
             return Spelled({"error": "sign in first"}, 401)
         return RedirectResponse(f"/sign-in?next={quote(asked(request))}", HTTP_303_SEE_OTHER)
+
+    @app.exception_handler(TooMany)
+    async def too_many(request: Request, _: Exception) -> Response:
+        answer = wrong(request, 429, "you asked for too much within a minute; wait a minute, then ask again")
+        answer.headers["Retry-After"] = "60"
+        return answer
 
     @app.exception_handler(HallmarkError)
     async def known(request: Request, error: HallmarkError) -> Response:

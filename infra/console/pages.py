@@ -1,12 +1,14 @@
-"""The table of pages. Each is a view, a template and who may look; its JSON is below /api, its CSV where it is a list.
+"""The table of pages. Each is a view, a template and who may look; its JSON is below /api, its tables are CSV as well.
 
 The application makes its routes of this table and of actions.py, and of nothing else; a test walks both with every
 role.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_type_hints
 
+from infra.console import tables
+from infra.console.views.artefacts import artefacts
 from infra.console.views.audit import audit
 from infra.console.views.changes import changes
 from infra.console.views.compared import compare, compared
@@ -16,6 +18,7 @@ from infra.console.views.inbox import inbox
 from infra.console.views.incidents import incident, incidents
 from infra.console.views.key import key
 from infra.console.views.ledger import entry, ledger
+from infra.console.views.log import log
 from infra.console.views.policy import policy
 from infra.console.views.release import release
 from infra.console.views.releases import at, releases
@@ -48,6 +51,8 @@ PAGES = (
     Page("/runs", "Runs", runs, "runs.html", menu=True, live=True),
     Page("/runs/{run}", "Run", run, "run.html", live=True),
     Page("/runs/{run}/rows", "Rows", rows, "rows.html"),
+    Page("/runs/{run}/artefacts", "What its stages left", artefacts, "artefacts.html"),
+    Page("/runs/{run}/log", "Log", log, "log.html", live=True),
     Page("/runs/{first}/to/{second}", "What differs", compared, "compared.html"),
     Page("/compare", "Compare two runs", compare, "compared.html"),
     Page("/releases", "Releases", releases, "releases.html", menu=True),
@@ -74,6 +79,8 @@ def api_path(page: Page) -> str:
     return "/api/inbox" if page.path == "/" else f"/api{page.path}"
 
 
-def csv_path(page: Page) -> str:
-    """Where the CSV of a list is."""
-    return f"{'/inbox' if page.path == '/' else page.path}.csv"
+def csv_paths(page: Page) -> dict[str, str]:
+    """Where the CSV of each of its tables is, by the table's name."""
+    path = "/inbox" if page.path == "/" else page.path
+    of = tables.of(get_type_hints(page.view)["return"])
+    return {table: f"{path}.csv" if table == tables.ROWS else f"{path}/{table}.csv" for table in of}

@@ -4,17 +4,18 @@ import inspect
 from collections.abc import Callable
 from inspect import Parameter
 from typing import Annotated, Any, get_type_hints
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, FastAPI, Header
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from infra.console import answers
 from infra.console.actions import SIGNINGS, Signing
 from infra.console.context import Context, Visitor
-from infra.console.pages import PAGES, Page, api_path, csv_path
+from infra.console.pages import PAGES, Page, api_path, csv_paths
 from infra.console.views.files import docs_file, measured_file, report_file
+from infra.console.views.runs import MOST
 
 GIVEN = ("here", "person")
 """Parameters of a view that are not the reader's."""
@@ -28,6 +29,8 @@ FRAMED = (
 
 def serve(app: FastAPI, context: Context) -> None:
     for page in PAGES:
+        _serve_tables(app, context, page)
+    for page in PAGES:
         _serve(app, context, page)
     for signing in SIGNINGS:
         _post(app, context, f"{signing.path}/draw", signing, signing.draw)
@@ -35,28 +38,47 @@ def serve(app: FastAPI, context: Context) -> None:
     _files(app, context)
 
 
+def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
+    """Its tables as CSV; before any page, since `/releases/LABEL` would be one of these as well."""
+
+    def csv_of(table: str, path: str) -> Callable[..., Response]:
+        def csv(visitor: Visitor, **asked: Any) -> Response:
+            text = answers.as_csv(page.view(context.here(), visitor.person, **asked), table)
+            headers = {"Content-Disposition": f'attachment; filename="{path.strip("/").replace("/", "-")}"'}
+            return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+        return csv
+
+    for table, path in csv_paths(page).items():
+        app.get(path, include_in_schema=False, response_model=None)(_endpoint(context, csv_of(table, path), page.view))
+
+
 def _serve(app: FastAPI, context: Context, page: Page) -> None:
-    """A page's HTML, its JSON, and its CSV where it is a list."""
+    """A page's HTML and its JSON."""
     result = get_type_hints(page.view, include_extras=True)["return"]
+    hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
 
     def html(request: Request, visitor: Visitor, **asked: Any) -> Response:
         view = page.view(context.here(), visitor.person, **asked)
-        return context.page(page.template, request, visitor, page=page, title=page.title, view=view)
+        also = links(page, request)
+        return context.page(page.template, request, visitor, page=page, title=page.title, view=view, also=also)
 
     def json(visitor: Visitor, **asked: Any) -> Any:
         return page.view(context.here(), visitor.person, **asked)
 
-    def csv(visitor: Visitor, **asked: Any) -> Response:
-        name = csv_path(page).strip("/").replace("/", "-")
-        text = answers.as_csv(page.view(context.here(), visitor.person, **asked), line_of(result))
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-    hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
     app.get(page.path, response_class=HTMLResponse, **hidden)(_endpoint(context, html, page.view, Request))
     app.get(api_path(page), name=page.path, response_model=result)(_endpoint(context, json, page.view))
-    if is_list(result):
-        app.get(csv_path(page), **hidden)(_endpoint(context, csv, page.view))
+
+
+def links(page: Page, request: Request) -> dict[str, str]:
+    """The same view as JSON, and its tables as CSV: whole, and of what the reader asked for."""
+    query = dict(request.query_params)
+    if "most" in inspect.signature(page.view).parameters:
+        query["most"] = str(MOST)
+    asked = f"?{urlencode(query)}" if query else ""
+    here = {name: quote(value, safe="") for name, value in request.path_params.items()}
+    csv = {table.rpartition(".")[2].replace("_", " "): path for table, path in csv_paths(page).items()}
+    return {name: path.format(**here) + asked for name, path in {"JSON": api_path(page), **csv}.items()}
 
 
 def _post(app: FastAPI, context: Context, path: str, signing: Signing, act: Callable[..., Any]) -> None:
@@ -95,17 +117,6 @@ def _endpoint(
 
 def _parameter(name: str, annotation: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
-
-
-def is_list(result: Any) -> bool:
-    """Whether a view is one of lines."""
-    return "rows" in result.model_fields
-
-
-def line_of(result: Any) -> type[BaseModel]:
-    """The type of a list's lines."""
-    kind: type[BaseModel] = result.model_fields["rows"].annotation.__args__[0]
-    return kind
 
 
 def _files(app: FastAPI, context: Context) -> None:

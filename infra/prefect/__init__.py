@@ -14,6 +14,7 @@
     watching.py who watches, for whoever asks
     deployments.yaml  schedules and triggers, as they are proposed (tasks/occasions)
     notify.py   tell people outside what the ledger says
+    logs.py     what a run has logged
     client.py   start a run and ask how it stands
 
 With PREFECT_API_URL set, that server is used and none is started. Each checkout has a deployment of its own there.

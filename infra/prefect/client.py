@@ -108,6 +108,14 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
         return state not in ENDED
 
 
+def cancel(root: Path, up: Up, flow_run: str) -> None:
+    """Have the runner end the process of a flow run. Nothing revives it."""
+    with connected(root, up) as client:
+        from prefect.states import Cancelling
+
+        client.set_flow_run_state(UUID(flow_run), Cancelling(message="stopped by `hallmark runs stop`"))
+
+
 def state_of(root: Path, up: Up, flow_run: str) -> tuple[str, str]:
     """Type and message of a flow run's state, e.g. ("PAUSED", "")."""
     with connected(root, up) as client:

@@ -26,6 +26,8 @@ class StageLine(Frozen):
     """Wall-clock seconds, start of `dvc repro` to its end."""
     progress: str = ""
     """The stage's last progress line."""
+    tries: int = 1
+    """How often this flow run began it; more than once after failures that may pass."""
 
 
 class GateLine(Frozen):
@@ -41,6 +43,8 @@ class Journal(Frozen):
     reason: str | None = None
     """Why it was asked for, where that was said."""
     use_case: str = ""
+    price_per_hour: float | None = None
+    """USD for an hour of the machine, as the run's parameters have it; null before it was resolved."""
     demo: bool = False
     status: Status = "running"
     flow_run: str | None = None

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from infra.console.actions import ACTIONS
 from infra.console.app import application, cookie_of
-from infra.console.pages import PAGES, api_path, csv_path
+from infra.console.pages import PAGES, api_path, csv_paths
 from infra.console.sessions import Sessions
 from infra.console.site import Site
 from infra.console.store import SESSIONS, open_store
@@ -54,7 +54,7 @@ def signed_in(client: TestClient, person: str) -> TestClient:
 
 def tabled() -> set[tuple[str, str]]:
     pages = {("GET", path) for page in PAGES for path in (page.path, api_path(page))}
-    lists = {("GET", csv_path(page)) for page in PAGES if "rows" in page.view.__annotations__["return"].model_fields}
+    lists = {("GET", path) for page in PAGES for path in csv_paths(page).values()}
     return pages | lists | {(action.method, action.path) for action in ACTIONS}
 
 

@@ -75,6 +75,12 @@ def test_a_rollback_is_ordered_on_the_page_of_the_release(browser: Any, console:
     assert newest and (newest.promotion.label, newest.promotion.action) == ("triage-1", "rollback")
     assert newest.promotion.requested_by == "risk-officer" and not page.faults
     assert not page.query_selector(".signed"), "it is champion"
+    page.goto(f"{console.origin}/releases")
+    assert page.locator(".reigns rect").evaluate_all("all => all.map(each => each.textContent)") == [
+        "triage-1", "triage-2", "triage-1"
+    ]  # fmt: skip
+    page.click("summary:has-text('triage: triage-1 since')")
+    assert "wrong queue for refunds" in page.inner_text("details")
 
 
 def test_an_order_that_came_too_late_moves_nothing(browser: Any, console: Console, succeeded: House) -> None:

@@ -13,7 +13,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions import deciding
 from tasks.runs import journal, stage
 from tasks.runs.dvc import StageOutcome
-from tasks.runs.journal import Journal
+from tasks.runs.journal import Journal, StageLine
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts
 from tests.tiny_project import create
@@ -75,6 +75,13 @@ def test_each_kind_of_failure_has_its_own_tries(run: Run, monkeypatch: pytest.Mo
     with pytest.raises(Died):
         stages.patiently(run, "train")
     assert failing.waited == [2, 1]
+
+
+def test_how_often_a_stage_was_tried_stands_in_the_journal(run: Run) -> None:
+    for state in ("running", "failed", "running", "failed", "running", "done"):
+        stages._line(run, "split", StageLine(state=state))
+    known = journal.read(run.layout.state, run.id)
+    assert known and known.stages["split"] == StageLine(state="done", tries=3)
 
 
 @pytest.mark.parametrize("error", [InputError("wrong"), Refused("no"), Late("too long")])

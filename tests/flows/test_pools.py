@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 import pytest
@@ -23,7 +24,7 @@ from tests.checkouts import Checkouts
 from tests.governed.postgres import cluster
 from tests.prefect_client import prefect
 from tests.run_states import wait_for
-from tests.tiny_project import commit, dvc_remote, git, hallmark
+from tests.tiny_project import commit, dvc_remote, git, hallmark, hallmark_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -144,3 +145,10 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
         (flow_run,) = client.read_flow_runs()
         states = [state.message for state in client.read_flow_run_states(flow_run.id)]
     assert flow_run.name == run and "its machine was gone" in states
+
+    asked = hallmark_json(first, "run", "--as", "ml-engineer", "--pool", "small")
+    with prefect(first) as client:
+        waiting = client.read_flow_run(UUID(asked["flow_run"]))
+    assert waiting.work_pool_name == deployed.pool(ledger, "small") and waiting.state and waiting.state.is_scheduled()
+    told = hallmark(first, "run", "--as", "ml-engineer", "--pool", "large", code=2)
+    assert "there is no work pool large: declared are small" in told

@@ -34,6 +34,7 @@ ITSELF = {
     "identity import": "changes people.yaml alone",
     "identity revoke": "changes people.yaml alone",
     "identity root": "prints the root of trust, and compares it",
+    "runs stop": "ends a process, and writes nothing",
     "restore": "puts a ledger where there is none, and verifies it",
     "policy check": "is about files",
     "policy test": "is about files",

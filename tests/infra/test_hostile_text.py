@@ -17,7 +17,7 @@ from infra.cli import main, verbs
 from infra.cli.lazy import Verbs
 from infra.console.accounts import Accounts
 from infra.console.app import application
-from infra.console.pages import PAGES, Page, api_path, csv_path
+from infra.console.pages import PAGES, Page, api_path, csv_paths
 from infra.console.site import Site
 from infra.console.store import open_store
 from tasks.consent import withdrawals
@@ -206,7 +206,7 @@ COMMANDS: dict[str, list[str]] = {
     "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "work": [TEXT], "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
-    "runs diff": ["one", "one"],
+    "runs diff": ["one", "one"], "runs stop": ["one"],
     "schedule list": [], "schedule next": [], "schedule pause": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule resume": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule run-now": ["nightly", "--reason", TEXT, *AS_OWNER],
@@ -265,7 +265,7 @@ def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page:
         "second": "one",
         "name": "nightly",
     }
-    for path in (page.path, api_path(page), csv_path(page)):
+    for path in (page.path, api_path(page), *csv_paths(page).values()):
         answer = reader.get(path.format(**given))
         shown = answer.text.replace("\r\n", "\n")  # as lines of a CSV end
         assert answer.status_code in (200, 400, 404, 409) and not RAW.search(shown), (path, shown)

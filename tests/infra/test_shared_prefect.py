@@ -5,12 +5,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from prefect.client.schemas.objects import StateType
 
 from flows.lifecycle import run_id
 from flows.parked import in_state
-from infra.prefect import access, server
+from infra.prefect import access, logs, server
+from tasks.ledger.ledger import open_ledger
 from tests import tiny_project
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
@@ -60,6 +62,27 @@ def test_each_takes_its_own_runs(owner: Path, guest: Path, monkeypatch: pytest.M
     with prefect(owner) as client:
         for root, run in ((owner, ours), (guest, parked["run"])):
             assert [run_id(one) for one in in_state(root, client, StateType.PAUSED)] == [run]
+    ledger = open_ledger(owner / ".hallmark")
+    said = [line.text for line in logs.read(owner, ledger, ours, [])]
+    assert "Beginning flow run" in said[0] and any("stage ingest" in text for text in said), said
+    assert logs.read(owner, ledger, parked["run"], []) == [], "another's lines, on the same server"
+    stop(owner)
     secret = access.secret(owner).encode()
     assert not [path for path in (guest / ".hallmark").rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert json.loads((guest / ".hallmark" / "prefect" / "up.json").read_text())["server"] is None
+
+
+def stop(root: Path) -> None:
+    """A run that is in a stage, with all its processes, and no other run."""
+    going = tiny_project.hallmark_json(root, "run", "--as", "ml-engineer", "--set", "data.seed=5", "--detach")["run"]
+    deadline = time.monotonic() + 120
+    while "running" not in {line["state"] for line in hallmark_json(root, "status", going)["stages"].values()}:
+        assert time.monotonic() < deadline, hallmark(root, "status", going)
+        time.sleep(0.1)
+    assert f"hallmark run --resume {going}" in tiny_project.hallmark(root, "runs", "stop", going)
+    assert hallmark_json(root, "status", going)["status"] == "interrupted"
+    ended = time.monotonic() + 30
+    while left := [each for each in psutil.process_iter(["cmdline"]) if going in " ".join(each.info["cmdline"] or [])]:
+        assert time.monotonic() < ended, left
+        time.sleep(0.1)
+    assert "there is nothing to stop" in hallmark(root, "runs", "stop", going, code=2)

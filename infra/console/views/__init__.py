@@ -5,6 +5,9 @@ gate.py       one gate: what it looked at, where it stands, and what a person ma
 checks.py     the checks of a gate
 dataset.py    what a data gate looked at, source by source
 runs.py       every run of this checkout, and one
+artefacts.py  every file that the stages of a run left, as it was signed
+training.py   the loss of a training
+log.py        what a run logged, for who may read it
 compared.py   what differs between two runs, and a form that picks them
 evaluation.py what came out of an evaluation, with intervals
 files.py      the evaluation report and the Data Docs of a run

@@ -14,6 +14,8 @@ from tasks.registry.release.promotions import Promotions, Signed
 
 PAGE = 15
 """Releases on one page: who let failed checks of one pass is looked up in the ledger, in 10 ms."""
+REIGNS = 30
+"""Champions of a model on the page."""
 MOST_PROBLEMS = 20
 
 
@@ -31,9 +33,29 @@ class ReleaseRow(Frozen):
     sha256: str
 
 
+class Reign(Frozen):
+    """How long a release was champion, without a break."""
+
+    model: str
+    release: str
+    since: datetime
+    until: datetime | None
+    """Null: it still is."""
+    by: str
+    """What made it champion: promote or rollback."""
+    entry: int
+    """Of the ledger."""
+    reason: str
+    """Of a rollback."""
+
+
 class Releases(Frozen):
     rows: list[ReleaseRow]
     """Newest first."""
+    champions: list[Reign]
+    """The last of each model, oldest first."""
+    read: datetime
+    """When: the one without an end was champion until then."""
     problems: list[str]
     """What is wrong with promotions in the ledger, in words."""
     older: datetime | None
@@ -56,9 +78,24 @@ def releases(here: Here, person: Person, before: datetime | None = None, most: M
         listed.sort(key=lambda each: each[0].promotion.time, reverse=True)
         wanted = [each for each in listed if before is None or each[0].promotion.time < before]
         rows = [_row(here, line, signed) for signed, line in wanted[:most]]
+        champions = [reign for line in lines for reign in _reigns(line)]
     older = rows[-1].promoted if len(wanted) > most else None
     problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
-    return Releases(rows=rows, problems=problems, older=older)
+    return Releases(rows=rows, champions=champions, read=here.now, problems=problems, older=older)
+
+
+def _reigns(line: Promotions) -> list[Reign]:
+    shown = line.valid[-REIGNS:]
+    ends = [*(signed.promotion.time for signed in shown[1:]), None][: len(shown)]
+    return [_reign(signed, until) for signed, until in zip(shown, ends, strict=True)]
+
+
+def _reign(signed: Signed, until: datetime | None) -> Reign:
+    it = signed.promotion
+    return Reign(
+        model=it.name, release=it.label, since=it.time, until=until, by=it.action,
+        entry=signed.entry.seq if signed.entry else 0, reason=it.reason,
+    )  # fmt: skip
 
 
 def _row(here: Here, line: Promotions, signed: Signed) -> ReleaseRow:

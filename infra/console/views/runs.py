@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.site import Here
+from infra.console.views import training
 from infra.console.views.evaluation import Evaluation, read_or_why
+from infra.console.views.training import Training
 from tasks.core.config import Frozen
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
@@ -20,9 +22,11 @@ from tasks.runs.journal import GateLine, Journal, StageLine
 PAGE = 100
 """Runs on one page."""
 MOST = 10_000
+"""Lines that one answer holds."""
+BARS = 60
+"""Runs in a picture."""
 GOES_ON = ("running", "waiting", "interrupted")
 """States of a run that still has something before it."""
-"""Lines that one answer holds."""
 Many = Annotated[int, Field(ge=1, le=MOST)]
 Number = Annotated[int, Field(ge=0, lt=2**62)]
 """Of an entry of the ledger."""
@@ -40,6 +44,16 @@ class RunRow(Frozen):
     release: str
     seconds: float
     """That its stages took."""
+    cost: float | None
+    """In USD, of that time at the price of an hour in its parameters; null before they were known."""
+
+
+class Bar(Frozen):
+    """One run in the picture of its use case."""
+
+    run: str
+    status: str
+    seconds: float
 
 
 class Tally(Frozen):
@@ -49,8 +63,14 @@ class Tally(Frozen):
     runs: int
     ended: dict[str, int]
     """By status."""
+    success: float | None
+    """Of those that ended, the share that did not fail; null where none has."""
     seconds: float
     """Median of what the stages of a promoted run took; 0 where none was."""
+    cost: float
+    """Median of what a promoted run cost, in USD; 0 where none was."""
+    bars: list[Bar]
+    """The last of them, oldest first."""
 
 
 class Runs(Frozen):
@@ -75,6 +95,12 @@ class RunPage(Frozen):
     going: bool
     """A process executes it now."""
     stages: dict[str, StageLine]
+    seconds: float
+    """That the stages took."""
+    cost: float | None
+    """In USD, as in the list of runs."""
+    training: Training | None
+    """Null before it was trained."""
     gates: dict[str, GateLine]
     evaluation: Evaluation | None
     """Null before it was evaluated."""
@@ -102,15 +128,21 @@ def _tallies(rows: list[RunRow]) -> list[Tally]:
     by_name: dict[str, list[RunRow]] = {}
     for row in rows:
         by_name.setdefault(row.use_case or "not resolved yet", []).append(row)
-    return [
-        Tally(
-            use_case=name,
-            runs=len(own),
-            ended=dict(Counter(row.status for row in own).most_common()),
-            seconds=median([row.seconds for row in own if row.status == "promoted"] or [0]),
-        )
-        for name, own in sorted(by_name.items())
-    ]
+    return [_tally(name, own) for name, own in sorted(by_name.items())]
+
+
+def _tally(name: str, own: list[RunRow]) -> Tally:
+    promoted = [row for row in own if row.status == "promoted"]
+    ended = [row for row in own if row.status in journal.FINISHED]
+    return Tally(
+        use_case=name,
+        runs=len(own),
+        ended=dict(Counter(row.status for row in own).most_common()),
+        success=sum(row.status != "failed" for row in ended) / len(ended) if ended else None,
+        seconds=median([row.seconds for row in promoted] or [0]),
+        cost=median([row.cost or 0 for row in promoted] or [0]),
+        bars=[Bar(run=row.run, status=row.status, seconds=row.seconds) for row in reversed(own[:BARS])],
+    )
 
 
 def _row(here: Here, known: Journal) -> RunRow:
@@ -123,8 +155,17 @@ def _row(here: Here, known: Journal) -> RunRow:
         began=_began(here, known.run),
         doing=_doing(known),
         release=known.release or "",
-        seconds=sum(line.seconds for line in known.stages.values()),
+        seconds=_seconds(known),
+        cost=_cost(known),
     )
+
+
+def _seconds(known: Journal) -> float:
+    return sum(line.seconds for line in known.stages.values())
+
+
+def _cost(known: Journal) -> float | None:
+    return None if known.price_per_hour is None else _seconds(known) / 3600 * known.price_per_hour
 
 
 def _began(here: Here, run: str) -> datetime | None:
@@ -141,6 +182,14 @@ def _doing(known: Journal) -> str:
     return known.doing or at_work or (waits if known.status == "waiting" else "")
 
 
+def _training(here: Here, layout: Layout) -> tuple[Training | None, str]:
+    """Or why it is not shown, in words."""
+    try:
+        return training.read(here, layout), ""
+    except HallmarkError as error:
+        return None, str(error)
+
+
 def run(here: Here, person: Person, run: str) -> RunPage:
     """Raises InputError where there is no such run."""
     known = journal.read(here.state, run)
@@ -148,6 +197,7 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         raise InputError(f"there is no run {run!r} here")
     stands, layout = journal.as_it_stands(here.state, known), Layout(here.state / "runs" / run)
     figures, wrong = read_or_why(here, layout)
+    curve, wrong_too = _training(here, layout)
     return RunPage(
         run=run,
         use_case=stands.use_case,
@@ -161,11 +211,14 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         doing=_doing(stands),
         going=stands.status == "running",
         stages=stands.stages,
+        seconds=_seconds(stands),
+        cost=_cost(stands),
+        training=curve,
         gates=stands.gates,
         reason=stands.reason or "",
         to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in GOES_ON else [],
         evaluation=figures,
-        wrong=wrong,
+        wrong=wrong or wrong_too,
         report=(layout.stage("evaluate") / "report.html").is_file(),
         docs=(layout.stage("validate") / "docs").is_dir(),
         measured=(layout.root / "measured" / "report.html").is_file(),

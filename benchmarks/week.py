@@ -1,0 +1,172 @@
+"""A week in a quarter of an hour: schedules, triggers, decisions and a rollback, as a transcript.
+
+    python benchmarks/week.py [--day 150] [--out FILE]
+
+A day is `--day` seconds. The commands, the Prefect server, the watch and the runs are real; the model is one of 330,000
+parameters, trained on 60 rows. The transcript has each command, what it said, and the day and hour of that week.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FILE = """\
+schedules:
+  nightly: {{every: {day}s, anchor: "{anchor}", missed: latest}}
+triggers:
+  new-data: {{on: source_changed, beyond: 0.05, look: 5s}}
+  upstream: {{on: event}}
+"""
+DECIDERS = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-officer"}
+
+
+class Week:
+    def __init__(self, project: Path, day: float) -> None:
+        self.project, self.day, self.began = project, day, time.monotonic()
+        self.lines: list[str] = []
+
+    def passed(self) -> float:
+        """Days since Monday, 3 o'clock."""
+        return (time.monotonic() - self.began) / self.day
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+        self.lines.append(text)
+
+    def heading(self, text: str) -> None:
+        hours = 3 + self.passed() * 24
+        self.say(f"\n# {DAYS[min(6, int(hours // 24))]}, {int(hours % 24):02}:{int(hours * 60 % 60):02}. {text}")
+
+    def type(self, *args: str) -> str:
+        from tests.tiny_project import hallmark
+
+        said = " ".join(f'"{each}"' if " " in each else each for each in args)
+        told = hallmark(self.project, *args)
+        self.say(f"$ hallmark {said}")
+        for line in told.strip().splitlines()[-14:]:
+            self.say(line.replace(str(self.project), "~/tiny"))
+        return told
+
+    def ask(self, *args: str) -> Any:
+        from tests.tiny_project import hallmark_json
+
+        return hallmark_json(self.project, *args)
+
+    def until(self, done: Callable[[], Any], seconds: float = 600) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := done()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.ask("status"))
+            time.sleep(1)
+        return found
+
+    def sleep_until(self, day: float) -> None:
+        time.sleep(max(0.0, (day - self.passed()) * self.day))
+
+    def runs(self) -> list[str]:
+        """Oldest first."""
+        return [line["run"] for line in self.ask("status")]
+
+    def new_run(self, before: list[str]) -> str:
+        found: list[str] = self.until(lambda: [run for run in self.runs() if run not in before])
+        return found[0]
+
+    def rests(self, run: str) -> Any:
+        """How a run stands once it waits, or has ended."""
+        return self.until(lambda: (said := self.ask("status", run))["status"] != "running" and said)
+
+    def approve(self, run: str) -> None:
+        """At each gate, by whose decision it takes."""
+        for gate, person in DECIDERS.items():
+            self.until(lambda gate=gate: self.ask("status", run)["gates"].get(gate, {}).get("state") == "waiting")
+            self.type("gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence")
+        self.until(lambda: self.ask("status", run)["status"] == "promoted")
+        self.type("status", run)
+
+
+def live(week: Week) -> None:
+    from tests.tiny_project import commit
+
+    project = week.project
+    week.heading("The platform engineer declares when runs are asked for")
+    anchor = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 15))
+    (project / "week.yaml").write_text(FILE.format(day=round(week.day), anchor=anchor))
+    commit(project, "When runs are asked for")
+    week.type("deploy", "week.yaml", "--as", "ml-engineer", "--yes")
+    first = week.new_run([])
+    week.heading("The night's run waits for its data owner")
+    week.rests(first)
+    week.type("gates", "list")
+    week.approve(first)
+
+    known = week.runs()
+    week.sleep_until(1)
+    second = week.new_run(known)
+    week.heading("Nothing has changed since yesterday, and the run says so before it trains")
+    week.rests(second)
+    week.type("status", second)
+
+    week.heading("The source has grown, and a run is asked for")
+    known = week.runs()
+    source = project / "examples" / "messages.csv"
+    rows = source.read_text().splitlines()
+    source.write_text("\n".join([*rows, *(row.replace("since", "since last", 1) for row in rows[1:13])]) + "\n")
+    commit(project, "Twelve more messages")
+    third = week.new_run(known)
+    week.rests(third)
+    week.approve(third)
+    week.type("releases", "list")
+
+    week.heading("A job upstream says twenty times that its export is there: one run, which the data owner rejects")
+    known = week.runs()
+    for _ in range(19):
+        week.ask("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")
+    week.type("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")
+    asked = week.new_run(known)
+    stands = week.rests(asked)
+    if stands["status"] == "waiting":
+        week.type("gates", "reject", asked, "data", "--as", "data-owner", "--reason", "half of the export is missing")
+        week.until(lambda: week.ask("status", asked)["status"] == "failed")
+    week.type("status", asked)
+
+    week.heading("Answers went wrong: the release before is champion again")
+    week.type("releases", "rollback", "tiny-1", "--as", "risk-officer", "--reason", "tiny-2 sends loans to cards")
+    week.type("releases", "list")
+
+    week.heading("The schedule rests until that is understood")
+    week.type("schedule", "pause", "nightly", "--as", "ml-engineer", "--reason", "until tiny-2 is understood")
+    week.type("schedule", "list")
+
+    week.heading("An auditor asks what was in production, and whether the record is whole")
+    week.type("releases", "at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    week.type("ledger", "verify")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--day", type=float, default=150.0, help="seconds")
+    parser.add_argument("--out", type=Path, help="Markdown or text; printed in any case")
+    given = parser.parse_args()
+    from tests.checkouts import Checkouts
+    from tests.tiny_project import hallmark
+
+    with tempfile.TemporaryDirectory() as made:
+        project = Checkouts(Path(made) / "checkouts").ready(Path(made) / "project")
+        week = Week(project, given.day)
+        try:
+            live(week)
+        finally:
+            hallmark(project, "down")
+            if given.out:
+                given.out.write_text("\n".join(week.lines).strip() + "\n")
+
+
+if __name__ == "__main__":
+    main()

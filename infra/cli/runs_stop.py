@@ -1,0 +1,41 @@
+"""`hallmark runs stop`: end the process of one run."""
+
+import time
+from typing import Annotated
+
+from infra.cli import runs, shared
+from infra.cli.shared import console
+from infra.prefect import client, server
+from tasks.core.errors import InputError, Unavailable
+from tasks.runs import journal
+from tasks.runs.hold import held
+
+SECONDS = 60.0
+"""Time that a process has to end in."""
+
+
+def stop(run: Annotated[str, runs.ARGUMENT]) -> None:
+    """Stop a run that is in progress on this machine, and its stage. What it has finished stays.
+
+    A run that waits at a gate computes nothing: reject it there.
+
+    Example: hallmark runs stop 20260303-0300
+    """
+    where = shared.root()
+    state = where / ".hallmark"
+    known = journal.read(state, run)
+    if known is None:
+        raise InputError(f"there is no run {run!r} here; `hallmark status` lists those that are")
+    stands = journal.as_it_stands(state, known).status
+    up = server.find(where)
+    if stands != "running" or known.flow_run is None:
+        raise InputError(f"run {run} is {stands}, and no process executes it here: there is nothing to stop")
+    if up is None:
+        raise Unavailable("Prefect, which ends the process of a run, is not up; `hallmark up`")
+    client.cancel(where, up, known.flow_run)
+    deadline = time.monotonic() + SECONDS
+    while held(state, run):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"run {run} did not end within {SECONDS:.0f} s; `hallmark down` ends all runs")
+        time.sleep(0.1)
+    console.print(f"run {run} is stopped; to go on with it: hallmark run --resume {run}")

@@ -1,0 +1,77 @@
+"""What the stages of a run left: every file with the digest that the supervisor signed."""
+
+from infra.console.site import Here
+from infra.console.views.files import layout_here
+from infra.console.views.runs import Many
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.graph import RUNS
+from tasks.core.layout import Layout
+from tasks.gates import chain
+from tasks.policy.people import Person
+from tasks.runs.run import governance_of
+from tasks.trust.stage_record import SignedRecord
+
+PAGE = 200
+"""Files on one page."""
+
+
+class File(Frozen):
+    stage: str
+    path: str
+    """From the root of the run."""
+    bytes: int | None
+    """As it lies here now; null where it is not here."""
+    sha256: str
+    """As it was signed. It is compared at each gate, and not by this page."""
+
+
+class Record(Frozen):
+    """Of one stage, the newest that counts."""
+
+    stage: str
+    files: int
+    computed_in: str
+    """The run in which it was computed."""
+    sandbox: str
+    """What it was computed in; empty: without."""
+    sha256: str
+
+
+class Artefacts(Frozen):
+    run: str
+    stages: list[Record]
+    rows: list[File]
+    """By stage and path."""
+    total: int
+
+
+def artefacts(here: Here, person: Person, run: str, most: Many = PAGE) -> Artefacts:
+    """Raises InputError where there is no such run here."""
+    layout = layout_here(here, run)
+    if not layout.root.is_dir():
+        raise InputError(f"there is no run {run!r} here")
+    signed = chain.of_run(here.ledger, governance_of(here.site.root, layout), run)
+    known = {name: signed[name] for name in RUNS if name in signed}
+    listed = [(name, path, sha256) for name, record in known.items() for path, sha256 in sorted(record.left.items())]
+    return Artefacts(
+        run=run,
+        stages=[_record(name, record) for name, record in known.items()],
+        rows=[
+            File(stage=name, path=path, bytes=_bytes(layout, path), sha256=sha256)
+            for name, path, sha256 in listed[:most]
+        ],
+        total=len(listed),
+    )
+
+
+def _record(name: str, record: SignedRecord) -> Record:
+    where = record.said.environment
+    return Record(
+        stage=name, files=len(record.left), computed_in=where.run, sandbox=where.sandbox or "", sha256=record.sha256
+    )
+
+
+def _bytes(layout: Layout, path: str) -> int | None:
+    file = layout.root / path
+    return file.lstat().st_size if file.is_file() and not file.is_symlink() else None

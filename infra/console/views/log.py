@@ -1,0 +1,50 @@
+"""What a run has logged, for who asked for it and for who may see single records of all its sources.
+
+The code of a run's own commit may log whatever it reads.
+"""
+
+from infra.console.site import Here
+from infra.console.views.files import layout_here
+from infra.prefect import logs
+from infra.prefect.logs import Line
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.layout import Layout
+from tasks.inquiry import access
+from tasks.occasions import standing
+from tasks.policy.people import Person
+from tasks.runs.run import governance_of, on_record
+from tasks.sources.sources import load_resolved
+
+
+class Log(Frozen):
+    run: str
+    rows: list[Line]
+    """The last ones, oldest first."""
+    missing: str
+    """Why there are none, in words; empty where there are."""
+
+
+def log(here: Here, person: Person, run: str) -> Log:
+    """Raises InputError for a run that nobody asked for."""
+    layout = layout_here(here, run)
+    asked = on_record(here.site.root, run)
+    if asked is None:
+        raise InputError(f"nobody has asked for a run {run!r}")
+    if person.id != asked.request.requested_by and (why := _why_closed(here, layout, person)):
+        return Log(run=run, rows=[], missing=f"A log may hold texts, and this one is for who asked for the run: {why}.")
+    pools = list(standing.read(here.ledger, here.governance).deployments.pools)
+    try:
+        lines = logs.read(here.site.root, here.ledger, run, pools)
+    except Unavailable as error:
+        return Log(run=run, rows=[], missing=str(error))
+    return Log(run=run, rows=lines, missing="" if lines else "The Prefect server has no line of this run.")
+
+
+def _why_closed(here: Here, layout: Layout, person: Person) -> str:
+    """Why it is not for a person, in words; empty where it is."""
+    if not layout.sources.exists():
+        return "its sources are not known here"
+    looker = access.of(governance_of(here.site.root, layout), person)
+    closed = [it.source.id for it in load_resolved(layout.sources).sources if not looker.sees(it.source)]
+    return f"records of {', '.join(closed)} are not for {person.id}" if closed else ""

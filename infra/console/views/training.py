@@ -1,0 +1,60 @@
+"""The loss of a training, step by step, as its signed record has it."""
+
+from infra.console.site import Here
+from infra.console.views import looked_at
+from tasks.core.config import Frozen
+from tasks.core.files import read_json, sha256_file
+from tasks.core.layout import Layout
+from tasks.gates import chain
+from tasks.runs.run import governance_of
+from tasks.stages.evaluate.report import charts
+from tasks.stages.evaluate.report.account import Point
+
+CURVE = "artefacts/train/curve.json"
+MOST_BYTES = 16 << 20
+"""Of a curve: a run's own code writes it."""
+
+
+class Training(Frozen):
+    steps: int
+    first: float
+    """Loss per target token at the first step."""
+    last: float
+    low: float
+    """Lowest of the running mean."""
+    loss: str
+    """Points of an SVG polyline in a box of 1,000 × 300."""
+    smooth: str
+    """Of the running mean over neighbouring steps."""
+    top: str
+    """The loss at the top of the box; the bottom is 0."""
+
+
+def read(here: Here, layout: Layout) -> Training | None:
+    """None before it was trained, of fewer than two steps, and of a curve that is not the signed one.
+
+    Raises Refused for a curve that cannot be read.
+    """
+    path = layout.root / CURVE
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        return None
+    record = chain.of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get("train")
+    if record is None or record.left.get(CURVE) != sha256_file(path):
+        return None
+    with looked_at.written_by(layout.root.name):
+        return _drawn([Point(point["step"], point["loss"], point["lr"]) for point in read_json(path)])
+
+
+def _drawn(points: list[Point]) -> Training | None:
+    curve = charts.loss_curve(points)
+    if curve is None:
+        return None
+    return Training(
+        steps=points[-1].step,
+        first=points[0].loss,
+        last=points[-1].loss,
+        low=min(charts.smoothed([point.loss for point in points])),
+        loss=curve.loss,
+        smooth=curve.smooth,
+        top=curve.y[-1].text,
+    )

@@ -1,0 +1,105 @@
+"""What the pages of runs and releases say besides stages and gates: files, loss, cost, champions over time, the log."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from infra.console.app import application
+from infra.console.site import Site
+from infra.console.views import runs
+from infra.console.views.runs import RunRow
+from tasks.core.files import sha256_file
+from tasks.core.layout import Layout
+from tests.console.conftest import WAITING
+from tests.console.test_access import ORIGIN, signed_in
+from tests.whole_run import RUN
+
+
+@pytest.fixture(scope="module")
+def app(lived_in: Path) -> FastAPI:
+    return application(Site(lived_in, ORIGIN))
+
+
+def reader(app: FastAPI, person: str = "data-owner") -> TestClient:
+    client = TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
+    return signed_in(client, person)
+
+
+def test_every_file_that_a_stage_left_is_listed_as_it_was_signed(app: FastAPI, lived_in: Path) -> None:
+    said = reader(app).get(f"/api/runs/{RUN}/artefacts?most=10000").json()
+    layout = Layout(lived_in / ".hallmark" / "runs" / RUN)
+    files = {row["path"]: row for row in said["rows"]}
+    assert len(files) == said["total"] == sum(each["files"] for each in said["stages"])
+    for name in ("artefacts/split/train.parquet", "artefacts/train/curve.json"):
+        assert files[name]["sha256"] == sha256_file(layout.root / name)
+        assert files[name]["bytes"] == (layout.root / name).stat().st_size
+
+
+def test_the_loss_is_shown_as_it_was_signed_and_no_other(app: FastAPI, lived_in: Path) -> None:
+    client, path = reader(app), Layout(lived_in / ".hallmark" / "runs" / RUN).stage("train") / "curve.json"
+    training = client.get(f"/api/runs/{RUN}").json()["training"]
+    assert training["steps"] > 1 and training["first"] > training["low"] > 0
+    assert training["loss"] in client.get(f"/runs/{RUN}").text
+    before = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(before.replace(b'"loss": ', b'"loss": 1', 1))
+    try:
+        answer = client.get(f"/api/runs/{RUN}")
+        assert answer.status_code == 200 and answer.json()["training"] is None
+    finally:
+        path.write_bytes(before)
+
+
+def row(status: str, seconds: float) -> RunRow:
+    return RunRow(
+        run="x", use_case="tiny", status=status, requested_by="ml-engineer", demo=False, began=None, doing="",
+        release="", seconds=seconds, cost=seconds / 3600,
+    )  # fmt: skip
+
+
+def test_a_use_case_has_its_success_duration_and_cost() -> None:
+    newest_first = [
+        row("waiting", 1),
+        row("promoted", 7200),
+        row("failed", 9),
+        row("promoted", 3600),
+        row("promoted", 0),
+    ]
+    tally = runs._tally("tiny", newest_first)
+    assert (tally.runs, tally.success, tally.seconds, tally.cost) == (5, 0.75, 3600, 1)
+    assert [bar.status for bar in tally.bars] == ["promoted", "promoted", "failed", "promoted", "waiting"]
+    assert runs._tally("none yet", [row("running", 3)]).success is None
+
+
+def test_who_was_champion_from_when_until_when(app: FastAPI) -> None:
+    said = reader(app).get("/api/releases").json()
+    (reign,) = said["champions"]
+    assert (reign["model"], reign["release"], reign["until"], reign["by"]) == ("tiny", "tiny-1", None, "promote")
+    assert reign["since"] == said["rows"][0]["promoted"] < said["read"]
+    assert f'href="/ledger/{reign["entry"]}"' in reader(app).get("/releases").text
+
+
+@pytest.mark.attack(rights="visitor", stopped="a log is for who asked for the run, and who may see all its records")
+def test_a_log_may_hold_texts(app: FastAPI) -> None:
+    """Prefect, which keeps it, is not up here: the page says so to who may read it."""
+    for person in ("ml-engineer", "data-owner"):
+        answer = reader(app, person).get(f"/runs/{WAITING}/log")
+        assert answer.status_code == 200 and "is not up here" in answer.text
+    for place in (f"/runs/{WAITING}/log", f"/api/runs/{WAITING}/log", f"/runs/{WAITING}/log.csv"):
+        answer = reader(app, "product-owner").get(place)
+        assert answer.status_code == 200 and "is not up here" not in answer.text, "it is not asked"
+        assert place.endswith(".csv") or "records of messages are not for product-owner" in answer.text
+    assert reader(app).get("/runs/none/log").status_code == 400
+
+
+@pytest.mark.attack(rights="visitor", stopped="one person may ask for so much in a minute")
+def test_a_script_keeps_nobody_else_out(lived_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.console.context.A_MINUTE", 3)
+    busy = application(Site(lived_in, ORIGIN))
+    script, other = reader(busy), reader(busy, "ml-engineer")
+    answers = [script.get("/api/runs") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+    assert answers[-1].headers["retry-after"] == "60" and "asked for too much" in answers[-1].json()["error"]
+    assert other.get("/runs").status_code == 200
