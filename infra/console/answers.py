@@ -24,7 +24,7 @@ def environment() -> jinja2.Environment:
     """The templates, which escape everything that they are given."""
     made = templates(FOLDER / "templates")
     made.globals |= {"menu": [page for page in PAGES if page.menu], "span": span}
-    made.filters |= {"exact": exact, "seconds": seconds, "usd": usd}
+    made.filters |= {"exact": exact, "seconds": seconds, "several": several, "usd": usd}
     return made
 
 
@@ -40,6 +40,11 @@ def seconds(value: float) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def several(count: int, one: str, more: str = "") -> str:
+    """`1 rule`, `1,204 rules`."""
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
 def usd(value: float) -> str:
@@ -65,4 +70,4 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.lstrip().startswith(FORMULA) or text.startswith(FORMULA) else text
 
 
-__all__ = ["as_csv", "environment", "exact", "seconds", "shown", "usd"]
+__all__ = ["as_csv", "environment", "exact", "seconds", "several", "shown", "usd"]

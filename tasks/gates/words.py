@@ -137,8 +137,14 @@ def _differing(
 
 
 def arrow(pair: Moved) -> str:
-    before, now = (f"{value:,}" if isinstance(value, int) else str(value) for value in (pair.before, pair.now))
+    before, now = (_value(value) for value in (pair.before, pair.now))
     return now if pair.same else f"{before} → {now}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "none" if value is None else str(value)
 
 
 def _percent(pair: Moved) -> str:

@@ -13,6 +13,8 @@ from flows.lifecycle import run_id
 from flows.parked import in_state
 from infra.prefect import access, logs, server
 from tasks.ledger.ledger import open_ledger
+from tasks.runs import journal
+from tasks.runs.journal import Journal
 from tests import tiny_project
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
@@ -76,8 +78,8 @@ def stop(root: Path) -> None:
     """A run that is in a stage, with all its processes, and no other run."""
     going = tiny_project.hallmark_json(root, "run", "--as", "ml-engineer", "--set", "data.seed=5", "--detach")["run"]
     deadline = time.monotonic() + 120
-    while "running" not in {line["state"] for line in hallmark_json(root, "status", going)["stages"].values()}:
-        assert time.monotonic() < deadline, hallmark(root, "status", going)
+    while not _in_a_stage(known := journal.read(root / ".hallmark", going)):
+        assert time.monotonic() < deadline, known
         time.sleep(0.1)
     assert f"hallmark run --resume {going}" in tiny_project.hallmark(root, "runs", "stop", going)
     assert hallmark_json(root, "status", going)["status"] == "interrupted"
@@ -86,3 +88,7 @@ def stop(root: Path) -> None:
         assert time.monotonic() < ended, left
         time.sleep(0.1)
     assert "there is nothing to stop" in hallmark(root, "runs", "stop", going, code=2)
+
+
+def _in_a_stage(known: Journal | None) -> bool:
+    return known is not None and "running" in {line.state for line in known.stages.values()}
