@@ -21,7 +21,7 @@ FILE = """\
 schedules:
   nightly: {{every: {day}s, anchor: "{anchor}", missed: latest}}
 triggers:
-  new-data: {{on: source_changed, beyond: 0.05, look: 5s}}
+  new-data: {{on: source_changed, beyond: 0.05, look: 1m}}
   upstream: {{on: event}}
 """
 DECIDERS = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-officer"}

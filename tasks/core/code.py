@@ -13,7 +13,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from tasks.core.errors import InputError
@@ -31,14 +31,38 @@ READS_ITSELF = re.compile(rb"__doc__|getsource|linecache|getdoc|\bexec\b|\beval\
 """By which code may do what stands in a docstring or a comment: then every byte of all of it counts."""
 
 
+class Tree:
+    """The files of a tree, each looked at once: stages share most of theirs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.read = cache(Path.read_bytes)
+        self.imported = cache(self._imported)
+        self._is_link = cache(Path.is_symlink)
+
+    def _imported(self, path: Path) -> list[Path]:
+        """The files of modules that a file imports. Raises InputError for no Python."""
+        try:
+            modules = _imported(self.read(path))
+        except SyntaxError as error:
+            raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
+        return [file for file in (_file(self.root, module) for module in modules) if file.is_file()]
+
+    def is_plain(self, path: Path) -> bool:
+        """Whether it is a file that no link leads to from the root on."""
+        inside = [path, *path.parents[: len(path.relative_to(self.root).parts) - 1]]
+        return path.is_file() and not any(map(self._is_link, inside))
+
+
 def of_stage(root: Path, name: str) -> str:
     """SHA-256 of the code of a stage, `predict` for all of its variants."""
-    return sha256_bytes(canonical_json(_digests(root, name)))
+    return _digest(Tree(root), name)
 
 
 def of_stages(root: Path) -> dict[str, str]:
     """By the name that DVC knows."""
-    each = {name: of_stage(root, name) for name in STAGES}
+    tree = Tree(root)
+    each = {name: _digest(tree, name) for name in STAGES}
     return {run: each[stage.name] for run, stage in RUNS.items()}
 
 
@@ -54,48 +78,45 @@ def write(layout: Layout) -> None:
 
 def files_of(root: Path, name: str) -> list[Path]:
     """The files that decide what a stage does, sorted. A link is none of them: what it leads to may change."""
-    return files_behind(root, (STAGES[name].module, *STARTS))
+    return files_in(Tree(root), name)
 
 
-def files_behind(root: Path, names: Iterable[str]) -> list[Path]:
+def files_in(tree: Tree, name: str) -> list[Path]:
+    """The same of a tree that is looked at more than once."""
+    return files_behind(tree, (STAGES[name].module, *STARTS))
+
+
+def files_behind(tree: Tree, names: Iterable[str]) -> list[Path]:
     """The same of modules."""
     modules: set[Path] = set()
     for name in names:
-        _follow(root, _file(root, name), modules)
+        _follow(tree, _file(tree.root, name), modules)
     beside = {path for folder in {path.parent for path in modules} for path in _other_files(folder)}
-    above = {folder / "__init__.py" for path in modules for folder in path.parents if root in folder.parents}
-    return sorted(path for path in modules | beside | above if _is_plain(path, root))
+    above = {folder / "__init__.py" for path in modules for folder in path.parents if tree.root in folder.parents}
+    return sorted(path for path in modules | beside | above if tree.is_plain(path))
 
 
-def _is_plain(path: Path, root: Path) -> bool:
-    """Whether it is a file that no link leads to from the root on."""
-    return path.is_file() and path.resolve() == root.resolve() / path.relative_to(root)
-
-
-def _digests(root: Path, name: str) -> dict[str, str]:
-    files = {path.relative_to(root).as_posix(): path for path in files_of(root, name)}
-    sources = {place: path.read_bytes() for place, path in files.items() if path.suffix == ".py"}
+def _digest(tree: Tree, name: str) -> str:
+    files = {path.relative_to(tree.root).as_posix(): path for path in files_in(tree, name)}
+    sources = {place: tree.read(path) for place, path in files.items() if path.suffix == ".py"}
     whole = any(map(READS_ITSELF.search, sources.values()))
-    return {
+    digests = {
         place: sha256_bytes(what_runs(sources[place])) if place in sources and not whole else sha256_file(path)
         for place, path in files.items()
     }
+    return sha256_bytes(canonical_json(digests))
 
 
 def _file(root: Path, module: str) -> Path:
     return root / f"{module.replace('.', '/')}.py"
 
 
-def _follow(root: Path, path: Path, paths: set[Path]) -> None:
+def _follow(tree: Tree, path: Path, paths: set[Path]) -> None:
     if path in paths or not path.is_file():
         return
     paths.add(path)
-    try:
-        imported = _imported(path.read_bytes())
-    except SyntaxError as error:
-        raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
-    for module in imported:
-        _follow(root, _file(root, module), paths)
+    for imported in tree.imported(path):
+        _follow(tree, imported, paths)
 
 
 @lru_cache(2_000)

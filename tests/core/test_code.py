@@ -43,7 +43,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(root: Path) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in code.files_behind(root, ["tasks.stages.join"])]
+    return [path.relative_to(root).as_posix() for path in code.files_behind(code.Tree(root), ["tasks.stages.join"])]
 
 
 def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> None:
@@ -123,7 +123,7 @@ def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
 @pytest.mark.attack(rights="commit", stopped="where code can read a docstring, every byte of it counts")
 def test_a_docstring_that_may_be_run_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = root / "tasks" / "stages" / "join.py"
-    monkeypatch.setattr(code, "files_of", lambda root, _: code.files_behind(root, ["tasks.stages.join"]))
+    monkeypatch.setattr(code, "files_in", lambda tree, _: code.files_behind(tree, ["tasks.stages.join"]))
     digests = []
     for ending in ("", "\nprint(helper.__doc__)\n"):
         for said in ("Clean.", "Cleans."):
