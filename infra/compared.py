@@ -26,9 +26,9 @@ def releases_here(
 
 def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
     """Where a release lies: one of this environment, else the folder that `name` is. Raises InputError for neither."""
-    known = {str(release.label): release for release in releases.list_releases(ledger, governed)}
+    known = releases.labels(ledger, governed)
     if name in known:
-        return Path(known[name].bundle)
+        return Path(releases.get(ledger, governed, name).bundle)
     if not Path(name).is_dir():
         raise InputError(f"{name!r} is neither a release nor a folder; known: {', '.join(known) or 'none yet'}")
     return Path(name)

@@ -43,7 +43,7 @@ def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
 
     def csv_of(table: str, path: str) -> Callable[..., Response]:
         def csv(visitor: Visitor, **asked: Any) -> Response:
-            text = answers.as_csv(page.view(context.here(), visitor.person, **asked), table)
+            text = answers.as_csv(_view(context, page, visitor, asked), table)
             headers = {"Content-Disposition": f'attachment; filename="{path.strip("/").replace("/", "-")}"'}
             return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -59,15 +59,22 @@ def _serve(app: FastAPI, context: Context, page: Page) -> None:
     hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
 
     def html(request: Request, visitor: Visitor, **asked: Any) -> Response:
-        view = page.view(context.here(), visitor.person, **asked)
+        view = _view(context, page, visitor, asked)
         also = links(page, request)
         return context.page(page.template, request, visitor, page=page, title=page.title, view=view, also=also)
 
     def json(visitor: Visitor, **asked: Any) -> Any:
-        return page.view(context.here(), visitor.person, **asked)
+        return _view(context, page, visitor, asked)
 
     app.get(page.path, response_class=HTMLResponse, **hidden)(_endpoint(context, html, page.view, Request))
     app.get(api_path(page), name=page.path, response_model=result)(_endpoint(context, json, page.view))
+
+
+def _view(context: Context, page: Page, visitor: Visitor, asked: dict[str, Any]) -> Any:
+    """What a page says, all of it of one state of the ledger."""
+    here = context.here()
+    with here.ledger.reading():
+        return page.view(here, visitor.person, **asked)
 
 
 def links(page: Page, request: Request) -> dict[str, str]:

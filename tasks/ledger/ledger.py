@@ -9,11 +9,11 @@ appends. Triggers block UPDATE and DELETE; whoever owns the database can drop th
 
 import os
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import canonical_json, sha256_bytes
@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # SQLAlchemy is for whoever opens a ledger; many a module onl
     from sqlalchemy.engine import Connection, Engine
 
     from tasks.ledger.tables import Tables
+
+T = TypeVar("T")
 
 __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
@@ -96,11 +98,21 @@ class Ledger:
             yield self
             return
         with self._reading() as connection:
-            self._open.connection, self._open.only_reads = connection, True
+            self._open.connection, self._open.only_reads, self._open.once = connection, True, {}
             try:
                 yield self
             finally:
                 self._open.connection, self._open.only_reads, self._open.ahead = None, False, {}
+                self._open.once = None
+
+    def once(self, key: Hashable, made: Callable[[], T]) -> T:
+        """What `made` makes of the ledger. Within `reading`, where nothing changes, that is made once for a key."""
+        kept: dict[Hashable, T] | None = getattr(self._open, "once", None)
+        if kept is None:
+            return made()
+        if key not in kept:
+            kept[key] = made()
+        return kept[key]
 
     def read_ahead(self, wanted: Mapping[str, Collection[str]]) -> None:
         """Within `reading`, read entries of some kinds about many subjects at once; `entries` has each then."""

@@ -72,13 +72,12 @@ def releases(here: Here, person: Person, before: datetime | None = None, most: M
     """A page of them, newest first."""
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
-    with here.ledger.reading():
-        lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
-        listed = [(signed, line) for line in lines for signed in line.latest()]
-        listed.sort(key=lambda each: each[0].promotion.time, reverse=True)
-        wanted = [each for each in listed if before is None or each[0].promotion.time < before]
-        rows = [_row(here, line, signed) for signed, line in wanted[:most]]
-        champions = [reign for line in lines for reign in _reigns(line)]
+    lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
+    listed = [(signed, line) for line in lines for signed in line.latest()]
+    listed.sort(key=lambda each: each[0].promotion.time, reverse=True)
+    wanted = [each for each in listed if before is None or each[0].promotion.time < before]
+    rows = [_row(here, line, signed) for signed, line in wanted[:most]]
+    champions = [reign for line in lines for reign in _reigns(line)]
     older = rows[-1].promoted if len(wanted) > most else None
     problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
     return Releases(rows=rows, champions=champions, read=here.now, problems=problems, older=older)

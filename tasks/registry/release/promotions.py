@@ -154,11 +154,13 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
 
     What came out is remembered by every byte that it depends on: a thousand signatures take half a second.
     """
+    by = (name, governance.policy.environment, repr([key.model_dump() for key in governance.keys_of("gate")]))
+    return ledger.once((MADE, *by), lambda: _read(ledger, governance, name, by))
+
+
+def _read(ledger: Ledger, governance: Governance, name: str, by: tuple[str, ...]) -> Promotions:
     rows = ledger.rows_about(MADE, name)
-    keys = [key.model_dump(mode="json") for key in governance.keys_of("gate")]
-    key = sha256_bytes(
-        repr((name, governance.policy.environment, keys, [tuple(row) for row in rows])).encode(errors="surrogateescape")
-    )
+    key = sha256_bytes(repr((by, [tuple(row) for row in rows])).encode(errors="surrogateescape"))
     if key not in _remembered:
         if len(_remembered) >= REMEMBERED:
             _remembered.clear()
