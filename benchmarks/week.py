@@ -1,9 +1,9 @@
-"""A week in a quarter of an hour: schedules, triggers, decisions and a rollback, as a transcript.
+"""A week in ten minutes: schedules, triggers, decisions and a rollback, as a transcript.
 
     python benchmarks/week.py [--day 150] [--out FILE]
 
-A day is `--day` seconds. The commands, the Prefect server, the watch and the runs are real; the model is one of 330,000
-parameters, trained on 60 rows. The transcript has each command, what it said, and the day and hour of that week.
+The schedule's day is `--day` seconds; what people do on one takes longer. The commands, the Prefect server, the watch
+and the runs are real. The model is one of 330,000 parameters, trained on 60 rows.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FILE = """\
 schedules:
   nightly: {{every: {day}s, anchor: "{anchor}", missed: latest}}
@@ -40,19 +39,18 @@ class Week:
         print(text, flush=True)
         self.lines.append(text)
 
-    def heading(self, text: str) -> None:
-        hours = 3 + self.passed() * 24
-        self.say(f"\n# {DAYS[min(6, int(hours // 24))]}, {int(hours % 24):02}:{int(hours * 60 % 60):02}. {text}")
+    def heading(self, day: str, text: str) -> None:
+        self.say(f"\n# {day}: {text}")
 
-    def type(self, *args: str) -> str:
+    def type(self, *args: str, most: int = 14) -> None:
+        """Say a command and the last lines of what it said."""
         from tests.tiny_project import hallmark
 
         said = " ".join(f'"{each}"' if " " in each else each for each in args)
         told = hallmark(self.project, *args)
         self.say(f"$ hallmark {said}")
-        for line in told.strip().splitlines()[-14:]:
-            self.say(line.replace(str(self.project), "~/tiny"))
-        return told
+        for line in told.strip().splitlines()[-most:]:
+            self.say(line.rstrip().replace(str(self.project), "~/tiny"))
 
     def ask(self, *args: str) -> Any:
         from tests.tiny_project import hallmark_json
@@ -74,9 +72,14 @@ class Week:
         """Oldest first."""
         return [line["run"] for line in self.ask("status")]
 
-    def new_run(self, before: list[str]) -> str:
-        found: list[str] = self.until(lambda: [run for run in self.runs() if run not in before])
-        return found[0]
+    def new_run(self, before: list[str], why: str) -> str:
+        """The first one since that a schedule or trigger asked for."""
+
+        def found() -> list[str]:
+            return [run for run in self.runs() if run not in before and why in self.ask("status", run)["reason"]]
+
+        runs: list[str] = self.until(found)
+        return runs[0]
 
     def rests(self, run: str) -> Any:
         """How a run stands once it waits, or has ended."""
@@ -86,65 +89,67 @@ class Week:
         """At each gate, by whose decision it takes."""
         for gate, person in DECIDERS.items():
             self.until(lambda gate=gate: self.ask("status", run)["gates"].get(gate, {}).get("state") == "waiting")
-            self.type("gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence")
+            self.type("gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence", most=2)
         self.until(lambda: self.ask("status", run)["status"] == "promoted")
-        self.type("status", run)
+        self.type("status")
 
 
 def live(week: Week) -> None:
     from tests.tiny_project import commit
 
     project = week.project
-    week.heading("The platform engineer declares when runs are asked for")
+    week.heading("Monday", "the platform engineer declares when runs are asked for")
     anchor = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 15))
     (project / "week.yaml").write_text(FILE.format(day=round(week.day), anchor=anchor))
     commit(project, "When runs are asked for")
-    week.type("deploy", "week.yaml", "--as", "ml-engineer", "--yes")
-    first = week.new_run([])
-    week.heading("The night's run waits for its data owner")
+    week.type("deploy", "week.yaml", "--as", "ml-engineer", "--yes", most=9)
+    first = week.new_run([], "nightly")
+    week.heading("Monday night", "the night's run waits for its data owner")
     week.rests(first)
     week.type("gates", "list")
     week.approve(first)
 
     known = week.runs()
     week.sleep_until(1)
-    second = week.new_run(known)
-    week.heading("Nothing has changed since yesterday, and the run says so before it trains")
+    second = week.new_run(known, "nightly")
+    week.heading("Tuesday night", "nothing has changed since yesterday, and the run says so before it trains")
     week.rests(second)
-    week.type("status", second)
+    week.type("status")
 
-    week.heading("The source has grown, and a run is asked for")
+    week.heading("Wednesday", "the source has grown, and a run is asked for")
     known = week.runs()
     source = project / "examples" / "messages.csv"
     rows = source.read_text().splitlines()
     source.write_text("\n".join([*rows, *(row.replace("since", "since last", 1) for row in rows[1:13])]) + "\n")
     commit(project, "Twelve more messages")
-    third = week.new_run(known)
+    third = week.new_run(known, "new-data")
     week.rests(third)
     week.approve(third)
     week.type("releases", "list")
 
-    week.heading("A job upstream says twenty times that its export is there: one run, which the data owner rejects")
+    week.heading("Thursday", "a job says twenty times that its export is there: one run, which is rejected")
     known = week.runs()
     for _ in range(19):
         week.ask("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")
     week.type("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")
-    asked = week.new_run(known)
+    asked = week.new_run(known, "upstream")
     stands = week.rests(asked)
     if stands["status"] == "waiting":
-        week.type("gates", "reject", asked, "data", "--as", "data-owner", "--reason", "half of the export is missing")
+        week.type(
+            "gates", "reject", asked, "data", "--as", "data-owner", "--reason", "half of the export is missing", most=2
+        )
         week.until(lambda: week.ask("status", asked)["status"] == "failed")
-    week.type("status", asked)
+    week.type("status")
 
-    week.heading("Answers went wrong: the release before is champion again")
+    week.heading("Friday", "answers went wrong: the release before is champion again")
     week.type("releases", "rollback", "tiny-1", "--as", "risk-officer", "--reason", "tiny-2 sends loans to cards")
     week.type("releases", "list")
 
-    week.heading("The schedule rests until that is understood")
+    week.heading("Friday", "the schedule rests until that is understood")
     week.type("schedule", "pause", "nightly", "--as", "ml-engineer", "--reason", "until tiny-2 is understood")
     week.type("schedule", "list")
 
-    week.heading("An auditor asks what was in production, and whether the record is whole")
+    week.heading("Sunday", "an auditor asks what was in production, and whether the record is whole")
     week.type("releases", "at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     week.type("ledger", "verify")
 

@@ -26,6 +26,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Processes of several tests share the cores, and threads that wait for each other take them from the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# tests/infra/test_tracking.py starts MLflow's pages; `hallmark up` need not, each time.
+os.environ.setdefault("HALLMARK_MLFLOW_PORT", "off")
+
 ROOT = Path(__file__).parents[1]
 UMASK = os.umask(0o022)
 os.umask(UMASK)

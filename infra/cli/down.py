@@ -1,5 +1,6 @@
 """`hallmark down`"""
 
+from infra import tracking
 from infra.cli.shared import console, root
 from infra.console import server as pages
 from infra.prefect import server
@@ -7,7 +8,7 @@ from tasks.runs import journal
 
 
 def down() -> None:
-    """Stop the Prefect server, runner, watch and console of this checkout.
+    """Stop the Prefect server, runner, watch, console and MLflow's pages of this checkout.
 
     A run in progress goes on with the next `hallmark up`. Parked runs keep waiting.
 
@@ -15,7 +16,7 @@ def down() -> None:
     """
     where = root()
     going = [known.run for known in journal.read_all(where / ".hallmark") if known.status == "running"]
-    stopped = [server.stop(where), pages.stop(where)]
+    stopped = [server.stop(where), pages.stop(where), tracking.stop(where)]
     console.print("stopped" if any(stopped) else "nothing was up")
     for run in going:
         console.print(f"run {run} goes on with the next `hallmark up`")

@@ -1,8 +1,10 @@
 """`hallmark up`"""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from flows import deployed
+from infra import tracking
 from infra.cli.shared import console, root
 from infra.console import server as pages
 from infra.prefect import server
@@ -11,17 +13,22 @@ from tasks.sources import sources
 
 
 def up() -> None:
-    """Start the Prefect server, runner, watch and console of this checkout on loopback, if they are not up.
+    """Start Prefect, its runner, the watch, the console and MLflow's pages of this checkout on loopback, if they are
+    not up.
 
     Example: hallmark up
     """
     where = root()
-    started = server.start(where, console.print, also=_read_from(where))
-    console.print(f"up: {started.ui} (stop with `hallmark down`)")
-    if secret := started.asks_for(where):
-        console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
-    console.print(f"deployment: {deployed.full_name(where)}")
-    console.print(f"console: {pages.start(where, console.print).origin}")
+    with ThreadPoolExecutor(1) as beside:
+        others = beside.submit(tracking.start, where, console.print)
+        started = server.start(where, console.print, also=_read_from(where))
+        console.print(f"up: {started.ui} (stop with `hallmark down`)")
+        if secret := started.asks_for(where):
+            console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
+        console.print(f"deployment: {deployed.full_name(where)}")
+        console.print(f"console: {pages.start(where, console.print).origin}")
+        if mlflow := others.result():
+            console.print(f"mlflow: {mlflow.origin}, user {tracking.USER}, password in {tracking.secret_file(where)}")
 
 
 def _read_from(where: Path) -> set[str]:

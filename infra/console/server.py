@@ -2,21 +2,17 @@
 
 import os
 import re
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from infra import served
 from infra.console.accounts import Accounts
 from infra.console.oidc.settings import ISSUER, configured
 from infra.console.store import open_store
 from infra.prefect import ports
-from infra.processes import Process, end, spawn
+from infra.processes import spawn
+from infra.served import Up
 from tasks.core import files, locks
-from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused, Unavailable
 
 PORT = 4220
@@ -24,18 +20,6 @@ PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
 """Environment variable: another port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
 """Environment variable: the https address that a proxy serves the console under."""
-SECONDS = 60
-"""How long it may take to answer first."""
-
-
-class Up(Frozen):
-    """.hallmark/console/up.json"""
-
-    origin: str
-    """Where people reach it."""
-    port: int
-    """That it listens on, on loopback."""
-    process: Process
 
 
 def folder(root: Path) -> Path:
@@ -44,14 +28,7 @@ def folder(root: Path) -> Path:
 
 def find(root: Path) -> Up | None:
     """The console that is up for this checkout, or None."""
-    path = folder(root) / "up.json"
-    if not path.exists():
-        return None
-    try:
-        up = Up.model_validate_json(path.read_bytes())
-    except ValidationError:  # cut off, or somebody's own
-        return None
-    return up if up.process.serves(folder(root)) else None
+    return served.find(folder(root))
 
 
 def address(root: Path) -> str:
@@ -70,11 +47,7 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
 
 def stop(root: Path) -> bool:
     """Stop what `start` started here; True where it was up."""
-    up = find(root)
-    if up is not None:
-        end(up.process)
-    (folder(root) / "up.json").unlink(missing_ok=True)
-    return up is not None
+    return served.stop(folder(root))
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
@@ -86,11 +59,9 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
             origin = proxied or f"http://127.0.0.1:{port}"
             command = ["-m", "infra.console.serve", str(root), origin, str(port)]
             process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
-            if _ready(process, port, folder(root) / "console.log"):
-                up = Up(origin=origin, port=port, process=process)
-                files.write_bytes(folder(root) / "up.json", up.model_dump_json(indent=2).encode())
+            if served.ready(process, port, "the console", folder(root) / "console.log"):
                 files.write_bytes(folder(root) / "port", str(port).encode())
-                return up
+                return served.keep(folder(root), Up(origin=origin, port=port, process=process))
         if not proxied:
             say(f"port {wanted} is in use; taking a free one for the console, where browsers have no key of it yet")
     if proxied:  # which goes on sending people to that port, whoever listens there
@@ -129,28 +100,3 @@ def _require_sign_in(root: Path, proxied: str) -> None:
             f"at {proxied} others reach the console, and no sign-in is configured: name a provider ({ISSUER}), or give "
             "somebody a password first: hallmark console password --as ID"
         )
-
-
-def _ready(process: Process, port: int, log: Path) -> bool:
-    """Wait until it answers; False where another process was faster to take the port."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.alive():
-        if ports.held_by(process.pid, port) and _answers(port):
-            return True
-        time.sleep(0.1)
-    if process.alive():
-        end(process)
-    elif ports.free(port) is None:
-        return False
-    raise Unavailable(f"the console does not answer; its log is {log}")
-
-
-def _answers(port: int) -> bool:
-    """Whether anything answers: which name it wants to be called by is its own affair."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (urllib.error.URLError, OSError):
-        return False

@@ -26,13 +26,15 @@ def secret_file(root: Path) -> Path:
 
 def secret(root: Path) -> str:
     """The secret, made where there is none. Raises InputError where others can read it."""
-    path = secret_file(root)
+    return kept(secret_file(root), "the Prefect server's")
+
+
+def kept(path: Path, whose: str) -> str:
+    """The secret of a server, as `secret`."""
     if not path.exists():
         files.write_new(path, secrets.token_urlsafe(32).encode())
     if path.stat().st_mode & 0o077:
-        raise InputError(
-            f"{path}: others can read the Prefect server's secret; `hallmark down`, delete the file, and start anew"
-        )
+        raise InputError(f"{path}: others can read {whose} secret; `hallmark down`, delete the file, and start anew")
     if not (text := path.read_text().strip()):  # with none Prefect's server answers everybody
         raise InputError(f"{path}: there is no secret in it; `hallmark down`, delete the file, and start anew")
     return text

@@ -55,6 +55,11 @@ READ = (
     Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none"),
     Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key"),
     Variable("HALLMARK_PREFECT_PORT", "port of the embedded Prefect server", "4200, or a free port"),
+    Variable(
+        "HALLMARK_MLFLOW_PORT",
+        "port of MLflow's pages, which `hallmark up` starts where `MLFLOW_TRACKING_URI` names no server; `off`: none",
+        "5000, or a free port",
+    ),
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable(
         "HALLMARK_CONSOLE_ORIGIN",

@@ -1,0 +1,68 @@
+"""MLflow's pages, as `hallmark up` starts them: for who knows the password, and gone with `down`."""
+
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from infra import tracking
+from tasks.core.errors import InputError
+from tasks.registry.promote import mirror
+from tests.checkouts import Checkouts
+
+NEW = b'{"name": "mine"}'
+
+
+@pytest.fixture
+def project(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(tracking.VARIABLE, "0")
+    monkeypatch.delenv(tracking.OTHERS, raising=False)
+    return checkouts.ready(tmp_path / "project")
+
+
+def asked(up: tracking.Up, path: str, password: str = "", content: bytes | None = None) -> int:
+    headers = {"content-type": "application/json"}
+    if password:
+        headers["authorization"] = f"Basic {b64encode(f'{tracking.USER}:{password}'.encode()).decode()}"
+    request = urllib.request.Request(f"{up.origin}{path}", content, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it outlives who started it
+@pytest.mark.attack(rights="registry", stopped="MLflow's pages and its registry ask for a password")
+def test_who_knows_the_password_is_let_in_and_nobody_else(project: Path) -> None:
+    up = tracking.start(project, print)
+    try:
+        assert up and tracking.start(project, print) == up, "it is up already"
+        password = tracking.secret_file(project).read_text()
+        assert tracking.secret_file(project).stat().st_mode & 0o077 == 0
+        made = "/api/2.0/mlflow/experiments/create"
+        for wrong in ("", "another"):
+            assert (asked(up, "/", wrong), asked(up, made, wrong, NEW)) == (401, 401)
+        assert (asked(up, "/", password), asked(up, made, password, NEW)) == (200, 200)
+        with mirror.Registry(project / ".hallmark") as client:
+            assert client.get_experiment_by_name("mine"), "they show what runs tell MLflow"
+    finally:
+        assert tracking.stop(project)
+    assert tracking.find(project) is None and not tracking.stop(project)
+
+
+def test_none_is_started_where_another_is_named_or_none_is_wanted(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(tracking.OTHERS, "http://127.0.0.1:1")
+    assert tracking.start(project, print) is None
+    monkeypatch.delenv(tracking.OTHERS)
+    monkeypatch.setenv(tracking.VARIABLE, "off")
+    assert tracking.start(project, print) is None
+    monkeypatch.setenv(tracking.VARIABLE, "99999")
+    with pytest.raises(InputError, match="HALLMARK_MLFLOW_PORT: expected a port from 1 to 65535, 0 for any free one"):
+        tracking.start(project, print)
+    assert not (tracking.folder(project) / "up.json").exists()
