@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra import tracking
+from infra.served import Up
 from tasks.core.errors import InputError
 from tasks.registry.promote import mirror
 from tests.checkouts import Checkouts
@@ -22,7 +23,7 @@ def project(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatc
     return checkouts.ready(tmp_path / "project")
 
 
-def asked(up: tracking.Up, path: str, password: str = "", content: bytes | None = None) -> int:
+def asked(up: Up, path: str, password: str = "", content: bytes | None = None) -> int:
     headers = {"content-type": "application/json"}
     if password:
         headers["authorization"] = f"Basic {b64encode(f'{tracking.USER}:{password}'.encode()).decode()}"
