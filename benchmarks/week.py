@@ -127,7 +127,7 @@ def live(week: Week) -> None:
     week.approve(third)
     week.type("releases", "list")
 
-    week.heading("Thursday", "a job says twenty times that its export is there: one run, which is rejected")
+    week.heading("Thursday", "a job says twenty times that its export is there: one run, which would change nothing")
     known = week.runs()
     for _ in range(19):
         week.ask("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")

@@ -6,7 +6,7 @@ from typing import Annotated
 from infra.cli import runs, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
-from tasks.core.errors import InputError, Unavailable
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.runs import journal
 from tasks.runs.hold import held
 
@@ -15,7 +15,7 @@ SECONDS = 60.0
 
 
 def stop(run: Annotated[str, runs.ARGUMENT]) -> None:
-    """Stop a run that is in progress on this machine, and its stage. What it has finished stays.
+    """Stop a run that this checkout's runner executes, and its stage. What it has finished stays.
 
     A run that waits at a gate computes nothing: reject it there.
 
@@ -38,4 +38,7 @@ def stop(run: Annotated[str, runs.ARGUMENT]) -> None:
         if time.monotonic() > deadline:
             raise Unavailable(f"run {run} did not end within {SECONDS:.0f} s; `hallmark down` ends all runs")
         time.sleep(0.1)
+    ended = journal.as_it_stands(state, journal.read(state, run) or known).status
+    if ended != "interrupted":
+        raise Refused(f"run {run} ended before it could be stopped: it is {ended}; `hallmark status {run}`")
     console.print(f"run {run} is stopped; to go on with it: hallmark run --resume {run}")

@@ -16,7 +16,7 @@ from tasks.core.shown import visible
 from tasks.gates.words import span
 
 FOLDER = Path(__file__).parent
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
@@ -56,7 +56,7 @@ def as_csv(view: BaseModel, table: str) -> str:
     """The lines of one of a view's tables below the names of their fields. No cell is a formula to a spreadsheet."""
     out, lines = io.StringIO(), tables.lines(view, table)
     names = dict.fromkeys(name for line in lines for name in line) or tables.columns(type(view), table)
-    writer = csv.writer(out, lineterminator="\r\n")
+    writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)  # some spreadsheets split at semicolons
     writer.writerow([_cell(name) for name in names])
     writer.writerows([_cell(line.get(name)) for name in names] for line in lines)
     return out.getvalue()

@@ -1,5 +1,6 @@
 """What every route works with: the checkout, who may open pages, and how a page is made."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from infra.console import answers
 from infra.console.accounts import Accounts
 from infra.console.oidc.settings import SignInBy
-from infra.console.rates import A_MINUTE, SIGN_INS, Rates
+from infra.console.rates import A_MINUTE, Rates
 from infra.console.sessions import Session, Sessions
 from infra.console.site import Here, Site
 from infra.console.store import open_store
@@ -42,7 +43,7 @@ class Context:
         engine = open_store(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
-        self.rates, self.sign_ins = Rates(A_MINUTE), Rates(SIGN_INS)
+        self.rates = Rates(A_MINUTE)
         self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
         self._templates = answers.environment()
 
@@ -50,17 +51,22 @@ class Context:
         return Here(self.site)
 
     def visitor(self, request: Request) -> Visitor:
-        """Who asks. Raises NotSignedIn, Refused for who holds no role any more, and TooMany."""
+        """Who asks. Raises NotSignedIn, or Refused for who holds no role any more."""
         by_itself = "hx-request" in request.headers
         session = self.sessions.find(request.cookies.get(self.cookie, ""), datetime.now(UTC), uses=not by_itself)
         if session is None:
             raise NotSignedIn
-        self.rates.take(session.person)
         try:
             person = self.here().person(session.person)
         except InputError as error:
             raise Refused(str(error)) from None
         return Visitor(person=person, session=session)
+
+    def visiting(self, request: Request) -> Iterator[Visitor]:
+        """Who asks, as long as they are answered. Raises TooMany besides."""
+        visitor = self.visitor(request)
+        with self.rates.one(visitor.person.id):
+            yield visitor
 
     def page(
         self, template: str, request: Request, visitor: Visitor | None, status: int = 200, **more: Any

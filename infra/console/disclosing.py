@@ -21,7 +21,7 @@ from tasks.runs.run import governance_of
 def serve(app: FastAPI, context: Context) -> None:
     @app.post("/runs/{run}/shown", include_in_schema=False)
     def shown(
-        request: Request, run: str, who: Annotated[Visitor, Depends(context.visitor)],
+        request: Request, run: str, who: Annotated[Visitor, Depends(context.visiting)],
         record: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=2_000)],
         form_token: Annotated[str, Form(max_length=100)],
     ) -> Response:  # fmt: skip
@@ -37,7 +37,7 @@ def serve(app: FastAPI, context: Context) -> None:
 
     @app.post("/where", include_in_schema=False)
     def sought(
-        request: Request, who: Annotated[Visitor, Depends(context.visitor)],
+        request: Request, who: Annotated[Visitor, Depends(context.visiting)],
         subject: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=2_000)],
         form_token: Annotated[str, Form(max_length=100)],
     ) -> Response:  # fmt: skip

@@ -24,7 +24,6 @@ def serve(app: FastAPI, context: Context) -> None:
         request: Request, person: Annotated[str, Form(max_length=200)], password: Annotated[str, Form()],
         next: Annotated[str, Form()] = "/",
     ) -> Response:  # fmt: skip
-        context.sign_ins.take(request.client.host if request.client else "")
         if not context.sign_in_by.passwords:
             return form(context, request, next, 403, wrong="nobody signs in with a password here")
         try:
@@ -36,7 +35,7 @@ def serve(app: FastAPI, context: Context) -> None:
 
     @app.post("/sign-out", include_in_schema=False)
     def sign_out(
-        request: Request, form_token: Annotated[str, Form()], who: Annotated[Visitor, Depends(context.visitor)]
+        request: Request, form_token: Annotated[str, Form()], who: Annotated[Visitor, Depends(context.visiting)]
     ) -> Response:
         who.require_own(form_token)
         context.sessions.end(request.cookies.get(context.cookie, ""))

@@ -40,7 +40,7 @@ def serve(app: FastAPI, context: Context) -> None:
 
     @app.exception_handler(TooMany)
     async def too_many(request: Request, _: Exception) -> Response:
-        answer = wrong(request, 429, "you asked for too much within a minute; wait a minute, then ask again")
+        answer = wrong(request, 429, "you ask for too much at once, or within a minute; wait, then ask again")
         answer.headers["Retry-After"] = "60"
         return answer
 

@@ -43,6 +43,8 @@ class Page(NamedTuple):
     live: bool = False
     """It is fetched again every few seconds while it is open."""
     who: Who = "person"
+    asks_others: bool = False
+    """It asks another server, and holds no state of the ledger meanwhile."""
 
 
 PAGES = (
@@ -52,7 +54,7 @@ PAGES = (
     Page("/runs/{run}", "Run", run, "run.html", live=True),
     Page("/runs/{run}/rows", "Rows", rows, "rows.html"),
     Page("/runs/{run}/artefacts", "What its stages left", artefacts, "artefacts.html"),
-    Page("/runs/{run}/log", "Log", log, "log.html", live=True),
+    Page("/runs/{run}/log", "Log", log, "log.html", live=True, asks_others=True),
     Page("/runs/{first}/to/{second}", "What differs", compared, "compared.html"),
     Page("/compare", "Compare two runs", compare, "compared.html"),
     Page("/releases", "Releases", releases, "releases.html", menu=True),

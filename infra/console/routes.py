@@ -1,7 +1,9 @@
 """Every row of pages.py and of actions.SIGNINGS as routes. What a route takes, its view's own signature says."""
 
 import inspect
+import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from inspect import Parameter
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import quote, urlencode
@@ -20,11 +22,8 @@ from infra.console.views.runs import MOST
 GIVEN = ("here", "person")
 """Parameters of a view that are not the reader's."""
 Token = Annotated[str, Header(max_length=100)]
-FRAMED = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-    "sandbox allow-same-origin"
-)
-"""Of a page that a run made: it runs nothing, asks nobody else, and leads to its own other pages."""
+FRAMED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"
+"""Of a page that a run made: it runs nothing, asks nobody for anything, and leads to its own other pages."""
 
 
 def serve(app: FastAPI, context: Context) -> None:
@@ -41,16 +40,19 @@ def serve(app: FastAPI, context: Context) -> None:
 def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
     """Its tables as CSV; before any page, since `/releases/LABEL` would be one of these as well."""
 
-    def csv_of(table: str, path: str) -> Callable[..., Response]:
-        def csv(visitor: Visitor, **asked: Any) -> Response:
+    def csv_of(table: str) -> Callable[..., Response]:
+        def csv(request: Request, visitor: Visitor, **asked: Any) -> Response:
             text = answers.as_csv(_view(context, page, visitor, asked), table)
-            headers = {"Content-Disposition": f'attachment; filename="{path.strip("/").replace("/", "-")}"'}
+            name = re.sub(r"[^A-Za-z0-9.-]+", "-", request.url.path.strip("/"))
+            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
         return csv
 
     for table, path in csv_paths(page).items():
-        app.get(path, include_in_schema=False, response_model=None)(_endpoint(context, csv_of(table, path), page.view))
+        app.get(path, include_in_schema=False, response_model=None)(
+            _endpoint(context, csv_of(table), page.view, Request)
+        )
 
 
 def _serve(app: FastAPI, context: Context, page: Page) -> None:
@@ -71,9 +73,9 @@ def _serve(app: FastAPI, context: Context, page: Page) -> None:
 
 
 def _view(context: Context, page: Page, visitor: Visitor, asked: dict[str, Any]) -> Any:
-    """What a page says, all of it of one state of the ledger."""
+    """What a page says, all of it of one state of the ledger where that waits for nobody."""
     here = context.here()
-    with here.ledger.reading():
+    with nullcontext() if page.asks_others else here.ledger.reading():
         return page.view(here, visitor.person, **asked)
 
 
@@ -112,7 +114,7 @@ def _endpoint(
         if each.name not in GIVEN
     ]
     given += [_parameter("request", each) for each in own]
-    given.append(_parameter("visitor", Annotated[Visitor, Depends(context.visitor)]))
+    given.append(_parameter("visitor", Annotated[Visitor, Depends(context.visiting)]))
     given += [_parameter("x_form_token", Token).replace(default="")] * token
 
     def endpoint(**asked: Any) -> Any:
@@ -128,7 +130,7 @@ def _parameter(name: str, annotation: Any) -> Parameter:
 
 def _files(app: FastAPI, context: Context) -> None:
     """Pages that a run made."""
-    visitor = Depends(context.visitor)
+    visitor = Depends(context.visiting)
 
     @app.get("/runs/{run}/report", include_in_schema=False)
     def report(run: str, who: Visitor = visitor) -> Response:

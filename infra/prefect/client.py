@@ -6,18 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flows import deployed
 from infra.prefect import access
 from infra.prefect.server import Up
-from tasks.core.errors import Unavailable
+from tasks.core.errors import Refused, Unavailable
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import State
 
 PARKED = "PAUSED"
 INTERRUPTED = ("CRASHED", "CANCELLED", "CANCELLING")
@@ -72,6 +73,8 @@ def trigger(
                 deployment = client.read_deployment_by_name(name)
                 break
             except ObjectNotFound:
+                if name != deployed.full_name(root):
+                    raise Unavailable(f"Prefect has no deployment {name}; `hallmark deploy` makes it") from None
                 if not up.runner.alive():
                     raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
                 time.sleep(0.2)
@@ -109,11 +112,26 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
 
 
 def cancel(root: Path, up: Up, flow_run: str) -> None:
-    """Have the runner end the process of a flow run. Nothing revives it."""
+    """Have this checkout's runner end the process of a flow run. Nothing revives it. Raises Refused for a flow run that
+    another executes, or that Prefect does not have end."""
     with connected(root, up) as client:
+        from prefect.exceptions import ObjectNotFound
         from prefect.states import Cancelling
 
-        client.set_flow_run_state(UUID(flow_run), Cancelling(message="stopped by `hallmark runs stop`"))
+        try:
+            known = client.read_flow_run(UUID(flow_run))
+            ours = client.read_deployment_by_name(deployed.full_name(root)).id
+        except (ObjectNotFound, ValueError):
+            raise Refused(f"Prefect knows no flow run {flow_run} of this checkout") from None
+        if known.deployment_id != ours:
+            raise Refused(
+                "the run is executed for a work pool: whoever runs `hallmark work` there ends it, and another machine "
+                "takes it up; to end it for good, reject it at its gate"
+            )
+        state: State[Any] = Cancelling(message="stopped by `hallmark runs stop`")
+        answer = client.set_flow_run_state(known.id, state)
+        if answer.state is None or answer.state.type.value != "CANCELLING":
+            raise Refused(f"Prefect does not end flow run {flow_run}: {answer.details}")
 
 
 def state_of(root: Path, up: Up, flow_run: str) -> tuple[str, str]:

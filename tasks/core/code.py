@@ -38,6 +38,7 @@ class Tree:
         self.root = root
         self.read = cache(Path.read_bytes)
         self.imported = cache(self._imported)
+        self.is_plain = cache(self._is_plain)
         self._is_link = cache(Path.is_symlink)
 
     def _imported(self, path: Path) -> list[Path]:
@@ -48,7 +49,7 @@ class Tree:
             raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
         return [file for file in (_file(self.root, module) for module in modules) if file.is_file()]
 
-    def is_plain(self, path: Path) -> bool:
+    def _is_plain(self, path: Path) -> bool:
         """Whether it is a file that no link leads to from the root on."""
         inside = [path, *path.parents[: len(path.relative_to(self.root).parts) - 1]]
         return path.is_file() and not any(map(self._is_link, inside))
@@ -92,7 +93,8 @@ def files_behind(tree: Tree, names: Iterable[str]) -> list[Path]:
     for name in names:
         _follow(tree, _file(tree.root, name), modules)
     beside = {path for folder in {path.parent for path in modules} for path in _other_files(folder)}
-    above = {folder / "__init__.py" for path in modules for folder in path.parents if tree.root in folder.parents}
+    folders = {folder for path in modules for folder in path.parents}
+    above = {folder / "__init__.py" for folder in folders if tree.root in folder.parents}
     return sorted(path for path in modules | beside | above if tree.is_plain(path))
 
 

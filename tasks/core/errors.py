@@ -47,6 +47,9 @@ class Late(Unavailable):
     """It took longer than it may."""
 
 
+NO_SUCH_DOCUMENT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What reading a document of ours raises where somebody else wrote it: another shape, other types, no end."""
+
 FULL_DISK = os.strerror(errno.ENOSPC)
 """What the system says of it; programs that are started say it on stderr."""
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra.console.site import Here
-from tasks.core.errors import Refused
+from tasks.core.errors import NO_SUCH_DOCUMENT, Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.core.record import FEW
@@ -41,7 +41,7 @@ def written_by(run: str) -> Iterator[None]:
     """Raises Refused for what is no such file as ours, or says something else than ours."""
     try:
         yield
-    except (pa.ArrowException, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except (pa.ArrowException, *NO_SUCH_DOCUMENT) as error:
         raise Refused(f"files of run {run} cannot be read as ours are ({type(error).__name__}: {error})") from error
 
 

@@ -1,5 +1,9 @@
 """The loss of a training, step by step, as its signed record has it."""
 
+import math
+from pathlib import Path
+from typing import Any
+
 from infra.console.site import Here
 from infra.console.views import looked_at
 from tasks.core.config import Frozen
@@ -11,8 +15,10 @@ from tasks.stages.evaluate.report import charts
 from tasks.stages.evaluate.report.account import Point
 
 CURVE = "artefacts/train/curve.json"
-MOST_BYTES = 16 << 20
-"""Of a curve: a run's own code writes it."""
+MOST_BYTES = 8 << 20
+"""Of a curve, some 100,000 steps: a run's own code writes it."""
+DRAWN = 1_000
+"""Steps in the picture; of more, some that are evenly apart."""
 
 
 class Training(Frozen):
@@ -41,19 +47,32 @@ def read(here: Here, layout: Layout) -> Training | None:
     record = chain.of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get("train")
     if record is None or record.left.get(CURVE) != sha256_file(path):
         return None
-    with looked_at.written_by(layout.root.name):
-        return _drawn([Point(point["step"], point["loss"], point["lr"]) for point in read_json(path)])
+    return _of(path, layout.root.name)
+
+
+def _of(path: Path, run: str) -> Training | None:
+    with looked_at.written_by(run):
+        return _drawn([_point(each) for each in read_json(path)])
+
+
+def _point(said: Any) -> Point:
+    """Raises ValueError for what is no number, or has no end."""
+    step, loss, rate = int(said["step"]), float(said["loss"]), float(said["lr"])
+    if not (math.isfinite(loss) and math.isfinite(rate)):
+        raise ValueError(f"step {step}: expected a loss and a rate, got {loss} and {rate}")
+    return Point(step, loss, rate)
 
 
 def _drawn(points: list[Point]) -> Training | None:
-    curve = charts.loss_curve(points)
+    some = points[:: len(points) // DRAWN + 1]
+    curve = charts.loss_curve(some)
     if curve is None:
         return None
     return Training(
         steps=points[-1].step,
         first=points[0].loss,
         last=points[-1].loss,
-        low=min(charts.smoothed([point.loss for point in points])),
+        low=min(charts.smoothed([point.loss for point in some])),
         loss=curve.loss,
         smooth=curve.smooth,
         top=curve.y[-1].text,
