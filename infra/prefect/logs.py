@@ -82,20 +82,22 @@ def _headers(given: dict[str, str]) -> dict[str, str]:
 def _carry_token(client: httpx.Client) -> None:
     """A server against forged requests gives each client a token that its POSTs carry."""
     me = str(uuid.uuid4())
-    answer = client.get("/csrf-token", params={"client": me})
-    if answer.status_code != httpx.codes.OK:  # a server without
-        return
-    client.headers.update({"Prefect-Csrf-Client": me, "Prefect-Csrf-Token": answer.json()["token"]})
+    with client.stream("GET", "/csrf-token", params={"client": me}) as answer:
+        if answer.status_code == httpx.codes.OK:  # others know none
+            client.headers.update({"Prefect-Csrf-Client": me, "Prefect-Csrf-Token": _said(answer)["token"]})
 
 
-def _ask(client: httpx.Client, path: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """Raises ValueError for an answer that is too long, or takes too long."""
-    began, content = time.monotonic(), b""
+def _ask(client: httpx.Client, path: str, wanted: dict[str, Any]) -> Any:
     with client.stream("POST", path, json=wanted) as answer:
         answer.raise_for_status()
-        for piece in answer.iter_bytes():
-            content += piece
-            if len(content) > MOST_BYTES or time.monotonic() - began > SECONDS:
-                raise ValueError(f"more than {MOST_BYTES} bytes, or than {SECONDS} s")
-    found: list[dict[str, Any]] = json.loads(content)
-    return found
+        return _said(answer)
+
+
+def _said(answer: httpx.Response) -> Any:
+    """Raises ValueError for an answer that is too long, or takes too long."""
+    began, content = time.monotonic(), b""
+    for piece in answer.iter_bytes():
+        content += piece
+        if len(content) > MOST_BYTES or time.monotonic() - began > SECONDS:
+            raise ValueError(f"more than {MOST_BYTES} bytes, or than {SECONDS} s")
+    return json.loads(content)
