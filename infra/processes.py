@@ -45,6 +45,7 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
             cwd=folder, env=isolated(given), umask=files.UMASK, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
+    process.returncode = 0  # nobody waits for it, and Python need not warn that it runs
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 
 

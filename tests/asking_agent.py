@@ -37,10 +37,11 @@ class AskingAgent:
     def asked(self) -> str:
         """What the owner is asked, once they are."""
         end = time.monotonic() + SECONDS
-        while not (self._folder / "asked").exists():
+        place = self._folder / "asked"
+        while not (place.exists() and (text := place.read_text())):  # made first, and written then
             assert time.monotonic() < end, "the agent has asked nobody"
             time.sleep(0.02)
-        return (self._folder / "asked").read_text()
+        return text
 
     def answer(self, text: str) -> None:
         """To this question and every one after."""

@@ -146,6 +146,7 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
         states = [state.message for state in client.read_flow_run_states(flow_run.id)]
     assert flow_run.name == run and "its machine was gone" in states
 
+    commit(first, "The pools")
     asked = hallmark_json(first, "run", "--as", "ml-engineer", "--pool", "small")
     with prefect(first) as client:
         waiting = client.read_flow_run(UUID(asked["flow_run"]))

@@ -58,7 +58,7 @@ def test_a_run_says_where_the_secret_lies_that_prefects_pages_ask_for(
     process = Process(pid=1, started=0)
     up = Up(api="http://127.0.0.1:1/api", server=process if ours else None, runner=process)
     monkeypatch.setattr(server, "start", lambda *_, **__: up)
-    monkeypatch.setattr(client, "trigger", lambda *_: "flow-run")
+    monkeypatch.setattr(client, "trigger", lambda *_, **__: "flow-run")
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "argv", ["hallmark", "run", "--as", "ml-engineer", "--detach"])
     with pytest.raises(SystemExit) as ended:

@@ -36,7 +36,6 @@ def asked(up: Up, path: str, password: str = "", content: bytes | None = None) -
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it outlives who started it
 @pytest.mark.attack(rights="registry", stopped="MLflow's pages and its registry ask for a password")
 def test_who_knows_the_password_is_let_in_and_nobody_else(project: Path) -> None:
     up = tracking.start(project, print)
