@@ -61,10 +61,14 @@ def ready(process: Process, port: int, what: str, log: Path, seconds: float = SE
     """Wait until it answers; False where another process was faster to take the port. Raises Unavailable where it ends,
     or takes longer."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.alive():
-        if ports.held_by(process.pid, port) and _answers(port):
-            return True
-        time.sleep(0.1)
+    try:
+        while time.monotonic() < deadline and process.alive():
+            if ports.held_by(process.pid, port) and _answers(port):
+                return True
+            time.sleep(0.1)
+    except BaseException:  # whoever waited was interrupted, and nobody would know of it
+        end(process)
+        raise
     if process.alive():
         end(process)
     elif ports.free(port) is None:

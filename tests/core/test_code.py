@@ -142,3 +142,15 @@ def test_code_that_is_no_python_is_told(root: Path) -> None:
 def test_what_is_left_is_the_code(root: Path) -> None:
     left = code.what_runs(MODULE.encode()).decode()
     assert '"""' not in left and "why" not in left and '"# no comment"' in left
+
+
+@pytest.mark.attack(rights="commit", stopped="a link is no file of a stage's code, nor is what lies behind one")
+def test_what_a_link_leads_to_is_no_code(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    before, elsewhere = names(root), tmp_path_factory.mktemp("elsewhere")
+    assert "tasks/core/helper.py" in before
+    (root / "tasks" / "core" / "helper.py").replace(elsewhere / "helper.py")
+    (root / "tasks" / "core" / "helper.py").symlink_to(elsewhere / "helper.py")
+    assert names(root) == [name for name in before if name != "tasks/core/helper.py"]
+    (root / "tasks" / "core").rename(elsewhere / "core")
+    (root / "tasks" / "core").symlink_to(elsewhere / "core")
+    assert not [name for name in names(root) if name.startswith("tasks/core/")]
