@@ -11,10 +11,14 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from tasks.core.shown import json_text
+
+_PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
+"""A text that never ends is one too: whoever looks for the next piece never looks twice at a byte."""
 
 UMASK = 0o077
 """The umask under which state is made: it holds what its owner alone may read."""
@@ -73,6 +77,17 @@ def read_at_most(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")
     return data
+
+
+def json_of_others(data: bytes, pieces: int) -> Any:
+    """The value of JSON that somebody else made; ValueError where it is none, or has more than `pieces` pieces.
+
+    A piece is a text, a comma, or where a list or an object begins. They are counted first: five million empty lists
+    in 15 MB take 450 MB and four seconds to parse.
+    """
+    if next(islice(_PIECE.finditer(data), pieces, None), None):
+        raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
+    return json.loads(data)
 
 
 def read_json(path: Path) -> Any:

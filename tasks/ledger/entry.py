@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from tasks.core.config import Frozen
 from tasks.core.document import require_type
 from tasks.core.errors import Refused
+from tasks.core.files import json_of_others
 from tasks.ledger.tree import merkle
 
 TYPE: Final = "urn:hallmark:ledger-entry:v1"
@@ -24,6 +25,8 @@ _TYPE = f',"type":"{TYPE}"}}'
 _SPELLED = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 """What `spell_time` makes of a time; to spell each anew and compare takes twice as long."""
 _json = json.JSONDecoder().decode
+_PIECES = 20
+"""Of the JSON of a leaf, which has six columns."""
 
 
 class Row(NamedTuple):
@@ -71,7 +74,7 @@ class Entry(Frozen):
 
 def of_leaf(data: bytes) -> Row:
     """The row that a leaf is of. Raises ValueError or TypeError where it is none."""
-    columns = json.loads(data)
+    columns = json_of_others(data, _PIECES)
     require_type(columns.pop("type", None), TYPE)
     return Row(**columns)
 

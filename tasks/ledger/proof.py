@@ -4,7 +4,6 @@ An inclusion proof shows that an entry is among those that a signed head covers;
 head covered is the beginning of what a newer one does.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import read_at_most
+from tasks.core.files import json_of_others, read_at_most
 from tasks.core.params.values import Sha256
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
@@ -27,7 +26,9 @@ from tasks.trust.keyholder import Keyholder
 from tasks.trust.validity import Key
 
 MOST = 2 * attached.MOST
-"""Bytes of a proof's file. Few have a hundredth of it; JSON takes some thirty times its length in memory."""
+"""Bytes of a proof's file. Few have a hundredth of it."""
+PIECES = 10_000
+"""Of its JSON. A path has 126 steps at most, and a head some dozens of values."""
 
 
 class Leaf(Frozen):
@@ -136,7 +137,7 @@ def prove_since(ledger: Ledger, keyholder: Keyholder, old: dict[str, Any]) -> Co
 
 def read(path: Path) -> Proof:
     """Raises OSError or ValueError where there is no JSON of a proof's length, Refused where it is no proof."""
-    return parse(json.loads(read_at_most(path, MOST)))
+    return parse(json_of_others(read_at_most(path, MOST), PIECES))
 
 
 def parse(value: Any) -> Proof:

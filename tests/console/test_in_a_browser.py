@@ -231,7 +231,7 @@ def test_a_run_in_progress_shows_how_far_it_is_without_a_reload(browser: Any, co
     page.goto(f"{console.origin}/runs/{WAITING}")
     page.evaluate("window.same = true")
     write_journal(console.root, WAITING, "failed", error="no space left <script>alert(1)</script>")
-    page.wait_for_selector("text=no space left <script>alert(1)</script>", timeout=15_000)
+    page.wait_for_selector("text=no space left <script>alert(1)</script>", timeout=60_000)
     assert page.evaluate("window.same") and not page.faults
 
 

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from infra.console import listening
 from infra.console.listening import AT_ONCE, WAITED_FOR
@@ -32,7 +32,9 @@ async def slow() -> str:
 
 @app.post("/body")
 async def body(request: Request) -> int:
-    return len(await request.body())
+    with suppress(ClientDisconnect):
+        return len(await request.body())
+    return -1
 
 
 def served(config: uvicorn.Config) -> Iterator[int]:
@@ -60,7 +62,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def answer(port: int, path: str = "/health") -> int:
-    visit = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    visit = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         visit.request("GET", path)
         return visit.getresponse().status
@@ -70,7 +72,7 @@ def answer(port: int, path: str = "/health") -> int:
 
 def say(port: int, said: bytes) -> socket.socket:
     """A connection that says no more than this."""
-    made = socket.create_connection(("127.0.0.1", port), timeout=5)
+    made = socket.create_connection(("127.0.0.1", port), timeout=30)
     made.sendall(said)
     return made
 
@@ -106,7 +108,7 @@ def test_a_request_has_a_limit_of_time(port: int, said: str) -> None:
         began = time.monotonic()
         with suppress(ConnectionResetError):
             assert waits.recv(1) == b""
-        assert 0.5 < time.monotonic() - began < 4
+        assert 0.5 < time.monotonic() - began < 20
 
 
 def test_who_is_answered_is_not_put_out(port: int) -> None:
@@ -120,7 +122,7 @@ def test_who_is_answered_is_not_put_out(port: int) -> None:
 
 def test_a_connection_is_used_again(port: int) -> None:
     """Also after longer than a request may take, and for several requests at once."""
-    visit = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    visit = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for wait in (0, 1.3, 0):
         time.sleep(wait)
         visit.request("POST", "/body", body=b"x" * 100_000)

@@ -46,7 +46,7 @@ def test_what_means_too_much_or_nothing_is_refused_at_once(text: str, said: str)
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(InputError, match=said):
         yaml_text.load(text, "f")
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 20, "a second or two on a quiet machine"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20, "kilobytes"
 
 

@@ -111,4 +111,4 @@ def test_an_answer_without_end_is_not_waited_for(
     began = time.monotonic()
     with pytest.raises(Unavailable):
         logs.read(*asked, "one", [])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30

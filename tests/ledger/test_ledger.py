@@ -172,7 +172,7 @@ def test_reading_waits_for_no_writer(ledger: Ledger, tmp_path: Path) -> None:
     holder.execute("BEGIN IMMEDIATE")
     started = time.monotonic()
     assert len(ledger.entries()) == 1
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     holder.close()
 
 

@@ -89,4 +89,4 @@ def test_a_look_takes_some_tens_of_milliseconds(house: House) -> None:
     def look() -> None:
         assert sees(house) == []
 
-    assert quickest(look) < 0.5, "30 to 40 ms on a machine with nothing else to do"
+    assert quickest(look) < 2, "30 to 40 ms on a machine with nothing else to do"

@@ -301,7 +301,7 @@ def test_what_hangs_together() -> None:
     "text", ["\n" * 20_000, ("v1.1 may 2025 " * 14)[:199] + "x"], ids=["empty lines", "two readings"]
 )
 def test_no_text_makes_editions_slow(text: str) -> None:
-    assert quickest(lambda: edition(text)) < 0.1
+    assert quickest(lambda: edition(text)) < 0.5
 
 
 def test_what_is_too_long_for_a_word_holds_no_slips() -> None:
@@ -312,4 +312,4 @@ def test_what_is_too_long_for_a_word_holds_no_slips() -> None:
         assert not says_the_same(f"{long} card", f"{long}a card", uses)
         assert says_the_same(f"{long} accuont", f"{long} account", uses)
 
-    assert quickest(compare) < 1
+    assert quickest(compare) < 3

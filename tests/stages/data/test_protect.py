@@ -113,7 +113,7 @@ def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
         pattern = terms.finder({"trade_secret": [term]})
         for text in ("a" * 200_000 + "!", "a " * 100_000, "a\n " * 70_000 + "a", "-a" * 100_000):
             terms.find(text, pattern)
-    assert time.thread_time() - began < 5, "a fifth of a second here; a polynomial pattern takes hours"
+    assert time.thread_time() - began < 20, "a fifth of a second here; a polynomial pattern takes hours"
 
 
 @pytest.mark.parametrize(
