@@ -1,5 +1,6 @@
 """What other users of the machine could enter or read."""
 
+import contextlib
 import stat
 from pathlib import Path
 
@@ -10,10 +11,13 @@ CACHED = 0o444
 
 
 def open_to_others(state: Path) -> list[str]:
-    """Folders at and below `state` that others may enter, and files that they may read but for those."""
+    """Folders at and below `state` that others may enter, and files that they may read but for those. What goes while
+    it is looked at, as files of a run that works, is no finding."""
     told = []
     for path in (state, *state.rglob("*")):
-        mode = stat.S_IMODE(path.lstat().st_mode)
-        if not path.is_symlink() and mode & UMASK and (path.is_dir() or mode != CACHED):
-            told.append(f"{mode:04o} {path.relative_to(state)}")
+        with contextlib.suppress(FileNotFoundError):
+            found = path.lstat().st_mode
+            mode = stat.S_IMODE(found)
+            if not stat.S_ISLNK(found) and mode & UMASK and (stat.S_ISDIR(found) or mode != CACHED):
+                told.append(f"{mode:04o} {path.relative_to(state)}")
     return told

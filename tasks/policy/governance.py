@@ -16,7 +16,7 @@ from tasks.policy import satisfiable
 from tasks.policy.gate_rules import AUDITOR
 from tasks.policy.people import MACHINES, OPTIONAL, MachineName, People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
-from tasks.sources.sources import Sources, variables
+from tasks.sources.sources import Source, Sources, variables
 from tasks.trust import keys, model_key, signing, ssh_agent, validity
 from tasks.trust.keys import Signer
 from tasks.trust.validity import Key, shown
@@ -220,28 +220,35 @@ def misfits(policy: Policy, people: People, path: Path) -> list[str]:
     without sources.yaml (to verify a release, say) is fine."""
     if not path.exists():
         return []
-    document = config.read_yaml(path)
     try:
-        inventory = config.validate(document, Sources, path)
+        inventory = config.load(path, Sources)
     except InputError as error:
         return [str(error)]
-    problems = []
-    for i, source in enumerate(inventory.sources):
-        faults = {
-            who: f"{named} is not in people.yaml; add the person or name another"
-            for who, named in (("owner", source.owner), ("steward", source.steward))
-            if people.get(named) is None
-        }
-        if unlisted := sorted(variables([source]) - set(policy.location_variables)):
-            faults["location"] = (
-                f"it names the environment variable {', '.join(unlisted)}, and policy.yaml does not; add it to "
-                "`location_variables` there, or write where the source lies"
-            )
-        problems += [
-            f"{path}:{config.line_of(document, ['sources', i, key])}: sources.{i}.{key}: {wrong}"
-            for key, wrong in faults.items()
-        ]
-    return problems
+    faults = [
+        (i, key, wrong)
+        for i, source in enumerate(inventory.sources)
+        for key, wrong in _faults(source, policy, people).items()
+    ]
+    document = config.read_yaml(path) if faults else None
+    return [
+        f"{path}:{config.line_of(document, ['sources', i, key])}: sources.{i}.{key}: {wrong}"
+        for i, key, wrong in faults
+    ]
+
+
+def _faults(source: Source, policy: Policy, people: People) -> dict[str, str]:
+    """What is wrong with a source, by its key."""
+    faults = {
+        who: f"{named} is not in people.yaml; add the person or name another"
+        for who, named in (("owner", source.owner), ("steward", source.steward))
+        if people.get(named) is None
+    }
+    if unlisted := sorted(variables([source]) - set(policy.location_variables)):
+        faults["location"] = (
+            f"it names the environment variable {', '.join(unlisted)}, and policy.yaml does not; add it to "
+            "`location_variables` there, or write where the source lies"
+        )
+    return faults
 
 
 def _name(who: Person | MachineName) -> str:
