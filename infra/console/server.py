@@ -19,6 +19,8 @@ PORT = 4220
 PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
 """Environment variable: another port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
+LOCALHOST = "http://localhost"
+"""An origin that no proxy serves: the same port of this machine, by a name, which passkeys need."""
 """Environment variable: the https address that a proxy serves the console under."""
 
 
@@ -56,7 +58,7 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
     for wanted in (_port(root),) if proxied else (_port(root), 0):
         port = ports.free(wanted)
         if port is not None:
-            origin = proxied or f"http://127.0.0.1:{port}"
+            origin = proxied or f"{_here()}:{port}"
             command = ["-m", "infra.console.serve", str(root), origin, str(port)]
             process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
             if served.ready(process, port, "the console", folder(root) / "console.log"):
@@ -79,14 +81,25 @@ def _port(root: Path) -> int:
     return int(given)
 
 
+def _here() -> str:
+    """How browsers of this machine name it."""
+    return LOCALHOST if _given() == LOCALHOST else "http://127.0.0.1"
+
+
+def _given() -> str:
+    return os.environ.get(ORIGIN_VARIABLE, "").rstrip("/")
+
+
 def _proxied() -> str:
     """The address that a proxy serves the console under; empty where none does. Raises InputError for a setting that is
-    no https address."""
-    given = os.environ.get(ORIGIN_VARIABLE, "").rstrip("/")
+    neither an https address nor LOCALHOST."""
+    given = _given()
+    if given == LOCALHOST:
+        return ""
     if given and not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?!443$)[0-9]{1,5})?", given):
         raise InputError(
-            f"{ORIGIN_VARIABLE}: expected an address as browsers send it, such as https://hallmark.example.com, got "
-            f"{given!r}"
+            f"{ORIGIN_VARIABLE}: expected an address as browsers send it, such as https://hallmark.example.com, or "
+            f"{LOCALHOST} for this machine alone, got {given!r}"
         )
     return given
 

@@ -63,7 +63,8 @@ READ = (
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable(
         "HALLMARK_CONSOLE_ORIGIN",
-        "the https address that a proxy on this machine serves the console under",
+        "the https address that a proxy on this machine serves the console under, or `http://localhost` for passkeys "
+        "without one",
         "`http://127.0.0.1:PORT`",
     ),
     Variable(

@@ -36,7 +36,7 @@ Days = Annotated[float, Field(gt=0), _at_most(MOST_DAYS, "days")]
 Hours = Annotated[float, Field(gt=0), _at_most(24 * MOST_DAYS, "hours")]
 Strength = Literal["installed", "own", "hardware"]
 """`installed`: keys that `hallmark init` made here count too, in environment `local` alone. `own`: only keys that
-people.yaml gives. `hardware`: only those of them that are of OpenSSH's kind for FIDO2 authenticators."""
+people.yaml gives. `hardware`: only those of them that are in a FIDO2 authenticator, passkeys too."""
 
 
 class Check(Frozen):

@@ -17,7 +17,7 @@ from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
 from tasks.policy.gate_rules import AUDITOR, LOCAL, Strength
-from tasks.trust import hardware
+from tasks.trust import hardware, keys, passkey
 from tasks.trust.validity import HeldRole, Key
 
 MachineName = Literal["gate", "scheduler", "worker", "ledger"]
@@ -72,8 +72,8 @@ class Person(Frozen):
     """Each a name, or a mapping with role, valid_after, valid_before. Who is `auditor` and nothing else reads all pages
     of the console and may not act."""
     keys: Keys = []
-    """Each an OpenSSH ed25519 public key line, of a key in hardware too (hardware.py), or a mapping with public_key,
-    valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
+    """Each an OpenSSH public key line, of ed25519 or in hardware (hardware.py, passkey.py), or a mapping with
+    public_key, valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
     `hallmark init` made under .hallmark/keys/ID counts."""
     sign_in: list[SignIn] = []
     """Accounts of a provider of OpenID Connect that sign them in to the console. They open pages and sign nothing."""
@@ -95,8 +95,8 @@ class Person(Frozen):
             return ""
         if wanted == "hardware":
             fits, asked = (
-                [key for key in self.keys if hardware.is_line(key.public_key)],
-                f"in hardware ({hardware.KIND})",
+                [key for key in self.keys if keys.in_hardware(key.public_key)],
+                f"in hardware ({hardware.KIND}, {passkey.KIND})",
             )
         else:
             fits, asked = [key for key in self.keys if not key.installed], "that people.yaml gives"
@@ -113,8 +113,8 @@ class Machine(Frozen):
 
     @model_validator(mode="after")
     def _untouched(self) -> Self:
-        if any(hardware.is_line(key.public_key) for key in self.keys):
-            raise ValueError(f"a machine signs by itself: give a key of ssh-ed25519, not of {hardware.KIND}")
+        if any(keys.in_hardware(key.public_key) for key in self.keys):
+            raise ValueError("a machine signs by itself: give a key of ssh-ed25519, not one in hardware")
         return self
 
 

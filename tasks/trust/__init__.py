@@ -2,6 +2,7 @@
 
 keys.py            OpenSSH ed25519 keys
 hardware.py        those in a FIDO2 authenticator, and the form of their signatures
+passkey.py         those that a browser has an authenticator sign with
 signing.py         which of them signs: a file, with a passphrase or without, or the agent
 ssh_agent.py       a running ssh-agent
 model_key.py       the key that signs models, of another kind

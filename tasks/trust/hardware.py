@@ -1,4 +1,4 @@
-"""OpenSSH ed25519 keys that live in a FIDO2 authenticator: `ssh-keygen -t ed25519-sk`.
+"""OpenSSH ed25519 keys that live in a FIDO2 authenticator: `ssh-keygen -t ed25519-sk`. Those of web pages: passkey.py.
 
 https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.u2f: such a key signs not the message but
 
@@ -50,7 +50,7 @@ def is_line(line: str) -> bool:
 def load(line: str) -> HardwareKey:
     """Read a public key line. Raises InputError where it is not one of such a key, made for ssh."""
     try:
-        kind, key, application = _strings(base64.b64decode(line.split()[1], validate=True))
+        kind, key, application = strings(base64.b64decode(line.split()[1], validate=True))
         if "\n" in line.strip() or kind != KIND.encode() or not application.startswith(APPLICATION):
             raise ValueError("of another kind, or for something else than ssh")
         return HardwareKey(Ed25519PublicKey.from_public_bytes(key), application)
@@ -66,7 +66,8 @@ def from_wire(rest: bytes) -> bytes:
     return rest[4:]
 
 
-def _strings(blob: bytes) -> list[bytes]:
+def strings(blob: bytes) -> list[bytes]:
+    """What a public key holds. Raises ValueError or struct.error where it is cut short."""
     strings = []
     while blob:
         size = struct.unpack_from(">I", blob)[0]

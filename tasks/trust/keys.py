@@ -1,4 +1,4 @@
-"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`. Those in hardware: hardware.py."""
+"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`. Those in hardware: hardware.py, passkey.py."""
 
 import base64
 import binascii
@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_bytes, write_new
-from tasks.trust import hardware
+from tasks.trust import hardware, passkey
+from tasks.trust.hardware import HardwareKey
+from tasks.trust.passkey import Passkey
 
 
 class WantsPassphrase(InputError):
@@ -37,7 +39,7 @@ class Signer:
 
     public_line: str
     sign: Callable[[bytes], bytes]
-    """The 64 bytes of an ed25519 signature (RFC 8032); of a key in hardware 5 more (hardware.py)."""
+    """The 64 bytes of an ed25519 signature (RFC 8032); of a key in hardware more (hardware.py, passkey.py)."""
 
 
 def signer(key: Ed25519PrivateKey) -> Signer:
@@ -110,7 +112,18 @@ def _is_handle(data: bytes) -> bool:
 
 def verify(line: str, signature: bytes, data: bytes) -> None:
     """Raises InvalidSignature where it is none of this public key line's, InputError where that is none."""
-    (hardware.load(line) if hardware.is_line(line) else load_public(line)).verify(signature, data)
+    _load(line).verify(signature, data)
+
+
+def in_hardware(line: str) -> bool:
+    """Whether a public key line says that its key never leaves an authenticator."""
+    return hardware.is_line(line) or passkey.is_line(line)
+
+
+def _load(line: str) -> Ed25519PublicKey | HardwareKey | Passkey:
+    if passkey.is_line(line):
+        return passkey.load(line)
+    return hardware.load(line) if hardware.is_line(line) else load_public(line)
 
 
 @lru_cache(maxsize=1024)
@@ -118,7 +131,7 @@ def load_public(line: str) -> Ed25519PublicKey:
     """Read a public key line. Raises InputError where it is not one line with an ed25519 key, or of one in hardware,
     whose signatures are of another form."""
     key = None
-    if "\n" not in line.strip() and not hardware.is_line(line):
+    if "\n" not in line.strip() and not in_hardware(line):
         with contextlib.suppress(ValueError, UnsupportedAlgorithm):
             key = serialization.load_ssh_public_key(line.strip().encode())
     if not isinstance(key, Ed25519PublicKey):
@@ -129,8 +142,8 @@ def load_public(line: str) -> Ed25519PublicKey:
 
 @lru_cache(maxsize=1024)
 def fingerprint(public_line: str) -> str:
-    """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no ed25519 public key."""
-    hardware.load(public_line) if hardware.is_line(public_line) else load_public(public_line)
+    """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no public key."""
+    _load(public_line)
     try:
         blob = base64.b64decode(public_line.split()[1], validate=True)
     except binascii.Error:

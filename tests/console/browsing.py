@@ -46,13 +46,13 @@ def asked_of(page: Any) -> dict[str, Any]:
     return dict(json.loads(page.get_attribute(".signed", "data-asked")))
 
 
-def with_key(page: Any, console: Console, person: str) -> None:
-    """Make a key in the browser and have it adopted, as the page says."""
+def with_key(page: Any, console: Console, person: str, kind: str = "key") -> None:
+    """Make a key in the browser, or a passkey, and have it adopted, as the page says."""
     page.goto(f"{console.origin}/key")
-    page.click("#make-key")
-    page.wait_for_selector("#enrol:not([hidden])")
+    page.click(f"#own-{kind} .make")
+    page.wait_for_selector(f"#own-{kind} .enrol:not([hidden])")
     public = console.root.with_name(f"{person}.pub")
-    public.write_text(page.inner_text("#public-line") + "\n")
+    public.write_text(page.inner_text(f"#own-{kind} .line") + "\n")
     hallmark(console.root, "identity", "import", person, str(public))
     adopt(console.root)
 

@@ -35,7 +35,7 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
     assert page.is_disabled(".signed button")
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/key")
-    page.wait_for_selector("text=a key of yours that counts")
+    page.wait_for_selector("text=of yours here that counts")
 
     page.goto(f"{console.origin}/")
     page.click(f"a[href='/gates/{WAITING}/data']")

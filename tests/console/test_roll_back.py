@@ -46,9 +46,9 @@ def by_officer(browser: Any, console: Console, house: House) -> Any:
     """The page of triage-1, in the browser of the risk officer, whose key counts."""
     page = opened(browser, console, "risk-officer")
     page.goto(f"{console.origin}/key")
-    page.click("#make-key")
-    page.wait_for_selector("#enrol:not([hidden])")
-    key = page.inner_text("#public-line").strip()
+    page.click("#own-key .make")
+    page.wait_for_selector("#own-key .enrol:not([hidden])")
+    key = page.inner_text("#own-key .line").strip()
     house.adopt(lambda text: text.replace(OFFICER, f'{OFFICER}, keys: ["{key}"]'), "people.yaml")
     page.goto(f"{console.origin}/releases/triage-1")
     return page

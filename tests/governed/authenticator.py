@@ -1,4 +1,5 @@
-"""A FIDO2 authenticator in software, behind an agent that speaks ssh-agent's protocol on a socket of its own.
+"""FIDO2 authenticators in software: one behind an agent that speaks ssh-agent's protocol on a socket of its own, and
+one that signs as browsers have it.
 
 What it signs is what OpenSSH's PROTOCOL.u2f says; `ssh-keygen -Y verify` judges that in test_hardware.py. It stands in
 for a thing of metal: no test here has touched one.
@@ -6,6 +7,7 @@ for a thing of metal: no test here has touched one.
 
 import base64
 import hashlib
+import json
 import os
 import socket
 import struct
@@ -14,8 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tasks.trust import passkey
 from tasks.trust.hardware import KIND
 
 TOUCHED, VERIFIED = 0x01, 0x04
@@ -52,6 +59,31 @@ class Authenticator:
             return bytes([5])
         signature = self.sign(rest[4 : 4 + struct.unpack_from(">I", rest)[0]])
         return bytes([14]) + packed(packed(KIND.encode()) + packed(signature[:64]) + signature[64:])
+
+
+class Token:
+    """A passkey in software, as a browser has one sign: `flags`, `counter` and `said` are what comes with it."""
+
+    def __init__(self, rp_id: str = "hallmark.example.com") -> None:
+        self.key, self.rp_id = ec.generate_private_key(ec.SECP256R1()), rp_id
+        self.flags, self.counter = TOUCHED | VERIFIED, 0
+        self.said: dict[str, object] = {"type": "webauthn.get", "origin": f"https://{rp_id}", "crossOrigin": False}
+        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.blob = b"".join(map(packed, (passkey.KIND.encode(), passkey.CURVE, point, rp_id.encode())))
+        self.line = f"{passkey.KIND} {base64.b64encode(self.blob).decode()} token"
+
+    def sign(self, message: bytes) -> bytes:
+        self.counter += 1
+        client_data = json.dumps({"challenge": passkey.challenge(message)} | self.said).encode()
+        after = bytes([self.flags]) + struct.pack(">I", self.counter)
+        digests = [hashlib.sha256(part).digest() for part in (self.rp_id.encode(), client_data)]
+        made = self.key.sign(digests[0] + after + digests[1], ec.ECDSA(hashes.SHA256()))
+        r, s = decode_dss_signature(made)
+        return self.halves(r, min(s, passkey.ORDER - s)) + after + client_data
+
+    @staticmethod
+    def halves(r: int, s: int) -> bytes:
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 class Agent:

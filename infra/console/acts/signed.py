@@ -28,7 +28,7 @@ class Wanted(BaseModel):
     @property
     def line(self) -> str:
         """The key without its comment. Raises InputError for what is none."""
-        keys.load_public(self.public_key)
+        keys.fingerprint(self.public_key)
         return keys.bare(self.public_key)
 
 
@@ -37,8 +37,8 @@ class Signature(BaseModel):
 
     payload: Annotated[str, Field(max_length=64_000)]
     """Base64 of the statement that was signed."""
-    signature: Annotated[str, Field(max_length=128)]
-    """Base64 of the 64 bytes of an ed25519 signature."""
+    signature: Annotated[str, Field(max_length=2_000)]
+    """Base64 of the bytes of a signature, as tasks/trust has it for the kind of key."""
 
     def sealed(self, line: str) -> dict[str, Any]:
         """The envelope. Raises InputError for what is no base64."""

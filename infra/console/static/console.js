@@ -1,5 +1,5 @@
 // What pages do in the browser: times in the reader's zone, commands to copy, forms that are signed, the reader's key.
-import {fingerprint, makeKey, ownKey, publicLine} from "./keys.js";
+import {makeKey, ownKey} from "./keys.js";
 import {tellRecorded, watch} from "./signing.js";
 
 const ZONE = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
@@ -19,21 +19,26 @@ function copyButtons() {
   }
 }
 
+// One kind of key that a person may have here, or make.
 async function showKey(section) {
-  const state = document.getElementById("key-state"), make = document.getElementById("make-key"), person = section.dataset.person;
-  async function tell(pair) {
-    const mark = await fingerprint(pair), counts = section.dataset.counting.split(" ").includes(mark);
-    state.textContent = counts ? `This browser has a key of yours that counts: ${mark}` : `This browser has a key of yours that does not count yet: ${mark}`;
-    document.getElementById("public-line").textContent = await publicLine(pair, person);
-    document.getElementById("enrol").hidden = counts;
+  const {kind, person, counting} = section.dataset, state = section.querySelector(".state"), make = section.querySelector(".make");
+  const enrol = section.querySelector(".enrol"), name = section.dataset.name;
+  function tell(own) {
+    const counts = counting.split(" ").includes(own.fingerprint);
+    state.textContent = counts ? `There is a ${name} of yours here that counts: ${own.fingerprint}` : `There is a ${name} of yours here that does not count yet: ${own.fingerprint}`;
+    enrol.querySelector(".line").textContent = own.line;
+    enrol.hidden = counts;
     make.hidden = true;
   }
   try {
-    const pair = await ownKey(person);
-    if (pair) return await tell(pair);
-    state.textContent = "This browser has no key of yours.";
+    const own = await ownKey(kind, person);
+    if (own) return tell(own);
+    state.textContent = `There is no ${name} of yours here.`;
     make.hidden = false;
-    make.addEventListener("click", async () => { make.disabled = true; await tell(await makeKey(person)); });
+    make.addEventListener("click", async () => {
+      make.disabled = true;
+      try { tell(await makeKey(kind, person)); } catch (error) { state.textContent = `No ${name} was made: ${error.message}`; make.disabled = false; }
+    });
   } catch (error) {
     state.textContent = `This browser cannot keep a key (${error.message}): use a current one, at https or 127.0.0.1, or the command line.`;
   }
@@ -44,5 +49,4 @@ localTimes();
 copyButtons();
 tellRecorded();
 document.querySelectorAll("form.signed").forEach(watch);
-const section = document.getElementById("own-key");
-if (section) showKey(section);
+document.querySelectorAll(".own-key").forEach(showKey);

@@ -1,6 +1,10 @@
-// Keys of this browser: objects in IndexedDB that sign and cannot be read out, one a person.
+// Keys that a person signs with here: one of this browser, an object in IndexedDB that signs and cannot be read out, and
+// a passkey, which an authenticator keeps.
+import {makePasskey, passkeySigns} from "./passkey.js";
+import {base64, digest, packed, text} from "./bytes.js";
 
 const KIND = "ssh-ed25519";
+const PLACES = {key: person => person, passkey: person => `${person} passkey`};
 
 function store(mode) {
   return new Promise((yes, no) => {
@@ -14,37 +18,52 @@ function answered(request) {
   return new Promise((yes, no) => { request.onsuccess = () => yes(request.result); request.onerror = () => no(request.error); });
 }
 
-export async function ownKey(person) { return answered((await store("readonly")).get(person)); }
+// What both kinds of key are here: a public line in OpenSSH's form, its fingerprint, and what signs bytes.
+async function shown(kind, blob, person, signs) {
+  return {
+    line: `${kind} ${base64(blob)} ${person}`, signs,
+    fingerprint: "SHA256:" + base64(await digest(blob)).replace(/=+$/, ""),
+  };
+}
+const KINDS = {
+  key: {
+    make: () => crypto.subtle.generateKey({name: "Ed25519"}, false, ["sign", "verify"]),
+    show: async (pair, person) => {
+      const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+      const signs = async data => new Uint8Array(await crypto.subtle.sign({name: "Ed25519"}, pair.privateKey, data));
+      return shown(KIND, packed(text(KIND), raw), person, signs);
+    },
+  },
+  passkey: {
+    make: makePasskey,
+    show: (held, person) => shown(held.kind, held.blob, person, data => passkeySigns(held, data)),
+  },
+};
 
-export async function makeKey(person) {
-  const pair = await crypto.subtle.generateKey({name: "Ed25519"}, false, ["sign", "verify"]);
-  await answered((await store("readwrite")).put(pair, person));
-  return pair;
+export async function ownKey(which, person) {
+  const held = await answered((await store("readonly")).get(PLACES[which](person)));
+  return held && KINDS[which].show(held, person);
 }
 
-// An OpenSSH public key line: the kind and the 32 bytes, each after its length.
-async function publicBlob(pair) {
-  const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
-  const kind = new TextEncoder().encode(KIND);
-  const blob = new Uint8Array(4 + kind.length + 4 + raw.length), view = new DataView(blob.buffer);
-  view.setUint32(0, kind.length); blob.set(kind, 4);
-  view.setUint32(4 + kind.length, raw.length); blob.set(raw, 8 + kind.length);
-  return blob;
+export async function makeKey(which, person) {
+  const made = await KINDS[which].make(person);
+  await answered((await store("readwrite")).put(made, PLACES[which](person)));
+  return KINDS[which].show(made, person);
 }
 
-export async function publicLine(pair, person) { return `${KIND} ${base64(await publicBlob(pair))} ${person}`; }
-
-export async function fingerprint(pair) {
-  return "SHA256:" + base64(new Uint8Array(await crypto.subtle.digest("SHA-256", await publicBlob(pair)))).replace(/=+$/, "");
+// The one of their keys here that counts; a passkey first, since policy may ask for hardware.
+export async function keyThatCounts(person, counting) {
+  for (const which of ["passkey", "key"]) {
+    const own = await ownKey(which, person);
+    if (own && counting.includes(own.fingerprint)) return own;
+  }
+  return null;
 }
 
 // DSSE: what is signed names its type and length first.
-export async function sign(pair, type, payload) {
-  const head = new TextEncoder().encode(`DSSEv1 ${type.length} ${type} ${payload.length} `);
+export async function sign(own, type, payload) {
+  const head = text(`DSSEv1 ${type.length} ${type} ${payload.length} `);
   const whole = new Uint8Array(head.length + payload.length);
   whole.set(head); whole.set(payload, head.length);
-  return base64(new Uint8Array(await crypto.subtle.sign({name: "Ed25519"}, pair.privateKey, whole)));
+  return base64(await own.signs(whole));
 }
-
-function base64(bytes) { let text = ""; for (const byte of bytes) text += String.fromCharCode(byte); return btoa(text); }
-export function bytesOf(text) { return Uint8Array.from(atob(text), letter => letter.charCodeAt(0)); }

@@ -1,5 +1,6 @@
 // A form whose answer is signed. What the browser signs is what its page shows: another statement is not signed.
-import {bytesOf, fingerprint, ownKey, publicLine, sign} from "./keys.js";
+import {bytesOf} from "./bytes.js";
+import {keyThatCounts, sign} from "./keys.js";
 
 const TYPE = "application/vnd.in-toto+json";
 
@@ -54,23 +55,22 @@ async function send(path, body) {
 }
 
 async function signed(form, page, tell) {
-  const pair = await ownKey(page.person);
-  if (!pair) throw new Error("this browser has no key of yours: make one on the page Your key");
-  const fields = new FormData(form), own = KINDS[page.type].wish(fields);
-  const wanted = {...page.wish, ...own, reason: fields.get("reason"), public_key: await publicLine(pair, page.person)};
+  const own = await keyThatCounts(page.person, page.keys);
+  if (!own) throw new Error("this browser has no key of yours that counts here: make one on the page Your key");
+  const fields = new FormData(form);
+  const wanted = {...page.wish, ...KINDS[page.type].wish(fields), reason: fields.get("reason"), public_key: own.line};
   tell("drawing up what you sign …");
   const drawn = await send(`${page.path}/draw`, wanted);
   if (drawn.entry) return drawn;
   const payload = bytesOf(drawn.payload);
   requireShown(drawn, payload, wanted, page);
   tell("recording it …");
-  return send(`${page.path}/decide`, {...wanted, payload: drawn.payload, signature: await sign(pair, TYPE, payload)});
+  return send(`${page.path}/decide`, {...wanted, payload: drawn.payload, signature: await sign(own, TYPE, payload)});
 }
 
 // Says so before somebody writes a reason that they cannot sign here.
 async function requireKey(form, page) {
-  const pair = await ownKey(page.person);
-  const counts = pair && page.keys.includes(await fingerprint(pair));
+  const counts = await keyThatCounts(page.person, page.keys);
   form.querySelector(".no-key").hidden = Boolean(counts);
   form.querySelector("button").disabled = !counts;
 }

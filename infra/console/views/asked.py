@@ -16,7 +16,7 @@ class Asked(Frozen):
     """Of the statement's predicate."""
     person: str
     keys: list[str]
-    """Fingerprints of their keys that count now."""
+    """Fingerprints of their keys that count now, for what is asked."""
     about: dict[str, Any]
     """Fields of the predicate that have to be there as they are here. Reason, person and time come besides, and what
     the reader chooses."""

@@ -119,19 +119,21 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         decisions=standing.decisions,
         mine=mine,
         own=own,
-        asked_of=_asked(here, case, person) if mine or own else None,
+        asked_of=_asked(here, case, person, governed) if mine or own else None,
         report="report.html" in looked,
         docs="index.html" in looked,
     )
 
 
-def _asked(here: Here, case: Case, person: Person) -> Asked:
+def _asked(here: Here, case: Case, person: Person, governed: Governance) -> Asked:
     it, held = case.evidence, person.roles_at(here.now)
+    policy = governed.policy
+    wanted = policy.gate(it.tier, it.gate).signature
     return Asked(
         path=f"/gates/{it.run}/{it.gate}",
         type=signed_decision.PREDICATE_TYPE,
         person=person.id,
-        keys=keys_of(here, person),
+        keys=[key for key in keys_of(here, person) if not person.too_weak(wanted, policy.environment, key)],
         about={
             "run": it.run, "gate": it.gate, "use_case": it.use_case, "tier": it.tier, "demo": it.demo,
             "policy_sha256": it.policy_sha256, "purpose_sha256": it.purpose_sha256,

@@ -1,0 +1,86 @@
+"""A passkey of a real browser decides where policy asks for a key in hardware. Its authenticator is Chromium's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.console.accounts import Accounts
+from infra.console.store import open_store
+from tasks.gates import signed_decision
+from tasks.ledger.ledger import open_ledger
+from tasks.runs.run import installed_governance
+from tasks.trust import passkey
+from tests.checkouts import Checkouts
+from tests.console.browsing import NEEDED, asked_of, browser, opened, with_key
+from tests.console.conftest import PASSWORD, Console, wait_at_data_gate
+from tests.in_process import adopt
+from tests.tiny_project import hallmark, hallmark_json
+
+pytestmark = NEEDED
+__all__ = ["browser"]
+RUN = "20260103-000000-cafe"
+SECURITY_KEY = {
+    "protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Console]:
+    """A console of this machine by its name, which passkeys need."""
+    project = checkouts.released(tmp_path_factory.mktemp("passkey") / "project")
+    Accounts(open_store(project / ".hallmark")).put("data-owner", PASSWORD)
+    with pytest.MonkeyPatch.context() as own:
+        own.setenv("HALLMARK_CONSOLE_PORT", "0")
+        own.setenv("HALLMARK_CONSOLE_ORIGIN", "http://localhost")
+        started = hallmark_json(project, "console", "start")
+    yield Console(project, started["url"])
+    hallmark(project, "down")
+
+
+def ask_for_hardware(project: Path) -> None:
+    """At the data gate, once somebody can answer it."""
+    policy = project / "infra" / "governance" / "policy.yaml"
+    asks = "decisions: [{role: data_owner, owners: true}]"
+    policy.write_text(policy.read_text().replace(asks, f"{asks}\n        signature: hardware"))
+    adopt(project)
+
+
+def with_authenticator(page: Any, **more: object) -> Any:
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": SECURITY_KEY | more})
+    return session
+
+
+def test_a_passkey_signs_where_a_key_of_the_browser_does_not_count(browser: Any, named: Console) -> None:
+    page = opened(browser, named, "data-owner")
+    with_authenticator(page)
+    with_key(page, named, "data-owner")
+    with_key(page, named, "data-owner", "passkey")
+    ask_for_hardware(named.root)
+    wait_at_data_gate(named.root, RUN)
+    page.goto(f"{named.origin}/gates/{RUN}/data")
+    (mark,) = asked_of(page)["keys"]
+    page.check("[value=approve]")
+    page.fill(".signed [name=reason]", "touched")
+    page.click("text=Sign and record")
+    page.wait_for_selector("text=Withdraw my decision")
+    entry = open_ledger(named.root / ".hallmark").entries(signed_decision.KIND)[-1]
+    governed = installed_governance(named.root, None)
+    signed = signed_decision.read(entry, governed)
+    (line,) = (key.public_key for key in governed.people.get("data-owner").keys if key.fingerprint == signed.keyid)
+    assert (signed.decision.verb, signed.decision.reason) == ("approve", "touched")
+    assert signed.keyid == mark and passkey.is_line(line) and passkey.load(line).rp_id == "localhost"
+    assert not page.faults
+
+
+def test_a_passkey_that_can_be_copied_is_not_taken(browser: Any, named: Console) -> None:
+    page = opened(browser, named, "data-owner")
+    with_authenticator(page, defaultBackupEligibility=True)
+    page.goto(f"{named.origin}/key")
+    page.click("#own-passkey .make")
+    page.wait_for_selector("text=can be copied to other devices")
+    assert page.is_hidden("#own-passkey .enrol") and page.is_enabled("#own-passkey .make")
