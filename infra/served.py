@@ -6,11 +6,13 @@
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from infra.prefect import ports
+from infra import ports
 from infra.processes import Process, end
 from tasks.core import files
 from tasks.core.config import Frozen
@@ -57,13 +59,24 @@ def stop(folder: Path) -> bool:
     return up is not None
 
 
-def ready(process: Process, port: int, what: str, log: Path, seconds: float = SECONDS) -> bool:
+def ready(
+    process: Process,
+    port: int,
+    what: str,
+    log: Path,
+    seconds: float = SECONDS,
+    answers: Callable[[], bool] | None = None,
+) -> bool:
     """Wait until it answers; False where another process was faster to take the port. Raises Unavailable where it ends,
-    or takes longer."""
+    or takes longer.
+
+    That one may be another checkout's, so an answer counts only once the port is this process's own.
+    """
+    answers = answers or partial(_answers, port)
     deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline and process.alive():
-            if ports.held_by(process.pid, port) and _answers(port):
+            if ports.held_by(process.pid, port) and answers():
                 return True
             time.sleep(0.1)
     except BaseException:  # whoever waited was interrupted, and nobody would know of it

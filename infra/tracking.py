@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from infra import served
-from infra.prefect import access, ports
+from infra import ports, served
+from infra.prefect import access
 from infra.processes import spawn
 from infra.served import Up
 from tasks.core import files, locks

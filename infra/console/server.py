@@ -5,11 +5,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from infra import served
+from infra import ports, served
 from infra.console.accounts import Accounts
 from infra.console.oidc.settings import ISSUER, configured
 from infra.console.store import open_store
-from infra.prefect import ports
 from infra.processes import spawn
 from infra.served import Up
 from tasks.core import files, locks

@@ -2,7 +2,6 @@
 
     server.py   start, find and stop them
     access.py   the server's secret, and what each process is given
-    ports.py    whose a port is
     settings.py what a runner keeps from its start
     variables.py every environment variable, with its meaning
     runner.py   the process that executes flow runs

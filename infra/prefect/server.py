@@ -3,13 +3,14 @@
 import contextlib
 import os
 import re
-import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from infra.prefect import access, notify, ports
+from infra import ports, served
+from infra.prefect import access, notify
 from infra.prefect.settings import Settings
 from infra.processes import Process, end, end_all, spawn
 from tasks.core import files, locks
@@ -19,6 +20,8 @@ from tasks.policy import judge
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
+SECONDS = 300
+"""How long it may take to answer first; it makes its tables before."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
 """Environment variable: another port to try first."""
 
@@ -160,7 +163,8 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
             api = f"http://127.0.0.1:{port}/api"
             command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
             server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
-            if _ready(api, server, port, access.folder(root) / "server.log"):
+            log, is_up = access.folder(root) / "server.log", partial(ports.answers, api)
+            if served.ready(server, port, f"the Prefect server at {api}", log, SECONDS, is_up):
                 return server, api
         say(f"port {wanted} is in use; taking a free one")
     raise Unavailable("no free port on 127.0.0.1")
@@ -172,28 +176,6 @@ def _port() -> int:
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
         raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
     return int(given)
-
-
-def _ready(api: str, server: Process, port: int, log: Path, seconds: float = 300) -> bool:
-    """Wait until the server answers; False where another process was faster to take the port.
-
-    That one may be the server of another checkout, so an answer counts only once the port is this server's own.
-    """
-    deadline = time.monotonic() + seconds
-    try:
-        while time.monotonic() < deadline and server.alive():
-            if ports.held_by(server.pid, port) and ports.answers(api):
-                return True
-            time.sleep(0.2)
-    except BaseException:
-        if server.alive():
-            end(server)
-        raise
-    if server.alive():
-        end(server)
-    elif ports.free(port) is None:
-        return False
-    raise Unavailable(f"the Prefect server at {api} does not answer; its log is {log}")
 
 
 def _end_runner(process: Process) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.prefect import access, ports
+from infra import ports
+from infra.prefect import access
 from tasks.core import files
 from tasks.stages.train import cluster
 from tests.in_process import hallmark

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 import infra.cli
-from infra import processes
+from infra import ports, processes
 from infra.cli import follow
 from infra.console import server as pages
-from infra.prefect import access, client, ports, server
+from infra.prefect import access, client, server
 from infra.prefect.server import Up
 from infra.prefect.settings import Settings
 from infra.processes import Process

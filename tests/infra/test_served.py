@@ -1,0 +1,73 @@
+"""Servers on loopback that a command starts: it waits for them, and whoever interrupts it leaves none behind."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import ports, served
+from infra.processes import Process, end, spawn
+from tasks.core.errors import Unavailable
+
+LISTENS = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
+SLEEPS = "import time; time.sleep(600)"
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[list[Process]]:
+    made: list[Process] = []
+    yield made
+    for process in made:
+        if process.alive():
+            end(process)
+
+
+def start(tmp_path: Path, started: list[Process], code: str, port: int) -> Process:
+    started.append(spawn(tmp_path, "one", ["-c", code, str(port)], dict(os.environ)))
+    return started[-1]
+
+
+def test_it_is_ready_once_it_answers_at_its_own_port(tmp_path: Path, started: list[Process], port: int) -> None:
+    process, asked = start(tmp_path, started, LISTENS, port), list[int]()
+
+    def answers() -> bool:
+        asked.append(len(asked))
+        return len(asked) == 2
+
+    assert served.ready(process, port, "it", tmp_path / "log", answers=answers)
+    assert len(asked) == 2 and process.alive()
+
+
+def test_an_interrupted_wait_leaves_no_server(
+    tmp_path: Path, started: list[Process], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    process = start(tmp_path, started, SLEEPS, port)
+    monkeypatch.setattr(ports, "held_by", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        served.ready(process, port, "it", tmp_path / "log")
+    assert not process.alive()
+
+
+def test_one_that_never_answers_is_ended(tmp_path: Path, started: list[Process], port: int) -> None:
+    process = start(tmp_path, started, SLEEPS, port)
+    with pytest.raises(Unavailable, match="it does not answer; its log is"):
+        served.ready(process, port, "it", tmp_path / "log", seconds=0.5)
+    assert not process.alive()
+
+
+def test_another_was_faster_to_take_the_port(tmp_path: Path, started: list[Process]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as others:
+        port = others.getsockname()[1]
+        process = start(tmp_path, started, LISTENS, port)
+        assert not served.ready(process, port, "it", tmp_path / "log", answers=lambda: True)
