@@ -1,5 +1,6 @@
 """Ports on this machine's loopback: which are free, whose they are, and whether Prefect answers there."""
 
+import errno
 import socket
 import time
 import urllib.error
@@ -7,16 +8,47 @@ import urllib.request
 
 import psutil
 
+LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
-def free(wanted: int) -> int | None:
-    """`wanted`, or any free one for 0; None where it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given up is free
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
+
+def free(wanted: int, by_name: bool = False) -> int | None:
+    """`wanted`, or any free one for 0; None where it is taken. `by_name`: as `bound`."""
+    try:
+        probes = bound(wanted, by_name)
+    except OSError:
+        return None
+    port = int(probes[0].getsockname()[1])
+    for probe in probes:
+        probe.close()
+    return port
+
+
+def bound(wanted: int, by_name: bool = False) -> list[socket.socket]:
+    """Sockets at a port of 127.0.0.1, any for 0. `by_name`: at ::1 too, which browsers take `localhost` for first, so
+    that nobody else answers to it; a machine without IPv6 has none. Raises OSError where it is taken."""
+    made = list[socket.socket]()
+    try:
+        for family, host in LOOPBACK[: 1 + by_name]:
+            made.append(_bound(family, host, made[0].getsockname()[1] if made else wanted))
+    except OSError as error:
+        if made and error.errno in NO_IPV6:
+            return made
+        for each in made:
+            each.close()
+        raise
+    return made
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    made = socket.socket(family)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given up is free
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def held_by(pid: int, port: int) -> bool:

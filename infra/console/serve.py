@@ -7,21 +7,24 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from infra import ports
 from infra.console.app import application
 from infra.console.listening import listening
 from infra.console.oidc.settings import configured
 from infra.console.site import Site
 from tasks.core import files
 from tasks.core.shown import guard_logs
+from tasks.trust.passkey import LOCALHOST
 
 
 def main(root: str, origin: str, port: str) -> None:
     """Serve until told to stop. What listens is on loopback: TLS and other machines are a proxy's, at `origin`."""
     os.umask(files.UMASK)
     guard_logs()
-    behind = urlsplit(origin).scheme == "https"
+    place = urlsplit(origin)
     app = application(Site(Path(root), origin), configured())
-    uvicorn.Server(listening(app, int(port), behind)).run()
+    taken = ports.bound(int(port), by_name=place.hostname == LOCALHOST)
+    uvicorn.Server(listening(app, int(port), behind=place.scheme == "https")).run(taken)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ from infra.processes import spawn
 from infra.served import Up
 from tasks.core import files, locks
 from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.trust.passkey import LOCALHOST
 
 PORT = 4220
 PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
 """Environment variable: another port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
-LOCALHOST = "http://localhost"
-"""An origin that no proxy serves: the same port of this machine, by a name, which passkeys need."""
 """Environment variable: the https address that a proxy serves the console under."""
+BY_NAME = f"http://{LOCALHOST}"
+"""An origin that no proxy serves: this machine by its name, which passkeys need."""
 
 
 def folder(root: Path) -> Path:
@@ -43,7 +44,10 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
     nobody could sign in."""
     folder(root).mkdir(parents=True, exist_ok=True)
     with locks.turn(folder(root) / "up.lock", "another command starts the console"):
-        return find(root) or _start(root, say)
+        up = find(root)
+        if up and not _is_asked(up.origin):
+            raise InputError(f"the console is up at {up.origin}, not at {_given()}; say `hallmark down`, then start it")
+        return up or _start(root, say)
 
 
 def stop(root: Path) -> bool:
@@ -55,7 +59,7 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
     proxied = _proxied()
     _require_sign_in(root, proxied)
     for wanted in (_port(root),) if proxied else (_port(root), 0):
-        port = ports.free(wanted)
+        port = ports.free(wanted, by_name=_given() == BY_NAME)
         if port is not None:
             origin = proxied or f"{_here()}:{port}"
             command = ["-m", "infra.console.serve", str(root), origin, str(port)]
@@ -82,7 +86,13 @@ def _port(root: Path) -> int:
 
 def _here() -> str:
     """How browsers of this machine name it."""
-    return LOCALHOST if _given() == LOCALHOST else "http://127.0.0.1"
+    return BY_NAME if _given() == BY_NAME else "http://127.0.0.1"
+
+
+def _is_asked(origin: str) -> bool:
+    """Whether a console that is up has the address that is asked for, if one is."""
+    given = _given()
+    return given in ("", origin) or (given == BY_NAME and origin.startswith(f"{BY_NAME}:"))
 
 
 def _given() -> str:
@@ -91,14 +101,14 @@ def _given() -> str:
 
 def _proxied() -> str:
     """The address that a proxy serves the console under; empty where none does. Raises InputError for a setting that is
-    neither an https address nor LOCALHOST."""
+    neither an https address nor BY_NAME."""
     given = _given()
-    if given == LOCALHOST:
+    if given == BY_NAME:
         return ""
     if given and not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?!443$)[0-9]{1,5})?", given):
         raise InputError(
             f"{ORIGIN_VARIABLE}: expected an address as browsers send it, such as https://hallmark.example.com, or "
-            f"{LOCALHOST} for this machine alone, got {given!r}"
+            f"{BY_NAME} for this machine alone, got {given!r}"
         )
     return given
 

@@ -17,7 +17,7 @@ from tasks.policy.gate_rules import AUDITOR
 from tasks.policy.people import MACHINES, OPTIONAL, MachineName, People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
 from tasks.sources.sources import Source, Sources, variables
-from tasks.trust import keys, model_key, signing, ssh_agent, validity
+from tasks.trust import keys, model_key, passkey, signing, ssh_agent, validity
 from tasks.trust.keys import Signer
 from tasks.trust.validity import Key, shown
 
@@ -137,6 +137,8 @@ class Governance:
         return given
 
     def _way_to_a_key(self, who: Person | MachineName) -> str:
+        if isinstance(who, Person) and who.signs_in_pages_alone():
+            return "their keys are passkeys, which sign in the console; have another key adopted to sign by commands"
         if not (who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)):
             return f"run `{self.init_command}` to make it"
         if isinstance(who, str) and who != SCHEDULER:
@@ -176,6 +178,7 @@ def load(folder: Path, state: Path) -> Governance:
     if policy is not None and people is not None:
         problems += satisfiable.problems(policy, people, folder / "policy.yaml")
         problems += _keyless(policy, people, folder / "people.yaml")
+        problems += _shared(policy, people, folder / "people.yaml")
         problems += misfits(policy, people, folder / "sources.yaml")
         if not problems:
             return Governance(folder, policy, people, state)
@@ -212,6 +215,22 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
         f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {name} needs a key in environment "
         f"{policy.environment}; only environment {LOCAL} takes keys made by `hallmark init`"
         for where, name in lacking
+    ]
+
+
+def _shared(policy: Policy, people: People, path: Path) -> list[str]:
+    """Passkeys of a name that every page of a machine shares, where that is not good enough."""
+    if policy.environment == LOCAL:
+        return []
+    document: Any = config.read_yaml(path)
+    told = (
+        f"a passkey of {passkey.LOCALHOST} counts in environment {LOCAL} alone, since every page of a machine has that "
+        "name; make one where the console has a name of its own"
+    )
+    return [
+        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {told}"
+        for where, key in people.placed_keys()
+        if passkey.is_line(key.public_key) and passkey.load(key.public_key).rp_id == passkey.LOCALHOST
     ]
 
 

@@ -88,6 +88,10 @@ class Person(Frozen):
         """Whether they are an auditor then, and nothing else."""
         return set(self.roles_at(at)) == {AUDITOR}
 
+    def signs_in_pages_alone(self) -> bool:
+        """Whether no command can sign for them: a browser alone has a passkey sign."""
+        return bool(self.keys) and all(passkey.is_line(key.public_key) for key in self.keys)
+
     def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
         """Why their key `keyid`, or, of None, each of their keys, does not do where `wanted` is asked; empty where one
         does."""
@@ -131,19 +135,19 @@ class People(Document):
         """Two ids with one key would let one human be two deciders, or a machine decide."""
         repeated = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
         repeated += _twice(list(self._accounts()), "each account at a provider")
-        repeated += _twice([(where, key.fingerprint) for where, key in self._keys()], "each key", self._whose)
+        repeated += _twice([(where, key.fingerprint) for where, key in self.placed_keys()], "each key", self._whose)
         if repeated:
             raise config.problems(repeated)
         return self
 
     def every_key(self) -> list[Key]:
-        return [key for _, key in self._keys()]
+        return [key for _, key in self.placed_keys()]
 
     def held(self) -> Iterator[tuple[str, Key]]:
         """Every key with the person or machine that has it."""
-        return ((self._whose(where), key) for where, key in self._keys())
+        return ((self._whose(where), key) for where, key in self.placed_keys())
 
-    def _keys(self) -> Iterator[tuple[list[str | int], Key]]:
+    def placed_keys(self) -> Iterator[tuple[list[str | int], Key]]:
         """Every key and its place in the file."""
         for i, person in enumerate(self.people):
             for j, key in enumerate(person.keys):

@@ -69,9 +69,9 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
             lacking.add(where[1])
             yield where, f"{too_few}; give somebody the role or change the policy"
     for what, signers in policy.changes.each():
-        needs = [Need(r.role, r.count, _own(people.with_role(r.role, at))) for r in signers]
+        needs = [Need(r.role, r.count, _own(_of_commands(people.with_role(r.role, at)))) for r in signers]
         if missing := _short(needs):
-            yield ["changes", what], f"each signs once, and {missing}"
+            yield ["changes", what], f"each signs once, by a command, which no passkey can, and {missing}"
     for name, tier in policy.tiers.items():
         workers = len(people.keys_of_machine("worker")) or 1  # that of `hallmark init`
         if tier.machines > workers:
@@ -194,6 +194,11 @@ def _counting(policy: Policy, people: People, gate: Gate, demo: bool, at: dateti
         for person in people.people
         if person.roles_at(at) and (demo or not person.demo) and not person.too_weak(gate.signature, policy.environment)
     ]
+
+
+def _of_commands(people: list[Person]) -> list[Person]:
+    """Who can sign what is signed on no page, as changes are."""
+    return [person for person in people if not person.signs_in_pages_alone()]
 
 
 def _own(people: list[Person]) -> frozenset[str]:

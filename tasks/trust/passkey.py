@@ -39,8 +39,10 @@ HALF = 32
 """Bytes of r, and of s."""
 FLAGS = 2 * HALF
 """Where they stand in a signature."""
-VERIFIED, COPYABLE, ATTESTED, EXTENDED = 0x04, 0x08, 0x40, 0x80
-"""Flags: somebody was known to the authenticator; the key may be backed up; more follows that is signed."""
+VERIFIED = 0x04
+"""The flag that the authenticator knew somebody. Others say that the key is copied or may be, or that more follows."""
+LOCALHOST = "localhost"
+"""The name that every page of one machine shares."""
 MOST = 1024
 """Bytes of client data; browsers write some 130."""
 DOMAIN = re.compile(rb"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -57,8 +59,7 @@ class Passkey:
         client_data = signature[start:]
         if len(signature) <= start or len(client_data) > MOST or not self._says(client_data, message):
             raise InvalidSignature
-        flags = signature[FLAGS]
-        if not flags & TOUCHED or not flags & VERIFIED or flags & (COPYABLE | ATTESTED | EXTENDED):
+        if signature[FLAGS] != TOUCHED | VERIFIED:
             raise InvalidSignature
         r, s = (int.from_bytes(signature[at : at + HALF]) for at in (0, HALF))
         if s > ORDER // 2:
@@ -83,7 +84,7 @@ class Passkey:
         place = urlsplit(origin)
         host = place.hostname or ""
         return (host == self.rp_id or host.endswith(f".{self.rp_id}")) and (
-            place.scheme == "https" or (place.scheme, host) == ("http", "localhost")
+            place.scheme == "https" or (place.scheme, host) == ("http", LOCALHOST)
         )
 
 

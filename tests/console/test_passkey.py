@@ -1,13 +1,16 @@
 """A passkey of a real browser decides where policy asks for a key in hardware. Its authenticator is Chromium's own."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.console import server
 from infra.console.accounts import Accounts
 from infra.console.store import open_store
+from tasks.core.errors import InputError
 from tasks.gates import signed_decision
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance
@@ -84,3 +87,35 @@ def test_a_passkey_that_can_be_copied_is_not_taken(browser: Any, named: Console)
     page.click("#own-passkey .make")
     page.wait_for_selector("text=can be copied to other devices")
     assert page.is_hidden("#own-passkey .enrol") and page.is_enabled("#own-passkey .make")
+
+
+def test_a_passkey_that_was_lost_is_made_anew(browser: Any, named: Console) -> None:
+    page = opened(browser, named, "data-owner")
+    with_authenticator(page)
+    page.goto(f"{named.origin}/key")
+    lines = set()
+    for told in ("Make a passkey", "Make another"):
+        page.click(f"#own-passkey .make:has-text('{told}')")
+        page.wait_for_selector("#own-passkey .make:has-text('Make another')")
+        page.wait_for_function(
+            "known => !known.includes(document.querySelector('#own-passkey .line').innerText)", arg=list(lines)
+        )
+        lines.add(page.inner_text("#own-passkey .line"))
+    assert len(lines) == 2 and not page.faults
+
+
+@pytest.mark.attack(rights="visitor", stopped="at a name the console listens on each address that browsers take it for")
+def test_it_answers_wherever_browsers_look_for_it(named: Console) -> None:
+    port = int(named.origin.rsplit(":", 1)[1])
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((host, port), family=family)
+
+
+def test_one_that_is_up_elsewhere_is_said(named: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert server.start(named.root, print).origin == named.origin
+    monkeypatch.setenv("HALLMARK_CONSOLE_ORIGIN", "http://localhost")
+    assert server.start(named.root, print).origin == named.origin
+    monkeypatch.setenv("HALLMARK_CONSOLE_ORIGIN", "https://hallmark.example.com")
+    with pytest.raises(InputError, match=rf"is up at {named.origin}, not at https://hallmark\.example\.com; say"):
+        server.start(named.root, print)

@@ -18,7 +18,7 @@ from tasks.trust import dsse, keys, passkey
 from tasks.trust.keys import Signer
 from tests.gates.test_attacks import plant
 from tests.governed.authenticator import TOUCHED, VERIFIED, Token, packed
-from tests.governed.house import PEOPLE, House, reload
+from tests.governed.house import PEOPLE, POLICY, House, reload
 from tests.trust.test_hardware import HARD, STATEMENT
 
 
@@ -71,7 +71,7 @@ def test_what_was_signed_for_something_else_does_not_count(token: Token, said: d
 
 
 @pytest.mark.attack(rights="approver", stopped="who was there and what kind of key it is are signed")
-@pytest.mark.parametrize("flags", [0, TOUCHED, VERIFIED, 0x0D, 0x1D, 0x45, 0x85])
+@pytest.mark.parametrize("flags", [0, TOUCHED, VERIFIED, 0x0D, 0x1D, 0x15, 0x07, 0x25, 0x45, 0x85])
 def test_a_key_that_nobody_touched_or_that_can_be_copied_does_not_count(token: Token, flags: int) -> None:
     token.flags = flags
     assert refused(token)
@@ -114,6 +114,38 @@ def test_a_passkey_decides_where_policy_asks_for_hardware(house: House, token: T
     assert house.judge(asked).state == "waiting" and "which is none" in house.why_not(asked)
     house.decide(asked, "owner", signer=Signer(keys.bare(token.line), token.sign))
     assert house.settle(asked).state == "passed"
+
+
+def with_keys(house: House, *lines: str, policy: str = HARD) -> None:
+    reload(house, policy, PEOPLE.replace("id: owner,", f"id: owner, keys: {list(lines)},"))
+
+
+def test_who_has_passkeys_alone_signs_by_no_command(house: House, token: Token) -> None:
+    with_keys(house, token.line)
+    (house.state / "keys" / "owner").unlink()
+    with pytest.raises(InputError, match="their keys are passkeys, which sign in the console"):
+        house.governance.identify("owner")
+
+
+def test_changes_want_somebody_who_signs_by_commands(house: House, token: Token) -> None:
+    """Releaser is the only one with the role."""
+    policy = f"{POLICY.partition('changes:')[0]}changes: {{people: [{{role: release-manager}}]}}\n"
+    (house.state / "keys" / "releaser.pub").rename(house.state / "soft.pub")
+    soft = (house.state / "soft.pub").read_text().strip()
+    people = [
+        PEOPLE.replace("id: releaser,", f"id: releaser, keys: {lines},") for lines in ([token.line, soft], [token.line])
+    ]
+    reload(house, policy, people[0])
+    with pytest.raises(InputError, match="signs once, by a command, which no passkey can, and no other person is left"):
+        reload(house, policy, people[1])
+
+
+@pytest.mark.attack(rights="visitor", stopped="every page of a machine shares localhost, so its passkeys stay local")
+def test_a_passkey_of_localhost_counts_in_environment_local_alone(house: House) -> None:
+    soft = (house.state / "keys" / "owner.pub").read_text().strip()
+    with_keys(house, Token("localhost").line, soft)
+    with pytest.raises(InputError, match=r"people\.1\.keys\.0: a passkey of localhost counts in environment local"):
+        with_keys(house, Token("localhost").line, soft, policy=HARD.replace("environment: local", "environment: test"))
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="openssh-client is not installed")

@@ -22,7 +22,7 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=2_000)]
-    public_key: Annotated[str, Field(max_length=400)]
+    public_key: Annotated[str, Field(max_length=1_000)]
     """OpenSSH public key line of the key that the browser has."""
 
     @property

@@ -28,13 +28,13 @@ async function showKey(section) {
     state.textContent = counts ? `There is a ${name} of yours here that counts: ${own.fingerprint}` : `There is a ${name} of yours here that does not count yet: ${own.fingerprint}`;
     enrol.querySelector(".line").textContent = own.line;
     enrol.hidden = counts;
-    make.hidden = true;
+    make.hidden = kind === "key";  // a passkey may be lost with what kept it, and the browser's own is never
+    make.textContent = "Make another"; make.disabled = false;
   }
   try {
     const own = await ownKey(kind, person);
-    if (own) return tell(own);
-    state.textContent = `There is no ${name} of yours here.`;
-    make.hidden = false;
+    if (own) tell(own);
+    else { state.textContent = `There is no ${name} of yours here.`; make.hidden = false; }
     make.addEventListener("click", async () => {
       make.disabled = true;
       try { tell(await makeKey(kind, person)); } catch (error) { state.textContent = `No ${name} was made: ${error.message}`; make.disabled = false; }

@@ -47,13 +47,14 @@ export async function ownKey(which, person) {
 
 export async function makeKey(which, person) {
   const made = await KINDS[which].make(person);
-  await answered((await store("readwrite")).put(made, PLACES[which](person)));
+  // Another tab may have made a browser key meanwhile, which nobody can make again.
+  await answered((await store("readwrite"))[which === "key" ? "add" : "put"](made, PLACES[which](person)));
   return KINDS[which].show(made, person);
 }
 
-// The one of their keys here that counts; a passkey first, since policy may ask for hardware.
+// The one of their keys here that counts for what is asked: a passkey where no key of the browser does.
 export async function keyThatCounts(person, counting) {
-  for (const which of ["passkey", "key"]) {
+  for (const which of ["key", "passkey"]) {
     const own = await ownKey(which, person);
     if (own && counting.includes(own.fingerprint)) return own;
   }

@@ -10,15 +10,17 @@ export async function makePasskey(person) {
   if (/^[0-9.]+$|:/.test(location.hostname))
     throw new Error("passkeys belong to a name, not to an address: open the console at one (HALLMARK_CONSOLE_ORIGIN)");
   const made = await navigator.credentials.create({publicKey: {
-    rp: {id: location.hostname, name: "Hallmark"}, user: {id: text(person), name: person, displayName: person},
-    challenge: crypto.getRandomValues(new Uint8Array(32)), pubKeyCredParams: [{type: "public-key", alg: ES256}],
+    rp: {id: location.hostname, name: "Hallmark"}, user: {id: random(16), name: person, displayName: person},
+    challenge: random(32), pubKeyCredParams: [{type: "public-key", alg: ES256}],
     authenticatorSelection: {userVerification: "required", residentKey: "discouraged"}, attestation: "none",
   }});
   if (new Uint8Array(made.response.getAuthenticatorData())[RP_HASH] & COPYABLE)
-    throw new Error("this passkey can be copied to other devices, so it does not count: take a security key, or this device's own");
+    throw new Error("this passkey can be copied to other devices, so it does not count: delete it, and take a security key, or this device's own");
   const point = new Uint8Array(made.response.getPublicKey()).slice(-POINT);
   return {kind: KIND, id: made.rawId, blob: packed(text(KIND), text("nistp256"), point, text(location.hostname))};
 }
+
+function random(size) { return crypto.getRandomValues(new Uint8Array(size)); }
 
 export async function passkeySigns(held, data) {
   const {response} = await navigator.credentials.get({publicKey: {

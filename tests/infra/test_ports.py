@@ -1,0 +1,40 @@
+"""Ports of loopback: by its name, this machine is two addresses."""
+
+import socket
+
+import pytest
+
+from infra import ports
+
+
+@pytest.fixture
+def stranger() -> socket.socket:
+    try:
+        return socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error.strerror}")
+
+
+@pytest.mark.attack(rights="visitor", stopped="browsers ask ::1 first for localhost, and the console listens there too")
+def test_nobody_else_answers_to_the_name(stranger: socket.socket) -> None:
+    port = stranger.getsockname()[1]
+    with stranger:
+        assert ports.free(port) == port, "by its address it is free"
+        assert ports.free(port, by_name=True) is None
+    both = ports.bound(port, by_name=True)
+    assert [each.getsockname()[:2] for each in both] == [("127.0.0.1", port), ("::1", port)]
+    for each in both:
+        each.listen()
+    for family, host in ((socket.AF_INET6, "::1"), (socket.AF_INET6, "::"), (socket.AF_INET, "127.0.0.1")):
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server((host, port), family=family)
+    for each in both:
+        each.close()
+    assert ports.free(port, by_name=True) == port
+
+
+def test_any_port_is_the_same_at_both() -> None:
+    both = ports.bound(0, by_name=True)
+    assert len({each.getsockname()[1] for each in both}) == 1
+    for each in both:
+        each.close()
