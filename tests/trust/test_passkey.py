@@ -14,6 +14,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json
 from tasks.trust import dsse, keys, passkey
 from tasks.trust.keys import Signer
 from tests.gates.test_attacks import plant
@@ -46,6 +47,13 @@ def test_it_signs_envelopes(token: Token) -> None:
     assert dsse.verify(signed_by(token), [token.line]) == STATEMENT
     with pytest.raises(Refused, match="does not match"):
         dsse.verify(dsse.sealed(b"{}", token.line, token.sign(b"other")), [token.line])
+
+
+def test_what_chromium_signed_once_is_read_for_ever() -> None:
+    """A decision of 2026-11, by an authenticator of Chromium's."""
+    kept = read_json(Path(__file__).with_name("passkey_of_chromium.json"))
+    said = dsse.verify(kept["envelope"], [kept["line"]])["predicate"]
+    assert (said["person"], said["verb"], said["reason"]) == ("data-owner", "approve", "touched")
 
 
 def test_at_localhost_no_tls_is_needed() -> None:
