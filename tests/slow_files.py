@@ -8,8 +8,8 @@ become slow.
 SECONDS = {
     "tests/flows/test_watch.py": 330,
     "tests/e2e/test_thin_run.py": 260,
-    "tests/stages/train/test_train.py": 250,
-    "tests/e2e/test_accidents.py": 240,
+    "tests/stages/train/test_train.py": 210,
+    "tests/e2e/test_accidents.py": 200,
     "tests/flows/test_another_machine.py": 148,
     "tests/reproduce/test_reproduce.py": 107,
     "tests/e2e/test_production.py": 98,
@@ -42,6 +42,7 @@ SECONDS = {
     "tests/flows/test_watching.py": 21,
     "tests/stages/train/test_cluster.py": 20,
     "tests/runs/test_records.py": 20,
+    "tests/console/test_passkey.py": 20,
     "tests/registry/test_notices.py": 19,
     "tests/registry/test_declared.py": 18,
     "tests/ledger/test_ledger_bounded.py": 17,

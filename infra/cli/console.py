@@ -95,4 +95,6 @@ def revoke(person: Person, as_json: shared.Json = False) -> None:
     had, ended = Accounts(engine).remove(person), Sessions(engine).end_all(person)
     document = {"person": person, "had_password": had, "sessions_ended": ended}
     said = f"{person} {'has no password any more' if had else 'had no password'}; {ended} sessions ended"
+    if not had and not ended:
+        said = f"{person} had no password and no session; `hallmark console accounts` lists who has a password"
     shared.print_json(document) if as_json else console.print(said)

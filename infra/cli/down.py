@@ -16,6 +16,8 @@ def down() -> None:
     """
     where = root()
     going = [known.run for known in journal.read_all(where / ".hallmark") if known.status == "running"]
+    if any(each.find(where) for each in (server, pages, tracking)):
+        console.print("stopping …")
     stopped = [server.stop(where), pages.stop(where), tracking.stop(where)]
     console.print("stopped" if any(stopped) else "nothing was up")
     for run in going:

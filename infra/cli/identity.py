@@ -220,7 +220,8 @@ def _in_the_way(who: str, line: str) -> str:
         return ""
     then = "put the new one in its place" if who in MACHINES else f"move it and {who}.pub away"
     return (
-        f"{place} is another key of {who}, and goes before all others when they sign; once this one is adopted, {then}"
+        f"{place} is another key of {who}, and goes before all others when they sign by commands; to sign with this "
+        f"one there once it is adopted, {then}"
     )
 
 

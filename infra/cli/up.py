@@ -1,5 +1,7 @@
 """`hallmark up`"""
 
+import contextlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +21,8 @@ def up() -> None:
     Example: hallmark up
     """
     where = root()
-    with ThreadPoolExecutor(1) as beside:
+    console.print("starting what is not up yet …")
+    with ThreadPoolExecutor(1) as beside, _none_left(where):
         others = beside.submit(tracking.start, where, console.print)
         started = server.start(where, console.print, also=_read_from(where))
         console.print(f"up: {started.ui} (stop with `hallmark down`)")
@@ -29,6 +32,19 @@ def up() -> None:
         console.print(f"console: {pages.start(where, console.print).origin}")
         if mlflow := others.result():
             console.print(f"mlflow: {mlflow.origin}, user {tracking.USER}, password in {tracking.secret_file(where)}")
+
+
+@contextlib.contextmanager
+def _none_left(where: Path) -> Iterator[None]:
+    """Whoever interrupts the start is told what it waits for, and finds no pages of MLflow that this start began."""
+    before = tracking.find(where)
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("ending what was begun …")
+        if before is None:
+            tracking.stop(where)
+        raise
 
 
 def _read_from(where: Path) -> set[str]:

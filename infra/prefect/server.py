@@ -166,7 +166,7 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
             log, is_up = access.folder(root) / "server.log", partial(ports.answers, api)
             if served.ready(server, port, f"the Prefect server at {api}", log, SECONDS, is_up):
                 return server, api
-        say(f"port {wanted} is in use; taking a free one")
+        say(f"port {wanted} is in use; taking a free one for Prefect")
     raise Unavailable("no free port on 127.0.0.1")
 
 

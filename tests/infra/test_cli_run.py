@@ -224,7 +224,7 @@ def test_a_server_of_another_checkout_is_not_taken_for_ones_own(project: Path, m
         processes.end(process)
         other.shutdown()
     assert f":{port}/" not in api
-    assert told == [f"port {port} is in use; taking a free one"]
+    assert told == [f"port {port} is in use; taking a free one for Prefect"]
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: 
         monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
         told = tiny_project.hallmark(project, "up")
     try:
-        assert f"port {port} is in use; taking a free one" in told
+        assert f"port {port} is in use; taking a free one for Prefect" in told
         assert "up: http://127.0.0.1:" in told and f"127.0.0.1:{port}" not in told
         assert "Prefect: http://127.0.0.1:" in tiny_project.hallmark(project, "status")
         monkeypatch.setenv("HALLMARK_LEDGER_URL", "postgresql+pg8000://user:secret@db/ledger")
@@ -245,5 +245,5 @@ def test_a_port_in_use_is_told_and_a_free_one_taken(project: Path, monkeypatch: 
         monkeypatch.delenv("HALLMARK_LEDGER_URL")
         assert "up: http://127.0.0.1:" in tiny_project.hallmark(project, "up")
     finally:
-        assert tiny_project.hallmark(project, "down") == "stopped\n"
+        assert tiny_project.hallmark(project, "down") == "stopping …\nstopped\n"
     assert tiny_project.hallmark(project, "down") == "nothing was up\n"

@@ -99,7 +99,7 @@ def test_the_open_gate_of_the_one_run_that_waits_is_meant(waiting: Path, words: 
 def test_no_gate_is_taken_for_another(waiting: Path) -> None:
     assert "no run waits at the data gate" in hallmark(waiting, "gates", "show", "data", code=2)
     told = hallmark(waiting, "gates", "approve", "beef", "--as", "risk-officer", "--reason", "fine", code=2)
-    assert f"no gate of run {OTHER} is open; name the one you mean: data, evaluation, release" in told
+    assert f"run {OTHER} has asked at no gate; `hallmark gates list --all` shows those that have" in told
 
 
 def test_of_several_runs_that_wait_one_is_named(project: Path, waiting: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,8 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
 def _open_of(run: str, ledger: Ledger) -> str:
     """The gate of a run that is open. Raises InputError where none is."""
     waiting = [str(entry.body["gate"]) for entry in ledger.questions() if entry.subject == run]
+    if not waiting and not cases.read(ledger, run):
+        raise InputError(f"run {run} has asked at no gate; `hallmark gates list --all` shows those that have")
     if not waiting:
         raise InputError(f"no gate of run {run} is open; name the one you mean: {', '.join(GATES)}")
     return waiting[-1]
