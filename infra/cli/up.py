@@ -1,16 +1,15 @@
 """`hallmark up`"""
 
 import contextlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from flows import deployed
-from infra import tracking
+from infra import served, tracking
 from infra.cli.shared import console, root
 from infra.console import server as pages
 from infra.prefect import server
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.sources import sources
 
 
@@ -22,29 +21,30 @@ def up() -> None:
     """
     where = root()
     console.print("starting what is not up yet …")
-    with ThreadPoolExecutor(1) as beside, _none_left(where):
-        others = beside.submit(tracking.start, where, console.print)
-        started = server.start(where, console.print, also=_read_from(where))
-        console.print(f"up: {started.ui} (stop with `hallmark down`)")
-        if secret := started.asks_for(where):
-            console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
-        console.print(f"deployment: {deployed.full_name(where)}")
-        console.print(f"console: {pages.start(where, console.print).origin}")
-        if mlflow := others.result():
-            console.print(f"mlflow: {mlflow.origin}, user {tracking.USER}, password in {tracking.secret_file(where)}")
-
-
-@contextlib.contextmanager
-def _none_left(where: Path) -> Iterator[None]:
-    """Whoever interrupts the start is told what it waits for, and finds no pages of MLflow that this start began."""
     before = tracking.find(where)
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print("ending what was begun …")
-        if before is None:
-            tracking.stop(where)
-        raise
+    with ThreadPoolExecutor(1) as beside:
+        others = beside.submit(tracking.start, where, console.print)
+        try:
+            _start(where, others)
+        except KeyboardInterrupt:
+            console.print("ending what was begun …")
+            with contextlib.suppress(HallmarkError):
+                others.result()
+            if before is None:
+                tracking.stop(where)
+            raise
+
+
+def _start(where: Path, others: Future[served.Up | None]) -> None:
+    """All but MLflow's pages, which are being started meanwhile."""
+    started = server.start(where, console.print, also=_read_from(where))
+    console.print(f"up: {started.ui} (stop with `hallmark down`)")
+    if secret := started.asks_for(where):
+        console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
+    console.print(f"deployment: {deployed.full_name(where)}")
+    console.print(f"console: {pages.start(where, console.print).origin}")
+    if mlflow := others.result():
+        console.print(f"mlflow: {mlflow.origin}, user {tracking.USER}, password in {tracking.secret_file(where)}")
 
 
 def _read_from(where: Path) -> set[str]:

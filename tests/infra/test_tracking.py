@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra import tracking
+from infra.cli.up import up
+from infra.prefect import server
 from infra.served import Up
 from tasks.core.errors import InputError
 from tasks.registry.promote import mirror
@@ -38,20 +40,45 @@ def asked(up: Up, path: str, password: str = "", content: bytes | None = None) -
 @pytest.mark.slow
 @pytest.mark.attack(rights="registry", stopped="MLflow's pages and its registry ask for a password")
 def test_who_knows_the_password_is_let_in_and_nobody_else(project: Path) -> None:
-    up = tracking.start(project, print)
+    shown = tracking.start(project, print)
     try:
-        assert up and tracking.start(project, print) == up, "it is up already"
+        assert shown and tracking.start(project, print) == shown, "it is up already"
         password = tracking.secret_file(project).read_text()
         assert tracking.secret_file(project).stat().st_mode & 0o077 == 0
         made = "/api/2.0/mlflow/experiments/create"
         for wrong in ("", "another"):
-            assert (asked(up, "/", wrong), asked(up, made, wrong, NEW)) == (401, 401)
-        assert (asked(up, "/", password), asked(up, made, password, NEW)) == (200, 200)
+            assert (asked(shown, "/", wrong), asked(shown, made, wrong, NEW)) == (401, 401)
+        assert (asked(shown, "/", password), asked(shown, made, password, NEW)) == (200, 200)
         with mirror.Registry(project / ".hallmark") as client:
             assert client.get_experiment_by_name("mine"), "they show what runs tell MLflow"
     finally:
         assert tracking.stop(project)
     assert tracking.find(project) is None and not tracking.stop(project)
+
+
+def test_an_interrupted_up_leaves_no_pages_that_it_began(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interrupted while Prefect starts; a server of Python's stands for MLflow's, which takes eight seconds."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(server, "start", interrupted)
+    served_here = ["-m", "http.server", "--bind", "127.0.0.1"]
+    monkeypatch.setattr(tracking, "_command", lambda root, port: [*served_here, str(port)])
+    with pytest.raises(KeyboardInterrupt):
+        up()
+    assert "ending what was begun" in capsys.readouterr().out
+    assert tracking.find(project) is None
+    before = tracking.start(project, print)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            up()
+        assert tracking.find(project) == before, "it was up before"
+    finally:
+        assert tracking.stop(project)
 
 
 def test_none_is_started_where_another_is_named_or_none_is_wanted(
