@@ -222,16 +222,17 @@ def _shared(policy: Policy, people: People, path: Path) -> list[str]:
     """Passkeys of a name that every page of a machine shares, where that is not good enough."""
     if policy.environment == LOCAL:
         return []
-    document: Any = config.read_yaml(path)
+    places = [
+        where
+        for where, key in people.placed_keys()
+        if passkey.is_line(key.public_key) and passkey.load(key.public_key).rp_id == passkey.LOCALHOST
+    ]
+    document: Any = config.read_yaml(path) if places else None
     told = (
         f"a passkey of {passkey.LOCALHOST} counts in environment {LOCAL} alone, since every page of a machine has that "
         "name; make one where the console has a name of its own"
     )
-    return [
-        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {told}"
-        for where, key in people.placed_keys()
-        if passkey.is_line(key.public_key) and passkey.load(key.public_key).rp_id == passkey.LOCALHOST
-    ]
+    return [f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {told}" for where in places]
 
 
 def misfits(policy: Policy, people: People, path: Path) -> list[str]:

@@ -69,9 +69,10 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
             lacking.add(where[1])
             yield where, f"{too_few}; give somebody the role or change the policy"
     for what, signers in policy.changes.each():
-        needs = [Need(r.role, r.count, _own(_of_commands(people.with_role(r.role, at)))) for r in signers]
-        if missing := _short(needs):
-            yield ["changes", what], f"each signs once, by a command, which no passkey can, and {missing}"
+        if missing := _short([_of_commands(role, people, at) for role in signers]):
+            alone = sorted(person.id for person in people.people if person.signs_in_pages_alone())
+            told = f"; passkeys sign no changes, and {', '.join(alone)} has nothing else" if alone else ""
+            yield ["changes", what], f"each signs once, and {missing}{told}"
     for name, tier in policy.tiers.items():
         workers = len(people.keys_of_machine("worker")) or 1  # that of `hallmark init`
         if tier.machines > workers:
@@ -196,9 +197,10 @@ def _counting(policy: Policy, people: People, gate: Gate, demo: bool, at: dateti
     ]
 
 
-def _of_commands(people: list[Person]) -> list[Person]:
-    """Who can sign what is signed on no page, as changes are."""
-    return [person for person in people if not person.signs_in_pages_alone()]
+def _of_commands(role: Role, people: People, at: datetime | None) -> Need:
+    """Who can sign in a role what is signed on no page, as changes are."""
+    able = [person for person in people.with_role(role.role, at) if not person.signs_in_pages_alone()]
+    return Need(role.role, role.count, _own(able))
 
 
 def _own(people: list[Person]) -> frozenset[str]:

@@ -68,11 +68,11 @@ def from_wire(rest: bytes) -> bytes:
 
 def strings(blob: bytes) -> list[bytes]:
     """What a public key holds. Raises ValueError or struct.error where it is cut short."""
-    strings = []
+    found = []
     while blob:
         size = struct.unpack_from(">I", blob)[0]
         if len(blob) < 4 + size:
             raise ValueError("cut short")
-        strings.append(blob[4 : 4 + size])
+        found.append(blob[4 : 4 + size])
         blob = blob[4 + size :]
-    return strings
+    return found

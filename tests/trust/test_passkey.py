@@ -144,7 +144,7 @@ def test_changes_want_somebody_who_signs_by_commands(house: House, token: Token)
         PEOPLE.replace("id: releaser,", f"id: releaser, keys: {lines},") for lines in ([token.line, soft], [token.line])
     ]
     reload(house, policy, people[0])
-    with pytest.raises(InputError, match="signs once, by a command, which no passkey can, and no other person is left"):
+    with pytest.raises(InputError, match="passkeys sign no changes, and releaser has nothing else"):
         reload(house, policy, people[1])
 
 
