@@ -105,3 +105,15 @@ def test_two_lines_are_not_one_key(tmp_path: Path) -> None:
     line = keys.create(tmp_path, "anna")
     with pytest.raises(InputError, match="expected one OpenSSH public key line"):
         keys.load_public(f"{line}\n{line}")
+
+
+@needs_ssh_keygen
+@pytest.mark.attack(rights="approver", stopped="a certificate holds a key that may stand elsewhere, and is no key line")
+def test_a_certificate_is_no_second_line_of_a_key(tmp_path: Path) -> None:
+    keys.create(tmp_path, "authority")
+    line = keys.create(tmp_path, "anna")
+    ssh_keygen("-q", "-s", tmp_path / "authority", "-I", "anna", tmp_path / "anna.pub")
+    certificate = (tmp_path / "anna-cert.pub").read_text().strip()
+    assert keys.fingerprint(line) and certificate.startswith("ssh-ed25519-cert-v01@openssh.com ")
+    with pytest.raises(InputError, match="expected one OpenSSH public key line `ssh-ed25519"):
+        keys.fingerprint(certificate)
