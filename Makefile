@@ -9,6 +9,7 @@ SETUP := $(VENV)/.ready
 run: $(SETUP)  ## the sample use case, from sources to a release, demo identities deciding
 	@$(BIN)/hallmark init
 	@$(BIN)/hallmark run --as ml-engineer --demo-approvals
+	@echo "its server goes on: $(BIN)/hallmark up shows all pages, $(BIN)/hallmark down stops what is up"
 
 # Three at once, also on two cores: most of the time is spent waiting for a server or another process. Slow files first
 # (tests/conftest.py).

@@ -89,6 +89,15 @@ def test_a_passkey_that_can_be_copied_is_not_taken(browser: Any, named: Console)
     assert page.is_hidden("#own-passkey .enrol") and page.is_enabled("#own-passkey .make")
 
 
+def test_an_authenticator_that_knows_nobody_is_told_in_words(browser: Any, named: Console) -> None:
+    page = opened(browser, named, "data-owner")
+    with_authenticator(page, hasUserVerification=False, isUserVerified=False)
+    page.goto(f"{named.origin}/key")
+    page.click("#own-passkey .make")
+    page.wait_for_selector("text=it knows neither a PIN nor a finger of yours")
+    assert page.is_enabled("#own-passkey .make")
+
+
 def test_a_passkey_that_was_lost_is_made_anew(browser: Any, named: Console) -> None:
     page = opened(browser, named, "data-owner")
     with_authenticator(page)

@@ -9,24 +9,32 @@ export async function makePasskey(person) {
   if (!window.PublicKeyCredential) throw new Error("this browser has no passkeys here; they need https or localhost");
   if (/^[0-9.]+$|:/.test(location.hostname))
     throw new Error("passkeys belong to a name, not to an address: open the console at one (HALLMARK_CONSOLE_ORIGIN)");
-  const made = await navigator.credentials.create({publicKey: {
+  const made = await told(navigator.credentials.create({publicKey: {
     rp: {id: location.hostname, name: "Hallmark"}, user: {id: random(16), name: person, displayName: person},
     challenge: random(32), pubKeyCredParams: [{type: "public-key", alg: ES256}],
     authenticatorSelection: {userVerification: "required", residentKey: "discouraged"}, attestation: "none",
-  }});
+  }}));
   if (new Uint8Array(made.response.getAuthenticatorData())[RP_HASH] & COPYABLE)
     throw new Error("this passkey can be copied to other devices, so it does not count: delete it, and take a security key, or this device's own");
   const point = new Uint8Array(made.response.getPublicKey()).slice(-POINT);
   return {kind: KIND, id: made.rawId, blob: packed(text(KIND), text("nistp256"), point, text(location.hostname))};
 }
 
+// Browsers say the same of whatever went wrong.
+async function told(asked) {
+  try { return await asked; } catch (error) {
+    if (error.name !== "NotAllowedError") throw error;
+    throw new Error("no passkey answered: you called it off or waited too long, its security key is not plugged in, or it knows neither a PIN nor a finger of yours");
+  }
+}
+
 function random(size) { return crypto.getRandomValues(new Uint8Array(size)); }
 
 export async function passkeySigns(held, data) {
-  const {response} = await navigator.credentials.get({publicKey: {
+  const {response} = await told(navigator.credentials.get({publicKey: {
     challenge: await digest(data), rpId: location.hostname, userVerification: "required",
     allowCredentials: [{type: "public-key", id: held.id}],
-  }});
+  }}));
   const after = new Uint8Array(response.authenticatorData).slice(RP_HASH), said = new Uint8Array(response.clientDataJSON);
   if (after.length !== AFTER) throw new Error("the authenticator signed more than it was asked to; nothing was recorded");
   const signature = new Uint8Array(2 * HALF + AFTER + said.length);
