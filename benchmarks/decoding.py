@@ -43,7 +43,7 @@ def base_model(folder: Path) -> Path:
     """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
     from tasks.core.layout import Layout
     from tasks.core.params import params
-    from tasks.stages.train import convert, origins
+    from tasks.stages.train.base import convert, origins
 
     fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():

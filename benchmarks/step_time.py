@@ -56,6 +56,23 @@ def training_rows(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def put_rows(rows: list[dict[str, Any]], model: Path, folder: Path) -> Path:
+    """The rows as tokens, as stage `tokenise` leaves them."""
+    from transformers import AutoTokenizer
+
+    from tasks.core.prompts import chat
+    from tasks.stages.train.rows.examples import Origin, Writer
+    from tasks.stages.train.rows.rendering import render, stop_tokens
+
+    tokenizer, prompts = AutoTokenizer.from_pretrained(model), params_of_the_sample().prompts
+    folder.mkdir()
+    with Writer(folder, len(tokenizer)) as writer:
+        for row in rows:
+            writer.add(render(*chat(row, prompts), tokenizer, stop_tokens(tokenizer, model)))
+        writer.finish(Origin(data="", prompts="", model="", code=""))
+    return folder
+
+
 def params_of_the_sample() -> Any:
     from tasks.core.params import params
 
@@ -65,7 +82,7 @@ def params_of_the_sample() -> Any:
 def base_model(folder: Path) -> Path:
     """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
     from tasks.core.layout import Layout
-    from tasks.stages.train import convert, origins
+    from tasks.stages.train.base import convert, origins
 
     fetched = origins.fetch(params_of_the_sample().base_model, Layout(ROOT))
     if fetched.is_dir():
@@ -106,11 +123,16 @@ class Bench:
 
     folder: Path
     job: Any
-    examples: Any
     rounds: int
     """That count; one more warms up."""
     steps: int
     """Of a round."""
+
+    @property
+    def examples(self) -> Any:
+        from tasks.stages.train.rows import examples
+
+        return examples.read(self.job.rows)
 
     @property
     def layout(self) -> Any:
@@ -188,14 +210,14 @@ def in_ray(config: dict[str, Any]) -> None:
     import torch
 
     from tasks.stages.train import loop
-    from tasks.stages.train.batches import Order
+    from tasks.stages.train.rows.order import Order
 
     bench: Bench = config["bench"]
     job, turns = bench.job, Rounds(bench.folder)
     torch.set_num_threads(job.training.threads)
     torch.use_deterministic_algorithms(True)
     engine = loop.start_engine(job)
-    order = Order(tuple(bench.examples.lengths.tolist()), job.training)
+    order = Order(bench.examples, job.training)
     loop.begin_record(job, [])
     done = itertools.count(1)
 
@@ -203,7 +225,7 @@ def in_ray(config: dict[str, Any]) -> None:
         began = time.perf_counter()
         for number in range(order.steps):
             step_began = time.monotonic()
-            point = loop.take_step(engine, order, bench.examples, number)
+            point = loop.take_step(engine, order, number)
             loop.append_record(job, point | {"step": next(done)}, time.monotonic() - step_began)
         return time.perf_counter() - began
 
@@ -216,17 +238,18 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
     import torch
 
     from tasks.stages.train import builders, loop, target_loss
-    from tasks.stages.train.batches import Order, collate
+    from tasks.stages.train.rows.batches import collate
+    from tasks.stages.train.rows.order import Order
 
     model = loop.load_model(job)
     if not usual:
         model = target_loss.TargetLoss(model)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = builders.optimizer(job.training, weights)
-    order = Order(tuple(examples.lengths.tolist()), job.training)
+    order = Order(examples, job.training)
 
     def loss_of(rows: Any) -> Any:
-        batch = collate(examples, rows, job.training, share=not usual)
+        batch = collate(examples, rows, share=not usual)
         if not usual:
             return model(batch) / len(batch.targets)
         labels = torch.full_like(batch.tokens, -100)
@@ -236,7 +259,7 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
     def take() -> float:
         began = time.perf_counter()
         for number in range(order.steps):
-            loss = loss_of(order.share(number, 0, 0))
+            loss = loss_of(order.step(number))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, job.training.max_grad_norm)
             optimizer.step()
@@ -249,16 +272,14 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
 
 def prepare(rounds: int, batches: int, threads: int, folder: Path) -> Bench:
     from tasks.core.params.training import Training
-    from tasks.stages.train import examples as rendering
     from tasks.stages.train.job import Job
 
-    training = Training(batch_size=ROWS_A_BATCH, threads=threads)
+    training = Training(global_batch_size=ROWS_A_BATCH, threads=threads)
     model = base_model(folder)
-    rows = training_rows(batches * ROWS_A_BATCH)
-    examples = rendering.build(rows, params_of_the_sample().prompts, model, training.max_length)
+    tokens = put_rows(training_rows(batches * ROWS_A_BATCH), model, folder / "rows")
     (folder / "scratch").mkdir()
-    job = Job(training, model, folder / "checkpoints", folder / "output", folder / "scratch")
-    bench = Bench(folder, job, examples, rounds, steps=batches)
+    job = Job(training, model, tokens, folder / "checkpoints", folder / "output", folder / "scratch")
+    bench = Bench(folder, job, rounds, steps=batches)
     (folder / "bench.pickle").write_bytes(pickle.dumps(bench))
     return bench
 

@@ -38,7 +38,7 @@ def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> s
         if release := unchanged(run):
             return end(run, "unchanged", release)
 
-        stages(run, "base_model", "train")
+        stages(run, "base_model", "tokenise", "train")
         stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
         evaluated(run)
         report(run)

@@ -26,12 +26,19 @@ DATA_STAGES: tuple[str, ...] = tuple(stage.name for stage in DATA)
 STEPS: tuple[Stage | Gate, ...] = (
     *DATA,
     Gate("data"),
-    Stage("base_model", "tasks.stages.train.base_model", ("base_model",)),
+    Stage("base_model", "tasks.stages.train.base.base_model", ("base_model",)),
+    Stage(
+        "tokenise",
+        "tasks.stages.train.rows.tokenise",
+        ("prompts",),
+        ("artefacts/split", "artefacts/base_model"),
+        behind=("data",),
+    ),
     Stage(
         "train",
         "tasks.stages.train.train",
         ("training", "prompts"),
-        ("artefacts/split", "artefacts/base_model"),
+        ("artefacts/split", "artefacts/base_model", "artefacts/tokenise"),
         behind=("data",),
         measures=True,
     ),
@@ -64,6 +71,7 @@ STEPS: tuple[Stage | Gate, ...] = (
             "params.yaml",
             *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # its manifest states the digest of all code
             *(f"artefacts/{name}" for name in (*DATA_STAGES, "base_model")),
+            "artefacts/tokenise",
             "artefacts/train",
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/evaluate",

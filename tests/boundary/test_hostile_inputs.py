@@ -23,7 +23,7 @@ from tasks.runs.pin import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
-from tasks.stages.train import base_model, origins
+from tasks.stages.train.base import base_model, origins
 from tests.stages.data.build import source
 
 CSV = b"text,label\nhello,yes\n"

@@ -26,8 +26,8 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.gates import evidence
 from tasks.runs import hold, pin
 from tasks.runs.request import derived_run_id
-from tasks.stages.train import base_model, origins
-from tasks.stages.train.base_model import Params
+from tasks.stages.train.base import base_model, origins
+from tasks.stages.train.base.base_model import Params
 from tasks.supervise import grants, kept, limits, taken
 from tasks.supervise.limits import Limits
 from tests.sandbox import inside, make, needs_sandbox

@@ -77,7 +77,7 @@ def test_a_method_of_the_table_is_handled_as_the_table_says(layout: Layout, monk
     assert located is not None and located.form == ADAPTER
     assert bases.keep(layout, told(layout)) == layout.base(base(layout))
     assert methods.for_approach("lora")[-1] == "third"
-    assert methods.foreign("third") == {"lora_rank": None, "lora_alpha": None, "lora_dropout": 0}
+    assert methods.foreign("third") == METHODS["lora"].settings
     with pytest.raises(KeyError):
         handling.of("third")
     (layout.stage("train") / "adapter").rename(layout.stage("train") / "model")

@@ -34,7 +34,7 @@ def run(project: Path) -> Run:
 
 def test_between_the_gate_and_training_the_next_stage_does_not_start(project: Path, run: Run) -> None:
     hallmark(project, *WITHDRAW)
-    for step in (lambda: stages(run, "base_model", "train"), lambda: gate(run, "data")):
+    for step in (lambda: stages(run, "base_model", "tokenise", "train"), lambda: gate(run, "data")):
         with pytest.raises(Refused, match=f"run {run.id} stops: source messages was withdrawn by data-owner on"):
             step()
     assert not run.layout.stage("base_model").exists() and not run.layout.evidence("data").exists()

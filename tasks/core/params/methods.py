@@ -36,7 +36,7 @@ class Method:
     """What it trains of a base model, in words: `a LoRA adapter of`."""
     approaches: tuple[str, ...] = ()
     """Values of `use_case.approach` that want it, or another method that lists them."""
-    settings: Mapping[str, int | None] = field(default_factory=dict)
+    settings: Mapping[str, int | str | None] = field(default_factory=dict)
     """Parameters of `training` that are its own, each with the value that it has with the other methods."""
     required: tuple[str, ...] = ()
     """Those of its settings that must be given."""
@@ -47,7 +47,13 @@ METHODS: Mapping[str, Method] = {
         form=ADAPTER,
         trained="a LoRA adapter of",
         approaches=("lora",),
-        settings={"lora_rank": None, "lora_alpha": None, "lora_dropout": 0},
+        settings={
+            "lora_rank": None,
+            "lora_alpha": None,
+            "lora_dropout": 0,
+            "lora_variant": "plain",
+            "lora_targets": None,
+        },
         required=("lora_rank", "lora_alpha"),
     ),
     "full": Method(form=WHOLE, trained="all weights of", approaches=("full_fine_tuning",)),
@@ -69,7 +75,7 @@ def of(name: str) -> Method:
     return METHODS[name]
 
 
-def foreign(name: str) -> dict[str, int | None]:
+def foreign(name: str) -> dict[str, int | str | None]:
     """Parameters of `training` that belong to other methods alone, each with the value that it has to have."""
     every = {setting: value for method in METHODS.values() for setting, value in method.settings.items()}
     return {setting: value for setting, value in every.items() if setting not in of(name).settings}

@@ -1,13 +1,15 @@
 """`training` of params.yaml."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tasks.core.config import Frozen
 from tasks.core.params import methods
 from tasks.core.params.methods import MethodName
-from tasks.core.params.values import Share
+from tasks.core.params.values import Share, Text
 
 
 class Training(Frozen):
@@ -21,12 +23,25 @@ class Training(Frozen):
     """LoRA scale: updates are multiplied by lora_alpha / lora_rank; null with method full."""
     lora_dropout: Share = 0.0
     """Share of the inputs of LoRA matrices that training drops."""
+    lora_variant: Literal["plain", "rslora", "dora"] = "plain"
+    """`rslora` divides lora_alpha by the root of the rank (arXiv:2312.03732), for high ranks. `dora` also trains the
+    length of each weight column (arXiv:2402.09353): slower, and better at low ranks."""
+    lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    """Names of the modules that get LoRA matrices, as in [q_proj, v_proj]; null: every linear layer but the output
+    head."""
     epochs: Annotated[float, Field(gt=0)] = 1
     """Passes over the training rows; a fraction stops within one."""
-    batch_size: Annotated[int, Field(ge=1)] = 16
-    """Rows per worker and forward pass."""
-    gradient_accumulation: Annotated[int, Field(ge=1)] = 1
-    """Forward passes per optimizer step."""
+    global_batch_size: Annotated[int, Field(ge=1)] = 16
+    """Rows of an optimizer step, over all workers. With `order` and `seed` it decides what each step learns from."""
+    order: Literal["by_length", "shuffled"] = "by_length"
+    """Which rows stand in a step together. `by_length`: rows of like length among a hundred steps' worth, the steps
+    shuffled; hardly any padding. `shuffled`: any."""
+    micro_batch_tokens: Annotated[int, Field(ge=16)] = 4096
+    """Tokens, padding included, that a worker takes through the model at a time; a longer row goes alone. A step that
+    needs more takes several passes and learns the same: lower it where memory runs out."""
+    layout: Literal["auto", "padded", "packed"] = "auto"
+    """How rows lie in a pass. `padded`: one beside the other, filled up to the longest. `packed`: end to end, kept
+    apart by the attention. A step learns the same. `auto`: packed on GPUs, padded on CPUs, which is faster there."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
     """The highest, after warm-up."""
     warmup_share: Share = 0.05
@@ -39,12 +54,21 @@ class Training(Frozen):
     """Gradients are clipped to this norm."""
     max_length: Annotated[int, Field(ge=16)] = 512
     """Tokens of prompt and target together; a longer row stops the stage, since cutting would hide text."""
-    batching: Literal["grouped", "packed"] = "grouped"
-    """`grouped`: batches of rows of like length, faster on a CPU. `packed`: rows end to end, isolated, for GPUs."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Of weights and activations; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
-    zero_stage: Literal[0, 2, 3] = 0
-    """DeepSpeed ZeRO stage."""
+    attention: Literal["auto", "flash", "sdpa", "eager"] = "auto"
+    """How attention is computed. `flash`: FlashAttention-2, on GPUs that have it installed. `auto`: on GPUs `flash`
+    where it is installed, else `sdpa`; on CPUs what is faster for the length of the rows."""
+    gradient_checkpointing: bool = False
+    """Keep each layer's input alone and compute the rest again on the way back: a third more work, a fraction of the
+    memory for activations."""
+    zero_stage: Literal[0, 1, 2, 3] = 0
+    """DeepSpeed ZeRO: what workers share out among them. 1: the optimizer's state. 2: gradients too. 3: weights too."""
+    offload: Literal["none", "cpu", "nvme"] = "none"
+    """Where the optimizer's state lies, and with ZeRO 3 the weights: on the device, in the machine's memory, or (ZeRO 3
+    alone) on its disk."""
+    offload_folder: Path | None = None
+    """A folder on a fast local disk of every machine, with offload nvme."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes (one GPU each on GPUs)."""
     device: Literal["cpu", "gpu"] = "cpu"
@@ -56,6 +80,16 @@ class Training(Frozen):
     seed: int = 17
     """Of initialisation and of the order of rows."""
 
+    @property
+    def packed(self) -> bool:
+        """Rows of a pass lie end to end."""
+        return self.device == "gpu" if self.layout == "auto" else self.layout == "packed"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, given: Any) -> Any:
+        return translated(given) if isinstance(given, Mapping) and given.keys() & EARLIER.keys() else given
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         required = methods.of(self.method).required
@@ -65,4 +99,48 @@ class Training(Frozen):
         if off:
             wanted = ", ".join(f"{name} to {'null' if value is None else value}" for name, value in off.items())
             raise ValueError(f"method {self.method} has no such settings: set {wanted}")
+        for impossible, why in IMPOSSIBLE:
+            if all(getattr(self, name) in values for name, values in impossible.items()):
+                told = " with ".join(f"{name} {_plain(getattr(self, name))}" for name in impossible)
+                raise ValueError(f"{told} is not possible: {why}")
         return self
+
+
+IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
+    ({"offload": ("cpu", "nvme"), "zero_stage": (0,)}, "there is nothing to offload without ZeRO; set zero_stage"),
+    ({"offload": ("nvme",), "zero_stage": (1, 2)}, "only ZeRO 3 goes to disk; set zero_stage to 3 or offload to cpu"),
+    ({"offload": ("nvme",), "offload_folder": (None,)}, "name the folder on a fast local disk in offload_folder"),
+    ({"attention": ("flash",), "device": ("cpu",)}, "FlashAttention is for GPUs; set attention to auto"),
+    ({"attention": ("flash",), "precision": ("fp32",)}, "FlashAttention computes in 16 bits; set precision to bf16"),
+    ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
+)  # fmt: skip
+"""Settings that DeepSpeed, PEFT or a kernel would refuse once the model is loaded, each with what to do."""
+
+
+def _plain(value: object) -> str:
+    return "null" if value is None else str(value)
+
+
+EARLIER: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation": 1, "batching": "grouped"}
+"""Keys of Hallmark 0.1 with their defaults: rows per worker and pass, passes, and order and layout in one."""
+
+
+def translated(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version in the words of this one. Raises ValueError where both are there."""
+    now = {name: value for name, value in given.items() if name not in EARLIER}
+    both = sorted(now.keys() & {"global_batch_size", "order", "layout", "micro_batch_tokens"})
+    if both:
+        old = ", ".join(sorted(given.keys() & EARLIER.keys()))
+        raise ValueError(f"{old} of an earlier version beside {', '.join(both)} of this one: leave out {old}")
+    was = {**EARLIER, **given}
+    rows, passes, workers = was["batch_size"], was["gradient_accumulation"], was.get("workers", 1)
+    if not all(isinstance(count, int) and count >= 1 for count in (rows, passes, workers)):
+        raise ValueError("batch_size, gradient_accumulation and workers: expected whole numbers from 1 on")
+    if was["batching"] not in ("grouped", "packed"):
+        raise ValueError(f"batching: expected grouped or packed, got {was['batching']!r}")
+    packed = was["batching"] == "packed"
+    return now | {
+        "global_batch_size": rows * passes * workers,
+        "order": "shuffled" if packed else "by_length",
+        "layout": "packed" if packed else "padded",
+    }

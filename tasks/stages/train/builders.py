@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lora_config(training: Training) -> "LoraConfig":
-    """LoRA on every linear layer but the output head."""
+    """LoRA on the modules that are named, else on every linear layer but the output head."""
     from peft import LoraConfig
 
     assert training.lora_rank and training.lora_alpha  # the schema demands both with method lora
@@ -24,22 +24,50 @@ def lora_config(training: Training) -> "LoraConfig":
         r=training.lora_rank,
         lora_alpha=training.lora_alpha,  # type: ignore[arg-type]  # PEFT divides it by r; a fraction is fine
         lora_dropout=training.lora_dropout,
-        target_modules="all-linear",
+        use_rslora=training.lora_variant == "rslora",
+        use_dora=training.lora_variant == "dora",
+        target_modules=sorted(training.lora_targets) if training.lora_targets else "all-linear",
         task_type="CAUSAL_LM",
     )
 
 
 def deepspeed_config(training: Training) -> dict[str, Any]:
-    """DeepSpeed's configuration, optimizer apart."""
+    """DeepSpeed's configuration, optimizer apart.
+
+    A step takes as many passes as its rows need, and says itself when it is over; the sizes are a formality.
+    """
     return {
-        "train_micro_batch_size_per_gpu": training.batch_size,
-        "gradient_accumulation_steps": training.gradient_accumulation,
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,
+        "managed_gradient_accumulation": False,
         "gradient_clipping": training.max_grad_norm,
         "bf16": {"enabled": training.precision == "bf16"},
-        "zero_optimization": {"stage": training.zero_stage},
+        "zero_optimization": _zero(training),
         "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own would be compiled for minutes on first use
         "steps_per_print": 1_000_000_000,
     }
+
+
+def _zero(training: Training) -> dict[str, Any]:
+    zero: dict[str, Any] = {"stage": training.zero_stage}
+    if training.offload != "none":
+        folder = {"nvme_path": str(training.offload_folder)} if training.offload == "nvme" else {}
+        place = {"device": training.offload, **folder}
+        zero |= {"offload_optimizer": place, **({"offload_param": place} if training.zero_stage == 3 else {})}
+    return zero
+
+
+def attention(training: Training) -> str | None:
+    """What transformers calls the way in which attention is computed; None: chosen by the length of the rows."""
+    from transformers.utils.import_utils import is_flash_attn_2_available
+
+    if training.attention == "auto" and training.device == "cpu":
+        return None
+    flash = training.attention == "flash" or (
+        training.attention == "auto" and training.precision == "bf16" and is_flash_attn_2_available()
+    )
+    return "flash_attention_2" if flash else {"auto": "sdpa"}.get(training.attention, training.attention)
 
 
 def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":

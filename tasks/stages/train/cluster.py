@@ -14,11 +14,10 @@ from typing import Any
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, head
-from tasks.stages.train.examples import Examples
 from tasks.stages.train.job import Job
 
 STORE_BYTES = 256 * 1024**2
-"""Ray's object store on this machine; it holds the examples and little else."""
+"""Ray's object store on this machine; it holds next to nothing."""
 
 PREFIX = "hm-ray-"
 SETTINGS = {
@@ -42,9 +41,8 @@ LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 on other systems by default, that no other machine takes part."""
 
 
-def fit(job: Job, examples: Examples) -> None:
+def fit(job: Job) -> None:
     """Train on all workers. Raises the workers' HallmarkError, or Ray's error where one fails otherwise."""
-    import ray
     from ray.train import TrainingFailedError
     from ray.train.torch import TorchTrainer
 
@@ -52,8 +50,7 @@ def fit(job: Job, examples: Examples) -> None:
 
     trainer = TorchTrainer(
         work,
-        # In a list: Ray Train would fetch a bare reference on the driver.
-        train_loop_config={"job": job, "examples": [ray.put(examples)]},
+        train_loop_config={"job": job},
         scaling_config=builders.scaling_config(job.training),
         run_config=builders.run_config(job.scratch),
     )

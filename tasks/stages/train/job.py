@@ -13,6 +13,8 @@ class Job:
     training: Training
     model: Path
     """The base model's folder."""
+    rows: Path
+    """What stage `tokenise` wrote: `rows/examples.py`."""
     checkpoints: Path
     output: Path
     """Empty folder for the trained weights, beside the checkpoints: in a sandbox the stage's own outputs lie elsewhere

@@ -11,21 +11,20 @@ from torch import distributed
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.stages.train import builders, checkpoints, export, handling
-from tasks.stages.train.batches import Order, all_share, collate
-from tasks.stages.train.examples import Examples
 from tasks.stages.train.job import Job
+from tasks.stages.train.rows import examples as on_disk
+from tasks.stages.train.rows import passes
+from tasks.stages.train.rows.batches import all_share, collate
+from tasks.stages.train.rows.order import STEPS_SORTED, Order
 from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
 
 
 def work(config: dict[str, Any]) -> None:
-    """Ray Train's entry point on each worker. `config`: `job`, and `examples` as a reference into Ray's store."""
-    import ray
-
-    job: Job = config["job"]
-    train(job, ray.get(config["examples"][0]))
+    """Ray Train's entry point on each worker. `config`: `job`."""
+    train(config["job"])
 
 
-def train(job: Job, examples: Examples) -> None:
+def train(job: Job) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
     training = job.training
     torch.set_num_threads(training.threads)
@@ -33,14 +32,16 @@ def train(job: Job, examples: Examples) -> None:
     # Filling memory that is written before it is read took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
     engine = start_engine(job)
-    order = Order(tuple(examples.lengths.tolist()), training)
+    order = Order(on_disk.read(job.rows), training)
     curve = resume(engine, job)
     begin_record(job, curve)
     for number in range(len(curve), order.steps):
         began = time.monotonic()
-        point = take_step(engine, order, examples, number)
+        point = take_step(engine, order, number)
         curve.append(point)
         append_record(job, point, time.monotonic() - began)
+        if number % STEPS_SORTED == 0:
+            order.examples.release()
         if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
             save(engine, job, curve)
     export.write(engine, job.model, training, job.output)
@@ -55,7 +56,7 @@ def start_engine(job: Job) -> Any:
     # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     torch.manual_seed(job.training.seed)
-    model = TargetLoss(load_model(job))
+    model = TargetLoss(load_model(job), builders.attention(job.training))
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = builders.deepspeed_config(job.training), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
@@ -67,36 +68,48 @@ def start_engine(job: Job) -> Any:
 
 
 def load_model(job: Job) -> Any:
-    """The model to train, its base in the precision of the forward pass."""
+    """The model to train, its base in the precision of the forward pass.
+
+    Under ZeRO 3 each worker holds its part of every weight from the moment that it is read.
+    """
     from transformers import AutoModelForCausalLM
+    from transformers.integrations.deepspeed import HfDeepSpeedConfig
 
-    dtype = torch.bfloat16 if job.training.precision == "bf16" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype)
-    return handling.of(job.training.method).prepare(model, job.training).train()
+    training = job.training
+    # transformers looks for the newest such object that is alive; this one is while the model is read.
+    sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
+    dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
+    attention = builders.attention(training) or "eager"
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, attn_implementation=attention)
+    del sharded
+    if training.gradient_checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    return handling.of(training.method).prepare(model, training).train()
 
 
-def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dict[str, Any]:
+def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
     """One optimizer step; its loss is the mean over the target tokens of all workers and forward passes."""
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
-    rows = order.step(number)
-    targets = int(examples.target_tokens[rows].sum())
+    examples, rows = order.examples, order.step(number)
+    lengths, targets = examples.lengths(rows), int(examples.targets(rows).sum())
+    plan = passes.plan(lengths, training, size)
     rate = builders.learning_rate(training, number, order.steps)
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
     torch.manual_seed(
         (training.seed + number) * size + rank
     )  # of dropout; the step alone decides, so a resume is exact
-    # Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
-    share = training.device == "cpu" and can_share_prefix(engine.module.model, training.lora_dropout)
+    share = can_share_prefix(engine.module.model, training)
     total = torch.zeros((), device=engine.device)
-    for forward in range(training.gradient_accumulation):
-        shared = share and all_share(examples, order, number, forward)
-        batch = collate(examples, order.share(number, forward, rank), training, shared).to(engine.device)
+    for forward in range(plan.count):
+        groups = [rows[group] for group in plan.of(forward)]
+        shared = share and all_share(examples, groups)
+        batch = collate(examples, groups[rank], training.packed, shared).to(engine.device)
         loss = engine(batch)
-        # DeepSpeed takes the mean over workers and forward passes; this is to be the mean over tokens.
-        engine.backward(loss * (size * training.gradient_accumulation / targets))
-        engine.step()
+        # DeepSpeed takes the mean over workers and the sum over passes; this is to be the mean over tokens.
+        engine.backward(loss * (size / targets))
         total += loss.detach()
+    engine.step()
     if size > 1:
         distributed.all_reduce(total)
     mean = float(total) / targets
@@ -106,7 +119,7 @@ def take_step(engine: Any, order: Order, examples: Examples, number: int) -> dic
         "step": number + 1,
         "loss": round(mean, 6),
         "lr": rate,
-        "tokens": int(examples.lengths[rows].sum()),
+        "tokens": int(lengths.sum()),
         "targets": targets,
     }
 

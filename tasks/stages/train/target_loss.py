@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from tasks.stages.train.batches import Batch
+from tasks.core.params.training import Training
+from tasks.stages.train.rows.batches import Batch
 
 SHORT = 192
 """Tokens up to which written-out attention is faster than PyTorch's fused kernel on a CPU, whose backward pass is slow
@@ -23,9 +24,10 @@ for short rows: 16 rows of 53 tokens, 7 ms a layer against 19; of 128, 30 agains
 class TargetLoss(nn.Module):
     """Wraps a causal model; calling it gives the summed cross-entropy over a batch's targets."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, attention: str | None = None) -> None:
+        """`attention`: what transformers calls it; None: what is faster on a CPU for the length of the rows."""
         super().__init__()
-        self.model = model
+        self.model, self.attention = model, attention
         self._predicts = torch.zeros(0)
         # A hook, not a call of decoder and head in turn: models scale or cap their logits after the head.
         model.get_output_embeddings().register_forward_pre_hook(self._keep_needed)
@@ -36,9 +38,8 @@ class TargetLoss(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none."""
-        if batch.tokens.device.type == "cpu":
-            length = batch.prefix.shape[0] + batch.tokens.shape[1]
-            self._attend("eager" if length <= SHORT else "sdpa")
+        length = batch.prefix.shape[0] + batch.tokens.shape[1]
+        self._attend(self.attention or ("eager" if length <= SHORT else "sdpa"))
         past = self._read_prefix(batch) if batch.prefix.numel() else None
         self._predicts = batch.predicts
         logits = self.model(
@@ -61,7 +62,11 @@ class TargetLoss(nn.Module):
         return past
 
 
-def can_share_prefix(model: Any, dropout: float) -> bool:
-    """Whether one computation of a prefix serves all rows: full attention, and nothing random in it."""
+def can_share_prefix(model: Any, training: Training) -> bool:
+    """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice.
+
+    Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
+    """
     kinds = getattr(model.config, "layer_types", None) or []
-    return dropout == 0 and all(kind == "full_attention" for kind in kinds)
+    plain = training.lora_dropout == 0 and not training.gradient_checkpointing and not training.packed
+    return training.device == "cpu" and plain and all(kind == "full_attention" for kind in kinds)

@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import facts, record
+from tasks.core import facts
 from tasks.core.config import Frozen
+from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
     canonical_json,
@@ -29,10 +30,11 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
 from tasks.stages.train import checkpoints, cluster, tracking, watch
-from tasks.stages.train import examples as rendering
-from tasks.stages.train.batches import Order
-from tasks.stages.train.examples import Examples
 from tasks.stages.train.job import Job
+from tasks.stages.train.rows import examples as on_disk
+from tasks.stages.train.rows import tokenise
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.rows.order import Order
 from tasks.trust.gate_statement import require_gate
 
 LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers")
@@ -91,9 +93,8 @@ def run(params: Params, layout: Layout) -> Result:
     """Train. Raises Refused without the data gate, InputError for rows that do not fit, Unavailable without Ray."""
     require_gate(layout, "data")
     began = time.monotonic()
-    announce("train", "reading the rows")
-    rows = record.read_table(layout.stage("split") / "train.parquet").to_pylist()
-    examples = rendering.build(rows, params.prompts, model_folder(layout), params.training.max_length)
+    announce("train", "checking the rows")
+    examples = read_rows(params, layout)
     inputs = inputs_digest(params, layout)
     tracker = tracking.Tracker(layout, tracking.use_case(layout))
     with (
@@ -103,6 +104,7 @@ def run(params: Params, layout: Layout) -> Result:
         job = Job(
             training=params.training,
             model=model_folder(layout),
+            rows=layout.stage("tokenise"),
             checkpoints=kept,
             output=kept / "weights",
             scratch=kept / "scratch",
@@ -126,17 +128,33 @@ def model_folder(layout: Layout) -> Path:
     return layout.stage("base_model") / "model"
 
 
+def read_rows(params: Params, layout: Layout) -> Examples:
+    """The rows as tokens. Raises Refused where they are of something else, InputError where one is too long."""
+    folder, most = layout.stage("tokenise"), params.training.max_length
+    on_disk.verify(folder, tokenise.origin(layout, params.prompts))
+    examples = on_disk.read(folder)
+    longest = tokenise.Result.read(layout).longest
+    if longest > most:
+        too_long = int((examples.lengths() > most).sum())
+        raise InputError(
+            f"training.max_length: expected at most {most} tokens a row, got {too_long} of {len(examples)} rows above "
+            f"it, the longest with {longest}; raise training.max_length, or lower data.max_prompt_chars so that they "
+            "are quarantined"
+        )
+    return examples
+
+
 def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]) -> None:
     """Train on Ray, watched and tracked."""
     for folder in (job.output, job.scratch):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     checkpoints.require_room(job.checkpoints)
-    steps = Order(tuple(examples.lengths.tolist()), job.training).steps
+    steps = Order(examples, job.training).steps
     plan = watch.Plan(steps, job.training.model_dump(), tags)
     announce("train", "starting Ray, then loading the model on its workers")
     with cluster.running(job.training), watch.watching(job.record, plan, tracker):
-        cluster.fit(job, examples)
+        cluster.fit(job)
 
 
 def inputs_digest(params: Params, layout: Layout) -> str:
@@ -145,9 +163,8 @@ def inputs_digest(params: Params, layout: Layout) -> str:
         canonical_json(
             {
                 "training": params.training.model_dump(mode="json"),
-                "prompts": {name: prompt.model_dump(mode="json") for name, prompt in params.prompts.items()},
                 "model": read_json(layout.stage("base_model") / "result.json")["model_sha256"],
-                "data": data_digest(layout),
+                "rows": sha256_file(layout.stage("tokenise") / on_disk.INDEX),
                 "code": read_json(layout.stages)["train"],
                 "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
             }

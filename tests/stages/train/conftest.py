@@ -11,9 +11,11 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
-from tasks.stages.train import examples
-from tasks.stages.train.examples import Examples
+from tasks.core.prompts import chat
 from tasks.stages.train.job import Job
+from tasks.stages.train.rows import examples as on_disk
+from tasks.stages.train.rows.examples import Examples, Origin, Writer
+from tasks.stages.train.rows.rendering import Example, render, stop_tokens
 from tests.tiny_model import make_tiny_model
 
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}
@@ -36,7 +38,14 @@ def make_rows(count: int) -> list[dict[str, Any]]:
 
 def training(**changes: Any) -> Training:
     """Settings for a training of seconds, in fp32 so that sums can be compared."""
-    small = {"batch_size": 4, "precision": "fp32", "threads": 1, "lora_rank": 4, "lora_alpha": 8, "learning_rate": 1e-2}
+    small = {
+        "global_batch_size": 4,
+        "precision": "fp32",
+        "threads": 1,
+        "lora_rank": 4,
+        "lora_alpha": 8,
+        "learning_rate": 1e-2,
+    }
     return Training(**{**small, **changes})
 
 
@@ -47,18 +56,45 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ORIGIN = Origin(data="0" * 64, prompts="0" * 64, model="0" * 64, code="0" * 64)
+
+
+def rendered(tiny: Path, count: int) -> list[Example]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    return [render(*chat(row, PROMPTS), tokenizer, stop_tokens(tokenizer, tiny)) for row in make_rows(count)]
+
+
+def put_rows(folder: Path, examples: list[Example]) -> Path:
+    """As stage `tokenise` leaves them."""
+    folder.mkdir(parents=True)
+    with Writer(folder, 1 << 16) as writer:
+        for example in examples:
+            writer.add(example)
+        writer.finish(ORIGIN)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def rows24(tiny: Path) -> Examples:
-    return examples.build(make_rows(24), PROMPTS, tiny, 512)
+def folder24(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 rows as tokens."""
+    return put_rows(tmp_path_factory.mktemp("rows") / "24", rendered(tiny, 24))
+
+
+@pytest.fixture(scope="session")
+def rows24(folder24: Path) -> Examples:
+    return on_disk.read(folder24)
 
 
 @pytest.fixture
-def job(tiny: Path, tmp_path: Path) -> Callable[..., Job]:
+def job(tiny: Path, folder24: Path, tmp_path: Path) -> Callable[..., Job]:
     def make(name: str = "job", **changes: Any) -> Job:
         folder = tmp_path / name
         for part in ("checkpoints", "output", "scratch"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        return Job(training(**changes), tiny, folder / "checkpoints", folder / "output", folder / "scratch")
+        parts = (folder / part for part in ("checkpoints", "output", "scratch"))
+        return Job(training(**changes), tiny, folder24, *parts)
 
     return make
 

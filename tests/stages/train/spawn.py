@@ -24,10 +24,10 @@ class Workers:
             subprocess.Popen([*command, str(rank), str(size)], cwd=ROOT, text=True, **pipes) for rank in range(size)
         ]
 
-    def train(self, job: object, examples: object) -> None:
+    def train(self, job: object) -> None:
         """Run `tasks.stages.train.loop.train` on all of them. Fails where one does."""
         packed = job.scratch / "job.pickle"  # type: ignore[attr-defined]
-        packed.write_bytes(pickle.dumps((job, examples)))
+        packed.write_bytes(pickle.dumps(job))
         for worker in self._all:
             print(packed, file=worker.stdin, flush=True)
         assert [worker.stdout.readline() for worker in self._all if worker.stdout] == [DONE] * len(self._all)
@@ -51,7 +51,7 @@ def main() -> None:
 
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(size))
     for line in sys.stdin:
-        loop.train(*pickle.loads(Path(line.strip()).read_bytes()))
+        loop.train(pickle.loads(Path(line.strip()).read_bytes()))
         print(DONE, end="", file=answers, flush=True)
 
 

@@ -14,7 +14,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.stages.train import base_model, convert
+from tasks.stages.train.base import base_model, convert
 from tests.small_disk import fill, small_disk
 from tests.stages.train.tiny_gguf import write_gguf, write_wheel
 

@@ -27,19 +27,47 @@ def test_without_warmup_the_first_step_is_at_full_rate() -> None:
     assert builders.learning_rate(training(warmup_share=0), 0, 7) == training().learning_rate
 
 
-def test_deepspeed_takes_batching_precision_and_stage() -> None:
-    config = builders.deepspeed_config(
-        training(batch_size=3, gradient_accumulation=5, max_grad_norm=0.7, precision="bf16", zero_stage=3)
-    )
-    assert config["train_micro_batch_size_per_gpu"] == 3
-    assert config["gradient_accumulation_steps"] == 5
+def test_deepspeed_takes_precision_and_stage() -> None:
+    config = builders.deepspeed_config(training(max_grad_norm=0.7, precision="bf16", zero_stage=3))
     assert config["gradient_clipping"] == 0.7
-    assert config["bf16"]["enabled"] and config["zero_optimization"]["stage"] == 3
+    assert config["bf16"]["enabled"] and config["zero_optimization"] == {"stage": 3}
 
 
-def test_lora_takes_rank_alpha_and_dropout() -> None:
+@pytest.mark.parametrize(
+    ("changes", "offloads"),
+    [
+        ({"zero_stage": 2, "offload": "cpu"}, {"offload_optimizer": {"device": "cpu"}}),
+        (
+            {"zero_stage": 3, "offload": "nvme", "offload_folder": "/fast"},
+            {key: {"device": "nvme", "nvme_path": "/fast"} for key in ("offload_optimizer", "offload_param")},
+        ),
+    ],
+)
+def test_deepspeed_offloads_the_optimizer_and_with_zero_3_the_weights(
+    changes: dict[str, Any], offloads: dict[str, Any]
+) -> None:
+    assert builders.deepspeed_config(training(**changes))["zero_optimization"] == {
+        "stage": changes["zero_stage"], **offloads
+    }  # fmt: skip
+
+
+def test_lora_takes_rank_alpha_dropout_variant_and_targets() -> None:
     config = builders.lora_config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
     assert (config.r, config.lora_alpha, config.lora_dropout) == (5, 7, 0.3)
+    assert (config.use_rslora, config.use_dora) == (False, False)
+    assert builders.lora_config(training(lora_variant="rslora")).use_rslora
+    assert builders.lora_config(training(lora_variant="dora")).use_dora
+    assert builders.lora_config(training(lora_targets=["v_proj", "q_proj"])).target_modules == {"q_proj", "v_proj"}
+
+
+def test_attention_goes_by_length_on_cpus_and_by_what_is_there_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert builders.attention(training()) is None
+    assert builders.attention(training(attention="sdpa")) == "sdpa"
+    for installed, expected in ((False, "sdpa"), (True, "flash_attention_2")):
+        monkeypatch.setattr("transformers.utils.import_utils.is_flash_attn_2_available", lambda there=installed: there)
+        assert builders.attention(training(device="gpu", precision="bf16")) == expected
+        assert builders.attention(training(device="gpu", precision="fp32")) == "sdpa"
+    assert builders.attention(training(device="gpu", precision="bf16", attention="flash")) == "flash_attention_2"
 
 
 @pytest.mark.parametrize(("device", "gpu"), [("cpu", False), ("gpu", True)])

@@ -1,73 +1,59 @@
-"""The loss is on the target turn alone, its stop token included."""
+"""Rows as tokens in files: all of them, as they were, and only where nothing of what they were made of has changed."""
 
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
-from transformers import AutoTokenizer
 
-from tasks.core.errors import InputError
-from tasks.stages.train import examples
-from tests.stages.train.conftest import PROMPTS, make_rows
-
-TURNS = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "My card <b>is</b> gone\n\n"}]
+from tasks.core.errors import Refused
+from tasks.stages.train.rows import examples
+from tasks.stages.train.rows.rendering import Example
+from tests.stages.train.conftest import ORIGIN, put_rows, rendered
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> Any:
-    return AutoTokenizer.from_pretrained(tiny)
+def test_files_hold_every_row(tiny: Path, tmp_path: Path) -> None:
+    made = rendered(tiny, 5)
+    read = examples.read(put_rows(tmp_path / "rows", made))
+    assert len(read) == 5
+    for number, example in enumerate(made):
+        assert read.row(number).tolist() == example.tokens
+        assert read.starts[number] == example.start
+    lengths = [len(example.tokens) for example in made]
+    assert read.lengths().tolist() == lengths
+    assert read.lengths([3, 0]).tolist() == [lengths[3], lengths[0]]
+    assert read.targets([4, 2]).tolist() == [len("loans") + 1, len("accounts") + 1]
+    assert [row.tolist() for row in map(examples.together(made).row, range(5))] == [it.tokens for it in made]
 
 
-def render(tokenizer: Any, tiny: Path, target: str) -> examples.Example:
-    return examples.render(TURNS, target, tokenizer, examples.stop_tokens(tokenizer, tiny))
+@pytest.mark.parametrize(("vocabulary", "width"), [(1 << 16, 2), ((1 << 16) + 1, 4)])
+def test_a_token_takes_two_bytes_where_that_is_enough(tmp_path: Path, vocabulary: int, width: int) -> None:
+    with examples.Writer(tmp_path, vocabulary) as writer:
+        writer.add(Example([vocabulary - 1, 0, 7], 1))
+        writer.finish(ORIGIN)
+    assert (tmp_path / "tokens.bin").stat().st_size == 3 * width
+    assert examples.read(tmp_path).row(0).tolist() == [vocabulary - 1, 0, 7]
 
 
-@pytest.mark.parametrize("target", ["cards", "\n\nzwei Zeilen\n", "Größe 😀", '{"intent": "x"}'])
-def test_target_is_the_answer_and_its_stop_token(tokenizer: Any, tiny: Path, target: str) -> None:
-    made = render(tokenizer, tiny, target)
-    assert tokenizer.decode(made.tokens[made.start :]) == target + "<|im_end|>"
+def test_memory_that_is_given_back_is_read_again(tiny: Path, tmp_path: Path) -> None:
+    read = examples.read(put_rows(tmp_path / "rows", rendered(tiny, 3)))
+    before = read.row(2).copy()
+    read.release()
+    assert np.array_equal(read.row(2), before)
 
 
-def test_what_stands_before_the_target_is_what_the_model_is_asked(tokenizer: Any, tiny: Path) -> None:
-    made = render(tokenizer, tiny, "cards")
-    asked = tokenizer.apply_chat_template(TURNS, add_generation_prompt=True)["input_ids"]
-    assert made.tokens[: made.start] == asked
+@pytest.mark.parametrize("name", examples.FILES)
+def test_a_byte_that_is_changed_is_noticed(tiny: Path, tmp_path: Path, name: str) -> None:
+    folder = put_rows(tmp_path / "rows", rendered(tiny, 3))
+    examples.verify(folder, ORIGIN)
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(Refused, match=f"{name} is not as stage tokenise wrote it"):
+        examples.verify(folder, ORIGIN)
 
 
-def test_stop_tokens_come_from_tokenizer_and_generation_config(tokenizer: Any, tiny: Path) -> None:
-    assert examples.stop_tokens(tokenizer, tiny) == {tokenizer.convert_tokens_to_ids("<|im_end|>")}
-
-
-def test_a_template_that_changes_the_prompt_is_refused(tokenizer: Any, tiny: Path) -> None:
-    stops = examples.stop_tokens(tokenizer, tiny)
-    other = AutoTokenizer.from_pretrained(tiny)
-    other.chat_template = "{{ messages | length }}" + tokenizer.chat_template
-    with pytest.raises(InputError, match="only appends"):
-        examples.render(TURNS, "cards", other, stops)
-
-
-def test_a_template_without_stop_token_is_refused(tokenizer: Any, tiny: Path) -> None:
-    stops = examples.stop_tokens(tokenizer, tiny)
-    other = AutoTokenizer.from_pretrained(tiny)
-    other.chat_template = tokenizer.chat_template.replace("<|im_end|>", "")
-    with pytest.raises(InputError, match="stop token"):
-        examples.render(TURNS, "cards", other, stops)
-
-
-def test_arrays_hold_every_row(tiny: Path, tokenizer: Any) -> None:
-    rows = make_rows(5)
-    made = examples.build(rows, PROMPTS, tiny, 512)
-    assert len(made) == 5
-    for number, row in enumerate(rows):
-        target = tokenizer.decode(made.row(number)[made.starts[number] :])
-        assert target == row["messages"][-1]["content"] + "<|im_end|>"
-    assert made.target_tokens.tolist() == [len("cards") + 1, len("loans") + 1, len("accounts") + 1] * 1 + [6, 6]
-
-
-def test_rows_that_are_too_long_are_counted(tiny: Path) -> None:
-    lengths = examples.build(make_rows(5), PROMPTS, tiny, 512).lengths
-    limit = int(sorted(lengths)[2])
-    with pytest.raises(InputError) as error:
-        examples.build(make_rows(5), PROMPTS, tiny, limit)
-    assert "training.max_length" in str(error.value)
-    assert f"got 2 of 5 rows above it, the longest with {max(lengths)}" in str(error.value)
+@pytest.mark.parametrize("part", sorted(examples.NAMES))
+def test_tokens_of_something_else_are_refused(tiny: Path, tmp_path: Path, part: str) -> None:
+    folder = put_rows(tmp_path / "rows", rendered(tiny, 3))
+    with pytest.raises(Refused, match=f"made of other {examples.NAMES[part]} than this run has"):
+        examples.verify(folder, ORIGIN.model_copy(update={part: "f" * 64}))

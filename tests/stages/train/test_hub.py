@@ -10,7 +10,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.stages.train import origins
+from tasks.stages.train.base import origins
 from tests.stages.train.hub import COMMIT, Hub, serving
 
 UNWANTED = ("pytorch_model.bin", "model.onnx", "modeling_tiny.py", "training_args.bin", "README.md")

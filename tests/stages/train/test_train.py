@@ -26,7 +26,9 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file
-from tasks.stages.train import base_model, train, watch
+from tasks.stages.train import train, watch
+from tasks.stages.train.base import base_model
+from tasks.stages.train.rows import tokenise
 from tasks.stages.train.tracking import tracking_uri
 from tasks.trust import gate_statement
 from tests import tiny_project
@@ -39,7 +41,7 @@ STEPS = 180
 def put_params(root: Path, **training: object) -> None:
     digest = tree_digest(root / "examples" / "model")
     text = tiny_project.PARAMS.replace("MODEL", "examples/model").replace("DIGEST", digest)
-    settings = {"epochs": 30, "batch_size": 4, "learning_rate": 0.001, "lora_rank": 4, "lora_alpha": 8,
+    settings = {"epochs": 30, "global_batch_size": 4, "learning_rate": 0.001, "lora_rank": 4, "lora_alpha": 8,
                 "precision": "fp32", "threads": 1, "checkpoint_steps": 5, **training}  # fmt: skip
     head, _, _ = text.partition("training:")
     tail = text[text.index("evaluation:") :]
@@ -74,8 +76,9 @@ def prepare(root: Path, tiny: Path) -> Layout:
     empty = {field.name: None for field in record.SCHEMA}
     rows = [{**empty, **row, "task": "triage"} for row in make_rows(24)]
     record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "train.parquet")
-    write_json(layout.stages, {"train": "0" * 64})
+    write_json(layout.stages, {"train": "0" * 64, "tokenise": "1" * 64})
     open_gate(layout)
+    tokenise.run(params_file.load(layout.params), layout)
     return layout
 
 
@@ -157,8 +160,28 @@ def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
     put_params(ready.root, seed=99)
     assert digest() != first
     put_params(ready.root)
-    (ready.stage("split") / "train.parquet").write_bytes(b"other")
+    assert digest() == first
+    (ready.stage("tokenise") / "index.json").write_bytes(b"of other rows")
     assert digest() != first
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda it: (it.stage("split") / "train.parquet").write_bytes(b"other"), "made of other rows"),
+        (lambda it: it.params.write_text(it.params.read_text().replace("Triage.", "Sort.")), "made of other prompts"),
+        (lambda it: write_json(it.stages, {"train": "0" * 64, "tokenise": "2" * 64}), "made of other code"),
+        (lambda it: (it.stage("tokenise") / "starts.bin").write_bytes(bytes(4 * 24)), "starts.bin is not as"),
+    ],
+    ids=["rows", "prompts", "code", "bytes"],
+)
+def test_tokens_of_something_else_are_not_trained_on(
+    ready: Layout, change: Callable[[Layout], object], words: str
+) -> None:
+    change(ready)
+    with pytest.raises(Refused, match=words):
+        train.run(params_file.load(ready.params), ready)
+    assert not ready.stage("train").exists()
 
 
 @pytest.mark.slow

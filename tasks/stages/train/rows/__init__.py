@@ -1,0 +1,10 @@
+"""Rows on their way to the model: as tokens in files, in the order of the steps, as tensors.
+
+tokenise.py   stage: the training rows as tokens, once for all trainings on them
+rendering.py  one conversation as tokens, with the target marked by the tokenizer's own template
+examples.py   many of them in files that workers read where they need them
+order.py      the rows of each optimizer step
+shuffle.py    any place of a shuffled order, without the order
+passes.py     a step's rows over workers and forward passes
+batches.py    the rows of one forward pass as tensors
+"""

@@ -1,0 +1,164 @@
+"""Many examples as tokens in three files, which are mapped into memory: a worker holds what it looks at.
+
+    tokens.bin  all tokens of all examples, end to end, as unsigned integers of 2 or 4 bytes
+    ends.bin    [examples] int64, where each example ends in tokens.bin, counted in tokens
+    starts.bin  [examples] int32, where each target starts, counted within its example
+
+All little-endian. `index.json` states how many, the width of a token and of what they were made.
+"""
+
+import mmap
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.core.config import Frozen
+from tasks.core.errors import Refused
+from tasks.core.files import read_json, sha256_file, write_json
+from tasks.stages.train.rows.rendering import Example
+
+Ints = npt.NDArray[np.integer[Any]]
+FILES = ("tokens.bin", "ends.bin", "starts.bin")
+INDEX = "index.json"
+
+
+class Origin(Frozen):
+    """Digests of everything that decides the tokens."""
+
+    data: str
+    """SHA-256 of the table of rows."""
+    prompts: str
+    """SHA-256 of the canonical JSON of the prompts."""
+    model: str
+    """Canonical digest of the base model's folder, tokenizer and chat template included."""
+    code: str
+    """Of stage `tokenise`."""
+
+
+class Index(Frozen):
+    """index.json."""
+
+    examples: int
+    token_bytes: int
+    files: dict[str, str]
+    """SHA-256 by file name."""
+    origin: Origin
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Example i is tokens[ends[i - 1]:ends[i]]."""
+
+    tokens: Ints
+    ends: Ints
+    starts: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def row(self, index: int) -> npt.NDArray[np.int64]:
+        """[length] tokens of one example."""
+        begin = int(self.ends[index - 1]) if index else 0
+        return self.tokens[begin : int(self.ends[index])].astype(np.int64)
+
+    def lengths(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
+        """[rows] tokens of each; of all examples by default."""
+        rows = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.int64)
+        return np.asarray(self.ends[rows] - np.where(rows > 0, self.ends[rows - 1], 0), dtype=np.int64)
+
+    def targets(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
+        """[rows] tokens of each that the loss is on."""
+        return self.lengths(rows) - self.starts[rows]
+
+    def release(self) -> None:
+        """Give back the memory of what was looked at; the files hold it."""
+        for part in (self.tokens, self.ends, self.starts):
+            mapped = getattr(part, "_mmap", None)
+            if isinstance(mapped, mmap.mmap):
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def together(examples: Iterable[Example]) -> Examples:
+    """Examples in memory."""
+    listed = list(examples)
+    return Examples(
+        tokens=np.array([token for example in listed for token in example.tokens], dtype=np.uint32),
+        ends=np.cumsum([len(example.tokens) for example in listed], dtype=np.int64),
+        starts=np.array([example.start for example in listed], dtype=np.int32),
+    )
+
+
+class Writer:
+    """Writes examples one after the other; holds none of them. The index, which comes last, makes them whole."""
+
+    def __init__(self, folder: Path, vocabulary: int) -> None:
+        """`vocabulary`: more than the largest token."""
+        self.folder = folder
+        self.count = self.tokens = self.targets = self.longest = self.end = 0
+        self._width = 2 if vocabulary <= 1 << 16 else 4
+        self._files = [(folder / name).open("wb") for name in FILES]
+
+    def add(self, example: Example) -> None:
+        length = len(example.tokens)
+        self.end += length
+        self.count, self.tokens = self.count + 1, self.tokens + length
+        self.targets += length - example.start
+        self.longest = max(self.longest, length)
+        for file, values, kind in zip(
+            self._files, (example.tokens, [self.end], [example.start]), (f"<u{self._width}", "<i8", "<i4"), strict=True
+        ):
+            file.write(np.asarray(values, dtype=kind).tobytes())
+
+    def finish(self, origin: Origin) -> Index:
+        """Close the files and write the index."""
+        self._close()
+        digests = {name: sha256_file(self.folder / name) for name in FILES}
+        index = Index(examples=self.count, token_bytes=self._width, files=digests, origin=origin)
+        write_json(self.folder / INDEX, index.model_dump())
+        return index
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._close()
+
+
+def read_index(folder: Path) -> Index:
+    return Index.model_validate(read_json(folder / INDEX))
+
+
+def verify(folder: Path, origin: Origin) -> Index:
+    """The index. Raises Refused where the files are not those of the index, or were made of something else."""
+    index = read_index(folder)
+    for name in Origin.model_fields:
+        if getattr(index.origin, name) != getattr(origin, name):
+            raise Refused(
+                f"{folder}: these tokens were made of other {NAMES[name]} than this run has; run stage tokenise again"
+            )
+    for name, wanted in index.files.items():
+        if sha256_file(folder / name) != wanted:
+            raise Refused(f"{folder / name} is not as stage tokenise wrote it; run stage tokenise again")
+    return index
+
+
+NAMES = {"data": "rows", "prompts": "prompts", "model": "tokenizer, template or model", "code": "code"}
+
+
+def read(folder: Path) -> Examples:
+    """Map the files of a folder. The index is believed: `verify` checks it."""
+    index = read_index(folder)
+    kinds = (f"<u{index.token_bytes}", "<i8", "<i4")
+    assert sys.byteorder == "little", "written little-endian, and mapped as it is"
+    mapped = [np.memmap(folder / name, kind, "r") for name, kind in zip(FILES, kinds, strict=True)]
+    return Examples(*mapped)

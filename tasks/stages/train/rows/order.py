@@ -1,0 +1,56 @@
+"""The rows of each optimizer step: a function of seed, epoch and place, whatever the workers and passes.
+
+`by_length` sorts a hundred steps' worth of shuffled rows by length, cuts them into steps and shuffles the steps: hardly
+any padding, and no more in memory than those.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.core.params.training import Training
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.rows.shuffle import shuffled
+
+Rows = npt.NDArray[np.int64]
+"""Indices of examples."""
+STEPS_SORTED = 100
+"""Steps whose rows are sorted together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The rows of every step. A function of its fields: nothing to save for a resume."""
+
+    examples: Examples
+    training: Training
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.examples) // self.training.global_batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all; at least one."""
+        return max(1, round(self.training.epochs * self.steps_per_epoch))
+
+    def step(self, number: int) -> Rows:
+        """The rows of step `number`, from 0; the last of an epoch may have fewer."""
+        epoch, place = divmod(number, self.steps_per_epoch)
+        part, within = divmod(place, STEPS_SORTED)
+        return self._part(epoch, part)[within]
+
+    @lru_cache(maxsize=2)  # noqa: B019 - an Order lives as long as its process
+    def _part(self, epoch: int, part: int) -> list[Rows]:
+        """The rows of each of a hundred steps; of fewer at the end of an epoch."""
+        size, seed = self.training.global_batch_size, self.training.seed
+        first = part * STEPS_SORTED * size
+        places = np.arange(first, min(first + STEPS_SORTED * size, len(self.examples)))
+        rows = shuffled(places, len(self.examples), (seed, epoch))
+        if self.training.order == "by_length":
+            rows = rows[np.argsort(self.examples.lengths(rows), kind="stable")]
+        steps = [rows[start : start + size] for start in range(0, len(rows), size)]
+        random = np.random.default_rng([seed & (1 << 64) - 1, epoch, part])
+        return [steps[place] for place in random.permutation(len(steps))]

@@ -1,0 +1,37 @@
+"""Any place of a shuffled order, without the order: memory does not grow with the number of rows.
+
+A Feistel network over the bits of a place is a bijection whatever its round function is; places beyond the last row are
+walked on until they fall below it (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+ROUNDS = 6
+Places = npt.NDArray[np.int64]
+
+
+def shuffled(places: Places, count: int, seed: tuple[int, ...]) -> Places:
+    """What stands at `places` of a shuffled range(count): each number at one place. `seed` decides the order."""
+    drawn = np.random.SeedSequence([number & (1 << 64) - 1 for number in seed]).generate_state(ROUNDS, np.uint64)
+    keys = drawn.astype(np.uint64)
+    half = max(1, (max(1, count - 1).bit_length() + 1) // 2)
+    out = _once(places.astype(np.uint64), half, keys)
+    while (beyond := out >= count).any():
+        out[beyond] = _once(out[beyond], half, keys)
+    return out.astype(np.int64)
+
+
+def _once(values: npt.NDArray[np.uint64], half: int, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    mask = np.uint64((1 << half) - 1)
+    left, right = values >> np.uint64(half), values & mask
+    for key in keys:
+        left, right = right, left ^ (_mixed(right ^ key) & mask)
+    return (left << np.uint64(half)) | right
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every bit of the input reaches every bit."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -1,0 +1,99 @@
+"""Stage `tokenise`: the training rows as tokens, once for all trainings on them.
+
+Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. A table of any size is read bit by bit.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact, Facts
+from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, whole_folder, write_json
+from tasks.core.layout import Layout
+from tasks.core.params.prompts import Prompt, Prompts
+from tasks.core.progress import Progress, announce
+from tasks.core.prompts import chat
+from tasks.stages.train.rows.examples import Origin, Writer
+from tasks.stages.train.rows.rendering import Example, render, stop_tokens
+from tasks.trust.gate_statement import require_gate
+
+ROWS = 1_000
+"""Read, rendered and written together."""
+
+
+class Result(Frozen):
+    rows: int
+    tokens: int
+    """Of prompts and targets."""
+    target_tokens: int
+    """That the loss is on."""
+    longest: int
+    """Tokens of the longest row."""
+
+    @staticmethod
+    def read(layout: Layout) -> "Result":
+        stated = read_json(layout.stage("tokenise") / "result.json")
+        return Result.model_validate({name: stated[name] for name in Result.model_fields})
+
+    def facts(self) -> Facts:
+        return {
+            "rows": Fact(value=self.rows, unit="rows"),
+            "tokens": Fact(value=self.tokens, unit="tokens", note="of prompts and targets"),
+            "target_tokens": Fact(value=self.target_tokens, unit="tokens", note="that the loss is on"),
+            "longest": Fact(value=self.longest, unit="tokens", note="of the longest row"),
+        }
+
+
+class Params(Frozen):
+    """What it reads of params.yaml."""
+
+    prompts: Prompts
+
+
+def run(params: Params, layout: Layout) -> Result:
+    """Tokenise. Raises Refused without the data gate, InputError for no rows or a template that cannot be used."""
+    require_gate(layout, "data")
+    announce("tokenise", "reading the rows")
+    model, table = layout.stage("base_model") / "model", layout.stage("split") / "train.parquet"
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    with whole_folder(layout.stage("tokenise")) as folder:
+        with Writer(folder, len(tokenizer)) as writer:
+            for example in rendered(table, params.prompts, tokenizer, stop_tokens(tokenizer, model)):
+                writer.add(example)
+            writer.finish(origin(layout, params.prompts))
+        if not writer.count:
+            raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
+        result = Result(
+            rows=writer.count, tokens=writer.tokens, target_tokens=writer.targets, longest=writer.longest
+        )  # fmt: skip
+        write_json(folder / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
+    return result
+
+
+def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[Example]:
+    """Every row of a table of `tasks.core.record.SCHEMA`, in its order."""
+    with pq.ParquetFile(table) as file:
+        progress, done = Progress("tokenise", file.metadata.num_rows), 0
+        for batch in file.iter_batches(ROWS, columns=["task", "messages"]):
+            for row in batch.to_pylist():
+                yield render(*chat(row, prompts), tokenizer, stops)
+            done += batch.num_rows
+            progress.tell(done)
+
+
+def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
+    """Of the tokens that this run has."""
+    stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
+    return Origin(
+        data=sha256_file(layout.stage("split") / "train.parquet"),
+        prompts=sha256_bytes(canonical_json(stated)),
+        model=read_json(layout.stage("base_model") / "result.json")["model_sha256"],
+        code=read_json(layout.stages)["tokenise"],
+    )

@@ -1,0 +1,108 @@
+"""The same training under other passes, layouts, ZeRO stages and workers: the same loss at every step."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tasks.stages.train import loop, watch
+from tasks.stages.train.job import Job
+from tests.stages.train.spawn import Workers
+
+pytestmark = pytest.mark.usefixtures("alone")
+MakeJob = Callable[..., Job]
+LARGEST = 1e-5
+"""Difference of a step's loss, in fp32."""
+SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3}
+"""24 rows in steps of 10: the last step of an epoch has 4, so that one of many workers has nothing to do."""
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+
+
+def losses(job: Job) -> list[float]:
+    return [point["loss"] for point in watch.read_record(job.record)]
+
+
+def alone(job: Job) -> list[float]:
+    loop.train(job)
+    return losses(job)
+
+
+KNOWN: dict[str, list[float]] = {}
+
+
+@pytest.fixture
+def expected(job: MakeJob) -> Callable[..., list[float]]:
+    """The curve of the plainest way: one worker, one pass, one row beside the other."""
+
+    def of(**settings: Any) -> list[float]:
+        if str(settings) not in KNOWN:
+            KNOWN[str(settings)] = alone(job("plain", **SETTINGS, **settings))
+        return KNOWN[str(settings)]
+
+    return of
+
+
+MATRIX = [
+    {"micro_batch_tokens": 300},
+    {"micro_batch_tokens": 16},
+    {"layout": "packed"},
+    {"layout": "packed", "micro_batch_tokens": 300},
+    {"gradient_checkpointing": True},
+    {"attention": "eager"},
+    {"attention": "sdpa"},
+    {"zero_stage": 1},
+    {"zero_stage": 2},
+    {"zero_stage": 3},
+    {"zero_stage": 2, "offload": "cpu"},
+    {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
+    {"order": "shuffled", "layout": "packed", "micro_batch_tokens": 300},
+    {"lora_variant": "rslora", "zero_stage": 3, "micro_batch_tokens": 300},
+    {"lora_variant": "dora", "zero_stage": 2, "layout": "packed"},
+    {**FULL, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
+]
+CHANGE_THE_STEPS = {"order", "lora_variant", *FULL}
+
+
+@pytest.mark.parametrize("changes", MATRIX, ids=str)
+def test_no_way_to_compute_changes_the_steps(
+    job: MakeJob, expected: Callable[..., list[float]], changes: dict[str, Any]
+) -> None:
+    wanted = expected(**{name: value for name, value in changes.items() if name in CHANGE_THE_STEPS})
+    curve = alone(job(**SETTINGS, **changes))
+    assert len(curve) == 6 and curve[-1] < curve[0]
+    assert curve == pytest.approx(wanted, abs=LARGEST)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
+        yield workers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"zero_stage": 1, "layout": "packed"},
+        {"zero_stage": 2, "micro_batch_tokens": 300},
+        {"zero_stage": 3},
+        {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
+        {**FULL, "zero_stage": 2},
+        {**FULL, "zero_stage": 3, "offload": "cpu"},
+    ],
+    ids=str,
+)
+def test_two_workers_take_the_steps_of_one(job: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
+    plain = {name: value for name, value in changes.items() if name in CHANGE_THE_STEPS}
+    one, two = job("one", **SETTINGS, **plain), job("two", workers=2, **SETTINGS, **changes)
+    wanted = alone(one)
+    pair.train(two)
+    assert losses(two) == pytest.approx(wanted, abs=LARGEST)
+    for path in one.output.glob("*.safetensors"):
+        ours, theirs = load_file(path), load_file(two.output / path.name)
+        assert ours.keys() == theirs.keys()
+        for name, weight in ours.items():
+            torch.testing.assert_close(theirs[name], weight, rtol=0.05, atol=2e-3)

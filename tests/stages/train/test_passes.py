@@ -1,0 +1,50 @@
+"""Each of a step's rows in one pass of one worker, within the limit, and the work shared out evenly."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.stages.train.rows import passes
+from tests.stages.train.conftest import training
+
+
+@given(
+    lengths=st.lists(st.integers(2, 400), min_size=1, max_size=60),
+    most=st.integers(16, 1000),
+    workers=st.integers(1, 4),
+    packed=st.booleans(),
+)
+def test_each_row_is_taken_once_and_no_pass_is_too_large(
+    lengths: list[int], most: int, workers: int, packed: bool
+) -> None:
+    sizes = np.array(lengths)
+    plan = passes.plan(sizes, training(micro_batch_tokens=most, layout="packed" if packed else "padded"), workers)
+    assert len(plan.groups) == plan.count * workers
+    assert sorted(row for group in plan.groups for row in group) == list(range(len(lengths)))
+    for group in plan.groups:
+        places = sizes[group].sum() if packed else sizes[group].max(initial=0) * len(group)
+        assert places <= most or len(group) == 1
+    assert [group for forward in range(plan.count) for group in plan.of(forward)] == plan.groups
+
+
+def test_workers_have_as_much_to_do() -> None:
+    lengths = np.random.default_rng(1).integers(20, 120, 64)
+    for layout, most_waste in (("packed", 0.02), ("padded", 0.2)):
+        plan = passes.plan(lengths, training(micro_batch_tokens=100_000, layout=layout), 4)
+        assert plan.count == 1
+        assert passes.waste(lengths, plan, layout == "packed") < most_waste
+
+
+def test_packing_takes_few_passes_and_wastes_next_to_nothing() -> None:
+    lengths = np.random.default_rng(1).integers(20, 120, 256)
+    plan = passes.plan(lengths, training(micro_batch_tokens=1024, layout="packed"), 1)
+    assert plan.count <= -(-lengths.sum() // 1024) + 1
+    assert passes.waste(lengths, plan, True) == 0
+
+
+def test_padded_passes_go_from_short_to_long() -> None:
+    lengths = np.random.default_rng(1).integers(20, 120, 64)
+    plan = passes.plan(lengths, training(micro_batch_tokens=512, layout="padded"), 2)
+    assert all(lengths[one].max() <= lengths[other].min() for one, other in pairwise(plan.groups) if len(other))
