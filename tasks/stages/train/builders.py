@@ -42,6 +42,8 @@ def deepspeed_config(training: Training) -> dict[str, Any]:
         "managed_gradient_accumulation": False,
         "gradient_clipping": training.max_grad_norm,
         "bf16": {"enabled": training.precision == "bf16"},
+        # Gradients of many passes are summed in fp32. Without ZeRO DeepSpeed has no such sum.
+        **({"data_types": {"grad_accum_dtype": "fp32"}} if training.zero_stage else {}),
         "zero_optimization": _zero(training),
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own would be compiled for minutes on first use
@@ -49,8 +51,16 @@ def deepspeed_config(training: Training) -> dict[str, Any]:
     }
 
 
+BUCKET = 50_000_000
+"""Numbers that ZeRO sends at once, and keeps room for: by default 500 million, which is 2 GB in fp32."""
+
+
 def _zero(training: Training) -> dict[str, Any]:
     zero: dict[str, Any] = {"stage": training.zero_stage}
+    if training.zero_stage:
+        zero["reduce_bucket_size"] = zero["allgather_bucket_size"] = BUCKET
+    if training.zero_stage == 3:
+        zero["stage3_prefetch_bucket_size"] = BUCKET
     if training.offload != "none":
         folder = {"nvme_path": str(training.offload_folder)} if training.offload == "nvme" else {}
         place = {"device": training.offload, **folder}

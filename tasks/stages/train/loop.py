@@ -1,6 +1,7 @@
 """What every worker does: optimizer steps over its share of the rows, checkpoints, the record of the curve."""
 
 import json
+import math
 import resource
 import time
 from typing import Any
@@ -12,6 +13,9 @@ from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.stages.train import builders, checkpoints, export, handling
 from tasks.stages.train.job import Job
+from tasks.stages.train.proof import layout
+from tasks.stages.train.proof.modules import require_targets, require_trained
+from tasks.stages.train.proof.step import FirstStep, Tally
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
@@ -33,6 +37,7 @@ def train(job: Job) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
     engine = start_engine(job)
     order = Order(on_disk.read(job.rows), training)
+    prove_layout(engine, order)
     curve = resume(engine, job)
     begin_record(job, curve)
     for number in range(len(curve), order.steps):
@@ -60,11 +65,32 @@ def start_engine(job: Job) -> Any:
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = builders.deepspeed_config(job.training), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
+    keep_norm(engine)
     # DeepSpeed's bf16 optimizer without ZeRO makes its state by a step over gradients of 0. Adam would count it and
     # make the first real steps a quarter smaller.
     for state in optimizer.state.values():
         state["step"].zero_()
     return engine
+
+
+def keep_norm(engine: Any) -> None:
+    """Without ZeRO and in fp32 DeepSpeed clips the gradient and forgets its norm."""
+    from deepspeed.runtime.utils import clip_grad_norm_
+
+    def clip() -> None:
+        norm = clip_grad_norm_(engine.module.parameters(), engine.gradient_clipping())
+        engine._global_grad_norm = norm
+
+    engine.clip_fp32_gradients = clip
+
+
+def prove_layout(engine: Any, order: Order) -> None:
+    """The first pass of the first step, before anything is learnt."""
+    training, rows = order.training, order.step(0)
+    plan = passes.plan(order.examples.lengths(rows), training, distributed.get_world_size())
+    groups = [rows[group] for group in plan.of(0)]
+    share = can_share_prefix(engine.module.model, training) and all_share(order.examples, groups)
+    layout.prove(engine, order.examples, groups[distributed.get_rank()], training, share)
 
 
 def load_model(job: Job) -> Any:
@@ -82,9 +108,12 @@ def load_model(job: Job) -> Any:
     attention = builders.attention(training) or "eager"
     model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, attn_implementation=attention)
     del sharded
+    require_targets(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    return handling.of(training.method).prepare(model, training).train()
+    prepared = handling.of(training.method).prepare(model, training).train()
+    require_trained(prepared, training)
+    return prepared
 
 
 def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
@@ -99,26 +128,29 @@ def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
     torch.manual_seed(
         (training.seed + number) * size + rank
     )  # of dropout; the step alone decides, so a resume is exact
-    share = can_share_prefix(engine.module.model, training)
-    total = torch.zeros((), device=engine.device)
+    share, tally = can_share_prefix(engine.module.model, training), Tally(engine.device)
+    first = FirstStep(engine, training) if number == 0 else None
     for forward in range(plan.count):
         groups = [rows[group] for group in plan.of(forward)]
         shared = share and all_share(examples, groups)
         batch = collate(examples, groups[rank], training.packed, shared).to(engine.device)
         loss = engine(batch)
+        tally.add(loss, batch, groups[rank])
+        if first:
+            first.take_pass(loss)
         # DeepSpeed takes the mean over workers and the sum over passes; this is to be the mean over tokens.
         engine.backward(loss * (size / targets))
-        total += loss.detach()
-    engine.step()
-    if size > 1:
-        distributed.all_reduce(total)
-    mean = float(total) / targets
-    if not torch.isfinite(total):
+    mean = tally.close(number, rows, targets) / targets
+    if not math.isfinite(mean):
         raise InputError(f"training diverged: the loss of step {number + 1} is {mean}; lower training.learning_rate")
+    engine.step()
+    if first:
+        first.close(targets)
     return {
         "step": number + 1,
         "loss": round(mean, 6),
         "lr": rate,
+        "grad_norm": round(float(engine.get_global_grad_norm()), 6),
         "tokens": int(lengths.sum()),
         "targets": targets,
     }

@@ -28,13 +28,14 @@ class TargetLoss(nn.Module):
         """`attention`: what transformers calls it; None: what is faster on a CPU for the length of the rows."""
         super().__init__()
         self.model, self.attention = model, attention
-        self._predicts = torch.zeros(0)
+        self._predicts: torch.Tensor | None = None
+        """Where the head is needed; None, outside a call of this module: everywhere."""
         # A hook, not a call of decoder and head in turn: models scale or cap their logits after the head.
         model.get_output_embeddings().register_forward_pre_hook(self._keep_needed)
 
     def _keep_needed(self, _head: nn.Module, arguments: tuple[Any, ...]) -> tuple[torch.Tensor]:
         hidden: torch.Tensor = arguments[0]
-        return (hidden[self._predicts],)
+        return (hidden if self._predicts is None else hidden[self._predicts],)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none."""
@@ -45,6 +46,7 @@ class TargetLoss(nn.Module):
         logits = self.model(
             input_ids=batch.tokens, position_ids=batch.positions, cache=past, use_cache=past is not None
         ).logits
+        self._predicts = None
         return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
 
     def _attend(self, implementation: str) -> None:

@@ -56,7 +56,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-ORIGIN = Origin(data="0" * 64, prompts="0" * 64, model="0" * 64, code="0" * 64)
+ORIGIN = Origin(data="0" * 64, prompts="0" * 64, model="0" * 64)
 
 
 def rendered(tiny: Path, count: int) -> list[Example]:

@@ -30,7 +30,7 @@ def test_without_warmup_the_first_step_is_at_full_rate() -> None:
 def test_deepspeed_takes_precision_and_stage() -> None:
     config = builders.deepspeed_config(training(max_grad_norm=0.7, precision="bf16", zero_stage=3))
     assert config["gradient_clipping"] == 0.7
-    assert config["bf16"]["enabled"] and config["zero_optimization"] == {"stage": 3}
+    assert config["bf16"]["enabled"] and config["zero_optimization"]["stage"] == 3
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,8 @@ def test_deepspeed_takes_precision_and_stage() -> None:
 def test_deepspeed_offloads_the_optimizer_and_with_zero_3_the_weights(
     changes: dict[str, Any], offloads: dict[str, Any]
 ) -> None:
-    assert builders.deepspeed_config(training(**changes))["zero_optimization"] == {
-        "stage": changes["zero_stage"], **offloads
-    }  # fmt: skip
+    zero = builders.deepspeed_config(training(**changes))["zero_optimization"]
+    assert {name: place for name, place in zero.items() if name.startswith("offload")} == offloads
 
 
 def test_lora_takes_rank_alpha_dropout_variant_and_targets() -> None:

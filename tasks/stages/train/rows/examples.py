@@ -29,7 +29,7 @@ INDEX = "index.json"
 
 
 class Origin(Frozen):
-    """Digests of everything that decides the tokens."""
+    """Digests of everything that decides the tokens, but for the code: DVC makes them anew where that changes."""
 
     data: str
     """SHA-256 of the table of rows."""
@@ -37,8 +37,6 @@ class Origin(Frozen):
     """SHA-256 of the canonical JSON of the prompts."""
     model: str
     """Canonical digest of the base model's folder, tokenizer and chat template included."""
-    code: str
-    """Of stage `tokenise`."""
 
 
 class Index(Frozen):
@@ -152,7 +150,7 @@ def verify(folder: Path, origin: Origin) -> Index:
     return index
 
 
-NAMES = {"data": "rows", "prompts": "prompts", "model": "tokenizer, template or model", "code": "code"}
+NAMES = {"data": "rows", "prompts": "prompts", "model": "tokenizer, template or model"}
 
 
 def read(folder: Path) -> Examples:

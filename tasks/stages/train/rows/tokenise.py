@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tasks.core import facts
+from tasks.core import facts, record
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
@@ -18,6 +18,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
 from tasks.core.prompts import chat
+from tasks.stages.train.proof import rows as proof
+from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
 from tasks.trust.gate_statement import require_gate
@@ -56,18 +58,22 @@ class Params(Frozen):
 
 
 def run(params: Params, layout: Layout) -> Result:
-    """Tokenise. Raises Refused without the data gate, InputError for no rows or a template that cannot be used."""
+    """Tokenise. Raises Refused without the data gate and for a row that is not what serving will ask, InputError for no
+    rows or a template that cannot be used."""
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
     model, table = layout.stage("base_model") / "model", layout.stage("split") / "train.parquet"
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
+    stops = stop_tokens(tokenizer, model)
     with whole_folder(layout.stage("tokenise")) as folder:
         with Writer(folder, len(tokenizer)) as writer:
-            for example in rendered(table, params.prompts, tokenizer, stop_tokens(tokenizer, model)):
+            for example in rendered(table, params.prompts, tokenizer, stops):
                 writer.add(example)
             writer.finish(origin(layout, params.prompts))
+        announce("tokenise", "comparing them with what serving will ask")
+        proof.prove(examples.read(folder), table, params.prompts, tokenizer, stops)
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         result = Result(
@@ -79,13 +85,12 @@ def run(params: Params, layout: Layout) -> Result:
 
 def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[Example]:
     """Every row of a table of `tasks.core.record.SCHEMA`, in its order."""
-    with pq.ParquetFile(table) as file:
-        progress, done = Progress("tokenise", file.metadata.num_rows), 0
-        for batch in file.iter_batches(ROWS, columns=["task", "messages"]):
-            for row in batch.to_pylist():
-                yield render(*chat(row, prompts), tokenizer, stops)
-            done += batch.num_rows
-            progress.tell(done)
+    progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
+    for part in record.batches(table, ["task", "messages"], ROWS):
+        for row in part.to_pylist():
+            yield render(*chat(row, prompts), tokenizer, stops)
+        done += part.num_rows
+        progress.tell(done)
 
 
 def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
@@ -95,5 +100,4 @@ def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
         data=sha256_file(layout.stage("split") / "train.parquet"),
         prompts=sha256_bytes(canonical_json(stated)),
         model=read_json(layout.stage("base_model") / "result.json")["model_sha256"],
-        code=read_json(layout.stages)["tokenise"],
     )

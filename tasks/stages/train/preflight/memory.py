@@ -1,0 +1,79 @@
+"""Bytes on each worker's device, by what they are for.
+
+Weights, gradients and optimizer are what DeepSpeed 0.19 allocates, as a test measures. Activations are an estimate, after
+Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, for attention that writes no
+scores.
+"""
+
+from dataclasses import dataclass, fields
+
+from tasks.core.params.training import Training
+from tasks.stages.train import builders
+from tasks.stages.train.preflight.shape import Shape
+
+BYTES = {"fp32": 4, "bf16": 2}
+FP32 = 4
+ADAM = 2 * FP32
+"""Running means of the gradient and of its square."""
+RUNTIME = {"cpu": 600_000_000, "gpu": 1_500_000_000}
+"""The process itself: Python, torch and, on a GPU, its context and libraries."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one worker."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    """Its state, and the copy of the weights in fp32 that it changes."""
+    activations: int
+    """What a forward pass keeps for the way back, at its largest."""
+    buffers: int
+    """Of communication, and of the process itself."""
+    host: int
+    """In the machine's memory instead, for all that is offloaded."""
+
+    @property
+    def device(self) -> int:
+        return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
+
+
+def of(training: Training, shape: Shape, longest: int) -> Memory:
+    """`longest`: tokens of the longest row, which may need a pass of its own."""
+    stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
+    trained, frozen = shape.trained(training), shape.frozen(training)
+    parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
+    optimizer = trained * (ADAM + (FP32 if stage or width != FP32 else 0)) // parted[0]
+    gradients = _gradients(trained, stage, width) // parted[1]
+    weights = (trained + frozen) * width // parted[2]
+    offloaded = training.offload != "none"
+    host = (optimizer + gradients if offloaded else 0) + (weights if offloaded and stage == 3 else 0)
+    buffers = RUNTIME[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
+    return Memory(
+        weights=0 if offloaded and stage == 3 else weights,
+        gradients=0 if offloaded else gradients,
+        optimizer=0 if offloaded else optimizer,
+        activations=_activations(training, shape, longest, width),
+        buffers=buffers,
+        host=host,
+    )
+
+
+def _gradients(trained: int, stage: int, width: int) -> int:
+    """With ZeRO they are summed in fp32; stage 1 holds those of the last pass beside the sum."""
+    if stage == 0:
+        return trained * width
+    if stage == 1 and width != FP32:
+        return trained * (width + FP32)
+    return trained * FP32
+
+
+def _activations(training: Training, shape: Shape, longest: int, width: int) -> int:
+    tokens = max(training.micro_batch_tokens, longest)
+    layer = tokens * (10 * shape.hidden + 4 * shape.inner) * width
+    kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
+    scores = 0 if training.attention in ("auto", "flash", "sdpa") else 2 * shape.heads * longest * tokens * width
+    # Logits stand at the targets alone; half of the tokens is more than most data has.
+    logits = 3 * (tokens // 2) * shape.vocabulary * FP32
+    return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + logits

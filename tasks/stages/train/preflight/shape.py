@@ -1,0 +1,90 @@
+"""What a model is made of, read from the headers of its files: nothing is loaded."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.params import methods
+from tasks.core.params.training import Training
+
+HEADS = ("lm_head", "embed_out", "output_projection")
+"""How output heads are called; LoRA leaves them alone."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    weights: dict[str, tuple[int, ...]]
+    """By name, tied ones once."""
+    layers: int
+    hidden: int
+    """Width of the residual stream."""
+    inner: int
+    """Width of the feed-forward layer."""
+    heads: int
+    vocabulary: int
+    context: int | None
+    """Tokens, at most; None where the model states no limit."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(math.prod(shape) for shape in self.weights.values())
+
+    def linear(self) -> dict[str, tuple[int, ...]]:
+        """Weight matrices of linear layers, without input embeddings and output head."""
+        return {
+            name: shape
+            for name, shape in self.weights.items()
+            if len(shape) == 2 and shape[0] != self.vocabulary and not any(head in name for head in HEADS)
+        }
+
+    def trained(self, training: Training) -> int:
+        """Numbers that training changes."""
+        if methods.of(training.method).form is methods.WHOLE:
+            return self.parameters
+        assert training.lora_rank
+        chosen = [
+            shape
+            for name, shape in self.linear().items()
+            if training.lora_targets is None or name.removesuffix(".weight").rpartition(".")[2] in training.lora_targets
+        ]
+        lengths = sum(shape[0] for shape in chosen) if training.lora_variant == "dora" else 0
+        return training.lora_rank * sum(map(sum, chosen)) + lengths
+
+    def frozen(self, training: Training) -> int:
+        """Numbers that it only reads."""
+        return 0 if methods.of(training.method).form is methods.WHOLE else self.parameters
+
+
+def read(folder: Path) -> Shape:
+    """Of a Hugging Face folder. Raises InputError where a file says nothing of it."""
+    from safetensors import safe_open
+
+    weights: dict[str, tuple[int, ...]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="numpy") as file:
+            weights |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    config = read_json(folder / "config.json")
+    text = config.get("text_config", config)
+    try:
+        hidden = int(_any(text, "hidden_size", "n_embd", "d_model"))
+        return Shape(
+            weights=weights,
+            layers=int(_any(text, "num_hidden_layers", "n_layer", "num_layers")),
+            hidden=hidden,
+            inner=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
+            heads=int(_any(text, "num_attention_heads", "n_head")),
+            vocabulary=int(_any(text, "vocab_size")),
+            context=text.get("max_position_embeddings") or text.get("n_positions"),
+        )
+    except LookupError as error:
+        raise InputError(f"{folder}/config.json: expected {error} in it, to work out what the model needs") from None
+
+
+def _any(config: dict[str, Any], *names: str) -> Any:
+    for name in names:
+        if config.get(name) is not None:
+            return config[name]
+    raise LookupError(" or ".join(names))

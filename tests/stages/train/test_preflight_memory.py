@@ -1,0 +1,71 @@
+"""What preflight says of weights, gradients and optimizer is what DeepSpeed allocates, within two per cent."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tasks.stages.train import builders, loop
+from tasks.stages.train.job import Job
+from tasks.stages.train.preflight import memory, shape
+from tasks.stages.train.rows import examples
+from tasks.stages.train.rows.batches import collate
+from tasks.stages.train.rows.order import Order
+from tests.stages.train.conftest import training
+
+pytestmark = pytest.mark.usefixtures("alone")
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+
+
+def storages(*grads: Any) -> dict[int, Any]:
+    """Of all tensors that there are, and of gradients, which torch keeps from Python until they are asked for."""
+    gc.collect()
+    tensors = [it for it in gc.get_objects() if isinstance(it, torch.Tensor)]
+    return {(it := one.untyped_storage()).data_ptr(): it for one in (*tensors, *grads)}
+
+
+@pytest.mark.filterwarnings("ignore")  # of objects that are about to go, which the collector hands out
+@pytest.mark.parametrize("method", ["lora", "dora", "full"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_the_memory_foretold_is_what_deepspeed_allocates(
+    job: Callable[..., Job], tiny: Path, monkeypatch: pytest.MonkeyPatch, method: str, precision: str, stage: int
+) -> None:
+    if method == "dora" and stage == 3:
+        return
+    monkeypatch.setattr(builders, "BUCKET", 100)
+    monkeypatch.setattr(memory, "RUNTIME", {"cpu": 0})
+    changes: dict[str, Any] = {"precision": precision, "zero_stage": stage}
+    changes |= FULL if method == "full" else {"lora_rank": 64, "lora_variant": "dora" if method == "dora" else "plain"}
+    made = job(**changes)
+    foretold = memory.of(made.training, shape.read(tiny), 1)
+    before = storages()  # of other tests; held, so that no new one takes their place
+    engine = loop.start_engine(made)
+    order = Order(examples.read(made.rows), made.training)
+    loop.take_step(engine, order, 0)
+    for number in (1, 2):
+        engine.backward(engine(collate(order.examples, order.step(number))))
+    grads = [weight.grad for weight in engine.module.parameters() if weight.grad is not None]
+    found = sum(it.nbytes() for place, it in storages(*grads).items() if place not in before)
+    assert found == pytest.approx(foretold.weights + foretold.gradients + foretold.optimizer, rel=0.02)
+
+
+def test_workers_share_what_zero_parts(tiny: Path) -> None:
+    model = shape.read(tiny)
+    one = {stage: memory.of(training(**FULL, zero_stage=stage), model, 1) for stage in (1, 2, 3)}
+    four = {stage: memory.of(training(**FULL, zero_stage=stage, workers=4), model, 1) for stage in (1, 2, 3)}
+    for stage, name in ((1, "optimizer"), (2, "gradients"), (3, "weights")):
+        assert getattr(four[stage], name) * 4 == pytest.approx(getattr(one[stage], name), rel=0.001)
+        if stage > 1:
+            assert getattr(four[stage - 1], name) == getattr(one[stage - 1], name)
+
+
+def test_offloading_moves_to_the_machine(tiny: Path) -> None:
+    model = shape.read(tiny)
+    here = memory.of(training(**FULL, zero_stage=3), model, 1)
+    there = memory.of(training(**FULL, zero_stage=3, offload="cpu"), model, 1)
+    assert there.host == here.weights + here.gradients + here.optimizer
+    assert (there.weights, there.gradients, there.optimizer) == (0, 0, 0)

@@ -1,0 +1,279 @@
+"""Faults that would train on in silence, with a healthy curve, are put in one at a time: each stops the training before
+or at its first step."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from tasks.core import record
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.prompts import chat
+from tasks.stages.train import builders, handling, loop, target_loss
+from tasks.stages.train.job import Job
+from tasks.stages.train.proof import rows as proof
+from tasks.stages.train.rows import batches, examples, passes, rendering
+from tasks.stages.train.rows.batches import Batch
+from tests.stages.train.conftest import PROMPTS, make_rows, put_rows, rendered
+
+MakeJob = Callable[..., Job]
+Patch = pytest.MonkeyPatch
+
+
+def as_table(path: Path, count: int) -> Path:
+    empty = {field.name: None for field in record.SCHEMA}
+    rows = [{**empty, **row, "record_id": f"r{number}"} for number, row in enumerate(make_rows(count))]
+    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), path)
+    return path
+
+
+def change_example(change: Callable[[list[int], int], tuple[list[int], int]]) -> Callable[[Patch], None]:
+    """A renderer that is wrong about each row."""
+
+    def plant(patch: Patch) -> None:
+        real = rendering.render
+
+        def render(*given: Any) -> rendering.Example:
+            made = real(*given)
+            return rendering.Example(*change(list(made.tokens), made.start))
+
+        patch.setattr(rendering, "render", render)
+
+    return plant
+
+
+def drift(patch: Patch) -> None:
+    """Training renders another conversation than serving: without the system prompt."""
+    real = rendering.render
+    patch.setattr(rendering, "render", lambda turns, *given: real(turns[1:], *given))
+
+
+PAD, START = 256, 257
+IN_ROWS: dict[str, tuple[Callable[[Patch], None], str]] = {
+    "mask begins a token late": (change_example(lambda it, at: (it, at + 1)), "prompt is not what serving will ask"),
+    "mask begins a token early": (change_example(lambda it, at: (it, at - 1)), "prompt is not what serving will ask"),
+    "the stop token is not trained": (change_example(lambda it, at: (it[:-1], at)), "not in a stop token"),
+    "it begins twice": (change_example(lambda it, at: ([START, *it], at + 1)), "prompt is not what serving"),
+    "the template drifted": (drift, "prompt is not what serving will ask"),
+    "nothing is trained": (change_example(lambda it, at: (it[:at], at)), "no token of it is trained"),
+    "padding is trained": (change_example(lambda it, at: ([*it[:-1], PAD, it[-1]], at)), "would be trained"),
+    "an answer loses a token": (change_example(lambda it, at: ([*it[:at], *it[at + 1 :]], at)), "not its answer"),
+    "a row of another": (change_example(lambda it, at: ([*it[: at - 5], 7, *it[at - 4 :]], at)), "prompt is not what"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", IN_ROWS)
+def test_a_fault_in_the_tokens_is_found_in_the_files(
+    tiny: Path, tmp_path: Path, monkeypatch: Patch, fault: str
+) -> None:
+    plant, words = IN_ROWS[fault]
+    table, tokenizer = as_table(tmp_path / "rows.parquet", 6), AutoTokenizer.from_pretrained(tiny)
+    stops = rendering.stop_tokens(tokenizer, tiny)
+
+    def prove(name: str) -> None:
+        made = [rendering.render(*chat(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
+        proof.prove(examples.read(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops)
+
+    prove("right")
+    plant(monkeypatch)
+    with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
+        prove("wrong")
+
+
+def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp_path: Path) -> None:
+    table, tokenizer = as_table(tmp_path / "rows.parquet", 6), AutoTokenizer.from_pretrained(tiny)
+    stops, made = rendering.stop_tokens(tokenizer, tiny), rendered(tiny, 6)
+    right = examples.together(made)
+    wrapped = dataclasses.replace(right, tokens=right.tokens.astype(np.uint8))
+    with pytest.raises(Refused, match="prompt is not what serving will ask"):
+        proof.prove(wrapped, table, PROMPTS, tokenizer, stops)
+    with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 5"):
+        proof.prove(examples.together(made[:-1]), table, PROMPTS, tokenizer, stops)
+    with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 7"):
+        proof.prove(examples.together([*made, made[0]]), table, PROMPTS, tokenizer, stops)
+
+
+def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:
+    def plant(patch: Patch) -> None:
+        real = batches.collate
+        for module in (loop, loop.layout):
+            patch.setattr(module, "collate", lambda *given, **named: change(real(*given, **named)))
+
+    return plant
+
+
+def with_target(batch: Batch, predicts: torch.Tensor) -> Batch:
+    return dataclasses.replace(batch, predicts=predicts, targets=batch.tokens.roll(-1, dims=1)[predicts])
+
+
+def late(batch: Batch) -> Batch:
+    """The token at j is predicted at j, which has seen it: the loss falls to nothing."""
+    where = batch.predicts.roll(1, dims=1)
+    return dataclasses.replace(batch, predicts=where, targets=batch.tokens[where])
+
+
+def padding(batch: Batch) -> Batch:
+    """What fills up short rows is trained too."""
+    where = batch.predicts.clone()
+    where[:, -1] = True
+    return with_target(batch, where)
+
+
+def one_sample(batch: Batch) -> Batch:
+    """Positions run on over packed rows, which are then one text to the attention."""
+    return dataclasses.replace(batch, positions=torch.arange(batch.tokens.shape[1])[None].expand_as(batch.tokens))
+
+
+def wrong_prefix(batch: Batch) -> Batch:
+    """Rows after a shared prefix begin at position 0 again."""
+    return dataclasses.replace(batch, positions=batch.positions - len(batch.prefix))
+
+
+def see_all(patch: Patch) -> None:
+    """The mask of ones that collators pass along switches off what keeps packed rows apart."""
+    real = target_loss.TargetLoss.forward
+
+    def forward(self: Any, batch: Batch) -> torch.Tensor:
+        inner, ones = self.model.forward, torch.ones_like(batch.tokens)
+        self.model.forward = lambda **named: inner(**{**named, "attention_mask": ones})
+        try:
+            return real(self, batch)
+        finally:
+            self.model.forward = inner
+
+    patch.setattr(target_loss.TargetLoss, "forward", forward)
+
+
+def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> Callable[[Patch], None]:
+    """What goes backward is another loss than is told."""
+
+    def plant(patch: Patch) -> None:
+        start = loop.start_engine
+
+        def started(job: Job) -> Any:
+            engine = start(job)
+            real, forward = engine.backward, engine.forward
+
+            def kept(batch: Batch) -> torch.Tensor:
+                engine.last = batch
+                return forward(batch)
+
+            engine.forward = kept
+            engine.backward = lambda loss: real(change(engine, loss, engine.last))
+            return engine
+
+        patch.setattr(loop, "start_engine", started)
+
+    return plant
+
+
+def fewer_passes(patch: Patch) -> None:
+    """The last pass of a step is dropped."""
+    real = passes.plan
+    patch.setattr(passes, "plan", lambda *given: dataclasses.replace(plan := real(*given), groups=plan.groups[:-1]))
+
+
+def same_rows(patch: Patch) -> None:
+    """Every pass takes the first one's rows."""
+    real = passes.plan
+    patch.setattr(
+        passes,
+        "plan",
+        lambda *given: dataclasses.replace(plan := real(*given), groups=[plan.groups[0]] * len(plan.groups)),
+    )
+
+
+def prepared(change: Callable[[Any], object]) -> Callable[[Patch], None]:
+    """A model that is not prepared as its method says."""
+
+    def plant(patch: Patch) -> None:
+        real = handling.HANDLING["lora"]
+
+        def prepare(model: Any, training: Any) -> Any:
+            made = real.prepare(model, training)
+            change(made)
+            return made
+
+        patch.setattr(handling, "HANDLING", {**handling.HANDLING, "lora": dataclasses.replace(real, prepare=prepare)})
+
+    return plant
+
+
+def unfreeze(model: Any) -> None:
+    model.get_input_embeddings().weight.requires_grad_(True)
+
+
+def freeze_half(model: Any) -> None:
+    for name, weight in model.named_parameters():
+        if "q_proj" in name:
+            weight.requires_grad_(False)
+
+
+def scale_nothing(model: Any) -> None:
+    for module in model.modules():
+        if isinstance(getattr(module, "scaling", None), dict):
+            module.scaling["default"] = 0.0
+
+
+def of_another(patch: Patch) -> None:
+    """The optimizer was made before the adapter, and holds none of it."""
+    real = builders.optimizer
+    patch.setattr(builders, "optimizer", lambda training, weights: real(training, [torch.nn.Parameter(torch.zeros(3))]))
+
+
+SMALL = {"micro_batch_tokens": 300, "global_batch_size": 8}
+PACKED = {"layout": "packed", "global_batch_size": 8}
+IN_STEPS: dict[str, tuple[Callable[[Patch], None], dict[str, Any], str]] = {
+    "predicts what it sees": (change_batch(late), {}, "one at a time; a mask"),
+    "trains padding": (change_batch(padding), {"order": "shuffled"}, "one at a time; a mask"),
+    "packed rows are one text": (change_batch(one_sample), PACKED, "one at a time; a mask"),
+    "packed rows see each other": (see_all, PACKED, "one at a time; a mask|sees the row before"),
+    "positions after a prefix": (change_batch(wrong_prefix), {}, "one at a time; a mask"),
+    "passes are averaged": (
+        change_loss(lambda _, loss, __: loss / 2),
+        SMALL,
+        r"another gradient .*\(0\.5 times as large",
+    ),
+    "loss per row": (change_loss(lambda _, loss, it: loss / len(it.targets) * 12), SMALL, "another gradient"),
+    "one pass is dropped": (fewer_passes, SMALL, "8 rows with .* were computed"),
+    "rows are taken twice": (same_rows, {**SMALL, "order": "shuffled"}, "were computed"),
+    "weights of the base learn": (prepared(unfreeze), {}, "trains its adapter alone"),
+    "half of the adapter is frozen": (prepared(freeze_half), {}, "trains its adapter alone"),
+    "the adapter is not active": (prepared(lambda it: it.base_model.disable_adapter_layers()), {}, "adapter alone"),
+    "the adapter counts for nothing": (prepared(scale_nothing), {}, "the adapter is not active"),
+    "the optimizer holds something else": (of_another, {}, "the optimizer does not hold"),
+}
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("fault", IN_STEPS)
+def test_a_fault_in_the_steps_is_found_before_or_at_the_first(job: MakeJob, monkeypatch: Patch, fault: str) -> None:
+    plant, settings, words = IN_STEPS[fault]
+    made = job(**settings)
+    plant(monkeypatch)
+    with pytest.raises(Refused, match=words):
+        loop.train(made)
+    assert not made.record.exists() or not made.record.read_text(), "no step counts"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_module_that_is_not_there_is_named_with_one_that_is(job: MakeJob) -> None:
+    """PEFT takes what it finds, and says nothing of the rest."""
+    with pytest.raises(InputError, match=r"no module q_projj; like it are o_proj, q_proj, v_proj"):
+        loop.train(job(lora_targets=["v_proj", "q_projj"]))
+
+
+def names() -> Iterator[str]:
+    yield from IN_ROWS
+    yield from IN_STEPS
+
+
+def test_at_least_fifteen_faults_are_planted() -> None:
+    assert len(set(names())) >= 15
+    assert issubclass(Refused, HallmarkError)
