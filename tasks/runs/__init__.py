@@ -5,6 +5,7 @@ asking.py      it is signed, and a run takes nothing that was not
 checking.py    all that is wrong with a request, at once
 first_look.py  what the beginnings of its files show
 foreseen.py    which checks will fail whatever it makes
+foretold.py    what its training will need
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone
 tree.py        the whole tree of a commit: what may be in it, and one digest of it
 pin.py         what a run will read, fixed before its first stage

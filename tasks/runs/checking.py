@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
 from tasks.core.mistakes import Mistakes
 from tasks.core.params.params import Params
 from tasks.gates.rules import asking as asking_rules
@@ -17,7 +18,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import judge, satisfiable
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import first_look, named, tree
+from tasks.runs import first_look, foretold, named, tree
 from tasks.runs.foreseen import foreseen
 from tasks.runs.pin import check_sources
 from tasks.runs.repository import Repository
@@ -80,7 +81,8 @@ def files(
         with mistakes.noted():
             check_sources(named, root)
     for text in (*(first_look.tasks(asked, named) if asked and named else ()),
-                 *(first_look.expectations(suites) if suites else ())):  # fmt: skip
+                 *(first_look.expectations(suites) if suites else ()),
+                 *(foretold.at_once(asked, Layout(root)) if asked else ())):  # fmt: skip
         mistakes.add(text)
     if asked and governed:
         with mistakes.noted():

@@ -87,6 +87,8 @@ def _set(document: Any, key: str, value: str) -> None:
     """Set a dotted key in place. Raises InputError for a key that params.yaml could not hold."""
     *parents, last = key.split(".")
     place = document
+    if parents and parents[0] not in document and parents[0] in Params.model_fields:
+        document[parents[0]] = {}  # a section that may be left out
     for part in parents:
         place = place.get(part) if isinstance(place, Mapping) else None
         if not isinstance(place, Mapping):

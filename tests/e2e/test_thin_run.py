@@ -43,6 +43,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         tiny_project.hallmark(folder, "down")
 
 
+def foretold(project: Path, run: str) -> None:
+    """A training is foretold from what the last run's was; one that does not fit is, with what would make it fit."""
+    told = hallmark_json(project, "preflight")
+    trained = json.loads((project / ".hallmark/runs" / run / "artefacts/train/result.json").read_text())
+    assert told["fits"] and (told["rows"], told["steps"]) == (trained["rows"], trained["steps"])
+    assert run in told["speed_source"] and told["hours"] > 0
+    said = hallmark(project, "preflight", "--set", "resources.memory_gib=0.1", code=1)
+    assert "does not fit" in said and "no setting that learns the same would make it fit" in said
+
+
 def remote(project: Path) -> Path:
     return project.with_name(f"{project.name}.git")
 
@@ -88,6 +98,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
         assert "valid" in hallmark(project, "releases", "verify", named)
     assert open_to_others(project / ".hallmark") == [], "data, ledger, caches and journals are their owner's alone"
     its_data(project, run, f"{release['name']}-{release['version']}")
+    foretold(project, run)
 
 
 def its_data(project: Path, run: str, release: str) -> None:

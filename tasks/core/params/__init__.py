@@ -8,5 +8,6 @@ base_model.py  where the model to fine-tune comes from
 methods.py     the table of training methods
 training.py    how it is fine-tuned
 evaluation.py  how its answers are judged
+resources.py   machines that train, and their price
 params.py      all sections together
 """

@@ -11,6 +11,7 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
+from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.params.use_case import UseCase
 
@@ -28,6 +29,8 @@ class Params(Frozen):
     """How it is trained."""
     evaluation: Evaluation
     """How models are asked and judged."""
+    resources: Resources = Resources()
+    """Machines that train, and their price, for `hallmark preflight`."""
 
     @field_validator("training")
     @classmethod

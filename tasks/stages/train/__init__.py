@@ -3,6 +3,9 @@
 base/           stage: the model, fetched, verified and converted
 rows/           stage: the rows as tokens; then their order, and how they lie in tensors
 
+preflight/      does it fit, how long does it take, what does it cost
+proof/          what is shown to be right before a training counts
+
 train.py        stage: from rows to an adapter; read this one first
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
 handling.py     how each training method prepares a model and writes its weights

@@ -27,10 +27,12 @@ from tasks.core.files import (
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
+from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
 from tasks.stages.train import checkpoints, cluster, tracking, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
@@ -95,6 +97,7 @@ def run(params: Params, layout: Layout) -> Result:
     began = time.monotonic()
     announce("train", "checking the rows")
     examples = read_rows(params, layout)
+    require_room(params, layout)
     inputs = inputs_digest(params, layout)
     tracker = tracking.Tracker(layout, tracking.use_case(layout))
     with (
@@ -142,6 +145,14 @@ def read_rows(params: Params, layout: Layout) -> Examples:
             "are quarantined"
         )
     return examples
+
+
+def require_room(params: Params, layout: Layout) -> None:
+    """Raises InputError where the training cannot fit on this machine, before a device is taken; of a cluster's
+    machines nothing is known here."""
+    if cluster.cluster_address() is None:
+        work, model = workload.of(layout.stage("tokenise"), params.training, None), shape.read(model_folder(layout))
+        estimate.require(estimate.of(params.training, model, Resources(), layout.state, work))
 
 
 def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]) -> None:

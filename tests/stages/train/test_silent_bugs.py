@@ -17,8 +17,7 @@ from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.prompts import chat
 from tasks.stages.train import builders, handling, loop, target_loss
 from tasks.stages.train.job import Job
-from tasks.stages.train.proof import rows as proof
-from tasks.stages.train.rows import batches, examples, passes, rendering
+from tasks.stages.train.rows import batches, examples, passes, proof, rendering
 from tasks.stages.train.rows.batches import Batch
 from tests.stages.train.conftest import PROMPTS, make_rows, put_rows, rendered
 

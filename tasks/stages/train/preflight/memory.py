@@ -1,8 +1,8 @@
 """Bytes on each worker's device, by what they are for.
 
-Weights, gradients and optimizer are what DeepSpeed 0.19 allocates, as a test measures. Activations are an estimate, after
-Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, for attention that writes no
-scores.
+Weights, gradients and optimizer are what DeepSpeed 0.19 allocates, as a test measures. Activations are an estimate,
+after Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, for attention that
+writes no scores.
 """
 
 from dataclasses import dataclass, fields
@@ -39,8 +39,8 @@ class Memory:
         return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
 
 
-def of(training: Training, shape: Shape, longest: int) -> Memory:
-    """`longest`: tokens of the longest row, which may need a pass of its own."""
+def of(training: Training, shape: Shape, tokens: int) -> Memory:
+    """`tokens`: of the largest pass."""
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
     trained, frozen = shape.trained(training), shape.frozen(training)
     parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
@@ -54,7 +54,7 @@ def of(training: Training, shape: Shape, longest: int) -> Memory:
         weights=0 if offloaded and stage == 3 else weights,
         gradients=0 if offloaded else gradients,
         optimizer=0 if offloaded else optimizer,
-        activations=_activations(training, shape, longest, width),
+        activations=_activations(training, shape, tokens, width),
         buffers=buffers,
         host=host,
     )
@@ -69,11 +69,11 @@ def _gradients(trained: int, stage: int, width: int) -> int:
     return trained * FP32
 
 
-def _activations(training: Training, shape: Shape, longest: int, width: int) -> int:
-    tokens = max(training.micro_batch_tokens, longest)
+def _activations(training: Training, shape: Shape, tokens: int, width: int) -> int:
     layer = tokens * (10 * shape.hidden + 4 * shape.inner) * width
     kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
-    scores = 0 if training.attention in ("auto", "flash", "sdpa") else 2 * shape.heads * longest * tokens * width
+    wide = min(tokens, training.max_length)
+    scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
     # Logits stand at the targets alone; half of the tokens is more than most data has.
     logits = 3 * (tokens // 2) * shape.vocabulary * FP32
     return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + logits

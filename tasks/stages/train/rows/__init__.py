@@ -3,6 +3,7 @@
 tokenise.py   stage: the training rows as tokens, once for all trainings on them
 rendering.py  one conversation as tokens, with the target marked by the tokenizer's own template
 examples.py   many of them in files that workers read where they need them
+proof.py      every row in the files, against what serving will ask
 order.py      the rows of each optimizer step
 shuffle.py    any place of a shuffled order, without the order
 passes.py     a step's rows over workers and forward passes

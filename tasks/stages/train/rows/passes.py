@@ -90,13 +90,14 @@ def packed(lengths: npt.NDArray[np.int64], most: int, workers: int) -> list[Plac
         count += workers
 
 
+def size(lengths: npt.NDArray[np.int64], group: Places, is_packed: bool) -> int:
+    """Tokens of a pass, padding included."""
+    return int(lengths[group].sum() if is_packed else lengths[group].max(initial=0) * len(group))
+
+
 def waste(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> float:
     """Share of positions that hold no token: padding, and what workers wait for the one with the longest pass."""
     computed = 0
     for forward in range(passes.count):
-        sizes = [
-            int(lengths[group].sum() if is_packed else lengths[group].max(initial=0) * len(group))
-            for group in passes.of(forward)
-        ]
-        computed += max(sizes) * passes.workers
+        computed += max(size(lengths, group, is_packed) for group in passes.of(forward)) * passes.workers
     return 1 - int(lengths.sum()) / computed

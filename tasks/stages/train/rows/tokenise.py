@@ -18,8 +18,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
 from tasks.core.prompts import chat
-from tasks.stages.train.proof import rows as proof
-from tasks.stages.train.rows import examples
+from tasks.stages.train.rows import examples, proof
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
 from tasks.trust.gate_statement import require_gate

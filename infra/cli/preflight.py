@@ -1,0 +1,45 @@
+"""`hallmark preflight`"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.core.errors import Refused
+
+GIB = 1 << 30
+
+
+def preflight(
+    params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Another params file.")] = None,
+    changes: shared.Changes = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Say whether the training fits, how long it takes and what it costs, before a device is taken. Exits with 1 where
+    it does not fit, and says what change would make it fit.
+
+    Example: hallmark preflight --set training.method=full --set resources.memory_gib=80
+    """
+    from tasks.runs import foretold  # reads a model, which takes a second
+
+    told = foretold.look(shared.root(), params, shared.pairs(changes))
+    if as_json:
+        shared.print_json(foretold.document(told))
+    else:
+        _print(told, foretold.document(told))
+    if told.estimate.fits is False:
+        raise Refused(foretold.advice(told.estimate))
+
+
+def _print(told: Any, document: dict[str, Any]) -> None:
+    console.print(f"{told.model}: {document['parameters']:,} weights, {document['trained']:,} of them trained")
+    table = Table("of a worker's memory", "GiB", box=None)
+    for name, size in document["memory"].items():
+        if size:
+            table.add_row(name, f"{size / GIB:.2f}")
+    console.print(table)
+    for line in document["lines"]:
+        console.print(line)

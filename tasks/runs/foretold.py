@@ -1,0 +1,183 @@
+"""What a training will need, before it is asked for: from the parameters, and from the last run that came as far."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import progress
+from tasks.core.errors import HallmarkError, InputError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params import params as params_file
+from tasks.core.params.params import Params
+from tasks.runs import journal, resolve
+from tasks.stages.train.base import base_model, origins
+from tasks.stages.train.preflight import estimate, shape, workload
+from tasks.stages.train.preflight.estimate import GIB, Estimate
+from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.preflight.speed import Measured
+
+LOOKED_AT = 20
+"""Runs, the newest first."""
+PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
+
+
+@dataclass(frozen=True)
+class Foretold:
+    model: str
+    """The base model in words."""
+    estimate: Estimate
+    rows_of: str
+    """Where the rows were counted; empty where nobody has tokenised any yet."""
+
+
+def look(root: Path, file: Path | None, changes: Mapping[str, str]) -> Foretold:
+    """Raises InputError for wrong parameters, Unavailable where the base model has to be fetched and cannot be."""
+    params, _ = resolve.read_params(file or root / "params.yaml", changes)
+    layout = Layout(root)
+    model = read_shape(params, layout)
+    rows, run, measured = _earlier(params, layout)
+    work = workload.of(rows, params.training, model.context) if rows else None
+    told = estimate.of(params.training, model, params.resources, layout.state, work, measured)
+    return Foretold(base_model.describe(params.base_model), told, run)
+
+
+def read_shape(params: Params, layout: Layout) -> Shape:
+    """Of the base model, which is fetched where it is not here yet, and brought into form where that takes it."""
+    base = params.base_model
+    for _, other in _alike(params, layout):
+        if (other.stage("base_model") / "result.json").is_file():
+            return shape.read(other.stage("base_model") / "model")
+    fetched = origins.fetch(base, layout)
+    if fetched.is_dir():
+        return shape.read(fetched)
+    os.environ.setdefault(
+        "DS_ACCELERATOR", "cpu"
+    )  # or DeepSpeed, which transformers imports, warns that there is no GPU
+    from tasks.stages.train.base import convert  # loads the model
+
+    progress.announce("preflight", "reading the base model")
+    with tempfile.TemporaryDirectory(dir=layout.state) as aside:
+        convert.from_gguf(fetched, Path(aside) / "model")
+        return shape.read(Path(aside) / "model")
+
+
+def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured | None]:
+    """Tokens of the newest run with the same prompts and base model, and how fast the newest training of it was."""
+    rows, run, measured = None, "", None
+    for name, other in _alike(params, layout):
+        folder = other.stage("tokenise")
+        if rows is None and (folder / "result.json").is_file():
+            rows, run = folder, name
+        facts = other.measured("train") / "facts.json"
+        if measured is None and facts.is_file():
+            speed = read_json(facts)["facts"]["tokens_per_second"]["value"]
+            measured = Measured(speed, name, params_file.load(other.params).training)
+    return rows, run, measured
+
+
+def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
+    for known in journal.newest(layout.state, LOOKED_AT):
+        other = Layout(layout.state / "runs" / known.run)
+        try:
+            theirs = params_file.load(other.params)
+        except (HallmarkError, OSError):
+            continue  # of another version, or gone
+        if (theirs.base_model, theirs.prompts) == (params.base_model, params.prompts):
+            yield known.run, other
+
+
+def at_once(params: Params, layout: Layout) -> Iterator[str]:
+    """Why the training cannot be, as far as headers of a base model that is here tell without reading it."""
+    base = params.base_model
+    folder = layout.state / "models" / base.sha256 if not base.folder else layout.locate(str(base.folder))
+    if not (folder / "config.json").is_file():
+        return
+    told = estimate.of(params.training, shape.read(folder), params.resources, layout.state, None)
+    try:
+        estimate.require(told)
+    except InputError as error:
+        yield f"{error} (hallmark preflight shows more)"
+
+
+def document(told: Foretold) -> dict[str, Any]:
+    """For `--json`: bytes, USD, hours; null where nobody knows."""
+    it = told.estimate
+    work = it.workload
+    return {
+        "model": told.model,
+        "parameters": it.shape.parameters,
+        "trained": it.shape.trained(it.training),
+        "memory": {name: getattr(it.memory, name) for name in PARTS},
+        "device_bytes": it.memory.device,
+        "has_bytes": it.has,
+        "fits": it.fits,
+        "would_fit_with": estimate.remedies(it),
+        "disk_bytes": it.disk,
+        "disk_free_bytes": it.disk_free,
+        "workers": it.training.workers,
+        "rows": work and work.rows,
+        "tokens": work and work.tokens,
+        "steps": work and work.steps,
+        "wasted_share": work and work.waste,
+        "longest_row": work and work.longest,
+        "rows_too_long": work and work.too_long,
+        "tokens_per_second": it.speed.tokens_per_second,
+        "speed_source": it.speed.source,
+        "hours": it.hours,
+        "cost_usd": it.cost,
+        "lines": list(lines(told)),
+    }
+
+
+def lines(told: Foretold) -> Iterator[str]:
+    """In words, one thought a line."""
+    it = told.estimate
+    needs, has = it.memory.device / GIB, "an unknown size" if it.has is None else f"{it.has / GIB:.1f} GiB"
+    verdict = {True: "fits", False: "does not fit", None: "set resources.memory_gib to know whether it fits"}[it.fits]
+    yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
+    if it.fits is False:
+        yield advice(it)
+    yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights; {it.disk_free / GIB:.0f} GiB are free"
+    if it.workload is None:
+        yield "tokens, hours and cost show once a run with these prompts and this base model has tokenised its rows"
+        return
+    work = it.workload
+    yield (
+        f"{work.rows:,} rows of run {told.rows_of}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps of "
+        f"{work.passes:.1f} passes, {work.waste:.1%} of positions without a token"
+    )
+    if work.too_long:
+        share = f"{work.too_long:,} rows ({work.too_long / work.rows:.1%})"
+        yield f"{share} are longer than training.max_length or the model's context, and stop the training"
+    else:
+        yield f"the longest row has {work.longest} tokens: none is cut or left out"
+    yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
+    assert it.hours is not None and it.cost is not None
+    workers = f"{it.training.workers} worker{'s' if it.training.workers > 1 else ''}"
+    yield f"{_duration(it.hours)} on {workers}, {it.cost:.2f} USD at {it.price_per_hour:g} USD an hour and worker"
+
+
+def _duration(hours: float) -> str:
+    return (
+        f"{hours:.1f} hours"
+        if hours >= 2
+        else f"{hours * 60:.0f} minutes"
+        if hours > 1 / 30
+        else f"{hours * 3600:.0f} s"
+    )
+
+
+def advice(it: Estimate) -> str:
+    """What change would make it fit."""
+    changes = estimate.remedies(it)
+    if changes is None:
+        return "no setting that learns the same would make it fit; take more workers, method lora or a smaller model"
+    return "it would fit with " + " ".join(f"--set training.{name}={_text(value)}" for name, value in changes.items())
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

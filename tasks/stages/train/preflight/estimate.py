@@ -1,0 +1,169 @@
+"""Whether a training fits, what would make it fit, how long it takes and what it costs."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tasks.core.errors import InputError
+from tasks.core.params.resources import Resources
+from tasks.core.params.training import Training
+from tasks.stages.train import checkpoints
+from tasks.stages.train.preflight import memory, speed
+from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
+from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.preflight.speed import Measured, Speed
+from tasks.stages.train.preflight.workload import Workload
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Estimate:
+    training: Training
+    shape: Shape
+    memory: Memory
+    has: int | None
+    """Bytes that a worker's device has; None where nobody knows."""
+    host_has: int
+    """Bytes of the machine's memory."""
+    disk: int
+    """Bytes of checkpoints and weights."""
+    disk_free: int
+    workload: Workload | None
+    """None before stage tokenise has run."""
+    speed: Speed
+    price_per_hour: float
+    """USD, of one worker."""
+
+    @property
+    def fits(self) -> bool | None:
+        """On the device, and in the machine what is offloaded; None where nobody knows what the device has."""
+        if self.has is None:
+            return None
+        return self.memory.device <= self.has and self.memory.host * self.training.workers <= self.host_has
+
+    @property
+    def hours(self) -> float | None:
+        if self.workload is None:
+            return None
+        return self.workload.tokens / (self.speed.tokens_per_second * self.training.workers) / 3600
+
+    @property
+    def cost(self) -> float | None:
+        """USD."""
+        return None if self.hours is None else self.hours * self.training.workers * self.price_per_hour
+
+
+def of(
+    training: Training,
+    shape: Shape,
+    resources: Resources,
+    folder: Path,
+    workload: Workload | None,
+    measured: Measured | None = None,
+) -> Estimate:
+    """`folder`: on the disk of the checkpoints."""
+    trained, width = shape.trained(training), memory.BYTES[training.precision]
+    state = trained * (width + ADAM + (FP32 if training.zero_stage or width != FP32 else 0))
+    return Estimate(
+        training=training,
+        shape=shape,
+        memory=memory.of(training, shape, largest_pass(training, workload)),
+        has=_given(resources.memory_gib) or device_memory(training),
+        host_has=_given(resources.host_memory_gib) or psutil.virtual_memory().total,
+        disk=(checkpoints.KEPT + 1) * state + trained * width,
+        disk_free=shutil.disk_usage(folder).free,
+        workload=workload,
+        speed=speed.of(training, shape, resources, measured),
+        price_per_hour=resources.price_per_hour,
+    )
+
+
+def largest_pass(training: Training, workload: Workload | None) -> int:
+    """Tokens; as many as may be where nobody has looked at the rows."""
+    if workload is None:
+        return max(training.micro_batch_tokens, training.max_length)
+    return max(min(training.micro_batch_tokens, workload.largest), workload.longest)
+
+
+def _given(gib: float | None) -> int | None:
+    return None if gib is None else round(gib * GIB)
+
+
+def device_memory(training: Training) -> int | None:
+    """Bytes for one worker on this machine; None where it has no such device."""
+    if training.device == "cpu":
+        return psutil.virtual_memory().total // training.workers
+    import torch
+
+    return torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
+
+
+CHANGES: tuple[Mapping[str, Any], ...] = (
+    {"gradient_checkpointing": True},
+    {"zero_stage": 2},
+    {"zero_stage": 3},
+    {"offload": "cpu"},
+)
+"""What takes less memory and learns the same, each dearer than the one before."""
+
+
+def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
+    """The first of ever dearer changes with which it fits; None where none does. Empty where it fits as it is."""
+    if estimate.fits is not False:
+        return {}
+    assert estimate.has is not None
+    work = estimate.workload
+    for changes in _ever_dearer(estimate.training, work.longest if work else estimate.training.max_length):
+        changed = estimate.training.model_copy(update=dict(changes))
+        needs = memory.of(changed, estimate.shape, largest_pass(changed, work))
+        if needs.device <= estimate.has and needs.host * changed.workers <= estimate.host_has:
+            return changes
+    return None
+
+
+def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
+    changes: dict[str, Any] = {}
+    tokens = training.micro_batch_tokens
+    while tokens // 2 >= max(16, longest):
+        tokens //= 2
+        changes = {"micro_batch_tokens": tokens}
+        yield changes
+    for change in CHANGES:
+        if "zero_stage" in change and (training.workers == 1 or training.zero_stage >= change["zero_stage"]):
+            continue
+        changes = {**changes, **change}
+        if "offload" in changes and not (training.zero_stage or "zero_stage" in changes):
+            changes["zero_stage"] = 3
+        yield changes
+
+
+def require(estimate: Estimate) -> None:
+    """Raises InputError where it cannot be: what DeepSpeed will allocate alone is more than there is.
+
+    Activations are estimated too roughly for a refusal.
+    """
+    needs = estimate.memory
+    certain = needs.weights + needs.gradients + needs.optimizer
+    if estimate.has is not None and certain > estimate.has:
+        change = remedies(estimate)
+        what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (
+            "take more workers with training.zero_stage: 3, method lora, or a smaller model"
+        )  # fmt: skip
+        raise InputError(
+            f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has "
+            f"{estimate.has / GIB:.1f} GiB; {what}"
+        )
+    if estimate.disk > estimate.disk_free:
+        raise InputError(
+            f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and "
+            f"{estimate.disk_free / GIB:.1f} GiB are free; make room, or put .hallmark on a larger disk"
+        )
+
+
+def _yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

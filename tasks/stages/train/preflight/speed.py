@@ -1,0 +1,54 @@
+"""Tokens a second of one worker, and where that figure comes from."""
+
+from dataclasses import dataclass
+
+from tasks.core.params import methods
+from tasks.core.params.resources import Resources
+from tasks.core.params.training import Training
+from tasks.stages.train.preflight.shape import Shape
+
+OPERATIONS = {"cpu": 3.0e10, "gpu": 3.5e14}
+"""Floating-point operations a second that training gets out of a CPU thread with avx512_bf16 (SmolLM2-135M, LoRA:
+300 tokens a second and core, docs/decisions) and out of an H100 in bf16 (35 % of its peak of 989 TFLOPS)."""
+BACK = {methods.WHOLE: 4, methods.ADAPTER: 2}
+"""Operations a weight and token of the way back; the way forward takes 2 (Kaplan et al., 2020). LoRA computes no
+gradient of the base's weights."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    tokens_per_second: float
+    """Of one worker."""
+    source: str
+    """In words."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a training took here."""
+
+    tokens_per_second: float
+    """Of all its workers."""
+    run: str
+    training: Training
+
+
+def of(training: Training, shape: Shape, resources: Resources, measured: Measured | None) -> Speed:
+    """What is given, else what was measured here, else an assumption."""
+    if resources.tokens_per_second:
+        return Speed(resources.tokens_per_second, "resources.tokens_per_second of the parameters")
+    if measured and measured.tokens_per_second and _alike(measured.training, training):
+        return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
+    each = OPERATIONS[training.device] * (training.threads if training.device == "cpu" else 1)
+    forward = 4 if training.gradient_checkpointing else 2
+    operations = (forward + BACK[methods.of(training.method).form]) * shape.parameters
+    what = f"{each / 1e12:g} TFLOPS a worker, {operations / 1e9:.2g} GFLOP a token"
+    return Speed(each / operations, f"assumed ({what}); set resources.tokens_per_second once it is measured")
+
+
+ALIKE = ("method", "device", "precision", "threads", "gradient_checkpointing", "packed")
+"""What decides speed; of one base model, since it is the last training of this use case."""
+
+
+def _alike(one: Training, other: Training) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in ALIKE)

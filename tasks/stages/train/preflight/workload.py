@@ -1,0 +1,50 @@
+"""Rows, tokens and steps of a training, from the rows as stage `tokenise` left them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.core.params.training import Training
+from tasks.stages.train.rows import examples, order, passes
+
+SAMPLE = 50
+"""Steps whose passes are counted."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    rows: int
+    tokens: int
+    """Of all epochs, padding not counted."""
+    steps: int
+    passes: float
+    """Forward passes of a worker and step, on average."""
+    largest: int
+    """Tokens of the largest pass, padding included."""
+    waste: float
+    """Share of positions that hold no token."""
+    longest: int
+    """Tokens of the longest row."""
+    too_long: int
+    """Rows above training.max_length, or above what the model reads."""
+
+
+def of(folder: Path, training: Training, context: int | None) -> Workload:
+    """`context`: tokens that the model reads at most; None where it states no limit."""
+    rows = examples.read(folder)
+    lengths = rows.lengths()
+    most = min(training.max_length, context or training.max_length)
+    steps = order.Order(rows, training)
+    drawn = [steps.step(int(number)) for number in np.linspace(0, steps.steps - 1, min(SAMPLE, steps.steps))]
+    plans = [(rows.lengths(step), passes.plan(rows.lengths(step), training, training.workers)) for step in drawn]
+    return Workload(
+        rows=len(rows),
+        tokens=round(int(lengths.sum()) * training.epochs),
+        steps=steps.steps,
+        passes=float(np.mean([plan.count for _, plan in plans])),
+        largest=max(passes.size(sizes, group, training.packed) for sizes, plan in plans for group in plan.groups),
+        waste=float(np.mean([passes.waste(sizes, plan, training.packed) for sizes, plan in plans])),
+        longest=int(lengths.max()),
+        too_long=int((lengths > most).sum()),
+    )

@@ -1,0 +1,117 @@
+"""What is foretold of a training: whether it fits, what would make it fit, steps, hours and cost."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.core.params.resources import Resources
+from tasks.stages.train import loop, watch
+from tasks.stages.train.job import Job
+from tasks.stages.train.preflight import estimate, shape, speed, workload
+from tasks.stages.train.preflight.estimate import Estimate
+from tasks.stages.train.preflight.speed import Measured
+from tests.stages.train.conftest import training
+
+MIB = 1 / 1024
+"""In GiB."""
+
+
+def told(tiny: Path, rows: Path, memory: float = 1.0, measured: Measured | None = None, **changes: Any) -> Estimate:
+    settings, model = training(**changes), shape.read(tiny)
+    resources = Resources(memory_gib=memory, host_memory_gib=64, price_per_hour=2.0)
+    return estimate.of(settings, model, resources, tiny, workload.of(rows, settings, model.context), measured)
+
+
+def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from tasks.stages.train import builders
+
+    made = shape.read(tiny)
+    assert (made.layers, made.hidden, made.inner, made.heads, made.context) == (3, 96, 256, 4, 4096)
+    for changes in ({}, {"lora_variant": "dora"}, {"lora_targets": ["q_proj", "down_proj"]}):
+        model, settings = AutoModelForCausalLM.from_pretrained(tiny), training(**changes)
+        assert made.parameters == model.num_parameters()
+        adapted = get_peft_model(model, builders.lora_config(settings))
+        assert made.trained(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("changes", [{}, {"micro_batch_tokens": 200, "global_batch_size": 5, "epochs": 1.5}], ids=str)
+def test_steps_and_tokens_are_those_of_the_training(
+    job: Callable[..., Job], tiny: Path, changes: dict[str, Any]
+) -> None:
+    made = job(**changes)
+    loop.train(made)
+    curve = watch.read_record(made.record)
+    work = told(tiny, made.rows, **changes).workload
+    assert work is not None
+    assert work.steps == len(curve)
+    assert work.tokens == pytest.approx(sum(point["tokens"] for point in curve), rel=0.1)
+    assert (work.rows, work.too_long) == (24, 0)
+
+
+def test_hours_and_cost_follow_from_tokens_speed_and_price(tiny: Path, folder24: Path) -> None:
+    measured = Measured(tokens_per_second=400.0, run="r1", training=training(workers=2))
+    it = told(tiny, folder24, measured=measured, epochs=30)
+    assert it.speed.tokens_per_second == 200 and "run r1" in it.speed.source
+    assert it.workload is not None
+    assert it.hours == pytest.approx(it.workload.tokens / 200 / 3600)
+    assert it.cost == pytest.approx(it.hours * 2.0)
+    two = told(tiny, folder24, measured=measured, epochs=30, workers=2)
+    assert two.hours == pytest.approx(it.hours / 2) and two.cost == pytest.approx(it.cost)
+
+
+def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
+    model, measured = shape.read(tiny), Measured(400.0, "r1", training())
+    assert "resources.tokens_per_second" in speed.of(training(), model, Resources(tokens_per_second=7), measured).source
+    assert "run r1" in speed.of(training(), model, Resources(), measured).source
+    for other in ({"precision": "bf16"}, {"threads": 2}, {"gradient_checkpointing": True}, {"layout": "packed"}):
+        assert "assumed" in speed.of(training(**other), model, Resources(), measured).source
+    slower = speed.of(training(gradient_checkpointing=True), model, Resources(), None)
+    assert slower.tokens_per_second < speed.of(training(), model, Resources(), None).tokens_per_second
+
+
+def test_what_fits_needs_no_change(tiny: Path, folder24: Path) -> None:
+    it = told(tiny, folder24)
+    assert it.fits and estimate.remedies(it) == {}
+    estimate.require(it)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"global_batch_size": 24}, {"micro_batch_tokens"}),
+        ({"global_batch_size": 1}, {"gradient_checkpointing"}),
+    ],
+)
+def test_the_first_change_with_which_it_fits_is_named(
+    tiny: Path, folder24: Path, changes: dict[str, Any], expected: set[str]
+) -> None:
+    needs = told(tiny, folder24, **changes).memory
+    has = (needs.device - needs.activations * 0.4) / estimate.GIB
+    it = told(tiny, folder24, memory=has, **changes)
+    assert it.fits is False
+    found = estimate.remedies(it)
+    assert found is not None and set(found) >= expected
+    assert told(tiny, folder24, memory=has, **changes, **found).fits
+
+
+def test_more_than_there_is_of_what_is_certain_is_refused(tiny: Path, folder24: Path) -> None:
+    full = {"method": "full", "lora_rank": None, "lora_alpha": None}
+    with pytest.raises(InputError, match=r"a worker needs 0.0 GiB for weights, .* and has 0.0 GiB; take more workers"):
+        estimate.require(told(tiny, folder24, memory=3 * MIB, **full))
+    it = told(tiny, folder24, memory=1, **full)
+    with pytest.raises(InputError, match=r"checkpoints and weights take .* GiB are free; make room"):
+        estimate.require(dataclasses.replace(it, disk_free=1000))
+
+
+def test_a_model_that_says_nothing_of_its_size_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"expected hidden_size or n_embd or d_model in it"):
+        shape.read(tmp_path)
