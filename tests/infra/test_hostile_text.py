@@ -178,7 +178,8 @@ def said(project: Path, *args: str) -> str:
 AS_OWNER = ("--as", "data-owner")
 COMMANDS: dict[str, list[str]] = {
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
-    "status": [], "doctor": [], "params": ["--check", "params.yaml"], "preflight": [], "resolve": ["--set", f"use_case.problem={TEXT}"],
+    "status": [], "doctor": [], "params": ["--check", "params.yaml"], "preflight": [],
+    "resolve": ["--set", f"use_case.problem={TEXT}"],
     "backup": [TEXT],
     "restore": [TEXT],
     "audit": ["tiny-1"], "reproduce": ["tiny-1"], "init": [], "down": [],

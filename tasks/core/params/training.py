@@ -77,6 +77,14 @@ class Training(Frozen):
     """CPU threads a worker computes with; results are reproducible for the same number."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 20
     """Optimizer steps between checkpoints; a killed run loses at most these."""
+    least_workers: Annotated[int, Field(ge=1)] | None = None
+    """With how many workers it goes on where a cluster has no more of them; null: with all or none. A step learns the
+    same, in more passes."""
+    max_failures: Annotated[int, Field(ge=0)] = 3
+    """How often workers may be lost in one execution before it gives up; each time it goes on from the last
+    checkpoint."""
+    hang_seconds: Annotated[int, Field(ge=10)] = 1800
+    """A step that takes longer counts as hung: its workers are ended, and say where they stood."""
     seed: int = 17
     """Of initialisation and of the order of rows."""
 
@@ -99,6 +107,8 @@ class Training(Frozen):
         if off:
             wanted = ", ".join(f"{name} to {'null' if value is None else value}" for name, value in off.items())
             raise ValueError(f"method {self.method} has no such settings: set {wanted}")
+        if self.least_workers and self.least_workers > self.workers:
+            raise ValueError(f"least_workers {self.least_workers} is more than workers {self.workers}: lower it")
         for impossible, why in IMPOSSIBLE:
             if all(getattr(self, name) in values for name, values in impossible.items()):
                 told = " with ".join(f"{name} {_plain(getattr(self, name))}" for name in impossible)

@@ -14,6 +14,9 @@ job.py          what a worker needs
 loop.py         what every worker does: steps, checkpoints, the record of the curve
 checkpoints.py  exact resume after a kill
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
+resharded.py    a checkpoint of other workers
+attempts.py     lost workers, hung ones, too little memory: it goes on
+watchdog.py     a worker that hangs is ended, and says where it stood
 cluster.py      Ray: a private one on this machine, or the one at RAY_ADDRESS
 head.py         whether the head of a cluster answers, and takes our token
 watch.py        follows the record while it grows: progress lines, tracking

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
     from peft import LoraConfig
     from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig
 
 
 def lora_config(training: Training) -> "LoraConfig":
@@ -31,8 +32,8 @@ def lora_config(training: Training) -> "LoraConfig":
     )
 
 
-def deepspeed_config(training: Training) -> dict[str, Any]:
-    """DeepSpeed's configuration, optimizer apart.
+def deepspeed_config(training: Training, universal: bool = False) -> dict[str, Any]:
+    """DeepSpeed's configuration, optimizer apart; `universal`: to load a checkpoint of another number of workers.
 
     A step takes as many passes as its rows need, and says itself when it is over; the sizes are a formality.
     """
@@ -48,6 +49,7 @@ def deepspeed_config(training: Training) -> dict[str, Any]:
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own would be compiled for minutes on first use
         "steps_per_print": 1_000_000_000,
+        **({"checkpoint": {"load_universal": True}} if universal else {}),
     }
 
 
@@ -100,23 +102,36 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     return training.learning_rate * left[training.schedule]
 
 
+GROW_SECONDS = 60.0
+"""How often Ray looks whether a training that goes on with fewer workers could have more again."""
+
+
 def scaling_config(training: Training) -> "ScalingConfig":
     """Workers and what each takes of the machine."""
     from ray.train import ScalingConfig
 
     gpu = training.device == "gpu"
-    return ScalingConfig(
-        num_workers=training.workers,
+    least = training.least_workers or training.workers
+    return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
+        num_workers=(least, training.workers) if least < training.workers else training.workers,
+        elastic_resize_monitor_interval_s=GROW_SECONDS,
         use_gpu=gpu,
         resources_per_worker={"CPU": training.threads, **({"GPU": 1} if gpu else {})},
     )
 
 
 def run_config(folder: Path) -> "RunConfig":
-    """Ray's own files go to `folder`. No retries: a rerun of the stage goes on from the last checkpoint."""
+    """Ray's own files go to `folder`. No retries by Ray: `attempts.py` knows which failures are worth one."""
     from ray.train import FailureConfig, RunConfig
 
     return RunConfig(name="train", storage_path=str(folder), failure_config=FailureConfig(max_failures=0))
+
+
+def torch_config(training: Training) -> "TorchConfig":
+    """Workers wait for each other as long as a step may take."""
+    from ray.train.torch import TorchConfig
+
+    return TorchConfig(timeout_s=training.hang_seconds)
 
 
 def worker_python() -> str:

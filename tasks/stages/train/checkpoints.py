@@ -42,6 +42,8 @@ class Checkpoint:
     """Optimizer steps done."""
     curve: list[dict[str, Any]]
     """The records of those steps."""
+    workers: int
+    """That wrote it."""
 
 
 def aside(folder: Path, step: int) -> Path:
@@ -80,9 +82,10 @@ def require_room(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def commit(written: Path, step: int, curve: list[dict[str, Any]]) -> None:
+def commit(written: Path, step: int, curve: list[dict[str, Any]], workers: int) -> None:
     """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker."""
-    write_json(written / MANIFEST, {"step": step, "curve": curve, "files": tree_manifest(written)})
+    stated = {"step": step, "curve": curve, "workers": workers, "files": tree_manifest(written)}
+    write_json(written / MANIFEST, stated)
     final = written.with_name(f"step-{step:09d}")
     shutil.rmtree(final, ignore_errors=True)
     written.rename(final)
@@ -107,7 +110,7 @@ def read(path: Path) -> Checkpoint | None:
         digests = tree_manifest(path)
         digests.pop(MANIFEST)
         if digests == manifest["files"]:
-            return Checkpoint(path, int(manifest["step"]), manifest["curve"])
+            return Checkpoint(path, int(manifest["step"]), manifest["curve"], int(manifest["workers"]))
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None

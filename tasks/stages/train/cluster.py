@@ -13,7 +13,8 @@ from typing import Any
 
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, head
+from tasks.stages.train import builders, head, watchdog
+from tasks.stages.train.attempts import WorkersLost
 from tasks.stages.train.job import Job
 
 STORE_BYTES = 256 * 1024**2
@@ -42,7 +43,8 @@ on other systems by default, that no other machine takes part."""
 
 
 def fit(job: Job) -> None:
-    """Train on all workers. Raises the workers' HallmarkError, or Ray's error where one fails otherwise."""
+    """Train on all workers. Raises the workers' HallmarkError, WorkersLost where some are gone, Ray's error where one
+    fails otherwise."""
     from ray.train import TrainingFailedError
     from ray.train.torch import TorchTrainer
 
@@ -53,11 +55,12 @@ def fit(job: Job) -> None:
         train_loop_config={"job": job},
         scaling_config=builders.scaling_config(job.training),
         run_config=builders.run_config(job.scratch),
+        torch_config=builders.torch_config(job.training),
     )
     try:
         trainer.fit()
     except TrainingFailedError as error:
-        raise (stated(error) or error) from None
+        raise (stated(error) or lost(error, job) or error) from None
     except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
         raise KeyboardInterrupt from None
 
@@ -66,6 +69,29 @@ def stated(error: Any) -> HallmarkError | None:
     """The HallmarkError among the workers' errors, if there is one."""
     causes = [getattr(failure, "cause", failure) for failure in getattr(error, "worker_failures", {}).values()]
     return next((cause for cause in causes if isinstance(cause, HallmarkError)), None)
+
+
+def lost(error: Any, job: Job) -> WorkersLost | None:
+    """Where workers died, were cut off or hung: what is known of it. None where their own code failed."""
+    from ray.exceptions import RayActorError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
+
+    gone = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
+    failures = getattr(error, "worker_failures", {})
+    dead = {rank: failure for rank, failure in failures.items() if isinstance(failure, gone)}
+    if not dead and not (failures and all(_of_another(failure) for failure in failures.values())):
+        return None
+    where = watchdog.stacks(job.scratch)
+    told = f"; it took no step for {job.training.hang_seconds} s, and stood at {where}" if where else ""
+    return WorkersLost(
+        f"worker {', '.join(map(str, sorted(dead or failures)))} of {job.training.workers} was lost{told}"
+    )
+
+
+def _of_another(failure: Any) -> bool:
+    """gloo and NCCL say that the connection to another worker broke, or that they waited too long."""
+    words = str(failure)
+    return any(said in words for said in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))
 
 
 @contextmanager

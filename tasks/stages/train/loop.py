@@ -4,6 +4,8 @@ import json
 import math
 import resource
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +13,10 @@ from torch import distributed
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.stages.train import builders, checkpoints, export, handling
+from tasks.core.params.training import Training
+from tasks.stages.train import builders, checkpoints, export, handling, resharded, watchdog
+from tasks.stages.train.attempts import OutOfMemory
+from tasks.stages.train.checkpoints import Checkpoint
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof import layout
 from tasks.stages.train.proof.modules import require_targets, require_trained
@@ -35,27 +40,46 @@ def train(job: Job) -> None:
     torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
     # Filling memory that is written before it is read took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
-    engine = start_engine(job)
+    checkpoint = newest(job)
+    engine = start_engine(job, resharded.needed(checkpoint, training, distributed.get_world_size()))
     order = Order(on_disk.read(job.rows), training)
     prove_layout(engine, order)
-    curve = resume(engine, job)
+    curve = resume(engine, job, checkpoint)
     begin_record(job, curve)
-    for number in range(len(curve), order.steps):
-        began = time.monotonic()
-        point = take_step(engine, order, number)
-        curve.append(point)
-        append_record(job, point, time.monotonic() - began)
-        if number % STEPS_SORTED == 0:
-            order.examples.release()
-        if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
-            save(engine, job, curve)
+    with watchdog.guarded(job.scratch, distributed.get_rank(), training.hang_seconds) as dog:
+        for number in range(len(curve), order.steps):
+            began = time.monotonic()
+            point = within_memory(partial(take_step, engine, order, number), number, training)
+            curve.append(point)
+            append_record(job, point, time.monotonic() - began)
+            if number % STEPS_SORTED == 0:
+                order.examples.release()
+            if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
+                save(engine, job, curve)
+            dog.fed()
     export.write(engine, job.model, training, job.output)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     write_json(job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": peak})
 
 
-def start_engine(job: Job) -> Any:
-    """The base model, with LoRA or whole, inside a DeepSpeed engine."""
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+"""How torch says it where it has no error of its own for it."""
+
+
+def within_memory(step: Callable[[], dict[str, Any]], number: int, training: Training) -> dict[str, Any]:
+    """Raises OutOfMemory where the device is too small for a pass."""
+    try:
+        return step()
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
+            raise OutOfMemory(
+                f"out of memory in step {number + 1}, in passes of up to {training.micro_batch_tokens} tokens"
+            ) from None
+        raise
+
+
+def start_engine(job: Job, universal: bool = False) -> Any:
+    """The base model, with LoRA or whole, inside a DeepSpeed engine; `universal`: that will load such a checkpoint."""
     import deepspeed
 
     # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
@@ -63,7 +87,7 @@ def start_engine(job: Job) -> Any:
     torch.manual_seed(job.training.seed)
     model = TargetLoss(load_model(job), builders.attention(job.training))
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    config, optimizer = builders.deepspeed_config(job.training), builders.optimizer(job.training, trained)
+    config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     keep_norm(engine)
     # DeepSpeed's bf16 optimizer without ZeRO makes its state by a step over gradients of 0. Adam would count it and
@@ -156,15 +180,26 @@ def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
     }
 
 
-def resume(engine: Any, job: Job) -> list[dict[str, Any]]:
-    """Load the newest sound checkpoint into the engine; the curve up to it, empty for a fresh start."""
+def newest(job: Job) -> Checkpoint | None:
+    """The newest sound checkpoint, the same on every worker."""
     shared: list[Any] = [checkpoints.newest(job.checkpoints) if distributed.get_rank() == 0 else None]
     if distributed.get_world_size() > 1:
         distributed.broadcast_object_list(shared)
-    checkpoint: checkpoints.Checkpoint | None = shared[0]
+    found: Checkpoint | None = shared[0]
+    return found
+
+
+def resume(engine: Any, job: Job, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
+    """Load the checkpoint into the engine; the curve up to it, empty for a fresh start."""
     if checkpoint is None:
         return []
-    engine.load_checkpoint(str(checkpoint.folder), tag=checkpoints.STATE, load_module_strict=False)
+    folder = checkpoint.folder
+    if resharded.needed(checkpoint, job.training, distributed.get_world_size()):
+        folder = job.scratch / resharded.FOLDER
+        if distributed.get_rank() == 0:
+            resharded.convert(checkpoint, folder)
+        distributed.barrier()
+    engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
     return checkpoint.curve
 
 
@@ -179,7 +214,7 @@ def save(engine: Any, job: Job, curve: list[dict[str, Any]]) -> None:
         engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
     distributed.barrier()
     if first:
-        checkpoints.commit(path, step, curve)
+        checkpoints.commit(path, step, curve, distributed.get_world_size())
     distributed.barrier()
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tasks.core import facts
@@ -30,7 +30,8 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
-from tasks.stages.train import checkpoints, cluster, tracking, watch
+from tasks.stages.train import attempts, checkpoints, cluster, tracking, watch
+from tasks.stages.train.attempts import Failure
 from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.stages.train.rows import examples as on_disk
@@ -74,6 +75,7 @@ class Timing:
     """Tokens of whole rows, while stepping; 0 if a checkpoint held every step."""
     peak_memory_gb: float
     """Of the largest worker."""
+    failures: tuple[Failure, ...]
     mlflow_run: str | None
 
     def facts(self) -> Facts:
@@ -81,6 +83,8 @@ class Timing:
             "seconds": Fact(value=round(self.seconds, 1), unit="s"),
             "tokens_per_second": Fact(value=round(self.tokens_per_second, 1), unit="tokens/s"),
             "peak_memory_gb": Fact(value=round(self.peak_memory_gb, 2), unit="GB", note="of the largest worker"),
+            "failures": Fact(value=len(self.failures), note="workers lost or memory too small; it went on each time"),
+            "seconds_lost": Fact(value=round(sum(each.seconds for each in self.failures), 1), unit="s", note="to them"),
         }
 
 
@@ -112,13 +116,13 @@ def run(params: Params, layout: Layout) -> Result:
             output=kept / "weights",
             scratch=kept / "scratch",
         )
-        execute(job, examples, layout, tracker, tags(params, layout, inputs))
+        failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
         shutil.move(job.output, output / methods.of(params.training.method).form.folder)
         curve = watch.read_record(job.record)
         result = summarise(curve, params, len(examples))
         write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
         write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
-        timing = measure(job, curve, time.monotonic() - began, tracker.run_id)
+        timing = measure(job, curve, time.monotonic() - began, failures, tracker.run_id)
         write_measured(layout, timing)
     return result
 
@@ -155,8 +159,10 @@ def require_room(params: Params, layout: Layout) -> None:
         estimate.require(estimate.of(params.training, model, Resources(), layout.state, work))
 
 
-def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]) -> None:
-    """Train on Ray, watched and tracked."""
+def execute(
+    job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]
+) -> list[Failure]:
+    """Train on Ray, watched and tracked; what went wrong meanwhile."""
     for folder in (job.output, job.scratch):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -165,7 +171,11 @@ def execute(job: Job, examples: Examples, layout: Layout, tracker: tracking.Trac
     plan = watch.Plan(steps, job.training.model_dump(), tags)
     announce("train", "starting Ray, then loading the model on its workers")
     with cluster.running(job.training), watch.watching(job.record, plan, tracker):
-        cluster.fit(job)
+        return attempts.until_done(job, cluster.fit)
+
+
+OPERATION = ("least_workers", "max_failures", "hang_seconds")
+"""Parameters that say how a training outlives its machines, and decide no weight."""
 
 
 def inputs_digest(params: Params, layout: Layout) -> str:
@@ -173,7 +183,7 @@ def inputs_digest(params: Params, layout: Layout) -> str:
     return sha256_bytes(
         canonical_json(
             {
-                "training": params.training.model_dump(mode="json"),
+                "training": params.training.model_dump(mode="json", exclude=set(OPERATION)),
                 "model": read_json(layout.stage("base_model") / "result.json")["model_sha256"],
                 "rows": sha256_file(layout.stage("tokenise") / on_disk.INDEX),
                 "code": read_json(layout.stages)["train"],
@@ -214,12 +224,15 @@ def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
     )
 
 
-def measure(job: Job, curve: list[watch.Point], seconds: float, mlflow_run: str | None) -> Timing:
+def measure(
+    job: Job, curve: list[watch.Point], seconds: float, failures: list[Failure], mlflow_run: str | None
+) -> Timing:
     peaks = [read_json(path)["kilobytes"] for path in job.scratch.glob("peak-*.json")]
-    return Timing(seconds, watch.speed(curve), max(peaks) / 1e6, mlflow_run)
+    return Timing(seconds, watch.speed(curve), max(peaks) / 1e6, tuple(failures), mlflow_run)
 
 
 def write_measured(layout: Layout, timing: Timing) -> None:
     with whole_folder(layout.measured("train")) as folder:
-        stated = {"facts": facts.dump(timing.facts()), "mlflow_run": timing.mlflow_run}
+        went_wrong = [asdict(each) for each in timing.failures]
+        stated = {"facts": facts.dump(timing.facts()), "mlflow_run": timing.mlflow_run, "failures": went_wrong}
         write_json(folder / "facts.json", stated)

@@ -203,8 +203,8 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     for path in output.rglob("*"):
         assert path.is_dir() or str(ready.root).encode() not in path.read_bytes(), path
     facts = read_json(measured / "facts.json")
-    assert {"seconds", "tokens_per_second", "peak_memory_gb"} == set(facts["facts"])
-    assert all(fact["value"] > 0 for fact in facts["facts"].values())
+    assert {"seconds", "tokens_per_second", "peak_memory_gb", "failures", "seconds_lost"} == set(facts["facts"])
+    assert {name for name, fact in facts["facts"].items() if fact["value"] == 0} == {"failures", "seconds_lost"}
     tracked = MlflowClient(tracking_uri(ready)).get_run(facts["mlflow_run"])
     assert tracked.info.status == "FINISHED"
     assert tracked.data.tags["hallmark.data"] == train.data_digest(ready)
@@ -293,3 +293,17 @@ def test_workers_run_the_worktrees_own_code_and_their_error_reaches_the_person(r
     told = finish(start(), code=InputError.exit_code)
     assert "train: the base model's very own loss over rows" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_a_lost_worker_is_replaced_and_the_bytes_are_the_same(ready: Layout, start: Start, whole: Whole) -> None:
+    """One worker is killed as by a machine that goes away; the stage goes on by itself."""
+    process = start()
+    wait_for_checkpoint(ready, process, "")
+    (worker,) = [it for it in children(process) if title(it).startswith("ray::RayTrainWorker")]
+    worker.kill()
+    told = finish(process)
+    assert "worker 0 of 1 was lost; going on from the last checkpoint" in told
+    assert tree_digest(ready.stage("train")) == tree_digest(whole.layout.stage("train"))
+    (failure,) = read_json(ready.measured("train") / "facts.json")["failures"]
+    assert failure["step"] > 0 and failure["seconds"] > 0

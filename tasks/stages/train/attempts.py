@@ -1,0 +1,99 @@
+"""A training that outlives its machines: lost workers, hung ones, too little memory.
+
+Every attempt goes on from the last checkpoint. What a person has to mend ends it at once.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.files import read_json, write_json
+from tasks.core.progress import announce
+from tasks.stages.train import checkpoints, watch
+from tasks.stages.train.job import Job
+
+FILE = "attempts.json"
+"""Beside the checkpoints, so that who goes on knows what was found out."""
+
+
+class OutOfMemory(Unavailable):
+    """A worker's device is too small for a pass."""
+
+
+class WorkersLost(Unavailable):
+    """Workers ended, or no longer answer."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    reason: str
+    step: int
+    """Steps done by then."""
+    seconds: float
+    """Of work that has to be done again, and of the time until it began."""
+    micro_batch_tokens: int
+    """That the next attempt works with."""
+
+
+def read(folder: Path) -> list[Failure]:
+    """What went wrong so far, oldest first."""
+    file = folder / FILE
+    return [Failure(**each) for each in read_json(file)] if file.is_file() else []
+
+
+def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
+    """Call `train` until it ends well; what went wrong, oldest first.
+
+    Raises the HallmarkError of an attempt that a person has to mend, WorkersLost after more losses than
+    `training.max_failures`, OutOfMemory where passes cannot be made smaller.
+    """
+    failures = read(job.checkpoints)
+    if failures:
+        job = with_tokens(job, failures[-1].micro_batch_tokens)
+    lost = 0
+    while True:
+        began = time.monotonic()
+        try:
+            train(job)
+            return failures
+        except OutOfMemory as error:
+            job, reason = halved(job, error), str(error)
+        except WorkersLost as error:
+            lost, reason = lost + 1, str(error)
+            if lost > job.training.max_failures:
+                raise WorkersLost(
+                    f"{error}; that was loss {lost}, and training.max_failures is {job.training.max_failures}. "
+                    "Checkpoints are kept: run again to go on from the last"
+                ) from None
+        failures.append(failure(job, reason, time.monotonic() - began))
+        write_json(job.checkpoints / FILE, [asdict(each) for each in failures])
+        announce("train", f"{reason}; going on from the last checkpoint")
+
+
+def failure(job: Job, reason: str, seconds: float) -> Failure:
+    """What this attempt did beyond its last checkpoint is lost, and the time that no step was taken."""
+    points = watch.read_record(job.record)
+    kept = checkpoints.newest(job.checkpoints)
+    useful = sum(point.get("seconds", 0.0) for point in points[: kept.step if kept else 0])
+    return Failure(reason, len(points), round(max(0.0, seconds - useful), 1), job.training.micro_batch_tokens)
+
+
+def with_tokens(job: Job, tokens: int) -> Job:
+    return replace(job, training=job.training.model_copy(update={"micro_batch_tokens": tokens}))
+
+
+def halved(job: Job, error: HallmarkError) -> Job:
+    """The same job in passes of half the tokens. Raises OutOfMemory where one row alone is too large."""
+    tokens, least = job.training.micro_batch_tokens // 2, longest(job)
+    if job.training.micro_batch_tokens <= least:
+        raise OutOfMemory(
+            f"{error}, even for the longest row alone ({least} tokens); set training.gradient_checkpointing, a higher "
+            "training.zero_stage or training.offload: `hallmark preflight` says what would fit"
+        ) from None
+    return with_tokens(job, max(tokens, 16))
+
+
+def longest(job: Job) -> int:
+    return int(read_json(job.rows / "result.json")["longest"]) if (job.rows / "result.json").is_file() else 16

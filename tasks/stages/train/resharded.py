@@ -1,0 +1,33 @@
+"""A checkpoint of other workers, in the form that any number of them loads: DeepSpeed's universal checkpoint."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tasks.core.errors import Unavailable
+from tasks.core.params.training import Training
+from tasks.stages.train.checkpoints import STATE, Checkpoint
+
+FOLDER = "universal"
+
+
+def needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
+    """ZeRO parts its state by the number of workers; without ZeRO each of them has all of it."""
+    return checkpoint is not None and training.zero_stage > 0 and checkpoint.workers != workers
+
+
+def convert(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write it into `folder`; the checkpoint stays as it is. Raises Unavailable where DeepSpeed cannot."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-I", "-m", "deepspeed.checkpoint.ds_to_universal", "--inject_missing_state",
+               "--num_extract_workers", "1", "--num_merge_workers", "1",
+               "--input_folder", str(checkpoint.folder / STATE), "--output_folder", str(folder / STATE)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = "\n".join(done.stderr.strip().splitlines()[-3:])
+        raise Unavailable(
+            f"checkpoint {checkpoint.folder.name} of {checkpoint.workers} workers cannot be brought into the form for "
+            f"another number of them: {last}; train with {checkpoint.workers} workers, or remove it to begin anew"
+        )

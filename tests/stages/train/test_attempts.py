@@ -1,0 +1,121 @@
+"""What is tried again, how often, and what ends at once; a worker that hangs says where."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tasks.core.errors import InputError
+from tasks.core.files import write_json
+from tasks.stages.train import attempts, loop, watch, watchdog
+from tasks.stages.train.attempts import OutOfMemory, WorkersLost
+from tasks.stages.train.job import Job
+
+MakeJob = Callable[..., Job]
+ROOT = Path(__file__).parents[3]
+
+
+def failing(*errors: Exception | None) -> tuple[Callable[[Job], None], list[int]]:
+    """A training that fails with one error after the other; and the tokens of each attempt's passes."""
+    left, tokens = list(errors), []
+
+    def train(job: Job) -> None:
+        tokens.append(job.training.micro_batch_tokens)
+        if left and (error := left.pop(0)):
+            raise error
+
+    return train, tokens
+
+
+def test_lost_workers_are_tried_again_within_the_budget(job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    train, tokens = failing(WorkersLost("worker 1 of 2 was lost"), WorkersLost("worker 0 of 2 was lost"), None)
+    failures = attempts.until_done(job(max_failures=2), train)
+    assert [each.reason for each in failures] == ["worker 1 of 2 was lost", "worker 0 of 2 was lost"]
+    assert len(tokens) == 3
+    assert "worker 1 of 2 was lost; going on from the last checkpoint" in capsys.readouterr().out
+
+
+def test_beyond_the_budget_it_gives_up_and_says_what_to_do(job: MakeJob) -> None:
+    train, tokens = failing(*[WorkersLost("worker 1 of 2 was lost")] * 5)
+    with pytest.raises(WorkersLost, match=r"that was loss 2, and training.max_failures is 1. Checkpoints are kept"):
+        attempts.until_done(job(max_failures=1), train)
+    assert len(tokens) == 2
+
+
+def test_what_a_person_has_to_mend_ends_it_at_once(job: MakeJob) -> None:
+    train, tokens = failing(InputError("lower training.learning_rate"))
+    with pytest.raises(InputError, match="lower"):
+        attempts.until_done(job(), train)
+    assert len(tokens) == 1
+
+
+def test_passes_are_halved_and_who_goes_on_later_knows(job: MakeJob) -> None:
+    made = job(micro_batch_tokens=1000, max_failures=0)
+    train, tokens = failing(OutOfMemory("out of memory in step 1"), OutOfMemory("out of memory in step 1"), None)
+    attempts.until_done(made, train)
+    assert tokens == [1000, 500, 250]
+    again, later = failing(None)
+    failures = attempts.until_done(made, again)
+    assert later == [250] and len(failures) == 2
+
+
+def test_where_one_row_is_too_large_it_says_what_else_would_help(job: MakeJob, tmp_path: Path) -> None:
+    made = replace(job(micro_batch_tokens=300), rows=tmp_path)
+    write_json(tmp_path / "result.json", {"longest": 140})
+    train, tokens = failing(*[OutOfMemory("out of memory in step 1")] * 5)
+    with pytest.raises(OutOfMemory, match=r"even for the longest row alone \(140 tokens\); set training.grad"):
+        attempts.until_done(made, train)
+    assert tokens == [300, 150, 75]
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=repr)
+def test_a_step_that_does_not_fit_learns_the_same_in_smaller_passes(
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A device on which a pass of more than 300 tokens does not fit."""
+    whole, small = job("whole", global_batch_size=8), job("small", global_batch_size=8, micro_batch_tokens=1000)
+    loop.train(whole)
+    real = loop.collate
+
+    def collate(examples: Any, rows: Any, *given: Any) -> Any:
+        if sum(len(examples.row(row)) for row in rows) > 300:
+            raise error
+        return real(examples, rows, *given)
+
+    monkeypatch.setattr(loop, "collate", collate)
+    failures = attempts.until_done(small, loop.train)
+    assert [each.micro_batch_tokens for each in failures] == [500, 250]
+    losses = [[point["loss"] for point in watch.read_record(it.record)] for it in (whole, small)]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+HANG = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tasks.stages.train import loop, watchdog
+watchdog.FIRST = 1
+loop.append_record = lambda *_: time.sleep(100)
+with watchdog.guarded(Path({folder!r}), 1, 0.5):
+    loop.within_memory(lambda: time.sleep(100), 0, None)
+"""
+
+
+def test_a_worker_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
+    code = HANG.format(root=str(ROOT), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done
+    assert watchdog.stacks(tmp_path).startswith("loop.py:")
+    assert "in within_memory (1)" in watchdog.stacks(tmp_path)
+
+
+def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> None:
+    with watchdog.guarded(tmp_path, 0, 30) as dog:
+        dog.fed()
+    assert watchdog.stacks(tmp_path) == ""

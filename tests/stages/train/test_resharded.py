@@ -1,0 +1,62 @@
+"""A training goes on with other workers than it began with: no row is lost or taken twice, and the loss is the same."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import Unavailable
+from tasks.stages.train import checkpoints, loop, resharded, watch
+from tasks.stages.train.job import Job
+from tests.stages.train.spawn import Workers
+
+pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.slow]
+MakeJob = Callable[..., Job]
+SETTINGS = {
+    "global_batch_size": 10, "learning_rate": 1e-3, "schedule": "constant", "warmup_share": 0, "checkpoint_steps": 2
+}  # fmt: skip
+"""A constant rate, so that a shorter training takes the first steps of a longer one. Steps of 10 and 10 and 4 rows."""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
+        yield workers
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"zero_stage": 1},
+        {"zero_stage": 2},
+        {"zero_stage": 3},
+        {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
+        {"zero_stage": 3, "method": "full", "lora_rank": None, "lora_alpha": None},
+    ],
+    ids=str,
+)
+def test_two_workers_then_one_then_two(job: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
+    whole = job("whole", **SETTINGS, epochs=3, **changes)
+    loop.train(whole)
+    expected = watch.read_record(whole.record)
+    made = job("parts", **SETTINGS, epochs=1, workers=2, **changes)
+    pair.train(made)
+    for epochs, workers in ((2, 1), (3, 2)):
+        going_on = made.training.model_copy(update={"epochs": epochs, "workers": workers})
+        made = replace(made, training=going_on)
+        pair.train(made) if workers == 2 else loop.train(made)
+    curve = watch.read_record(made.record)
+    assert [point["step"] for point in curve] == list(range(1, 10))
+    assert sum("seconds" not in point for point in curve) == 6, "the last part began where the one before ended"
+    assert [point["tokens"] for point in curve] == [point["tokens"] for point in expected], "the same rows"
+    assert [point["loss"] for point in curve] == pytest.approx([point["loss"] for point in expected], abs=1e-5)
+
+
+def test_a_checkpoint_that_cannot_be_converted_says_so(tmp_path: Path) -> None:
+    (tmp_path / "step" / checkpoints.STATE).mkdir(parents=True)
+    broken = checkpoints.Checkpoint(tmp_path / "step", 2, [], 2)
+    with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
+        resharded.convert(broken, tmp_path / "out")
