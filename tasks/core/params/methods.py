@@ -40,21 +40,33 @@ class Method:
     """Parameters of `training` that are its own, each with the value that it has with the other methods."""
     required: tuple[str, ...] = ()
     """Those of its settings that must be given."""
+    quantised: bool = False
+    """The base model is read in 4 bits a weight (NF4, arXiv:2305.14314), for which bitsandbytes must be installed."""
 
+
+LOW_RANK: Mapping[str, int | str | None] = {
+    "lora_rank": None,
+    "lora_alpha": None,
+    "lora_dropout": 0,
+    "lora_variant": "plain",
+    "lora_targets": None,
+}
 
 METHODS: Mapping[str, Method] = {
     "lora": Method(
         form=ADAPTER,
         trained="a LoRA adapter of",
         approaches=("lora",),
-        settings={
-            "lora_rank": None,
-            "lora_alpha": None,
-            "lora_dropout": 0,
-            "lora_variant": "plain",
-            "lora_targets": None,
-        },
+        settings=LOW_RANK,
         required=("lora_rank", "lora_alpha"),
+    ),
+    "qlora": Method(
+        form=ADAPTER,
+        trained="a LoRA adapter, over weights in 4 bits, of",
+        approaches=("lora",),
+        settings=LOW_RANK,
+        required=("lora_rank", "lora_alpha"),
+        quantised=True,
     ),
     "full": Method(form=WHOLE, trained="all weights of", approaches=("full_fine_tuning",)),
 }

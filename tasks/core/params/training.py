@@ -16,7 +16,7 @@ class Training(Frozen):
     """How the base model is trained."""
 
     method: MethodName = "lora"
-    """`lora` trains an adapter, `full` every weight."""
+    """`lora` trains an adapter, `qlora` one over a base model read in 4 bits a weight, `full` every weight."""
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
     """Rank of the LoRA matrices; null with method full."""
     lora_alpha: Annotated[float, Field(gt=0)] | None = 32
@@ -116,10 +116,12 @@ class Training(Frozen):
         return self
 
 
+QUANTISED = tuple(name for name, method in methods.METHODS.items() if method.quantised)
 IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
     ({"offload": ("cpu", "nvme"), "zero_stage": (0,)}, "there is nothing to offload without ZeRO; set zero_stage"),
     ({"offload": ("nvme",), "zero_stage": (1, 2)}, "only ZeRO 3 goes to disk; set zero_stage to 3 or offload to cpu"),
     ({"offload": ("nvme",), "offload_folder": (None,)}, "name the folder on a fast local disk in offload_folder"),
+    ({"method": QUANTISED, "zero_stage": (3,)}, "ZeRO 3 cannot part weights of 4 bits; set zero_stage to 2"),
     ({"attention": ("flash",), "device": ("cpu",)}, "FlashAttention is for GPUs; set attention to auto"),
     ({"attention": ("flash",), "precision": ("fp32",)}, "FlashAttention computes in 16 bits; set precision to bf16"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),

@@ -4,9 +4,12 @@ import math
 import os
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.errors import InputError
+from tasks.core.params import methods
 from tasks.core.params.training import Training
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from peft import LoraConfig
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig
+    from transformers import BitsAndBytesConfig
 
 
 def lora_config(training: Training) -> "LoraConfig":
@@ -29,6 +33,26 @@ def lora_config(training: Training) -> "LoraConfig":
         use_dora=training.lora_variant == "dora",
         target_modules=sorted(training.lora_targets) if training.lora_targets else "all-linear",
         task_type="CAUSAL_LM",
+    )
+
+
+def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
+    """How the base model is read in 4 bits; None where it is read as it is. Raises InputError without bitsandbytes."""
+    if not methods.of(training.method).quantised:
+        return None
+    if find_spec("bitsandbytes") is None:
+        raise InputError(
+            f"training.method {training.method} needs bitsandbytes, which is not installed here: pip install "
+            "'hallmark[qlora]', or choose another method"
+        )
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if training.precision == "bf16" else torch.float32,
     )
 
 

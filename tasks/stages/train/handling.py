@@ -62,5 +62,6 @@ def _write_whole(model: Any, weights: Weights, folder: Path) -> None:
 
 HANDLING: Mapping[str, Handling] = {
     "lora": Handling(_adapted, _write_adapter),
+    "qlora": Handling(_adapted, _write_adapter),
     "full": Handling(_whole, _write_whole),
 }

@@ -130,7 +130,12 @@ def load_model(job: Job) -> Any:
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
     attention = builders.attention(training) or "eager"
-    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, attn_implementation=attention)
+    model = AutoModelForCausalLM.from_pretrained(
+        job.model,
+        dtype=dtype,
+        attn_implementation=attention,
+        quantization_config=builders.quantization_config(training),
+    )
     del sharded
     require_targets(model, training)
     if training.gradient_checkpointing:

@@ -58,6 +58,8 @@ MATRIX = [
     {"zero_stage": 2, "offload": "cpu"},
     {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
     {"order": "shuffled", "layout": "packed", "micro_batch_tokens": 300},
+    {"method": "qlora", "zero_stage": 2, "micro_batch_tokens": 300},
+    {"method": "qlora", "layout": "packed", "gradient_checkpointing": True},
     {"lora_variant": "rslora", "zero_stage": 3, "micro_batch_tokens": 300},
     {"lora_variant": "dora", "zero_stage": 2, "layout": "packed"},
     {**FULL, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},

@@ -5,14 +5,18 @@ after Korthikanti et al., "Reducing Activation Recomputation in Large Transforme
 writes no scores.
 """
 
+import math
 from dataclasses import dataclass, fields
 
+from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.stages.train import builders
 from tasks.stages.train.preflight.shape import Shape
 
 BYTES = {"fp32": 4, "bf16": 2}
 FP32 = 4
+QUANTISED = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""A weight in NF4, with a scale in 8 bits for 64 of them and one in fp32 for 256 of these."""
 ADAM = 2 * FP32
 """Running means of the gradient and of its square."""
 RUNTIME = {"cpu": 600_000_000, "gpu": 1_500_000_000}
@@ -47,6 +51,8 @@ def of(training: Training, shape: Shape, tokens: int) -> Memory:
     optimizer = trained * (ADAM + (FP32 if stage or width != FP32 else 0)) // parted[0]
     gradients = _gradients(trained, stage, width) // parted[1]
     weights = (trained + frozen) * width // parted[2]
+    if methods.of(training.method).quantised:
+        weights -= round(sum(map(math.prod, shape.linear().values())) * (width - QUANTISED))
     offloaded = training.offload != "none"
     host = (optimizer + gradients if offloaded else 0) + (weights if offloaded and stage == 3 else 0)
     buffers = RUNTIME[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)

@@ -1,0 +1,84 @@
+"""Settings of a training: what cannot be together is refused early, and what an earlier version wrote is read."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.core.errors import InputError
+from tasks.core.params.training import Training
+from tasks.stages.train import builders
+
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"offload": "cpu"}, "offload cpu with zero_stage 0 is not possible: .*; set zero_stage"),
+        ({"offload": "nvme", "zero_stage": 2}, "offload nvme with zero_stage 2 is not possible: only ZeRO 3"),
+        (
+            {"offload": "nvme", "zero_stage": 3},
+            "offload nvme with offload_folder null is not possible: name",
+        ),
+        ({"attention": "flash"}, "attention flash with device cpu is not possible: .*; set attention to auto"),
+        (
+            {"attention": "flash", "device": "gpu", "precision": "fp32"},
+            "attention flash with precision fp32 is not possible: .*; set precision to bf16",
+        ),
+        ({"lora_variant": "dora", "zero_stage": 3}, "lora_variant dora with zero_stage 3 is not possible"),
+        (
+            {"method": "qlora", "zero_stage": 3},
+            "method qlora with zero_stage 3 is not possible: .*; set zero",
+        ),
+        ({**FULL, "lora_variant": "dora"}, "method full has no such settings: set lora_variant to plain"),
+        ({**FULL, "lora_targets": ["q_proj"]}, "method full has no such settings: set lora_targets to null"),
+        ({"least_workers": 3, "workers": 2}, "least_workers 3 is more than workers 2: lower it"),
+        ({"lora_targets": []}, "lora_targets"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_together_is_refused_with_both_named(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Training(**settings)
+
+
+def test_without_its_library_a_method_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builders, "find_spec", lambda _: None)
+    assert builders.quantization_config(Training()) is None
+    with pytest.raises(InputError, match=r"qlora needs bitsandbytes, .* pip install 'hallmark\[qlora\]'"):
+        builders.quantization_config(Training(method="qlora"))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now"),
+    [
+        ({"batch_size": 4, "batching": "grouped"}, {"global_batch_size": 4, "order": "by_length", "layout": "padded"}),
+        (
+            {"batch_size": 4, "gradient_accumulation": 3, "workers": 2, "batching": "packed"},
+            {"global_batch_size": 24, "order": "shuffled", "layout": "packed", "workers": 2},
+        ),
+        ({"gradient_accumulation": 2}, {"global_batch_size": 32, "order": "by_length", "layout": "padded"}),
+    ],
+    ids=str,
+)
+def test_settings_of_an_earlier_version_are_read(earlier: dict[str, Any], now: dict[str, Any]) -> None:
+    assert Training.model_validate(earlier) == Training(**now)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"batch_size": 4, "global_batch_size": 8},
+            "batch_size of an earlier version beside global_batch_size",
+        ),
+        ({"batch_size": "many"}, "expected whole numbers from 1 on"),
+        ({"batch_size": 0}, "expected whole numbers from 1 on"),
+        ({"batching": "sorted"}, "batching: expected grouped or packed, got 'sorted'"),
+    ],
+    ids=str,
+)
+def test_settings_of_two_versions_at_once_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Training.model_validate(settings)
