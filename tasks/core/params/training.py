@@ -83,6 +83,12 @@ class Training(Frozen):
     max_failures: Annotated[int, Field(ge=0)] = 3
     """How often workers may be lost in one execution before it gives up; each time it goes on from the last
     checkpoint."""
+    divergence_factor: Annotated[float, Field(gt=1)] | None = None
+    """A loss so many times the median of the fifty steps before counts as diverged; null: only one that is no
+    number."""
+    max_skipped_steps: Annotated[int, Field(ge=0)] = 0
+    """How many diverged steps may be left out: training goes back to the last checkpoint and takes the others. 0 stops
+    at the first."""
     hang_seconds: Annotated[int, Field(ge=10)] = 1800
     """A step that takes longer counts as hung: its workers are ended, and say where they stood."""
     seed: int = 17

@@ -11,6 +11,7 @@ builders.py     the only place that turns parameters into objects of PEFT, DeepS
 handling.py     how each training method prepares a model and writes its weights
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
 job.py          what a worker needs
+versions.py     of libraries, the same on every machine
 loop.py         what every worker does: steps, checkpoints, the record of the curve
 checkpoints.py  exact resume after a kill
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.progress import announce
 from tasks.stages.train import checkpoints, watch
@@ -20,6 +20,17 @@ FILE = "attempts.json"
 
 class OutOfMemory(Unavailable):
     """A worker's device is too small for a pass."""
+
+
+class Diverged(InputError):
+    """The loss of a step is no number, or leapt."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message, number)
+        self.message, self.number = message, number
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class WorkersLost(Unavailable):
@@ -35,6 +46,8 @@ class Failure:
     """Of work that has to be done again, and of the time until it began."""
     micro_batch_tokens: int
     """That the next attempt works with."""
+    skipped: int | None = None
+    """The step, from 0, that the next attempts leave out."""
 
 
 def read(folder: Path) -> list[Failure]:
@@ -52,14 +65,19 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     failures = read(job.checkpoints)
     if failures:
         job = with_tokens(job, failures[-1].micro_batch_tokens)
+        job = replace(job, skipped=tuple(each.skipped for each in failures if each.skipped is not None))
     lost = 0
     while True:
-        began = time.monotonic()
+        began, before = time.monotonic(), job.skipped
         try:
             train(job)
             return failures
         except OutOfMemory as error:
             job, reason = halved(job, error), str(error)
+        except Diverged as error:
+            if len(job.skipped) >= job.training.max_skipped_steps:
+                raise
+            job, reason = replace(job, skipped=(*job.skipped, error.number)), f"{error}; it is left out"
         except WorkersLost as error:
             lost, reason = lost + 1, str(error)
             if lost > job.training.max_failures:
@@ -67,17 +85,19 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
                     f"{error}; that was loss {lost}, and training.max_failures is {job.training.max_failures}. "
                     "Checkpoints are kept: run again to go on from the last"
                 ) from None
-        failures.append(failure(job, reason, time.monotonic() - began))
+        newly = job.skipped[-1] if job.skipped != before else None
+        failures.append(failure(job, reason, time.monotonic() - began, newly))
         write_json(job.checkpoints / FILE, [asdict(each) for each in failures])
         announce("train", f"{reason}; going on from the last checkpoint")
 
 
-def failure(job: Job, reason: str, seconds: float) -> Failure:
+def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
     """What this attempt did beyond its last checkpoint is lost, and the time that no step was taken."""
     points = watch.read_record(job.record)
     kept = checkpoints.newest(job.checkpoints)
     useful = sum(point.get("seconds", 0.0) for point in points[: kept.step if kept else 0])
-    return Failure(reason, len(points), round(max(0.0, seconds - useful), 1), job.training.micro_batch_tokens)
+    lost = round(max(0.0, seconds - useful), 1)
+    return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped)
 
 
 def with_tokens(job: Job, tokens: int) -> Job:

@@ -1,9 +1,11 @@
 """What a worker needs. In a file of its own, for what hands a job on and does not train: the loop imports torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.core.params.training import Training
+from tasks.stages.train import versions
+from tasks.stages.train.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,10 @@ class Job:
     than a worker of a cluster would find them."""
     scratch: Path
     """Folder for the live record and each worker's peak memory."""
+    versions: Versions = field(default_factory=versions.of_here)
+    """Of the machine that starts the training."""
+    skipped: tuple[int, ...] = ()
+    """Steps, from 0, that are left out, since their loss was no number or leapt."""
 
     @property
     def record(self) -> Path:

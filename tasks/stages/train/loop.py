@@ -3,6 +3,7 @@
 import json
 import math
 import resource
+import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -11,11 +12,10 @@ from typing import Any
 import torch
 from torch import distributed
 
-from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, checkpoints, export, handling, resharded, watchdog
-from tasks.stages.train.attempts import OutOfMemory
+from tasks.stages.train.attempts import Diverged, OutOfMemory
 from tasks.stages.train.checkpoints import Checkpoint
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof import layout
@@ -24,13 +24,15 @@ from tasks.stages.train.proof.step import FirstStep, Tally
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
-from tasks.stages.train.rows.order import STEPS_SORTED, Order
+from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
 from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
 
 
 def work(config: dict[str, Any]) -> None:
     """Ray Train's entry point on each worker. `config`: `job`."""
-    train(config["job"])
+    job: Job = config["job"]
+    job.versions.require_here()
+    train(job)
 
 
 def train(job: Job) -> None:
@@ -49,7 +51,11 @@ def train(job: Job) -> None:
     with watchdog.guarded(job.scratch, distributed.get_rank(), training.hang_seconds) as dog:
         for number in range(len(curve), order.steps):
             began = time.monotonic()
-            point = within_memory(partial(take_step, engine, order, number), number, training)
+            if number in job.skipped:
+                point = left_out(order, number, curve)
+            else:
+                point = within_memory(partial(take_step, engine, order, number), number, training)
+                require_sane(point, curve, order)
             curve.append(point)
             append_record(job, point, time.monotonic() - began)
             if number % STEPS_SORTED == 0:
@@ -171,18 +177,51 @@ def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
         engine.backward(loss * (size / targets))
     mean = tally.close(number, rows, targets) / targets
     if not math.isfinite(mean):
-        raise InputError(f"training diverged: the loss of step {number + 1} is {mean}; lower training.learning_rate")
+        raise diverged(number, f"is {mean}", rows)
     engine.step()
+    if not math.isfinite(norm := float(engine.get_global_grad_norm())):
+        raise diverged(number, f"has a gradient of {norm}", rows)  # DeepSpeed would leave the step out in silence
     if first:
         first.close(targets)
     return {
         "step": number + 1,
         "loss": round(mean, 6),
         "lr": rate,
-        "grad_norm": round(float(engine.get_global_grad_norm()), 6),
+        "grad_norm": round(norm, 6),
         "tokens": int(lengths.sum()),
         "targets": targets,
     }
+
+
+RECENT = 50
+"""Steps whose median loss another is compared with."""
+
+
+def require_sane(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
+    """Raises Diverged where the loss leapt: before the step counts, and so before a checkpoint holds it."""
+    factor, before = order.training.divergence_factor, [it["loss"] for it in curve[-RECENT:] if it["targets"]]
+    if factor and before and point["loss"] > factor * (usual := statistics.median(before)):
+        number = point["step"] - 1
+        raise diverged(number, f"is {point['loss']}, {point['loss'] / usual:.1f} times the usual", order.step(number))
+
+
+def diverged(number: int, what: str, rows: Rows) -> Diverged:
+    named = ", ".join(str(int(row) + 1) for row in rows[:NAMED]) + (", …" if len(rows) > NAMED else "")
+    return Diverged(
+        f"training diverged: the loss of step {number + 1} {what}, over rows {named}; lower training.learning_rate, "
+        "look at these rows, or allow some such steps with training.max_skipped_steps",
+        number,
+    )
+
+
+NAMED = 16
+"""Rows of a step that are told."""
+
+
+def left_out(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of a step that is not taken: no tokens, and the loss of the step before."""
+    rate, loss = builders.learning_rate(order.training, number, order.steps), curve[-1]["loss"] if curve else 0.0
+    return {"step": number + 1, "loss": loss, "lr": rate, "grad_norm": 0.0, "tokens": 0, "targets": 0}
 
 
 def newest(job: Job) -> Checkpoint | None:

@@ -36,7 +36,7 @@ class Tracker:
         self._attempt(lambda: self._start(params, tags))
 
     def log(self, points: list[dict[str, Any]]) -> None:
-        """Send points of the curve: loss, learning rate and, where timed, tokens per second."""
+        """Send points of the curve: loss, learning rate, gradient norm and, where timed, tokens per second."""
         new = [point for point in points if point["step"] > self._logged]
         if self.run_id and new:
             self._attempt(lambda: self._client.log_batch(self.run_id, metrics=metrics(new)))
@@ -108,6 +108,8 @@ def metrics(points: list[dict[str, Any]]) -> list[Any]:
     out = []
     for point in points:
         values = {"loss": point["loss"], "learning_rate": point["lr"]}
+        if "grad_norm" in point:
+            values["gradient_norm"] = point["grad_norm"]
         if point.get("seconds"):
             values["tokens_per_second"] = point["tokens"] / point["seconds"]
         out += [Metric(name, value, now, point["step"]) for name, value in values.items()]

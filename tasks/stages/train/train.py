@@ -4,7 +4,6 @@ Writes artefacts/train/ with `adapter/` (or `model/` for method full), `curve.js
 measured/train/facts.json. The same inputs give the same bytes.
 """
 
-import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -30,7 +29,7 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
-from tasks.stages.train import attempts, checkpoints, cluster, tracking, watch
+from tasks.stages.train import attempts, checkpoints, cluster, tracking, versions, watch
 from tasks.stages.train.attempts import Failure
 from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import estimate, shape, workload
@@ -39,9 +38,6 @@ from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tasks.trust.gate_statement import require_gate
-
-LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers")
-"""Whose versions may change the weights."""
 
 
 class Result(Frozen):
@@ -54,6 +50,8 @@ class Result(Frozen):
     epochs: float
     final_loss: float
     """Mean over the target tokens of the last tenth of the steps."""
+    skipped_steps: int = 0
+    """Left out, since their loss was no number or leapt."""
 
     def facts(self) -> Facts:
         return {
@@ -62,6 +60,7 @@ class Result(Frozen):
             "tokens": Fact(value=self.tokens, unit="tokens", note="of all rows, over all epochs"),
             "epochs": Fact(value=self.epochs),
             "final_loss": Fact(value=self.final_loss, note="per target token, over the last tenth of the steps"),
+            "skipped_steps": Fact(value=self.skipped_steps, note="left out, since the loss was no number or leapt"),
         }
 
 
@@ -187,7 +186,7 @@ def inputs_digest(params: Params, layout: Layout) -> str:
                 "model": read_json(layout.stage("base_model") / "result.json")["model_sha256"],
                 "rows": sha256_file(layout.stage("tokenise") / on_disk.INDEX),
                 "code": read_json(layout.stages)["train"],
-                "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+                "libraries": versions.of_here().libraries,
             }
         )
     )
@@ -217,10 +216,11 @@ def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
     last = curve[-max(1, len(curve) // 10) :]
     return Result(
         steps=len(curve),
+        skipped_steps=sum(point["targets"] == 0 for point in curve),
         rows=rows,
         tokens=sum(point["tokens"] for point in curve),
         epochs=params.training.epochs,
-        final_loss=round(sum(p["loss"] * p["targets"] for p in last) / sum(p["targets"] for p in last), 6),
+        final_loss=round(sum(p["loss"] * p["targets"] for p in last) / max(1, sum(p["targets"] for p in last)), 6),
     )
 
 

@@ -119,3 +119,49 @@ def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> Non
     with watchdog.guarded(tmp_path, 0, 30) as dog:
         dog.fed()
     assert watchdog.stacks(tmp_path) == ""
+
+
+@pytest.fixture
+def spoilt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the loss of one step come out as another number."""
+
+    def spoil(step: int, factor: float) -> None:
+        real = loop.Tally.close
+
+        def close(self: Any, number: int, *given: Any) -> float:
+            return real(self, number, *given) * (factor if number == step else 1)
+
+        monkeypatch.setattr(loop.Tally, "close", close)
+
+    return spoil
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("factor", "words"), [(float("nan"), "is nan"), (9.0, "is .* times the usual")])
+def test_a_step_that_diverges_stops_and_names_its_rows(
+    job: MakeJob, spoilt: Callable[..., None], factor: float, words: str
+) -> None:
+    spoilt(3, factor)
+    with pytest.raises(InputError, match=rf"the loss of step 4 {words}.*, over rows \d+, \d+, \d+, \d+; lower"):
+        attempts.until_done(job(divergence_factor=5, checkpoint_steps=1), loop.train)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_step_that_diverges_is_left_out_where_that_is_allowed(job: MakeJob, spoilt: Callable[..., None]) -> None:
+    spoilt(3, float("inf"))
+    made = job(max_skipped_steps=1, checkpoint_steps=2)
+    (failure,) = attempts.until_done(made, loop.train)
+    assert (failure.skipped, failure.step) == (3, 3)
+    assert "it is left out" in failure.reason
+    curve = watch.read_record(made.record)
+    assert [point["step"] for point in curve] == [1, 2, 3, 4, 5, 6]
+    assert [point["targets"] == 0 for point in curve] == [False, False, False, True, False, False]
+    assert attempts.read(made.checkpoints) == [failure]
+
+
+@pytest.mark.usefixtures("alone")
+def test_more_steps_that_diverge_than_allowed_stop(job: MakeJob, spoilt: Callable[..., None]) -> None:
+    spoilt(2, float("nan"))
+    spoilt(4, float("nan"))
+    with pytest.raises(InputError, match="the loss of step 5 is nan"):
+        attempts.until_done(job(max_skipped_steps=1, checkpoint_steps=1), loop.train)

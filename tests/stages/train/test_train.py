@@ -190,7 +190,7 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     result = read_json(output / "result.json")
     assert result["steps"] == STEPS and result["rows"] == 24
     assert {name: fact["value"] for name, fact in result["facts"].items()} == {
-        name: result[name] for name in ("steps", "rows", "tokens", "epochs", "final_loss")
+        name: result[name] for name in ("steps", "rows", "tokens", "epochs", "final_loss", "skipped_steps")
     }
     curve = read_json(output / "curve.json")
     assert [point["step"] for point in curve] == list(range(1, STEPS + 1))

@@ -1,0 +1,34 @@
+"""Versions that may change the weights, the same on every machine that trains."""
+
+import importlib.metadata
+import platform
+import socket
+
+from tasks.core.config import Frozen
+from tasks.core.errors import InputError
+
+LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers")
+
+
+class Versions(Frozen):
+    python: str
+    libraries: dict[str, str]
+
+    def require_here(self) -> None:
+        """Raises InputError where this machine has others than the one that the training was started on."""
+        here = of_here()
+        other = [f"{name} {have} in place of {want}" for name, want, have in self._pairs(here) if want != have]
+        if other:
+            raise InputError(
+                f"the machine {socket.gethostname()} has {', '.join(other)}; every machine of the cluster needs the "
+                "versions of the one that starts the training"
+            )
+
+    def _pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
+        libraries = [(name, want, here.libraries.get(name, "none")) for name, want in self.libraries.items()]
+        return [("Python", self.python, here.python), *libraries]
+
+
+def of_here() -> Versions:
+    python = ".".join(platform.python_version_tuple()[:2])
+    return Versions(python=python, libraries={name: importlib.metadata.version(name) for name in LIBRARIES})
