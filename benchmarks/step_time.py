@@ -186,7 +186,8 @@ def as_stage(folder: Path) -> None:
     """`--stage FOLDER`: what DVC starts; trains on Ray, watched and tracked, as `train.execute` does."""
     from ray.train.torch import TorchTrainer
 
-    from tasks.stages.train import builders, cluster, watch
+    from tasks.stages.train import builders, watch
+    from tasks.stages.train.machines import cluster
     from tasks.stages.train.tracking import Tracker
 
     bench = Bench.read(folder)
@@ -209,6 +210,7 @@ def in_ray(config: dict[str, Any]) -> None:
     """The Ray Train worker: round 0 warms up."""
     import torch
 
+    from tasks.stages.train import engine as engines
     from tasks.stages.train import loop
     from tasks.stages.train.rows.order import Order
 
@@ -216,7 +218,7 @@ def in_ray(config: dict[str, Any]) -> None:
     job, turns = bench.job, Rounds(bench.folder)
     torch.set_num_threads(job.training.threads)
     torch.use_deterministic_algorithms(True)
-    engine = loop.start_engine(job)
+    engine = engines.start(job)
     order = Order(bench.examples, job.training)
     loop.begin_record(job, [])
     done = itertools.count(1)
@@ -237,11 +239,12 @@ def plain_loop(job: Any, examples: Any, usual: bool) -> Callable[[], float]:
     """Steps without Ray or DeepSpeed; calling the result takes one round."""
     import torch
 
-    from tasks.stages.train import builders, loop, target_loss
+    from tasks.stages.train import builders, target_loss
+    from tasks.stages.train import engine as engines
     from tasks.stages.train.rows.batches import collate
     from tasks.stages.train.rows.order import Order
 
-    model = loop.load_model(job)
+    model = engines.load_model(job)
     if not usual:
         model = target_loss.TargetLoss(model)
     weights = [weight for weight in model.parameters() if weight.requires_grad]

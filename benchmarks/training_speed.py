@@ -86,6 +86,7 @@ def own(folder: Path, layout: str) -> Iterator[int]:
     """Steps of the loop of stages/train."""
     from torch import distributed
 
+    from tasks.stages.train import engine as engines
     from tasks.stages.train import loop
     from tasks.stages.train.job import Job
     from tasks.stages.train.rows import examples
@@ -94,7 +95,7 @@ def own(folder: Path, layout: str) -> Iterator[int]:
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting-{layout}", rank=0, world_size=1)
     job = Job(training(layout=layout), folder / "model", folder / "rows", folder, folder, folder)
-    engine, order = loop.start_engine(job), Order(examples.read(job.rows), job.training)
+    engine, order = engines.start(job), Order(examples.read(job.rows), job.training)
     for number in range(order.steps):
         yield int(loop.take_step(engine, order, number)["tokens"])
 

@@ -4,7 +4,7 @@ A file is looked at whatever is wrong in another. What only follows from a mista
 ask for a run is a question to a policy that could be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import judge, satisfiable
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import first_look, foretold, named, tree
+from tasks.runs import first_look, named, tree
 from tasks.runs.foreseen import foreseen
 from tasks.runs.pin import check_sources
 from tasks.runs.repository import Repository
@@ -82,13 +82,19 @@ def files(
             check_sources(named, root)
     for text in (*(first_look.tasks(asked, named) if asked and named else ()),
                  *(first_look.expectations(suites) if suites else ()),
-                 *(foretold.at_once(asked, Layout(root)) if asked else ())):  # fmt: skip
+                 *(_too_large(asked, root) if asked else ())):  # fmt: skip
         mistakes.add(text)
     if asked and governed:
         with mistakes.noted():
             governed.policy.tier(asked.use_case.risk_tier)
             known_owners(asked, governed)
     return Files(asked, governed, named, suites)
+
+
+def _too_large(asked: Params, root: Path) -> Iterator[str]:
+    from tasks.runs import foretold  # numpy, which looking at a run does without
+
+    yield from foretold.at_once(asked, Layout(root))
 
 
 def _who(asked: RunRequest, read: Files, now: datetime, mistakes: Mistakes) -> None:

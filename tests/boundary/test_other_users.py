@@ -14,7 +14,7 @@ import pytest
 from infra import ports
 from infra.prefect import access
 from tasks.core import files
-from tasks.stages.train import cluster
+from tasks.stages.train.machines import cluster
 from tests.in_process import hallmark
 from tests.private_state import open_to_others
 from tests.registry.conftest import empty_registry, founded_once, own_services  # noqa: F401

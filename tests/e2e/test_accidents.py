@@ -13,7 +13,7 @@ import pytest
 
 from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
-from tasks.stages.train import checkpoints
+from tasks.stages.train.recovery import checkpoints
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.small_disk import fill, small_disk

@@ -3,7 +3,6 @@
 import json
 import math
 import resource
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,18 +13,20 @@ from torch import distributed
 
 from tasks.core.files import write_json
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, checkpoints, export, handling, resharded, watchdog
-from tasks.stages.train.attempts import Diverged, OutOfMemory
-from tasks.stages.train.checkpoints import Checkpoint
+from tasks.stages.train import builders, export
+from tasks.stages.train import engine as engines
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof import layout
-from tasks.stages.train.proof.modules import require_targets, require_trained
 from tasks.stages.train.proof.step import FirstStep, Tally
+from tasks.stages.train.recovery import checkpoints, resharded, watchdog
+from tasks.stages.train.recovery.attempts import OutOfMemory
+from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tasks.stages.train.recovery.divergence import diverged, left_out, require_sane
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
-from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
-from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
+from tasks.stages.train.rows.order import STEPS_SORTED, Order
+from tasks.stages.train.target_loss import can_share_prefix
 
 
 def work(config: dict[str, Any]) -> None:
@@ -43,7 +44,7 @@ def train(job: Job) -> None:
     # Filling memory that is written before it is read took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
     checkpoint = newest(job)
-    engine = start_engine(job, resharded.needed(checkpoint, training, distributed.get_world_size()))
+    engine = engines.start(job, resharded.needed(checkpoint, training, distributed.get_world_size()))
     order = Order(on_disk.read(job.rows), training)
     prove_layout(engine, order)
     curve = resume(engine, job, checkpoint)
@@ -84,36 +85,6 @@ def within_memory(step: Callable[[], dict[str, Any]], number: int, training: Tra
         raise
 
 
-def start_engine(job: Job, universal: bool = False) -> Any:
-    """The base model, with LoRA or whole, inside a DeepSpeed engine; `universal`: that will load such a checkpoint."""
-    import deepspeed
-
-    # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    torch.manual_seed(job.training.seed)
-    model = TargetLoss(load_model(job), builders.attention(job.training))
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
-    engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
-    keep_norm(engine)
-    # DeepSpeed's bf16 optimizer without ZeRO makes its state by a step over gradients of 0. Adam would count it and
-    # make the first real steps a quarter smaller.
-    for state in optimizer.state.values():
-        state["step"].zero_()
-    return engine
-
-
-def keep_norm(engine: Any) -> None:
-    """Without ZeRO and in fp32 DeepSpeed clips the gradient and forgets its norm."""
-    from deepspeed.runtime.utils import clip_grad_norm_
-
-    def clip() -> None:
-        norm = clip_grad_norm_(engine.module.parameters(), engine.gradient_clipping())
-        engine._global_grad_norm = norm
-
-    engine.clip_fp32_gradients = clip
-
-
 def prove_layout(engine: Any, order: Order) -> None:
     """The first pass of the first step, before anything is learnt."""
     training, rows = order.training, order.step(0)
@@ -121,34 +92,6 @@ def prove_layout(engine: Any, order: Order) -> None:
     groups = [rows[group] for group in plan.of(0)]
     share = can_share_prefix(engine.module.model, training) and all_share(order.examples, groups)
     layout.prove(engine, order.examples, groups[distributed.get_rank()], training, share)
-
-
-def load_model(job: Job) -> Any:
-    """The model to train, its base in the precision of the forward pass.
-
-    Under ZeRO 3 each worker holds its part of every weight from the moment that it is read.
-    """
-    from transformers import AutoModelForCausalLM
-    from transformers.integrations.deepspeed import HfDeepSpeedConfig
-
-    training = job.training
-    # transformers looks for the newest such object that is alive; this one is while the model is read.
-    sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
-    dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
-    attention = builders.attention(training) or "eager"
-    model = AutoModelForCausalLM.from_pretrained(
-        job.model,
-        dtype=dtype,
-        attn_implementation=attention,
-        quantization_config=builders.quantization_config(training),
-    )
-    del sharded
-    require_targets(model, training)
-    if training.gradient_checkpointing:
-        model.activation_checkpointing_enable({"use_reentrant": False})
-    prepared = handling.of(training.method).prepare(model, training).train()
-    require_trained(prepared, training)
-    return prepared
 
 
 def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
@@ -191,37 +134,6 @@ def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
         "tokens": int(lengths.sum()),
         "targets": targets,
     }
-
-
-RECENT = 50
-"""Steps whose median loss another is compared with."""
-
-
-def require_sane(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
-    """Raises Diverged where the loss leapt: before the step counts, and so before a checkpoint holds it."""
-    factor, before = order.training.divergence_factor, [it["loss"] for it in curve[-RECENT:] if it["targets"]]
-    if factor and before and point["loss"] > factor * (usual := statistics.median(before)):
-        number = point["step"] - 1
-        raise diverged(number, f"is {point['loss']}, {point['loss'] / usual:.1f} times the usual", order.step(number))
-
-
-def diverged(number: int, what: str, rows: Rows) -> Diverged:
-    named = ", ".join(str(int(row) + 1) for row in rows[:NAMED]) + (", …" if len(rows) > NAMED else "")
-    return Diverged(
-        f"training diverged: the loss of step {number + 1} {what}, over rows {named}; lower training.learning_rate, "
-        "look at these rows, or allow some such steps with training.max_skipped_steps",
-        number,
-    )
-
-
-NAMED = 16
-"""Rows of a step that are told."""
-
-
-def left_out(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of a step that is not taken: no tokens, and the loss of the step before."""
-    rate, loss = builders.learning_rate(order.training, number, order.steps), curve[-1]["loss"] if curve else 0.0
-    return {"step": number + 1, "loss": loss, "lr": rate, "grad_norm": 0.0, "tokens": 0, "targets": 0}
 
 
 def newest(job: Job) -> Checkpoint | None:

@@ -29,10 +29,12 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
-from tasks.stages.train import attempts, checkpoints, cluster, tracking, versions, watch
-from tasks.stages.train.attempts import Failure
+from tasks.stages.train import tracking, versions, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.machines import cluster
 from tasks.stages.train.preflight import estimate, shape, workload
+from tasks.stages.train.recovery import attempts, checkpoints
+from tasks.stages.train.recovery.attempts import Failure
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples

@@ -12,9 +12,10 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.stages.train import attempts, loop, watch, watchdog
-from tasks.stages.train.attempts import OutOfMemory, WorkersLost
+from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.recovery import attempts, watchdog
+from tasks.stages.train.recovery.attempts import OutOfMemory, WorkersLost
 
 MakeJob = Callable[..., Job]
 ROOT = Path(__file__).parents[3]
@@ -99,7 +100,8 @@ HANG = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tasks.stages.train import loop, watchdog
+from tasks.stages.train import loop
+from tasks.stages.train.recovery import watchdog
 watchdog.FIRST = 1
 loop.append_record = lambda *_: time.sleep(100)
 with watchdog.guarded(Path({folder!r}), 1, 0.5):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.stages.train import checkpoints
+from tasks.stages.train.recovery import checkpoints
 
 
 def put(folder: Path, step: int) -> Path:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.stages.train import cluster
-from tasks.stages.train import head as head_of_ray
+from tasks.stages.train.machines import cluster
+from tasks.stages.train.machines import head as head_of_ray
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 JOIN = """
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
-from tasks.stages.train import cluster
+from tasks.stages.train.machines import cluster
 try:
     with cluster.running(Training(threads=1)):
         exec(sys.argv[1])

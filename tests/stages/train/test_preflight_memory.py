@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tasks.stages.train import builders, loop
+from tasks.stages.train import engine as engines
 from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import memory, shape
 from tasks.stages.train.rows import examples
@@ -48,7 +49,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
     made = job(**changes)
     foretold = memory.of(made.training, shape.read(tiny), 1)
     before = storages()  # of other tests; held, so that no new one takes their place
-    engine = loop.start_engine(made)
+    engine = engines.start(made)
     order = Order(examples.read(made.rows), made.training)
     loop.take_step(engine, order, 0)
     for number in (1, 2):

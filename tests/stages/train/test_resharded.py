@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import Unavailable
-from tasks.stages.train import checkpoints, loop, resharded, watch
+from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.recovery import checkpoints, resharded
 from tests.stages.train.spawn import Workers
 
 pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.slow]

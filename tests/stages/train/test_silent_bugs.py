@@ -16,6 +16,7 @@ from tasks.core import record
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.prompts import chat
 from tasks.stages.train import builders, handling, loop, target_loss
+from tasks.stages.train import engine as engine_module
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import batches, examples, passes, proof, rendering
 from tasks.stages.train.rows.batches import Batch
@@ -153,10 +154,10 @@ def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> C
     """What goes backward is another loss than is told."""
 
     def plant(patch: Patch) -> None:
-        start = loop.start_engine
+        start = engine_module.start
 
-        def started(job: Job) -> Any:
-            engine = start(job)
+        def started(*given: Any) -> Any:
+            engine = start(*given)
             real, forward = engine.backward, engine.forward
 
             def kept(batch: Batch) -> torch.Tensor:
@@ -167,7 +168,7 @@ def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> C
             engine.backward = lambda loss: real(change(engine, loss, engine.last))
             return engine
 
-        patch.setattr(loop, "start_engine", started)
+        patch.setattr(engine_module, "start", started)
 
     return plant
 

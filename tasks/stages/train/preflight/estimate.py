@@ -11,12 +11,12 @@ import psutil
 from tasks.core.errors import InputError
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
-from tasks.stages.train import checkpoints
 from tasks.stages.train.preflight import memory, speed
 from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
 from tasks.stages.train.preflight.shape import Shape
 from tasks.stages.train.preflight.speed import Measured, Speed
 from tasks.stages.train.preflight.workload import Workload
+from tasks.stages.train.recovery import checkpoints
 
 GIB = 1 << 30
 

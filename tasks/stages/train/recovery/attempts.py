@@ -11,8 +11,9 @@ from pathlib import Path
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.progress import announce
-from tasks.stages.train import checkpoints, watch
+from tasks.stages.train import watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.recovery import checkpoints
 
 FILE = "attempts.json"
 """Beside the checkpoints, so that who goes on knows what was found out."""

@@ -13,9 +13,11 @@ from typing import Any
 
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, head, watchdog
-from tasks.stages.train.attempts import WorkersLost
+from tasks.stages.train import builders
 from tasks.stages.train.job import Job
+from tasks.stages.train.machines import head
+from tasks.stages.train.recovery import watchdog
+from tasks.stages.train.recovery.attempts import WorkersLost
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds next to nothing."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.core.errors import Unavailable
 from tasks.core.params.training import Training
-from tasks.stages.train.checkpoints import STATE, Checkpoint
+from tasks.stages.train.recovery.checkpoints import STATE, Checkpoint
 
 FOLDER = "universal"
 

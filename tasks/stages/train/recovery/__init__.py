@@ -1,0 +1,8 @@
+"""A training that outlives its machines.
+
+checkpoints.py  exact resume after a kill
+resharded.py    a checkpoint of other workers
+attempts.py     lost workers, hung ones, too little memory, diverged steps: it goes on
+divergence.py   a step whose loss is no number, or leapt
+watchdog.py     a worker that hangs is ended, and says where it stood
+"""
