@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import distributed
@@ -46,7 +46,7 @@ def train(job: Job) -> None:
     checkpoint = newest(job)
     engine = engines.start(job, resharded.needed(checkpoint, training, distributed.get_world_size()))
     order = Order(on_disk.read(job.rows), training)
-    prove_layout(engine, order)
+    within_memory(partial(prove_layout, engine, order), 0, training)
     curve = resume(engine, job, checkpoint)
     begin_record(job, curve)
     with watchdog.guarded(job.scratch, distributed.get_rank(), training.hang_seconds) as dog:
@@ -69,12 +69,13 @@ def train(job: Job) -> None:
     write_json(job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": peak})
 
 
+Result = TypeVar("Result")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 """How torch says it where it has no error of its own for it."""
 
 
-def within_memory(step: Callable[[], dict[str, Any]], number: int, training: Training) -> dict[str, Any]:
-    """Raises OutOfMemory where the device is too small for a pass."""
+def within_memory(step: Callable[[], Result], number: int, training: Training) -> Result:
+    """What the step gives. Raises OutOfMemory where the device is too small for a pass."""
     try:
         return step()
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
@@ -103,9 +104,7 @@ def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
     rate = builders.learning_rate(training, number, order.steps)
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
-    torch.manual_seed(
-        (training.seed + number) * size + rank
-    )  # of dropout; the step alone decides, so a resume is exact
+    torch.manual_seed((training.seed + number) * size + rank)  # of dropout; the step decides, so a resume is exact
     share, tally = can_share_prefix(engine.module.model, training), Tally(engine.device)
     first = FirstStep(engine, training) if number == 0 else None
     for forward in range(plan.count):

@@ -32,10 +32,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     [
         {},
         {"zero_stage": 1},
-        {"zero_stage": 2},
-        {"zero_stage": 3},
         {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
-        {"zero_stage": 3, "method": "full", "lora_rank": None, "lora_alpha": None},
+        {"zero_stage": 3},
     ],
     ids=str,
 )

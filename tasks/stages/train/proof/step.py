@@ -25,8 +25,9 @@ class Tally:
 
     def add(self, loss: torch.Tensor, batch: Batch, rows: Rows) -> None:
         """One pass of this worker."""
-        own = [float(loss.detach()), batch.targets.numel(), len(rows), float((rows + 1).sum())]
+        own = [0.0, batch.targets.numel(), len(rows), float((rows + 1).sum())]
         self._sums += torch.tensor(own, dtype=torch.float64, device=self._sums.device)
+        self._sums[0] += loss.detach()  # on the device: to read it would wait for the pass
 
     def close(self, number: int, rows: Rows, targets: int) -> float:
         """The summed loss of all workers. Raises Refused where other rows were computed than the step has."""
