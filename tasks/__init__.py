@@ -21,6 +21,7 @@ The rooms, from the ground up; each imports those above it in this list alone (p
     audit/      its dossier
     backup/     the state of a checkout as one folder, and back
     scaffold/   a use case from a data file
+    advice/     which approach fits it
 
 Where something new goes; the tests in tests/contract/ and of the room name what is still missing:
 

@@ -29,6 +29,7 @@ ITSELF = {
     "console start": "serves what asks the ledger each time",
     "console revoke": "asks none",
     "doctor": "says what is wrong with the ledger among all else",
+    "advise": "asks none",
     "preflight": "asks none",
     "params": "asks none",
     "identity create": "changes people.yaml alone",

@@ -178,7 +178,7 @@ def said(project: Path, *args: str) -> str:
 AS_OWNER = ("--as", "data-owner")
 COMMANDS: dict[str, list[str]] = {
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
-    "status": [], "doctor": [], "params": ["--check", "params.yaml"], "preflight": [],
+    "status": [], "doctor": [], "params": ["--check", "params.yaml"], "preflight": [], "advise": [],
     "resolve": ["--set", f"use_case.problem={TEXT}"],
     "backup": [TEXT],
     "restore": [TEXT],

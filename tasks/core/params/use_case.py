@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from tasks.core.config import Frozen
 from tasks.core.params.values import Name, Text
 
+Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning", "continued_pretraining"]
+
 
 class SuccessMetric(Frozen):
     """A figure that must be reached, fixed before training."""
@@ -54,7 +56,7 @@ class UseCase(Frozen):
     """People who use the model."""
     risk_tier: Name
     """A tier of policy.yaml; decides which gates stand and who must decide."""
-    approach: Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning", "continued_pretraining"]
+    approach: Approach
     """`lora` and `full_fine_tuning` go with the training method of that name."""
     approach_reason: Text
     """Why this approach and no other."""

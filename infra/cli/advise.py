@@ -1,0 +1,46 @@
+"""`hallmark advise`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.shared import console
+
+
+def advise(
+    params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Another params file.")] = None,
+    changes: shared.Changes = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put the best approach and its reasons into the card.")
+    ] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Say which approach fits the use case and why, from its card and the rows of its last run, and what each costs.
+
+    Example: hallmark advise --write
+    """
+    from tasks.advice import advise as rules  # reads a table and a model
+
+    root = shared.root()
+    advice = rules.advise(root, params, shared.pairs(changes))
+    told = rules.document(advice)
+    if as_json:
+        shared.print_json(told)
+    else:
+        table = Table("approach", "points", "hours", "USD", "why", box=None)
+        for each in told["approaches"]:
+            hours, cost = (f"{each[name]:.2f}" if each[name] is not None else "" for name in ("hours", "cost_usd"))
+            table.add_row(each["approach"], f"{each['points']:+d}", hours, cost, "; ".join(each["reasons"]))
+        console.print(table)
+        same = "as the card says" if told["best"] == told["chosen"] else f"the card says {told['chosen']}"
+        console.print(f"from {told['rows']:,} rows of run {told['rows_of']}: {told['best']}, {same}")
+    if write:
+        file = params or root / "params.yaml"
+        rules.write(file, advice)
+        if not as_json:
+            console.print(
+                f"{file}: use_case.approach is {advice.best.approach} now, with its reasons; owners sign the card"
+            )

@@ -1,0 +1,112 @@
+"""Advice on the approach, with what each would take; and the chosen one in the card, where owners sign it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.advice import data as rows
+from tasks.advice import opinions
+from tasks.advice.data import Data
+from tasks.advice.opinions import Opinion
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import write_bytes
+from tasks.core.layout import Layout
+from tasks.core.params import methods
+from tasks.core.params.params import Params
+from tasks.core.params.training import Training
+from tasks.runs import foretold, journal, resolve
+from tasks.stages.train.preflight.estimate import Estimate
+
+LOOKED_AT = 20
+"""Runs, the newest first."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    data: Data
+    opinions: list[Opinion]
+    """The best first."""
+    chosen: str
+    """`use_case.approach` of the parameters."""
+    costs: Mapping[str, Estimate]
+    """By approach that trains here."""
+
+    @property
+    def best(self) -> Opinion:
+        return self.opinions[0]
+
+
+def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
+    """Raises InputError for wrong parameters, Unavailable where no run has split any rows yet."""
+    params, _ = resolve.read_params(file or root / "params.yaml", changes)
+    data = _newest(params, Layout(root))
+    if data is None:
+        raise Unavailable(
+            f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark "
+            "run`, it waits at the data gate"
+        )
+    ranked = opinions.all_of(data)
+    costs: dict[str, Estimate] = {}
+    for opinion in ranked:
+        if method := opinions.method_of(opinion.approach):
+            settings = {**changes, **_as(opinion.approach, method, params.training)}
+            costs[opinion.approach] = foretold.look(root, file, settings).estimate
+    return Advice(data, ranked, params.use_case.approach, costs)
+
+
+def _as(approach: str, method: str, training: Training) -> dict[str, str]:
+    """The overrides that make a training of an approach: what its method lacks at its default, what it has not off."""
+    fields = Training.model_fields
+    lacks = {it: fields[it].default for it in methods.of(method).required if getattr(training, it) is None}
+    settings = {**methods.foreign(method), **lacks}
+    stated = {f"training.{name}": "null" if value is None else str(value) for name, value in settings.items()}
+    return {"use_case.approach": approach, "training.method": method, **stated}
+
+
+def _newest(params: Params, layout: Layout) -> Data | None:
+    for known in journal.newest(layout.state, LOOKED_AT):
+        other = Layout(layout.state / "runs" / known.run)
+        try:
+            theirs = resolve.read_params(other.params, {})[0]
+        except (InputError, OSError):
+            continue  # of another version, or gone
+        if theirs.use_case.name == params.use_case.name and (found := rows.of(other, known.run)):
+            return found
+    return None
+
+
+def write(file: Path, advice: Advice) -> None:
+    """Put the best approach and its reasons into the card of a params file, whose comments stay."""
+    best = advice.best
+    reason = "; ".join(best.reasons) or "nothing speaks against it"
+    method, training = opinions.method_of(best.approach), resolve.read_params(file, {})[0].training
+    changes = _as(best.approach, method, training) if method else {"use_case.approach": best.approach}
+    _, text = resolve.read_params(file, {**changes, "use_case.approach_reason": _quoted(reason)})
+    write_bytes(file, text.encode())
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def document(advice: Advice) -> dict[str, Any]:
+    """For `--json`."""
+    return {
+        "best": advice.best.approach,
+        "chosen": advice.chosen,
+        "rows_of": advice.data.run,
+        "rows": advice.data.rows,
+        "different_answers": advice.data.answers,
+        "approaches": [
+            {
+                "approach": it.approach,
+                "points": it.points,
+                "reasons": list(it.reasons),
+                "hours": (cost := advice.costs.get(it.approach)) and cost.hours,
+                "cost_usd": cost and cost.cost,
+                "fits": cost and cost.fits,
+            }
+            for it in advice.opinions
+        ],
+    }

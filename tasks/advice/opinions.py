@@ -1,0 +1,89 @@
+"""What speaks for and against each approach. A point more or less for each; the reasons are told with them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tasks.advice.data import Data
+from tasks.core.params import methods
+from tasks.core.params.use_case import Approach
+
+FEW, MANY = 50, 50_000
+"""Rows: below the first there is little to learn from; above the second all weights may be worth training."""
+OFTEN = 30
+"""Days: what is renewed within them changes faster than models pass their gates."""
+SHORT = 300
+"""Characters of an answer that is a decision or a form, and no text."""
+Reasons = Iterator[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    approach: Approach
+    points: int
+    reasons: tuple[str, ...]
+    """For and against, as sentences."""
+
+
+def all_of(data: Data) -> list[Opinion]:
+    """Of every approach, the one with most points first; of equals the cheaper one."""
+    opinions = []
+    for approach, rule in RULES.items():
+        told = tuple(rule(data))
+        opinions.append(Opinion(approach, sum(points for points, _ in told), tuple(words for _, words in told)))
+    return sorted(opinions, key=lambda opinion: -opinion.points)
+
+
+def _retrieval(data: Data) -> Reasons:
+    if data.closed:
+        yield -2, f"every answer is one of {data.answers}, so there is nothing to look up"
+    if data.refresh_days <= OFTEN and not data.closed:
+        yield 2, f"a source changes within {data.refresh_days} days, faster than a model is trained and approved"
+    if data.rows < FEW:
+        yield 1, f"{data.rows} rows are few to learn from, and can be looked up"
+
+
+def _lora(data: Data) -> Reasons:
+    if data.closed or data.answer_chars <= SHORT:
+        yield 2, f"answers have a form of {data.answer_chars:.0f} characters on average, which an adapter learns"
+    if data.rows < FEW:
+        yield -1, f"{data.rows} rows are few to learn from"
+    if data.refresh_days <= OFTEN and not data.closed:
+        yield -1, f"what it learnt is out of date after {data.refresh_days} days"
+
+
+def _instruction(data: Data) -> Reasons:
+    if data.tasks > 1:
+        yield 1, f"{data.tasks} tasks are learnt together"
+    if not data.closed and data.answer_chars > SHORT:
+        yield 1, f"answers are texts of {data.answer_chars:.0f} characters, whose tone and form are learnt"
+    if data.rows < FEW:
+        yield -1, f"{data.rows} rows are few to learn from"
+
+
+def _full(data: Data) -> Reasons:
+    if data.rows >= MANY and not data.closed:
+        yield 1, f"{data.rows:,} rows may be more than an adapter holds"
+    else:
+        yield -1, "an adapter learns as much from such rows, in an eighth of the memory"
+
+
+def _pretraining(data: Data) -> Reasons:
+    yield -2, "the rows are questions with answers; it takes texts, and millions of words of them"
+
+
+RULES: Mapping[Approach, Callable[[Data], Reasons]] = {
+    "lora": _lora,
+    "retrieval": _retrieval,
+    "instruction_tuning": _instruction,
+    "full_fine_tuning": _full,
+    "continued_pretraining": _pretraining,
+}
+"""The cheaper first."""
+
+
+def method_of(approach: Approach) -> str | None:
+    """The training method that it would take by default; None where nothing is trained, or nothing that is here."""
+    if approach in ("retrieval", "continued_pretraining"):
+        return None
+    wanted = methods.for_approach(approach)
+    return wanted[0] if wanted else next(iter(methods.METHODS))

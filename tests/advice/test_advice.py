@@ -1,0 +1,68 @@
+"""Which approach is advised for which rows, and why."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tasks.advice import advise, opinions
+from tasks.advice.data import Data
+from tasks.core.params import params as params_file
+from tasks.core.params.use_case import Approach
+
+INTENTS = Data(rows=900, answers=30, answer_chars=60, refresh_days=365, tasks=1, run="r1")
+"""A fixed set of short answers."""
+FACTS = Data(rows=4000, answers=3900, answer_chars=700, refresh_days=7, tasks=1, run="r1")
+"""Texts about what changes weekly."""
+TONE = replace(FACTS, refresh_days=365)
+"""Texts that stay right."""
+
+
+def best(data: Data) -> opinions.Opinion:
+    return opinions.all_of(data)[0]
+
+
+def test_every_approach_has_an_opinion_with_reasons() -> None:
+    for data in (INTENTS, FACTS, TONE):
+        assert {it.approach for it in opinions.all_of(data)} == set(get_args(Approach))
+    assert all(best(data).reasons for data in (INTENTS, FACTS, TONE))
+
+
+def test_a_form_is_learnt_and_facts_that_change_are_looked_up() -> None:
+    assert best(INTENTS).approach == "lora"
+    assert best(FACTS).approach == "retrieval"
+    assert "within 7 days, faster than a model" in " ".join(best(FACTS).reasons)
+    assert best(TONE).approach == "instruction_tuning"
+
+
+def test_few_rows_speak_against_training() -> None:
+    assert best(replace(TONE, rows=30, answers=30)).approach == "retrieval"
+    assert best(replace(FACTS, rows=30, answers=30)).approach == "retrieval"
+
+
+def test_all_weights_are_worth_it_for_very_many_open_rows_alone() -> None:
+    points = {data.rows: {it.approach: it.points for it in opinions.all_of(data)} for data in (
+        TONE, replace(TONE, rows=80_000, answers=10_000 * 8))}  # fmt: skip
+    assert points[4000]["full_fine_tuning"] < 0 < points[80_000]["full_fine_tuning"]
+
+
+def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
+    comments = file.read_text().count("#")
+    advise.write(file, advise.Advice(TONE, opinions.all_of(TONE), "lora", {}))
+    written = params_file.load(file).use_case
+    assert written.approach == "instruction_tuning"
+    assert written.approach_reason == "answers are texts of 700 characters, whose tone and form are learnt"
+    assert file.read_text().count("#") >= comments - 1
+
+
+@pytest.mark.parametrize("before", ["lora", "full_fine_tuning"])
+@pytest.mark.parametrize("approach", get_args(Approach))
+def test_what_is_written_for_an_approach_is_a_valid_file(tmp_path: Path, approach: Approach, before: Approach) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
+    advise.write(file, advise.Advice(TONE, [opinions.Opinion(before, 1, ())], "lora", {}))
+    advise.write(file, advise.Advice(TONE, [opinions.Opinion(approach, 1, ('a "reason": good',))], "lora", {}))
+    assert params_file.load(file).use_case.approach == approach
