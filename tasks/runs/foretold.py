@@ -139,8 +139,6 @@ def lines(told: Foretold) -> Iterator[str]:
     needs, has = it.memory.device / GIB, "an unknown size" if it.has is None else f"{it.has / GIB:.1f} GiB"
     verdict = {True: "fits", False: "does not fit", None: "set resources.memory_gib to know whether it fits"}[it.fits]
     yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
-    if it.fits is False:
-        yield advice(it)
     yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights; {it.disk_free / GIB:.0f} GiB are free"
     if it.workload is None:
         yield "tokens, hours and cost show once a run with these prompts and this base model has tokenised its rows"

@@ -16,11 +16,10 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
     ("settings", "words"),
     [
         ({"offload": "cpu"}, "offload cpu with zero_stage 0 is not possible: .*; set zero_stage"),
-        ({"offload": "nvme", "zero_stage": 2}, "offload nvme with zero_stage 2 is not possible: only ZeRO 3"),
-        (
-            {"offload": "nvme", "zero_stage": 3},
-            "offload nvme with offload_folder null is not possible: name",
-        ),
+        ({"epochs": float("inf")}, "epochs"),
+        ({"lora_alpha": float("inf")}, "lora_alpha"),
+        ({"seed": 2**40}, "seed"),
+        ({"lora_dropout": 1.0}, "lora_dropout"),
         ({"attention": "flash"}, "attention flash with device cpu is not possible: .*; set attention to auto"),
         (
             {"attention": "flash", "device": "gpu", "precision": "fp32"},

@@ -141,6 +141,7 @@ FACTS = {
     "validate": {"failed_expectations": {"value": 0}},
     "split": {"train_rows": {"value": 8, "unit": "rows"}, "test_rows": {"value": 4, "unit": "rows"}},
     "base_model": {"parameters": {"value": 3}},
+    "tokenise": {"tokens": {"value": 96, "unit": "tokens"}},
     "train": {"loss": {"value": 0.5}},
     "predict/base": {},
     "predict/champion": {},

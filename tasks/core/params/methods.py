@@ -1,6 +1,6 @@
 """The one table of training methods; nothing else compares their names.
 
-A third one is a line here, and in `tasks/stages/train/handling.py` how a model is prepared for it and its weights are
+Another one is a line here, and in `tasks/stages/train/handling.py` how a model is prepared for it and its weights are
 written.
 """
 

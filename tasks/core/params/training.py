@@ -1,7 +1,6 @@
 """`training` of params.yaml."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,17 +18,17 @@ class Training(Frozen):
     """`lora` trains an adapter, `qlora` one over a base model read in 4 bits a weight, `full` every weight."""
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
     """Rank of the LoRA matrices; null with method full."""
-    lora_alpha: Annotated[float, Field(gt=0)] | None = 32
+    lora_alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 32
     """LoRA scale: updates are multiplied by lora_alpha / lora_rank; null with method full."""
-    lora_dropout: Share = 0.0
-    """Share of the inputs of LoRA matrices that training drops."""
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the inputs of LoRA matrices that training drops. Which ones follows from step, passes and workers."""
     lora_variant: Literal["plain", "rslora", "dora"] = "plain"
     """`rslora` divides lora_alpha by the root of the rank (arXiv:2312.03732), for high ranks. `dora` also trains the
     length of each weight column (arXiv:2402.09353): slower, and better at low ranks."""
     lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Names of the modules that get LoRA matrices, as in [q_proj, v_proj]; null: every linear layer but the output
     head."""
-    epochs: Annotated[float, Field(gt=0)] = 1
+    epochs: Annotated[float, Field(gt=0, le=10_000)] = 1
     """Passes over the training rows; a fraction stops within one."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16
     """Rows of an optimizer step, over all workers. With `order` and `seed` it decides what each step learns from."""
@@ -48,9 +47,9 @@ class Training(Frozen):
     """Share of the steps in which the learning rate rises from 0."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     """How the learning rate goes after warm-up."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Of AdamW."""
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Gradients are clipped to this norm."""
     max_length: Annotated[int, Field(ge=16)] = 512
     """Tokens of prompt and target together; a longer row stops the stage, since cutting would hide text."""
@@ -64,11 +63,9 @@ class Training(Frozen):
     memory for activations."""
     zero_stage: Literal[0, 1, 2, 3] = 0
     """DeepSpeed ZeRO: what workers share out among them. 1: the optimizer's state. 2: gradients too. 3: weights too."""
-    offload: Literal["none", "cpu", "nvme"] = "none"
-    """Where the optimizer's state lies, and with ZeRO 3 the weights: on the device, in the machine's memory, or (ZeRO 3
-    alone) on its disk."""
-    offload_folder: Path | None = None
-    """A folder on a fast local disk of every machine, with offload nvme."""
+    offload: Literal["none", "cpu"] = "none"
+    """Where gradients and the optimizer's state lie, and with ZeRO 3 the weights: on the device, or in the machine's
+    memory."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes (one GPU each on GPUs)."""
     device: Literal["cpu", "gpu"] = "cpu"
@@ -83,15 +80,15 @@ class Training(Frozen):
     max_failures: Annotated[int, Field(ge=0)] = 3
     """How often workers may be lost in one execution before it gives up; each time it goes on from the last
     checkpoint."""
-    divergence_factor: Annotated[float, Field(gt=1)] | None = None
+    divergence_factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
     """A loss so many times the median of the fifty steps before counts as diverged; null: only one that is no
     number."""
     max_skipped_steps: Annotated[int, Field(ge=0)] = 0
     """How many diverged steps may be left out: training goes back to the last checkpoint and takes the others. 0 stops
     at the first."""
-    hang_seconds: Annotated[int, Field(ge=10)] = 1800
+    hang_seconds: Annotated[int, Field(ge=60, le=604_800)] = 1800
     """A step that takes longer counts as hung: its workers are ended, and say where they stood."""
-    seed: int = 17
+    seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 17
     """Of initialisation and of the order of rows."""
 
     @property
@@ -124,9 +121,7 @@ class Training(Frozen):
 
 QUANTISED = tuple(name for name, method in methods.METHODS.items() if method.quantised)
 IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
-    ({"offload": ("cpu", "nvme"), "zero_stage": (0,)}, "there is nothing to offload without ZeRO; set zero_stage"),
-    ({"offload": ("nvme",), "zero_stage": (1, 2)}, "only ZeRO 3 goes to disk; set zero_stage to 3 or offload to cpu"),
-    ({"offload": ("nvme",), "offload_folder": (None,)}, "name the folder on a fast local disk in offload_folder"),
+    ({"offload": ("cpu",), "zero_stage": (0,)}, "there is nothing to offload without ZeRO; set zero_stage"),
     ({"method": QUANTISED, "zero_stage": (3,)}, "ZeRO 3 cannot part weights of 4 bits; set zero_stage to 2"),
     ({"attention": ("flash",), "device": ("cpu",)}, "FlashAttention is for GPUs; set attention to auto"),
     ({"attention": ("flash",), "precision": ("fp32",)}, "FlashAttention computes in 16 bits; set precision to bf16"),

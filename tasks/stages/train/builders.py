@@ -88,8 +88,7 @@ def _zero(training: Training) -> dict[str, Any]:
     if training.zero_stage == 3:
         zero["stage3_prefetch_bucket_size"] = BUCKET
     if training.offload != "none":
-        folder = {"nvme_path": str(training.offload_folder)} if training.offload == "nvme" else {}
-        place = {"device": training.offload, **folder}
+        place = {"device": training.offload}
         zero |= {"offload_optimizer": place, **({"offload_param": place} if training.zero_stage == 3 else {})}
     return zero
 
@@ -126,8 +125,9 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     return training.learning_rate * left[training.schedule]
 
 
-GROW_SECONDS = 60.0
-"""How often Ray looks whether a training that goes on with fewer workers could have more again."""
+GROW_SECONDS = 600.0
+"""How often Ray looks whether a training that goes on with fewer workers could have more again. It then goes on from
+the last checkpoint."""
 
 
 def scaling_config(training: Training) -> "ScalingConfig":
@@ -148,14 +148,21 @@ def run_config(folder: Path) -> "RunConfig":
     """Ray's own files go to `folder`. No retries by Ray: `attempts.py` knows which failures are worth one."""
     from ray.train import FailureConfig, RunConfig
 
-    return RunConfig(name="train", storage_path=str(folder), failure_config=FailureConfig(max_failures=0))
+    never = FailureConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
+        max_failures=0, controller_failure_limit=0, max_preemption_failures=0
+    )
+    return RunConfig(name="train", storage_path=str(folder), failure_config=never)
+
+
+FIRST_STEP = 4
+"""Times as long as a step that the first may take, in which kernels are compiled, and one after a checkpoint."""
 
 
 def torch_config(training: Training) -> "TorchConfig":
-    """Workers wait for each other as long as a step may take."""
+    """Workers wait for each other as long as a first step may take; `watchdog` ends what hangs earlier."""
     from ray.train.torch import TorchConfig
 
-    return TorchConfig(timeout_s=training.hang_seconds)
+    return TorchConfig(timeout_s=training.hang_seconds * FIRST_STEP)
 
 
 def worker_python() -> str:

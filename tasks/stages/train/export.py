@@ -21,14 +21,15 @@ def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
 
 
 def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
-    """The trained weights by name, on the CPU; under ZeRO 3 each is put together from its parts in turn."""
+    """The trained weights by name, on the CPU of the first worker; under ZeRO 3 put together one after the other."""
     import deepspeed
 
     weights = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             with deepspeed.zero.GatheredParameters(weight, enabled=training.zero_stage == 3):
-                weights[name] = weight.detach().cpu().clone()
+                if distributed.get_rank() == 0:
+                    weights[name] = weight.detach().cpu().clone()
     return weights
 
 

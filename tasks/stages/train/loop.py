@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import write_json
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, export
 from tasks.stages.train import engine as engines
 from tasks.stages.train.job import Job
-from tasks.stages.train.proof import layout
+from tasks.stages.train.proof import layout, state
 from tasks.stages.train.proof.step import FirstStep, Tally
 from tasks.stages.train.recovery import checkpoints, resharded, watchdog
 from tasks.stages.train.recovery.attempts import OutOfMemory
@@ -25,7 +26,7 @@ from tasks.stages.train.recovery.divergence import diverged, left_out, require_s
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
-from tasks.stages.train.rows.order import STEPS_SORTED, Order
+from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
 from tasks.stages.train.target_loss import can_share_prefix
 
 
@@ -44,29 +45,45 @@ def train(job: Job) -> None:
     # Filling memory that is written before it is read took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
     checkpoint = newest(job)
-    engine = engines.start(job, resharded.needed(checkpoint, training, distributed.get_world_size()))
+    engine = loaded(job, checkpoint)
     order = Order(on_disk.read(job.rows), training)
     within_memory(partial(prove_layout, engine, order), 0, training)
     curve = resume(engine, job, checkpoint)
     begin_record(job, curve)
+    first = True
     with watchdog.guarded(job.scratch, distributed.get_rank(), training.hang_seconds) as dog:
         for number in range(len(curve), order.steps):
             began = time.monotonic()
             if number in job.skipped:
                 point = left_out(order, number, curve)
             else:
-                point = within_memory(partial(take_step, engine, order, number), number, training)
+                fresh = not any(it["targets"] for it in curve)
+                watched = FirstStep(engine, training, fresh) if first else None
+                point = within_memory(partial(take_step, engine, order, number, watched), number, training)
                 require_sane(point, curve, order)
+                first = False
             curve.append(point)
             append_record(job, point, time.monotonic() - began)
             if number % STEPS_SORTED == 0:
                 order.examples.release()
             if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
+                dog.fed(builders.FIRST_STEP)
                 save(engine, job, curve)
             dog.fed()
     export.write(engine, job.model, training, job.output)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     write_json(job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": peak})
+
+
+def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:
+    """The engine. Raises Unavailable where the model does not fit: smaller passes would not help."""
+    universal = resharded.needed(checkpoint, job.training, distributed.get_world_size())
+    try:
+        return within_memory(partial(engines.start, job, universal), 0, job.training)
+    except OutOfMemory:
+        raise Unavailable(
+            "out of memory while the model is loaded; `hallmark preflight` says what would fit, and needs no device"
+        ) from None
 
 
 Result = TypeVar("Result")
@@ -87,16 +104,23 @@ def within_memory(step: Callable[[], Result], number: int, training: Training) -
 
 
 def prove_layout(engine: Any, order: Order) -> None:
-    """The first pass of the first step, before anything is learnt."""
-    training, rows = order.training, order.step(0)
-    plan = passes.plan(order.examples.lengths(rows), training, distributed.get_world_size())
-    groups = [rows[group] for group in plan.of(0)]
-    share = can_share_prefix(engine.module.model, training) and all_share(order.examples, groups)
-    layout.prove(engine, order.examples, groups[distributed.get_rank()], training, share)
+    """A pass of one of the first steps, before anything is learnt: the one in which all workers have most rows."""
+    training, size = order.training, distributed.get_world_size()
+    best: list[Rows] = []
+    for number in range(min(order.steps, layout.LOOKED_AT)):
+        rows = order.step(number)
+        plan = passes.plan(order.examples.lengths(rows), training, size)
+        for forward in range(plan.count):
+            groups = [rows[group] for group in plan.of(forward)]
+            if not best or min(map(len, groups)) > min(map(len, best)):
+                best = groups
+    layout.prove(engine, order.examples, best, training, can_share_prefix(engine.module, training))
 
 
-def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
-    """One optimizer step; its loss is the mean over the target tokens of all workers and forward passes."""
+def take_step(engine: Any, order: Order, number: int, first: FirstStep | None = None) -> dict[str, Any]:
+    """One optimizer step; its loss is the mean over the target tokens of all workers and forward passes.
+
+    `first` watches it."""
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
     examples, rows = order.examples, order.step(number)
     lengths, targets = examples.lengths(rows), int(examples.targets(rows).sum())
@@ -105,8 +129,7 @@ def take_step(engine: Any, order: Order, number: int) -> dict[str, Any]:
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
     torch.manual_seed((training.seed + number) * size + rank)  # of dropout; the step decides, so a resume is exact
-    share, tally = can_share_prefix(engine.module.model, training), Tally(engine.device)
-    first = FirstStep(engine, training) if number == 0 else None
+    share, tally = can_share_prefix(engine.module, training), Tally(engine.device)
     for forward in range(plan.count):
         groups = [rows[group] for group in plan.of(forward)]
         shared = share and all_share(examples, groups)
@@ -154,7 +177,13 @@ def resume(engine: Any, job: Job, checkpoint: Checkpoint | None) -> list[dict[st
         if distributed.get_rank() == 0:
             resharded.convert(checkpoint, folder)
         distributed.barrier()
-    engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
+    path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
+    if path is None:
+        raise Refused(
+            f"checkpoint {checkpoint.folder.name} could not be loaded; remove it to go on from the one before"
+        )
+    state.settle(engine, sum(point["targets"] > 0 for point in checkpoint.curve))
+    state.require_same(engine, checkpoint.state)
     return checkpoint.curve
 
 
@@ -168,8 +197,9 @@ def save(engine: Any, job: Job, curve: list[dict[str, Any]]) -> None:
     with checkpoints.writing(path):
         engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
     distributed.barrier()
+    told = state.of(engine)  # of all workers together
     if first:
-        checkpoints.commit(path, step, curve, distributed.get_world_size())
+        checkpoints.commit(path, Checkpoint(path, step, curve, distributed.get_world_size(), told))
     distributed.barrier()
 
 

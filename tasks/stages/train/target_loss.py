@@ -28,6 +28,10 @@ class TargetLoss(nn.Module):
         """`attention`: what transformers calls it; None: what is faster on a CPU for the length of the rows."""
         super().__init__()
         self.model, self.attention = model, attention
+        self.random = bool(getattr(model.config, "attention_dropout", 0)) or any(
+            isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
+        )
+        """Dropout is drawn."""
         self._predicts: torch.Tensor | None = None
         """Where the head is needed; None, outside a call of this module: everywhere."""
         # A hook, not a call of decoder and head in turn: models scale or cap their logits after the head.
@@ -64,11 +68,11 @@ class TargetLoss(nn.Module):
         return past
 
 
-def can_share_prefix(model: Any, training: Training) -> bool:
+def can_share_prefix(module: TargetLoss, training: Training) -> bool:
     """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice.
 
     Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
     """
-    kinds = getattr(model.config, "layer_types", None) or []
-    plain = training.lora_dropout == 0 and not training.gradient_checkpointing and not training.packed
+    kinds = getattr(module.model.config, "layer_types", None) or []
+    plain = not module.random and not training.gradient_checkpointing and not training.packed
     return training.device == "cpu" and plain and all(kind == "full_attention" for kind in kinds)

@@ -40,6 +40,7 @@ class Tracker:
         new = [point for point in points if point["step"] > self._logged]
         if self.run_id and new:
             self._attempt(lambda: self._client.log_batch(self.run_id, metrics=metrics(new)))
+            self._logged = new[-1]["step"]
 
     def finish(self, status: str) -> None:
         """Close the MLflow run as FINISHED, FAILED or KILLED; that of a run goes on."""

@@ -138,16 +138,17 @@ def model_folder(layout: Layout) -> Path:
 
 def read_rows(params: Params, layout: Layout) -> Examples:
     """The rows as tokens. Raises Refused where they are of something else, InputError where one is too long."""
-    folder, most = layout.stage("tokenise"), params.training.max_length
+    folder, context = layout.stage("tokenise"), shape.read(model_folder(layout)).context
+    most = min(params.training.max_length, context or params.training.max_length)
     on_disk.verify(folder, tokenise.origin(layout, params.prompts))
     examples = on_disk.read(folder)
     longest = tokenise.Result.read(layout).longest
     if longest > most:
+        limit = "the base model's context" if most == context else "training.max_length"
         too_long = int((examples.lengths() > most).sum())
         raise InputError(
-            f"training.max_length: expected at most {most} tokens a row, got {too_long} of {len(examples)} rows above "
-            f"it, the longest with {longest}; raise training.max_length, or lower data.max_prompt_chars so that they "
-            "are quarantined"
+            f"{limit}: expected at most {most} tokens a row, got {too_long} of {len(examples)} rows above "
+            f"it, the longest with {longest}; raise it, or lower data.max_prompt_chars so that they are quarantined"
         )
     return examples
 
@@ -175,7 +176,7 @@ def execute(
         return attempts.until_done(job, cluster.fit)
 
 
-OPERATION = ("least_workers", "max_failures", "hang_seconds")
+OPERATION = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")
 """Parameters that say how a training outlives its machines, and decide no weight."""
 
 

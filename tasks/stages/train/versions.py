@@ -3,11 +3,13 @@
 import importlib.metadata
 import platform
 import socket
+from collections.abc import Iterator
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 
-LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers")
+LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers", "numpy")
+OPTIONAL = ("bitsandbytes", "flash-attn")
 
 
 class Versions(Frozen):
@@ -29,6 +31,15 @@ class Versions(Frozen):
         return [("Python", self.python, here.python), *libraries]
 
 
+def _installed() -> Iterator[tuple[str, str]]:
+    for name in (*LIBRARIES, *OPTIONAL):
+        try:
+            yield name, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name in LIBRARIES:
+                raise
+
+
 def of_here() -> Versions:
     python = ".".join(platform.python_version_tuple()[:2])
-    return Versions(python=python, libraries={name: importlib.metadata.version(name) for name in LIBRARIES})
+    return Versions(python=python, libraries=dict(_installed()))

@@ -102,7 +102,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from tasks.stages.train import loop
 from tasks.stages.train.recovery import watchdog
-watchdog.FIRST = 1
+watchdog.FIRST_STEP = 1
 loop.append_record = lambda *_: time.sleep(100)
 with watchdog.guarded(Path({folder!r}), 1, 0.5):
     loop.within_memory(lambda: time.sleep(100), 0, None)
@@ -143,9 +143,9 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_step_that_diverges_stops_and_names_its_rows(
     job: MakeJob, spoilt: Callable[..., None], factor: float, words: str
 ) -> None:
-    spoilt(3, factor)
-    with pytest.raises(InputError, match=rf"the loss of step 4 {words}.*, over rows \d+, \d+, \d+, \d+; lower"):
-        attempts.until_done(job(divergence_factor=5, checkpoint_steps=1), loop.train)
+    spoilt(12, factor)
+    with pytest.raises(InputError, match=rf"the loss of step 13 {words}.*, over rows \d+, \d+, \d+, \d+; lower"):
+        attempts.until_done(job(divergence_factor=5, checkpoint_steps=1, epochs=3), loop.train)
 
 
 @pytest.mark.usefixtures("alone")

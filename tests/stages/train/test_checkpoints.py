@@ -13,7 +13,8 @@ def put(folder: Path, step: int) -> Path:
     aside = checkpoints.aside(folder, step)
     (aside / "state").mkdir()
     (aside / "state" / "weights.pt").write_bytes(b"weights" * step)
-    checkpoints.commit(aside, step, [{"step": number} for number in range(1, step + 1)], 1)
+    curve = [{"step": number} for number in range(1, step + 1)]
+    checkpoints.commit(aside, checkpoints.Checkpoint(aside, step, curve, 1, {}))
     return folder / f"step-{step:09d}"
 
 

@@ -45,7 +45,7 @@ import subprocess, sys, os
 print({WITHOUT!r})
 there = ray.get_runtime_context().gcs_address
 environment = {{name: value for name, value in os.environ.items() if not name.startswith("RAY_")}}
-other = f"from tasks.stages.train import head; head.require({{there!r}})"
+other = f"from tasks.stages.train.machines import head; head.require({{there!r}})"
 print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
 """
 

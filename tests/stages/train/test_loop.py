@@ -178,6 +178,6 @@ def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_pat
     weights["model.norm.weight"].fill_(float("inf"))
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(
-        InputError, match=r"base model's own loss over rows .* is nan, before anything is trained; check its weights"
+        InputError, match=r"base model's own loss over row .* is nan, before anything is trained; check its weights"
     ):
         loop.train(replace(job(), model=broken))

@@ -56,6 +56,6 @@ def test_two_workers_then_one_then_two(job: MakeJob, pair: Workers, changes: dic
 
 def test_a_checkpoint_that_cannot_be_converted_says_so(tmp_path: Path) -> None:
     (tmp_path / "step" / checkpoints.STATE).mkdir(parents=True)
-    broken = checkpoints.Checkpoint(tmp_path / "step", 2, [], 2)
+    broken = checkpoints.Checkpoint(tmp_path / "step", 2, [], 2, {})
     with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
         resharded.convert(broken, tmp_path / "out")

@@ -291,7 +291,7 @@ def test_workers_run_the_worktrees_own_code_and_their_error_reaches_the_person(r
     loop = ready.root / "tasks" / "stages" / "train" / "proof" / "layout.py"
     loop.write_text(loop.read_text().replace("base model's own loss", "base model's very own loss"))
     told = finish(start(), code=InputError.exit_code)
-    assert "train: the base model's very own loss over rows" in told
+    assert "train: the base model's very own loss over row" in told
     assert "Traceback" not in told
 
 

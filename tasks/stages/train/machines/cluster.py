@@ -11,13 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tasks.core.errors import HallmarkError
+from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import head
 from tasks.stages.train.recovery import watchdog
-from tasks.stages.train.recovery.attempts import WorkersLost
+from tasks.stages.train.recovery.attempts import OutOfMemory, WorkersLost
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds next to nothing."""
@@ -47,7 +47,7 @@ on other systems by default, that no other machine takes part."""
 def fit(job: Job) -> None:
     """Train on all workers. Raises the workers' HallmarkError, WorkersLost where some are gone, Ray's error where one
     fails otherwise."""
-    from ray.train import TrainingFailedError
+    from ray.train import ControllerError, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
     from tasks.stages.train.loop import work  # imports torch
@@ -61,8 +61,13 @@ def fit(job: Job) -> None:
     )
     try:
         trainer.fit()
+    except ControllerError as error:
+        raise Unavailable(
+            f"Ray could not start {job.training.workers} workers with what each needs ({_needs(job.training)}): "
+            f"{last_line(error)}; start the machines, or lower training.workers"
+        ) from None
     except TrainingFailedError as error:
-        raise (stated(error) or lost(error, job) or error) from None
+        raise (stated(error) or short(error, job) or lost(error, job) or error) from None
     except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
         raise KeyboardInterrupt from None
 
@@ -71,6 +76,34 @@ def stated(error: Any) -> HallmarkError | None:
     """The HallmarkError among the workers' errors, if there is one."""
     causes = [getattr(failure, "cause", failure) for failure in getattr(error, "worker_failures", {}).values()]
     return next((cause for cause in causes if isinstance(cause, HallmarkError)), None)
+
+
+def _needs(training: Training) -> str:
+    return f"{training.threads} CPUs" + (" and a GPU" if training.device == "gpu" else "")
+
+
+def last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1][:300]
+
+
+def short(error: Any, job: Job) -> OutOfMemory | None:
+    """Where the system or Ray ended a worker for its memory."""
+    words = str(error)
+    if not any(said in words for said in ("OutOfMemoryError", "running low on memory", "OOM")):
+        return None
+    return OutOfMemory(f"a worker was ended for want of memory, in passes of {job.training.micro_batch_tokens} tokens")
+
+
+def require_devices(training: Training) -> None:
+    """Raises InputError where a Ray of this stage's own has too few GPUs: it would wait for them for ever."""
+    import ray
+
+    there = int(ray.cluster_resources().get("GPU", 0))
+    if training.device == "gpu" and there < training.workers:
+        raise InputError(
+            f"training.workers {training.workers} on device gpu needs as many GPUs, and this machine has {there}; "
+            "lower it, set training.device to cpu, or name a cluster in RAY_ADDRESS"
+        )
 
 
 def lost(error: Any, job: Job) -> WorkersLost | None:
@@ -111,6 +144,8 @@ def running(training: Training) -> Iterator[None]:
     try:
         with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
             connect(cluster, quiet(training) | (own(training, folder) if cluster is None else {}))
+        if cluster is None:
+            require_devices(training)
         signal.signal(signal.SIGTERM, interrupt)
         yield
     finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import ValidationError
 
 from tasks.core.errors import InputError
 from tasks.core.params.resources import Resources
@@ -44,7 +45,7 @@ class Estimate:
         """On the device, and in the machine what is offloaded; None where nobody knows what the device has."""
         if self.has is None:
             return None
-        return self.memory.device <= self.has and self.memory.host * self.training.workers <= self.host_has
+        return _fit(self.training, self.memory, self.has, self.host_has)
 
     @property
     def hours(self) -> float | None:
@@ -107,7 +108,8 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     {"gradient_checkpointing": True},
     {"zero_stage": 2},
     {"zero_stage": 3},
-    {"offload": "cpu"},
+    {"zero_stage": 2, "offload": "cpu"},
+    {"zero_stage": 3, "offload": "cpu"},
 )
 """What takes less memory and learns the same, each dearer than the one before."""
 
@@ -119,11 +121,21 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
     assert estimate.has is not None
     work = estimate.workload
     for changes in _ever_dearer(estimate.training, work.longest if work else estimate.training.max_length):
-        changed = estimate.training.model_copy(update=dict(changes))
+        try:
+            changed = Training.model_validate({**estimate.training.model_dump(), **changes})
+        except ValidationError:
+            continue  # the method has no such form
         needs = memory.of(changed, estimate.shape, largest_pass(changed, work))
-        if needs.device <= estimate.has and needs.host * changed.workers <= estimate.host_has:
+        if _fit(changed, needs, estimate.has, estimate.host_has):
             return changes
     return None
+
+
+def _fit(training: Training, needs: Memory, has: int, host_has: int) -> bool:
+    """On a CPU device and machine are the same memory."""
+    if training.device == "cpu":
+        return needs.device + needs.host <= has
+    return needs.device <= has and needs.host * training.workers <= host_has
 
 
 def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
@@ -134,11 +146,18 @@ def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]
         changes = {"micro_batch_tokens": tokens}
         yield changes
     for change in CHANGES:
-        if "zero_stage" in change and (training.workers == 1 or training.zero_stage >= change["zero_stage"]):
+        offloads = "offload" in change
+        if offloads and training.device == "cpu":
+            continue  # it is the same memory
+        if (
+            not offloads
+            and "zero_stage" in change
+            and (training.workers == 1 or training.zero_stage >= change["zero_stage"])
+        ):
+            continue
+        if all(getattr(training, name) == value for name, value in change.items()):
             continue
         changes = {**changes, **change}
-        if "offload" in changes and not (training.zero_stage or "zero_stage" in changes):
-            changes["zero_stage"] = 3
         yield changes
 
 
@@ -149,6 +168,7 @@ def require(estimate: Estimate) -> None:
     """
     needs = estimate.memory
     certain = needs.weights + needs.gradients + needs.optimizer
+    certain += needs.host if estimate.training.device == "cpu" else 0
     if estimate.has is not None and certain > estimate.has:
         change = remedies(estimate)
         what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (

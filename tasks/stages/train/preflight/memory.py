@@ -55,7 +55,8 @@ def of(training: Training, shape: Shape, tokens: int) -> Memory:
         weights -= round(sum(map(math.prod, shape.linear().values())) * (width - QUANTISED))
     offloaded = training.offload != "none"
     host = (optimizer + gradients if offloaded else 0) + (weights if offloaded and stage == 3 else 0)
-    buffers = RUNTIME[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
+    step = trained * 2 * FP32 if stage == 0 and width != FP32 else 0  # gradients in fp32, one by one and in a row
+    buffers = step + RUNTIME[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
     return Memory(
         weights=0 if offloaded and stage == 3 else weights,
         gradients=0 if offloaded else gradients,

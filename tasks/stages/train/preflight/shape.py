@@ -10,8 +10,8 @@ from tasks.core.files import read_json
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 
-HEADS = ("lm_head", "embed_out", "output_projection")
-"""How output heads are called; LoRA leaves them alone."""
+OTHERS = ("lm_head", "embed", "output_projection", "wte", "wpe")
+"""How output heads and embeddings are called; LoRA leaves them alone."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Shape:
         return {
             name: shape
             for name, shape in self.weights.items()
-            if len(shape) == 2 and shape[0] != self.vocabulary and not any(head in name for head in HEADS)
+            if len(shape) == 2 and shape[0] != self.vocabulary and not any(part in name for part in OTHERS)
         }
 
     def trained(self, training: Training) -> int:
@@ -64,6 +64,8 @@ def read(folder: Path) -> Shape:
 
     weights: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.glob("*.safetensors")):
+        if path.name == "consolidated.safetensors":
+            continue  # the same weights once more, for another library
         with safe_open(path, framework="numpy") as file:
             weights |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     config = read_json(folder / "config.json")

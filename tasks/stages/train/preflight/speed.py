@@ -46,7 +46,9 @@ def of(training: Training, shape: Shape, resources: Resources, measured: Measure
     return Speed(each / operations, f"assumed ({what}); set resources.tokens_per_second once it is measured")
 
 
-ALIKE = ("method", "device", "precision", "threads", "gradient_checkpointing", "packed")
+ALIKE = (
+    "method", "device", "precision", "threads", "gradient_checkpointing", "packed", "zero_stage", "offload", "attention"
+)  # fmt: skip
 """What decides speed; of one base model, since it is the last training of this use case."""
 
 

@@ -1,4 +1,4 @@
-"""The first pass as it is really computed, against its rows one at a time, and against rows that it must not see."""
+"""A pass as it is really computed, against its rows one at a time, and against rows that it must not see."""
 
 import math
 from dataclasses import replace
@@ -10,57 +10,67 @@ from torch import distributed
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.training import Training
-from tasks.stages.train.rows.batches import Batch, collate
+from tasks.stages.train.rows.batches import Batch, all_share, collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
+LOOKED_AT = 20
+"""Steps among which a pass with many rows is sought."""
 ALONE = 4
-"""Rows of a pass that are also computed one at a time."""
+"""Rows of a pass that are also computed one at a time: the shortest, which need the least memory."""
 NEAR = {"fp32": 1e-3, "bf16": 0.03}
-"""Of a loss: how far rounding takes two ways to compute it apart, at most."""
+"""Of a row's loss: how far rounding takes two ways to compute it apart, at most."""
 
 
 @torch.no_grad()
-def prove(engine: Any, examples: Examples, rows: Rows, training: Training, share: bool) -> None:
-    """Check the first pass over `rows`, this worker's. Every worker calls it, since ZeRO 3 computes with all of them.
+def prove(engine: Any, examples: Examples, groups: list[Rows], training: Training, share: bool) -> None:
+    """Check a pass over `groups`, one a worker. Every worker calls it, since ZeRO 3 computes with all of them.
 
-    Raises Refused where the loss is not that of the rows alone, or where a packed row sees another."""
-    rows = rows[:ALONE]
-    laid = collate(examples, rows, training.packed, share).to(engine.device)
+    Raises Refused where a row's loss is not that of the row alone, or where a packed row sees another; InputError where
+    the base model gives no number."""
+    groups = [_shortest(examples, group) for group in groups]
+    rows = groups[distributed.get_rank()]
+    share = share and all_share(examples, groups, worth=1)  # also where it would not pay, so that it is proven
+    laid = collate(examples, rows, training.packed, share, worth=1).to(engine.device)
     engine.eval()  # without dropout two ways to compute the same agree
-    together = float(engine(laid))
-    alone = sum(_alone(engine.module.model, examples, row, engine.device) for row in _padded(rows))
+    wrong = ""
+    for place in range(ALONE):
+        row = int(rows[place]) if place < len(rows) else -1
+        together = float(engine(_of_row(laid, examples, rows, place, training.packed)))
+        alone = _alone(engine.module.model, examples, row, engine.device)
+        if row >= 0 and not math.isfinite(alone):
+            raise InputError(
+                f"the base model's own loss over row {row + 1} is {alone}, before anything is trained; check its "
+                "weights, or set training.precision to fp32"
+            )
+        if row >= 0 and not abs(together - alone) <= NEAR[training.precision] * max(1.0, abs(alone)):
+            wrong = wrong or (
+                f"the loss of row {row + 1} is {together:.4f} among others and {alone:.4f} alone; a mask, a position "
+                "or a label is wrong. Set training.layout to padded and training.attention to eager, and report it"
+            )
     seen = _seen(engine, laid, examples, rows) if training.packed else 0.0
     engine.train()
-    if not math.isfinite(alone):
-        raise InputError(
-            f"the base model's own loss over rows {_named(rows)} is {alone}, before anything is trained; check its "
-            "weights, or set training.precision to fp32"
+    if not wrong and abs(seen) > (NEAR[training.precision] if _has_experts(engine.module.model) else 0):
+        wrong = (
+            f"the packed row {int(rows[1]) + 1} sees the row before it (its loss changes by {seen:.4g} with that row's "
+            f"tokens): attention {engine.module.attention or 'auto'} does not keep packed rows apart on this device. "
+            "Set training.layout to padded"
         )
-    near = NEAR[training.precision] * max(1.0, abs(alone))
-    wrong = len(rows) > 0 and not abs(together - alone) <= near
-    _tell_all(
-        wrong,
-        f"the loss over rows {_named(rows)} is {together:.4f} together and {alone:.4f} one at a time; a mask, a "
-        "position or a label is wrong. Set training.layout to padded and training.attention to eager, and report it",
-        engine,
-    )
-    _tell_all(
-        seen != 0,
-        f"the packed row {_named(rows[1:2])} sees the row before it (its loss changes by {seen:.4g} with that row's "
-        f"tokens): attention {engine.module.attention or 'auto'} does not keep packed rows apart on this device. Set "
-        "training.layout to padded",
-        engine,
-    )
+    _stop_all(wrong, engine)
 
 
-def _named(rows: Rows) -> str:
-    return ", ".join(str(int(row) + 1) for row in rows)
+def _shortest(examples: Examples, group: Rows) -> Rows:
+    return np.asarray(group[np.argsort(examples.lengths(group), kind="stable")][:ALONE])
 
 
-def _padded(rows: Rows) -> list[int]:
-    """As many rows on every worker; -1 where this one has none left."""
-    return [*map(int, rows), *[-1] * (ALONE - len(rows))]
+def _of_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:
+    """The same pass with the loss on one of its rows alone; on none where there is no such row."""
+    only = torch.zeros_like(laid.predicts)
+    if place < len(rows):
+        before = int(examples.lengths(rows[:place]).sum()) if packed else 0
+        line, end = (0, before + len(examples.row(int(rows[place])))) if packed else (place, only.shape[1])
+        only[line, before:end] = laid.predicts[line, before:end]
+    return replace(laid, predicts=only, targets=laid.tokens.roll(-1, dims=1)[only])
 
 
 def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
@@ -74,14 +84,17 @@ def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
 
 def _seen(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
     """By how much the second row's loss changes with the tokens of the first; exactly 0 where it is kept apart."""
-    first = len(examples.row(int(rows[0]))) if len(rows) else 0
-    second = first + (len(examples.row(int(rows[1]))) if len(rows) > 1 else 0)
+    only = _of_row(laid, examples, rows, 1, packed=True)
     places = torch.arange(laid.tokens.shape[1], device=laid.tokens.device)[None]
-    predicts = laid.predicts & (places >= first) & (places < second - 1)
-    only = replace(laid, predicts=predicts, targets=laid.tokens.roll(-1)[predicts])
+    first = len(examples.row(int(rows[0]))) if len(rows) else 0
     others = torch.where(places < first, _other(laid.tokens), laid.tokens)
     before, after = float(engine(only)), float(engine(replace(only, tokens=others)))
     return after - before if len(rows) > 1 else 0.0
+
+
+def _has_experts(model: Any) -> bool:
+    """A mixture of experts computes a row's tokens together with those of others, which rounds them otherwise."""
+    return any(getattr(model.config, name, None) for name in ("num_experts", "num_local_experts", "n_routed_experts"))
 
 
 def _other(tokens: torch.Tensor) -> torch.Tensor:
@@ -90,12 +103,12 @@ def _other(tokens: torch.Tensor) -> torch.Tensor:
     return tokens[:, torch.from_numpy(random).to(tokens.device)]
 
 
-def _tell_all(wrong: bool, words: str, engine: Any) -> None:
+def _stop_all(wrong: str, engine: Any) -> None:
     """Stop every worker where one found something wrong: the others would wait for it."""
-    found = torch.tensor(float(wrong), device=engine.device)
+    found = torch.tensor(float(bool(wrong)), device=engine.device)
     if distributed.get_world_size() > 1:
         distributed.all_reduce(found)
     if wrong:
-        raise Refused(words)
+        raise Refused(wrong)
     if found > 0:
-        raise Refused("another worker found the first pass to be wrong; see its message")
+        raise Refused("another worker found a pass to be wrong; see its message")

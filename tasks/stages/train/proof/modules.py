@@ -10,12 +10,12 @@ from tasks.core.params.training import Training
 
 def require_targets(model: Any, training: Training) -> None:
     """Raises InputError where the base model has no such module. PEFT says nothing as long as it finds one of them."""
-    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    names = linear(model)
     missing = [wanted for wanted in training.lora_targets or () if wanted not in names]
     if missing:
         near = sorted({like for wanted in missing for like in difflib.get_close_matches(wanted, names, 3)})
-        hint = f"; like it are {', '.join(near)}" if near else f"; it has {', '.join(sorted(linear(model)))}"
-        raise InputError(f"training.lora_targets: the base model has no module {', '.join(missing)}{hint}")
+        hint = f"; like it are {', '.join(near)}" if near else f"; it has {', '.join(sorted(names))}"
+        raise InputError(f"training.lora_targets: the base model has no linear layer {', '.join(missing)}{hint}")
 
 
 def linear(model: Any) -> set[str]:

@@ -8,13 +8,12 @@ from torch import distributed
 
 from tasks.core.errors import Refused
 from tasks.core.params.training import Training
+from tasks.stages.train.proof import state
 from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.rows.order import Rows
 
 NEAR = {"fp32": 1e-3, "bf16": 0.03}
 """Of a gradient: how far rounding takes what the optimizer holds from what autograd gave, at most."""
-MEMORY = 0.9
-"""Adam's first beta: after one step it holds 1 - 0.9 of the gradient."""
 
 
 class Tally:
@@ -40,30 +39,27 @@ class Tally:
                 f"step {number + 1} has {len(rows)} rows with {targets} target tokens, and {seen[1]:.0f} rows with "
                 f"{seen[0]:.0f} were computed"
                 + ("" if seen[1] != len(rows) else ", not each of them once")
-                + "; rows were left out or taken twice. Set training.workers to 1 and report it"
+                + "; rows were left out or taken twice; report it"
             )
         return float(loss)
 
 
 class FirstStep:
-    """Watches the first optimizer step of a training that begins."""
+    """Watches the first optimizer step of a training that begins or goes on."""
 
-    def __init__(self, engine: Any, training: Training) -> None:
+    def __init__(self, engine: Any, training: Training, fresh: bool) -> None:
+        """`fresh`: no step was taken yet, so that the optimizer holds nothing."""
         self.engine, self.training = engine, training
-        self.weights = {name: it for name, it in engine.module.model.named_parameters() if it.requires_grad}
+        self.weights = state.trained(engine)
         self._met: dict[str, bool] = {}
         self._scale = torch.ones(())
         self._sum: torch.Tensor | None = None
-        self._chosen = min(self.weights, key=self._size)
+        self._chosen, self._weight = state.chosen(engine)
+        self._before = None if fresh else state.moment(engine, self._weight)
         self._hooks = [
             it.register_hook(lambda gradient, name=name: self._take(name, gradient))
             for name, it in self.weights.items()
         ]
-
-    def _size(self, name: str) -> tuple[bool, int]:
-        """The smallest weight that has a gradient from the first step on: of LoRA's pair, B; A's is 0, as B is."""
-        weight = self.weights[name]
-        return ("lora_A" in name, int(getattr(weight, "ds_numel", weight.numel())))
 
     def take_pass(self, loss: torch.Tensor) -> None:
         """Before the backward pass over a summed loss: what it will be scaled by is seen by the loss itself."""
@@ -85,20 +81,28 @@ class FirstStep:
         for hook in self._hooks:
             hook.remove()
         self._require_gradients()
-        held = self._held()
+        held = state.moment(self.engine, self._weight)
+        if held is None:
+            raise Refused(f"the optimizer does not hold {self._chosen}, so it would never learn; report it")
         assert self._sum is not None
         if distributed.get_world_size() > 1:
             distributed.all_reduce(self._sum)
         norm = float(self.engine.get_global_grad_norm())
         clipped = min(1.0, self.training.max_grad_norm / (norm + 1e-6))
-        wanted = self._sum.reshape(-1) / targets * clipped
+        gradient = self._sum.reshape(-1) / targets * clipped
+        before = torch.zeros_like(gradient) if self._before is None else self._before
+        wanted = state.MEMORY * before + (1 - state.MEMORY) * gradient
         apart = float((held - wanted).norm() / wanted.norm())
         if not apart <= NEAR[self.training.precision]:
-            size = float(held.norm() / wanted.norm())
+            size = float((held - state.MEMORY * before).norm() / ((1 - state.MEMORY) * gradient).norm())
+            rounded = self.training.precision == "bf16" and self.training.zero_stage == 0
+            hint = "set training.zero_stage to 1, which sums passes in fp32" if rounded else (
+                "use the versions of constraints.txt, and report it"
+            )  # fmt: skip
             raise Refused(
-                f"the first step moved {self._chosen} by another gradient than that of the mean loss per target token "
+                f"a step moved {self._chosen} by another gradient than that of the mean loss per target token "
                 f"({size:.4g} times as large, {apart:.2g} of it apart): passes or workers are not added up as they "
-                "should be. Use the versions of constraints.txt, and report it"
+                f"should be; {hint}"
             )
 
     def _require_gradients(self) -> None:
@@ -111,19 +115,3 @@ class FirstStep:
             )
         if not any(self._met.values()) and distributed.get_world_size() == 1:
             raise Refused("no trained weight got a gradient in the first step: the adapter is not active; report it")
-
-    def _held(self) -> torch.Tensor:
-        """Adam's running mean of the chosen weight, put together from all workers, as a flat gradient."""
-        from deepspeed.utils import safe_get_full_optimizer_state
-
-        weight = self.weights[self._chosen]
-        held = safe_get_full_optimizer_state(weight, "exp_avg")
-        if held is None:  # without ZeRO torch's own optimizer has it, in bf16 that of a copy in fp32
-            outer = self.engine.optimizer
-            pairs = zip(getattr(outer, "fp16_groups", []), getattr(outer, "fp32_groups", []), strict=True)
-            copies = {id(low): high for lows, highs in pairs for low, high in zip(lows, highs, strict=True)}
-            state = self.engine.basic_optimizer.state.get(copies.get(id(weight), weight), {})
-            held = state.get("exp_avg")
-        if held is None:
-            raise Refused(f"the optimizer does not hold {self._chosen}, so it would never learn; report it")
-        return held.detach().float().reshape(-1) / (1 - MEMORY)

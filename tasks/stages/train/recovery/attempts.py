@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tasks.core.errors import HallmarkError, InputError, Unavailable
+from tasks.core.errors import NO_SUCH_DOCUMENT, HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.progress import announce
 from tasks.stages.train import watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 
+LEAST = 16
+"""Tokens of a pass; the parameters allow no less."""
 FILE = "attempts.json"
 """Beside the checkpoints, so that who goes on knows what was found out."""
 
@@ -54,7 +56,12 @@ class Failure:
 def read(folder: Path) -> list[Failure]:
     """What went wrong so far, oldest first."""
     file = folder / FILE
-    return [Failure(**each) for each in read_json(file)] if file.is_file() else []
+    if not file.is_file():
+        return []
+    try:
+        return [Failure(**each) for each in read_json(file)]
+    except NO_SUCH_DOCUMENT:
+        raise Refused(f"{file} is not as it was written; remove the folder to begin anew") from None
 
 
 def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
@@ -67,9 +74,12 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     if failures:
         job = with_tokens(job, failures[-1].micro_batch_tokens)
         job = replace(job, skipped=tuple(each.skipped for each in failures if each.skipped is not None))
+        if len(job.skipped) > job.training.max_skipped_steps:
+            raise Refused(f"{job.checkpoints / FILE} leaves out more steps than training.max_skipped_steps; remove it")
     lost = 0
     while True:
         began, before = time.monotonic(), job.skipped
+        clear(job)
         try:
             train(job)
             return failures
@@ -92,6 +102,12 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
         announce("train", f"{reason}; going on from the last checkpoint")
 
 
+def clear(job: Job) -> None:
+    """Take away what the attempt before left of where it stood."""
+    for stale in (job.record, *job.scratch.glob("stack-*.txt")):
+        stale.unlink(missing_ok=True)
+
+
 def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
     """What this attempt did beyond its last checkpoint is lost, and the time that no step was taken."""
     points = watch.read_record(job.record)
@@ -108,13 +124,13 @@ def with_tokens(job: Job, tokens: int) -> Job:
 def halved(job: Job, error: HallmarkError) -> Job:
     """The same job in passes of half the tokens. Raises OutOfMemory where one row alone is too large."""
     tokens, least = job.training.micro_batch_tokens // 2, longest(job)
-    if job.training.micro_batch_tokens <= least:
+    if job.training.micro_batch_tokens <= max(least, LEAST):
         raise OutOfMemory(
             f"{error}, even for the longest row alone ({least} tokens); set training.gradient_checkpointing, a higher "
             "training.zero_stage or training.offload: `hallmark preflight` says what would fit"
         ) from None
-    return with_tokens(job, max(tokens, 16))
+    return with_tokens(job, max(tokens, LEAST))
 
 
 def longest(job: Job) -> int:
-    return int(read_json(job.rows / "result.json")["longest"]) if (job.rows / "result.json").is_file() else 16
+    return int(read_json(job.rows / "result.json")["longest"]) if (job.rows / "result.json").is_file() else LEAST

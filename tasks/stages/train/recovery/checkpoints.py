@@ -44,6 +44,8 @@ class Checkpoint:
     """The records of those steps."""
     workers: int
     """That wrote it."""
+    state: dict[str, Any]
+    """What `proof/state.py` said of the engine then."""
 
 
 def aside(folder: Path, step: int) -> Path:
@@ -82,11 +84,11 @@ def require_room(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def commit(written: Path, step: int, curve: list[dict[str, Any]], workers: int) -> None:
+def commit(written: Path, made: Checkpoint) -> None:
     """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker."""
-    stated = {"step": step, "curve": curve, "workers": workers, "files": tree_manifest(written)}
-    write_json(written / MANIFEST, stated)
-    final = written.with_name(f"step-{step:09d}")
+    stated = {"step": made.step, "curve": made.curve, "workers": made.workers, "state": made.state}
+    write_json(written / MANIFEST, {**stated, "files": tree_manifest(written)})
+    final = written.with_name(f"step-{made.step:09d}")
     shutil.rmtree(final, ignore_errors=True)
     written.rename(final)
     for old in sorted(final.parent.glob("step-*"))[:-KEPT]:
@@ -110,7 +112,7 @@ def read(path: Path) -> Checkpoint | None:
         digests = tree_manifest(path)
         digests.pop(MANIFEST)
         if digests == manifest["files"]:
-            return Checkpoint(path, int(manifest["step"]), manifest["curve"], int(manifest["workers"]))
+            return Checkpoint(path, *(manifest[name] for name in ("step", "curve", "workers", "state")))
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None

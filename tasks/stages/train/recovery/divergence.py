@@ -14,7 +14,8 @@ RECENT = 50
 def require_sane(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
     """Raises Diverged where the loss leapt: before the step counts, and so before a checkpoint holds it."""
     factor, before = order.training.divergence_factor, [it["loss"] for it in curve[-RECENT:] if it["targets"]]
-    if factor and before and point["loss"] > factor * (usual := statistics.median(before)):
+    usual = max(LEAST_LOSS, statistics.median(before)) if len(before) >= LEAST_STEPS else None
+    if factor and usual and point["loss"] > factor * usual:
         number = point["step"] - 1
         raise diverged(number, f"is {point['loss']}, {point['loss'] / usual:.1f} times the usual", order.step(number))
 
@@ -28,6 +29,8 @@ def diverged(number: int, what: str, rows: Rows) -> Diverged:
     )
 
 
+LEAST_STEPS, LEAST_LOSS = 10, 0.01
+"""Steps before anything can leap, and a loss below which nothing is told apart."""
 NAMED = 16
 """Rows of a step that are told."""
 

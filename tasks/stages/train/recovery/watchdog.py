@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from tasks.stages.train.builders import FIRST_STEP
+
 LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
 OURS = "/tasks/stages/train/"
-FIRST = 4
-"""Times as long as a step that the first may take: models are loaded and kernels compiled."""
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def guarded(folder: Path, rank: int, seconds: float) -> Iterator["Watchdog"]:
     """Inside the block each `Watchdog.fed` gives another `seconds`; then the process ends."""
     with (folder / f"stack-{rank}.txt").open("w") as file:
         dog = Watchdog(file, seconds)
-        dog.fed(FIRST)
+        dog.fed(FIRST_STEP)
         try:
             yield dog
         finally:

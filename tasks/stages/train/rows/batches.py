@@ -32,7 +32,13 @@ class Batch:
         return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
-def collate(examples: Examples, rows: Sequence[int] | Rows, packed: bool = False, share: bool = False) -> Batch:
+def collate(
+    examples: Examples,
+    rows: Sequence[int] | Rows,
+    packed: bool = False,
+    share: bool = False,
+    worth: int = WORTH_SHARING,
+) -> Batch:
     """Lay out rows as one batch; `share` takes out the prefix that they have in common, where that pays.
 
     No rows give one row without a target, since every worker must take part in every pass. ZeRO pairs the workers'
@@ -41,7 +47,7 @@ def collate(examples: Examples, rows: Sequence[int] | Rows, packed: bool = False
     chosen = list(rows) or [0]
     ids = {row: examples.row(row) for row in chosen}
     lines = [chosen] if packed else [[row] for row in chosen]
-    shared = shared_prefix(examples, chosen) if share and not packed else 0
+    shared = shared_prefix(examples, chosen, worth) if share and not packed else 0
     width = max(sum(len(ids[row]) for row in line) for line in lines) - shared
     tokens = np.zeros((len(lines), width), dtype=np.int64)
     positions = np.tile(np.arange(shared, shared + width), (len(lines), 1))
@@ -61,12 +67,12 @@ def collate(examples: Examples, rows: Sequence[int] | Rows, packed: bool = False
     return Batch(*(torch.from_numpy(part) for part in (prefix, tokens, positions, predicts, tokens[is_target])))
 
 
-def all_share(examples: Examples, groups: Sequence[Rows]) -> bool:
+def all_share(examples: Examples, groups: Sequence[Rows], worth: int = WORTH_SHARING) -> bool:
     """Whether every worker's rows of a forward pass have a prefix worth sharing."""
-    return all(shared_prefix(examples, group) > 0 for group in groups)
+    return all(shared_prefix(examples, group, worth) > 0 for group in groups)
 
 
-def shared_prefix(examples: Examples, rows: Sequence[int] | Rows) -> int:
+def shared_prefix(examples: Examples, rows: Sequence[int] | Rows, worth: int = WORTH_SHARING) -> int:
     """Tokens at the start that all rows have in common, before any target; 0 where sharing them would not pay.
 
     The last token before a target stays in each row, because the target's first token is predicted there.
@@ -77,4 +83,4 @@ def shared_prefix(examples: Examples, rows: Sequence[int] | Rows) -> int:
     begins = np.stack([examples.row(row)[:longest] for row in rows])
     differs = np.flatnonzero((begins != begins[0]).any(axis=0))
     shared = int(differs[0]) if len(differs) else longest
-    return shared if shared * (len(rows) - 1) >= WORTH_SHARING else 0
+    return shared if shared * (len(rows) - 1) >= worth else 0

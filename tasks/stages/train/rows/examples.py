@@ -139,6 +139,8 @@ def read_index(folder: Path) -> Index:
 def verify(folder: Path, origin: Origin) -> Index:
     """The index. Raises Refused where the files are not those of the index, or were made of something else."""
     index = read_index(folder)
+    if set(index.files) != set(FILES):
+        raise Refused(f"{folder / INDEX} is not as stage tokenise wrote it; run stage tokenise again")
     for name in Origin.model_fields:
         if getattr(index.origin, name) != getattr(origin, name):
             raise Refused(

@@ -52,5 +52,4 @@ class Order:
         if self.training.order == "by_length":
             rows = rows[np.argsort(self.examples.lengths(rows), kind="stable")]
         steps = [rows[start : start + size] for start in range(0, len(rows), size)]
-        random = np.random.default_rng([seed & (1 << 64) - 1, epoch, part])
-        return [steps[place] for place in random.permutation(len(steps))]
+        return [steps[place] for place in shuffled(np.arange(len(steps)), len(steps), (seed, epoch, part + 1))]

@@ -71,10 +71,10 @@ def run(params: Params, layout: Layout) -> Result:
             for example in rendered(table, params.prompts, tokenizer, stops):
                 writer.add(example)
             writer.finish(origin(layout, params.prompts))
-        announce("tokenise", "comparing them with what serving will ask")
-        proof.prove(examples.read(folder), table, params.prompts, tokenizer, stops)
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
+        announce("tokenise", "comparing them with what serving will ask")
+        proof.prove(examples.read(folder), table, params.prompts, tokenizer, stops)
         result = Result(
             rows=writer.count, tokens=writer.tokens, target_tokens=writer.targets, longest=writer.longest
         )  # fmt: skip

@@ -1,0 +1,80 @@
+"""What an engine holds, in a few numbers: the same before a checkpoint is written and after it is loaded."""
+
+from typing import Any
+
+import torch
+
+from tasks.core.errors import Refused
+
+NEAR = 1e-3
+"""Of a norm: how far the way through files and other workers may take it."""
+MEMORY = 0.9
+"""Adam's first beta: after one step it holds 1 - 0.9 of the gradient."""
+
+
+def trained(engine: Any) -> dict[str, Any]:
+    """Weights that learn, by name."""
+    return {name: weight for name, weight in engine.module.model.named_parameters() if weight.requires_grad}
+
+
+def chosen(engine: Any) -> tuple[str, Any]:
+    """The smallest weight that has a gradient from the first step on: of LoRA's pair, B; A's is 0, as B is."""
+    weights = trained(engine)
+    name = min(weights, key=lambda it: ("lora_A" in it, int(getattr(weights[it], "ds_numel", weights[it].numel()))))
+    return name, weights[name]
+
+
+def moment(engine: Any, weight: Any) -> torch.Tensor | None:
+    """Adam's running mean of a weight's gradient, flat, of all workers together; None where the optimizer does not hold
+    it. Not before the first step: a worker without a part of the weight would wait for the others."""
+    from deepspeed.utils import safe_get_full_optimizer_state
+
+    held = safe_get_full_optimizer_state(weight, "exp_avg")
+    if held is None:  # without ZeRO torch's own optimizer has it, in bf16 that of a copy in fp32
+        held = engine.basic_optimizer.state.get(_copy(engine, weight), {}).get("exp_avg")
+    return None if held is None else held.detach().float().reshape(-1).clone()
+
+
+def _copy(engine: Any, weight: Any) -> Any:
+    """The weight that the optimizer steps: itself, or without ZeRO in bf16 its copy in fp32."""
+    lows, highs = (getattr(engine.optimizer, name, []) for name in ("fp16_groups", "fp32_groups"))
+    pairs = (pair for groups in zip(lows, highs, strict=False) for pair in zip(*groups, strict=True))
+    copies = {id(low): high for low, high in pairs}
+    return copies.get(id(weight), weight)
+
+
+def of(engine: Any) -> dict[str, Any]:
+    """Name and norms of one weight and of its running mean. Every worker calls it."""
+    from deepspeed.utils import safe_get_full_fp32_param
+
+    name, weight = chosen(engine)
+    full = safe_get_full_fp32_param(weight)
+    full = _copy(engine, weight) if full is None else full
+    held = moment(engine, weight)
+    return {
+        "name": name,
+        "weight": float(full.detach().float().norm()),
+        "moment": 0.0 if held is None else float(held.norm()),
+    }
+
+
+def require_same(engine: Any, told: dict[str, Any]) -> None:
+    """Raises Refused where the engine does not hold what it held as the checkpoint was written."""
+    now = of(engine)
+    for part in ("weight", "moment"):
+        if now["name"] != told["name"] or abs(now[part] - told[part]) > NEAR * abs(told[part]):
+            raise Refused(
+                f"the checkpoint was not loaded as it was written: the {part} of {told['name']} had a norm of "
+                f"{told[part]:.6g}, and has {now[part]:.6g}; use the versions of constraints.txt, or remove it"
+            )
+
+
+def settle(engine: Any, taken: int) -> None:
+    """After a load. ZeRO finds what it loaded, as it does in a step. Adam counts the steps that were taken, for each
+    weight apart: a universal checkpoint gives all of them one counter, in the machine's memory, which ZeRO 3 raises
+    several times a step."""
+    if link := getattr(engine.optimizer, "_lazy_init_hp_params_optimizer_state", None):
+        link()
+    for weight, held in engine.basic_optimizer.state.items():
+        if "step" in held:
+            held["step"] = torch.tensor(float(taken), device=weight.device)
