@@ -130,7 +130,7 @@ def _pod(spec: Manifest) -> Iterator[str]:
 
 
 WRITTEN = "checkpoints"
-READ = "runs/$(HALLMARK_RUN)/artefacts/base_model"
+READ = tuple(f"runs/$(HALLMARK_RUN)/artefacts/{stage}" for stage in ("base_model", "tokenise"))
 
 
 def _container(container: Manifest, claims: set[str]) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _container(container: Manifest, claims: set[str]) -> Iterator[str]:
         yield "a variable comes from elsewhere"
     for mount in (each for each in container["volumeMounts"] if each["name"] in claims):
         place = mount.get("subPath") or mount.get("subPathExpr")
-        if place != WRITTEN and not (place == READ and mount.get("readOnly")):
+        if place != WRITTEN and not (place in READ and mount.get("readOnly")):
             yield f"{mount['mountPath']} shows more of the state than a worker needs"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, write_json
-from tasks.core.graph import DATA_STAGES
+from tasks.core.graph import DATA_STAGES, RUNS
 from tasks.gates import chain
 from tasks.policy.judge import Judge
 from tasks.registry.release import bundle, contents
@@ -34,7 +34,7 @@ def lines(house: House) -> list[str]:
 def test_the_records_of_a_release_say_how_it_was_made(released: House) -> None:
     by, chained, boxed = lines(released)
     key = keys.fingerprint(released.key("worker").public_line)
-    assert by == f"ok: each of 12 stages was signed with what it read and left, by the worker's key {key}"
+    assert by == f"ok: each of {len(RUNS)} stages was signed with what it read and left, by the worker's key {key}"
     assert chained == "ok: what each read is what another left: one chain from 1 source to the payload"
     assert boxed == "ok: every stage ran in a sandbox (bubblewrap 0.11.0), where it saw its own code and inputs"
     record = stage_record.unverified(dsse.read(released.bundle() / bundle.STAGES / "train.json"))

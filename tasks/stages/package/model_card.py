@@ -67,6 +67,7 @@ def render(parts: Parts) -> str:
         settings={
             name.replace("_", " "): getattr(parts.params.training, name)
             for name in methods.of(parts.params.training.method).settings
+            if getattr(parts.params.training, name) is not None
         },
         manifest=parts.manifest,
         sources=parts.sources.sources,
