@@ -10,8 +10,6 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import Refused
 
-GIB = 1 << 30
-
 
 def preflight(
     params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Another params file.")] = None,
@@ -35,6 +33,8 @@ def preflight(
 
 
 def _print(told: Any, document: dict[str, Any]) -> None:
+    from tasks.stages.train.preflight.estimate import GIB
+
     console.print(f"{told.model}: {document['parameters']:,} weights, {document['trained']:,} of them trained")
     table = Table("of a worker's memory", "GiB", box=None)
     for name, size in document["memory"].items():

@@ -9,17 +9,14 @@ from tasks.advice import data as rows
 from tasks.advice import opinions
 from tasks.advice.data import Data
 from tasks.advice.opinions import Opinion
-from tasks.core.errors import InputError, Unavailable
+from tasks.core.errors import Unavailable
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.runs import foretold, journal, resolve
+from tasks.runs import foretold, resolve
 from tasks.stages.train.preflight.estimate import Estimate
-
-LOOKED_AT = 20
-"""Runs, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +62,8 @@ def _as(approach: str, method: str, training: Training) -> dict[str, str]:
 
 
 def _newest(params: Params, layout: Layout) -> Data | None:
-    for known in journal.newest(layout.state, LOOKED_AT):
-        other = Layout(layout.state / "runs" / known.run)
-        try:
-            theirs = resolve.read_params(other.params, {})[0]
-        except (InputError, OSError):
-            continue  # of another version, or gone
-        if theirs.use_case.name == params.use_case.name and (found := rows.of(other, known.run)):
+    for run, other, theirs in foretold.earlier(layout):
+        if theirs.use_case.name == params.use_case.name and (found := rows.of(other, run)):
             return found
     return None
 

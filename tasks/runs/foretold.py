@@ -79,15 +79,20 @@ def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured
     return rows, run, measured
 
 
-def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
+def earlier(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
+    """The newest runs of a checkout with their parameters, as far as this version reads them."""
     for known in journal.newest(layout.state, LOOKED_AT):
         other = Layout(layout.state / "runs" / known.run)
         try:
-            theirs = params_file.load(other.params)
+            yield known.run, other, params_file.load(other.params)
         except (HallmarkError, OSError):
             continue  # of another version, or gone
+
+
+def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
+    for run, other, theirs in earlier(layout):
         if (theirs.base_model, theirs.prompts) == (params.base_model, params.prompts):
-            yield known.run, other
+            yield run, other
 
 
 def at_once(params: Params, layout: Layout) -> Iterator[str]:

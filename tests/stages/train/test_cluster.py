@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.params.training import Training
+from tasks.stages.train.job import Job
 from tasks.stages.train.machines import cluster
 from tasks.stages.train.machines import head as head_of_ray
 
@@ -136,3 +138,38 @@ def test_the_words_for_a_refused_token_hold_no_token(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     error = head_of_ray.refused("ray:6379")
     assert isinstance(error, InputError) and TOKEN not in str(error)
+
+
+DEATH = """The actor died unexpectedly before finishing this task. There are some potential root causes.
+(1) The process is killed by SIGKILL by OOM killer due to high memory usage. (2) ray stop --force is called."""
+"""What Ray says of every worker that is gone."""
+
+
+class Failed(Exception):
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.worker_failures = {0: cause}
+
+
+def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_told_apart(tmp_path: Path) -> None:
+    from ray.exceptions import RayActorError
+
+    job = Job(Training(), tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
+    gone = Failed(RayActorError(error_msg=DEATH))
+    assert cluster.short(gone, job) is None
+    assert str(cluster.lost(gone, job)) == "worker 0 of 1 was lost"
+    ended = Failed(RuntimeError("ray.exceptions.OutOfMemoryError: the node is running low on memory"))
+    assert "for want of memory, in passes of 4096 tokens" in str(cluster.short(ended, job))
+    assert cluster.lost(Failed(ValueError("a fault in the code")), job) is None
+    neighbour = Failed(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"))
+    assert cluster.lost(neighbour, job) is not None
+
+
+def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "GPU": 1.0})
+    cluster.require_devices(Training(device="gpu"))
+    cluster.require_devices(Training(workers=4))
+    with pytest.raises(InputError, match="workers 2 on device gpu needs as many GPUs, and this machine has 1"):
+        cluster.require_devices(Training(device="gpu", workers=2))

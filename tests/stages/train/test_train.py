@@ -151,6 +151,23 @@ def test_rows_that_do_not_fit_stop_before_ray_starts(ready: Layout) -> None:
         train.run(params_file.load(ready.params), ready)
 
 
+def test_rows_beyond_what_the_model_reads_stop_too(ready: Layout) -> None:
+    """Positions that it never saw would be trained on in silence."""
+    config = ready.stage("base_model") / "model" / "config.json"
+    write_json(config, {**read_json(config), "max_position_embeddings": 100})
+    with pytest.raises(InputError, match=r"the base model's context: expected at most 100 tokens a row, got \d+ of 24"):
+        train.run(params_file.load(ready.params), ready)
+
+
+def test_a_table_without_rows_says_where_they_went(ready: Layout) -> None:
+    shutil.rmtree(ready.stage("tokenise"))
+    record.write_table(record.SCHEMA.empty_table(), ready.stage("split") / "train.parquet")
+    statement.write_experiment_gate(ready, "data", governance.load(ready.root / "governance", ready.state))
+    with pytest.raises(InputError, match="no row is left to train on"):
+        tokenise.run(params_file.load(ready.params), ready)
+    assert not ready.stage("tokenise").exists()
+
+
 def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
     def digest() -> str:
         return train.inputs_digest(params_file.load(ready.params), ready)

@@ -60,7 +60,10 @@ def of(engine: Any) -> dict[str, Any]:
 
 def require_same(engine: Any, told: dict[str, Any]) -> None:
     """Raises Refused where the engine does not hold what it held as the checkpoint was written."""
-    now = of(engine)
+    try:
+        now = of(engine)
+    except ValueError as error:  # ZeRO 1 and 2 say so of a state that they do not have
+        raise Refused(f"the checkpoint was loaded without the optimizer's state ({error}); remove it") from None
     for part in ("weight", "moment"):
         if now["name"] != told["name"] or abs(now[part] - told[part]) > NEAR * abs(told[part]):
             raise Refused(

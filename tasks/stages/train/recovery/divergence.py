@@ -9,6 +9,10 @@ from tasks.stages.train.rows.order import Order, Rows
 
 RECENT = 50
 """Steps whose median loss another is compared with."""
+LEAST_STEPS, LEAST_LOSS = 10, 0.01
+"""Steps before anything can leap, and a loss below which nothing is told apart."""
+NAMED = 16
+"""Rows of a step that are told."""
 
 
 def require_sane(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
@@ -27,12 +31,6 @@ def diverged(number: int, what: str, rows: Rows) -> Diverged:
         "look at these rows, or allow some such steps with training.max_skipped_steps",
         number,
     )
-
-
-LEAST_STEPS, LEAST_LOSS = 10, 0.01
-"""Steps before anything can leap, and a loss below which nothing is told apart."""
-NAMED = 16
-"""Rows of a step that are told."""
 
 
 def left_out(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""A training that goes on from a checkpoint proves that it holds what was written, and learns on as it did."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import Refused
+from tasks.core.files import read_json, write_json
+from tasks.stages.train import engine as engines
+from tasks.stages.train import loop
+from tasks.stages.train.job import Job
+from tasks.stages.train.proof import layout, state
+from tasks.stages.train.recovery import checkpoints
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.rows.order import Order
+from tests.stages.train.conftest import training
+from tests.stages.train.test_loop import Killed, killed_after
+
+pytestmark = pytest.mark.usefixtures("alone")
+MakeJob = Callable[..., Job]
+WAYS = [{}, {"zero_stage": 1}, {"zero_stage": 2}, {"zero_stage": 3}, {"precision": "bf16"}]
+
+
+def cut(job: MakeJob, **changes: Any) -> Job:
+    """A training that was killed after step 3, with a checkpoint of step 2."""
+    made = job("cut", checkpoint_steps=2, **changes)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(loop, "append_record", killed_after(3))
+        loop.train(made)
+    return made
+
+
+def planted(patch: pytest.MonkeyPatch, change: Callable[[Any], object]) -> None:
+    """Every engine that is started from here on is changed."""
+    real = engines.start
+
+    def start(*given: Any) -> Any:
+        engine = real(*given)
+        change(engine)
+        return engine
+
+    patch.setattr(engines, "start", start)
+
+
+def without_moments(engine: Any) -> None:
+    load = engine.load_checkpoint
+    engine.load_checkpoint = lambda *given, **named: load(*given, **named, load_optimizer_states=False)
+
+
+def without_weights(engine: Any) -> None:
+    load = engine.load_checkpoint
+
+    def loaded(*given: Any, **named: Any) -> Any:
+        before = {name: weight.detach().clone() for name, weight in state.trained(engine).items()}
+        out = load(*given, **named)
+        for name, weight in state.trained(engine).items():
+            weight.data.copy_(before[name])
+        return out
+
+    engine.load_checkpoint = loaded
+
+
+def halved(engine: Any) -> None:
+    back = engine.backward
+    engine.backward = lambda loss: back(loss / 2)
+
+
+@pytest.mark.parametrize("changes", [it for it in WAYS if it.get("zero_stage") != 3], ids=str)
+def test_a_moment_that_is_not_loaded_is_noticed(
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    made = cut(job, **changes)
+    planted(monkeypatch, without_moments)
+    with pytest.raises(Refused, match=r"not loaded as it was|without the optimizer's state"):
+        loop.train(made)
+
+
+def test_weights_that_are_not_loaded_are_noticed(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = cut(job)
+    planted(monkeypatch, without_weights)
+    with pytest.raises(Refused, match=r"the weight of .* had a norm of"):
+        loop.train(made)
+
+
+@pytest.mark.parametrize("part", ["weight", "moment"])
+def test_another_state_than_the_checkpoint_states_is_noticed(job: MakeJob, part: str) -> None:
+    made = cut(job)
+    manifest = made.checkpoints / "step-000000002" / checkpoints.MANIFEST
+    told = read_json(manifest)
+    told["state"][part] *= 1.01
+    write_json(manifest, told)
+    with pytest.raises(Refused, match=f"not loaded as it was written: the {part} of"):
+        loop.train(made)
+
+
+@pytest.mark.parametrize("changes", WAYS, ids=str)
+def test_the_first_step_after_a_checkpoint_is_watched_too(
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    made = cut(job, max_grad_norm=1000, **changes)
+    planted(monkeypatch, halved)
+    with pytest.raises(Refused, match=r"another gradient .*\(0\.5 times as large"):
+        loop.train(made)
+
+
+def test_steps_are_counted_for_each_weight_apart(job: MakeJob) -> None:
+    """A universal checkpoint of ZeRO 3 gives all of them one counter."""
+    engine = engines.start(job())
+    state.settle(engine, 7)
+    counters = [held["step"] for held in engine.basic_optimizer.state.values() if "step" in held]
+    assert {int(counter) for counter in counters} <= {7}
+    assert len({id(counter) for counter in counters}) == len(counters)
+
+
+def test_the_pass_that_is_proven_is_the_one_with_most_rows(
+    job: MakeJob, rows24: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long row that goes alone shows nothing of how packed rows are kept apart."""
+    taken: list[list[int]] = []
+    monkeypatch.setattr(layout, "prove", lambda _, __, groups, *___: taken.append([len(group) for group in groups]))
+    made = training(layout="packed", micro_batch_tokens=300, global_batch_size=8)
+    loop.prove_layout(engines.start(job()), Order(rows24, made))
+    assert taken[0][0] >= 2
