@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import write_json
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
@@ -167,3 +167,50 @@ def test_more_steps_that_diverge_than_allowed_stop(job: MakeJob, spoilt: Callabl
     spoilt(4, float("nan"))
     with pytest.raises(InputError, match="the loss of step 5 is nan"):
         attempts.until_done(job(max_skipped_steps=1, checkpoint_steps=1), loop.train)
+
+
+def test_rows_shorter_than_the_least_pass_end_it_too(job: MakeJob, tmp_path: Path) -> None:
+    made = replace(job(micro_batch_tokens=16), rows=tmp_path)
+    write_json(tmp_path / "result.json", {"longest": 10})
+    train, tokens = failing(*[OutOfMemory("out of memory in step 1")] * 5)
+    with pytest.raises(OutOfMemory, match="even for the longest row alone"):
+        attempts.until_done(made, train)
+    assert tokens == [16]
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_model_that_does_not_fit_is_not_tried_in_smaller_passes(
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop.engines, "start", start)
+    with pytest.raises(Unavailable, match="out of memory while the model is loaded; `hallmark preflight`"):
+        attempts.until_done(job(), loop.train)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]x", "is not as it was written"),
+        ('[{"other": 1}]', "is not as it was written"),
+        ('[{"reason": "", "step": 1, "seconds": 1, "micro_batch_tokens": 64, "skipped": 1}]', "leaves out more steps"),
+    ],
+)
+def test_what_was_found_out_before_is_not_believed_where_it_cannot_be(job: MakeJob, text: str, words: str) -> None:
+    made = job()
+    (made.checkpoints / attempts.FILE).write_text(text)
+    train, tokens = failing(None)
+    with pytest.raises(Refused, match=words):
+        attempts.until_done(made, train)
+    assert not tokens
+
+
+def test_an_attempt_begins_without_the_traces_of_the_one_before(job: MakeJob) -> None:
+    made = job()
+    made.record.write_text("{}\n")
+    (made.scratch / "stack-0.txt").write_text('File "/x/tasks/stages/train/loop.py", line 1 in f')
+    train, _ = failing(None)
+    attempts.until_done(made, train)
+    assert not made.record.exists() and watchdog.stacks(made.scratch) == ""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import Refused
+from tasks.core.files import read_json, write_json
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.rendering import Example
 from tests.stages.train.conftest import ORIGIN, put_rows, rendered
@@ -57,3 +58,11 @@ def test_tokens_of_something_else_are_refused(tiny: Path, tmp_path: Path, part: 
     folder = put_rows(tmp_path / "rows", rendered(tiny, 3))
     with pytest.raises(Refused, match=f"made of other {examples.NAMES[part]} than this run has"):
         examples.verify(folder, ORIGIN.model_copy(update={part: "f" * 64}))
+
+
+def test_an_index_that_names_no_files_verifies_nothing(tiny: Path, tmp_path: Path) -> None:
+    folder = put_rows(tmp_path / "rows", rendered(tiny, 3))
+    index = read_json(folder / examples.INDEX)
+    write_json(folder / examples.INDEX, {**index, "files": {}})
+    with pytest.raises(Refused, match=r"index.json is not as stage tokenise wrote it"):
+        examples.verify(folder, ORIGIN)

@@ -1,6 +1,7 @@
 """What is foretold of a training: whether it fits, what would make it fit, steps, hours and cost."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,29 @@ def test_a_model_that_says_nothing_of_its_size_is_refused(tmp_path: Path) -> Non
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match=r"expected hidden_size or n_embd or d_model in it"):
         shape.read(tmp_path)
+
+
+@pytest.mark.parametrize("method", [{"method": "qlora"}, {"lora_variant": "dora"}, {}], ids=str)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_advice_is_what_the_parameters_take(tiny: Path, folder24: Path, method: dict[str, Any], workers: int) -> None:
+    """ZeRO 3 would make it fit, and neither QLoRA nor DoRA can have it."""
+    changes = {"device": "gpu", "precision": "bf16", "workers": workers, "lora_rank": 1024, **method}
+    needs = told(tiny, folder24, **changes).memory
+    has = (needs.device - needs.optimizer - needs.activations * 0.9 - needs.buffers * 0.1) / estimate.GIB
+    found = estimate.remedies(told(tiny, folder24, memory=has, **changes))
+    assert found is None or training(**{**changes, **found})
+
+
+def test_on_a_cpu_what_is_offloaded_lies_in_the_same_memory(tiny: Path, folder24: Path) -> None:
+    changes = {"method": "full", "lora_rank": None, "lora_alpha": None, "zero_stage": 3, "offload": "cpu"}
+    needs = told(tiny, folder24, **changes).memory
+    assert told(tiny, folder24, memory=(needs.device + needs.host / 2) / estimate.GIB, **changes).fits is False
+    assert told(tiny, folder24, memory=(needs.device + needs.host) * 1.01 / estimate.GIB, **changes).fits
+
+
+def test_weights_that_lie_there_twice_count_once_and_positions_get_no_adapter(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    shutil.copyfile(tiny / "model.safetensors", tmp_path / "model" / "consolidated.safetensors")
+    assert shape.read(tmp_path / "model") == shape.read(tiny)
+    made = dataclasses.replace(shape.read(tiny), weights={"wpe.weight": (1024, 96), "h.0.fc.weight": (96, 256)})
+    assert set(made.linear()) == {"h.0.fc.weight"}

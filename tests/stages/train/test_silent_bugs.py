@@ -263,6 +263,17 @@ def test_a_fault_in_the_steps_is_found_before_or_at_the_first(job: MakeJob, monk
 
 
 @pytest.mark.usefixtures("alone")
+def test_packed_rows_that_see_each_other_are_found_however_little_it_changes(job: MakeJob, monkeypatch: Patch) -> None:
+    """The loss of a row alone is compared within rounding, what it sees of another exactly."""
+    monkeypatch.setitem(loop.layout.NEAR, "fp32", 1e9)
+    made = job(**PACKED)
+    loop.train(made)
+    see_all(monkeypatch)
+    with pytest.raises(Refused, match="sees the row before it"):
+        loop.train(job("again", **PACKED))
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_module_that_is_not_there_is_named_with_one_that_is(job: MakeJob) -> None:
     """PEFT takes what it finds, and says nothing of the rest."""
     with pytest.raises(InputError, match=r"no linear layer q_projj; like it are o_proj, q_proj, v_proj"):

@@ -111,6 +111,20 @@ def test_in_a_run_the_curve_joins_the_runs_own_and_says_no_step_twice(tmp_path: 
     assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [1, 2, 3, 4]
 
 
+def test_a_training_that_went_back_says_no_step_twice(tmp_path: Path) -> None:
+    """After a worker was lost the record begins anew at the checkpoint."""
+    layout, record = Layout(tmp_path), tmp_path / "record.jsonl"
+    follower = watch.Follower(record, TOLD, Tracker(layout, "tiny"))
+    follower.tracker.start(TOLD.params, TOLD.tags)
+    for points in (POINTS[:3], POINTS[:1], POINTS):
+        put(record, points)
+        follower.report()
+    run = follower.tracker.run_id
+    assert run is not None
+    history = MlflowClient(tracking_uri(layout)).get_metric_history(run, "loss")
+    assert sorted(it.step for it in history) == [1, 2, 3, 4]
+
+
 def test_without_a_server_training_goes_on_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
