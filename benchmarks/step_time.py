@@ -213,6 +213,7 @@ def in_ray(config: dict[str, Any]) -> None:
     from tasks.stages.train import engine as engines
     from tasks.stages.train import loop
     from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.storage.home import Home
 
     bench: Bench = config["bench"]
     job, turns = bench.job, Rounds(bench.folder)
@@ -220,7 +221,8 @@ def in_ray(config: dict[str, Any]) -> None:
     torch.use_deterministic_algorithms(True)
     engine = engines.start(job)
     order = Order(bench.examples, job.training)
-    loop.begin_record(job, [])
+    home = Home(job)
+    home.begin([])
     done = itertools.count(1)
 
     def take() -> float:
@@ -228,7 +230,7 @@ def in_ray(config: dict[str, Any]) -> None:
         for number in range(order.steps):
             step_began = time.monotonic()
             point = loop.take_step(engine, order, number)
-            loop.append_record(job, point | {"step": next(done)}, time.monotonic() - step_began)
+            home.tell(point | {"step": next(done), "seconds": time.monotonic() - step_began})
         return time.perf_counter() - began
 
     for number in range(bench.rounds + 1):

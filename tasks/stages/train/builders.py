@@ -165,9 +165,14 @@ def torch_config(training: Training) -> "TorchConfig":
     return TorchConfig(timeout_s=training.hang_seconds * FIRST_STEP)
 
 
-def worker_python() -> str:
-    """What Ray starts a worker by, as a shell reads it: like a stage, with the code of this worktree alone."""
-    return shlex.join([sys.executable, "-I", str(Path(__file__).parents[1] / "start.py")])
+START = Path(__file__).parents[1] / "start.py"
+
+
+def worker_python(sent: bool = False) -> str:
+    """What Ray starts a worker by, as a shell reads it: like a stage, with the code of this worktree alone. `sent`: the
+    code was, and lies in the folder that a worker starts in."""
+    start = START.relative_to(START.parents[2]) if sent else START
+    return shlex.join([sys.executable, "-I", str(start)])
 
 
 def worker_environment(training: Training) -> dict[str, str]:

@@ -2,15 +2,34 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tasks.core.params.training import Training
 from tasks.stages.train import versions
+from tasks.stages.train.storage.desk import Stored
+from tasks.stages.train.storage.trees import Tree
 from tasks.stages.train.versions import Versions
 
 
 @dataclass(frozen=True)
+class Afar:
+    """Of a training whose machines have no disk in common."""
+
+    place: str
+    """The storage: s3://BUCKET/PREFIX, or a folder that all of them mount."""
+    name: str
+    """What lies below this in the storage is of this training alone."""
+    model: Tree
+    rows: Tree
+    known: tuple[Stored, ...] = ()
+    """The checkpoints that are whole, newest first."""
+    desk: Any = None
+    """Ray's handle of `storage/desk.py` on the machine that started the training."""
+
+
+@dataclass(frozen=True)
 class Job:
-    """Paths are on a disk that all workers see."""
+    """Paths are on a disk that all workers see, or, with `afar`, on that of the machine that starts the training."""
 
     training: Training
     model: Path
@@ -27,6 +46,7 @@ class Job:
     """Of the machine that starts the training."""
     skipped: tuple[int, ...] = ()
     """Steps, from 0, that are left out, since their loss was no number or leapt."""
+    afar: Afar | None = None
 
     @property
     def record(self) -> Path:

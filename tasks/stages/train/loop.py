@@ -1,6 +1,5 @@
 """What every worker does: optimizer steps over its share of the rows, checkpoints, the record of the curve."""
 
-import json
 import math
 import resource
 import time
@@ -12,7 +11,6 @@ import torch
 from torch import distributed
 
 from tasks.core.errors import Refused, Unavailable
-from tasks.core.files import write_json
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, export
 from tasks.stages.train import engine as engines
@@ -27,6 +25,8 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
 from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
+from tasks.stages.train.storage import away
+from tasks.stages.train.storage.home import Home
 from tasks.stages.train.target_loss import can_share_prefix
 
 
@@ -39,19 +39,20 @@ def work(config: dict[str, Any]) -> None:
 
 def train(job: Job) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
-    training = job.training
+    home = away.of(job)
+    job, training = home.job, home.job.training
     torch.set_num_threads(training.threads)
     torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
     # Filling memory that is written before it is read took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
-    checkpoint = newest(job)
+    checkpoint = home.newest()
     engine = loaded(job, checkpoint)
     order = Order(on_disk.read(job.rows), training)
     within_memory(partial(prove_layout, engine, order), 0, training)
-    curve = resume(engine, job, checkpoint)
-    begin_record(job, curve)
+    curve = resume(engine, home, checkpoint)
+    home.begin(curve)
     first = True
-    with watchdog.guarded(job.scratch, distributed.get_rank(), training.hang_seconds) as dog:
+    with watchdog.guarded(home.stack(distributed.get_rank()), training.hang_seconds) as dog:
         for number in range(len(curve), order.steps):
             began = time.monotonic()
             if number in job.skipped:
@@ -63,16 +64,16 @@ def train(job: Job) -> None:
                 require_sane(point, curve, order)
                 first = False
             curve.append(point)
-            append_record(job, point, time.monotonic() - began)
+            home.tell({**point, "seconds": time.monotonic() - began})
             if number % STEPS_SORTED == 0:
                 order.examples.release()
             if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
                 dog.fed(builders.FIRST_STEP)
-                save(engine, job, curve)
+                save(engine, home, curve)
             dog.fed()
+    home.settle()
     export.write(engine, job.model, training, job.output)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write_json(job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": peak})
+    home.finish(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:
@@ -158,23 +159,14 @@ def take_step(engine: Any, order: Order, number: int, first: FirstStep | None = 
     }
 
 
-def newest(job: Job) -> Checkpoint | None:
-    """The newest sound checkpoint, the same on every worker."""
-    shared: list[Any] = [checkpoints.newest(job.checkpoints) if distributed.get_rank() == 0 else None]
-    if distributed.get_world_size() > 1:
-        distributed.broadcast_object_list(shared)
-    found: Checkpoint | None = shared[0]
-    return found
-
-
-def resume(engine: Any, job: Job, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
+def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
     """Load the checkpoint into the engine; the curve up to it, empty for a fresh start."""
     if checkpoint is None:
         return []
     folder = checkpoint.folder
-    if resharded.needed(checkpoint, job.training, distributed.get_world_size()):
-        folder = job.scratch / resharded.FOLDER
-        if distributed.get_rank() == 0:
+    if resharded.needed(checkpoint, home.job.training, distributed.get_world_size()):
+        folder = home.job.scratch / resharded.FOLDER
+        if home.leads:
             resharded.convert(checkpoint, folder)
         distributed.barrier()
     path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
@@ -187,28 +179,11 @@ def resume(engine: Any, job: Job, checkpoint: Checkpoint | None) -> list[dict[st
     return checkpoint.curve
 
 
-def save(engine: Any, job: Job, curve: list[dict[str, Any]]) -> None:
+def save(engine: Any, home: Home, curve: list[dict[str, Any]]) -> None:
     """Write a checkpoint; every worker its part."""
-    step, first = len(curve), distributed.get_rank() == 0
-    path = job.checkpoints / f".step-{step:09d}"
-    if first:
-        checkpoints.aside(job.checkpoints, step)
-    distributed.barrier()
+    path = home.aside(len(curve))
     with checkpoints.writing(path):
         engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
     distributed.barrier()
     told = state.of(engine)  # of all workers together
-    if first:
-        checkpoints.commit(path, Checkpoint(path, step, curve, distributed.get_world_size(), told))
-    distributed.barrier()
-
-
-def begin_record(job: Job, curve: list[dict[str, Any]]) -> None:
-    if distributed.get_rank() == 0:
-        job.record.write_text("".join(json.dumps(point) + "\n" for point in curve))
-
-
-def append_record(job: Job, point: dict[str, Any], seconds: float) -> None:
-    if distributed.get_rank() == 0:
-        with job.record.open("a") as file:
-            file.write(json.dumps({**point, "seconds": seconds}) + "\n")
+    home.keep(path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told))

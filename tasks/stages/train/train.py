@@ -39,6 +39,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.storage import place, sent
 from tasks.trust.gate_statement import require_gate
 
 
@@ -171,9 +172,13 @@ def execute(
     checkpoints.require_room(job.checkpoints)
     steps = Order(examples, job.training).steps
     plan = watch.Plan(steps, job.training.model_dump(), tags)
+    storage = place.named() if cluster.cluster_address() else None
+    job = sent.off(job, storage)
     announce("train", "starting Ray, then loading the model on its workers")
-    with cluster.running(job.training), watch.watching(job.record, plan, tracker):
-        return attempts.until_done(job, cluster.fit)
+    with cluster.running(job.training, apart=storage is not None), watch.watching(job.record, plan, tracker):
+        failures = attempts.until_done(job, cluster.fit)
+    sent.fetch(job)
+    return failures
 
 
 OPERATION = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")

@@ -103,8 +103,7 @@ sys.path.insert(0, {root!r})
 from tasks.stages.train import loop
 from tasks.stages.train.recovery import watchdog
 watchdog.FIRST_STEP = 1
-loop.append_record = lambda *_: time.sleep(100)
-with watchdog.guarded(Path({folder!r}), 1, 0.5):
+with watchdog.guarded(watchdog.Stack(Path({folder!r}) / "stack-1.txt"), 0.5):
     loop.within_memory(lambda: time.sleep(100), 0, None)
 """
 
@@ -118,7 +117,7 @@ def test_a_worker_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> None:
-    with watchdog.guarded(tmp_path, 0, 30) as dog:
+    with watchdog.guarded(watchdog.Stack(tmp_path / "stack-0.txt"), 30) as dog:
         dog.fed()
     assert watchdog.stacks(tmp_path) == ""
 

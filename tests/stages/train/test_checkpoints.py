@@ -11,6 +11,7 @@ from tasks.stages.train.recovery import checkpoints
 
 def put(folder: Path, step: int) -> Path:
     aside = checkpoints.aside(folder, step)
+    checkpoints.empty(aside)
     (aside / "state").mkdir()
     (aside / "state" / "weights.pt").write_bytes(b"weights" * step)
     curve = [{"step": number} for number in range(1, step + 1)]
@@ -54,10 +55,13 @@ def test_damage_of_any_kind_is_seen(tmp_path: Path, damage: str) -> None:
 
 def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
     put(tmp_path, 1)
-    (checkpoints.aside(tmp_path, 2) / "half").touch()
+    aside = checkpoints.aside(tmp_path, 2)
+    checkpoints.empty(aside)
+    (aside / "half").touch()
     found = checkpoints.newest(tmp_path)
     assert found is not None and found.step == 1
-    assert list(checkpoints.aside(tmp_path, 2).iterdir()) == []
+    checkpoints.empty(aside)
+    assert list(aside.iterdir()) == []
 
 
 def test_a_folder_goes_while_it_is_held_and_stays_where_work_was_broken_off(tmp_path: Path) -> None:

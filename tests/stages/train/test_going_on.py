@@ -14,6 +14,7 @@ from tasks.stages.train.proof import layout, state
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.storage.home import Home
 from tests.stages.train.conftest import training
 from tests.stages.train.test_loop import Killed, killed_after
 
@@ -26,7 +27,7 @@ def cut(job: MakeJob, **changes: Any) -> Job:
     """A training that was killed after step 3, with a checkpoint of step 2."""
     made = job("cut", checkpoint_steps=2, **changes)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop, "append_record", killed_after(3))
+        patch.setattr(Home, "tell", killed_after(3))
         loop.train(made)
     return made
 

@@ -18,6 +18,7 @@ from tasks.stages.train import builders, loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.storage.home import Home
 from tests.stages.train.conftest import training
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -120,14 +121,14 @@ class Killed(Exception):
 
 
 def killed_after(steps: int) -> Callable[..., None]:
-    real = loop.append_record
+    real = Home.tell
 
-    def append(job: Job, point: dict[str, Any], seconds: float) -> None:
+    def tell(home: Home, point: dict[str, Any]) -> None:
         if point["step"] > steps:
             raise Killed
-        real(job, point, seconds)
+        real(home, point)
 
-    return append
+    return tell
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_a_killed_training_ends_with_the_same_bytes(
     whole, cut = job("whole", checkpoint_steps=2, **changes), job("cut", checkpoint_steps=2, **changes)
     expected = train(whole)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop, "append_record", killed_after(3))
+        patch.setattr(Home, "tell", killed_after(3))
         loop.train(cut)
     assert names(cut.checkpoints) == {"step-000000002"}
     assert train(cut) == expected
@@ -159,7 +160,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     whole, cut = job("whole", checkpoint_steps=2), job("cut", checkpoint_steps=2)
     expected = train(whole)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop, "append_record", killed_after(5))
+        patch.setattr(Home, "tell", killed_after(5))
         loop.train(cut)
     assert names(cut.checkpoints) == {"step-000000002", "step-000000004"}
     largest = max((cut.checkpoints / "step-000000004").rglob("*.pt"), key=lambda path: path.stat().st_size)

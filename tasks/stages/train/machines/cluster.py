@@ -18,6 +18,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.machines import head
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import OutOfMemory, WorkersLost
+from tasks.stages.train.storage import sent
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds next to nothing."""
@@ -52,15 +53,15 @@ def fit(job: Job) -> None:
 
     from tasks.stages.train.loop import work  # imports torch
 
-    trainer = TorchTrainer(
-        work,
-        train_loop_config={"job": job},
-        scaling_config=builders.scaling_config(job.training),
-        run_config=builders.run_config(job.scratch),
-        torch_config=builders.torch_config(job.training),
-    )
     try:
-        trainer.fit()
+        with sent.at_the_desk(job) as given:
+            TorchTrainer(
+                work,
+                train_loop_config={"job": given},
+                scaling_config=builders.scaling_config(job.training),
+                run_config=builders.run_config(job.scratch),
+                torch_config=builders.torch_config(job.training),
+            ).fit()
     except ControllerError as error:
         raise Unavailable(
             f"Ray could not start {job.training.workers} workers with what each needs ({_needs(job.training)}): "
@@ -129,8 +130,10 @@ def _of_another(failure: Any) -> bool:
 
 
 @contextmanager
-def running(training: Training) -> Iterator[None]:
-    """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind."""
+def running(training: Training, apart: bool = False) -> Iterator[None]:
+    """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind.
+
+    `apart`: the machines of the cluster have no disk in common, and are sent the code."""
     cluster = cluster_address()
     for name, value in (SETTINGS if cluster else SETTINGS | OWN_SETTINGS).items():
         os.environ.setdefault(name, value)
@@ -142,7 +145,8 @@ def running(training: Training) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     try:
         with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
-            connect(cluster, quiet(training) | (own(training, folder) if cluster is None else {}))
+            code = sent.code(Path(folder)) if apart else None
+            connect(cluster, quiet(training, code) | (own(training, folder) if cluster is None else {}))
         if cluster is None:
             require_devices(training)
         signal.signal(signal.SIGTERM, interrupt)
@@ -207,13 +211,14 @@ def own(training: Training, folder: str) -> dict[str, Any]:
     }
 
 
-def quiet(training: Training) -> dict[str, Any]:
+def quiet(training: Training, code: Path | None) -> dict[str, Any]:
     return {
         "logging_level": "ERROR",
         "log_to_driver": False,
         "runtime_env": {
             "env_vars": builders.worker_environment(training),
-            "py_executable": builders.worker_python(),
+            "py_executable": builders.worker_python(sent=code is not None),
+            **({"working_dir": str(code)} if code else {}),
         },
     }
 

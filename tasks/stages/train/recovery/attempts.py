@@ -14,6 +14,7 @@ from tasks.core.progress import announce
 from tasks.stages.train import watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
+from tasks.stages.train.storage.desk import stored
 
 LEAST = 16
 """Tokens of a pass; the parameters allow no less."""
@@ -111,10 +112,15 @@ def clear(job: Job) -> None:
 def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
     """What this attempt did beyond its last checkpoint is lost, and the time that no step was taken."""
     points = watch.read_record(job.record)
-    kept = checkpoints.newest(job.checkpoints)
-    useful = sum(point.get("seconds", 0.0) for point in points[: kept.step if kept else 0])
+    useful = sum(point.get("seconds", 0.0) for point in points[: kept_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
     return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped)
+
+
+def kept_steps(job: Job) -> int:
+    """Of the last checkpoint."""
+    newest = next(iter(stored(job.checkpoints)), None) if job.afar else checkpoints.newest(job.checkpoints)
+    return newest.step if newest else 0
 
 
 def with_tokens(job: Job, tokens: int) -> Job:

@@ -49,11 +49,14 @@ class Checkpoint:
 
 
 def aside(folder: Path, step: int) -> Path:
-    """An empty folder, the same on every worker, to write the checkpoint of `step` into. Call on one worker."""
-    path = folder / f".step-{step:09d}"
+    """Where the checkpoint of `step` is written, the same on every worker."""
+    return folder / f".step-{step:09d}"
+
+
+def empty(path: Path) -> None:
+    """Make a folder anew. Call on one worker."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
-    return path
 
 
 @contextmanager
@@ -86,13 +89,20 @@ def require_room(folder: Path) -> None:
 
 def commit(written: Path, made: Checkpoint) -> None:
     """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker."""
-    stated = {"step": made.step, "curve": made.curve, "workers": made.workers, "state": made.state}
-    write_json(written / MANIFEST, {**stated, "files": tree_manifest(written)})
+    write_json(written / MANIFEST, {**stated(made), "files": tree_manifest(written)})
     final = written.with_name(f"step-{made.step:09d}")
     shutil.rmtree(final, ignore_errors=True)
     written.rename(final)
     for old in sorted(final.parent.glob("step-*"))[:-KEPT]:
         shutil.rmtree(old)
+
+
+def stated(made: Checkpoint) -> dict[str, Any]:
+    return {"step": made.step, "curve": made.curve, "workers": made.workers, "state": made.state}
+
+
+def of(path: Path, stated: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(path, *(stated[name] for name in ("step", "curve", "workers", "state")))
 
 
 def newest(folder: Path) -> Checkpoint | None:
@@ -112,7 +122,7 @@ def read(path: Path) -> Checkpoint | None:
         digests = tree_manifest(path)
         digests.pop(MANIFEST)
         if digests == manifest["files"]:
-            return Checkpoint(path, *(manifest[name] for name in ("step", "curve", "workers", "state")))
+            return of(path, manifest)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None

@@ -2,8 +2,11 @@
 
 import faulthandler
 import re
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -13,24 +16,61 @@ LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\
 OURS = "/tasks/stages/train/"
 
 
+LAST_WORD_SECONDS = 20.0
+"""Before the process ends, for a thread of it to send where it stood."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where a worker leaves where it stood."""
+
+    file: Path
+    send: Callable[[str], object] | None = None
+    """To the machine that started the training, where that does not see the file."""
+
+
 @contextmanager
-def guarded(folder: Path, rank: int, seconds: float) -> Iterator["Watchdog"]:
+def guarded(stack: Stack, seconds: float) -> Iterator["Watchdog"]:
     """Inside the block each `Watchdog.fed` gives another `seconds`; then the process ends."""
-    with (folder / f"stack-{rank}.txt").open("w") as file:
-        dog = Watchdog(file, seconds)
+    with stack.file.open("w") as file:
+        dog = Watchdog(file, seconds, stack.send)
         dog.fed(FIRST_STEP)
         try:
             yield dog
         finally:
-            faulthandler.cancel_dump_traceback_later()
+            dog.rest()
 
 
 class Watchdog:
-    def __init__(self, file: TextIO, seconds: float) -> None:
-        self._file, self._seconds = file, seconds
+    """faulthandler needs no thread of Python's to end the process, whatever holds it; to send word needs one."""
+
+    def __init__(self, file: TextIO, seconds: float, send: Callable[[str], object] | None) -> None:
+        self._file, self._seconds, self._send = file, seconds, send
+        self._timer: threading.Timer | None = None
 
     def fed(self, times: int = 1) -> None:
         faulthandler.dump_traceback_later(self._seconds * times, exit=True, file=self._file)
+        if self._send:
+            self._again(self._seconds * times - LAST_WORD_SECONDS)
+
+    def rest(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        if self._timer:
+            self._timer.cancel()
+
+    def _again(self, seconds: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(seconds, self._tell)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _tell(self) -> None:
+        assert self._send
+        with tempfile.TemporaryFile("w+") as told:
+            faulthandler.dump_traceback(told)
+            told.seek(0)
+            self._send(told.read())
 
 
 def stacks(folder: Path) -> str:

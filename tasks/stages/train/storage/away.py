@@ -1,0 +1,169 @@
+"""Checkpoints, record and weights of a training whose machines have no disk in common.
+
+A worker writes to the disk of its machine. A thread then stores its part while training goes on: one checkpoint at a
+time, the next waits. The machine that started the training is told, and counts it once all parts are there.
+"""
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import distributed
+
+from tasks.core.errors import Refused
+from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
+from tasks.stages.train.job import Afar, Job
+from tasks.stages.train.recovery import checkpoints, watchdog
+from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tasks.stages.train.storage import node, trees
+from tasks.stages.train.storage.desk import Stored
+from tasks.stages.train.storage.home import Home
+from tasks.stages.train.storage.place import Place
+from tasks.stages.train.storage.trees import Tree
+
+OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
+"""In the name of a file that one worker alone writes and reads; the first writes the others."""
+FOLDERS = ("checkpoints", "output", "scratch")
+
+
+def of(job: Job) -> Home:
+    """Fetches what the training needs where the machines have no disk in common."""
+    return Home(job) if job.afar is None else Away(job, job.afar)
+
+
+class Away(Home):
+    def __init__(self, job: Job, afar: Afar) -> None:
+        self.afar, self.place = afar, Place(afar.place)
+        self._upload: Upload | None = None
+        super().__init__(self._arrived(job))
+
+    def _arrived(self, job: Job) -> Job:
+        """The job with folders of this machine."""
+        model, rows = (node.fetched(self.place, trees.SHARED, tree) for tree in (self.afar.model, self.afar.rows))
+        folder = node.cache() / f"work-{self.afar.name}"
+        if self.leads:
+            node.workspace(self.afar.name)
+            for part in FOLDERS:
+                (folder / part).mkdir()
+        distributed.barrier()
+        checkpoints, output, scratch = (folder / part for part in FOLDERS)
+        return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
+
+    @property
+    def leads(self) -> bool:
+        return int(os.environ["LOCAL_RANK"]) == 0
+
+    def newest(self) -> Checkpoint | None:
+        for stored in self.afar.known:
+            path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
+            if self.leads:
+                here = self._fetch(stored, path)
+            if all(agreed(here)):
+                return checkpoints.of(path, read_json(path / checkpoints.MANIFEST))
+        return None
+
+    def _fetch(self, stored: Stored, path: Path) -> bool:
+        """What the workers of this machine read of it; of other workers all of it, to part it anew."""
+        whole = stored.workers != distributed.get_world_size()
+        first = distributed.get_rank()
+        mine = range(first, first + int(os.environ["LOCAL_WORLD_SIZE"]))  # Ray counts through one machine after another
+        needed = {name: digest for name, digest in stored.files.items() if whole or rank_of(name) in (None, *mine)}
+        try:
+            checkpoints.empty(path)
+            trees.get(self.place, self.afar.name, needed, path)
+        except Refused as error:
+            print(f"checkpoint {path.name}: {error}; going back to the one before", flush=True)
+            return False
+        return True
+
+    def keep(self, path: Path, made: Checkpoint) -> None:
+        if distributed.get_rank() == 0:
+            write_json(path / checkpoints.MANIFEST, checkpoints.stated(made))
+        self._upload = Upload(self, path, made.step)
+        self._upload.start()
+
+    def aside(self, step: int) -> Path:
+        self.settle()
+        if self.leads:
+            for old in self.job.checkpoints.iterdir():
+                shutil.rmtree(old)
+        return super().aside(step)
+
+    def settle(self) -> None:
+        if self._upload:
+            self._upload.join()
+            if error := self._upload.error:
+                raise error
+        self._upload = None
+        distributed.barrier()
+
+    def begin(self, curve: Sequence[dict[str, Any]]) -> None:
+        if distributed.get_rank() == 0:
+            self.tell_desk("begin", list(curve))
+
+    def tell(self, point: dict[str, Any]) -> None:
+        if distributed.get_rank() == 0:
+            self.tell_desk("append", point, wait=False)
+
+    def finish(self, kilobytes: int) -> None:
+        weights: Tree = {}
+        if distributed.get_rank() == 0:
+            weights = tree_manifest(self.job.output)
+            trees.put(self.place, self.afar.name, self.job.output, weights)
+        self.tell_desk("finish", distributed.get_rank(), kilobytes, weights)
+
+    def stack(self, rank: int) -> watchdog.Stack:
+        return watchdog.Stack(super().stack(rank).file, lambda stack: self.tell_desk("stood", rank, stack))
+
+    def tell_desk(self, what: str, *given: Any, wait: bool = True) -> Any:
+        """Call a method of `desk.Desk`, which is an actor of Ray."""
+        import ray
+
+        told = getattr(self.afar.desk, what).remote(*given)
+        return ray.get(told) if wait else None
+
+
+class Upload(threading.Thread):
+    """Stores this worker's part of a checkpoint."""
+
+    def __init__(self, home: Away, path: Path, step: int) -> None:
+        super().__init__(daemon=True)
+        self.home, self.path, self.step = home, path, step
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._store()
+        except Exception as error:  # raised again by `Away.settle`, in the thread that trains
+            self.error = error
+
+    def _store(self) -> None:
+        rank, size = distributed.get_rank(), distributed.get_world_size()
+        part = part_of(self.path, rank)
+        trees.put(self.home.place, self.home.afar.name, self.path, part)
+        for digest in self.home.tell_desk("part", self.step, rank, size, part):
+            self.home.place.remove(f"{self.home.afar.name}/{digest}")
+
+
+def part_of(folder: Path, rank: int) -> Tree:
+    """A worker's part of a checkpoint: the files that it wrote."""
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {name: sha256_file(folder / name) for name in names if (rank_of(name) or 0) == rank}
+
+
+def rank_of(name: str) -> int | None:
+    """The worker that a file of a checkpoint is of; None for what all read."""
+    found = OF_A_RANK.search(name)
+    return int(found[1]) if found else None
+
+
+def agreed(here: bool) -> list[bool]:
+    """What each worker says."""
+    told: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(told, here)
+    return told

@@ -1,0 +1,83 @@
+"""What the workers of a cluster tell the machine that started the training, in one process there.
+
+A checkpoint is whole once every worker has said here that its part is stored, and by which digests. What others may
+have put into the storage is no checkpoint.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import NO_SUCH_DOCUMENT
+from tasks.core.files import read_json, write_json
+from tasks.stages.train.recovery.checkpoints import KEPT
+from tasks.stages.train.storage.trees import Tree
+
+WEIGHTS = "weights.json"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A checkpoint in the storage."""
+
+    step: int
+    workers: int
+    files: Tree
+
+
+class Desk:
+    """An actor of Ray; also plain to call."""
+
+    def __init__(self, checkpoints: Path, scratch: Path) -> None:
+        self.checkpoints, self.scratch = checkpoints, scratch
+        self._parts: dict[int, dict[int, Tree]] = {}
+
+    def begin(self, points: Iterable[dict[str, Any]]) -> None:
+        """The record begins anew, with the steps of the checkpoint that a training goes on from."""
+        self._write("w", points)
+
+    def append(self, point: dict[str, Any]) -> None:
+        self._write("a", [point])
+
+    def _write(self, mode: str, points: Iterable[dict[str, Any]]) -> None:
+        with (self.scratch / "record.jsonl").open(mode) as file:
+            file.write("".join(json.dumps(point) + "\n" for point in points))
+
+    def part(self, step: int, rank: int, workers: int, files: Tree) -> list[str]:
+        """A worker has stored its files of a checkpoint. With the last of them it is whole; the digests of those that
+        no checkpoint needs any more."""
+        parts = self._parts.setdefault(step, {})
+        parts[rank] = files
+        if len(parts) < workers:
+            return []
+        del self._parts[step]
+        whole = Stored(step, workers, {name: digest for part in parts.values() for name, digest in part.items()})
+        write_json(self.checkpoints / f"stored-{step:09d}.json", asdict(whole))
+        old = stored(self.checkpoints)[KEPT:]
+        for each in old:
+            (self.checkpoints / f"stored-{each.step:09d}.json").unlink()
+        needed = {digest for each in stored(self.checkpoints) for digest in each.files.values()}
+        return sorted({digest for each in old for digest in each.files.values()} - needed)
+
+    def finish(self, rank: int, kilobytes: int, weights: Tree) -> None:
+        """A worker is done: its peak memory, and, from the first, the trained weights."""
+        if weights:
+            write_json(self.scratch / WEIGHTS, dict(weights))
+        write_json(self.scratch / f"peak-{rank}.json", {"kilobytes": kilobytes})
+
+    def stood(self, rank: int, stack: str) -> None:
+        """Where a worker stood that took no step for too long."""
+        (self.scratch / f"stack-{rank}.txt").write_text(stack)
+
+
+def stored(folder: Path) -> list[Stored]:
+    """The checkpoints that are whole, newest first."""
+    found = []
+    for path in sorted(folder.glob("stored-*.json"), reverse=True):
+        try:
+            found.append(Stored(**read_json(path)))
+        except NO_SUCH_DOCUMENT:
+            print(f"{path.name} cannot be read; going back to the one before", flush=True)
+    return found

@@ -1,0 +1,70 @@
+"""Checkpoints, record and weights of a training whose workers all see one disk."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import distributed
+
+from tasks.core.files import write_json
+from tasks.stages.train.job import Job
+from tasks.stages.train.recovery import checkpoints, watchdog
+from tasks.stages.train.recovery.checkpoints import Checkpoint
+
+
+class Home:
+    """Every worker has one, and calls each method at the same place."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        """Its folders are this worker's."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this worker makes the folders that others of its disk write to."""
+        return distributed.get_rank() == 0
+
+    def newest(self) -> Checkpoint | None:
+        """The newest sound checkpoint, the same for every worker."""
+        shared: list[Any] = [checkpoints.newest(self.job.checkpoints) if self.leads else None]
+        if distributed.get_world_size() > 1:
+            distributed.broadcast_object_list(shared)
+        found: Checkpoint | None = shared[0]
+        return found
+
+    def aside(self, step: int) -> Path:
+        """The folder that the checkpoint of `step` is written to."""
+        path = checkpoints.aside(self.job.checkpoints, step)
+        if self.leads:
+            checkpoints.empty(path)
+        distributed.barrier()
+        return path
+
+    def keep(self, path: Path, made: Checkpoint) -> None:
+        """What every worker has written there is a checkpoint."""
+        if self.leads:
+            checkpoints.commit(path, made)
+        distributed.barrier()
+
+    def settle(self) -> None:
+        """Wait until what was kept is stored."""
+
+    def begin(self, curve: Sequence[dict[str, Any]]) -> None:
+        """The record begins with the steps that are done."""
+        if self.leads:
+            self.job.record.write_text("".join(json.dumps(point) + "\n" for point in curve))
+
+    def tell(self, point: dict[str, Any]) -> None:
+        """A step is done."""
+        if self.leads:
+            with self.job.record.open("a") as file:
+                file.write(json.dumps(point) + "\n")
+
+    def finish(self, kilobytes: int) -> None:
+        """The weights lie in the job's output; this worker took so much memory at most."""
+        write_json(self.job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": kilobytes})
+
+    def stack(self, rank: int) -> watchdog.Stack:
+        """Where the watchdog leaves where this worker stood."""
+        return watchdog.Stack(self.job.scratch / f"stack-{rank}.txt")

@@ -1,0 +1,90 @@
+"""On the machine that starts a training whose machines have no disk in common: what is sent off, and fetched after."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tasks.core.files import read_json, tree_manifest
+from tasks.core.progress import Progress, announce
+from tasks.stages.train.job import Afar, Job
+from tasks.stages.train.rows import examples
+from tasks.stages.train.storage import trees
+from tasks.stages.train.storage.desk import WEIGHTS, Desk, stored
+from tasks.stages.train.storage.place import Place
+
+NAME = "name"
+"""File beside the checkpoints: what the training is called in the storage."""
+CODE = Path(__file__).parents[3]
+"""`tasks/` of this worktree."""
+
+
+def off(job: Job, place: Place | None) -> Job:
+    """The job, with model and rows stored where the machines of the cluster find them; as it is without a storage."""
+    if place is None:
+        return job
+    model, rows = tree_manifest(job.model), dict.fromkeys((*examples.FILES, examples.INDEX), "")
+    rows = {name: digest for name, digest in tree_manifest(job.rows).items() if name in rows}
+    for folder, tree, what in ((job.model, model, "the model"), (job.rows, rows, "the rows")):
+        announce("train", f"storing {what} in {place.where}")
+        put(place, folder, tree, what)
+    return replace(job, afar=Afar(place.where, name_of(job.checkpoints), model, rows))
+
+
+def put(place: Place, folder: Path, tree: trees.Tree, what: str) -> None:
+    sizes = {name: (folder / name).stat().st_size for name in tree}
+    progress, done = Progress("train", sum(sizes.values()) // 1_000_000, "MB"), 0
+    for name, digest in tree.items():
+        trees.put(place, trees.SHARED, folder, {name: digest})
+        done += sizes[name]
+        progress.tell(done // 1_000_000, f"of {what}")
+
+
+def name_of(checkpoints: Path) -> str:
+    """Of the training in the storage: the same for who goes on, and nobody else's."""
+    file = checkpoints / NAME
+    if not file.exists():
+        file.write_text(f"training-{secrets.token_hex(16)}")
+    return file.read_text()
+
+
+@contextmanager
+def at_the_desk(job: Job) -> Iterator[Job]:
+    """The job with what is known of its checkpoints, and somebody to tell: for one attempt. Ray is connected."""
+    if job.afar is None:
+        yield job
+        return
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    desk: Any = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote(job.checkpoints, job.scratch)
+    try:
+        yield replace(job, afar=replace(job.afar, known=tuple(stored(job.checkpoints)), desk=desk))
+    finally:
+        ray.kill(desk)
+
+
+def fetch(job: Job) -> None:
+    """Bring the trained weights into the job's output, and take away what only the training needed."""
+    if job.afar is None:
+        return
+    place = Place(job.afar.place)
+    announce("train", f"fetching the weights from {place.where}")
+    trees.get(place, job.afar.name, read_json(job.scratch / WEIGHTS), job.output)
+    place.remove(job.afar.name)
+
+
+def code(folder: Path) -> Path:
+    """A copy of `tasks/` alone, sources only, for machines that do not see this one's disk."""
+    shutil.copytree(
+        CODE, folder / CODE.name, ignore=lambda at, names: [it for it in names if not _needed(Path(at, it))]
+    )
+    return folder
+
+
+def _needed(path: Path) -> bool:
+    return path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")

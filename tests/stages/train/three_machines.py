@@ -1,0 +1,182 @@
+"""A Ray cluster of three machines on this one: each a network namespace with an address of its own and a /tmp of its
+own, joined by a bridge; and an S3 store that all of them reach.
+
+`with cluster(folder) as machines:` starts the head, which has no CPUs for training; `machines.add("one")` another. Needs
+root, iproute2 and the store of HALLMARK_SHARED.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import object_store
+
+HUB, HEAD = "hub", "head"
+RELAY = """
+import asyncio, sys
+async def pipe(source, target):
+    try:
+        while data := await source.read(1 << 16):
+            target.write(data)
+            await target.drain()
+    except OSError:
+        pass
+    target.close()
+async def met(reader, writer):
+    onward = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    await asyncio.gather(pipe(reader, onward[1]), pipe(onward[0], writer))
+async def main():
+    server = await asyncio.start_server(met, sys.argv[1], int(sys.argv[2]))
+    await server.serve_forever()
+asyncio.run(main())
+"""
+"""The store listens on loopback; this lets the other machines reach it."""
+PORT, STORE = 6379, 18085
+NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000",
+           "RAY_health_check_failure_threshold": "4", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
+"""How soon the head takes a machine that does not answer for lost."""
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+
+
+def run(*command: object) -> None:
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+
+
+class Machines:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = f"hm{os.getpid()}"
+        self.net = f"10.{os.getpid() // 250 % 250}.{os.getpid() % 250}"
+        self.address = f"{self.net}.2:{PORT}"
+        self._count = 1
+        self._processes: dict[str, list[subprocess.Popen[bytes]]] = {}
+
+    def namespace(self, machine: str) -> str:
+        return f"{self.name}-{machine}"
+
+    def start(self) -> None:
+        """The bridge, the store, the head."""
+        hub = self.namespace(HUB)
+        run("ip", "netns", "add", hub)
+        run("ip", "-n", hub, "link", "set", "lo", "up")
+        run("ip", "-n", hub, "link", "add", "br0", "type", "bridge")
+        run("ip", "-n", hub, "addr", "add", f"{self.net}.1/24", "dev", "br0")
+        run("ip", "-n", hub, "link", "set", "br0", "up")
+        self.start_store()
+        self.add(HEAD)
+
+    def start_store(self) -> None:
+        self.spawn(HUB, [object_store.SERVE, self.folder / "store", str(STORE)], {}, "store.log")
+        self.spawn(HUB, [sys.executable, "-c", RELAY, f"{self.net}.1", str(STORE)], {}, "relay.log")
+        self.wait_for("store.log", "S3 ready")
+
+    def stop_store(self) -> None:
+        self.kill(HUB)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The variables that point at the store."""
+        return object_store.settings(f"http://{self.net}.1:{STORE}")
+
+    def add(self, machine: str, cpus: int = 1) -> None:
+        """A machine that joins the cluster; the head is the first."""
+        self._count += 1
+        place, hub, cable = self.namespace(machine), self.namespace(HUB), f"v{self._count}"
+        run("ip", "netns", "add", place)
+        self.hosts(place).mkdir(parents=True)
+        (self.hosts(place) / "hosts").write_text(
+            f"127.0.0.1 localhost\n{self.net}.{self._count} {socket.gethostname()}\n"
+        )
+        run("ip", "-n", hub, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", place)
+        run("ip", "-n", hub, "link", "set", cable, "master", "br0", "up")
+        run("ip", "-n", place, "addr", "add", f"{self.net}.{self._count}/24", "dev", "eth0")
+        for device in ("lo", "eth0"):
+            run("ip", "-n", place, "link", "set", device, "up")
+        first = machine == HEAD
+        join = ["--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false",
+                f"--temp-dir={self.session}"] if first else [f"--address={self.address}", f"--num-cpus={cpus}"]  # fmt: skip
+        ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
+               "--object-store-memory=100000000", *join]  # fmt: skip
+        command = ray if first else ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /tmp && exec "$@"', "sh", *ray]
+        self.spawn(machine, command, self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"}, f"{machine}.log")
+        self.wait_for(f"{machine}.log", "Ray runtime started")
+
+    def hosts(self, place: str) -> Path:
+        """What a machine knows its own name by, which gloo asks for; all of them have the name of this one."""
+        return Path("/etc/netns", place)
+
+    @property
+    def session(self) -> Path:
+        return Path(f"/tmp/{self.name}")
+
+    def environment(self) -> dict[str, str]:
+        """Of a process on a machine: no Ray settings of this one."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_"))}
+        return clean | TOKEN | NOTICED | {"RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder)}
+
+    def spawn(self, machine: str, command: list[object], more: dict[str, str], log: str) -> "subprocess.Popen[bytes]":
+        """Start a process on a machine, which ends with it."""
+        inside = ["ip", "netns", "exec", self.namespace(machine), *(str(part) for part in command)]
+        with (self.folder / log).open("a") as file:
+            process = subprocess.Popen(
+                inside, env=self.environment() | more, stdout=file, stderr=file, start_new_session=True
+            )
+        self._processes.setdefault(machine, []).append(process)
+        return process
+
+    def wait_for(self, log: str, words: str, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in (said := (self.folder / log).read_text()):
+            assert time.monotonic() < deadline, f"{log} does not say {words!r}:\n{said[-3000:]}"
+            time.sleep(0.2)
+
+    def cut_off(self, machine: str) -> None:
+        """Nothing reaches it, and it reaches nothing: not even word that a connection has ended."""
+        run("ip", "-n", self.namespace(machine), "link", "set", "eth0", "down")
+
+    def kill(self, machine: str) -> None:
+        """Every process of it."""
+        pids = subprocess.run(["ip", "netns", "pids", self.namespace(machine)], capture_output=True, text=True)
+        for pid in map(int, pids.stdout.split()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for process in self._processes.pop(machine, []):
+            process.wait(timeout=30)
+
+    def remove(self, machine: str) -> None:
+        self.kill(machine)
+        subprocess.run(["ip", "netns", "del", self.namespace(machine)], capture_output=True)
+        shutil.rmtree(self.hosts(self.namespace(machine)), ignore_errors=True)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Machines]:
+    """A head without workers, until the block ends; skips the test where there can be none."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("three machines on one need root and iproute2")
+    if not object_store.SERVE.exists():
+        pytest.skip(f"no object store to start: there is no {object_store.SERVE}; set HALLMARK_SHARED")
+    made = subprocess.run(["ip", "netns", "add", f"hm{os.getpid()}-probe"], capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip(f"network namespaces cannot be made here: {made.stderr.strip()}")
+    run("ip", "netns", "del", f"hm{os.getpid()}-probe")
+    machines = Machines(folder)
+    try:
+        machines.start()
+        yield machines
+    finally:
+        for place in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split():
+            if place.startswith(f"{machines.name}-"):
+                machines.remove(place.removeprefix(f"{machines.name}-"))
+        shutil.rmtree(machines.session, ignore_errors=True)
