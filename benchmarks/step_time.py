@@ -196,7 +196,7 @@ def as_stage(folder: Path) -> None:
     trainer = TorchTrainer(
         in_ray,
         train_loop_config={"bench": bench},
-        scaling_config=builders.scaling_config(training),
+        scaling_config=builders.scaling_config(training, training.workers),
         run_config=builders.run_config(folder / "ray"),
     )
     with (

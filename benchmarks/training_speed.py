@@ -1,11 +1,12 @@
 """Training throughput against what a user would pick instead, on the same rows, model, LoRA and effective batch.
 
-    python benchmarks/training_speed.py [--rounds 5] [--steps 10] [--rows 480] [--threads 2] [--out FILE]
+    python benchmarks/training_speed.py [--rounds 5] [--steps 10] [--rows 480] [--threads 2] [--precision P]
 
 Rows of BANKING77 (HALLMARK_SHARED, default ../shared), SmolLM2-135M-Instruct, LoRA of rank 16 on all linear layers,
-bf16, 16 rows a step. Each contender is a process of its own, loads once, takes some steps to warm up, and then takes
-`--steps` optimizer steps in each round, in turn with the others. Counted are the tokens of the rows, padding not among
-them, over the seconds of the steps; told is the median over rounds, and the median of the ratios.
+bf16 where the processor has instructions for it, else fp32; 16 rows a step. Each contender is a process of its own,
+loads once, takes some steps to warm up, and then takes `--steps` optimizer steps in each round, in turn with the
+others. Counted are the tokens of the rows, padding not among them, over the seconds of the steps; told is the median
+over rounds, and the median of the ratios.
 
     ours     the loop of stages/train, with DeepSpeed, in the layout that `auto` chooses on this device
     packed   the same with training.layout packed
@@ -66,8 +67,18 @@ def turns(text: str, answer: str) -> list[dict[str, str]]:
 def training(**changes: Any) -> Any:
     from tasks.core.params.training import Training
 
-    return Training(global_batch_size=BATCH, learning_rate=1e-3, threads=int(os.environ["OMP_NUM_THREADS"]),
-                    epochs=1000, **changes)  # fmt: skip
+    return Training(global_batch_size=BATCH, precision=precision(), learning_rate=1e-3,
+                    threads=int(os.environ["OMP_NUM_THREADS"]), epochs=1000, **changes)  # fmt: skip
+
+
+def precision() -> str:
+    return os.environ["TRAINING_SPEED_PRECISION"]
+
+
+def dtype() -> Any:
+    import torch
+
+    return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision()]
 
 
 def serve(steps: Iterator[int], per_round: int) -> None:
@@ -110,7 +121,7 @@ def plain(folder: Path) -> Iterator[int]:
     from tasks.stages.train.rows import examples
 
     rows = examples.read(folder / "rows")
-    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
     model = get_peft_model(model, builders.lora_config(training())).train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3)
@@ -177,12 +188,11 @@ def trl(folder: Path, packing: bool) -> Iterator[int]:
     ]
     settings = SFTConfig(
         output_dir=str(folder / f"trl-{packing}"), per_device_train_batch_size=1 if packing else BATCH, packing=packing,
-        bf16=True, use_cpu=True, max_steps=100_000, learning_rate=1e-3, report_to=[], save_strategy="no",
-        logging_strategy="no", max_length=BATCH * 60 if packing else 1024, dataloader_pin_memory=False,
+        bf16=precision() == "bf16", use_cpu=True, max_steps=100_000, learning_rate=1e-3, report_to=[],
+        save_strategy="no", logging_strategy="no", max_length=BATCH * 60 if packing else 1024,
+        dataloader_pin_memory=False,
     )  # fmt: skip
-    import torch
-
-    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
 
     def make(dataset: Any, callbacks: list[Any]) -> Any:
         return SFTTrainer(
@@ -199,7 +209,6 @@ def trl(folder: Path, packing: bool) -> Iterator[int]:
 
 
 def grouped(folder: Path) -> Iterator[int]:
-    import torch
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
@@ -215,10 +224,10 @@ def grouped(folder: Path) -> Iterator[int]:
         }
         for row in range(len(rows))
     ]
-    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
     model = get_peft_model(model, builders.lora_config(training()))
     settings = TrainingArguments(
-        output_dir=str(folder / "grouped"), per_device_train_batch_size=BATCH, bf16=True, use_cpu=True,
+        output_dir=str(folder / "grouped"), per_device_train_batch_size=BATCH, bf16=precision() == "bf16", use_cpu=True,
         train_sampling_strategy="group_by_length", max_steps=100_000, learning_rate=1e-3, report_to=[],
         save_strategy="no", logging_strategy="no", dataloader_pin_memory=False, remove_unused_columns=False,
     )  # fmt: skip
@@ -315,7 +324,7 @@ def report(speeds: dict[str, list[float]], machine: dict[str, Any]) -> list[dict
     lines.append(
         line("layout auto against packed", speeds["ours"], "training.layout packed", speeds["packed"], ratio, 1.0)
     )
-    return [each | machine for each in lines]
+    return [each | machine | {"precision": precision()} for each in lines]
 
 
 def line(metric: str, ours: list[float], peer: str, others: list[float], ratio: float, goal: float) -> dict[str, Any]:
@@ -333,6 +342,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=480, help="of BANKING77, evenly drawn")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "training_speed.json")
+    parser.add_argument("--precision", choices=["bf16", "fp32"])
     for part in ("--contender", "--folder"):
         parser.add_argument(part, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -341,7 +351,10 @@ def main() -> None:
         return
     os.environ.setdefault("OMP_NUM_THREADS", str(given.threads))
     from benchmarks import step_time
+    from tasks.core import processor
 
+    os.environ["TRAINING_SPEED_PRECISION"] = given.precision or ("bf16" if processor.has_bf16() else "fp32")
+    print(f"in {precision()}", flush=True)
     with tempfile.TemporaryDirectory() as aside:
         folder, rows = Path(aside), banking77(given.rows)
         fetch(folder / "trl")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import progress
+from tasks.core import processor, progress
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
@@ -159,6 +159,8 @@ def lines(told: Foretold) -> Iterator[str]:
     else:
         yield f"the longest row has {work.longest} tokens: none is cut or left out"
     yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
+    if warning := processor.slow_bf16("training", it.training.device, it.training.precision):
+        yield warning
     assert it.hours is not None and it.cost is not None
     workers = f"{it.training.workers} worker{'s' if it.training.workers > 1 else ''}"
     yield f"{_duration(it.hours)} on {workers}, {it.cost:.2f} USD at {it.price_per_hour:g} USD an hour and worker"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import facts, prompts, record
+from tasks.core import facts, processor, prompts, record
 from tasks.core.config import Frozen
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import whole_folder, write_json
@@ -67,6 +67,8 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
         result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
         announce(f"predict@{which}", "loading the model")
+        if warning := processor.slow_bf16("evaluation", params.evaluation.device, params.evaluation.precision):
+            print(warning, flush=True)
         alone = which != "base"  # nobody serves it, and nothing is judged by its latency
         result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}", alone)
     _write(result, layout, which)

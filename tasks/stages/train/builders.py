@@ -125,23 +125,16 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     return training.learning_rate * left[training.schedule]
 
 
-GROW_SECONDS = 600.0
-"""How often Ray looks whether a training that goes on with fewer workers could have more again. It then goes on from
-the last checkpoint."""
+def needs(training: Training) -> dict[str, float]:
+    """What a worker takes of a machine, as Ray counts it."""
+    return {"CPU": training.threads, **({"GPU": 1} if training.device == "gpu" else {})}
 
 
-def scaling_config(training: Training) -> "ScalingConfig":
+def scaling_config(training: Training, workers: int) -> "ScalingConfig":
     """Workers and what each takes of the machine."""
     from ray.train import ScalingConfig
 
-    gpu = training.device == "gpu"
-    least = training.least_workers or training.workers
-    return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
-        num_workers=(least, training.workers) if least < training.workers else training.workers,
-        elastic_resize_monitor_interval_s=GROW_SECONDS,
-        use_gpu=gpu,
-        resources_per_worker={"CPU": training.threads, **({"GPU": 1} if gpu else {})},
-    )
+    return ScalingConfig(num_workers=workers, use_gpu=training.device == "gpu", resources_per_worker=needs(training))
 
 
 def run_config(folder: Path) -> "RunConfig":

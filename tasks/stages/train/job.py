@@ -6,7 +6,6 @@ from typing import Any
 
 from tasks.core.params.training import Training
 from tasks.stages.train import versions
-from tasks.stages.train.storage.desk import Stored
 from tasks.stages.train.storage.trees import Tree
 from tasks.stages.train.versions import Versions
 
@@ -21,8 +20,6 @@ class Afar:
     """What lies below this in the storage is of this training alone."""
     model: Tree
     rows: Tree
-    known: tuple[Stored, ...] = ()
-    """The checkpoints that are whole, newest first."""
     desk: Any = None
     """Ray's handle of `storage/desk.py` on the machine that started the training."""
 
@@ -47,6 +44,8 @@ class Job:
     skipped: tuple[int, ...] = ()
     """Steps, from 0, that are left out, since their loss was no number or leapt."""
     afar: Afar | None = None
+    notices: bool = False
+    """The cluster says when it is about to take a machine away."""
 
     @property
     def record(self) -> Path:

@@ -18,7 +18,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.proof.step import FirstStep, Tally
 from tasks.stages.train.recovery import checkpoints, resharded, watchdog
-from tasks.stages.train.recovery.attempts import OutOfMemory
+from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.recovery.divergence import diverged, left_out, require_sane
 from tasks.stages.train.rows import examples as on_disk
@@ -67,9 +67,14 @@ def train(job: Job) -> None:
             home.tell({**point, "seconds": time.monotonic() - began})
             if number % STEPS_SORTED == 0:
                 order.examples.release()
-            if len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps:
+            due = len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps
+            change = home.change(len(curve), due) if len(curve) < order.steps else None
+            if due or change:
                 dog.fed(builders.FIRST_STEP)
                 save(engine, home, curve)
+            if change:
+                home.settle()
+                raise MachinesChange(f"{change} after step {len(curve)}")
             dog.fed()
     home.settle()
     export.write(engine, job.model, training, job.output)

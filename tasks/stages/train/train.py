@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tasks.core import facts
+from tasks.core import facts, processor
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
@@ -102,6 +102,8 @@ def run(params: Params, layout: Layout) -> Result:
     require_gate(layout, "data")
     began = time.monotonic()
     announce("train", "checking the rows")
+    if warning := processor.slow_bf16("training", params.training.device, params.training.precision):
+        print(warning, flush=True)
     examples = read_rows(params, layout)
     require_room(params, layout)
     inputs = inputs_digest(params, layout)
@@ -117,6 +119,7 @@ def run(params: Params, layout: Layout) -> Result:
             checkpoints=kept,
             output=kept / "weights",
             scratch=kept / "scratch",
+            notices=cluster.cluster_address() is not None,
         )
         failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
         shutil.move(job.output, output / methods.of(params.training.method).form.folder)

@@ -71,7 +71,7 @@ def test_attention_goes_by_length_on_cpus_and_by_what_is_there_on_gpus(monkeypat
 
 @pytest.mark.parametrize(("device", "gpu"), [("cpu", False), ("gpu", True)])
 def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> None:
-    config = builders.scaling_config(training(workers=3, threads=4, device=device))
+    config = builders.scaling_config(training(threads=4, device=device), 3)
     assert (config.num_workers, config.use_gpu) == (3, gpu)
     assert config.resources_per_worker == {"CPU": 4, **({"GPU": 1} if gpu else {})}
 

@@ -157,12 +157,12 @@ def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_
     job = Job(Training(), tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
     gone = Failed(RayActorError(error_msg=DEATH))
     assert cluster.short(gone, job) is None
-    assert str(cluster.lost(gone, job)) == "worker 0 of 1 was lost"
+    assert str(cluster.lost(gone, job, 1)) == "worker 0 of 1 was lost"
     ended = Failed(RuntimeError("ray.exceptions.OutOfMemoryError: the node is running low on memory"))
     assert "for want of memory, in passes of 4096 tokens" in str(cluster.short(ended, job))
-    assert cluster.lost(Failed(ValueError("a fault in the code")), job) is None
+    assert cluster.lost(Failed(ValueError("a fault in the code")), job, 2) is None
     neighbour = Failed(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"))
-    assert cluster.lost(neighbour, job) is not None
+    assert cluster.lost(neighbour, job, 2) is not None
 
 
 def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """A Ray cluster of three machines on this one: each a network namespace with an address of its own and a /tmp of its
 own, joined by a bridge; and an S3 store that all of them reach.
 
-`with cluster(folder) as machines:` starts the head, which has no CPUs for training; `machines.add("one")` another. Needs
-root, iproute2 and the store of HALLMARK_SHARED.
+`with cluster(folder) as machines:` starts the head, which has no CPUs for training; `machines.add("one")` another.
+Needs root, iproute2 and the store of HALLMARK_SHARED.
 """
 
 import os
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,15 @@ async def main():
 asyncio.run(main())
 """
 """The store listens on loopback; this lets the other machines reach it."""
+DRAIN = """
+import subprocess, sys, ray
+from pathlib import Path
+ray.init(address=sys.argv[2], log_to_driver=False)
+[node] = [it["NodeID"] for it in ray.nodes() if it["NodeManagerAddress"] == sys.argv[1] and it["Alive"]]
+subprocess.run([Path(sys.executable).with_name("ray"), "drain-node", "--address", sys.argv[2], "--node-id", node,
+                "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot", "--deadline-remaining-seconds",
+                "120"], check=True)
+"""
 PORT, STORE = 6379, 18085
 NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000",
            "RAY_health_check_failure_threshold": "4", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
@@ -58,6 +67,7 @@ class Machines:
         self.net = f"10.{os.getpid() // 250 % 250}.{os.getpid() % 250}"
         self.address = f"{self.net}.2:{PORT}"
         self._count = 1
+        self.addresses: dict[str, str] = {}
         self._processes: dict[str, list[subprocess.Popen[bytes]]] = {}
 
     def namespace(self, machine: str) -> str:
@@ -101,9 +111,11 @@ class Machines:
         run("ip", "-n", place, "addr", "add", f"{self.net}.{self._count}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             run("ip", "-n", place, "link", "set", device, "up")
+        self.addresses[machine] = f"{self.net}.{self._count}"
         first = machine == HEAD
-        join = ["--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false",
-                f"--temp-dir={self.session}"] if first else [f"--address={self.address}", f"--num-cpus={cpus}"]  # fmt: skip
+        as_head = ["--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false",
+                   f"--temp-dir={self.session}"]  # fmt: skip
+        join = as_head if first else [f"--address={self.address}", f"--num-cpus={cpus}"]
         ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
                "--object-store-memory=100000000", *join]  # fmt: skip
         command = ray if first else ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /tmp && exec "$@"', "sh", *ray]
@@ -139,6 +151,13 @@ class Machines:
             assert time.monotonic() < deadline, f"{log} does not say {words!r}:\n{said[-3000:]}"
             time.sleep(0.2)
 
+    def drain(self, machine: str) -> None:
+        """Give notice that it is taken away, as a cloud does."""
+        given = [sys.executable, "-c", DRAIN, self.addresses[machine], self.address]
+        inside = ["ip", "netns", "exec", self.namespace(HEAD), *given]
+        done = subprocess.run(inside, env=self.environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
     def cut_off(self, machine: str) -> None:
         """Nothing reaches it, and it reaches nothing: not even word that a connection has ended."""
         run("ip", "-n", self.namespace(machine), "link", "set", "eth0", "down")
@@ -147,10 +166,8 @@ class Machines:
         """Every process of it."""
         pids = subprocess.run(["ip", "netns", "pids", self.namespace(machine)], capture_output=True, text=True)
         for pid in map(int, pids.stdout.split()):
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         for process in self._processes.pop(machine, []):
             process.wait(timeout=30)
 

@@ -15,9 +15,9 @@ from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import head
+from tasks.stages.train.machines import head, places
 from tasks.stages.train.recovery import watchdog
-from tasks.stages.train.recovery.attempts import OutOfMemory, WorkersLost
+from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
 from tasks.stages.train.storage import sent
 
 STORE_BYTES = 256 * 1024**2
@@ -53,24 +53,32 @@ def fit(job: Job) -> None:
 
     from tasks.stages.train.loop import work  # imports torch
 
+    workers = places.wait_for(job.training)
     try:
-        with sent.at_the_desk(job) as given:
+        with sent.at_the_desk(job) as given, places.looked_for(job.training, workers, job.record):
             TorchTrainer(
                 work,
                 train_loop_config={"job": given},
-                scaling_config=builders.scaling_config(job.training),
+                scaling_config=builders.scaling_config(job.training, workers),
                 run_config=builders.run_config(job.scratch),
                 torch_config=builders.torch_config(job.training),
             ).fit()
     except ControllerError as error:
-        raise Unavailable(
-            f"Ray could not start {job.training.workers} workers with what each needs ({_needs(job.training)}): "
-            f"{last_line(error)}; start the machines, or lower training.workers"
-        ) from None
+        why = f"Ray could not start {workers} workers with what each needs ({_needs(job.training)}): {last_line(error)}"
+        if places.elastic(job.training):  # a machine went as they started
+            raise WorkersLost(why) from None
+        raise Unavailable(f"{why}; start the machines, or lower training.workers") from None
     except TrainingFailedError as error:
-        raise (stated(error) or short(error, job) or lost(error, job) or error) from None
+        raise (stated(error) or taken_back(error) or short(error, job) or lost(error, job, workers) or error) from None
     except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
         raise KeyboardInterrupt from None
+
+
+def taken_back(error: Any) -> MachinesChange | None:
+    """Where Ray ended a training since a machine was taken away, before the workers could themselves."""
+    from ray.train.v2.api.exceptions import PreemptionError
+
+    return MachinesChange("a machine was taken away") if isinstance(error, PreemptionError) else None
 
 
 def stated(error: Any) -> HallmarkError | None:
@@ -106,7 +114,7 @@ def require_devices(training: Training) -> None:
         )
 
 
-def lost(error: Any, job: Job) -> WorkersLost | None:
+def lost(error: Any, job: Job, workers: int) -> WorkersLost | None:
     """Where workers died, were cut off or hung: what is known of it. None where their own code failed."""
     from ray.exceptions import RayActorError
     from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
@@ -118,9 +126,7 @@ def lost(error: Any, job: Job) -> WorkersLost | None:
         return None
     where = watchdog.stacks(job.scratch)
     told = f"; it took no step for {job.training.hang_seconds} s, and stood at {where}" if where else ""
-    return WorkersLost(
-        f"worker {', '.join(map(str, sorted(dead or failures)))} of {job.training.workers} was lost{told}"
-    )
+    return WorkersLost(f"worker {', '.join(map(str, sorted(dead or failures)))} of {workers} was lost{told}")
 
 
 def _of_another(failure: Any) -> bool:

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 
+from tasks.core import processor
 from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight.shape import Shape
 
-OPERATIONS = {"cpu": 3.0e10, "gpu": 3.5e14}
-"""Floating-point operations a second that training gets out of a CPU thread with avx512_bf16 (SmolLM2-135M, LoRA:
-300 tokens a second and core, docs/decisions) and out of an H100 in bf16 (35 % of its peak of 989 TFLOPS)."""
+GPU = 3.5e14
+"""Floating-point operations a second that training gets out of an H100 in bf16: 35 % of its peak of 989 TFLOPS."""
+CPU = {"bf16": 3.0e10, "fp32": 1.5e10}
+"""The same of a CPU thread: with instructions for bf16 (SmolLM2-135M, LoRA: 300 tokens a second and core,
+docs/decisions), and in fp32."""
+WITHOUT_BF16 = 3e8
+"""The same in bf16 where the processor has no instructions for it."""
 BACK = {methods.WHOLE: 4, methods.ADAPTER: 2}
 """Operations a weight and token of the way back; the way forward takes 2 (Kaplan et al., 2020). LoRA computes no
 gradient of the base's weights."""
@@ -39,11 +44,16 @@ def of(training: Training, shape: Shape, resources: Resources, measured: Measure
         return Speed(resources.tokens_per_second, "resources.tokens_per_second of the parameters")
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
-    each = OPERATIONS[training.device] * (training.threads if training.device == "cpu" else 1)
+    each = GPU if training.device == "gpu" else _of_a_thread(training) * training.threads
     forward = 4 if training.gradient_checkpointing else 2
     operations = (forward + BACK[methods.of(training.method).form]) * shape.parameters
     what = f"{each / 1e12:g} TFLOPS a worker, {operations / 1e9:.2g} GFLOP a token"
     return Speed(each / operations, f"assumed ({what}); set resources.tokens_per_second once it is measured")
+
+
+def _of_a_thread(training: Training) -> float:
+    slow = training.precision == "bf16" and not processor.has_bf16()
+    return WITHOUT_BF16 if slow else CPU[training.precision]
 
 
 ALIKE = (

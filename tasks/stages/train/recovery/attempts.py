@@ -41,6 +41,10 @@ class WorkersLost(Unavailable):
     """Workers ended, or no longer answer."""
 
 
+class MachinesChange(WorkersLost):
+    """A machine is about to be taken away, or another has come; a checkpoint was written, and nothing is lost."""
+
+
 @dataclass(frozen=True)
 class Failure:
     reason: str
@@ -90,6 +94,8 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
             if len(job.skipped) >= job.training.max_skipped_steps:
                 raise
             job, reason = replace(job, skipped=(*job.skipped, error.number)), f"{error}; it is left out"
+        except MachinesChange as error:
+            reason = str(error)
         except WorkersLost as error:
             lost, reason = lost + 1, str(error)
             if lost > job.training.max_failures:

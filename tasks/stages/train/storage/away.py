@@ -39,6 +39,7 @@ def of(job: Job) -> Home:
 class Away(Home):
     def __init__(self, job: Job, afar: Afar) -> None:
         self.afar, self.place = afar, Place(afar.place)
+        self.attempt = 0
         self._upload: Upload | None = None
         super().__init__(self._arrived(job))
 
@@ -59,7 +60,10 @@ class Away(Home):
         return int(os.environ["LOCAL_RANK"]) == 0
 
     def newest(self) -> Checkpoint | None:
-        for stored in self.afar.known:
+        shared: list[Any] = [self.tell_desk("arrive") if distributed.get_rank() == 0 else None]
+        distributed.broadcast_object_list(shared)
+        self.attempt, known = shared[0]
+        for stored in known:
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.leads:
                 here = self._fetch(stored, path)
@@ -110,6 +114,9 @@ class Away(Home):
         if distributed.get_rank() == 0:
             self.tell_desk("append", point, wait=False)
 
+    def more(self) -> bool:
+        return bool(self.tell_desk("more"))
+
     def finish(self, kilobytes: int) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:
@@ -146,8 +153,9 @@ class Upload(threading.Thread):
         rank, size = distributed.get_rank(), distributed.get_world_size()
         part = part_of(self.path, rank)
         trees.put(self.home.place, self.home.afar.name, self.path, part)
-        for digest in self.home.tell_desk("part", self.step, rank, size, part):
-            self.home.place.remove(f"{self.home.afar.name}/{digest}")
+        old = self.home.tell_desk("part", self.home.attempt, self.step, rank, size, part)
+        if old:
+            self.home.place.remove(*(f"{self.home.afar.name}/{digest}" for digest in old))
 
 
 def part_of(folder: Path, rank: int) -> Tree:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, write_json
+from tasks.stages.train.machines.places import MORE
 from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.storage.trees import Tree
 
@@ -32,7 +33,13 @@ class Desk:
 
     def __init__(self, checkpoints: Path, scratch: Path) -> None:
         self.checkpoints, self.scratch = checkpoints, scratch
+        self._attempt = 0
         self._parts: dict[int, dict[int, Tree]] = {}
+
+    def arrive(self) -> "tuple[int, list[Stored]]":
+        """Workers begin: the number of their attempt, and the checkpoints that are whole, newest first."""
+        self._attempt, self._parts = self._attempt + 1, {}
+        return self._attempt, stored(self.checkpoints)
 
     def begin(self, points: Iterable[dict[str, Any]]) -> None:
         """The record begins anew, with the steps of the checkpoint that a training goes on from."""
@@ -45,9 +52,11 @@ class Desk:
         with (self.scratch / "record.jsonl").open(mode) as file:
             file.write("".join(json.dumps(point) + "\n" for point in points))
 
-    def part(self, step: int, rank: int, workers: int, files: Tree) -> list[str]:
+    def part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
         """A worker has stored its files of a checkpoint. With the last of them it is whole; the digests of those that
         no checkpoint needs any more."""
+        if attempt != self._attempt:  # by a thread that outlived its training
+            return []
         parts = self._parts.setdefault(step, {})
         parts[rank] = files
         if len(parts) < workers:
@@ -60,6 +69,10 @@ class Desk:
             (self.checkpoints / f"stored-{each.step:09d}.json").unlink()
         needed = {digest for each in stored(self.checkpoints) for digest in each.files.values()}
         return sorted({digest for each in old for digest in each.files.values()} - needed)
+
+    def more(self) -> bool:
+        """Whether the cluster has room for more workers."""
+        return (self.scratch / MORE).exists()
 
     def finish(self, rank: int, kilobytes: int, weights: Tree) -> None:
         """A worker is done: its peak memory, and, from the first, the trained weights."""

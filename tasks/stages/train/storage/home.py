@@ -9,8 +9,12 @@ from torch import distributed
 
 from tasks.core.files import write_json
 from tasks.stages.train.job import Job
+from tasks.stages.train.machines.places import MORE
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
+
+NOTICE_STEPS = 4
+"""How often it is asked: all workers have to agree, which takes milliseconds."""
 
 
 class Home:
@@ -64,6 +68,26 @@ class Home:
     def finish(self, kilobytes: int) -> None:
         """The weights lie in the job's output; this worker took so much memory at most."""
         write_json(self.job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": kilobytes})
+
+    def change(self, steps: int, due: bool) -> str | None:
+        """Why the workers are to end after a checkpoint and begin anew on other machines, the same for every worker;
+        None where they are to go on. `due`: a checkpoint is written anyway."""
+        if not self.job.notices:
+            return None
+        if steps % NOTICE_STEPS == 0:
+            from ray.train import get_preemption_info
+
+            if get_preemption_info() is not None:
+                return "a machine is taken away"
+        if due:
+            told: list[Any] = [self.more() if distributed.get_rank() == 0 else None]
+            distributed.broadcast_object_list(told)
+            return "there is room for more workers" if told[0] else None
+        return None
+
+    def more(self) -> bool:
+        """Whether the cluster has room for more workers. Asked by the first."""
+        return (self.job.scratch / MORE).exists()
 
     def stack(self, rank: int) -> watchdog.Stack:
         """Where the watchdog leaves where this worker stood."""

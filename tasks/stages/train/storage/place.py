@@ -6,10 +6,10 @@ Nothing in it is believed: whoever reads an object knows its digest from elsewhe
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_full_disk
@@ -23,7 +23,6 @@ AGAIN_SECONDS = 3.0
 BOTO = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
 """Seconds and tries of a single request."""
 S3 = "s3://"
-Result = TypeVar("Result")
 
 
 def named() -> "Place | None":
@@ -46,42 +45,48 @@ class Place:
     def __init__(self, where: str) -> None:
         self.where = where
 
-    def put(self, file: Path, name: str) -> None:
-        """Store a file under a name; a name that is there already keeps what it has."""
-        self._patiently(lambda: self._put(file, name))
+    def put(self, files: Sequence[tuple[str, Path]]) -> None:
+        """Store files by name; a name that is there already keeps what it has."""
 
-    def get(self, name: str, file: Path) -> None:
-        """Raises Refused where there is no such object."""
+        def act(store: Any) -> None:
+            for name, file in files:
+                self._put(store, file, self._path(name))
+
+        self._patiently(act)
+
+    def get(self, files: Sequence[tuple[str, Path]]) -> None:
+        """Fetch them. Raises Refused where one is not there."""
+
+        def act(store: Any) -> None:
+            for name, file in files:
+                store.get_file(self._path(name), str(file))
+
         try:
-            self._patiently(lambda: self._get(name, file))
-        except FileNotFoundError:
-            raise Refused(f"{self.where} has no {name}; it was removed while a training needed it") from None
+            self._patiently(act)
+        except FileNotFoundError as error:
+            raise Refused(f"{self.where} lacks what a training needs, and was stored there ({error})") from None
 
-    def remove(self, prefix: str) -> None:
-        """All below a prefix, or the object of that name."""
-        self._patiently(lambda: self._remove(prefix))
+    def remove(self, *names: str) -> None:
+        """Objects, and all that lies below."""
 
-    def _put(self, file: Path, name: str) -> None:
-        with self._files() as files:
-            if files.exists(self._path(name)):
-                return
-            if self.where.startswith(S3):
-                files.put_file(str(file), self._path(name))
-                return
-            target = Path(self._path(name))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            aside = target.with_name(f".{target.name}.{os.getpid()}")
-            shutil.copyfile(file, aside)
-            aside.rename(target)
+        def act(store: Any) -> None:
+            for path in map(self._path, names):
+                if store.exists(path):
+                    store.rm(path, recursive=True)
 
-    def _get(self, name: str, file: Path) -> None:
-        with self._files() as files:
-            files.get_file(self._path(name), str(file))
+        self._patiently(act)
 
-    def _remove(self, prefix: str) -> None:
-        with self._files() as files:
-            if files.exists(self._path(prefix)):
-                files.rm(self._path(prefix), recursive=True)
+    def _put(self, store: Any, file: Path, path: str) -> None:
+        if store.exists(path):
+            return
+        if self.where.startswith(S3):
+            store.put_file(str(file), path)
+            return
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.copyfile(file, aside)
+        aside.rename(target)
 
     def _path(self, name: str) -> str:
         return f"{self.where}/{name}"
@@ -99,15 +104,17 @@ class Place:
                 raise NotADirectoryError(f"there is no folder {self.where}")
             yield fsspec.filesystem("file")
 
-    def _patiently(self, act: Callable[[], Result]) -> Result:
-        """What it gives, tried again for a while where the storage is away.
+    def _patiently(self, act: Callable[[Any], object]) -> None:
+        """Act on the storage, and again for a while where it is away.
 
         Raises InputError for keys that the storage does not take, FileNotFoundError where there is no such object,
         Unavailable where it stays away."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return act()
+                with self._files() as store:
+                    act(store)
+                return
             except Exception as error:
                 if isinstance(error, (FileNotFoundError, HallmarkError)) or not _is_of_a_storage(error):
                     raise
@@ -118,8 +125,8 @@ class Place:
                     ) from None
                 if time.monotonic() > until:
                     raise Unavailable(
-                        f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); checkpoints "
-                        "that were whole are kept: run again to go on from the last"
+                        f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); the "
+                        "checkpoints that were whole are kept: run again to go on from the last"
                     ) from None
                 if is_full_disk(error):
                     raise Unavailable(f"no space left for {self.where} ({_words(error)}); free some") from None

@@ -13,7 +13,7 @@ from tasks.core.progress import Progress, announce
 from tasks.stages.train.job import Afar, Job
 from tasks.stages.train.rows import examples
 from tasks.stages.train.storage import trees
-from tasks.stages.train.storage.desk import WEIGHTS, Desk, stored
+from tasks.stages.train.storage.desk import WEIGHTS, Desk
 from tasks.stages.train.storage.place import Place
 
 NAME = "name"
@@ -53,7 +53,7 @@ def name_of(checkpoints: Path) -> str:
 
 @contextmanager
 def at_the_desk(job: Job) -> Iterator[Job]:
-    """The job with what is known of its checkpoints, and somebody to tell: for one attempt. Ray is connected."""
+    """The job with somebody to tell, for one attempt. Ray is connected."""
     if job.afar is None:
         yield job
         return
@@ -63,7 +63,7 @@ def at_the_desk(job: Job) -> Iterator[Job]:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     desk: Any = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote(job.checkpoints, job.scratch)
     try:
-        yield replace(job, afar=replace(job.afar, known=tuple(stored(job.checkpoints)), desk=desk))
+        yield replace(job, afar=replace(job.afar, desk=desk))
     finally:
         ray.kill(desk)
 

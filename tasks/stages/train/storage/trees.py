@@ -16,15 +16,18 @@ Tree = Mapping[str, str]
 
 def put(place: Place, below: str, folder: Path, tree: Tree) -> None:
     """Store the files of a tree; those that are there already stay."""
-    for name, digest in tree.items():
-        place.put(folder / name, f"{below}/{digest}")
+    place.put(_pairs(below, tree, folder))
 
 
 def get(place: Place, below: str, tree: Tree, folder: Path) -> None:
     """Fetch them into an empty folder. Raises Refused for one that is gone, or is not what was stored."""
+    for name in tree:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    place.get(_pairs(below, tree, folder))
     for name, digest in tree.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        place.get(f"{below}/{digest}", file)
-        if sha256_file(file) != digest:
+        if sha256_file(folder / name) != digest:
             raise Refused(f"{place.where}/{below}/{digest} is not what was stored there; remove it, and run again")
+
+
+def _pairs(below: str, tree: Tree, folder: Path) -> list[tuple[str, Path]]:
+    return [(f"{below}/{digest}", folder / name) for name, digest in tree.items()]

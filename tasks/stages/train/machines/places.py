@@ -1,0 +1,107 @@
+"""How many workers the machines of a cluster have room for, while a training waits to begin and while it runs.
+
+Each worker that is wanted is asked for by a placement group, so that Ray also brings up machines for it. Ray Train can
+shrink and grow a training by itself; but it counts machines every 20 s, with those that are being taken away and what
+others use, and then waits for workers that have nowhere to go.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.core.params.training import Training
+from tasks.core.progress import announce
+from tasks.stages.train import builders
+
+MORE = "more"
+"""File in the scratch folder: there is room for more workers."""
+SETTLED_SECONDS = 10.0
+"""How long as many workers have room before a training begins with fewer than it would like."""
+GROW_SECONDS = 60.0
+"""How long a training with fewer workers runs at least before it goes on with more, from a checkpoint of then."""
+EVERY_SECONDS = 0.5
+
+
+def elastic(training: Training) -> bool:
+    return training.least_workers not in (None, training.workers)
+
+
+def wait_for(training: Training) -> int:
+    """The workers to begin with: all, or after a while at least the least. Waits as long as there are fewer."""
+    if not elastic(training):
+        return training.workers  # Ray asks for the machines, and waits for them
+    assert training.least_workers
+    told, before, since = False, -1, time.monotonic()
+    with asked(training, training.workers) as places:
+        while (now := places.given()) < training.workers:
+            if now != before:
+                before, since = now, time.monotonic()
+            settled = time.monotonic() - since > SETTLED_SECONDS
+            if settled and now >= training.least_workers:
+                break
+            if settled and not told:
+                told = True
+                words = (
+                    f"the cluster has room for {now} workers, and training.least_workers is {training.least_workers}"
+                )
+                announce("train", f"waiting for machines: {words}")
+            time.sleep(EVERY_SECONDS)
+    return now
+
+
+@contextmanager
+def looked_for(training: Training, workers: int, record: Path) -> Iterator[None]:
+    """While the block trains with fewer workers than it would like, look for more from a thread: MORE appears beside
+    the record. Not before that is there, since the workers take their own places until then."""
+    more = record.with_name(MORE)
+    more.unlink(missing_ok=True)
+    if workers == training.workers:
+        yield
+        return
+    ended = threading.Event()
+
+    def look() -> None:
+        while not record.exists():
+            if ended.wait(EVERY_SECONDS):
+                return
+        if ended.wait(GROW_SECONDS):
+            return
+        with asked(training, training.workers - workers) as places:
+            while not ended.wait(EVERY_SECONDS):
+                if places.given():
+                    more.touch()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+class Places:
+    def __init__(self, groups: list[Any]) -> None:
+        self._groups = groups
+
+    def given(self) -> int:
+        """Workers that have a place now."""
+        from ray.util import placement_group_table
+
+        return sum(placement_group_table(group)["state"] == "CREATED" for group in self._groups)
+
+
+@contextmanager
+def asked(training: Training, workers: int) -> Iterator[Places]:
+    """Places for so many workers, asked of Ray, and given back with the block."""
+    from ray.util import placement_group, remove_placement_group
+
+    groups = [placement_group([builders.needs(training)]) for _ in range(workers)]
+    try:
+        yield Places(groups)
+    finally:
+        for group in groups:
+            remove_placement_group(group)

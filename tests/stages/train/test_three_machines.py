@@ -1,0 +1,141 @@
+"""Trainings on a real Ray cluster of machines without a disk in common: they come, are cut off and killed, and are
+taken back with notice; the store is away for a while. What is learnt stays the same."""
+
+import json
+import pickle
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tasks.stages.train import loop, watch
+from tasks.stages.train.job import Job
+from tasks.stages.train.storage.desk import stored
+from tests.stages.train import three_machines
+from tests.stages.train.three_machines import HEAD, Machines
+
+pytestmark = pytest.mark.slow
+MakeJob = Callable[..., Job]
+SETTINGS = {
+    "epochs": 25,
+    "learning_rate": 1e-3,
+    "checkpoint_steps": 5,
+    "zero_stage": 2,
+    "workers": 2,
+    "least_workers": 1,
+    "max_failures": 1,
+}
+STEPS = 150
+DRIVER = """
+import json, pickle, sys
+from dataclasses import asdict
+from pathlib import Path
+from tasks.stages.train.machines import cluster, places
+from tasks.stages.train.recovery import attempts
+from tasks.stages.train.storage import place, sent
+places.GROW_SECONDS = 3.0
+job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
+with cluster.running(job.training, apart=True):
+    failures = attempts.until_done(job, cluster.fit)
+sent.fetch(job)
+print("failures", json.dumps([asdict(each) for each in failures]), flush=True)
+"""
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    """The head and two others, with a bucket."""
+    with three_machines.cluster(tmp_path) as made:
+        for name in ("one", "two"):
+            made.add(name)
+        made.spawn(HEAD, [sys.executable, "-c", 'import s3fs; s3fs.S3FileSystem().mkdir("training")'], made.keys, "log")
+        yield made
+
+
+class Driver(NamedTuple):
+    process: "subprocess.Popen[bytes]"
+    job: Job
+    log: Path
+
+    def steps(self) -> int:
+        return len(watch.read_record(self.job.record))
+
+    def reaches(self, steps: int, seconds: float = 180) -> None:
+        """Wait until so many steps are done."""
+        self.waits(lambda: self.steps() >= steps, f"step {steps}", seconds)
+
+    def says(self, words: str, seconds: float = 180) -> None:
+        self.waits(lambda: words in self.log.read_text(), words, seconds)
+
+    def waits(self, met: Callable[[], bool], what: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not met():
+            ended = self.process.poll() is not None
+            assert not ended and time.monotonic() < deadline, f"no {what}:\n{self.log.read_text()[-4000:]}"
+            time.sleep(0.1)
+
+    def ends(self) -> list[dict[str, Any]]:
+        """Its failures."""
+        assert self.process.wait(timeout=300) == 0, self.log.read_text()[-4000:]
+        return list(json.loads(re.findall(r"^failures (.*)$", self.log.read_text(), re.MULTILINE)[0]))
+
+
+def start(machines: Machines, job: Job) -> Driver:
+    """Train as the stage does on the head's machine."""
+    packed = machines.folder / "job.pickle"
+    packed.write_bytes(pickle.dumps(job))
+    given = {f"HALLMARK_TRAINING_{name}": value for name, value in machines.keys.items()}
+    given |= {"RAY_ADDRESS": machines.address, "HALLMARK_TRAINING_STORAGE": "s3://training/of/hallmark",
+              "PYTHONPATH": str(Path(__file__).parents[3]), "HALLMARK_TRAINING_CACHE": "/nowhere"}  # fmt: skip
+    process = machines.spawn(HEAD, [sys.executable, "-c", DRIVER, packed], given, "driver.log")
+    return Driver(process, job, machines.folder / "driver.log")
+
+
+def test_what_happens_to_machines_changes_nothing_that_is_learnt(machines: Machines, job: MakeJob, alone: None) -> None:
+    """One is cut off and killed; the other trains on. The store is away for a while. A third joins, and training grows.
+    One is taken back with notice. Nothing lies on a disk that two of them see."""
+    with_others = replace(job("with others", **SETTINGS), notices=True)
+    driver = start(machines, with_others)
+    driver.reaches(12)
+    machines.cut_off("one")
+    machines.kill("one")
+    driver.says("was lost; going on from the last checkpoint")
+    driver.waits(lambda: workers_of(driver) == 1, "checkpoint of one worker", 180)
+
+    machines.stop_store()
+    time.sleep(5)
+    assert driver.process.poll() is None
+    machines.start_store()
+
+    machines.add("three")
+    driver.waits(lambda: workers_of(driver) == 2, "checkpoint of two workers", 180)
+
+    machines.drain("two")
+    driver.says("a machine is taken away after step")
+    machines.remove("two")
+    failures = driver.ends()
+
+    reasons = " / ".join(each["reason"] for each in failures)
+    assert re.fullmatch(
+        r"worker [01] of 2 was lost / there is room for more workers after step \d+ / a machine is taken away after "
+        r"step \d+( / there is room for more workers after step \d+)*",
+        reasons,
+    ), reasons
+    whole = job("whole", **SETTINGS | {"workers": 1, "least_workers": None, "zero_stage": 0})
+    loop.train(whole)
+    theirs, ours = (watch.read_record(it.record) for it in (with_others, whole))
+    rows = [[(point["step"], point["tokens"], point["targets"], point["lr"]) for point in it] for it in (theirs, ours)]
+    assert len(rows[0]) == STEPS and rows[0] == rows[1]
+    apart = max(abs(one["loss"] - other["loss"]) for one, other in zip(theirs, ours, strict=True))
+    assert apart < 1e-5, apart
+
+
+def workers_of(driver: Driver) -> int:
+    """That wrote the newest checkpoint."""
+    return next((each.workers for each in stored(driver.job.checkpoints)), 0)
