@@ -212,8 +212,8 @@ def in_ray(config: dict[str, Any]) -> None:
 
     from tasks.stages.train import engine as engines
     from tasks.stages.train import loop
+    from tasks.stages.train.keeping.home import Home
     from tasks.stages.train.rows.order import Order
-    from tasks.stages.train.storage.home import Home
 
     bench: Bench = config["bench"]
     job, turns = bench.job, Rounds(bench.folder)

@@ -10,6 +10,7 @@ class Variable(NamedTuple):
 
 
 PREFIX = "AWS_"
+STORAGE_KEYS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "DEFAULT_REGION", "CA_BUNDLE")
 KEPT = (
     Variable("HALLMARK_LEDGER_URL", "Postgres URL of the ledger", "`.hallmark/ledger.db`"),
     Variable(
@@ -41,8 +42,26 @@ KEPT = (
     Variable("MLFLOW_REGISTRY_URI", "another MLflow server for releases", "`MLFLOW_TRACKING_URI`"),
     Variable(
         "RAY_ADDRESS",
-        "a Ray cluster; its machines have this Python and `.hallmark/` under the same paths",
+        "a [Ray cluster](../guides/cluster.md); its machines have this Python under the same path, and without "
+        "`HALLMARK_TRAINING_STORAGE` also `.hallmark/`",
         "Ray on this machine, on loopback, with a token of its own",
+    ),
+    Variable(
+        "HALLMARK_TRAINING_STORAGE",
+        "what lies between the machines of a Ray cluster that share no disk: `s3://BUCKET/PREFIX`, or a folder that all "
+        "of them mount",
+        "they share `.hallmark/`",
+    ),
+    *(
+        Variable(f"HALLMARK_TRAINING_AWS_{name}", f"`AWS_{name}` for that storage, and for nothing else")
+        for name in (
+            "ACCESS_KEY_ID",
+            "SECRET_ACCESS_KEY",
+            "SESSION_TOKEN",
+            "ENDPOINT_URL",
+            "DEFAULT_REGION",
+            "CA_BUNDLE",
+        )
     ),
     Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
     Variable("RAY_AUTH_TOKEN", "that token; only the stage `train` gets it"),
@@ -59,6 +78,11 @@ READ = (
         "HALLMARK_MLFLOW_PORT",
         "port of MLflow's pages, which `hallmark up` starts where `MLFLOW_TRACKING_URI` names no server; `off`: none",
         "5000, or a free port",
+    ),
+    Variable(
+        "HALLMARK_TRAINING_CACHE",
+        "on a machine of a Ray cluster: the folder that keeps models and rows of the training storage",
+        "`~/.cache/hallmark/training`",
     ),
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable(

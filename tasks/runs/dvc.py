@@ -51,6 +51,7 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "MLFLOW_TRACKING": ("train",),
     "MLFLOW_REGISTRY": (),
     "RAY_AUTH": ("train",),
+    "HALLMARK_TRAINING": ("train",),
 }
 """Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
 way to what a stage has no business with, and a stage is the run's own code."""

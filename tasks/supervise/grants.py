@@ -226,7 +226,7 @@ GRANTS: Mapping[str, Grant] = {
     "train": Grant(
         keeps=_kept_by_train,
         network=_trains_elsewhere,
-        given=("MLFLOW_TRACKING_", "RAY_", "CUDA_", "NCCL_"),
+        given=("MLFLOW_TRACKING_", "RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,
         tracks=True,
     ),

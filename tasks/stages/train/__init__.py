@@ -5,6 +5,8 @@ rows/           stage: the rows as tokens; then their order, and how they lie in
 preflight/      does it fit, how long does it take, what does it cost
 proof/          what is shown to be right before a training counts
 recovery/       checkpoints, and what outlives lost machines
+storage/        what lies between machines without a common disk
+keeping/        where checkpoints, record and weights lie while it trains
 machines/       Ray
 
 train.py        stage: from tokens to an adapter; read this one first

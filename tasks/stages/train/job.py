@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.core.params.training import Training
 from tasks.stages.train import versions
+from tasks.stages.train.storage.desk import MORE, RECORD
 from tasks.stages.train.storage.trees import Tree
 from tasks.stages.train.versions import Versions
 
@@ -50,4 +51,9 @@ class Job:
     @property
     def record(self) -> Path:
         """JSON lines, one a step, appended by rank 0 while it trains."""
-        return self.scratch / "record.jsonl"
+        return self.scratch / RECORD
+
+    @property
+    def more(self) -> Path:
+        """Appears while it trains with fewer workers than it would like, once there is room for more."""
+        return self.scratch / MORE

@@ -15,6 +15,8 @@ from tasks.core.params.training import Training
 from tasks.stages.train import builders, export
 from tasks.stages.train import engine as engines
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping import away
+from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.proof.step import FirstStep, Tally
 from tasks.stages.train.recovery import checkpoints, resharded, watchdog
@@ -25,8 +27,6 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
 from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
-from tasks.stages.train.storage import away
-from tasks.stages.train.storage.home import Home
 from tasks.stages.train.target_loss import can_share_prefix
 
 

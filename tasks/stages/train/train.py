@@ -31,6 +31,7 @@ from tasks.core.params.training import Training
 from tasks.core.progress import announce
 from tasks.stages.train import tracking, versions, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import cluster
 from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.stages.train.recovery import attempts, checkpoints
@@ -39,7 +40,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.storage import place, sent
+from tasks.stages.train.storage import place
 from tasks.trust.gate_statement import require_gate
 
 

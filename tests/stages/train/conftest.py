@@ -105,7 +105,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     import torch
     from torch import distributed
 
-    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     meeting = tmp_path_factory.mktemp("group") / "store"
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=0, world_size=1)
     yield

@@ -10,11 +10,11 @@ from tasks.core.files import read_json, write_json
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.storage.home import Home
 from tests.stages.train.conftest import training
 from tests.stages.train.test_loop import Killed, killed_after
 

@@ -16,9 +16,9 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import builders, loop, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.storage.home import Home
 from tests.stages.train.conftest import training
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -120,8 +120,8 @@ class Killed(Exception):
     pass
 
 
-def killed_after(steps: int) -> Callable[..., None]:
-    real = Home.tell
+def killed_after(steps: int, of: type[Home] = Home) -> Callable[..., None]:
+    real = of.tell
 
     def tell(home: Home, point: dict[str, Any]) -> None:
         if point["step"] > steps:

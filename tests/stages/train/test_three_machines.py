@@ -38,7 +38,8 @@ from dataclasses import asdict
 from pathlib import Path
 from tasks.stages.train.machines import cluster, places
 from tasks.stages.train.recovery import attempts
-from tasks.stages.train.storage import place, sent
+from tasks.stages.train.keeping import sent
+from tasks.stages.train.storage import place
 places.GROW_SECONDS = 3.0
 job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
 with cluster.running(job.training, apart=True):

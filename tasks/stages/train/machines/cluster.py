@@ -15,10 +15,10 @@ from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import head, places
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
-from tasks.stages.train.storage import sent
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds next to nothing."""
@@ -55,7 +55,7 @@ def fit(job: Job) -> None:
 
     workers = places.wait_for(job.training)
     try:
-        with sent.at_the_desk(job) as given, places.looked_for(job.training, workers, job.record):
+        with sent.at_the_desk(job) as given, places.looked_for(job, workers):
             TorchTrainer(
                 work,
                 train_loop_config={"job": given},

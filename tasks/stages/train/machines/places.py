@@ -9,15 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
 from tasks.stages.train import builders
+from tasks.stages.train.job import Job
 
-MORE = "more"
-"""File in the scratch folder: there is room for more workers."""
 SETTLED_SECONDS = 10.0
 """How long as many workers have room before a training begins with fewer than it would like."""
 GROW_SECONDS = 60.0
@@ -53,18 +51,18 @@ def wait_for(training: Training) -> int:
 
 
 @contextmanager
-def looked_for(training: Training, workers: int, record: Path) -> Iterator[None]:
-    """While the block trains with fewer workers than it would like, look for more from a thread: MORE appears beside
-    the record. Not before that is there, since the workers take their own places until then."""
-    more = record.with_name(MORE)
-    more.unlink(missing_ok=True)
+def looked_for(job: Job, workers: int) -> Iterator[None]:
+    """While the block trains with fewer workers than it would like, look for more from a thread: `job.more` appears.
+    Not before there is a record, since the workers take their own places until then."""
+    training = job.training
+    job.more.unlink(missing_ok=True)
     if workers == training.workers:
         yield
         return
     ended = threading.Event()
 
     def look() -> None:
-        while not record.exists():
+        while not job.record.exists():
             if ended.wait(EVERY_SECONDS):
                 return
         if ended.wait(GROW_SECONDS):
@@ -72,7 +70,7 @@ def looked_for(training: Training, workers: int, record: Path) -> Iterator[None]
         with asked(training, training.workers - workers) as places:
             while not ended.wait(EVERY_SECONDS):
                 if places.given():
-                    more.touch()
+                    job.more.touch()
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

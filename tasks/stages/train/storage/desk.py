@@ -12,11 +12,11 @@ from typing import Any
 
 from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, write_json
-from tasks.stages.train.machines.places import MORE
-from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.storage.trees import Tree
 
-WEIGHTS = "weights.json"
+RECORD, MORE, WEIGHTS = "record.jsonl", "more", "weights.json"
+"""Files in the scratch folder: a line of JSON for each step; there is room for more workers; what the trained weights
+are, as a tree."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class Stored:
 class Desk:
     """An actor of Ray; also plain to call."""
 
-    def __init__(self, checkpoints: Path, scratch: Path) -> None:
-        self.checkpoints, self.scratch = checkpoints, scratch
+    def __init__(self, checkpoints: Path, scratch: Path, keep: int) -> None:
+        """`keep`: checkpoints, the newest."""
+        self.checkpoints, self.scratch, self.keep = checkpoints, scratch, keep
         self._attempt = 0
         self._parts: dict[int, dict[int, Tree]] = {}
 
@@ -49,7 +50,7 @@ class Desk:
         self._write("a", [point])
 
     def _write(self, mode: str, points: Iterable[dict[str, Any]]) -> None:
-        with (self.scratch / "record.jsonl").open(mode) as file:
+        with (self.scratch / RECORD).open(mode) as file:
             file.write("".join(json.dumps(point) + "\n" for point in points))
 
     def part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
@@ -64,7 +65,7 @@ class Desk:
         del self._parts[step]
         whole = Stored(step, workers, {name: digest for part in parts.values() for name, digest in part.items()})
         write_json(self.checkpoints / f"stored-{step:09d}.json", asdict(whole))
-        old = stored(self.checkpoints)[KEPT:]
+        old = stored(self.checkpoints)[self.keep :]
         for each in old:
             (self.checkpoints / f"stored-{each.step:09d}.json").unlink()
         needed = {digest for each in stored(self.checkpoints) for digest in each.files.values()}

@@ -11,6 +11,7 @@ from typing import Any
 from tasks.core.files import read_json, tree_manifest
 from tasks.core.progress import Progress, announce
 from tasks.stages.train.job import Afar, Job
+from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.rows import examples
 from tasks.stages.train.storage import trees
 from tasks.stages.train.storage.desk import WEIGHTS, Desk
@@ -61,7 +62,9 @@ def at_the_desk(job: Job) -> Iterator[Job]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    desk: Any = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote(job.checkpoints, job.scratch)
+    desk: Any = (
+        ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here).remote(job.checkpoints, job.scratch, KEPT)
+    )
     try:
         yield replace(job, afar=replace(job.afar, desk=desk))
     finally:

@@ -9,7 +9,6 @@ from torch import distributed
 
 from tasks.core.files import write_json
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines.places import MORE
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 
@@ -87,7 +86,7 @@ class Home:
 
     def more(self) -> bool:
         """Whether the cluster has room for more workers. Asked by the first."""
-        return (self.job.scratch / MORE).exists()
+        return self.job.more.exists()
 
     def stack(self, rank: int) -> watchdog.Stack:
         """Where the watchdog leaves where this worker stood."""

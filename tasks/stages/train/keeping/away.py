@@ -18,11 +18,11 @@ from torch import distributed
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
 from tasks.stages.train.job import Afar, Job
+from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.storage import node, trees
-from tasks.stages.train.storage.desk import Stored
-from tasks.stages.train.storage.home import Home
+from tasks.stages.train.storage.desk import Desk, Stored
 from tasks.stages.train.storage.place import Place
 from tasks.stages.train.storage.trees import Tree
 
@@ -128,10 +128,13 @@ class Away(Home):
         return watchdog.Stack(super().stack(rank).file, lambda stack: self.tell_desk("stood", rank, stack))
 
     def tell_desk(self, what: str, *given: Any, wait: bool = True) -> Any:
-        """Call a method of `desk.Desk`, which is an actor of Ray."""
+        """Call a method of the desk: an actor of Ray, or in this process where one worker trains without Ray."""
+        method = getattr(self.afar.desk, what)
+        if isinstance(self.afar.desk, Desk):
+            return method(*given)
         import ray
 
-        told = getattr(self.afar.desk, what).remote(*given)
+        told = method.remote(*given)
         return ray.get(told) if wait else None
 
 

@@ -1,0 +1,215 @@
+"""What lies between machines without a common disk: it is compared by digest, waited for, and whole or absent."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import s3fs
+
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import tree_digest, tree_manifest
+from tasks.stages.train import loop, watch
+from tasks.stages.train.job import Job
+from tasks.stages.train.keeping import sent
+from tasks.stages.train.keeping.away import Away
+from tasks.stages.train.recovery.checkpoints import KEPT
+from tasks.stages.train.storage import node, place, trees
+from tasks.stages.train.storage.desk import Desk, stored
+from tasks.stages.train.storage.place import Place
+from tests import object_store
+from tests.stages.train.test_loop import Killed, killed_after
+
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A folder that every machine mounts."""
+    monkeypatch.setenv(node.SETTING, str(tmp_path / "cache"))
+    monkeypatch.setattr(place, "AGAIN_SECONDS", 0.05)
+    (tmp_path / "store").mkdir()
+    return Place(str(tmp_path / "store"))
+
+
+def folder_of(path: Path, **files: bytes) -> Path:
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def test_a_folder_comes_back_as_it_was_with_equal_files_stored_once(store: Place, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", one=b"same", two=b"same", **{"deep/three": b"other"})
+    tree = tree_manifest(folder)
+    trees.put(store, "x", folder, tree)
+    assert len(list((tmp_path / "store" / "x").iterdir())) == 2
+    (tmp_path / "b").mkdir()
+    trees.get(store, "x", tree, tmp_path / "b")
+    assert tree_digest(tmp_path / "b") == tree_digest(folder)
+
+
+def test_what_somebody_else_put_there_is_refused(store: Place, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", one=b"ours")
+    tree = tree_manifest(folder)
+    (tmp_path / "store" / "x").mkdir()
+    (tmp_path / "store" / "x" / tree["one"]).write_bytes(b"theirs")
+    trees.put(store, "x", folder, tree)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(Refused, match="is not what was stored there; remove it"):
+        trees.get(store, "x", tree, tmp_path / "b")
+
+
+def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: Place, tmp_path: Path) -> None:
+    tree = tree_manifest(folder_of(tmp_path / "a", one=b"data"))
+    trees.put(store, "x", tmp_path / "a", tree)
+    first = node.fetched(store, "x", tree)
+    (tmp_path / "store" / "x" / tree["one"]).unlink()
+    assert node.fetched(store, "x", tree) == first
+    (first / "one").write_bytes(b"changed")
+    with pytest.raises(Refused, match="lacks what a training needs"):
+        node.fetched(store, "x", tree)
+    trees.put(store, "x", tmp_path / "a", tree)
+    assert (node.fetched(store, "x", tree) / "one").read_bytes() == b"data"
+
+
+def test_what_nobody_asked_for_in_a_week_is_removed(store: Place, tmp_path: Path) -> None:
+    trees.put(store, "x", tmp_path / "a", tree := tree_manifest(folder_of(tmp_path / "a", one=b"data")))
+    folder = node.fetched(store, "x", tree)
+    node.sweep()
+    assert folder.exists()
+    week = time.time() - node.UNUSED_SECONDS - 10
+    os.utime(folder, (week, week))
+    node.sweep()
+    assert not folder.exists()
+
+
+def test_a_storage_that_comes_back_is_waited_for(store: Place, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", one=b"data")
+    (tmp_path / "store").rename(tmp_path / "away")
+    threading.Timer(0.5, lambda: (tmp_path / "away").rename(tmp_path / "store")).start()
+    trees.put(store, "x", folder, tree_manifest(folder))
+    assert len(list((tmp_path / "store" / "x").iterdir())) == 1
+
+
+def test_one_that_stays_away_is_given_up(store: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
+    (tmp_path / "store").rmdir()
+    with pytest.raises(Unavailable, match=r"was away for 0 s .*run again to go on from the last"):
+        trees.put(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+
+
+@pytest.mark.parametrize("where", ["training", "s3://", "https://training/x"])
+def test_a_storage_that_cannot_be_is_an_input_error(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setenv(place.SETTING, where)
+    with pytest.raises(InputError, match="expected s3://BUCKET/PREFIX or a folder that begins with /"):
+        place.named()
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with object_store.served(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = object_store.settings(endpoint)
+    with monkeypatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("training")
+    for name, value in given.items():
+        monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
+        monkeypatch.setenv(f"{place.KEYS}{name}", value)
+    monkeypatch.setenv(place.SETTING, "s3://training/of/us/")
+    found = place.named()
+    assert found is not None
+    tree = tree_manifest(folder_of(tmp_path / "a", one=b"data" * 5_000_000, two=b"x"))
+    trees.put(found, "x", tmp_path / "a", tree)
+    (tmp_path / "b").mkdir()
+    trees.get(found, "x", tree, tmp_path / "b")
+    assert tree_manifest(tmp_path / "b") == tree
+    found.remove("x")
+    with pytest.raises(Refused, match="lacks what a training needs"):
+        trees.get(found, "x", tree, tmp_path / "b")
+
+
+def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (object_store.settings(endpoint) | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
+        monkeypatch.setenv(name, value)
+    began = time.monotonic()
+    with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_\*"):
+        trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+    assert time.monotonic() - began < 20
+
+
+def test_a_checkpoint_counts_once_every_worker_has_stored_its_part(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    desk = Desk(tmp_path, tmp_path / "scratch", 2)
+    attempt, known = desk.arrive()
+    assert known == []
+    assert desk.part(attempt, 5, 0, 2, {"a": "1"}) == []
+    assert stored(tmp_path) == []
+    desk.part(attempt, 5, 1, 2, {"b": "2"})
+    assert [(it.step, it.workers, it.files) for it in stored(tmp_path)] == [(5, 2, {"a": "1", "b": "2"})]
+
+
+def test_parts_of_workers_that_are_gone_make_no_checkpoint(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, tmp_path, 2)
+    before, _ = desk.arrive()
+    desk.part(before, 5, 0, 2, {"a": "old"})
+    attempt, _ = desk.arrive()
+    desk.part(attempt, 5, 0, 2, {"a": "new"})
+    desk.part(before, 5, 1, 2, {"b": "old"})
+    assert stored(tmp_path) == []
+    desk.part(attempt, 5, 1, 2, {"b": "new"})
+    assert stored(tmp_path)[0].files == {"a": "new", "b": "new"}
+
+
+def test_two_checkpoints_are_kept_with_what_they_need(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, tmp_path, 2)
+    attempt, _ = desk.arrive()
+    desk.part(attempt, 1, 0, 1, {"script": "same", "state": "1"})
+    desk.part(attempt, 2, 0, 1, {"script": "same", "state": "2"})
+    assert desk.part(attempt, 3, 0, 1, {"script": "same", "state": "3"}) == ["1"]
+    assert [it.step for it in stored(tmp_path)] == [3, 2]
+
+
+def away_of(job: Job, store: Place) -> Job:
+    made = sent.off(job, store)
+    assert made.afar
+    return replace(made, afar=replace(made.afar, desk=Desk(job.checkpoints, job.scratch, KEPT)))
+
+
+def curve(job: Job) -> list[dict[str, Any]]:
+    return [{name: point[name] for name in ("step", "loss", "lr")} for point in watch.read_record(job.record)]
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("damage", ["none", "newest", "both"])
+def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
+    job: MakeJob, store: Place, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, cut = job("whole", checkpoint_steps=2), away_of(job("cut", checkpoint_steps=2), store)
+    loop.train(whole)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Away, "tell", killed_after(5, Away))
+        loop.train(cut)
+    kept = stored(cut.checkpoints)
+    assert [it.step for it in kept] == [4, 2]
+    for each in kept[: {"none": 0, "newest": 1, "both": 2}[damage]]:
+        for name, digest in each.files.items():
+            if name.endswith(".pt"):
+                (Path(store.where) / cut.afar.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
+    loop.train(cut)
+    sent.fetch(cut)
+    assert curve(cut) == curve(whole)
+    assert tree_digest(cut.output) == tree_digest(whole.output)
+    assert ("going back to the one before" in capsys.readouterr().out) is (damage != "none")
+    assert {path.name for path in Path(store.where).iterdir()} == {trees.SHARED}
