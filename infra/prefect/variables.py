@@ -48,8 +48,8 @@ KEPT = (
     ),
     Variable(
         "HALLMARK_TRAINING_STORAGE",
-        "what lies between the machines of a Ray cluster that share no disk: `s3://BUCKET/PREFIX`, or a folder that all "
-        "of them mount",
+        "what lies between the machines of a Ray cluster that share no disk: `s3://BUCKET/PREFIX`, or a folder that "
+        "all of them mount",
         "they share `.hallmark/`",
     ),
     *(

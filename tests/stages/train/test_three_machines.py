@@ -4,6 +4,7 @@ taken back with notice; the store is away for a while. What is learnt stays the 
 import json
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -87,14 +88,25 @@ class Driver(NamedTuple):
         return list(json.loads(re.findall(r"^failures (.*)$", self.log.read_text(), re.MULTILINE)[0]))
 
 
+def alone_in(job: Job) -> list[object]:
+    """As in the sandbox of a stage: it sees no process and no socket of the cluster, and of the disk what it needs."""
+    if shutil.which("bwrap") is None:
+        return []
+    seen = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/tmp"]
+    reads = [word for path in (job.model, job.rows, job.scratch.parents[1]) for word in ("--ro-bind", path, path)]
+    writes = [word for path in (job.checkpoints, job.output, job.scratch) for word in ("--bind", path, path)]
+    apart = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
+    return ["bwrap", "--die-with-parent", *apart, *seen, *reads, *writes]
+
+
 def start(machines: Machines, job: Job) -> Driver:
-    """Train as the stage does on the head's machine."""
+    """Train as the stage does, on the head's machine."""
     packed = machines.folder / "job.pickle"
     packed.write_bytes(pickle.dumps(job))
     given = {f"HALLMARK_TRAINING_{name}": value for name, value in machines.keys.items()}
     given |= {"RAY_ADDRESS": machines.address, "HALLMARK_TRAINING_STORAGE": "s3://training/of/hallmark",
               "PYTHONPATH": str(Path(__file__).parents[3]), "HALLMARK_TRAINING_CACHE": "/nowhere"}  # fmt: skip
-    process = machines.spawn(HEAD, [sys.executable, "-c", DRIVER, packed], given, "driver.log")
+    process = machines.spawn(HEAD, [*alone_in(job), sys.executable, "-c", DRIVER, packed], given, "driver.log")
     return Driver(process, job, machines.folder / "driver.log")
 
 

@@ -16,7 +16,7 @@ from tasks.core.params.training import Training
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
-from tasks.stages.train.machines import head, places
+from tasks.stages.train.machines import head, member, places
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
 
@@ -150,17 +150,30 @@ def running(training: Training, apart: bool = False) -> Iterator[None]:
     folder = own_folder()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
-            code = sent.code(Path(folder)) if apart else None
-            connect(cluster, quiet(training, code) | (own(training, folder) if cluster is None else {}))
-        if cluster is None:
-            require_devices(training)
         signal.signal(signal.SIGTERM, interrupt)
-        yield
+        with membership(cluster, Path(folder)):
+            with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
+                code = sent.code(Path(folder)) if apart else None
+                connect(cluster, quiet(training, code) | (own(training, folder) if cluster is None else {}))
+            if cluster is None:
+                require_devices(training)
+            yield
+            ray.shutdown()
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def membership(cluster: str | None, folder: Path) -> Iterator[None]:
+    """With a cluster: it is there, and this machine is one of it."""
+    if cluster is None:
+        yield
+        return
+    head.require(cluster)
+    with member.of(cluster, folder):
+        yield
 
 
 def cluster_address() -> str | None:
@@ -186,7 +199,6 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
     if cluster is None:
         ray.init(address="local", **settings)
         return
-    head.require(cluster)
     try:
         ray.init(address=cluster, **settings)
     except AuthenticationError:

@@ -1,0 +1,74 @@
+"""This machine as one of a cluster's, for as long as a training runs.
+
+A program of Ray's talks to the cluster through a raylet of its own machine. In its sandbox a stage sees none, and must
+not: whoever reaches a raylet starts processes beside it. So the stage brings its own, which has room for no worker.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.core.errors import Unavailable
+
+STORE_BYTES = 80_000_000
+"""Ray's object store here; the least that Ray takes."""
+START_SECONDS = 120.0
+END_SECONDS = 10.0
+
+
+@contextmanager
+def of(address: str, folder: Path) -> Iterator[None]:
+    """Inside the block there is a raylet of the cluster at HOST:PORT. Raises Unavailable where it does not come up.
+
+    `folder`: for its log. An address of another form is for Ray to resolve.
+    """
+    if address == "auto" or "://" in address or joined(address):
+        yield
+        return
+    log = folder / "member.log"
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--address={address}", "--num-cpus=0",
+               "--num-gpus=0", f"--object-store-memory={STORE_BYTES}"]  # fmt: skip
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    try:
+        _wait(process, address, log)
+        yield
+    finally:
+        _end(process)
+
+
+def joined(address: str) -> bool:
+    """Whether a raylet of the cluster runs here."""
+    from ray._private.services import get_node_to_connect_for_driver
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
+
+    try:
+        get_node_to_connect_for_driver(GcsClient(address=address), timeout_seconds=1)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not joined(address):
+        if process.poll() is not None or time.monotonic() > until:
+            said = "\n".join(log.read_text().strip().splitlines()[-3:])
+            raise Unavailable(f"this machine could not join the Ray cluster at RAY_ADDRESS={address}: {said}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ray's processes are one session, and end together."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(timeout=END_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
