@@ -215,6 +215,13 @@ def freeze_half(model: Any) -> None:
             weight.requires_grad_(False)
 
 
+def idle_module(model: Any) -> None:
+    """One layer's part of the adapter is left out of the loss."""
+    weights = [weight for name, weight in model.named_parameters() if weight.requires_grad and "layers.0." in name]
+    for weight in weights[:2]:
+        weight.register_hook(torch.zeros_like)
+
+
 def scale_nothing(model: Any) -> None:
     for module in model.modules():
         if isinstance(getattr(module, "scaling", None), dict):
@@ -230,6 +237,7 @@ def of_another(patch: Patch) -> None:
 SMALL = {"micro_batch_tokens": 300, "global_batch_size": 8}
 PACKED = {"layout": "packed", "global_batch_size": 8}
 IN_STEPS: dict[str, tuple[Callable[[Patch], None], dict[str, Any], str]] = {
+    "a module takes no part": (prepared(idle_module), {}, "trained weights got no gradient in the first step"),
     "predicts what it sees": (change_batch(late), {}, "among others and .* alone; a mask"),
     "trains padding": (change_batch(padding), {"order": "shuffled"}, "among others and .* alone; a mask"),
     "packed rows are one text": (change_batch(one_sample), PACKED, "among others and .* alone; a mask"),
