@@ -18,6 +18,7 @@ versions.py     of libraries, the same on every machine
 engine.py       the model inside a DeepSpeed engine
 loop.py         what every worker does: steps, checkpoints, the record of the curve
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
+shares.py       where the wall time goes
 watch.py        follows the record while it grows: progress lines, tracking
 tracking.py     MLflow; where it is away, training goes on
 """

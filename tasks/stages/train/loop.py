@@ -27,6 +27,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
 from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
+from tasks.stages.train.shares import Shares
 from tasks.stages.train.target_loss import can_share_prefix
 
 
@@ -51,7 +52,7 @@ def train(job: Job) -> None:
     within_memory(partial(prove_layout, engine, order), 0, training)
     curve = resume(engine, home, checkpoint)
     home.begin(curve)
-    first = True
+    first, shares = True, Shares(engine.device)
     with watchdog.guarded(home.stack(distributed.get_rank()), training.hang_seconds) as dog:
         for number in range(len(curve), order.steps):
             began = time.monotonic()
@@ -60,7 +61,7 @@ def train(job: Job) -> None:
             else:
                 fresh = not any(it["targets"] for it in curve)
                 watched = FirstStep(engine, training, fresh) if first else None
-                point = within_memory(partial(take_step, engine, order, number, watched), number, training)
+                point = within_memory(partial(take_step, engine, order, number, watched, shares), number, training)
                 require_sane(point, curve, order)
                 first = False
             curve.append(point)
@@ -71,14 +72,23 @@ def train(job: Job) -> None:
             change = home.change(len(curve), due) if len(curve) < order.steps else None
             if due or change:
                 dog.fed(builders.FIRST_STEP)
-                save(engine, home, curve)
+                with shares.of("checkpoint"):
+                    save(engine, home, curve)
             if change:
                 home.settle()
                 raise MachinesChange(f"{change} after step {len(curve)}")
             dog.fed()
-    home.settle()
+    with shares.of("checkpoint"):
+        home.settle()
     export.write(engine, job.model, training, job.output)
-    home.finish(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    home.finish({"peak_bytes": peak_bytes(engine.device), "seconds": shares.seconds})
+
+
+def peak_bytes(device: Any) -> int:
+    """The most that this worker held: of its GPU's memory, or of the machine's."""
+    if "cuda" in str(device):
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:
@@ -123,10 +133,14 @@ def prove_layout(engine: Any, order: Order) -> None:
     layout.prove(engine, order.examples, best, training, can_share_prefix(engine.module, training))
 
 
-def take_step(engine: Any, order: Order, number: int, first: FirstStep | None = None) -> dict[str, Any]:
+def take_step(
+    engine: Any, order: Order, number: int, first: FirstStep | None = None, shares: Shares | None = None
+) -> dict[str, Any]:
     """One optimizer step; its loss is the mean over the target tokens of all workers and forward passes.
 
-    `first` watches it."""
+    `first` watches it; `shares` counts what it takes."""
+    shares = shares or Shares()
+    shares.step(number)
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
     examples, rows = order.examples, order.step(number)
     lengths, targets = examples.lengths(rows), int(examples.targets(rows).sum())
@@ -138,18 +152,22 @@ def take_step(engine: Any, order: Order, number: int, first: FirstStep | None = 
     share, tally = can_share_prefix(engine.module, training), Tally(engine.device)
     for forward in range(plan.count):
         groups = [rows[group] for group in plan.of(forward)]
-        shared = share and all_share(examples, groups)
-        batch = collate(examples, groups[rank], training.packed, shared).to(engine.device)
-        loss = engine(batch)
+        with shares.of("data"):
+            shared = share and all_share(examples, groups)
+            batch = collate(examples, groups[rank], training.packed, shared).to(engine.device)
+        with shares.of("forward"):
+            loss = engine(batch)
         tally.add(loss, batch, groups[rank])
         if first:
             first.take_pass(loss)
         # DeepSpeed takes the mean over workers and the sum over passes; this is to be the mean over tokens.
-        engine.backward(loss * (size / targets))
+        with shares.of("backward"):
+            engine.backward(loss * (size / targets))
     mean = tally.close(number, rows, targets) / targets
     if not math.isfinite(mean):
         raise diverged(number, f"is {mean}", rows)
-    engine.step()
+    with shares.of("optimizer"):
+        engine.step()
     if not math.isfinite(norm := float(engine.get_global_grad_norm())):
         raise diverged(number, f"has a gradient of {norm}", rows)  # DeepSpeed would leave the step out in silence
     if first:

@@ -112,7 +112,7 @@ def metrics(points: list[dict[str, Any]]) -> list[Any]:
         if "grad_norm" in point:
             values["gradient_norm"] = point["grad_norm"]
         if point.get("seconds"):
-            values["tokens_per_second"] = point["tokens"] / point["seconds"]
+            values |= {"tokens_per_second": point["tokens"] / point["seconds"], "step_seconds": point["seconds"]}
         out += [Metric(name, value, now, point["step"]) for name, value in values.items()]
     return out
 

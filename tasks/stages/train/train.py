@@ -77,7 +77,10 @@ class Timing:
     tokens_per_second: float
     """Tokens of whole rows, while stepping; 0 if a checkpoint held every step."""
     peak_memory_gb: float
-    """Of the largest worker."""
+    """Of the largest worker; on a GPU of its memory."""
+    shares: dict[str, float]
+    """Of `seconds`, by what the first worker waited for (`shares.py`), and `failures` and `other`: Ray's start, loading
+    and writing the weights. Of a training that went on, those of the steps since."""
     failures: tuple[Failure, ...]
     mlflow_run: str | None
 
@@ -86,6 +89,10 @@ class Timing:
             "seconds": Fact(value=round(self.seconds, 1), unit="s"),
             "tokens_per_second": Fact(value=round(self.tokens_per_second, 1), unit="tokens/s"),
             "peak_memory_gb": Fact(value=round(self.peak_memory_gb, 2), unit="GB", note="of the largest worker"),
+            **{
+                f"time_{part}": Fact(value=round(share, 4), note="share of `seconds`")
+                for part, share in self.shares.items()
+            },
             "failures": Fact(value=len(self.failures), note="workers lost or memory too small; it went on each time"),
             "seconds_lost": Fact(value=round(sum(each.seconds for each in self.failures), 1), unit="s", note="to them"),
         }
@@ -239,8 +246,18 @@ def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
 def measure(
     job: Job, curve: list[watch.Point], seconds: float, failures: list[Failure], mlflow_run: str | None
 ) -> Timing:
-    peaks = [read_json(path)["kilobytes"] for path in job.scratch.glob("peak-*.json")]
-    return Timing(seconds, watch.speed(curve), max(peaks) / 1e6, tuple(failures), mlflow_run)
+    took = [read_json(path) for path in sorted(job.scratch.glob("worker-*.json"))]
+    peak = max(each["peak_bytes"] for each in took) / 1e9
+    shares = shares_of(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
+    return Timing(seconds, watch.speed(curve), peak, shares, tuple(failures), mlflow_run)
+
+
+def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
+    """Of all seconds, what each part took, what failures cost, and the rest."""
+    lost = min(lost, seconds)
+    taken = {**parts, "failures": lost}
+    taken["other"] = max(0.0, seconds - sum(taken.values()))
+    return {part: each / seconds for part, each in taken.items()}
 
 
 def write_measured(layout: Layout, timing: Timing) -> None:

@@ -175,3 +175,19 @@ def test_long_texts_are_cut_between_words(text: str, length: int, expected: str)
 
 def test_breakable_labels_are_still_escaped() -> None:
     assert str(report.breakable("a_<b>")) == "a_<wbr>&lt;b&gt;"
+
+
+def test_where_a_trainings_time_went_is_a_bar_of_its_parts(tmp_path: Path) -> None:
+    layout = house.evaluated(tmp_path)
+    shares = {"forward": 0.3, "backward": 0.45, "optimizer": 0.05, "data": 0.0002, "failures": 0.0, "other": 0.1998}
+    stated = {f"time_{name}": {"value": share} for name, share in shares.items()}
+    write_json(layout.measured("train") / "facts.json", {"facts": stated})
+    parts = charts.time_bar({name: Fact(value=it["value"]) for name, it in stated.items()})
+    assert [(part.name, part.start, part.width) for part in parts] == [
+        ("forward", 0, 30), ("backward", 30, 45), ("optimizer", 75, 5), ("other", 80, 19.98),
+    ]  # fmt: skip
+    page_of(layout)
+    report.write_report(layout, *house.sections())
+    html = (layout.root / "measured" / "report.html").read_text()
+    assert "Where the time went" in html and "backward, with the exchange of gradients <b>45.0 %</b>" in html
+    assert "Where the time went" not in (layout.stage("evaluate") / "report.html").read_text()

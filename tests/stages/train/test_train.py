@@ -26,6 +26,7 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file
+from tasks.stages.evaluate.report import charts
 from tasks.stages.train import train, watch
 from tasks.stages.train.base import base_model
 from tasks.stages.train.rows import tokenise
@@ -220,7 +221,13 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     for path in output.rglob("*"):
         assert path.is_dir() or str(ready.root).encode() not in path.read_bytes(), path
     facts = read_json(measured / "facts.json")
-    assert {"seconds", "tokens_per_second", "peak_memory_gb", "failures", "seconds_lost"} == set(facts["facts"])
+    shares = {name: fact["value"] for name, fact in facts["facts"].items() if name.startswith("time_")}
+    assert {"seconds", "tokens_per_second", "peak_memory_gb", "failures", "seconds_lost", *shares} == set(
+        facts["facts"]
+    )
+    assert {name.removeprefix("time_") for name in shares} == set(charts.PARTS)
+    assert sum(shares.values()) == pytest.approx(1, abs=0.01)
+    assert min(shares["time_forward"], shares["time_backward"], shares["time_optimizer"]) > 0
     assert {name for name, fact in facts["facts"].items() if fact["value"] == 0} == {"failures", "seconds_lost"}
     tracked = MlflowClient(tracking_uri(ready)).get_run(facts["mlflow_run"])
     assert tracked.info.status == "FINISHED"

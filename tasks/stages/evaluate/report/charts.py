@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tasks.core.facts import Facts
 from tasks.stages.evaluate.examples import Example
 from tasks.stages.evaluate.report.account import Point
 
@@ -78,6 +79,42 @@ def _scale(start: float, end: float, to_start: float, to_end: float) -> Callable
 
 def _line(points: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+TIME = "time_"
+"""Begins the names of the facts that say where a training's time went."""
+PARTS = {
+    "forward": "forward",
+    "backward": "backward, with the exchange of gradients",
+    "optimizer": "optimizer step",
+    "data": "rows into tensors",
+    "checkpoint": "checkpoints",
+    "failures": "lost to failures",
+    "other": "start, loading and writing the model",
+}
+"""What a part of it is called, in the order of the picture."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a bar from 0 to 100 percent."""
+
+    name: str
+    words: str
+    start: float
+    width: float
+
+
+def time_bar(measured: Facts) -> tuple[Part, ...]:
+    """Where the wall time of a training went; empty where nobody measured it. Parts below a thousandth are left out."""
+    parts, start = [], 0.0
+    for name, words in PARTS.items():
+        share = measured.get(f"{TIME}{name}")
+        if share is not None and float(share.value) >= 0.001:
+            width = float(share.value) * 100
+            parts.append(Part(name, words, round(start, 2), round(width, 2)))
+            start += width
+    return tuple(parts)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the report says, worked out before any template: verdicts in words, success metrics judged, rows to show."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tasks.core.facts import Fact, Facts
@@ -31,6 +31,8 @@ class Contents:
     account: Account
     measured: Mapping[Which, Facts] | None
     """Latency and cost by model; None leaves them out, so that the page is the same on every machine."""
+    trained: Facts = field(default_factory=dict)
+    """What the training took here; empty where the page is the same on every machine."""
     drill: Drill | None = None
     data_docs: str | None = None
     """Where Data Docs lie, seen from the page."""

@@ -50,6 +50,7 @@ def render(contents: Contents) -> str:
         protected=data_section.protected(contents.account.protected),
         repeats=data_section.repeats(contents.account.flows),
         curve=charts.loss_curve(contents.account.curve),
+        time=charts.time_bar(contents.trained),
         map=charts.heat_map(contents.examples),
     )
 
@@ -66,6 +67,7 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
         examples=examples.collect(layout, evaluation),
         account=account.read(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
+        trained=_facts(layout.measured("train")),
         drill=drill.read(layout),
         data_docs=DATA_DOCS if (layout.root / "measured" / DATA_DOCS).is_file() else None,
     )
@@ -75,7 +77,11 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
 
 
 def _measured(layout: Layout, which: Which) -> Facts:
-    path = layout.measured(f"predict/{which}") / "facts.json"
+    return _facts(layout.measured(f"predict/{which}"))
+
+
+def _facts(folder: Path) -> Facts:
+    path = folder / "facts.json"
     return facts.parse(read_json(path)["facts"]) if path.is_file() else {}
 
 

@@ -117,12 +117,12 @@ class Away(Home):
     def more(self) -> bool:
         return bool(self.tell_desk("more"))
 
-    def finish(self, kilobytes: int) -> None:
+    def finish(self, took: dict[str, Any]) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:
             weights = tree_manifest(self.job.output)
             trees.put(self.place, self.afar.name, self.job.output, weights)
-        self.tell_desk("finish", distributed.get_rank(), kilobytes, weights)
+        self.tell_desk("finish", distributed.get_rank(), took, weights)
 
     def stack(self, rank: int) -> watchdog.Stack:
         return watchdog.Stack(super().stack(rank).file, lambda stack: self.tell_desk("stood", rank, stack))

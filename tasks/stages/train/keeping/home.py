@@ -64,9 +64,9 @@ class Home:
             with self.job.record.open("a") as file:
                 file.write(json.dumps(point) + "\n")
 
-    def finish(self, kilobytes: int) -> None:
-        """The weights lie in the job's output; this worker took so much memory at most."""
-        write_json(self.job.scratch / f"peak-{distributed.get_rank()}.json", {"kilobytes": kilobytes})
+    def finish(self, took: dict[str, Any]) -> None:
+        """The weights lie in the job's output; `took`: the bytes and seconds that this worker did."""
+        write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
 
     def change(self, steps: int, due: bool) -> str | None:
         """Why the workers are to end after a checkpoint and begin anew on other machines, the same for every worker;

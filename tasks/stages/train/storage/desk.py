@@ -75,11 +75,11 @@ class Desk:
         """Whether the cluster has room for more workers."""
         return (self.scratch / MORE).exists()
 
-    def finish(self, rank: int, kilobytes: int, weights: Tree) -> None:
-        """A worker is done: its peak memory, and, from the first, the trained weights."""
+    def finish(self, rank: int, took: dict[str, Any], weights: Tree) -> None:
+        """A worker is done: the bytes and seconds that it took, and, from the first, the trained weights."""
         if weights:
             write_json(self.scratch / WEIGHTS, dict(weights))
-        write_json(self.scratch / f"peak-{rank}.json", {"kilobytes": kilobytes})
+        write_json(self.scratch / f"worker-{rank}.json", took)
 
     def stood(self, rank: int, stack: str) -> None:
         """Where a worker stood that took no step for too long."""

@@ -1,0 +1,43 @@
+"""Where the wall time of a worker goes: what it waits for, part by part."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+PARTS = ("data", "forward", "backward", "optimizer", "checkpoint")
+"""Rows into tensors; the model forward; back, with the exchange of gradients among workers; the step; checkpoints."""
+EVERY = 20
+"""On a GPU, whose work runs on beside the program, the parts of one step in so many are waited for, and count for
+all."""
+
+
+class Shares:
+    """Seconds by part, of one worker."""
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        self._gpu = "cuda" in str(device)
+        self._weight = 1
+
+    def step(self, number: int) -> None:
+        """A step begins."""
+        self._weight = 1 if not self._gpu else EVERY if number % EVERY == 0 else 0
+
+    @contextmanager
+    def of(self, part: str) -> Iterator[None]:
+        """The block is of this part."""
+        weight = 1 if part == "checkpoint" else self._weight
+        if not weight:
+            yield
+            return
+        began = self._now()
+        yield
+        self.seconds[part] += (self._now() - began) * weight
+
+    def _now(self) -> float:
+        if self._gpu:
+            import torch
+
+            torch.cuda.synchronize()
+        return time.perf_counter()
