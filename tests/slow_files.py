@@ -8,6 +8,7 @@ become slow.
 SECONDS = {
     "tests/flows/test_watch.py": 330,
     "tests/e2e/test_thin_run.py": 260,
+    "tests/stages/train/test_three_machines.py": 240,
     "tests/stages/train/test_train.py": 235,
     "tests/e2e/test_accidents.py": 200,
     "tests/flows/test_another_machine.py": 148,
@@ -18,6 +19,7 @@ SECONDS = {
     "tests/infra/test_shared_prefect.py": 53,
     "tests/infra/test_prefect_access.py": 53,
     "tests/stages/train/test_loop.py": 45,
+    "tests/stages/train/test_storage.py": 40,
     "tests/flows/test_postgres_restart.py": 45,
     "tests/flows/test_pools.py": 45,
     "tests/stages/train/test_preflight_memory.py": 45,
@@ -33,6 +35,7 @@ SECONDS = {
     "tests/runs/test_stage.py": 28,
     "tests/boundary/test_files_of_others.py": 28,
     "tests/ledger/test_heads_s3.py": 27,
+    "tests/stages/train/test_going_on.py": 30,
     "tests/stages/data/test_accidents.py": 27,
     "tests/registry/test_two_machines.py": 26,
     "tests/stages/data/test_hostile_sources.py": 26,

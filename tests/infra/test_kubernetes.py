@@ -12,12 +12,14 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
+from tasks.stages.train.machines import member
 from tests.tiny_project import ROOT
 
 FILE = ROOT / "infra" / "kubernetes" / "training.yaml"
 SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT.parent / "shared"))
 KUBERAY = SHARED / "schemas" / "kuberay" / "ray.io_rayclusters.yaml.xz"
 NAME = "hallmark-training"
+RUNNER = {"app.kubernetes.io/name": "hallmark-runner"}
 Manifest = dict[str, Any]
 
 
@@ -104,8 +106,11 @@ def _networks(policies: list[Manifest]) -> Iterator[str]:
                     if not peer.get("podSelector", {}).get("matchLabels") or "ipBlock" in peer:
                         yield f"{rule} {peers} whatever is there: {peer}"
                 elsewhere = [peer for peer in each.get(peers, []) if "namespaceSelector" in peer]
-                if rule == "egress" and elsewhere and {port["port"] for port in each.get("ports", [])} != {53}:
-                    yield "egress to another namespace than for names"
+                open_ports = {(port["port"], port.get("endPort")) for port in each.get("ports", [])}
+                runner = all(peer.get("podSelector", {}).get("matchLabels") == RUNNER for peer in elsewhere)
+                allowed = {(member.PORTS.start, member.PORTS.stop - 1)} if runner else {(53, None)}
+                if rule == "egress" and elsewhere and open_ports != allowed:
+                    yield "egress to another namespace than for names, or to the runner than for Ray"
 
 
 def _pod(spec: Manifest) -> Iterator[str]:
@@ -197,7 +202,8 @@ OPENED: dict[str, Change] = {
     "the internet": lambda d: policy(d)["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}),
     "everything": lambda d: policy(d)["egress"].append({}),
     "everybody": lambda d: policy(d)["ingress"].append({"from": [{"namespaceSelector": {}}]}),
-    "a database elsewhere": lambda d: policy(d)["egress"][1]["ports"].append({"protocol": "TCP", "port": 5432}),
+    "a database elsewhere": lambda d: policy(d)["egress"][2]["ports"].append({"protocol": "TCP", "port": 5432}),
+    "the runner's ledger": lambda d: policy(d)["egress"][1]["ports"].append({"protocol": "TCP", "port": 5432}),
     "no policy that closes": lambda d: d.remove(of_kind(d, "NetworkPolicy")[0]),
     "a role": lambda d: d.append({"kind": "RoleBinding", "metadata": {"name": "r", "namespace": NAME}}),
     "Ray without a token": lambda d: of_kind(d, "RayCluster")[0]["spec"].pop("authOptions"),

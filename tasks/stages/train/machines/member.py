@@ -5,6 +5,7 @@ not: whoever reaches a raylet starts processes beside it. So the stage brings it
 """
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,6 +18,11 @@ from tasks.core.errors import Unavailable
 
 STORE_BYTES = 80_000_000
 """Ray's object store here; the least that Ray takes."""
+PORTS, BLOCK = range(20_000, 21_000), 50
+"""Where the cluster's machines reach this one, and how many of them a training takes; infra/kubernetes/training.yaml
+opens them."""
+SINGLE = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
+          "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
 START_SECONDS = 120.0
 END_SECONDS = 10.0
 
@@ -32,7 +38,7 @@ def of(address: str, folder: Path) -> Iterator[None]:
         return
     log = folder / "member.log"
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--address={address}", "--num-cpus=0",
-               "--num-gpus=0", f"--object-store-memory={STORE_BYTES}"]  # fmt: skip
+               "--num-gpus=0", f"--object-store-memory={STORE_BYTES}", *_ports()]  # fmt: skip
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
     try:
@@ -40,6 +46,13 @@ def of(address: str, folder: Path) -> Iterator[None]:
         yield
     finally:
         _end(process)
+
+
+def _ports() -> list[str]:
+    """Ray's settings for a block of PORTS, taken at random, since other trainings may have theirs on this machine."""
+    first = random.choice(PORTS[::BLOCK])
+    single = [f"--{name}={first + place}" for place, name in enumerate(SINGLE)]
+    return [*single, f"--min-worker-port={first + len(SINGLE)}", f"--max-worker-port={first + BLOCK - 1}"]
 
 
 def joined(address: str) -> bool:
