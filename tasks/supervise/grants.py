@@ -191,6 +191,12 @@ def _kept_by_train(layout: Layout) -> Iterator[Path]:
     yield layout.state / TRACKED
 
 
+def _of_a_cluster(_: Layout) -> Iterator[Path]:
+    """Files that Ray's settings name, for who trains on a cluster."""
+    if os.environ.get("RAY_ADDRESS") not in (None, "", "local"):
+        yield from (Path(value) for name, value in os.environ.items() if name in RAY_FILES and value.startswith("/"))
+
+
 def _champion(layout: Layout) -> Iterator[Path]:
     """The payload of the release in production, and the base models that promotions kept."""
     if champion := read_json(layout.champion):
@@ -198,6 +204,7 @@ def _champion(layout: Layout) -> Iterator[Path]:
         yield layout.state / "bases"
 
 
+RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
 """Hidden folders of a home that data may lie in; others hold keys and settings."""
@@ -225,6 +232,7 @@ GRANTS: Mapping[str, Grant] = {
     ),
     "train": Grant(
         keeps=_kept_by_train,
+        reads=_of_a_cluster,
         network=_trains_elsewhere,
         given=("MLFLOW_TRACKING_", "RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,

@@ -151,11 +151,12 @@ FIRST_STEP = 4
 """Times as long as a step that the first may take, in which kernels are compiled, and one after a checkpoint."""
 
 
-def torch_config(training: Training) -> "TorchConfig":
-    """Workers wait for each other as long as a first step may take; `watchdog` ends what hangs earlier."""
+def torch_config(training: Training, patience: float = 0) -> "TorchConfig":
+    """Workers wait for each other as long as a first step may take, and `patience` more seconds; `watchdog` ends what
+    hangs earlier."""
     from ray.train.torch import TorchConfig
 
-    return TorchConfig(timeout_s=training.hang_seconds * FIRST_STEP)
+    return TorchConfig(timeout_s=round(training.hang_seconds * FIRST_STEP + patience))
 
 
 START = Path(__file__).parents[1] / "start.py"

@@ -71,7 +71,7 @@ def train(job: Job) -> None:
             due = len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps
             change = home.change(len(curve), due) if len(curve) < order.steps else None
             if due or change:
-                dog.fed(builders.FIRST_STEP)
+                dog.fed(builders.FIRST_STEP, home.patience)
                 with shares.of("checkpoint"):
                     save(engine, home, curve)
             if change:

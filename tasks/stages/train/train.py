@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tasks.core import facts, processor
 from tasks.core.config import Frozen
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
     canonical_json,
@@ -116,10 +116,7 @@ def run(params: Params, layout: Layout) -> Result:
     require_room(params, layout)
     inputs = inputs_digest(params, layout)
     tracker = tracking.Tracker(layout, tracking.use_case(layout))
-    with (
-        checkpoints.claim(layout.kept("checkpoints", "train") / inputs) as kept,
-        whole_folder(layout.stage("train")) as output,
-    ):
+    with checkpoints.claim(layout.kept("checkpoints", "train") / inputs) as kept:
         job = Job(
             training=params.training,
             model=model_folder(layout),
@@ -129,14 +126,16 @@ def run(params: Params, layout: Layout) -> Result:
             scratch=kept / "scratch",
             notices=cluster.cluster_address() is not None,
         )
-        failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
-        shutil.move(job.output, output / methods.of(params.training.method).form.folder)
-        curve = watch.read_record(job.record)
-        result = summarise(curve, params, len(examples))
-        write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
-        write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
-        timing = measure(job, curve, time.monotonic() - began, failures, tracker.run_id)
-        write_measured(layout, timing)
+        with whole_folder(layout.stage("train")) as output:
+            job, failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
+            shutil.move(job.output, output / methods.of(params.training.method).form.folder)
+            curve = watch.read_record(job.record)
+            result = summarise(curve, params, len(examples))
+            write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
+            write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
+            timing = measure(job, curve, time.monotonic() - began, failures, tracker.run_id)
+            write_measured(layout, timing)
+        sent.remove(job)
     return result
 
 
@@ -175,8 +174,8 @@ def require_room(params: Params, layout: Layout) -> None:
 
 def execute(
     job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]
-) -> list[Failure]:
-    """Train on Ray, watched and tracked; what went wrong meanwhile."""
+) -> tuple[Job, list[Failure]]:
+    """Train on Ray, watched and tracked; the job as it was done, and what went wrong meanwhile."""
     for folder in (job.output, job.scratch):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -189,7 +188,11 @@ def execute(
     with cluster.running(job.training, apart=storage is not None), watch.watching(job.record, plan, tracker):
         failures = attempts.until_done(job, cluster.fit)
     sent.fetch(job)
-    return failures
+    if (done := len(watch.read_record(job.record))) != steps:
+        raise Refused(
+            f"the record of the training has {done} of {steps} steps; run again to go on from the last checkpoint"
+        )
+    return job, failures
 
 
 OPERATION = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")

@@ -104,3 +104,12 @@ def _kill_after(pid: int, seconds: float) -> None:
 
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
+
+
+def test_a_damaged_one_does_not_count_among_the_newest(tmp_path: Path) -> None:
+    for step in (15, 20):
+        (put(tmp_path, step) / "more").touch()
+    assert checkpoints.newest(tmp_path) is None
+    put(tmp_path, 5)
+    found = checkpoints.newest(tmp_path)
+    assert found is not None and found.step == 5

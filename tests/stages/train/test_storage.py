@@ -25,6 +25,8 @@ from tests import object_store
 from tests.stages.train.test_loop import Killed, killed_after
 
 MakeJob = Callable[..., Job]
+A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
+"""Digests."""
 
 
 @pytest.fixture
@@ -56,36 +58,51 @@ def test_a_folder_comes_back_as_it_was_with_equal_files_stored_once(store: Place
 def test_what_somebody_else_put_there_is_refused(store: Place, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", one=b"ours")
     tree = tree_manifest(folder)
-    (tmp_path / "store" / "x").mkdir()
-    (tmp_path / "store" / "x" / tree["one"]).write_bytes(b"theirs")
-    trees.put(store, "x", folder, tree)
+    (tmp_path / "store" / trees.SHARED).mkdir()
+    (tmp_path / "store" / trees.SHARED / tree["one"]).write_bytes(b"theirs")
+    trees.put(store, trees.SHARED, folder, tree)
     (tmp_path / "b").mkdir()
     with pytest.raises(Refused, match="is not what was stored there; remove it"):
-        trees.get(store, "x", tree, tmp_path / "b")
+        trees.get(store, trees.SHARED, tree, tmp_path / "b")
+
+
+def test_what_was_damaged_of_a_training_is_stored_again(store: Place, tmp_path: Path) -> None:
+    """Another attempt makes the same bytes, under the same name."""
+    tree = tree_manifest(folder_of(tmp_path / "a", one=b"ours"))
+    (tmp_path / "store" / "training-x").mkdir()
+    (tmp_path / "store" / "training-x" / tree["one"]).write_bytes(b"damaged")
+    trees.put(store, "training-x", tmp_path / "a", tree)
+    (tmp_path / "b").mkdir()
+    trees.get(store, "training-x", tree, tmp_path / "b")
 
 
 def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: Place, tmp_path: Path) -> None:
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data"))
     trees.put(store, "x", tmp_path / "a", tree)
-    first = node.fetched(store, "x", tree)
+    node.fetch(store, "x", tree)
+    first = node.place_of(tree)
     (tmp_path / "store" / "x" / tree["one"]).unlink()
-    assert node.fetched(store, "x", tree) == first
+    node.fetch(store, "x", tree)
     (first / "one").write_bytes(b"changed")
     with pytest.raises(Refused, match="lacks what a training needs"):
-        node.fetched(store, "x", tree)
+        node.fetch(store, "x", tree)
     trees.put(store, "x", tmp_path / "a", tree)
-    assert (node.fetched(store, "x", tree) / "one").read_bytes() == b"data"
+    node.fetch(store, "x", tree)
+    assert (first / "one").read_bytes() == b"data"
 
 
 def test_what_nobody_asked_for_in_a_week_is_removed(store: Place, tmp_path: Path) -> None:
     trees.put(store, "x", tmp_path / "a", tree := tree_manifest(folder_of(tmp_path / "a", one=b"data")))
-    folder = node.fetched(store, "x", tree)
+    node.fetch(store, "x", tree)
+    folder, others = node.place_of(tree), tmp_path / "cache" / "thesis"
+    others.mkdir()
     node.sweep()
     assert folder.exists()
     week = time.time() - node.UNUSED_SECONDS - 10
-    os.utime(folder, (week, week))
+    for path in (folder, others):
+        os.utime(path, (week, week))
     node.sweep()
-    assert not folder.exists()
+    assert not folder.exists() and others.exists()
 
 
 def test_a_storage_that_comes_back_is_waited_for(store: Place, tmp_path: Path) -> None:
@@ -103,10 +120,19 @@ def test_one_that_stays_away_is_given_up(store: Place, tmp_path: Path, monkeypat
         trees.put(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
 
 
-@pytest.mark.parametrize("where", ["training", "s3://", "https://training/x"])
-def test_a_storage_that_cannot_be_is_an_input_error(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        *(
+            (where, "expected s3://BUCKET/PREFIX or a folder that begins with /")
+            for where in ("training", "s3://", "https://t")
+        ),
+        ("/nowhere/at/all", "there is no folder"),
+    ],
+)
+def test_a_storage_that_cannot_be_is_an_input_error(monkeypatch: pytest.MonkeyPatch, where: str, words: str) -> None:
     monkeypatch.setenv(place.SETTING, where)
-    with pytest.raises(InputError, match="expected s3://BUCKET/PREFIX or a folder that begins with /"):
+    with pytest.raises(InputError, match=words):
         place.named()
 
 
@@ -154,30 +180,30 @@ def test_a_checkpoint_counts_once_every_worker_has_stored_its_part(tmp_path: Pat
     desk = Desk(tmp_path, tmp_path / "scratch", 2)
     attempt, known = desk.arrive()
     assert known == []
-    assert desk.part(attempt, 5, 0, 2, {"a": "1"}) == []
+    assert desk.part(attempt, 5, 0, 2, {"a": A}) == []
     assert stored(tmp_path) == []
-    desk.part(attempt, 5, 1, 2, {"b": "2"})
-    assert [(it.step, it.workers, it.files) for it in stored(tmp_path)] == [(5, 2, {"a": "1", "b": "2"})]
+    desk.part(attempt, 5, 1, 2, {"b": B})
+    assert [(it.step, it.workers, it.files) for it in stored(tmp_path)] == [(5, 2, {"a": A, "b": B})]
 
 
 def test_parts_of_workers_that_are_gone_make_no_checkpoint(tmp_path: Path) -> None:
     desk = Desk(tmp_path, tmp_path, 2)
     before, _ = desk.arrive()
-    desk.part(before, 5, 0, 2, {"a": "old"})
+    desk.part(before, 5, 0, 2, {"a": A})
     attempt, _ = desk.arrive()
-    desk.part(attempt, 5, 0, 2, {"a": "new"})
-    desk.part(before, 5, 1, 2, {"b": "old"})
+    desk.part(attempt, 5, 0, 2, {"a": B})
+    desk.part(before, 5, 1, 2, {"b": A})
     assert stored(tmp_path) == []
-    desk.part(attempt, 5, 1, 2, {"b": "new"})
-    assert stored(tmp_path)[0].files == {"a": "new", "b": "new"}
+    desk.part(attempt, 5, 1, 2, {"b": B})
+    assert stored(tmp_path)[0].files == {"a": B, "b": B}
 
 
 def test_two_checkpoints_are_kept_with_what_they_need(tmp_path: Path) -> None:
     desk = Desk(tmp_path, tmp_path, 2)
     attempt, _ = desk.arrive()
-    desk.part(attempt, 1, 0, 1, {"script": "same", "state": "1"})
-    desk.part(attempt, 2, 0, 1, {"script": "same", "state": "2"})
-    assert desk.part(attempt, 3, 0, 1, {"script": "same", "state": "3"}) == ["1"]
+    desk.part(attempt, 1, 0, 1, {"script": C, "state": A})
+    desk.part(attempt, 2, 0, 1, {"script": C, "state": B})
+    assert desk.part(attempt, 3, 0, 1, {"script": C, "state": D}) == [A]
     assert [it.step for it in stored(tmp_path)] == [3, 2]
 
 
@@ -209,7 +235,63 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
                 (Path(store.where) / cut.afar.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
     loop.train(cut)
     sent.fetch(cut)
+    sent.remove(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
     assert ("going back to the one before" in capsys.readouterr().out) is (damage != "none")
     assert {path.name for path in Path(store.where).iterdir()} == {trees.SHARED}
+
+
+def test_a_bucket_that_is_not_there_is_an_input_error(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in object_store.settings(endpoint).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"nothing can be stored in s3://nowhere/x .*is there such a bucket"):
+        trees.put(Place("s3://nowhere/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+
+
+def test_the_cache_of_a_machine_is_closed_to_others(store: Place) -> None:
+    assert node.cache(node.TREES).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/../../b", ""])
+def test_a_worker_names_no_file_outside_the_folder(store: Place, tmp_path: Path, name: str) -> None:
+    (tmp_path / "b").mkdir()
+    with pytest.raises(Refused, match="look at that machine"):
+        trees.get(store, "x", {name: A}, tmp_path / "b")
+    with pytest.raises(Refused, match="look at that machine"):
+        Desk(tmp_path, tmp_path, 2).part(0, 1, 0, 1, {name: A})
+
+
+def test_checkpoints_that_were_passed_over_do_not_count_among_the_newest(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, tmp_path, 2)
+    attempt, _ = desk.arrive()
+    for step in (15, 20):
+        desk.part(attempt, step, 0, 1, {"state": A})
+    attempt, _ = desk.arrive()
+    desk.took(0)
+    assert desk.part(attempt, 5, 0, 1, {"state": B}) == []
+    assert [it.step for it in stored(tmp_path)] == [5]
+
+
+def test_all_of_a_storage_is_never_removed(store: Place) -> None:
+    with pytest.raises(AssertionError):
+        store.remove("")
+
+
+def test_in_another_storage_a_training_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = sent.name_of(tmp_path, Place("/a"))
+    Desk(tmp_path, tmp_path, 2).part(0, 5, 0, 1, {"state": A})
+    assert sent.name_of(tmp_path, Place("/a")) == first and stored(tmp_path)
+    assert sent.name_of(tmp_path, Place("/b")) != first and not stored(tmp_path)
+    assert "step 5 lies in another storage than /b" in capsys.readouterr().out
+
+
+def test_keys_that_may_not_remove_leave_things_behind_and_end_nothing(
+    store: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.1)
+    Path(store.where).rmdir()
+    store.remove("training-x")
+    assert "training-x is left behind" in capsys.readouterr().out

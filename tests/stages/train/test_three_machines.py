@@ -46,6 +46,7 @@ job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
 with cluster.running(job.training, apart=True):
     failures = attempts.until_done(job, cluster.fit)
 sent.fetch(job)
+sent.remove(job)
 print("failures", json.dumps([asdict(each) for each in failures]), flush=True)
 """
 

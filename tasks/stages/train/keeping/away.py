@@ -23,7 +23,7 @@ from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.storage import node, trees
 from tasks.stages.train.storage.desk import Desk, Stored
-from tasks.stages.train.storage.place import Place
+from tasks.stages.train.storage.place import PATIENCE_SECONDS, Place
 from tasks.stages.train.storage.trees import Tree
 
 OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
@@ -37,33 +37,52 @@ def of(job: Job) -> Home:
 
 
 class Away(Home):
+    patience = PATIENCE_SECONDS
+
     def __init__(self, job: Job, afar: Afar) -> None:
         self.afar, self.place = afar, Place(afar.place)
-        self.attempt = 0
         self._upload: Upload | None = None
+        self._telling: list[Any] = []
+        shared: list[Any] = [self.tell_desk("arrive") if distributed.get_rank() == 0 else None]
+        distributed.broadcast_object_list(shared)
+        self.attempt, self.known = shared[0]
         super().__init__(self._arrived(job))
 
     def _arrived(self, job: Job) -> Job:
         """The job with folders of this machine."""
-        model, rows = (node.fetched(self.place, trees.SHARED, tree) for tree in (self.afar.model, self.afar.rows))
-        folder = node.cache() / f"work-{self.afar.name}"
+        model, rows = (node.place_of(tree) for tree in (self.afar.model, self.afar.rows))
+        of = f"{self.afar.name}-{self.machine()}-"  # several machines may have one home
+        self.folder = folder = node.cache(node.WORK) / f"{of}{self.attempt}"
         if self.leads:
-            node.workspace(self.afar.name)
+            for tree in (self.afar.model, self.afar.rows):
+                node.fetch(self.place, trees.SHARED, tree)
+            node.workspace(folder.name, of)
             for part in FOLDERS:
                 (folder / part).mkdir()
         distributed.barrier()
         checkpoints, output, scratch = (folder / part for part in FOLDERS)
         return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
 
+    def machine(self) -> str:
+        """Ray's name for this one."""
+        if isinstance(self.afar.desk, Desk):
+            return "alone"
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
     @property
     def leads(self) -> bool:
         return int(os.environ["LOCAL_RANK"]) == 0
 
     def newest(self) -> Checkpoint | None:
-        shared: list[Any] = [self.tell_desk("arrive") if distributed.get_rank() == 0 else None]
-        distributed.broadcast_object_list(shared)
-        self.attempt, known = shared[0]
-        for stored in known:
+        found = self._sound()
+        if distributed.get_rank() == 0:
+            self.tell_desk("took", found.step if found else 0)
+        return found
+
+    def _sound(self) -> Checkpoint | None:
+        for stored in self.known:
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.leads:
                 here = self._fetch(stored, path)
@@ -94,6 +113,7 @@ class Away(Home):
     def aside(self, step: int) -> Path:
         self.settle()
         if self.leads:
+            node.in_use(self.job.model, self.job.rows, self.folder)
             for old in self.job.checkpoints.iterdir():
                 shutil.rmtree(old)
         return super().aside(step)
@@ -104,15 +124,24 @@ class Away(Home):
             if error := self._upload.error:
                 raise error
         self._upload = None
+        self._heard()
         distributed.barrier()
+
+    def _heard(self) -> None:
+        """Raises what the desk raised of the steps that it was told."""
+        if self._telling:
+            import ray
+
+            ray.get(self._telling)
+        self._telling = []
 
     def begin(self, curve: Sequence[dict[str, Any]]) -> None:
         if distributed.get_rank() == 0:
             self.tell_desk("begin", list(curve))
 
     def tell(self, point: dict[str, Any]) -> None:
-        if distributed.get_rank() == 0:
-            self.tell_desk("append", point, wait=False)
+        if distributed.get_rank() == 0 and (told := self.tell_desk("append", point, wait=False)):
+            self._telling.append(told)
 
     def more(self) -> bool:
         return bool(self.tell_desk("more"))
@@ -122,7 +151,11 @@ class Away(Home):
         if distributed.get_rank() == 0:
             weights = tree_manifest(self.job.output)
             trees.put(self.place, self.afar.name, self.job.output, weights)
+        self._heard()
         self.tell_desk("finish", distributed.get_rank(), took, weights)
+        distributed.barrier()
+        if self.leads:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def stack(self, rank: int) -> watchdog.Stack:
         return watchdog.Stack(super().stack(rank).file, lambda stack: self.tell_desk("stood", rank, stack))
@@ -135,7 +168,7 @@ class Away(Home):
         import ray
 
         told = method.remote(*given)
-        return ray.get(told) if wait else None
+        return ray.get(told) if wait else told
 
 
 class Upload(threading.Thread):

@@ -23,6 +23,9 @@ class Home:
         self.job = job
         """Its folders are this worker's."""
 
+    patience = 0.0
+    """Seconds that a checkpoint may wait for what it is written to."""
+
     @property
     def leads(self) -> bool:
         """Whether this worker makes the folders that others of its disk write to."""

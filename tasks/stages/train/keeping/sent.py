@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.core.files import read_json, tree_manifest
+from tasks.core.files import read_json, tree_manifest, write_json
 from tasks.core.progress import Progress, announce
 from tasks.stages.train.job import Afar, Job
 from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.rows import examples
 from tasks.stages.train.storage import trees
-from tasks.stages.train.storage.desk import WEIGHTS, Desk
+from tasks.stages.train.storage.desk import WEIGHTS, Desk, stored
 from tasks.stages.train.storage.place import Place
 
-NAME = "name"
-"""File beside the checkpoints: what the training is called in the storage."""
+NAME = "storage.json"
+"""File beside the checkpoints: the storage, and what the training is called there."""
 CODE = Path(__file__).parents[3]
 """`tasks/` of this worktree."""
 
@@ -32,7 +32,7 @@ def off(job: Job, place: Place | None) -> Job:
     for folder, tree, what in ((job.model, model, "the model"), (job.rows, rows, "the rows")):
         announce("train", f"storing {what} in {place.where}")
         put(place, folder, tree, what)
-    return replace(job, afar=Afar(place.where, name_of(job.checkpoints), model, rows))
+    return replace(job, afar=Afar(place.where, name_of(job.checkpoints, place), model, rows))
 
 
 def put(place: Place, folder: Path, tree: trees.Tree, what: str) -> None:
@@ -44,12 +44,19 @@ def put(place: Place, folder: Path, tree: trees.Tree, what: str) -> None:
         progress.tell(done // 1_000_000, f"of {what}")
 
 
-def name_of(checkpoints: Path) -> str:
-    """Of the training in the storage: the same for who goes on, and nobody else's."""
+def name_of(checkpoints: Path, place: Place) -> str:
+    """Of the training in this storage: the same for who goes on, and nobody else's. In another storage it begins anew,
+    since its checkpoints are not there."""
     file = checkpoints / NAME
-    if not file.exists():
-        file.write_text(f"training-{secrets.token_hex(16)}")
-    return file.read_text()
+    if file.exists() and (told := read_json(file))["place"] == place.where:
+        return str(told["name"])
+    for each in stored(checkpoints):
+        print(f"checkpoint of step {each.step} lies in another storage than {place.where}, and is not used", flush=True)
+    for path in checkpoints.glob("stored-*.json"):
+        path.unlink()
+    name = f"training-{secrets.token_hex(16)}"
+    write_json(file, {"place": place.where, "name": name})
+    return name
 
 
 @contextmanager
@@ -72,13 +79,18 @@ def at_the_desk(job: Job) -> Iterator[Job]:
 
 
 def fetch(job: Job) -> None:
-    """Bring the trained weights into the job's output, and take away what only the training needed."""
+    """Bring the trained weights into the job's output."""
     if job.afar is None:
         return
     place = Place(job.afar.place)
     announce("train", f"fetching the weights from {place.where}")
     trees.get(place, job.afar.name, read_json(job.scratch / WEIGHTS), job.output)
-    place.remove(job.afar.name)
+
+
+def remove(job: Job) -> None:
+    """Take away what only the training needed. Once its outputs are whole: until then it could go on from there."""
+    if job.afar:
+        Place(job.afar.place).remove(job.afar.name)
 
 
 def code(folder: Path) -> Path:

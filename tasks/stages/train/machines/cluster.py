@@ -19,6 +19,7 @@ from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import head, member, places
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
+from tasks.stages.train.storage.place import PATIENCE_SECONDS
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds next to nothing."""
@@ -61,7 +62,7 @@ def fit(job: Job) -> None:
                 train_loop_config={"job": given},
                 scaling_config=builders.scaling_config(job.training, workers),
                 run_config=builders.run_config(job.scratch),
-                torch_config=builders.torch_config(job.training),
+                torch_config=builders.torch_config(job.training, PATIENCE_SECONDS if job.afar else 0),
             ).fit()
     except ControllerError as error:
         why = f"Ray could not start {workers} workers with what each needs ({_needs(job.training)}): {last_line(error)}"

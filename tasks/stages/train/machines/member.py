@@ -2,6 +2,7 @@
 
 A program of Ray's talks to the cluster through a raylet of its own machine. In its sandbox a stage sees none, and must
 not: whoever reaches a raylet starts processes beside it. So the stage brings its own, which has room for no worker.
+Whoever has the cluster's token can start processes beside that one too: inside the sandbox, with none of its keys.
 """
 
 import os
@@ -23,6 +24,8 @@ PORTS, BLOCK = range(20_000, 21_000), 50
 opens them."""
 SINGLE = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
+NAMES, BEGIN = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
+"""Variables of a raylet, and beginnings of their names."""
 START_SECONDS = 120.0
 END_SECONDS = 10.0
 
@@ -40,12 +43,17 @@ def of(address: str, folder: Path) -> Iterator[None]:
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--address={address}", "--num-cpus=0",
                "--num-gpus=0", f"--object-store-memory={STORE_BYTES}", *_ports()]  # fmt: skip
     with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(command, env=_environment(), stdout=file, stderr=file, start_new_session=True)
     try:
         _wait(process, address, log)
         yield
     finally:
         _end(process)
+
+
+def _environment() -> dict[str, str]:
+    """What Ray needs. The cluster may start processes beside the raylet, which inherit it: no keys but Ray's."""
+    return {name: value for name, value in os.environ.items() if name in NAMES or name.startswith(BEGIN)}
 
 
 def _ports() -> list[str]:

@@ -33,18 +33,18 @@ def wait_for(training: Training) -> int:
         return training.workers  # Ray asks for the machines, and waits for them
     assert training.least_workers
     told, before, since = False, -1, time.monotonic()
-    with asked(training, training.workers) as places:
+    least = training.least_workers
+    # The least together, or two trainings could each hold a place that the other waits for.
+    with asked(training, [least, *[1] * (training.workers - least)]) as places:
         while (now := places.given()) < training.workers:
             if now != before:
                 before, since = now, time.monotonic()
             settled = time.monotonic() - since > SETTLED_SECONDS
-            if settled and now >= training.least_workers:
+            if settled and now >= least:
                 break
             if settled and not told:
                 told = True
-                words = (
-                    f"the cluster has room for {now} workers, and training.least_workers is {training.least_workers}"
-                )
+                words = f"the cluster has no room for the {least} workers of training.least_workers"
                 announce("train", f"waiting for machines: {words}")
             time.sleep(EVERY_SECONDS)
     return now
@@ -67,7 +67,7 @@ def looked_for(job: Job, workers: int) -> Iterator[None]:
                 return
         if ended.wait(GROW_SECONDS):
             return
-        with asked(training, training.workers - workers) as places:
+        with asked(training, [1] * (training.workers - workers)) as places:
             while not ended.wait(EVERY_SECONDS):
                 if places.given():
                     job.more.touch()
@@ -89,15 +89,15 @@ class Places:
         """Workers that have a place now."""
         from ray.util import placement_group_table
 
-        return sum(placement_group_table(group)["state"] == "CREATED" for group in self._groups)
+        return sum(group.bundle_count for group in self._groups if placement_group_table(group)["state"] == "CREATED")
 
 
 @contextmanager
-def asked(training: Training, workers: int) -> Iterator[Places]:
-    """Places for so many workers, asked of Ray, and given back with the block."""
+def asked(training: Training, together: list[int]) -> Iterator[Places]:
+    """Places for so many workers at a time, asked of Ray, and given back with the block."""
     from ray.util import placement_group, remove_placement_group
 
-    groups = [placement_group([builders.needs(training)]) for _ in range(workers)]
+    groups = [placement_group([builders.needs(training)] * workers) for workers in together]
     try:
         yield Places(groups)
     finally:

@@ -112,6 +112,7 @@ def newest(folder: Path) -> Checkpoint | None:
         if checkpoint:
             return checkpoint
         print(f"checkpoint {path.name} is damaged; going back to the one before", flush=True)
+        shutil.rmtree(path, ignore_errors=True)  # else it would count among the newest that are kept
     return None
 
 

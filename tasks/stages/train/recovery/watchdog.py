@@ -2,7 +2,7 @@
 
 import faulthandler
 import re
-import tempfile
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,11 +47,16 @@ class Watchdog:
     def __init__(self, file: TextIO, seconds: float, send: Callable[[str], object] | None) -> None:
         self._file, self._seconds, self._send = file, seconds, send
         self._timer: threading.Timer | None = None
+        self._watched, self._told = threading.get_ident(), False
 
-    def fed(self, times: int = 1) -> None:
-        faulthandler.dump_traceback_later(self._seconds * times, exit=True, file=self._file)
+    def fed(self, times: int = 1, more: float = 0) -> None:
+        """Another so many times the seconds, and `more`."""
+        seconds = self._seconds * times + more
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
         if self._send:
-            self._again(self._seconds * times - LAST_WORD_SECONDS)
+            if self._told:
+                self._send("")
+            self._again(seconds - LAST_WORD_SECONDS)
 
     def rest(self) -> None:
         faulthandler.cancel_dump_traceback_later()
@@ -61,16 +66,19 @@ class Watchdog:
     def _again(self, seconds: float) -> None:
         if self._timer:
             self._timer.cancel()
+        self._told = False
         self._timer = threading.Timer(seconds, self._tell)
         self._timer.daemon = True
         self._timer.start()
 
     def _tell(self) -> None:
+        """In faulthandler's words, of the thread that trains alone."""
         assert self._send
-        with tempfile.TemporaryFile("w+") as told:
-            faulthandler.dump_traceback(told)
-            told.seek(0)
-            self._send(told.read())
+        self._told, frame, lines = True, sys._current_frames().get(self._watched), []
+        while frame:
+            lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
+            frame = frame.f_back
+        self._send("".join(lines))
 
 
 def stacks(folder: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, write_json
-from tasks.stages.train.storage.trees import Tree
+from tasks.stages.train.storage.trees import Tree, require_inside
 
 RECORD, MORE, WEIGHTS = "record.jsonl", "more", "weights.json"
 """Files in the scratch folder: a line of JSON for each step; there is room for more workers; what the trained weights
@@ -42,6 +42,12 @@ class Desk:
         self._attempt, self._parts = self._attempt + 1, {}
         return self._attempt, stored(self.checkpoints)
 
+    def took(self, step: int) -> None:
+        """The workers go on from the checkpoint of this step, 0 for none: newer ones are not what they were."""
+        for each in stored(self.checkpoints):
+            if each.step > step:
+                _file(self.checkpoints, each.step).unlink()
+
     def begin(self, points: Iterable[dict[str, Any]]) -> None:
         """The record begins anew, with the steps of the checkpoint that a training goes on from."""
         self._write("w", points)
@@ -58,16 +64,17 @@ class Desk:
         no checkpoint needs any more."""
         if attempt != self._attempt:  # by a thread that outlived its training
             return []
+        require_inside(files)
         parts = self._parts.setdefault(step, {})
         parts[rank] = files
         if len(parts) < workers:
             return []
         del self._parts[step]
         whole = Stored(step, workers, {name: digest for part in parts.values() for name, digest in part.items()})
-        write_json(self.checkpoints / f"stored-{step:09d}.json", asdict(whole))
+        write_json(_file(self.checkpoints, step), asdict(whole))
         old = stored(self.checkpoints)[self.keep :]
         for each in old:
-            (self.checkpoints / f"stored-{each.step:09d}.json").unlink()
+            _file(self.checkpoints, each.step).unlink()
         needed = {digest for each in stored(self.checkpoints) for digest in each.files.values()}
         return sorted({digest for each in old for digest in each.files.values()} - needed)
 
@@ -82,8 +89,12 @@ class Desk:
         write_json(self.scratch / f"worker-{rank}.json", took)
 
     def stood(self, rank: int, stack: str) -> None:
-        """Where a worker stood that took no step for too long."""
+        """Where a worker stood that took no step for too long; empty where it took one after all."""
         (self.scratch / f"stack-{rank}.txt").write_text(stack)
+
+
+def _file(folder: Path, step: int) -> Path:
+    return folder / f"stored-{step:09d}.json"
 
 
 def stored(folder: Path) -> list[Stored]:

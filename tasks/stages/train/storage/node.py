@@ -6,49 +6,73 @@ import shutil
 import time
 from pathlib import Path
 
+from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, tree_manifest, whole_folder
-from tasks.core.locks import turn
+from tasks.core.locks import attempt, turn
 from tasks.stages.train.storage import trees
 from tasks.stages.train.storage.place import Place
 from tasks.stages.train.storage.trees import Tree
 
 SETTING = "HALLMARK_TRAINING_CACHE"
+TREES, WORK = "trees", "work"
+"""Folders of the cache. Nothing else that lies there is touched."""
 UNUSED_SECONDS = 7 * 24 * 3600.0
 """What no training has asked for so long is removed by the next."""
 
 
-def cache() -> Path:
-    """The folder, on each machine for itself."""
+def cache(part: str) -> Path:
+    """A folder of this user's alone, on each machine for itself: rows are nobody else's business, nor is what a worker
+    loads anybody else's to write. Raises InputError where it cannot be."""
     named = os.environ.get(SETTING)
-    folder = Path(named) if named else Path.home() / ".cache" / "hallmark" / "training"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = (Path(named) if named else Path.home() / ".cache" / "hallmark" / "training") / part
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise InputError(f"{SETTING}: {folder} cannot be used ({error}); name a folder of this user's") from None
     return folder
 
 
-def fetched(place: Place, below: str, tree: Tree) -> Path:
-    """The folder that holds a tree, fetched where it is not there or is not what it was."""
-    name = sha256_bytes(canonical_json(dict(tree)))
-    folder = cache() / name
-    with turn(folder.with_suffix(".lock"), "another worker fetches the same"):
+def place_of(tree: Tree) -> Path:
+    """The folder that holds a tree, once it was fetched."""
+    return cache(TREES) / sha256_bytes(canonical_json(dict(tree)))
+
+
+def fetch(place: Place, below: str, tree: Tree) -> None:
+    """Have a tree here, where it is not or is not what it was. Call on one worker of a machine."""
+    folder = place_of(tree)
+    with turn(_lock(folder), "another training fetches the same"):
         if not (folder.is_dir() and tree_manifest(folder) == dict(sorted(tree.items()))):
             with whole_folder(folder) as aside:
                 trees.get(place, below, tree, aside)
-        os.utime(folder)
-    return folder
+        in_use(folder)
 
 
-def workspace(name: str) -> Path:
-    """An empty folder for a training that begins here. Call on one worker of a machine."""
+def workspace(name: str, of: str) -> Path:
+    """An empty folder for a training, in place of those of its earlier attempts, whose names begin with `of`. Call on
+    one worker of a machine."""
     sweep()
-    folder = cache() / f"work-{name}"
-    shutil.rmtree(folder, ignore_errors=True)
+    for before in cache(WORK).glob(f"{of}*"):
+        shutil.rmtree(before, ignore_errors=True)
+    folder = cache(WORK) / name
     folder.mkdir()
     return folder
 
 
+def in_use(*folders: Path) -> None:
+    """Say that a training needs these."""
+    for folder in folders:
+        os.utime(folder)
+
+
 def sweep() -> None:
     """Remove what lay unused for long."""
-    for path in cache().iterdir():
+    for path in (*cache(TREES).iterdir(), *cache(WORK).iterdir()):
         if path.is_dir() and time.time() - path.stat().st_mtime > UNUSED_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            with attempt(_lock(path)) as free:
+                if free:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_suffix(".lock")

@@ -6,8 +6,10 @@ Nothing in it is believed: whoever reads an object knows its digest from elsewhe
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ def named() -> "Place | None":
     bucket = where.removeprefix(S3).partition("/")[0]
     if not (where.startswith("/") or (where.startswith(S3) and bucket)):
         raise InputError(f"{SETTING}: expected s3://BUCKET/PREFIX or a folder that begins with /, got {where}")
+    if where.startswith("/") and not Path(where).is_dir():
+        raise InputError(f"{SETTING}: there is no folder {where}; make it, or correct the setting")
     for name, value in list(os.environ.items()):
         if name.startswith(f"{KEYS}AWS_"):
             os.environ[name.removeprefix(KEYS)] = value
@@ -45,39 +49,34 @@ class Place:
     def __init__(self, where: str) -> None:
         self.where = where
 
-    def put(self, files: Sequence[tuple[str, Path]]) -> None:
-        """Store files by name; a name that is there already keeps what it has."""
+    def put(self, files: Sequence[tuple[str, Path]], again: bool = True) -> None:
+        """Store files by name; with `again` False a name that is there already keeps what it has.
 
-        def act(store: Any) -> None:
-            for name, file in files:
-                self._put(store, file, self._path(name))
-
-        self._patiently(act)
+        Raises InputError where there is no such bucket."""
+        try:
+            self._patiently([partial(self._put, file=file, path=self._path(name), again=again) for name, file in files])
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{SETTING}: nothing can be stored in {self.where} ({error}); is there such a bucket?"
+            ) from None
 
     def get(self, files: Sequence[tuple[str, Path]]) -> None:
         """Fetch them. Raises Refused where one is not there."""
-
-        def act(store: Any) -> None:
-            for name, file in files:
-                store.get_file(self._path(name), str(file))
-
         try:
-            self._patiently(act)
+            self._patiently([partial(_get, path=self._path(name), file=file) for name, file in files])
         except FileNotFoundError as error:
             raise Refused(f"{self.where} lacks what a training needs, and was stored there ({error})") from None
 
     def remove(self, *names: str) -> None:
-        """Objects, and all that lies below."""
+        """Objects, and all that lies below. Where they cannot be removed it says so, and nothing is lost."""
+        assert all(names), "an empty name would be all of the storage"
+        try:
+            self._patiently([partial(_remove, path=self._path(name)) for name in names])
+        except (HallmarkError, OSError) as error:
+            print(f"{self.where}/{names[0]} is left behind: {error}", flush=True)
 
-        def act(store: Any) -> None:
-            for path in map(self._path, names):
-                if store.exists(path):
-                    store.rm(path, recursive=True)
-
-        self._patiently(act)
-
-    def _put(self, store: Any, file: Path, path: str) -> None:
-        if store.exists(path):
+    def _put(self, store: Any, file: Path, path: str, again: bool) -> None:
+        if not again and store.exists(path):
             return
         if self.where.startswith(S3):
             store.put_file(str(file), path)
@@ -104,16 +103,19 @@ class Place:
                 raise NotADirectoryError(f"there is no folder {self.where}")
             yield fsspec.filesystem("file")
 
-    def _patiently(self, act: Callable[[Any], object]) -> None:
-        """Act on the storage, and again for a while where it is away.
+    def _patiently(self, acts: Sequence[Callable[[Any], object]]) -> None:
+        """Act on the storage, once each, and again for a while where it is away.
 
         Raises InputError for keys that the storage does not take, FileNotFoundError where there is no such object,
         Unavailable where it stays away."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while True:
+        left, until = deque(acts), 0.0
+        while left:
             try:
                 with self._files() as store:
-                    act(store)
+                    while left:
+                        left[0](store)
+                        left.popleft()
+                        until = 0.0
                 return
             except Exception as error:
                 if isinstance(error, (FileNotFoundError, HallmarkError)) or not _is_of_a_storage(error):
@@ -123,14 +125,24 @@ class Place:
                         f"the storage {self.where} refuses this machine ({_words(error)}); give it keys in "
                         f"{KEYS}AWS_*, and the machines of the cluster in AWS_*"
                     ) from None
+                until = until or time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > until:
                     raise Unavailable(
                         f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); the "
                         "checkpoints that were whole are kept: run again to go on from the last"
                     ) from None
                 if is_full_disk(error):
-                    raise Unavailable(f"no space left for {self.where} ({_words(error)}); free some") from None
+                    raise Unavailable(f"no space left, here or in {self.where} ({_words(error)}); free some") from None
             time.sleep(AGAIN_SECONDS)
+
+
+def _get(store: Any, path: str, file: Path) -> None:
+    store.get_file(path, str(file))
+
+
+def _remove(store: Any, path: str) -> None:
+    if store.exists(path):
+        store.rm(path, recursive=True)
 
 
 def _is_of_a_storage(error: Exception) -> bool:
