@@ -21,7 +21,7 @@ from tasks.stages.train.storage.desk import stored
 from tests.stages.train import three_machines
 from tests.stages.train.three_machines import HEAD, Machines
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 MakeJob = Callable[..., Job]
 SETTINGS = {
     "epochs": 25,
@@ -57,7 +57,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     with three_machines.cluster(tmp_path) as made:
         for name in ("one", "two"):
             made.add(name)
-        made.spawn(HEAD, [sys.executable, "-c", 'import s3fs; s3fs.S3FileSystem().mkdir("training")'], made.keys, "log")
+        made.bucket("training")
         yield made
 
 
@@ -69,11 +69,11 @@ class Driver(NamedTuple):
     def steps(self) -> int:
         return len(watch.read_record(self.job.record))
 
-    def reaches(self, steps: int, seconds: float = 180) -> None:
+    def reaches(self, steps: int, seconds: float = 400) -> None:
         """Wait until so many steps are done."""
         self.waits(lambda: self.steps() >= steps, f"step {steps}", seconds)
 
-    def says(self, words: str, seconds: float = 180) -> None:
+    def says(self, words: str, seconds: float = 400) -> None:
         self.waits(lambda: words in self.log.read_text(), words, seconds)
 
     def waits(self, met: Callable[[], bool], what: str, seconds: float) -> None:
@@ -85,7 +85,7 @@ class Driver(NamedTuple):
 
     def ends(self) -> list[dict[str, Any]]:
         """Its failures."""
-        assert self.process.wait(timeout=300) == 0, self.log.read_text()[-4000:]
+        assert self.process.wait(timeout=900) == 0, self.log.read_text()[-4000:]
         return list(json.loads(re.findall(r"^failures (.*)$", self.log.read_text(), re.MULTILINE)[0]))
 
 
@@ -102,13 +102,14 @@ def alone_in(job: Job) -> list[object]:
 
 def start(machines: Machines, job: Job) -> Driver:
     """Train as the stage does, on the head's machine."""
-    packed = machines.folder / "job.pickle"
+    name = job.scratch.parent.name
+    packed, log = machines.folder / f"{name}.pickle", f"{name}.log"
     packed.write_bytes(pickle.dumps(job))
     given = {f"HALLMARK_TRAINING_{name}": value for name, value in machines.keys.items()}
     given |= {"RAY_ADDRESS": machines.address, "HALLMARK_TRAINING_STORAGE": "s3://training/of/hallmark",
               "PYTHONPATH": str(Path(__file__).parents[3]), "HALLMARK_TRAINING_CACHE": "/nowhere"}  # fmt: skip
-    process = machines.spawn(HEAD, [*alone_in(job), sys.executable, "-c", DRIVER, packed], given, "driver.log")
-    return Driver(process, job, machines.folder / "driver.log")
+    process = machines.spawn(HEAD, [*alone_in(job), sys.executable, "-c", DRIVER, packed], given, log)
+    return Driver(process, job, machines.folder / log)
 
 
 def test_what_happens_to_machines_changes_nothing_that_is_learnt(machines: Machines, job: MakeJob, alone: None) -> None:
@@ -120,7 +121,7 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(machines: Machi
     machines.cut_off("one")
     machines.kill("one")
     driver.says("was lost; going on from the last checkpoint")
-    driver.waits(lambda: workers_of(driver) == 1, "checkpoint of one worker", 180)
+    driver.waits(lambda: workers_of(driver) == 1, "checkpoint of one worker", 400)
 
     machines.stop_store()
     time.sleep(5)
@@ -128,7 +129,7 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(machines: Machi
     machines.start_store()
 
     machines.add("three")
-    driver.waits(lambda: workers_of(driver) == 2, "checkpoint of two workers", 180)
+    driver.waits(lambda: workers_of(driver) == 2, "checkpoint of two workers", 400)
 
     machines.drain("two")
     driver.says("a machine is taken away after step")

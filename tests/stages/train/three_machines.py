@@ -89,6 +89,11 @@ class Machines:
         self.spawn(HUB, [sys.executable, "-c", RELAY, f"{self.net}.1", str(STORE)], {}, "relay.log")
         self.wait_for("store.log", "S3 ready")
 
+    def bucket(self, name: str) -> None:
+        """Make one."""
+        made = [sys.executable, "-c", f"import s3fs; s3fs.S3FileSystem().mkdir({name!r})"]
+        assert self.spawn(HEAD, made, self.keys, "bucket.log").wait(timeout=60) == 0
+
     def stop_store(self) -> None:
         self.kill(HUB)
 

@@ -1,0 +1,137 @@
+"""A machine of three is cut off and killed at random moments of trainings on a real Ray cluster.
+
+    python benchmarks/training_nodes.py [--kills 10] [--out benchmarks/results/training_nodes.json]
+
+The machines are network namespaces of this one, each with a disk of its own and an S3 store between them
+(tests/stages/train/three_machines.py: needs root, iproute2 and the store of HALLMARK_SHARED). A model of 330,000
+parameters, fp32, ZeRO 2, two workers on two machines besides the head, a checkpoint every five steps. Each time one
+machine is cut off and killed at a random step; the training goes on with the other, and grows again once another has
+joined. Told are the trainings that ended, the work that was lost beyond the last checkpoint, and the largest difference
+of a step's loss from a training on one machine that nobody disturbed.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+STEPS = 60
+SETTINGS: dict[str, Any] = {
+    "epochs": 10, "checkpoint_steps": 5, "zero_stage": 2, "workers": 2, "least_workers": 1, "max_failures": 1,
+    "learning_rate": 1e-3,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "training_nodes.json")
+    given = parser.parse_args()
+    from benchmarks.step_time import machine
+
+    with tempfile.TemporaryDirectory() as aside:
+        try:
+            rounds = disturbed(Path(aside), given.kills)
+        except pytest.skip.Exception as why:
+            print(why)
+            raise SystemExit(3) from None
+    ended = sum(each["ended"] for each in rounds)
+    beyond, apart = (max(each[name] for each in rounds) for name in ("steps_lost_beyond", "loss_apart"))
+    lines = [
+        line("trainings that ended", ended, given.kills, ended == given.kills),
+        line("steps lost beyond the last checkpoint, at most", beyond, 0, beyond == 0),
+        line("largest difference of a step's loss", apart, 1e-5, apart <= 1e-5),
+    ]
+    for row in lines:
+        print(f"{row['metric']:<48} {row['ours']:g}, goal {row['goal']:g}  {'met' if row['met'] else 'NOT met'}")
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps([row | machine(1) | {"rounds": rounds} for row in lines], indent=2) + "\n")
+
+
+def line(metric: str, ours: float, goal: float, met: bool) -> dict[str, Any]:
+    peer = "a training on one machine that nobody disturbed"
+    return {"metric": metric, "ours": ours, "peer": peer, "peer_value": None, "ratio": None, "goal": goal, "met": met}
+
+
+def disturbed(folder: Path, kills: int) -> list[dict[str, Any]]:
+    """What became of each training."""
+    from tests.stages.train import three_machines
+    from tests.stages.train.conftest import put_rows, rendered
+    from tests.tiny_model import make_tiny_model
+
+    make_tiny_model(folder / "model")
+    rows = put_rows(folder / "rows", rendered(folder / "model", 24))
+    expected = undisturbed(folder / "whole", folder / "model", rows)
+    rounds, draw = [], random.Random(17)
+    with three_machines.cluster(folder) as machines:
+        machines.bucket("training")
+        names = ["m0", "m1"]
+        for name in names:
+            machines.add(name)
+        for number in range(kills):
+            machines.add(fresh := f"m{number + 2}")
+            victim = names.pop(0)
+            names.append(fresh)
+            told = one(machines, folder / f"job-{number}", folder / "model", rows, victim, draw.randrange(3, 45))
+            apart = max(abs(one - other) for one, other in zip(told.pop("losses"), expected, strict=True))
+            rounds.append({**told, "loss_apart": apart})
+            print(f"{number + 1} of {kills}: {rounds[-1]}", flush=True)
+    return rounds
+
+
+def undisturbed(folder: Path, model: Path, rows: Path) -> list[float]:
+    from benchmarks.training_exact import job, start
+    from tasks.stages.train import watch
+
+    alone = {"workers": 1, "least_workers": None, "zero_stage": 0}
+    made = job(folder, model, rows, **SETTINGS | alone)
+    start(folder).wait()
+    return [point["loss"] for point in watch.read_record(made.record)]
+
+
+def one(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step: int) -> dict[str, Any]:
+    """A training in which a machine is killed once so many steps are done."""
+    from benchmarks.training_exact import job
+    from tasks.stages.train import watch
+    from tasks.stages.train.storage.desk import stored
+    from tests.stages.train import test_three_machines as driven
+
+    made = replace(job(folder, model, rows, **SETTINGS), notices=True)
+    began = time.monotonic()
+    driver = driven.start(machines, made)
+    driver.reaches(step)
+    machines.cut_off(victim)
+    machines.remove(victim)
+    kept = max((each.step for each in stored(made.checkpoints)), default=0)
+    driver.says("was lost; going on from the last checkpoint")
+    driver.waits(lambda: driver.steps() > 0 and not _before(made), "record of the second attempt", 180)
+    resumed = sum("seconds" not in point for point in watch.read_record(made.record))
+    failures = driver.ends()
+    losses = [point["loss"] for point in watch.read_record(made.record)]
+    return {
+        "ended": len(losses) == STEPS, "killed_after": step, "checkpoint": kept, "resumed_from": resumed,
+        "steps_lost_beyond": max(0, kept - resumed), "seconds": round(time.monotonic() - began), "losses": losses,
+        "failures": [each["reason"] for each in failures],
+    }  # fmt: skip
+
+
+def _before(made: Any) -> bool:
+    """Whether the record is still that of the first attempt, in which every step was timed."""
+    from tasks.stages.train import watch
+
+    return all("seconds" in point for point in watch.read_record(made.record))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HALLMARK_SHARED", str(ROOT.parent / "shared"))
+    main()
