@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from tasks.stages.train.storage import place
+
 
 class Variable(NamedTuple):
     name: str
@@ -10,7 +12,6 @@ class Variable(NamedTuple):
 
 
 PREFIX = "AWS_"
-STORAGE_KEYS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "DEFAULT_REGION", "CA_BUNDLE")
 KEPT = (
     Variable("HALLMARK_LEDGER_URL", "Postgres URL of the ledger", "`.hallmark/ledger.db`"),
     Variable(
@@ -52,17 +53,7 @@ KEPT = (
         "all of them mount",
         "they share `.hallmark/`",
     ),
-    *(
-        Variable(f"HALLMARK_TRAINING_AWS_{name}", f"`AWS_{name}` for that storage, and for nothing else")
-        for name in (
-            "ACCESS_KEY_ID",
-            "SECRET_ACCESS_KEY",
-            "SESSION_TOKEN",
-            "ENDPOINT_URL",
-            "DEFAULT_REGION",
-            "CA_BUNDLE",
-        )
-    ),
+    *(Variable(name, f"`{place.usual(name)}` for that storage, and for nothing else") for name in place.KEYS),
     Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
     Variable("RAY_AUTH_TOKEN", "that token; only the stage `train` gets it"),
     Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token"),

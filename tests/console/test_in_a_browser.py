@@ -27,6 +27,12 @@ WEIGHT = 150_000
 """Bytes of a first view."""
 
 
+def choose(page: Any, verb: str) -> None:
+    """Once all is there: the rows come after the page, and move what stands below them."""
+    page.wait_for_load_state("networkidle")
+    page.check(f"[value={verb}]")
+
+
 def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, console: Console) -> None:
     """Three clicks on two pages from the inbox; the server never has the key, and what is shown is what is signed."""
     page = opened(browser, console, "data-owner")
@@ -39,7 +45,7 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
 
     page.goto(f"{console.origin}/")
     page.click(f"a[href='/gates/{WAITING}/data']")
-    page.check("[value=approve]")
+    choose(page, "approve")
     page.fill(".signed [name=reason]", "counts as agreed <b>&</b>")
     page.click("text=Sign and record")
     page.wait_for_selector("text=Withdraw my decision")
@@ -69,7 +75,7 @@ def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: C
     page = opened(browser, console, "data-owner")
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/gates/{run}/data")
-    page.check("[value=reject]")
+    choose(page, "reject")
     page.fill(".signed [name=reason]", "half a sentence")
     asked = asked_of(page)
     asked["wish"]["evidence"] = "f" * 64
@@ -101,7 +107,7 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/gates/{open_gate}/data")
 
-    page.check("[value=approve]")
+    choose(page, "approve")
     page.fill(".signed [name=reason]", "fine")
     for key, value in LIES.items():
         page.route("**/draw", partial(lie, key, value))
@@ -118,7 +124,7 @@ def test_a_failed_check_is_waived_with_its_last_day(browser: Any, console: Conso
     page.goto(f"{console.origin}/gates/{open_gate}/data")
     assert "enough rows" in page.inner_text("main table >> nth=0 >> tbody tr >> nth=0")
     last = f"{open_ledger(console.root / '.hallmark').now() + timedelta(days=30):%Y-%m-%d}"
-    page.check("[value=waive]")
+    choose(page, "waive")
     page.check("[name=checks]")
     page.fill("[name=expires]", last)
     page.fill(".signed [name=reason]", "a small pilot")
@@ -138,7 +144,7 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(
     page = opened(browser, console, "data-owner")
     with_key(page, console, "data-owner")
     page.goto(f"{console.origin}/gates/{open_gate}/data")
-    page.check("[value=reject]")
+    choose(page, "reject")
     page.fill(".signed [name=reason]", "a long text")
     Sessions(open_store(console.root / ".hallmark")).end_all("data-owner")
     page.click("text=Sign and record")
@@ -151,7 +157,7 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(
     other.wait_for_url(f"{console.origin}/")
     page.reload()
     assert page.input_value(".signed [name=reason]") == "a long text"
-    page.check("[value=reject]")
+    choose(page, "reject")
     page.dblclick("text=Sign and record")
     page.wait_for_selector("#recorded:has-text('reject')")
     ledger = open_ledger(console.root / ".hallmark")

@@ -249,6 +249,7 @@ INTERNAL = {
     "HALLMARK_LEDGER",
     "HALLMARK_VAULT",
     "HALLMARK_POOLED",
+    "HALLMARK_TRAINING",
 }
 """What a process says to one that it starts, and beginnings of names."""
 

@@ -24,7 +24,7 @@ def constants(path: Path) -> set[str]:
     return found
 
 
-FILES = ("bin", "json", "txt", "html", "db", "lock", "yaml", "bundle", "sig")
+FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", "sig")
 OTHERS = {"hallmark.release", "hallmark.run", "table.records_with_protected_text"}
 """Texts that look like a kind: a subject of statements, a tag in MLflow, and an expectation."""
 

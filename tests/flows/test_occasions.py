@@ -109,14 +109,14 @@ def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path)
     declare(
         project,
         "concurrency: 3\n"
-        + soon(project, 1)
+        + soon(project, 8)
         + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n",
     )
     assert at_once(project) == 3
     ledger, looking, source = open_ledger(project / ".hallmark"), Occasions(project), project / "examples/messages.csv"
     text = source.read_text()
     source.unlink()
-    time.sleep(2)
+    time.sleep(9)
     done, failed = look(looking)
     assert not done and not ledger.entries(TAKEN), "a run would not find its source"
     schedule, data, card = failed

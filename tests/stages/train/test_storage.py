@@ -152,7 +152,7 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
         s3fs.S3FileSystem(skip_instance_cache=True).mkdir("training")
     for name, value in given.items():
         monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
-        monkeypatch.setenv(f"{place.KEYS}{name}", value)
+        monkeypatch.setenv(f"HALLMARK_TRAINING_{name}", value)
     monkeypatch.setenv(place.SETTING, "s3://training/of/us/")
     found = place.named()
     assert found is not None
@@ -170,7 +170,7 @@ def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch:
     for name, value in (object_store.settings(endpoint) | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
         monkeypatch.setenv(name, value)
     began = time.monotonic()
-    with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_\*"):
+    with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
         trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
     assert time.monotonic() - began < 20
 

@@ -17,8 +17,15 @@ from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_full_disk
 
 SETTING = "HALLMARK_TRAINING_STORAGE"
-KEYS = "HALLMARK_TRAINING_"
-"""Begins the names of the AWS_* settings that the machine which starts a training uses for it, and for nothing else."""
+KEYS = (
+    "HALLMARK_TRAINING_AWS_ACCESS_KEY_ID",
+    "HALLMARK_TRAINING_AWS_SECRET_ACCESS_KEY",
+    "HALLMARK_TRAINING_AWS_SESSION_TOKEN",
+    "HALLMARK_TRAINING_AWS_ENDPOINT_URL",
+    "HALLMARK_TRAINING_AWS_DEFAULT_REGION",
+    "HALLMARK_TRAINING_AWS_CA_BUNDLE",
+)
+"""The AWS_* settings that the machine which starts a training uses for it, and for nothing else."""
 PATIENCE_SECONDS = 600.0
 """How long a storage may be away. Training goes on meanwhile, up to its next checkpoint."""
 AGAIN_SECONDS = 3.0
@@ -37,10 +44,15 @@ def named() -> "Place | None":
         raise InputError(f"{SETTING}: expected s3://BUCKET/PREFIX or a folder that begins with /, got {where}")
     if where.startswith("/") and not Path(where).is_dir():
         raise InputError(f"{SETTING}: there is no folder {where}; make it, or correct the setting")
-    for name, value in list(os.environ.items()):
-        if name.startswith(f"{KEYS}AWS_"):
-            os.environ[name.removeprefix(KEYS)] = value
+    for name in KEYS:
+        if value := os.environ.get(name):
+            os.environ[usual(name)] = value
     return Place(where)
+
+
+def usual(name: str) -> str:
+    """What botocore calls a setting of KEYS."""
+    return name.removeprefix("HALLMARK_TRAINING_")
 
 
 class Place:
@@ -123,7 +135,7 @@ class Place:
                 if _is_refusal(error):
                     raise InputError(
                         f"the storage {self.where} refuses this machine ({_words(error)}); give it keys in "
-                        f"{KEYS}AWS_*, and the machines of the cluster in AWS_*"
+                        f"{KEYS[0]} and its like, and the machines of the cluster in AWS_*"
                     ) from None
                 until = until or time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > until:
