@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,11 @@ import torch
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import write_json
+from tasks.core.params.training import Training
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import attempts, watchdog
-from tasks.stages.train.recovery.attempts import OutOfMemory, WorkersLost
+from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
 
 MakeJob = Callable[..., Job]
 ROOT = Path(__file__).parents[3]
@@ -46,6 +48,12 @@ def test_beyond_the_budget_it_gives_up_and_says_what_to_do(job: MakeJob) -> None
     with pytest.raises(WorkersLost, match=r"that was loss 2, and training.max_failures is 1. Checkpoints are kept"):
         attempts.until_done(job(max_failures=1), train)
     assert len(tokens) == 2
+
+
+def test_machines_that_come_and_go_with_notice_are_no_failures(job: MakeJob) -> None:
+    train, tokens = failing(*[MachinesChange("a machine is taken away after step 4")] * 3, None)
+    failures = attempts.until_done(job(max_failures=0), train)
+    assert len(failures) == 3 and len(tokens) == 4
 
 
 def test_what_a_person_has_to_mend_ends_it_at_once(job: MakeJob) -> None:
@@ -114,6 +122,22 @@ def test_a_worker_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
     assert done.returncode == 1, done
     assert watchdog.stacks(tmp_path).startswith("loop.py:")
     assert "in within_memory (1)" in watchdog.stacks(tmp_path)
+
+
+def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a machine that does not see the file; of the thread that trains, not of the one that looks."""
+    monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 59.8)
+    told: list[str] = []
+    with watchdog.guarded(watchdog.Stack(tmp_path / "stack-0.txt", told.append), 15) as dog:
+        monkeypatch.setattr(watchdog, "FIRST_STEP", 1)
+        loop.within_memory(lambda: time.sleep(1), 0, Training())
+        monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 0.0)
+        dog.fed()
+    assert len(told) == 2 and told[1] == ""
+    (tmp_path / "stack-0.txt").write_text(told[0])
+    assert watchdog.stacks(tmp_path).startswith("loop.py:") and "in within_memory (0)" in watchdog.stacks(tmp_path)
 
 
 def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> None:

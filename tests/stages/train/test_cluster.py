@@ -14,8 +14,9 @@ import pytest
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import cluster
+from tasks.stages.train.machines import cluster, member
 from tasks.stages.train.machines import head as head_of_ray
+from tasks.stages.train.storage import place
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 JOIN = """
@@ -23,7 +24,7 @@ import sys
 from pathlib import Path
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
-from tasks.stages.train.machines import cluster
+from tasks.stages.train.machines import cluster, member
 try:
     with cluster.running(Training(threads=1)):
         exec(sys.argv[1])
@@ -163,6 +164,43 @@ def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_
     assert cluster.lost(Failed(ValueError("a fault in the code")), job, 2) is None
     neighbour = Failed(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"))
     assert cluster.lost(neighbour, job, 2) is not None
+
+
+def test_a_raylet_of_the_stages_own_inherits_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the cluster's token starts processes beside it, which see its environment."""
+    keys = ("AWS_SECRET_ACCESS_KEY", place.KEYS[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
+    for name in (*keys, "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    given = member._environment()
+    assert given["RAY_AUTH_TOKEN"] == "secret" and given["PATH"]
+    assert not set(keys) & given.keys()
+
+
+def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
+    for _ in range(50):
+        ports = [int(setting.partition("=")[2]) for setting in member._ports()]
+        assert len(ports) == len(set(ports)) and {*ports} <= {*member.PORTS}
+
+
+PLACES = """
+from tasks.stages.train.machines import places
+places.SETTLED_SECONDS = 1.0
+two = Training(threads=1, workers=2, least_workers=1)
+print("room for", places.wait_for(two), places.wait_for(Training(threads=1, workers=1)))
+with places.asked(two, [2, 1]) as asked:
+    import time
+    time.sleep(2)
+    print("together", asked.given())
+"""
+
+
+@pytest.mark.slow
+def test_a_training_begins_with_as_many_workers_as_have_room(head: str, tmp_path: Path) -> None:
+    """The head has one CPU. Two places that are wanted together are not given one by one."""
+    settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
+    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **cluster.LOOPBACK, **settings)
+    assert told.returncode == 0, told.stderr
+    assert "room for 1 1" in told.stdout and "together 1" in told.stdout
 
 
 def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
