@@ -295,3 +295,30 @@ def test_keys_that_may_not_remove_leave_things_behind_and_end_nothing(
     Path(store.where).rmdir()
     store.remove("training-x")
     assert "training-x is left behind" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_it_is_back(
+    job: MakeJob, store: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = job("whole", checkpoint_steps=2), away_of(job("cut", checkpoint_steps=2), store)
+    loop.train(whole)
+    where, real = Path(store.where), Away.tell
+
+    def tell(home: Away, point: dict[str, Any]) -> None:
+        real(home, point)
+        if point["step"] == 3:
+            home.settle()
+            where.rename(where.with_name("gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "PATIENCE_SECONDS", 0.2)
+        patch.setattr(Away, "tell", tell)
+        with pytest.raises(Unavailable, match="was away for 0 s"):
+            loop.train(cut)
+    assert [it.step for it in stored(cut.checkpoints)] == [2]
+    where.with_name("gone").rename(where)
+    loop.train(cut)
+    sent.fetch(cut)
+    assert curve(cut) == curve(whole)
+    assert tree_digest(cut.output) == tree_digest(whole.output)
