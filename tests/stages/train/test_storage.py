@@ -301,7 +301,8 @@ def test_keys_that_may_not_remove_leave_things_behind_and_end_nothing(
 def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_it_is_back(
     job: MakeJob, store: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, cut = job("whole", checkpoint_steps=2), away_of(job("cut", checkpoint_steps=2), store)
+    whole, cut = (job(name, checkpoint_steps=2, epochs=2) for name in ("whole", "cut"))
+    cut = away_of(cut, store)
     loop.train(whole)
     where, real = Path(store.where), Away.tell
 
@@ -316,6 +317,9 @@ def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_i
         patch.setattr(Away, "tell", tell)
         with pytest.raises(Unavailable, match="was away for 0 s"):
             loop.train(cut)
+    assert len(watch.read_record(cut.record)) == 6, (
+        "of 12: the checkpoint of step 4 was not stored, that of 6 waits for it"
+    )
     assert [it.step for it in stored(cut.checkpoints)] == [2]
     where.with_name("gone").rename(where)
     loop.train(cut)
