@@ -177,22 +177,6 @@ def test_a_raylet_of_the_stages_own_inherits_no_keys(monkeypatch: pytest.MonkeyP
     assert not set(keys) & given.keys()
 
 
-@pytest.mark.slow
-def test_the_raylet_that_joins_has_none_and_is_gone_after_the_training(
-    head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**cluster.LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    seen = iter([False])  # as in a sandbox; on this machine the head's own raylet shows
-    monkeypatch.setattr(member, "joined", lambda _: next(seen, True))
-    with member.of(head, tmp_path):
-        (started,) = [it for it in psutil.Process().children() if "--num-gpus=0" in it.cmdline()]
-        assert started.environ()["RAY_AUTH_TOKEN"] == TOKEN
-        assert "AWS_SECRET_ACCESS_KEY" not in started.environ()
-    assert not started.is_running()
-
-
 def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
     for _ in range(50):
         ports = [int(setting.partition("=")[2]) for setting in member._ports()]
