@@ -69,7 +69,7 @@ def put_rows(rows: list[dict[str, Any]], model: Path, folder: Path) -> Path:
     with Writer(folder, len(tokenizer)) as writer:
         for row in rows:
             writer.add(render(*chat(row, prompts), tokenizer, stop_tokens(tokenizer, model)))
-        writer.finish(Origin(data="", prompts="", model=""))
+        writer.finish(Origin(data="", validation="", prompts="", model=""))
     return folder
 
 

@@ -66,7 +66,7 @@ def put(folder: Path, count: int) -> Path:
     with Writer(folder, 259) as writer:
         for length in lengths(count).tolist():
             writer.add(Example(random.integers(0, 250, length).tolist(), length // 2))
-        writer.finish(Origin(data="", prompts="", model=""))
+        writer.finish(Origin(data="", validation="", prompts="", model=""))
     return folder
 
 

@@ -387,7 +387,7 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
     with Writer(folder / "rows", len(tokenizer)) as writer:
         for row in rows:
             writer.add(render(*chat(row, prompts), tokenizer, stop_tokens(tokenizer, model)))
-        writer.finish(Origin(data="", prompts="", model=""))
+        writer.finish(Origin(data="", validation="", prompts="", model=""))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ QUARANTINE = pa.schema(
     ]
 )
 
+VALIDATION = pa.schema([("record_id", pa.string())])
+"""Of the training records that no step learns from."""
 
 ROW_GROUP = 50_000
 """Rows written together, however they came, so that the same rows give the same bytes."""

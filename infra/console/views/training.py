@@ -32,6 +32,12 @@ class Training(Frozen):
     """Points of an SVG polyline in a box of 1,000 × 300."""
     smooth: str
     """Of the running mean over neighbouring steps."""
+    validation: str
+    """Of the validation rows, where they were looked at."""
+    best_step: int | None
+    """Whose loss on them was the lowest, and whose weights are the result."""
+    best: float | None
+    """That loss."""
     top: str
     """The loss at the top of the box; the bottom is 0."""
 
@@ -60,11 +66,15 @@ def _point(said: Any) -> Point:
     step, loss, rate = int(said["step"]), float(said["loss"]), float(said["lr"])
     if not (math.isfinite(loss) and math.isfinite(rate)):
         raise ValueError(f"step {step}: expected a loss and a rate, got {loss} and {rate}")
-    return Point(step, loss, rate)
+    look = said.get("validation_loss")
+    if look is not None and not math.isfinite(look := float(look)):
+        raise ValueError(f"step {step}: expected a loss of the validation rows, got {look}")
+    return Point(step, loss, rate, look)
 
 
 def _drawn(points: list[Point]) -> Training | None:
-    some = points[:: len(points) // DRAWN + 1]
+    every = len(points) // DRAWN + 1
+    some = [point for place, point in enumerate(points) if place % every == 0 or point.validation is not None]
     curve = charts.loss_curve(some)
     if curve is None:
         return None
@@ -75,5 +85,8 @@ def _drawn(points: list[Point]) -> Training | None:
         low=min(charts.smoothed([point.loss for point in some])),
         loss=curve.loss,
         smooth=curve.smooth,
+        validation=curve.validation,
+        best_step=curve.best.step if curve.best else None,
+        best=curve.best.loss if curve.best else None,
         top=curve.y[-1].text,
     )

@@ -49,6 +49,9 @@ class Data(Frozen):
     """Keep this many training rows, drawn evenly over sources and kinds; null keeps all."""
     test_rows: Annotated[int, Field(ge=1)] | None = None
     """Keep this many test rows, drawn likewise; null keeps all."""
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0
+    """Share of the training prompts that no step learns from: they say which weights were best and when to stop. Whole
+    prompt groups, so that none of them was learnt under another wording; 0: none."""
     seed: int = 17
     """Of the split and of the rows that are drawn."""
 

@@ -72,6 +72,11 @@ class Training(Frozen):
     """`cpu` with gloo, `gpu` with NCCL."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads a worker computes with; results are reproducible for the same number."""
+    validate_steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimizer steps between looks at the validation rows (data.validation_share); null: ten looks in all. The weights
+    of the look with the lowest loss are the result."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Looks in a row without a lower loss after which training stops; null: it goes on to the end."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 20
     """Optimizer steps between checkpoints; a killed run loses at most these."""
     least_workers: Annotated[int, Field(ge=1)] | None = None

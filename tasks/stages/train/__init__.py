@@ -17,6 +17,8 @@ job.py          what a worker needs
 versions.py     of libraries, the same on every machine
 engine.py       the model inside a DeepSpeed engine
 loop.py         what every worker does: steps, checkpoints, the record of the curve
+validation.py   the loss over rows that no step learns from
+early_stopping.py  when they are looked at, which look was best, when to stop
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
 shares.py       where the wall time goes
 watch.py        follows the record while it grows: progress lines, tracking

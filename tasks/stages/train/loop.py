@@ -12,7 +12,7 @@ from torch import distributed
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, export
+from tasks.stages.train import builders, early_stopping, export, validation
 from tasks.stages.train import engine as engines
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import away
@@ -55,6 +55,8 @@ def train(job: Job) -> None:
     first, shares = True, Shares(engine.device)
     with watchdog.guarded(home.stack(distributed.get_rank()), training.hang_seconds) as dog:
         for number in range(len(curve), order.steps):
+            if early_stopping.over(curve, training.patience):
+                break
             began = time.monotonic()
             if number in job.skipped:
                 point = left_out(order, number, curve)
@@ -65,11 +67,16 @@ def train(job: Job) -> None:
                 require_sane(point, curve, order)
                 first = False
             curve.append(point)
-            home.tell({**point, "seconds": time.monotonic() - began})
+            seconds = time.monotonic() - began
+            if early_stopping.due(order, len(curve)):
+                dog.fed(builders.FIRST_STEP)
+                look(engine, home, order, curve, shares, dog)
+            home.tell({**point, "seconds": seconds})
             if number % STEPS_SORTED == 0:
                 order.examples.release()
-            due = len(curve) % training.checkpoint_steps == 0 or len(curve) == order.steps
-            change = home.change(len(curve), due) if len(curve) < order.steps else None
+            last = len(curve) == order.steps or early_stopping.over(curve, training.patience)
+            due = last or len(curve) % training.checkpoint_steps == 0
+            change = None if last else home.change(len(curve), due)
             if due or change:
                 dog.fed(builders.FIRST_STEP, home.patience)
                 with shares.of("checkpoint"):
@@ -80,7 +87,10 @@ def train(job: Job) -> None:
             dog.fed()
     with shares.of("checkpoint"):
         home.settle()
-    export.write(engine, job.model, training, job.output)
+    if early_stopping.best(curve):
+        home.take_best()
+    else:
+        export.write(engine, job.model, training, job.output)
     home.finish({"peak_bytes": peak_bytes(engine.device), "seconds": shares.seconds})
 
 
@@ -182,10 +192,26 @@ def take_step(
     }
 
 
+def look(
+    engine: Any, home: Home, order: Order, curve: list[dict[str, Any]], shares: Shares, dog: watchdog.Watchdog
+) -> None:
+    """Add the validation loss to the last point of the curve, and keep the weights where it is the lowest."""
+    number = len(curve) - 1
+    with shares.of("validation"):
+        loss = within_memory(partial(validation.loss, engine, order, dog.fed), number, order.training)
+        if not math.isfinite(loss):
+            raise diverged(number, f"makes that of the validation rows {loss}", order.step(number))
+        curve[-1][early_stopping.LOSS] = loss
+        if early_stopping.best(curve) is curve[-1]:
+            export.write(engine, home.job.model, order.training, home.fresh_best())
+
+
 def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
     """Load the checkpoint into the engine; the curve up to it, empty for a fresh start."""
     if checkpoint is None:
         return []
+    if early_stopping.best(checkpoint.curve):
+        home.go_on_with_best(checkpoint.folder)
     folder = checkpoint.folder
     if resharded.needed(checkpoint, home.job.training, distributed.get_world_size()):
         folder = home.job.scratch / resharded.FOLDER
@@ -207,6 +233,8 @@ def save(engine: Any, home: Home, curve: list[dict[str, Any]]) -> None:
     path = home.aside(len(curve))
     with checkpoints.writing(path):
         engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
+        if early_stopping.best(curve):
+            home.put_best(path)
     distributed.barrier()
     told = state.of(engine)  # of all workers together
     home.keep(path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told))

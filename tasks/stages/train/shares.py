@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PARTS = ("data", "forward", "backward", "optimizer", "checkpoint")
-"""Rows into tensors; the model forward; back, with the exchange of gradients among workers; the step; checkpoints."""
+PARTS = ("data", "forward", "backward", "optimizer", "validation", "checkpoint")
+"""Rows into tensors; the model forward; back, with the exchange of gradients among workers; the step; looks at the
+validation rows, and keeping what was best; checkpoints."""
+ALL_COUNT = ("validation", "checkpoint")
+"""They are not of every step, so each is waited for."""
 EVERY = 20
 """On a GPU, whose work runs on beside the program, the parts of one step in so many are waited for, and count for
 all."""
@@ -27,7 +30,7 @@ class Shares:
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
         """The block is of this part."""
-        weight = 1 if part == "checkpoint" else self._weight
+        weight = 1 if part in ALL_COUNT else self._weight
         if not weight:
             yield
             return

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.core import config
 from tasks.core.layout import Layout
+from tasks.stages.train import early_stopping
 
 COMMIT, USE_CASE = "HALLMARK_COMMIT", "HALLMARK_USE_CASE"
 """Environment variable: the commit of the worktree, for a stage that sees no git."""
@@ -111,6 +112,8 @@ def metrics(points: list[dict[str, Any]]) -> list[Any]:
         values = {"loss": point["loss"], "learning_rate": point["lr"]}
         if "grad_norm" in point:
             values["gradient_norm"] = point["grad_norm"]
+        if early_stopping.LOSS in point:
+            values[early_stopping.LOSS] = point[early_stopping.LOSS]
         if point.get("seconds"):
             values |= {"tokens_per_second": point["tokens"] / point["seconds"], "step_seconds": point["seconds"]}
         out += [Metric(name, value, now, point["step"]) for name, value in values.items()]

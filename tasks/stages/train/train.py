@@ -29,7 +29,7 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
-from tasks.stages.train import tracking, versions, watch
+from tasks.stages.train import early_stopping, tracking, versions, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import cluster
@@ -56,6 +56,10 @@ class Result(Frozen):
     """Mean over the target tokens of the last tenth of the steps."""
     skipped_steps: int = 0
     """Left out, since their loss was no number or leapt."""
+    best_step: int | None = None
+    """After which the weights were those of the result; null without validation rows: after the last."""
+    validation_loss: float | None = None
+    """Then, mean over the target tokens of the validation rows."""
 
     def facts(self) -> Facts:
         return {
@@ -65,6 +69,15 @@ class Result(Frozen):
             "epochs": Fact(value=self.epochs),
             "final_loss": Fact(value=self.final_loss, note="per target token, over the last tenth of the steps"),
             "skipped_steps": Fact(value=self.skipped_steps, note="left out, since the loss was no number or leapt"),
+            **self._validation(),
+        }
+
+    def _validation(self) -> Facts:
+        if self.best_step is None or self.validation_loss is None:
+            return {}
+        return {
+            "best_step": Fact(value=self.best_step, note="whose weights are the result"),
+            "validation_loss": Fact(value=self.validation_loss, note="then, per target token of the validation rows"),
         }
 
 
@@ -113,6 +126,7 @@ def run(params: Params, layout: Layout) -> Result:
     if warning := processor.slow_bf16("training", params.training.device, params.training.precision):
         print(warning, flush=True)
     examples = read_rows(params, layout)
+    require_validation(params.training, examples)
     require_room(params, layout)
     inputs = inputs_digest(params, layout)
     tracker = tracking.Tracker(layout, tracking.use_case(layout))
@@ -130,8 +144,8 @@ def run(params: Params, layout: Layout) -> Result:
             job, failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
             shutil.move(job.output, output / methods.of(params.training.method).form.folder)
             curve = watch.read_record(job.record)
-            result = summarise(curve, params, len(examples))
-            write_json(output / "curve.json", [{key: point[key] for key in CURVE} for point in curve])
+            result = summarise(curve, params, len(examples) - len(examples.validation))
+            write_json(output / "curve.json", [{key: point[key] for key in CURVE if key in point} for point in curve])
             write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
             timing = measure(job, curve, time.monotonic() - began, failures, tracker.run_id)
             write_measured(layout, timing)
@@ -139,8 +153,8 @@ def run(params: Params, layout: Layout) -> Result:
     return result
 
 
-CURVE = ("step", "loss", "lr", "tokens")
-"""What curve.json keeps of each step."""
+CURVE = ("step", "loss", "lr", "tokens", early_stopping.LOSS)
+"""What curve.json keeps of each step; the last where the validation rows were looked at."""
 
 
 def model_folder(layout: Layout) -> Path:
@@ -162,6 +176,16 @@ def read_rows(params: Params, layout: Layout) -> Examples:
             f"it, the longest with {longest}; raise it, or lower data.max_prompt_chars so that they are quarantined"
         )
     return examples
+
+
+def require_validation(training: Training, examples: Examples) -> None:
+    """Raises InputError where the parameters ask for looks at rows that are not there."""
+    asked = [name for name in ("validate_steps", "patience") if getattr(training, name) is not None]
+    if asked and not len(examples.validation):
+        raise InputError(
+            f"training.{asked[0]} is set, and there are no validation rows; set data.validation_share, or leave out "
+            f"{' and '.join(asked)}"
+        )
 
 
 def require_room(params: Params, layout: Layout) -> None:
@@ -188,9 +212,10 @@ def execute(
     with cluster.running(job.training, apart=storage is not None), watch.watching(job.record, plan, tracker):
         failures = attempts.until_done(job, cluster.fit)
     sent.fetch(job)
-    if (done := len(watch.read_record(job.record))) != steps:
+    done = watch.read_record(job.record)
+    if len(done) != steps and not early_stopping.over(done, job.training.patience):
         raise Refused(
-            f"the record of the training has {done} of {steps} steps; run again to go on from the last checkpoint"
+            f"the record of the training has {len(done)} of {steps} steps; run again to go on from the last checkpoint"
         )
     return job, failures
 
@@ -235,7 +260,7 @@ def _head(layout: Layout) -> str:
 
 
 def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
-    last = curve[-max(1, len(curve) // 10) :]
+    last, lowest = curve[-max(1, len(curve) // 10) :], early_stopping.best(curve)
     return Result(
         steps=len(curve),
         skipped_steps=sum(point["targets"] == 0 for point in curve),
@@ -243,6 +268,8 @@ def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
         tokens=sum(point["tokens"] for point in curve),
         epochs=params.training.epochs,
         final_loss=round(sum(p["loss"] * p["targets"] for p in last) / max(1, sum(p["targets"] for p in last)), 6),
+        best_step=lowest["step"] if lowest else None,
+        validation_loss=lowest[early_stopping.LOSS] if lowest else None,
     )
 
 

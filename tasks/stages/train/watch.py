@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.progress import announce, announce_count, duration
+from tasks.stages.train import early_stopping
+from tasks.stages.train.storage.desk import SAID
 from tasks.stages.train.tracking import Tracker
 
 Point = dict[str, Any]
@@ -48,6 +50,8 @@ class Follower:
         self.status = "KILLED"
         """How the training ended, in MLflow's words."""
         self.done = 0
+        self.said = 0
+        """Lines of the workers that were shown."""
 
     def follow(self) -> None:
         self.tracker.start(self.plan.params, self.plan.tags)
@@ -55,11 +59,14 @@ class Follower:
             self.report()
         self.report()
         if points := read_record(self.record):
-            print(f"trained {len(points)} of {self.plan.steps} steps, loss {points[-1]['loss']:.3f}", flush=True)
+            print(f"trained {len(points)} of {self.plan.steps} steps, {losses(points)}", flush=True)
         self.tracker.finish(self.status)
 
     def report(self) -> None:
         """Tell what is new since the last report."""
+        lines = whole_lines(self.record.with_name(SAID))
+        print("".join(lines[self.said :]), end="", flush=True)
+        self.said = len(lines)
         points = read_record(self.record)
         if len(points) == self.done:
             return
@@ -75,9 +82,13 @@ class Follower:
 
 def read_record(record: Path) -> list[Point]:
     """The whole lines of the record; a line still being written is left for the next time."""
-    if not record.exists():
+    return [json.loads(line) for line in whole_lines(record)]
+
+
+def whole_lines(file: Path) -> list[str]:
+    if not file.exists():
         return []
-    return [json.loads(line) for line in record.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [line for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def standing(points: list[Point], steps: int) -> str:
@@ -85,7 +96,16 @@ def standing(points: list[Point], steps: int) -> str:
     recent = [point for point in points if "seconds" in point][-50:]
     each = sum(point["seconds"] for point in recent) / max(1, len(recent))
     left = duration((steps - len(points)) * each)
-    return f"loss {points[-1]['loss']:.3f} {speed(recent):.0f} tok/s eta {left}"
+    return f"{losses(points)} {speed(recent):.0f} tok/s eta {left}"
+
+
+def losses(points: list[Point]) -> str:
+    """`loss 0.412`, and where the validation rows were looked at `validation 0.480, best 0.471 after step 120`."""
+    said, looks = f"loss {points[-1]['loss']:.3f}", [point for point in points if early_stopping.LOSS in point]
+    if lowest := early_stopping.best(points):
+        loss, least = (point[early_stopping.LOSS] for point in (looks[-1], lowest))
+        said += f" validation {loss:.3f}, best {least:.3f} after step {lowest['step']},"
+    return said
 
 
 def speed(points: list[Point]) -> float:

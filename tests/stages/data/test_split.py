@@ -45,6 +45,7 @@ def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
 DATA = st.builds(
     Data,
     test_share=st.floats(0.05, 0.95),
+    validation_share=st.just(0) | st.floats(0, 0.99),
     train_rows=st.none() | st.integers(1, 30),
     test_rows=st.none() | st.integers(1, 30),
     seed=st.integers(0, 5),
@@ -69,6 +70,25 @@ def sides_of(
     ids = records.record_id.to_pylist()
     members = assign(records, share).members
     return {ids[position]: side for side, there in members.items() for position in np.flatnonzero(there)}
+
+
+@settings(deadline=None)  # a file for each example
+@given(records(), DATA)
+def test_a_prompt_validates_as_a_whole_or_not_at_all(given_records: list[dict[str, Any]], data: Data) -> None:
+    records = as_placed(given_records, data.seed)
+    done = divide(records, data)
+    validates = np.isin(done.sides[TRAIN], done.validation)
+    assert validates.sum() == len(done.validation)
+    lots = records.lot[done.sides[TRAIN]]
+    assert not set(lots[validates]) & set(lots[~validates])
+    assert data.validation_share or not validates.any()
+
+
+def test_about_the_share_of_the_prompts_validates_and_no_side_changes() -> None:
+    many = [record(f"prompt {number}", number=number) for number in range(4_000)]
+    without, half = (divide(as_placed(many, 1), Data(test_share=0.2, validation_share=share)) for share in (0, 0.5))
+    assert all((without.sides[side] == half.sides[side]).all() for side in (TRAIN, TEST))
+    assert len(half.validation) == pytest.approx(1_600, rel=0.1)
 
 
 @settings(deadline=None)  # a file for each example

@@ -121,6 +121,14 @@ def test_a_curve_stays_in_its_box() -> None:
     assert drawn.y[0].text == "0" and float(drawn.y[-1].text) >= 4.2
 
 
+def test_looks_at_the_validation_rows_are_drawn_with_the_lowest_marked() -> None:
+    looks = {10: 3.0, 20: 2.0, 30: 6.0}
+    drawn = charts.loss_curve([Point(step, 4.2 / step, 0.001, looks.get(step)) for step in range(1, 31)])
+    assert drawn is not None and drawn.best is not None
+    assert (drawn.best.step, drawn.best.loss) == (20, 2.0) and float(drawn.y[-1].text) >= 6
+    assert drawn.validation.split()[1] == f"{drawn.best.x:.1f},{drawn.best.y:.1f}"
+
+
 @pytest.mark.parametrize("losses", [[], [1.0]])
 def test_a_training_of_one_step_has_no_curve(losses: list[float]) -> None:
     assert charts.loss_curve([Point(1, loss, 0.1) for loss in losses]) is None

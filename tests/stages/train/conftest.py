@@ -1,7 +1,7 @@
 """A tiny model, a few rows, and this process as a one-worker process group."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-ORIGIN = Origin(data="0" * 64, prompts="0" * 64, model="0" * 64)
+ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
 
 
 def rendered(tiny: Path, count: int) -> list[Example]:
@@ -66,13 +66,17 @@ def rendered(tiny: Path, count: int) -> list[Example]:
     return [render(*chat(row, PROMPTS), tokenizer, stop_tokens(tokenizer, tiny)) for row in make_rows(count)]
 
 
-def put_rows(folder: Path, examples: list[Example]) -> Path:
+VALIDATING = (3, 10, 17, 27)
+"""Of 28 rows, so that 24 are learnt from."""
+
+
+def put_rows(folder: Path, examples: list[Example], validation: Sequence[int] = ()) -> Path:
     """As stage `tokenise` leaves them."""
     folder.mkdir(parents=True)
     with Writer(folder, 1 << 16) as writer:
         for example in examples:
             writer.add(example)
-        writer.finish(ORIGIN)
+        writer.finish(ORIGIN, validation)
     return folder
 
 
@@ -83,18 +87,24 @@ def folder24(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def folder28(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """28 rows as tokens, of which those at VALIDATING validate."""
+    return put_rows(tmp_path_factory.mktemp("rows") / "28", rendered(tiny, 28), VALIDATING)
+
+
+@pytest.fixture(scope="session")
 def rows24(folder24: Path) -> Examples:
     return on_disk.read(folder24)
 
 
 @pytest.fixture
 def job(tiny: Path, folder24: Path, tmp_path: Path) -> Callable[..., Job]:
-    def make(name: str = "job", **changes: Any) -> Job:
+    def make(name: str = "job", rows: Path = folder24, **changes: Any) -> Job:
         folder = tmp_path / name
         for part in ("checkpoints", "output", "scratch"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         parts = (folder / part for part in ("checkpoints", "output", "scratch"))
-        return Job(training(**changes), tiny, folder24, *parts)
+        return Job(training(**changes), tiny, rows, *parts)
 
     return make
 

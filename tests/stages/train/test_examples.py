@@ -44,7 +44,7 @@ def test_memory_that_is_given_back_is_read_again(tiny: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", examples.FILES)
 def test_a_byte_that_is_changed_is_noticed(tiny: Path, tmp_path: Path, name: str) -> None:
-    folder = put_rows(tmp_path / "rows", rendered(tiny, 3))
+    folder = put_rows(tmp_path / "rows", rendered(tiny, 3), [1])
     examples.verify(folder, ORIGIN)
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1

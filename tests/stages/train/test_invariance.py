@@ -1,13 +1,15 @@
 """The same training under other passes, layouts, ZeRO stages and workers: the same loss at every step."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tasks.stages.train import loop, watch
+from tasks.stages.train import early_stopping, loop, watch
 from tasks.stages.train.job import Job
 from tests.stages.train.spawn import Workers
 
@@ -15,13 +17,15 @@ pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
 LARGEST = 1e-5
 """Difference of a step's loss, in fp32."""
-SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3}
+SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3, "validate_steps": 2}
 """24 rows in steps of 10: the last step of an epoch has 4, so that one of many workers has nothing to do."""
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 
 
 def losses(job: Job) -> list[float]:
-    return [point["loss"] for point in watch.read_record(job.record)]
+    """Of every step, then of every look at the validation rows."""
+    points = watch.read_record(job.record)
+    return [point[name] for name in ("loss", early_stopping.LOSS) for point in points if name in point]
 
 
 def alone(job: Job) -> list[float]:
@@ -33,12 +37,17 @@ KNOWN: dict[str, list[float]] = {}
 
 
 @pytest.fixture
-def expected(job: MakeJob) -> Callable[..., list[float]]:
+def made(job: MakeJob, folder28: Path) -> MakeJob:
+    return partial(job, rows=folder28, **SETTINGS)
+
+
+@pytest.fixture
+def expected(made: MakeJob) -> Callable[..., list[float]]:
     """The curve of the plainest way: one worker, one pass, one row beside the other."""
 
     def of(**settings: Any) -> list[float]:
         if str(settings) not in KNOWN:
-            KNOWN[str(settings)] = alone(job("plain", **SETTINGS, **settings))
+            KNOWN[str(settings)] = alone(made("plain", **settings))
         return KNOWN[str(settings)]
 
     return of
@@ -69,11 +78,11 @@ CHANGE_THE_STEPS = {"order", "lora_variant", *FULL}
 
 @pytest.mark.parametrize("changes", MATRIX, ids=str)
 def test_no_way_to_compute_changes_the_steps(
-    job: MakeJob, expected: Callable[..., list[float]], changes: dict[str, Any]
+    made: MakeJob, expected: Callable[..., list[float]], changes: dict[str, Any]
 ) -> None:
     wanted = expected(**{name: value for name, value in changes.items() if name in CHANGE_THE_STEPS})
-    curve = alone(job(**SETTINGS, **changes))
-    assert len(curve) == 6 and curve[-1] < curve[0]
+    curve = alone(made(**changes))
+    assert len(curve) == 6 + 3 and curve[5] < curve[0] and curve[8] < curve[6]
     assert curve == pytest.approx(wanted, abs=LARGEST)
 
 
@@ -97,9 +106,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     ],
     ids=str,
 )
-def test_two_workers_take_the_steps_of_one(job: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
+def test_two_workers_take_the_steps_of_one(made: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
     plain = {name: value for name, value in changes.items() if name in CHANGE_THE_STEPS}
-    one, two = job("one", **SETTINGS, **plain), job("two", workers=2, **SETTINGS, **changes)
+    one, two = made("one", **plain), made("two", workers=2, **changes)
     wanted = alone(one)
     pair.train(two)
     assert losses(two) == pytest.approx(wanted, abs=LARGEST)

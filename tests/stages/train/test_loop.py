@@ -19,6 +19,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.storage.desk import SAID
 from tests.stages.train.conftest import training
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -154,9 +155,7 @@ def test_a_killed_training_ends_with_the_same_bytes(
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
-def test_a_damaged_checkpoint_is_passed_over(
-    job: MakeJob, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_checkpoint_is_passed_over(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, cut = job("whole", checkpoint_steps=2), job("cut", checkpoint_steps=2)
     expected = train(whole)
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -168,7 +167,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
     assert train(cut) == expected
-    assert "step-000000004 is damaged" in capsys.readouterr().out
+    assert "step-000000004 is damaged" in (cut.scratch / SAID).read_text()
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 

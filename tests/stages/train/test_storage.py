@@ -19,7 +19,7 @@ from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
 from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.storage import node, place, trees
-from tasks.stages.train.storage.desk import Desk, stored
+from tasks.stages.train.storage.desk import SAID, Desk, stored
 from tasks.stages.train.storage.place import Place
 from tests import object_store
 from tests.stages.train.test_loop import Killed, killed_after
@@ -220,9 +220,11 @@ def curve(job: Job) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("damage", ["none", "newest", "both"])
 def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
-    job: MakeJob, store: Place, damage: str, capsys: pytest.CaptureFixture[str]
+    job: MakeJob, store: Place, damage: str, folder28: Path
 ) -> None:
-    whole, cut = job("whole", checkpoint_steps=2), away_of(job("cut", checkpoint_steps=2), store)
+    """With it go the best weights until then."""
+    settings = {"rows": folder28, "checkpoint_steps": 2, "validate_steps": 1}
+    whole, cut = job("whole", **settings), away_of(job("cut", **settings), store)
     loop.train(whole)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Away, "tell", killed_after(5, Away))
@@ -231,14 +233,14 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
     assert [it.step for it in kept] == [4, 2]
     for each in kept[: {"none": 0, "newest": 1, "both": 2}[damage]]:
         for name, digest in each.files.items():
-            if name.endswith(".pt"):
+            if name.endswith((".pt", ".safetensors")):
                 (Path(store.where) / cut.afar.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
     loop.train(cut)
     sent.fetch(cut)
     sent.remove(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
-    assert ("going back to the one before" in capsys.readouterr().out) is (damage != "none")
+    assert (cut.scratch / SAID).exists() is (damage != "none")
     assert {path.name for path in Path(store.where).iterdir()} == {trees.SHARED}
 
 

@@ -33,7 +33,7 @@ from tasks.stages.train.rows import tokenise
 from tasks.stages.train.tracking import tracking_uri
 from tasks.trust import gate_statement
 from tests import tiny_project
-from tests.stages.train.conftest import make_rows
+from tests.stages.train.conftest import VALIDATING, make_rows
 
 STEPS = 180
 """Enough that a training is stopped twice before its end: it takes some 20 steps until a signal has stopped it."""
@@ -69,14 +69,16 @@ def open_gate(layout: Layout) -> None:
 
 
 def prepare(root: Path, tiny: Path) -> Layout:
-    """Everything that `train` reads: 24 rows, the tiny model, an open gate."""
+    """Everything that `train` reads: 28 rows of which 4 validate, the tiny model, an open gate."""
     layout = Layout(root)
     shutil.copytree(tiny, layout.root / "examples" / "model")
     put_params(layout.root)
     base_model.run(params_file.load(layout.params), layout)
     empty = {field.name: None for field in record.SCHEMA}
-    rows = [{**empty, **row, "task": "triage"} for row in make_rows(24)]
+    rows = [{**empty, **row, "record_id": f"r{place}", "task": "triage"} for place, row in enumerate(make_rows(28))]
     record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "train.parquet")
+    validating = pa.table([[f"r{place}" for place in VALIDATING]], schema=record.VALIDATION)
+    record.write_table(validating, layout.stage("split") / "validation.parquet")
     write_json(layout.stages, {"train": "0" * 64})
     open_gate(layout)
     tokenise.run(params_file.load(layout.params), layout)
@@ -148,7 +150,7 @@ def test_without_its_gate_nothing_is_trained(ready: Layout) -> None:
 
 def test_rows_that_do_not_fit_stop_before_ray_starts(ready: Layout) -> None:
     put_params(ready.root, max_length=64)
-    with pytest.raises(InputError, match=r"training.max_length: expected at most 64 tokens a row, got 24 of 24"):
+    with pytest.raises(InputError, match=r"training.max_length: expected at most 64 tokens a row, got 28 of 28"):
         train.run(params_file.load(ready.params), ready)
 
 
@@ -156,13 +158,32 @@ def test_rows_beyond_what_the_model_reads_stop_too(ready: Layout) -> None:
     """Positions that it never saw would be trained on in silence."""
     config = ready.stage("base_model") / "model" / "config.json"
     write_json(config, {**read_json(config), "max_position_embeddings": 100})
-    with pytest.raises(InputError, match=r"the base model's context: expected at most 100 tokens a row, got \d+ of 24"):
+    with pytest.raises(InputError, match=r"the base model's context: expected at most 100 tokens a row, got \d+ of 28"):
         train.run(params_file.load(ready.params), ready)
+
+
+def test_looks_at_rows_that_are_not_there_are_refused(ready: Layout) -> None:
+    record.write_table(record.VALIDATION.empty_table(), ready.stage("split") / "validation.parquet")
+    statement.write_experiment_gate(ready, "data", governance.load(ready.root / "governance", ready.state))
+    put_params(ready.root, patience=2)
+    tokenise.run(params_file.load(ready.params), ready)
+    with pytest.raises(
+        InputError, match=r"training.patience is set.* set data.validation_share, or leave out patience"
+    ):
+        train.run(params_file.load(ready.params), ready)
+
+
+def test_validation_rows_of_another_table_are_refused(ready: Layout) -> None:
+    record.write_table(pa.table([["r1", "x"]], schema=record.VALIDATION), ready.stage("split") / "validation.parquet")
+    statement.write_experiment_gate(ready, "data", governance.load(ready.root / "governance", ready.state))
+    with pytest.raises(Refused, match="1 validation rows are not among the training rows"):
+        tokenise.run(params_file.load(ready.params), ready)
 
 
 def test_a_table_without_rows_says_where_they_went(ready: Layout) -> None:
     shutil.rmtree(ready.stage("tokenise"))
     record.write_table(record.SCHEMA.empty_table(), ready.stage("split") / "train.parquet")
+    record.write_table(record.VALIDATION.empty_table(), ready.stage("split") / "validation.parquet")
     statement.write_experiment_gate(ready, "data", governance.load(ready.root / "governance", ready.state))
     with pytest.raises(InputError, match="no row is left to train on"):
         tokenise.run(params_file.load(ready.params), ready)
@@ -188,7 +209,7 @@ def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
     [
         (lambda it: (it.stage("split") / "train.parquet").write_bytes(b"other"), "made of other rows"),
         (lambda it: it.params.write_text(it.params.read_text().replace("Triage.", "Sort.")), "made of other prompts"),
-        (lambda it: (it.stage("tokenise") / "starts.bin").write_bytes(bytes(4 * 24)), "starts.bin is not as"),
+        (lambda it: (it.stage("tokenise") / "starts.bin").write_bytes(bytes(4 * 28)), "starts.bin is not as"),
     ],
     ids=["rows", "prompts", "bytes"],
 )
@@ -208,11 +229,16 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     result = read_json(output / "result.json")
     assert result["steps"] == STEPS and result["rows"] == 24
     assert {name: fact["value"] for name, fact in result["facts"].items()} == {
-        name: result[name] for name in ("steps", "rows", "tokens", "epochs", "final_loss", "skipped_steps")
+        name: result[name]
+        for name in ("steps", "rows", "tokens", "epochs", "final_loss", "skipped_steps", "best_step", "validation_loss")
     }
     curve = read_json(output / "curve.json")
     assert [point["step"] for point in curve] == list(range(1, STEPS + 1))
     assert set(curve[0]) == {"step", "loss", "lr", "tokens"}
+    looks = {point["step"]: point["validation_loss"] for point in curve if "validation_loss" in point}
+    assert list(looks) == list(range(STEPS // 10, STEPS + 1, STEPS // 10))
+    assert looks[result["best_step"]] == result["validation_loss"] == min(looks.values())
+    assert f"best {result['validation_loss']:.3f} after step {result['best_step']}" in told
     assert result["final_loss"] < curve[0]["loss"]
     assert f"trained {STEPS} of {STEPS} steps, loss" in told
     assert f"progress train {STEPS}/{STEPS}" not in told
@@ -231,6 +257,7 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     assert shares["time_failures"] == 0
     tracked = MlflowClient(tracking_uri(ready)).get_run(facts["mlflow_run"])
     assert tracked.info.status == "FINISHED"
+    assert tracked.data.metrics["validation_loss"] == looks[STEPS]
     assert tracked.data.tags["hallmark.data"] == train.data_digest(ready)
     kept = ready.kept("checkpoints", "train")
     assert [path.suffix for path in kept.iterdir()] == [".lock"], "checkpoints have done"

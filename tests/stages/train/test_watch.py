@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from tasks.core.layout import Layout
 from tasks.stages.train import watch
+from tasks.stages.train.storage.desk import SAID
 from tasks.stages.train.tracking import Tracker, tracking_uri
 
 POINTS = [
@@ -65,11 +66,16 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
     record = tmp_path / "record.jsonl"
     follower = watch.Follower(record, TOLD, Deaf(Layout(tmp_path), "tiny"))
     follower.report()
+    (tmp_path / SAID).write_text("a checkpoint is damaged\nhalf a li")
     put(record, [{"step": 1, "loss": 1.0, "lr": 0.1, "tokens": 100, "targets": 10}, *POINTS[1:]])
     follower.report()
     follower.report()
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["going on from the checkpoint of step 1", "progress train 4/8 loss 0.250 200 tok/s eta 2s"]
+    assert lines == [
+        "a checkpoint is damaged",
+        "going on from the checkpoint of step 1",
+        "progress train 4/8 loss 0.250 200 tok/s eta 2s",
+    ]
 
 
 @pytest.mark.parametrize(("fails", "status"), [(False, "FINISHED"), (True, "FAILED")])

@@ -23,14 +23,19 @@ class Sides:
     """By side, which records stand there."""
     winner: Places
     """Of a record fixed for training whose prompt is in the fixed test set: the test record; else NONE."""
+    validates: Mask
+    """Of the training side: no step learns from it."""
 
 
-def assign(records: Placed, test_share: float) -> Sides:
+def assign(records: Placed, test_share: float, validation_share: float = 0) -> Sides:
     """Sides for all records; those of a group get the same one.
 
     A prompt without a fixed side goes by its own lot (of a cluster the smallest prompt's): it keeps its side whatever
     comes or goes beside it, and about `test_share` of the prompts are held out. A prompt in a fixed test set draws free
     records to it and shuts fixed training records out.
+
+    Of the training side the highest lots validate: about `validation_share` of the prompts without a fixed side, and
+    `1 - test_share` times that share of those with one.
     """
     train, test = (pc.equal(records.fixed, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
     groups, group = np.unique(records.lot, return_inverse=True)
@@ -40,10 +45,13 @@ def assign(records: Placed, test_share: float) -> Sides:
     has_train = np.zeros(len(groups), bool)
     has_train[group[train]] = True
     in_test = first_test[group] != NONE
-    held_out = ~has_train[group] & (_uniform(records.lot) < test_share)
+    drawn = _uniform(records.lot)
+    held_out = ~has_train[group] & (drawn < test_share)
+    trains = ~in_test & ~held_out
     return Sides(
-        members={TRAIN: ~in_test & ~held_out, TEST: np.where(in_test, ~train, held_out)},
+        members={TRAIN: trains, TEST: np.where(in_test, ~train, held_out)},
         winner=np.where(in_test & train, first_test[group], NONE),
+        validates=trains & (drawn >= 1 - validation_share * (1 - test_share)),
     )
 
 

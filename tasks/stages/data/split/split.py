@@ -2,6 +2,7 @@
 near-identical one.
 
     artefacts/split/train.parquet, test.parquet   tasks.core.record.SCHEMA, in the order of `placed.Placed`
+    artefacts/split/validation.parquet            record_id of the training records that no step learns from
     artefacts/split/quarantine.parquet            rule prompt_in_test
     artefacts/split/not_drawn.parquet             the same columns: records that data.train_rows and test_rows left over
     artefacts/split/manifest.json                 what the dataset is made of
@@ -27,7 +28,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
-from tasks.core.record import Writer, batches, read_table, rows_at, write_table
+from tasks.core.record import VALIDATION, Writer, batches, read_table, rows_at, write_table
 from tasks.core.steps.data import LAST
 from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompt_keys, targets
@@ -46,6 +47,8 @@ class Split(Frozen):
     counts: Counts
     train_rows: int
     test_rows: int
+    validation_rows: int = 0
+    """Of the training rows."""
     groups_on_both_sides: int
     near_prompts_on_both_sides: int | None
     """Clusters of near-identical prompts; null where nobody looked for them."""
@@ -61,6 +64,8 @@ class Divided:
     """REMOVED: those whose prompt is in the fixed test set."""
     not_drawn: pa.Table
     """REMOVED: those that nothing is wrong with, and that the parameters ask for no more of."""
+    validation: Places
+    """Of the training side."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,13 @@ def run(params: Params, layout: Layout) -> Split:
     records = placed.read(path, clusters, params.data.seed)
     divided = divide(records, params.data)
     sides = divided.sides
-    _refuse_one_sided(sides)
+    _refuse_one_sided(divided, params.data)
     with whole_folder(layout.stage("split")) as folder:
         for side, there in sides.items():
             announce("split", f"writing {len(there):,} {side} records")
             _write(path, records.place[there], folder / f"{side}.parquet")
+        validating = records.record_id.take(pa.array(divided.validation))
+        write_table(pa.table([validating], schema=VALIDATION), folder / "validation.parquet")
         write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
         write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
         announce("split", "counting what training will read")
@@ -101,7 +108,7 @@ def run(params: Params, layout: Layout) -> Split:
         train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
         counts = count("split", len(records), kept, rules, divided.not_drawn.num_rows)
-        result = _result(train, test, counts, params.data)
+        result = _result(train, test, len(divided.validation), counts, params.data)
         made = manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
@@ -109,7 +116,7 @@ def run(params: Params, layout: Layout) -> Split:
 
 
 def divide(records: Placed, data: Data) -> Divided:
-    sides = assign(records, data.test_share)
+    sides = assign(records, data.test_share, data.validation_share)
     clashes = np.flatnonzero(sides.winner != NONE)
     shut_out = records.record_id.take(pa.array(sides.winner[clashes]))
     removed = _removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
@@ -120,7 +127,8 @@ def divide(records: Placed, data: Data) -> Divided:
         reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
         left = np.setdiff1d(there, kept[side], assume_unique=True)
         over.append(_removed(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
-    return Divided(kept, removed, pa.concat_tables(over))
+    validation = kept[TRAIN][sides.validates[kept[TRAIN]]]
+    return Divided(kept, removed, pa.concat_tables(over), validation)
 
 
 def _removed(records: Placed, positions: Places, rule: str, reason: str, winner: pa.Array) -> pa.Table:
@@ -129,13 +137,19 @@ def _removed(records: Placed, positions: Places, rule: str, reason: str, winner:
     return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED)
 
 
-def _refuse_one_sided(sides: dict[str, Places]) -> None:
-    for side, there in sides.items():
+def _refuse_one_sided(divided: Divided, data: Data) -> None:
+    for side, there in divided.sides.items():
         if not len(there):
             raise InputError(
-                f"split: none of {sum(map(len, sides.values())):,} records is on the {side} side; change "
+                f"split: none of {sum(map(len, divided.sides.values())):,} records is on the {side} side; change "
                 "data.test_share or data.seed in params.yaml, or give more records"
             )
+    rows, validation = len(divided.sides[TRAIN]), len(divided.validation)
+    if data.validation_share and validation in (0, rows):
+        raise InputError(
+            f"split: {validation:,} of {rows:,} training records validate, and some must while others train; change "
+            "data.validation_share in params.yaml, or give more records"
+        )
 
 
 def _write(path: Path, places: Places, target: Path) -> None:
@@ -171,11 +185,12 @@ def _label(target: str, how: Evaluation) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _result(train: Side, test: Side, counts: Counts, data: Data) -> Split:
+def _result(train: Side, test: Side, validation: int, counts: Counts, data: Data) -> Split:
     return Split(
         counts=counts,
         train_rows=train.rows,
         test_rows=test.rows,
+        validation_rows=validation,
         groups_on_both_sides=len(np.intersect1d(train.prompts, test.prompts, assume_unique=True)),
         near_prompts_on_both_sides=len(train.clusters & test.clusters) if data.near_duplicates else None,
         labels_only_in_test=sorted(test.labels - train.labels - {""}),
@@ -186,6 +201,7 @@ def _facts(result: Split) -> facts.Facts:
     stated = {
         "train_rows": Fact(value=result.train_rows, unit="rows"),
         "test_rows": Fact(value=result.test_rows, unit="rows"),
+        "validation_rows": Fact(value=result.validation_rows, unit="rows", note="of the training rows"),
         "groups_on_both_sides": Fact(
             value=result.groups_on_both_sides, note="prompts, caseless and evenly spaced, in training and test"
         ),

@@ -68,6 +68,8 @@ class Point:
     step: int
     loss: float
     lr: float
+    validation: float | None = None
+    """Loss per target token of the validation rows, where they were looked at."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def read(layout: Layout) -> Account:
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
         suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
         curve=tuple(
-            Point(point["step"], point["loss"], point["lr"]) for point in (read_json(curve) if curve.is_file() else [])
+            Point(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
+            for point in (read_json(curve) if curve.is_file() else [])
         ),
     )
 

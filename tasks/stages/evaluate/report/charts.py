@@ -11,6 +11,7 @@ from tasks.stages.evaluate.report.account import Point
 
 WIDTH, HEIGHT = 1000, 300
 """Units of a curve's box, which stretches to the page."""
+Scale = Callable[[float], float]
 OTHER = "(other)"
 """Column of a heat map for answers that are none of the expected labels."""
 
@@ -23,6 +24,14 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Best:
+    step: int
+    loss: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
 class Curve:
     """Loss by step: SVG polyline points in a box of WIDTH × HEIGHT."""
 
@@ -32,6 +41,10 @@ class Curve:
     rate: str
     """Learning rate, on a scale of its own from 0 to `peak`."""
     peak: float
+    validation: str
+    """Loss of the validation rows, where they were looked at."""
+    best: Best | None
+    """The lowest of it."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
@@ -41,7 +54,8 @@ def loss_curve(points: Sequence[Point]) -> Curve | None:
     if len(points) < 2:
         return None
     steps, losses, rates = zip(*((point.step, point.loss, point.lr) for point in points), strict=True)
-    levels = ticks(0, max(losses) or 1)
+    looks = [(point.step, point.validation) for point in points if point.validation is not None]
+    levels = ticks(0, max([*losses, *(loss for _, loss in looks)]) or 1)
     x = _scale(steps[0], steps[-1], 0, WIDTH)
     y = _scale(0, levels[-1], HEIGHT, 0)
     peak = max(rates)
@@ -52,9 +66,18 @@ def loss_curve(points: Sequence[Point]) -> Curve | None:
         smooth=_line((x(step), y(loss)) for step, loss in zip(steps, smoothed(losses), strict=True)),
         rate=_line((x(step), rate(value)) for step, value in zip(steps, rates, strict=True)),
         peak=peak,
+        validation=_line((x(step), y(loss)) for step, loss in looks),
+        best=_best(looks, x, y),
         x=tuple(Tick(round(x(mark) / WIDTH * 100, 2), f"{mark:g}") for mark in marks),
         y=tuple(Tick(round(100 - y(level) / HEIGHT * 100, 2), f"{level:g}") for level in levels),
     )
+
+
+def _best(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -> Best | None:
+    if not looks:
+        return None
+    step, loss = min(looks, key=lambda look: look[1])
+    return Best(step, loss, round(x(step), 1), round(y(loss), 1))
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -73,7 +96,7 @@ def smoothed(values: Sequence[float]) -> list[float]:
     return [sum(window) / len(window) for window in windows]
 
 
-def _scale(start: float, end: float, to_start: float, to_end: float) -> Callable[[float], float]:
+def _scale(start: float, end: float, to_start: float, to_end: float) -> Scale:
     return lambda value: to_start + (value - start) / (end - start) * (to_end - to_start)
 
 
@@ -88,6 +111,7 @@ PARTS = {
     "backward": "backward, with the exchange of gradients",
     "optimizer": "optimizer step",
     "data": "rows into tensors",
+    "validation": "looks at the validation rows",
     "checkpoint": "checkpoints",
     "failures": "lost to failures",
     "other": "start, loading and writing the model",

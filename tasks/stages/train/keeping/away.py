@@ -100,7 +100,7 @@ class Away(Home):
             checkpoints.empty(path)
             trees.get(self.place, self.afar.name, needed, path)
         except Refused as error:
-            print(f"checkpoint {path.name}: {error}; going back to the one before", flush=True)
+            self.say(f"checkpoint {path.name}: {error}; going back to the one before")
             return False
         return True
 
@@ -142,6 +142,9 @@ class Away(Home):
     def tell(self, point: dict[str, Any]) -> None:
         if distributed.get_rank() == 0 and (told := self.tell_desk("append", point, wait=False)):
             self._telling.append(told)
+
+    def say(self, line: str) -> None:
+        self.tell_desk("say", line)
 
     def more(self) -> bool:
         return bool(self.tell_desk("more"))

@@ -1,6 +1,8 @@
 """Checkpoints, record and weights of a training whose workers all see one disk."""
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from tasks.core.files import write_json
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tasks.stages.train.storage.desk import SAID
 
+BEST = "best"
+"""Folder of the best weights, in a checkpoint and in the scratch folder."""
 NOTICE_STEPS = 4
 """How often it is asked: all workers have to agree, which takes milliseconds."""
 
@@ -33,7 +38,7 @@ class Home:
 
     def newest(self) -> Checkpoint | None:
         """The newest sound checkpoint, the same for every worker."""
-        shared: list[Any] = [checkpoints.newest(self.job.checkpoints) if self.leads else None]
+        shared: list[Any] = [checkpoints.newest(self.job.checkpoints, self.say) if self.leads else None]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(shared)
         found: Checkpoint | None = shared[0]
@@ -53,6 +58,33 @@ class Home:
             checkpoints.commit(path, made)
         distributed.barrier()
 
+    @property
+    def _best(self) -> Path:
+        """The weights with the lowest validation loss until now, on the disk of the first worker."""
+        return self.job.scratch / BEST
+
+    def fresh_best(self) -> Path:
+        """An empty folder for weights that are better."""
+        if distributed.get_rank() == 0:
+            checkpoints.empty(self._best)
+        return self._best
+
+    def put_best(self, checkpoint: Path) -> None:
+        """The best weights until now are part of the checkpoint that is written."""
+        if distributed.get_rank() == 0:
+            linked(self._best, checkpoint / BEST)
+
+    def go_on_with_best(self, checkpoint: Path) -> None:
+        """They are those of a checkpoint."""
+        if distributed.get_rank() == 0:
+            linked(checkpoint / BEST, self._best)
+
+    def take_best(self) -> None:
+        """They are the trained weights."""
+        if distributed.get_rank() == 0:
+            linked(self._best, self.job.output)
+        distributed.barrier()
+
     def settle(self) -> None:
         """Wait until what was kept is stored."""
 
@@ -66,6 +98,11 @@ class Home:
         if self.leads:
             with self.job.record.open("a") as file:
                 file.write(json.dumps(point) + "\n")
+
+    def say(self, line: str) -> None:
+        """A worker's own output goes to a log of Ray's; this is shown to a person."""
+        with (self.job.scratch / SAID).open("a") as file:
+            file.write(f"{line}\n")
 
     def finish(self, took: dict[str, Any]) -> None:
         """The weights lie in the job's output; `took`: the bytes and seconds that this worker did."""
@@ -94,3 +131,9 @@ class Home:
     def stack(self, rank: int) -> watchdog.Stack:
         """Where the watchdog leaves where this worker stood."""
         return watchdog.Stack(self.job.scratch / f"stack-{rank}.txt")
+
+
+def linked(folder: Path, target: Path) -> None:
+    """The files of a folder are in another one of the same disk as well, in place of what that had."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target, copy_function=os.link)

@@ -20,6 +20,8 @@ from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints
 
 GIB = 1 << 30
+FORWARD = 1 / 3
+"""Of the work of a token that is learnt from: a look goes forward alone."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Estimate:
     def hours(self) -> float | None:
         if self.workload is None:
             return None
-        return self.workload.tokens / (self.speed.tokens_per_second * self.training.workers) / 3600
+        tokens = self.workload.tokens + self.workload.looked_at * FORWARD
+        return tokens / (self.speed.tokens_per_second * self.training.workers) / 3600
 
     @property
     def cost(self) -> float | None:
@@ -76,7 +79,7 @@ def of(
         memory=memory.of(training, shape, largest_pass(training, workload)),
         has=_given(resources.memory_gib) or device_memory(training),
         host_has=_given(resources.host_memory_gib) or psutil.virtual_memory().total,
-        disk=(checkpoints.KEPT + 1) * state + trained * width,
+        disk=(checkpoints.KEPT + 1) * state + 2 * trained * width,  # the best weights until now, and the result
         disk_free=shutil.disk_usage(folder).free,
         workload=workload,
         speed=speed.of(training, shape, resources, measured),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.core.params.training import Training
+from tasks.stages.train import early_stopping
 from tasks.stages.train.rows import examples, order, passes
 
 SAMPLE = 50
@@ -17,6 +18,8 @@ class Workload:
     rows: int
     tokens: int
     """Of all epochs, padding not counted."""
+    looked_at: int
+    """Tokens of the validation rows, over all looks."""
     steps: int
     passes: float
     """Forward passes of a worker and step, on average."""
@@ -36,11 +39,14 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
     lengths = rows.lengths()
     most = min(training.max_length, context or training.max_length)
     steps = order.Order(rows, training)
+    looks = sum(early_stopping.due(steps, number + 1) for number in range(steps.steps))
+    validation = int(rows.lengths(rows.validation).sum())
     drawn = [steps.step(int(number)) for number in np.linspace(0, steps.steps - 1, min(SAMPLE, steps.steps))]
     plans = [(rows.lengths(step), passes.plan(rows.lengths(step), training, training.workers)) for step in drawn]
     return Workload(
         rows=len(rows),
-        tokens=round(int(lengths.sum()) * training.epochs),
+        tokens=round((int(lengths.sum()) - validation) * training.epochs),
+        looked_at=looks * validation,
         steps=steps.steps,
         passes=float(np.mean([plan.count for _, plan in plans])),
         largest=max(passes.size(sizes, group, training.packed) for sizes, plan in plans for group in plan.groups),

@@ -6,7 +6,7 @@ optimizer; the learning rate, the data order and the random numbers are function
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,13 +105,17 @@ def of(path: Path, stated: dict[str, Any]) -> Checkpoint:
     return Checkpoint(path, *(stated[name] for name in ("step", "curve", "workers", "state")))
 
 
-def newest(folder: Path) -> Checkpoint | None:
+def shown(line: str) -> None:
+    print(line, flush=True)
+
+
+def newest(folder: Path, say: Callable[[str], None] = shown) -> Checkpoint | None:
     """The newest checkpoint whose every file is as it was written; says which ones it passes over."""
     for path in sorted(folder.glob("step-*"), reverse=True):
         checkpoint = read(path)
         if checkpoint:
             return checkpoint
-        print(f"checkpoint {path.name} is damaged; going back to the one before", flush=True)
+        say(f"checkpoint {path.name} is damaged; going back to the one before")
         shutil.rmtree(path, ignore_errors=True)  # else it would count among the newest that are kept
     return None
 

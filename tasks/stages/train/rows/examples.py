@@ -1,16 +1,17 @@
-"""Many examples as tokens in three files, which are mapped into memory: a worker holds what it looks at.
+"""Many examples as tokens in files that are mapped into memory: a worker holds what it looks at.
 
-    tokens.bin  all tokens of all examples, end to end, as unsigned integers of 2 or 4 bytes
-    ends.bin    [examples] int64, where each example ends in tokens.bin, counted in tokens
-    starts.bin  [examples] int32, where each target starts, counted within its example
+    tokens.bin      all tokens of all examples, end to end, as unsigned integers of 2 or 4 bytes
+    ends.bin        [examples] int64, where each example ends in tokens.bin, counted in tokens
+    starts.bin      [examples] int32, where each target starts, counted within its example
+    validation.bin  int64, ascending: the examples that no step learns from
 
 All little-endian. `index.json` states how many, the width of a token and of what they were made.
 """
 
 import mmap
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +25,8 @@ from tasks.core.files import read_json, sha256_file, write_json
 from tasks.stages.train.rows.rendering import Example
 
 Ints = npt.NDArray[np.integer[Any]]
-FILES = ("tokens.bin", "ends.bin", "starts.bin")
+MAPPED, VALIDATION = ("tokens.bin", "ends.bin", "starts.bin"), "validation.bin"
+FILES = (*MAPPED, VALIDATION)
 INDEX = "index.json"
 
 
@@ -33,6 +35,8 @@ class Origin(Frozen):
 
     data: str
     """SHA-256 of the table of rows."""
+    validation: str
+    """SHA-256 of the table of those that no step learns from."""
     prompts: str
     """SHA-256 of the canonical JSON of the prompts."""
     model: str
@@ -56,9 +60,16 @@ class Examples:
     tokens: Ints
     ends: Ints
     starts: Ints
+    validation: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Ascending: those that no step learns from."""
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def learnt(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The examples with these numbers, from 0, among those that the steps learn from."""
+        before = self.validation - np.arange(len(self.validation))  # how many of those lie before each
+        return numbers + np.searchsorted(before, numbers, side="right")
 
     def row(self, index: int) -> npt.NDArray[np.int64]:
         """[length] tokens of one example."""
@@ -100,7 +111,7 @@ class Writer:
         self.folder = folder
         self.count = self.tokens = self.targets = self.longest = self.end = 0
         self._width = 2 if vocabulary <= 1 << 16 else 4
-        self._files = [(folder / name).open("wb") for name in FILES]
+        self._files = [(folder / name).open("wb") for name in MAPPED]
 
     def add(self, example: Example) -> None:
         length = len(example.tokens)
@@ -113,9 +124,10 @@ class Writer:
         ):
             file.write(np.asarray(values, dtype=kind).tobytes())
 
-    def finish(self, origin: Origin) -> Index:
-        """Close the files and write the index."""
+    def finish(self, origin: Origin, validation: Sequence[int] = ()) -> Index:
+        """Close the files and write the index. `validation`: ascending, the examples that no step learns from."""
         self._close()
+        (self.folder / VALIDATION).write_bytes(np.asarray(validation, dtype="<i8").tobytes())
         digests = {name: sha256_file(self.folder / name) for name in FILES}
         index = Index(examples=self.count, token_bytes=self._width, files=digests, origin=origin)
         write_json(self.folder / INDEX, index.model_dump())
@@ -152,7 +164,7 @@ def verify(folder: Path, origin: Origin) -> Index:
     return index
 
 
-NAMES = {"data": "rows", "prompts": "prompts", "model": "tokenizer, template or model"}
+NAMES = {"data": "rows", "validation": "validation rows", "prompts": "prompts", "model": "tokenizer, template or model"}
 
 
 def read(folder: Path) -> Examples:
@@ -160,5 +172,5 @@ def read(folder: Path) -> Examples:
     index = read_index(folder)
     kinds = (f"<u{index.token_bytes}", "<i8", "<i4")
     assert sys.byteorder == "little", "written little-endian, and mapped as it is"
-    mapped = [np.memmap(folder / name, kind, "r") for name, kind in zip(FILES, kinds, strict=True)]
-    return Examples(*mapped)
+    tokens, ends, starts = (np.memmap(folder / name, kind, "r") for name, kind in zip(MAPPED, kinds, strict=True))
+    return Examples(tokens, ends, starts, np.fromfile(folder / VALIDATION, "<i8"))

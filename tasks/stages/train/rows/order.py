@@ -29,7 +29,11 @@ class Order:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self.examples) // self.training.global_batch_size)
+        return -(-self._learnt // self.training.global_batch_size)
+
+    @property
+    def _learnt(self) -> int:
+        return len(self.examples) - len(self.examples.validation)
 
     @property
     def steps(self) -> int:
@@ -47,8 +51,8 @@ class Order:
         """The rows of each of a hundred steps; of fewer at the end of an epoch."""
         size, seed = self.training.global_batch_size, self.training.seed
         first = part * STEPS_SORTED * size
-        places = np.arange(first, min(first + STEPS_SORTED * size, len(self.examples)))
-        rows = shuffled(places, len(self.examples), (seed, epoch))
+        places = np.arange(first, min(first + STEPS_SORTED * size, self._learnt))
+        rows = self.examples.learnt(shuffled(places, self._learnt, (seed, epoch)))
         if self.training.order == "by_length":
             rows = rows[np.argsort(self.examples.lengths(rows), kind="stable")]
         steps = [rows[start : start + size] for start in range(0, len(rows), size)]

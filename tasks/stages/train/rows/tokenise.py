@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core import facts, record
 from tasks.core.config import Frozen
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, whole_folder, write_json
 from tasks.core.layout import Layout
@@ -29,6 +31,8 @@ ROWS = 1_000
 
 class Result(Frozen):
     rows: int
+    validation_rows: int
+    """Of these rows: no step learns from them."""
     tokens: int
     """Of prompts and targets."""
     target_tokens: int
@@ -44,6 +48,7 @@ class Result(Frozen):
     def facts(self) -> Facts:
         return {
             "rows": Fact(value=self.rows, unit="rows"),
+            "validation_rows": Fact(value=self.validation_rows, unit="rows", note="of these; no step learns from them"),
             "tokens": Fact(value=self.tokens, unit="tokens", note="of prompts and targets"),
             "target_tokens": Fact(value=self.target_tokens, unit="tokens", note="that the loss is on"),
             "longest": Fact(value=self.longest, unit="tokens", note="of the longest row"),
@@ -61,7 +66,8 @@ def run(params: Params, layout: Layout) -> Result:
     rows or a template that cannot be used."""
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
-    model, table = layout.stage("base_model") / "model", layout.stage("split") / "train.parquet"
+    model, split = layout.stage("base_model") / "model", layout.stage("split")
+    table, validation = split / "train.parquet", places_of(split)
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -70,14 +76,18 @@ def run(params: Params, layout: Layout) -> Result:
         with Writer(folder, len(tokenizer)) as writer:
             for example in rendered(table, params.prompts, tokenizer, stops):
                 writer.add(example)
-            writer.finish(origin(layout, params.prompts))
+            writer.finish(origin(layout, params.prompts), validation)
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         announce("tokenise", "comparing them with what serving will ask")
         proof.prove(examples.read(folder), table, params.prompts, tokenizer, stops)
         result = Result(
-            rows=writer.count, tokens=writer.tokens, target_tokens=writer.targets, longest=writer.longest
-        )  # fmt: skip
+            rows=writer.count,
+            validation_rows=len(validation),
+            tokens=writer.tokens,
+            target_tokens=writer.targets,
+            longest=writer.longest,
+        )
         write_json(folder / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
     return result
 
@@ -92,11 +102,25 @@ def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: 
         progress.tell(done)
 
 
+def places_of(split: Path) -> list[int]:
+    """Where in the training table the rows stand that validate. Raises Refused where some are not there."""
+    wanted = record.read_table(split / "validation.parquet")["record_id"].combine_chunks()
+    places, begin = list[int](), 0
+    for part in record.batches(split / "train.parquet", ["record_id"]):
+        found = pc.is_in(part["record_id"], value_set=wanted).to_numpy(zero_copy_only=False)
+        places += (np.flatnonzero(found) + begin).tolist()
+        begin += part.num_rows
+    if len(places) != len(wanted):
+        raise Refused(f"{len(wanted) - len(places)} validation rows are not among the training rows; run stage split")
+    return places
+
+
 def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
     """Of the tokens that this run has."""
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
     return Origin(
         data=sha256_file(layout.stage("split") / "train.parquet"),
+        validation=sha256_file(layout.stage("split") / "validation.parquet"),
         prompts=sha256_bytes(canonical_json(stated)),
         model=read_json(layout.stage("base_model") / "result.json")["model_sha256"],
     )

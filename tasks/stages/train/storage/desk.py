@@ -14,9 +14,9 @@ from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, write_json
 from tasks.stages.train.storage.trees import Tree, require_inside
 
-RECORD, MORE, WEIGHTS = "record.jsonl", "more", "weights.json"
-"""Files in the scratch folder: a line of JSON for each step; there is room for more workers; what the trained weights
-are, as a tree."""
+RECORD, SAID, MORE, WEIGHTS = "record.jsonl", "said.txt", "more", "weights.json"
+"""Files in the scratch folder: a line of JSON for each step; lines for a person; there is room for more workers; the
+trained weights as a tree."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ class Desk:
             _file(self.checkpoints, each.step).unlink()
         needed = {digest for each in stored(self.checkpoints) for digest in each.files.values()}
         return sorted({digest for each in old for digest in each.files.values()} - needed)
+
+    def say(self, line: str) -> None:
+        """Something for a person to read."""
+        with (self.scratch / SAID).open("a") as file:
+            file.write(f"{line}\n")
 
     def more(self) -> bool:
         """Whether the cluster has room for more workers."""

@@ -1,0 +1,39 @@
+"""The loss over the validation rows, by all workers together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import distributed
+
+from tasks.stages.train.rows import passes
+from tasks.stages.train.rows.batches import all_share, collate
+from tasks.stages.train.rows.order import Order
+from tasks.stages.train.target_loss import can_share_prefix
+
+TOGETHER = 1_000
+"""Rows that are laid out in passes at a time."""
+
+
+@torch.no_grad()
+def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
+    """Mean over their target tokens, nothing dropped out; the same on every worker. `alive` is called after each pass.
+
+    Rows of like length stand together, and sums are in double precision: workers and passes change it by rounding.
+    """
+    examples, training, rank = order.examples, order.training, distributed.get_rank()
+    rows = examples.validation[examples.lengths(examples.validation).argsort(kind="stable")]
+    total, targets = torch.zeros((), dtype=torch.float64, device=engine.device), int(examples.targets(rows).sum())
+    share = can_share_prefix(engine.module, training)
+    engine.eval()
+    for begin in range(0, len(rows), TOGETHER):
+        some = rows[begin : begin + TOGETHER]
+        plan = passes.plan(examples.lengths(some), training, distributed.get_world_size())
+        for forward in range(plan.count):
+            groups = [some[group] for group in plan.of(forward)]
+            batch = collate(examples, groups[rank], training.packed, share and all_share(examples, groups))
+            total += engine(batch.to(engine.device))
+            alive()
+    engine.train()
+    distributed.all_reduce(total)
+    return round(float(total) / targets, 6)
